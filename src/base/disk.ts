@@ -1,0 +1,46 @@
+// The Disk port: files of one data folder. Paths are relative to it, with '/' between names.
+// Implemented by io/disk.ts and by sim/disk.ts, which loses, reorders and tears what was not synced.
+//
+// Failure: a method that cannot do its work throws or rejects with a DiskError. After any failed write or sync the
+// contents are unknown: nobody retries, the member stops (fsync errors are reported once, then forgotten by the kernel).
+
+export class DiskError extends Error {
+  override readonly name = 'DiskError'
+  readonly code: 'NOT_FOUND' | 'FULL' | 'IO'
+
+  constructor(code: 'NOT_FOUND' | 'FULL' | 'IO', message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.code = code
+  }
+}
+
+export interface DiskFile {
+  /** Fills `into` from `offset`; returns the bytes read, fewer only at the end of the file. Blocks the event loop: for what is believed to be in the page cache. */
+  readSync(into: Uint8Array, offset: number): number
+  /** The same off the event loop, for what is believed cold. */
+  read(into: Uint8Array, offset: number): Promise<number>
+  /** Writes the parts one after the other from `offset`. Not durable before `sync`. The parts must not change until it resolves. */
+  write(parts: readonly Uint8Array[], offset: number): Promise<void>
+  /** Writes and returns once the bytes are on stable media (O_DSYNC). One at a time a file: the caller groups. */
+  writeDurable(parts: readonly Uint8Array[], offset: number): Promise<void>
+  /** All writes that had resolved before the call are on stable media when it resolves. */
+  sync(): Promise<void>
+  sizeBytes(): number
+  truncate(bytes: number): Promise<void>
+  /** Gives the range back to the file system where it can (reads as zero afterwards in any case). */
+  punch(offset: number, bytes: number): Promise<void>
+  close(): Promise<void>
+}
+
+export interface Disk {
+  open(path: string, mode: 'existing' | 'create'): Promise<DiskFile>
+  /** Names in a folder; [] if the folder does not exist. */
+  list(folder: string): Promise<string[]>
+  makeFolder(path: string): Promise<void>
+  remove(path: string): Promise<void>
+  rename(from: string, to: string): Promise<void>
+  /** Makes creations, removals and renames in the folder durable. */
+  syncFolder(path: string): Promise<void>
+  /** Bytes that may still be allocated. */
+  freeBytes(): Promise<number>
+}

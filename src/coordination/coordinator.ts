@@ -1,0 +1,70 @@
+// The Coordinator port: the one place where the members of a group agree. A small key-value store with revisions,
+// transactions with compare, and an ordered watch. Implementations: coordination/embedded.ts (SQLite, one host),
+// sim/coordinator.ts; later etcd. All pass test/conformance/coordinator.ts.
+//
+// What callers may rely on:
+//   G1. A transaction is linearizable, and durable once it has returned `done`.
+//   G2. Any call may come back `unknown`: it may have taken effect, may yet, or never will. The caller settles it with a
+//       transaction of its own that compares (a plain read could be overtaken by the late one).
+//   G3. One revision counts the whole store up by one for each transaction that writes.
+//   G4. A watch is ordered and gap-free, or says `compacted`; then list and watch anew.
+//   G5. Keys are at most 512 bytes, values 64 KiB, a transaction at most 100 compares and 100 changes.
+
+/** A key as it is: `rev` is the revision of its last change, `created` of its creation. Both > 0. */
+export interface Versioned {
+  readonly key: string
+  readonly value: string
+  readonly rev: number
+  readonly created: number
+}
+
+export interface Transaction {
+  /** All must hold, or nothing is written. `rev` 0: the key does not exist. */
+  readonly compare?: readonly { readonly key: string; readonly rev: number }[]
+  readonly put?: readonly { readonly key: string; readonly value: string }[]
+  readonly remove?: readonly string[]
+  /** Prefixes to list in the same instant, after the changes; also when the comparison failed. */
+  readonly read?: readonly string[]
+}
+
+export type TransactionResult =
+  /** `rev` is the revision it was given (of the store, if it wrote nothing). */
+  | { readonly kind: 'done'; readonly rev: number; readonly read: readonly Versioned[][] }
+  /** A comparison failed; nothing was written. */
+  | { readonly kind: 'lost'; readonly rev: number; readonly read: readonly Versioned[][] }
+  | { readonly kind: 'unknown'; readonly reason: string }
+
+export type ListResult =
+  | { readonly kind: 'done'; readonly rev: number; readonly items: readonly Versioned[] }
+  | { readonly kind: 'unknown'; readonly reason: string }
+
+export interface Change {
+  readonly key: string
+  /** null: removed. */
+  readonly value: string | null
+  readonly rev: number
+  readonly created: number
+}
+
+export type WatchBatch =
+  /** The changes of one or more whole transactions, in order; `rev` is the last one's. */
+  | { readonly kind: 'changes'; readonly rev: number; readonly changes: readonly Change[] }
+  | { readonly kind: 'compacted' }
+  | { readonly kind: 'closed' }
+
+export interface Watch {
+  /** Waits for the next batch. One call at a time. */
+  next(): Promise<WatchBatch>
+  close(): void
+}
+
+export interface Coordinator {
+  txn(transaction: Transaction): Promise<TransactionResult>
+  /** A snapshot of a prefix, in key order. May be older than a transaction of another member that is under way; never decide by it, compare. */
+  list(prefix: string): Promise<ListResult>
+  /** Changes with rev > `afterRev` under the prefix. */
+  watch(prefix: string, afterRev: number): Watch
+  /** Looks for changes at once instead of at the next poll: another member said that it has written. */
+  nudge(): void
+  close(): Promise<void>
+}

@@ -1,0 +1,149 @@
+// The group record: everything the members must agree on, and nothing else. One coordinator key each; values are JSON.
+// Members, volumes and slices change only by compare-and-swap on what was read. Keys are built here and nowhere else.
+
+export type MemberId = string
+export type VolumeId = number
+export type SliceId = number
+/** The coordinator's revision at the session's first login: unique and ordered in time. */
+export type SessionId = number
+
+/** Bumped with any change of a key's form or meaning; a member refuses a group that is newer. */
+export const RECORD_FORMAT = 1
+
+export interface GroupRecord {
+  readonly format: number
+  readonly name: string
+  /** Random, so that members and peer links of different groups never mix. */
+  readonly groupId: string
+  /** Fixed at creation. */
+  readonly slices: number
+  /** 'iqn.2026-11.dev.evenkeel' unless configured; fixed at creation. */
+  readonly namingAuthority: string
+}
+
+export interface MemberRecord {
+  readonly id: MemberId
+  /** Changes at every start. */
+  readonly bootId: string
+  /** host:port where initiators reach this very member; what a redirect names. */
+  readonly portal: string
+  /** Where peers reach it, as `formatAddress` prints it. */
+  readonly peer: string
+  /** http://host:port */
+  readonly api: string
+  /** Takes no new sessions and keeps none. */
+  readonly draining: boolean
+}
+
+export interface VolumeRecord {
+  readonly id: VolumeId
+  readonly name: string
+  readonly iqn: string
+  readonly bytes: number
+  readonly blockBytes: 512 | 4096
+  /** Sessions of several initiator names are welcome. */
+  readonly shared: boolean
+  /** Lane l is slice lanes[l]; run r of 16 pages is on lane r mod lanes.length. Fixed at creation. */
+  readonly lanes: readonly SliceId[]
+  /** Counts changes that every primary and gateway must know before they count (resize, delete, ...). */
+  readonly view: number
+  readonly createdAt: string
+}
+
+export interface SliceRecord {
+  readonly epoch: number
+  readonly primary: MemberId
+  readonly inSync: readonly MemberId[]
+  readonly want: readonly MemberId[]
+  /** Least size of `inSync` with which writes go on. */
+  readonly min: number
+}
+
+/** An I_T nexus that logged in, under our own id (the key's `created` revision). DESIGN §5. */
+export interface SessionRecord {
+  readonly volume: VolumeId
+  readonly initiator: string
+  /** Twelve hex digits. */
+  readonly isid: string
+  /** The initiator's address without port, as the portal saw it at the last login. */
+  readonly source: string
+  readonly owner: MemberId
+  /** Raised at every take, return, close: a request with a lower one is refused by the primaries. */
+  readonly gen: number
+  /** Fresh at every take; settles an unknown outcome. */
+  readonly loginToken: string
+  readonly state: 'live' | 'dead'
+  /** When the state became dead, by the clock of the member that closed it; for people and for the hour a dead record is kept. */
+  readonly diedAt?: string
+  readonly move?: OpenMove
+  /** ISO time of the first login. */
+  readonly since: string
+}
+
+export interface OpenMove {
+  readonly id: string
+  readonly to: MemberId
+  /** false: intended, and the session goes on; true: committed, `owner` is already `to`, and a login is awaited. */
+  readonly open: boolean
+  /** The coordinator revision of the commit is the record's own; this is the order in which moves were opened, for matching. */
+  readonly openedAt: string
+}
+
+export type MoveOutcome = 'returned' | 'abandoned' | 'reclaimed' | 'expired' | 'lost'
+
+/** What people read about a move; safety never depends on it. */
+export interface MoveRecord {
+  readonly id: string
+  readonly session: SessionId
+  readonly volume: VolumeId
+  readonly initiator: string
+  readonly from: MemberId
+  readonly to: MemberId
+  /** A sentence: why this session, why there. */
+  readonly reason: string
+  readonly code: string
+  readonly by: 'balance' | 'operator' | 'drain'
+  /** Predicted gain in waiting requests, and both ends' utilisation before and after; null for a move by hand. */
+  readonly predicted: MovePrediction | null
+  /** Gain by the same formula on what both ends measured once the session had settled. */
+  readonly observed?: number
+  readonly drainMs?: number
+  readonly pauseMs?: number
+  /** Commands on the wire at the break: sent again by the initiator, never executed by the old member. */
+  readonly resent?: number
+  readonly outcome?: MoveOutcome
+  readonly at: string
+}
+
+export interface MovePrediction {
+  readonly gain: number
+  readonly price: number
+  readonly from: { readonly before: number; readonly after: number }
+  readonly to: { readonly before: number; readonly after: number }
+}
+
+export const keys = {
+  group: 'group',
+  member: (id: MemberId) => `member/${id}`,
+  members: 'member/',
+  volume: (id: VolumeId) => `volume/${String(id).padStart(10, '0')}`,
+  volumes: 'volume/',
+  /** Holds the id of the volume with this name, so that a name is taken once. */
+  volumeName: (name: string) => `volumename/${name}`,
+  slice: (id: SliceId) => `slice/${String(id).padStart(5, '0')}`,
+  slices: 'slice/',
+  /** `pair` is what the barrier ranges over: (volume, initiator name). `uid` is the first login's token. */
+  session: (volume: VolumeId, initiator: string, uid: string) =>
+    `${keys.pair(volume, initiator)}${uid}`,
+  pair: (volume: VolumeId, initiator: string) =>
+    `session/${volume}/${encodeURIComponent(initiator)}/`,
+  sessionsOf: (volume: VolumeId) => `session/${volume}/`,
+  sessions: 'session/',
+  /** Holds the session's key: at most one record for (volume, initiator name, ISID). */
+  isid: (volume: VolumeId, initiator: string, isid: string) =>
+    `isid/${volume}/${encodeURIComponent(initiator)}/${isid}`,
+  move: (id: string) => `move/${id}`,
+  moves: 'move/',
+  /** The group's distribution policy; see distribution/policy.ts. */
+  policy: 'policy',
+} as const

@@ -1,0 +1,21 @@
+// What an operation on a volume comes to. A value, never an exception: target/task turns it into sense data.
+
+export type Outcome =
+  | 'done'
+  /** The session's generation is over: the connection is closed, nothing is answered. */
+  | 'refused'
+  /** No space for a new page: DATA PROTECT, 7/27/07. */
+  | 'full'
+  /** Bytes that fail their checksum and have no other copy: MEDIUM ERROR, 3/11/00 or 3/0C/00. */
+  | 'damaged'
+  /** The volume is gone. */
+  | 'gone'
+
+/** COMPARE AND WRITE: `offset` is the first byte that differed. */
+export type CompareOutcome = Outcome | { readonly kind: 'miscompare'; readonly offset: number }
+
+/** Who asks: travels with every request to a primary. */
+export interface Origin {
+  readonly sessionId: number
+  readonly gen: number
+}
