@@ -107,7 +107,11 @@ export interface MoveRecord {
   readonly predicted: MovePrediction | null
   /** Gain by the same formula on what both ends measured once the session had settled. */
   readonly observed?: number
+  /** From the frozen window to nothing outstanding. */
   readonly drainMs?: number
+  /** Wall clock of the old member at its last answer. */
+  readonly brokeAtWallMs?: number
+  /** From the last answer at the old member to the first at the new one. */
   readonly pauseMs?: number
   /** Commands on the wire at the break: sent again by the initiator, never executed by the old member. */
   readonly resent?: number
@@ -142,6 +146,8 @@ export const keys = {
   /** Holds the session's key: at most one record for (volume, initiator name, ISID). */
   isid: (volume: VolumeId, initiator: string, isid: string) =>
     `isid/${volume}/${encodeURIComponent(initiator)}/${isid}`,
+  /** Holds the name of the initiator that uses a volume that is not shared. */
+  claim: (volume: VolumeId) => `claim/${volume}`,
   move: (id: string) => `move/${id}`,
   moves: 'move/',
   /** The group's distribution policy; see distribution/policy.ts. */

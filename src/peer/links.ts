@@ -1,0 +1,84 @@
+// This member's links to the others: one outgoing stream to each for our requests, and the incoming ones with theirs.
+import type { Clock } from '../base/clock.ts'
+import type { Address, Listener, Net } from '../base/net.ts'
+import { assert } from '../base/assert.ts'
+import type { MemberId } from '../group/record.ts'
+import { Link } from './link.ts'
+import type { Identity, Json } from './message.ts'
+import { type Newest, type PeerServer, Responder } from './responder.ts'
+
+export type { Json } from './message.ts'
+
+export interface PeerLinksDeps {
+  readonly self: Identity
+  readonly net: Net
+  readonly clock: Clock
+  /** Where a member listens for its peers, or null if it is not known. */
+  readonly addressOf: (member: MemberId) => Address | null
+  readonly server: PeerServer
+}
+
+export class PeerLinks {
+  readonly #deps: PeerLinksDeps
+  readonly #links = new Map<MemberId, Link>()
+  readonly #newest: Newest = new Map()
+  readonly #heardMs = new Map<MemberId, number>()
+  #listener: Listener | null = null
+  #streams = 0
+  #isClosed = false
+
+  constructor(deps: PeerLinksDeps) {
+    this.#deps = deps
+  }
+
+  async listen(address: Address): Promise<Address> {
+    const { self, clock, server, net } = this.#deps
+    const deps = { self, clock, server, newest: this.#newest }
+    this.#listener = await net.listen(address, (stream) => new Responder(deps, stream))
+    return this.#listener.address
+  }
+
+  /** Our requests to another member. */
+  link(to: MemberId): Link {
+    const known = this.#links.get(to)
+    if (known !== undefined) return known
+    assert(to !== this.#deps.self.memberId, 'a member has no link to itself')
+    const { self, net, clock, addressOf } = this.#deps
+    const link = new Link({
+      self,
+      to,
+      net,
+      clock,
+      addressOf,
+      nextStream: () => {
+        this.#streams += 1
+        return this.#streams
+      },
+      heard: (member) => this.#heardMs.set(member, clock.nowMs()),
+    })
+    this.#links.set(to, link)
+    return link
+  }
+
+  /** null: silent, refused or unreachable within the time. */
+  ask(to: MemberId, kind: string, body: Json, timeoutMs: number): Promise<Json | null> {
+    return this.#isClosed ? Promise.resolve(null) : this.link(to).ask(kind, body, timeoutMs)
+  }
+
+  /** Sent if the member can be reached soon; lost otherwise. */
+  tell(to: MemberId, kind: string, body: Json): void {
+    if (!this.#isClosed) this.link(to).tell(kind, body)
+  }
+
+  /** When something last came from this member, by our clock; null: never. */
+  lastHeardMs(member: MemberId): number | null {
+    return this.#heardMs.get(member) ?? null
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true
+    for (const link of this.#links.values()) link.close()
+    for (const { responder } of [...this.#newest.values()]) responder.close()
+    await this.#listener?.close()
+  }
+}

@@ -1,0 +1,380 @@
+// A login, in order (DESIGN §5): where it belongs, and taking it. Discovery sessions never come here.
+//
+//   route ──▶ redirect | reject
+//     │ ▲
+//     ▼ └─ the record changed meanwhile
+//   take ──▶ barrier ──▶ taken
+//
+// Invariants:
+//   L1. A session's record is taken by one transaction compared with what was read; at most one record exists for
+//       (volume, initiator, ISID).
+//   L2. An open move is consumed before the final Login Response.
+//   L3. Only the member that takes a login runs its barrier, never one that redirects.
+//   L4. A login is redirected to the last owner of its record once a generation; a repeat after a second is taken here.
+//   L5. What is not settled within 4 s is rejected as "service unavailable"; the initiator tries again.
+import { type Clock, sleep } from '../base/clock.ts'
+import type { Coordinator, TransactionResult } from '../coordination/coordinator.ts'
+import { type GroupView, type StoredSession, storedSession } from '../coordination/group-view.ts'
+import { isRandomKind, matchLogin } from '../group/login.ts'
+import { keys, type MemberId, type SessionRecord, type VolumeRecord } from '../group/record.ts'
+import { createSession, takeSession } from '../group/sessions.ts'
+import { SessionCounters } from '../load/counters.ts'
+import type { PeerLinks } from '../peer/links.ts'
+import type { Barrier } from './barrier.ts'
+import type { Carrier, EndReason, LiveSession } from './live-session.ts'
+import { Marks } from './marks.ts'
+import { loginKey, type Question, type Questions } from './questions.ts'
+import type { Registry } from './registry.ts'
+
+/** Initiators give up a login after 5 s at the earliest (ESXi); a reject costs them 1–60 s, so we hold as long as we may. */
+const HOLD_MS = 4_000
+const AGAIN_MS = 20
+const REPEAT_MS = 1_000
+const STAY_MS = 60_000
+const RESERVED_MS = 5_000
+const BAD_PATH_MS = 3_600_000
+const MARKS_MAX = 4_096
+
+export interface LoginAttempt {
+  readonly volume: VolumeRecord
+  readonly initiator: string
+  readonly isid: string
+  /** The initiator's address without port. */
+  readonly source: string
+  readonly carrier: Carrier
+  /** Its connection is gone: whatever is under way for it may stop. */
+  readonly isGone: () => boolean
+  readonly startedMs: number
+}
+
+export type Route =
+  | {
+      readonly kind: 'take'
+      readonly stored: StoredSession | null
+      readonly byIsid: boolean
+      readonly why: TakeReason
+    }
+  | { readonly kind: 'redirect'; readonly to: MemberId; readonly portal: string; readonly why: RedirectReason }
+  | { readonly kind: 'reject'; readonly why: RejectReason }
+
+export type TakeReason = 'new' | 'returned' | 'reclaimed' | 'reinstated' | 'revived'
+export type RedirectReason = 'move' | 'owner' | 'placement'
+/** `busy`: 0301, `in use`: 0202 (the volume is not shared and another initiator has it), `gone`: the connection is. */
+export type RejectReason = 'busy' | 'in use' | 'gone'
+
+export type Taken =
+  | { readonly kind: 'taken'; readonly session: LiveSession; readonly why: TakeReason; readonly from: StoredSession | null }
+  | Exclude<Route, { kind: 'take' }>
+
+/** Chooses a member for a new session, by load; null: it may stay where it came. */
+export interface Placement {
+  choose(attempt: LoginAttempt): MemberId | null
+}
+
+export interface LoginsDeps {
+  readonly self: MemberId
+  readonly clock: Clock
+  readonly coordinator: Coordinator
+  readonly group: GroupView
+  readonly peers: Pick<PeerLinks, 'tell'>
+  readonly questions: Questions
+  readonly barrier: Barrier
+  readonly registry: Registry
+  readonly placement: Placement
+  readonly end: (session: LiveSession, reason: EndReason) => void
+  /** false before the member has loaded the records, and when it stops. */
+  readonly isServing: () => boolean
+  readonly newToken: () => string
+}
+
+export class Logins {
+  readonly #deps: LoginsDeps
+  /** By move or by record and generation: when this member first redirected it. */
+  readonly #redirected = new Marks<true>(120_000, MARKS_MAX)
+  /** New logins that were redirected from here: what comes back stays. */
+  readonly #stays = new Marks<true>(STAY_MS, MARKS_MAX)
+  /** New logins that another member sends here. */
+  readonly #reserved = new Marks<true>(RESERVED_MS, MARKS_MAX)
+  /** `initiator>member`: it was sent there and came back without having arrived. */
+  readonly #badPaths = new Marks<true>(BAD_PATH_MS, MARKS_MAX)
+
+  constructor(deps: LoginsDeps) {
+    this.#deps = deps
+  }
+
+  isBadPath(initiator: string, member: MemberId): boolean {
+    return this.#badPaths.get(`${initiator}>${member}`, this.#deps.clock.nowMs()) !== undefined
+  }
+
+  /** Another member will send this new login here. */
+  reserve(question: Question): void {
+    this.#reserved.set(question.key, true, this.#deps.clock.nowMs())
+  }
+
+  unreserve(question: Question): void {
+    this.#reserved.delete(question.key)
+  }
+
+  /** Where the login belongs. Reads the records and may ask other members; changes nothing but marks. */
+  async route(attempt: LoginAttempt): Promise<Route> {
+    const { clock } = this.#deps
+    for (;;) {
+      if (attempt.isGone()) return { kind: 'reject', why: 'gone' }
+      if (clock.nowMs() - attempt.startedMs > HOLD_MS) return { kind: 'reject', why: 'busy' }
+      const records = this.#deps.isServing() ? await this.#pair(attempt) : null
+      if (records !== null) return this.#routeBy(attempt, records)
+      await sleep(clock, AGAIN_MS)
+    }
+  }
+
+  async #routeBy(attempt: LoginAttempt, records: readonly StoredSession[]): Promise<Route> {
+    const { self, clock } = this.#deps
+    const now = clock.nowMs()
+    const found = matchLogin(records, attempt, (moveId) => this.#redirected.get(moveId, now) !== undefined)
+    if (found === null) return this.#routeNew(attempt)
+    const { stored, byIsid } = found
+    const move = stored.record.move
+    if (move?.open === true) {
+      if (move.to === self) return { kind: 'take', stored, byIsid, why: 'returned' }
+      return this.#followMove(attempt, stored, byIsid, move)
+    }
+    const why = stored.record.state === 'dead' ? 'revived' : 'reinstated'
+    if (stored.record.owner === self) return { kind: 'take', stored, byIsid, why }
+    return this.#toLastOwner(attempt, stored, why)
+  }
+
+  /** The session was moved to another member: send it there, or take it back if it cannot get there. */
+  async #followMove(
+    attempt: LoginAttempt,
+    stored: StoredSession,
+    byIsid: boolean,
+    move: { readonly id: string; readonly to: MemberId },
+  ): Promise<Route> {
+    const reclaim: Route = { kind: 'take', stored, byIsid, why: 'reclaimed' }
+    const now = this.#deps.clock.nowMs()
+    const mark = this.#redirected.get(move.id, now)
+    if (mark !== undefined && now - mark.atMs >= REPEAT_MS) {
+      this.#badPaths.set(`${attempt.initiator}>${move.to}`, true, now)
+      return reclaim
+    }
+    return (await this.#redirect(attempt, move.to, move.id, 'move')) ?? reclaim
+  }
+
+  /** L4. Linux comes to its original portal after every loss: its session is better served where it was. */
+  async #toLastOwner(
+    attempt: LoginAttempt,
+    stored: StoredSession,
+    why: 'revived' | 'reinstated',
+  ): Promise<Route> {
+    const { owner, gen } = stored.record
+    const take: Route = { kind: 'take', stored, byIsid: true, why }
+    const once = `${stored.id}:${gen}`
+    const now = this.#deps.clock.nowMs()
+    const mark = this.#redirected.get(once, now)
+    if (mark !== undefined && now - mark.atMs >= REPEAT_MS) return take
+    return (await this.#redirect(attempt, owner, once, 'owner')) ?? take
+  }
+
+  async #routeNew(attempt: LoginAttempt): Promise<Route> {
+    const { self, clock, placement } = this.#deps
+    const take: Route = { kind: 'take', stored: null, byIsid: false, why: 'new' }
+    const key = keyOf(attempt)
+    const now = clock.nowMs()
+    if (this.#reserved.get(key, now) !== undefined) {
+      this.#reserved.delete(key)
+      return take
+    }
+    if (this.#stays.get(key, now) !== undefined) return take
+    const to = placement.choose(attempt)
+    if (to === null || to === self || this.isBadPath(attempt.initiator, to)) return take
+    const redirect = await this.#redirect(attempt, to, null, 'placement')
+    if (redirect === null) return take
+    this.#stays.set(key, true, clock.nowMs())
+    return redirect
+  }
+
+  /** Asks the destination and redirects if it agrees; null: it does not. */
+  async #redirect(
+    attempt: LoginAttempt,
+    to: MemberId,
+    mark: string | null,
+    why: RedirectReason,
+  ): Promise<Route | null> {
+    const { self, clock, group, questions } = this.#deps
+    const question = questions.question(self, keyOf(attempt), why === 'placement')
+    const answer = await questions.ask(to, question)
+    const portal = group.members.get(to)?.portal
+    if (answer === 'yes' && portal !== undefined && !attempt.isGone()) {
+      const now = clock.nowMs()
+      if (mark !== null && this.#redirected.get(mark, now) === undefined) {
+        this.#redirected.set(mark, true, now)
+      }
+      return { kind: 'redirect', to, portal, why }
+    }
+    questions.takeBack(to, question)
+    return attempt.isGone() ? { kind: 'reject', why: 'gone' } : null
+  }
+
+  /** L1, L2: takes the login here, as routed; starts again when the record has changed since. */
+  async take(attempt: LoginAttempt, routed: Route & { readonly kind: 'take' }): Promise<Taken> {
+    const { clock, registry, newToken } = this.#deps
+    let route: Route = routed
+    while (route.kind === 'take') {
+      const loginToken = newToken()
+      registry.begin(loginToken)
+      try {
+        const got = await this.#write(attempt, route, loginToken)
+        if (got === 'in use') return { kind: 'reject', why: 'in use' }
+        if (got === 'failed') return { kind: 'reject', why: 'busy' }
+        if (got !== 'again') {
+          const session = this.#register(attempt, got.mine)
+          registry.finish(loginToken)
+          return await this.#finish(attempt, route, session, got.others)
+        }
+      } finally {
+        registry.finish(loginToken)
+      }
+      if (clock.nowMs() - attempt.startedMs > HOLD_MS) return { kind: 'reject', why: 'busy' }
+      await sleep(clock, 1)
+      route = await this.route(attempt)
+    }
+    return route
+  }
+
+  async #write(
+    attempt: LoginAttempt,
+    route: Route & { readonly kind: 'take' },
+    loginToken: string,
+  ): Promise<{ mine: StoredSession; others: StoredSession[] } | 'again' | 'in use' | 'failed'> {
+    const { self, clock, coordinator } = this.#deps
+    const claim = await this.#claim(attempt)
+    if (claim === 'in use' || claim === 'again') return claim
+    const who = {
+      owner: self,
+      isid: attempt.isid,
+      source: attempt.source,
+      loginToken,
+      at: new Date(clock.wallMs()).toISOString(),
+    }
+    const change =
+      route.stored === null
+        ? createSession({ ...who, volume: attempt.volume.id, initiator: attempt.initiator })
+        : takeSession(route.stored, who)
+    const result = await coordinator.txn({
+      compare: [...change.compare, ...claim.compare],
+      put: [...change.put, ...claim.put],
+      remove: change.remove,
+      read: [keys.pair(attempt.volume.id, attempt.initiator)],
+    })
+    if (result.kind === 'lost') return 'again'
+    if (result.kind === 'done') return this.#split(result, loginToken) ?? 'failed'
+    return this.#settle(attempt, loginToken)
+  }
+
+  /** The outcome of the take is unknown: the token in a living record settles it. If it takes effect later, the sweep closes it. */
+  async #settle(attempt: LoginAttempt, loginToken: string): Promise<{ mine: StoredSession; others: StoredSession[] } | 'failed'> {
+    const { clock } = this.#deps
+    while (clock.nowMs() - attempt.startedMs <= 2 * HOLD_MS) {
+      const records = await this.#pair(attempt)
+      if (records !== null) {
+        const mine = records.find((one) => one.record.loginToken === loginToken)
+        if (mine === undefined || !isOurs(mine.record, this.#deps.self)) return 'failed'
+        return { mine, others: records.filter((one) => one !== mine) }
+      }
+      await sleep(clock, AGAIN_MS)
+    }
+    return 'failed'
+  }
+
+  #split(result: TransactionResult & { kind: 'done' }, loginToken: string): { mine: StoredSession; others: StoredSession[] } | null {
+    const records = (result.read[0] ?? []).map(storedSession)
+    const mine = records.find((one) => one.record.loginToken === loginToken)
+    if (mine === undefined) return null
+    return { mine, others: records.filter((one) => one !== mine) }
+  }
+
+  /** A volume that is not shared is claimed by one initiator name while it has sessions of it. */
+  async #claim(attempt: LoginAttempt): Promise<
+    | {
+        readonly compare: readonly { key: string; rev: number }[]
+        readonly put: readonly { key: string; value: string }[]
+      }
+    | 'in use'
+    | 'again'
+  > {
+    const { volume, initiator } = attempt
+    if (volume.shared) return { compare: [], put: [] }
+    const key = keys.claim(volume.id)
+    const [claims, sessions] = await Promise.all([
+      this.#deps.coordinator.list(key),
+      this.#deps.coordinator.list(keys.sessionsOf(volume.id)),
+    ])
+    if (claims.kind === 'unknown' || sessions.kind === 'unknown') return 'again'
+    const claim = claims.items.find((item) => item.key === key)
+    const compare = [{ key, rev: claim?.rev ?? 0 }]
+    if (claim?.value === initiator) return { compare, put: [] }
+    const used = sessions.items.map(storedSession).some(({ record }) => record.state === 'live' && record.initiator !== initiator)
+    return used ? 'in use' : { compare, put: [{ key, value: initiator }] }
+  }
+
+  #register(attempt: LoginAttempt, mine: StoredSession): LiveSession {
+    const { registry, clock, end, peers, self } = this.#deps
+    const before = registry.get(mine.id)
+    if (before !== undefined && before.gen < mine.record.gen) end(before, 'reinstated')
+    const session: LiveSession = {
+      id: mine.id,
+      key: mine.key,
+      gen: mine.record.gen,
+      loginToken: mine.record.loginToken,
+      record: mine.record,
+      rev: mine.rev,
+      carrier: attempt.carrier,
+      counters: new SessionCounters(),
+      phase: 'login',
+      guarded: false,
+      moving: false,
+      probes: new Map(),
+      sinceMs: clock.nowMs(),
+    }
+    registry.add(session)
+    for (const member of this.#deps.group.members.keys()) {
+      // Only saves time: an older session of this id anywhere else is refused by the primaries in any case.
+      if (member !== self) peers.tell(member, 'taken', { id: session.id, gen: session.gen })
+    }
+    return session
+  }
+
+  async #finish(
+    attempt: LoginAttempt,
+    route: Route & { readonly kind: 'take' },
+    session: LiveSession,
+    others: readonly StoredSession[],
+  ): Promise<Taken> {
+    const ended = () => attempt.isGone() || session.phase === 'ended'
+    if (!route.byIsid) await this.#deps.barrier.run(others, ended) // L3
+    if (ended()) {
+      this.#deps.end(session, 'closed')
+      return { kind: 'reject', why: 'gone' }
+    }
+    return { kind: 'taken', session, why: route.why, from: route.stored }
+  }
+
+  async #pair(attempt: LoginAttempt): Promise<readonly StoredSession[] | null> {
+    const listed = await this.#deps.coordinator.list(keys.pair(attempt.volume.id, attempt.initiator))
+    return listed.kind === 'done' ? listed.items.map(storedSession) : null
+  }
+}
+
+function isOurs(record: SessionRecord, self: MemberId): boolean {
+  return record.owner === self && record.state === 'live' && record.move === undefined
+}
+
+function keyOf(attempt: LoginAttempt): string {
+  return loginKey({
+    volume: attempt.volume.id,
+    initiator: attempt.initiator,
+    isid: attempt.isid,
+    source: attempt.source,
+    randomKind: isRandomKind(attempt.isid),
+  })
+}

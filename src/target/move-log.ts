@@ -1,0 +1,109 @@
+// The records of moves in the coordinator, for people: safety never depends on them. The old member begins a record and
+// adds the drain; whoever settles the move adds the outcome, and the new member the pause.
+import { type Clock, sleep } from '../base/clock.ts'
+import type { Coordinator } from '../coordination/coordinator.ts'
+import type { GroupView } from '../coordination/group-view.ts'
+import { keys, type MemberId, type MoveOutcome, type MoveRecord } from '../group/record.ts'
+import type { LiveSession } from './live-session.ts'
+import type { MoveOrder } from './move.ts'
+
+/** Older records are removed as new ones are written. */
+const KEPT_MAX = 1_000
+const TRIES = 20
+const AGAIN_MS = 50
+/** Commands on the wire at the break have arrived by then: the old member discards input for 2 s at most. */
+const COUNT_AFTER_MS = 2_500
+
+export interface Committed {
+  readonly drainMs: number
+  readonly brokeAtWallMs: number
+  readonly resent: () => number
+}
+
+export class MoveLog {
+  readonly #self: MemberId
+  readonly #clock: Clock
+  readonly #coordinator: Coordinator
+  readonly #group: GroupView
+
+  constructor(self: MemberId, clock: Clock, coordinator: Coordinator, group: GroupView) {
+    this.#self = self
+    this.#clock = clock
+    this.#coordinator = coordinator
+    this.#group = group
+  }
+
+  async begin(session: LiveSession, order: MoveOrder): Promise<void> {
+    const record: MoveRecord = {
+      id: order.id,
+      session: session.id,
+      volume: session.record.volume,
+      initiator: session.record.initiator,
+      from: this.#self,
+      to: order.to,
+      reason: order.reason,
+      code: order.code,
+      by: order.by,
+      predicted: order.predicted,
+      at: new Date(this.#clock.wallMs()).toISOString(),
+    }
+    const surplus = this.#group.moves.size + 1 - KEPT_MAX
+    const remove = surplus > 0 ? [...this.#group.moves.keys()].slice(0, surplus).map(keys.move) : []
+    await this.#coordinator.txn({
+      put: [{ key: keys.move(order.id), value: JSON.stringify(record) }],
+      remove,
+    })
+  }
+
+  committed(id: string, committed: Committed): void {
+    const { drainMs, brokeAtWallMs, resent } = committed
+    void this.#amend(id, () => ({ drainMs: round(drainMs), brokeAtWallMs }))
+    this.#clock.after(COUNT_AFTER_MS, () => void this.#amend(id, () => ({ resent: resent() })))
+  }
+
+  settled(id: string, outcome: MoveOutcome): void {
+    void this.#amend(id, () => ({ outcome }))
+  }
+
+  /** The new member's first answer: the pause is from the last answer of the old one, by the wall clocks of both. */
+  answered(id: string, atWallMs: number): void {
+    void this.#amend(id, (record) =>
+      record.brokeAtWallMs === undefined
+        ? null
+        : { pauseMs: round(Math.max(0, atWallMs - record.brokeAtWallMs)) },
+    )
+  }
+
+  observed(id: string, gain: number): void {
+    void this.#amend(id, () => ({ observed: gain }))
+  }
+
+  /** Changes the record as it is; gives up after a while, as nothing depends on it. null: not yet, try again. */
+  async #amend(
+    id: string,
+    change: (record: MoveRecord) => Partial<MoveRecord> | null,
+  ): Promise<void> {
+    const key = keys.move(id)
+    for (let tries = 0; tries < TRIES; tries += 1) {
+      const listed = await this.#coordinator.list(key)
+      const item = listed.kind === 'done' ? listed.items.find((one) => one.key === key) : undefined
+      if (item !== undefined) {
+        const record = JSON.parse(item.value) as MoveRecord
+        const changes = change(record)
+        if (changes !== null) {
+          const value = JSON.stringify({ ...record, ...changes })
+          const result = await this.#coordinator.txn({
+            compare: [{ key, rev: item.rev }],
+            put: [{ key, value }],
+          })
+          if (result.kind === 'done') return
+        }
+      }
+      await sleep(this.#clock, AGAIN_MS)
+    }
+  }
+}
+
+function round(ms: number): number {
+  return Math.round(ms * 100) / 100
+}

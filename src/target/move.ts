@@ -1,0 +1,223 @@
+// A planned move of one session from this member to another (DESIGN §5), carried out step by step.
+//
+//   grant ──▶ intent ──▶ quiesce ──▶ commit ──▶ ask ──▶ (returned | reclaimed | expired: seen by whoever settles it)
+//     │         │           │          │
+//     ▼         ▼           ▼          └─ unknown: settled by a compare-and-swap of our own ──▶ committed | abandoned | lost
+//   denied    lost      abandoned
+//
+// Invariants:
+//   M1. The record changes owner only after everything that was accepted has been answered.
+//   M2. From the moment the commit is sent, commands that arrive are held: run if it did not take effect, else discarded,
+//       never both; after a committed move this member answers nothing on that session.
+//   M3. An unknown commit is settled by our own compare-and-swap, never by a read alone.
+//   M4. A planned move never breaks a connection: if the initiator does not fall silent within 4 s, its window is
+//       reopened and nothing has changed.
+import { type Clock, sleep, type Timer } from '../base/clock.ts'
+import type { Coordinator } from '../coordination/coordinator.ts'
+import { type StoredSession, storedSession } from '../coordination/group-view.ts'
+import { keys, type MemberId, type MoveOutcome, type MoveRecord } from '../group/record.ts'
+import { clearIntent, commitMove, noteIntent } from '../group/sessions.ts'
+import type { Json, PeerLinks } from '../peer/links.ts'
+import type { EndReason, LiveSession } from './live-session.ts'
+import { settleProbes } from './live-session.ts'
+import type { MoveLog } from './move-log.ts'
+
+const GRANT_MS = 1_500
+const RENEW_MS = 1_000
+/** Below the 5 s after which initiators take an unanswered NOP-Out for a dead connection. */
+export const QUIESCE_MS = 4_000
+const SETTLE_AGAIN_MS = 100
+
+export interface MovingCarrier {
+  /** Stops the command window; 'quiet' once nothing is outstanding and no more can come, or has come for 100 ms. */
+  quiesce(limitMs: number): Promise<'quiet' | 'busy' | 'gone'>
+  reopen(): void
+  hold(): void
+  /** Runs what was held. */
+  release(): void
+  /** Asynchronous Message 3 with Time2Wait 0, half-close, then reads and discards; returns the commands that were held. */
+  sendAway(): number
+  /** Commands that have arrived since `sendAway`: sent again by the initiator, never executed here. */
+  readonly discarded: number
+  /** Wall-clock time of the last answer, ms. */
+  readonly lastAnswerWallMs: number
+}
+
+export interface MoverDeps {
+  readonly self: MemberId
+  readonly clock: Clock
+  readonly coordinator: Coordinator
+  readonly peers: Pick<PeerLinks, 'ask' | 'tell'>
+  readonly log: MoveLog
+  readonly end: (session: LiveSession, reason: EndReason) => void
+}
+
+export interface MoveOrder {
+  readonly id: string
+  readonly to: MemberId
+  readonly by: MoveRecord['by']
+  readonly code: string
+  readonly reason: string
+  readonly predicted: MoveRecord['predicted']
+  /** What the destination judges by: the proposal of a balancing move, or null for a move by hand. */
+  readonly proposal: Json
+  /** The estimator state of the session, which goes with it. */
+  readonly estimate: Json
+}
+
+export type MoveEnd =
+  | { readonly kind: 'committed'; readonly drainMs: number; readonly held: number }
+  | { readonly kind: 'denied'; readonly reason: string }
+  | { readonly kind: 'abandoned'; readonly reason: string }
+  | { readonly kind: 'lost' }
+
+export class Mover {
+  readonly #deps: MoverDeps
+
+  constructor(deps: MoverDeps) {
+    this.#deps = deps
+  }
+
+  /** Moves a live session of this member; it must not be in another move. Settles when it is away, or stays. */
+  async move(session: LiveSession, carrier: MovingCarrier, order: MoveOrder): Promise<MoveEnd> {
+    session.moving = true
+    const denied = await this.#grant(session, order)
+    if (denied !== null) {
+      session.moving = false
+      return { kind: 'denied', reason: denied }
+    }
+    const renewing = this.#renew(session, order)
+    try {
+      return await this.#granted(session, carrier, order)
+    } finally {
+      renewing.cancel()
+      session.moving = false
+    }
+  }
+
+  /** null: the destination has reserved room; else why not. */
+  async #grant(session: LiveSession, order: MoveOrder): Promise<string | null> {
+    const { peers } = this.#deps
+    const reply = await peers.ask(
+      order.to,
+      'grant',
+      { move: order.id, session: session.id, by: order.by, proposal: order.proposal, estimate: order.estimate },
+      GRANT_MS,
+    )
+    if (reply === null) return `${order.to} does not answer`
+    if (reply === 'granted') return null
+    return typeof reply === 'string' ? reply : `${order.to} refuses`
+  }
+
+  #renew(session: LiveSession, order: MoveOrder): Timer {
+    const { clock, peers } = this.#deps
+    let timer = clock.after(RENEW_MS, again)
+    function again() {
+      peers.tell(order.to, 'renew', { move: order.id, session: session.id })
+      timer = clock.after(RENEW_MS, again)
+    }
+    return { cancel: () => timer.cancel() }
+  }
+
+  async #granted(session: LiveSession, carrier: MovingCarrier, order: MoveOrder): Promise<MoveEnd> {
+    const { clock, coordinator, log } = this.#deps
+    await log.begin(session, order)
+    const intent = await coordinator.txn(noteIntent(stored(session), this.#openMove(order)))
+    if (session.phase !== 'live') return this.#ended(order, 'lost', 'its connection closed')
+    if (intent.kind === 'lost') return this.#lose(session, order)
+    if (intent.kind === 'unknown') return this.#settle(session, carrier, order, 0)
+    this.#wrote(session, intent.rev, { ...session.record, move: this.#openMove(order) })
+
+    const frozenMs = clock.nowMs()
+    const quiet = await carrier.quiesce(QUIESCE_MS)
+    const drainMs = clock.nowMs() - frozenMs
+    if (quiet === 'gone' || session.phase !== 'live') {
+      return this.#ended(order, 'lost', 'its connection closed')
+    }
+    if (quiet === 'busy') return this.#settle(session, carrier, order, drainMs) // M4
+
+    carrier.hold() // M2
+    const commit = await coordinator.txn(commitMove(stored(session), this.#openMove(order)))
+    if (session.phase !== 'live') return this.#ended(order, 'lost', 'its connection closed')
+    if (commit.kind === 'lost') return this.#lose(session, order)
+    if (commit.kind === 'unknown') return this.#settle(session, carrier, order, drainMs)
+    return this.#committed(session, carrier, order, drainMs)
+  }
+
+  /** M3: takes the intent back by our own compare-and-swap, or finds that the commit took effect. */
+  async #settle(
+    session: LiveSession,
+    carrier: MovingCarrier,
+    order: MoveOrder,
+    drainMs: number,
+  ): Promise<MoveEnd> {
+    const { clock, coordinator } = this.#deps
+    for (;;) {
+      const listed = await coordinator.list(session.key)
+      if (session.phase !== 'live') return this.#ended(order, 'lost', 'its connection closed')
+      if (listed.kind === 'done') {
+        const item = listed.items.find((one) => one.key === session.key)
+        const now = item === undefined ? null : storedSession(item)
+        if (now === null || now.record.gen !== session.gen || now.record.loginToken !== session.loginToken) {
+          const ours = now?.record.move?.id === order.id && now.record.move.open
+          return ours ? this.#committed(session, carrier, order, drainMs) : this.#lose(session, order)
+        }
+        const cleared = await coordinator.txn(clearIntent(now))
+        if (session.phase !== 'live') return this.#ended(order, 'lost', 'its connection closed')
+        if (cleared.kind === 'done') {
+          const { move: _, ...record } = now.record
+          this.#wrote(session, cleared.rev, record)
+          carrier.reopen()
+          carrier.release()
+          return this.#ended(order, 'abandoned', 'the initiator did not fall silent in time')
+        }
+      }
+      await sleep(clock, SETTLE_AGAIN_MS)
+    }
+  }
+
+  #committed(
+    session: LiveSession,
+    carrier: MovingCarrier,
+    order: MoveOrder,
+    drainMs: number,
+  ): MoveEnd {
+    const { log, end } = this.#deps
+    session.guarded = true
+    settleProbes(session, 'dead') // "changed, read again": the barrier's own compare-and-swap finds the open move.
+    const held = carrier.sendAway()
+    end(session, 'moved')
+    log.committed(order.id, {
+      drainMs,
+      brokeAtWallMs: carrier.lastAnswerWallMs,
+      resent: () => held + carrier.discarded,
+    })
+    return { kind: 'committed', drainMs, held }
+  }
+
+  #lose(session: LiveSession, order: MoveOrder): MoveEnd {
+    this.#deps.end(session, 'lost')
+    return this.#ended(order, 'lost', 'its record was changed by another member')
+  }
+
+  #ended(order: MoveOrder, outcome: 'lost' | 'abandoned', reason: string): MoveEnd {
+    const { log, peers } = this.#deps
+    peers.tell(order.to, 'release', { move: order.id })
+    log.settled(order.id, outcome as MoveOutcome)
+    return outcome === 'lost' ? { kind: 'lost' } : { kind: 'abandoned', reason }
+  }
+
+  #openMove(order: MoveOrder) {
+    const openedAt = new Date(this.#deps.clock.wallMs()).toISOString()
+    return { id: order.id, to: order.to, openedAt }
+  }
+
+  #wrote(session: LiveSession, rev: number, record: StoredSession['record']): void {
+    session.rev = rev
+    session.record = record
+  }
+}
+
+function stored(session: LiveSession): StoredSession {
+  return { id: session.id, key: session.key, rev: session.rev, record: session.record }
+}

@@ -1,0 +1,333 @@
+// The target of one member: its portal, its connections and sessions, and what other members ask about them. Everything
+// that changes a session of this member goes through here or through what is wired here.
+//
+// Invariants:
+//   T1. No login is accepted before this member has loaded the records (its primaries serve).
+//   T2. A stop answers what was accepted, sends event 3 and closes.
+import { type Clock, sleep } from '../base/clock.ts'
+import type { Address, Listener, Net } from '../base/net.ts'
+import type { Coordinator } from '../coordination/coordinator.ts'
+import { type GroupView, storedSession } from '../coordination/group-view.ts'
+import type { MemberId, SessionId, VolumeRecord } from '../group/record.ts'
+import { writeTextKeys } from '../iscsi/text.ts'
+import type { Json, PeerLinks } from '../peer/links.ts'
+import { logicalUnit } from '../scsi/logical-unit.ts'
+import type { Gateway } from '../volume/gateway.ts'
+import { Barrier } from './barrier.ts'
+import { Connection, type ConnectionDeps } from './connection.ts'
+import { Ending } from './ending.ts'
+import type { EndReason, LiveSession } from './live-session.ts'
+import { settleProbes } from './live-session.ts'
+import { Logins, type Placement, type Taken } from './login.ts'
+import { type MoveEnd, type MoveOrder, Mover } from './move.ts'
+import { MoveLog } from './move-log.ts'
+import { Questions } from './questions.ts'
+import { Registry } from './registry.ts'
+import { TaskRunner } from './task.ts'
+
+const SWEEP_MS = 1_000
+const STOP_MS = 4_000
+const CONNECTIONS_MAX = 4_096
+
+/** One line for people about something that happened here; see member/log.ts. */
+export type TargetEvent =
+  | { readonly kind: 'login'; readonly session: SessionId; readonly initiator: string; readonly volume: number; readonly why: string; readonly gen: number }
+  | { readonly kind: 'end'; readonly session: SessionId; readonly initiator: string; readonly reason: EndReason }
+  | { readonly kind: 'redirect'; readonly initiator: string; readonly to: MemberId; readonly why: string }
+  | { readonly kind: 'reject'; readonly initiator: string; readonly reason: string }
+  | { readonly kind: 'barrier'; readonly session: SessionId; readonly initiator: string; readonly owner: MemberId }
+  | { readonly kind: 'move'; readonly move: string; readonly session: SessionId; readonly to: MemberId; readonly end: MoveEnd }
+
+export interface TargetDeps {
+  readonly self: MemberId
+  readonly clock: Clock
+  readonly net: Net
+  readonly coordinator: Coordinator
+  readonly group: GroupView
+  readonly peers: PeerLinks
+  readonly gateway: Gateway
+  readonly placement: Placement
+  readonly newToken: () => string
+  /** Discovery answers with this instead of the address that the initiator came to. */
+  readonly groupAddress: string | null
+  readonly tell: (event: TargetEvent) => void
+}
+
+/** What the member's distribution adds to a move that others propose to it. */
+export interface Grants {
+  /** null: granted; else why not. `estimate` is the session's estimator state, to be kept for its arrival. */
+  grant(from: MemberId, proposal: Json, estimate: Json, move: string): string | null
+  renew(move: string): void
+  release(move: string): void
+  /** The session of a granted move has come. */
+  arrived(move: string, session: LiveSession): void
+}
+
+export class Target {
+  readonly registry = new Registry()
+  readonly ending: Ending
+  readonly logins: Logins
+  readonly log: MoveLog
+  readonly #deps: TargetDeps
+  readonly #questions: Questions
+  readonly #barrier: Barrier
+  readonly #mover: Mover
+  readonly #connections = new Set<Connection>()
+  readonly #carriers = new Map<LiveSession, Connection>()
+  /** Moves whose session has come and has not yet answered its first command. */
+  readonly #awaitingAnswer = new Map<LiveSession, string>()
+  #listener: Listener | null = null
+  #state: 'starting' | 'serving' | 'stopping' = 'starting'
+  #tsih = 0
+  grants: Grants | null = null
+
+  constructor(deps: TargetDeps) {
+    this.#deps = deps
+    const { self, clock, coordinator, group, peers, gateway, newToken, placement } = deps
+    const { registry } = this
+    const end = (session: LiveSession, reason: EndReason) => this.#end(session, reason)
+    this.log = new MoveLog(self, clock, coordinator, group)
+    this.ending = new Ending({ self, clock, coordinator, group, gateway, registry })
+    this.#questions = new Questions(clock, peers)
+    this.#barrier = new Barrier({
+      self,
+      clock,
+      peers,
+      gateway,
+      registry,
+      ending: this.ending,
+      end,
+      reread: (key) => this.#reread(key),
+      closed: ({ id, record }) =>
+        deps.tell({ kind: 'barrier', session: id, initiator: record.initiator, owner: record.owner }),
+    })
+    this.logins = new Logins({
+      self,
+      clock,
+      coordinator,
+      group,
+      peers,
+      questions: this.#questions,
+      barrier: this.#barrier,
+      registry,
+      placement,
+      end,
+      isServing: () => this.#state === 'serving',
+      newToken,
+    })
+    this.#mover = new Mover({ self, clock, coordinator, peers, log: this.log, end })
+  }
+
+  async listen(address: Address): Promise<Address> {
+    const deps = this.#connectionDeps()
+    this.#listener = await this.#deps.net.listen(address, (stream) => {
+      if (this.#connections.size >= CONNECTIONS_MAX || this.#state === 'stopping') {
+        stream.own({ received() {}, ended() {}, written() {}, closed() {} })
+        stream.destroy()
+        return
+      }
+      this.#connections.add(new Connection(deps, stream))
+    })
+    return this.#listener.address
+  }
+
+  /** T1: the records are loaded; closes what the last run of this member left, then accepts logins. */
+  async serve(): Promise<void> {
+    await this.ending.closeLeftovers([...this.#deps.group.sessions.values()])
+    this.#state = 'serving'
+    this.#sweepLater()
+  }
+
+  /** T2. */
+  async stop(): Promise<void> {
+    const { clock } = this.#deps
+    this.#state = 'stopping'
+    await this.#listener?.close()
+    await Promise.all([...this.#connections].map(async (connection) => {
+      if (connection.live !== null) await connection.quiesce(STOP_MS)
+      connection.stop()
+    }))
+    const deadline = clock.nowMs() + STOP_MS
+    while (this.#connections.size > 0 && clock.nowMs() < deadline) await sleep(clock, 10)
+    for (const connection of [...this.#connections]) connection.close('the member stops')
+  }
+
+  /** Moves a session that this member serves. */
+  async move(id: SessionId, order: MoveOrder): Promise<MoveEnd> {
+    const session = this.registry.get(id)
+    const carrier = session === undefined ? undefined : this.#carriers.get(session)
+    if (session === undefined || carrier === undefined || session.phase !== 'live') {
+      return { kind: 'denied', reason: `session ${id} is not served here` }
+    }
+    if (session.moving) return { kind: 'denied', reason: `session ${id} is already being moved` }
+    const end = await this.#mover.move(session, carrier, order)
+    this.#deps.tell({ kind: 'move', move: order.id, session: id, to: order.to, end })
+    return end
+  }
+
+  get takesSessions(): boolean {
+    const draining = this.#deps.group.members.get(this.#deps.self)?.draining ?? false
+    return this.#state === 'serving' && !draining
+  }
+
+  /** A question of another member about logins, sessions or moves; undefined: not ours. */
+  control(from: MemberId, kind: string, body: Json): Json | Promise<Json> | undefined {
+    switch (kind) {
+      case 'login': {
+        if (this.#state !== 'serving') return { yes: false }
+        const { yes, question } = this.#questions.answer(body, this.takesSessions)
+        if (yes && question.reserve) this.logins.reserve(question)
+        return { yes }
+      }
+      case 'login-back':
+        this.logins.unreserve(this.#questions.takenBack(body))
+        return null
+      case 'probe':
+        return this.#barrier.answer(body)
+      case 'taken':
+        return this.#taken(body)
+      case 'grant':
+        return this.#grant(from, body)
+      case 'renew':
+        this.grants?.renew(moveOf(body))
+        return null
+      case 'release':
+        this.grants?.release(moveOf(body))
+        return null
+      default:
+        return undefined
+    }
+  }
+
+  #grant(from: MemberId, body: Json): Json {
+    if (!this.takesSessions) return 'it takes no sessions now'
+    if (this.grants === null) return 'granted'
+    const { proposal, estimate } = fields(body)
+    return this.grants.grant(from, proposal ?? null, estimate ?? null, moveOf(body)) ?? 'granted'
+  }
+
+  /** A later login took this session's record: only saves time (its generation is refused in any case). */
+  #taken(body: Json): Json {
+    const { id, gen } = fields(body)
+    const session = typeof id === 'number' ? this.registry.get(id) : undefined
+    if (session !== undefined && typeof gen === 'number' && session.gen < gen) {
+      this.#end(session, 'reinstated')
+    }
+    return null
+  }
+
+  #connectionDeps(): ConnectionDeps {
+    const { clock, gateway, group, tell } = this.#deps
+    return {
+      clock,
+      logins: this.logins,
+      volumeByIqn: (iqn) => group.volumeByIqn(iqn),
+      discover: (host, port, name) => this.#discover(host, port, name),
+      runner: (live, iscsi, volume) => this.#runner(live, iscsi, volume),
+      nextTsih: () => {
+        this.#tsih = (this.#tsih % 0xffff) + 1
+        return this.#tsih
+      },
+      began: (session, taken, connection) => this.#began(session, taken, connection),
+      ended: (session, reason) => this.#end(session, reason),
+      firstAnswer: (session) => this.#firstAnswer(session),
+      rejected: ({ initiator, reason }) => tell({ kind: 'reject', initiator, reason }),
+      redirected: (attempt, to, why) => tell({ kind: 'redirect', initiator: attempt.initiator, to, why }),
+      gone: (connection) => this.#connections.delete(connection),
+      arrived: (key) => this.#questions.arrived(key),
+    }
+    void gateway
+  }
+
+  #runner(live: LiveSession, iscsi: ConstructorParameters<typeof TaskRunner>[0]['session'], volume: VolumeRecord): TaskRunner {
+    const carrier = () => this.#carriers.get(live)
+    return new TaskRunner({
+      session: iscsi,
+      unit: logicalUnit(volume),
+      gateway: this.#deps.gateway,
+      volume,
+      origin: { sessionId: live.id, gen: live.gen },
+      counters: live.counters,
+      nowMs: () => this.#deps.clock.nowMs(),
+      answered: () => carrier()?.answered(),
+      refused: () => this.#end(live, 'fenced'),
+    })
+  }
+
+  #began(session: LiveSession, taken: Taken & { kind: 'taken' }, connection: Connection): void {
+    this.#carriers.set(session, connection)
+    const { record, id, gen } = session
+    this.#deps.tell({ kind: 'login', session: id, initiator: record.initiator, volume: record.volume, why: taken.why, gen })
+    const move = taken.from?.record.move
+    if (move === undefined || !move.open) return
+    this.log.settled(move.id, taken.why === 'returned' ? 'returned' : 'reclaimed')
+    this.#awaitingAnswer.set(session, move.id)
+    if (taken.why === 'returned') this.grants?.arrived(move.id, session)
+  }
+
+  #firstAnswer(session: LiveSession): void {
+    const move = this.#awaitingAnswer.get(session)
+    if (move === undefined) return
+    this.#awaitingAnswer.delete(session)
+    this.log.answered(move, this.#deps.clock.wallMs())
+  }
+
+  /** Ends a session of this member: nothing more is executed, its record is closed unless it is somebody else's now. */
+  #end(session: LiveSession, reason: EndReason): void {
+    if (session.phase === 'ended') return
+    session.phase = 'ended'
+    this.registry.remove(session)
+    this.#awaitingAnswer.delete(session)
+    const connection = this.#carriers.get(session)
+    this.#carriers.delete(session)
+    settleProbes(session, 'dead')
+    this.#deps.gateway.endSession(session.id, session.gen)
+    this.#deps.tell({ kind: 'end', session: session.id, initiator: session.record.initiator, reason })
+    if (reason === 'moved') return
+    if (reason !== 'stopped' && reason !== 'logout') connection?.close(reason)
+    if (reason !== 'reinstated' && reason !== 'lost') void this.ending.closeEnded(session)
+  }
+
+  /** One portal for each volume: the one that was asked, or the configured address of the group. */
+  #discover(host: string, port: number, name: string | null): Uint8Array {
+    const { group, groupAddress } = this.#deps
+    const address = groupAddress ?? (host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`)
+    const pairs: [string, string][] = []
+    for (const volume of group.volumes.values()) {
+      if (name !== null && name !== volume.iqn) continue
+      pairs.push(['TargetName', volume.iqn], ['TargetAddress', `${address},1`])
+    }
+    return writeTextKeys(pairs)
+  }
+
+  #sweepLater(): void {
+    this.#deps.clock.after(SWEEP_MS, () => {
+      void this.#sweep()
+    })
+  }
+
+  async #sweep(): Promise<void> {
+    if (this.#state !== 'serving') return
+    const expired = await this.ending.sweep()
+    for (const { record } of expired) if (record.move !== undefined) this.log.settled(record.move.id, 'expired')
+    this.#sweepLater()
+  }
+
+  async #reread(key: string) {
+    const listed = await this.#deps.coordinator.list(key)
+    if (listed.kind === 'unknown') return 'unknown' as const
+    const item = listed.items.find((one) => one.key === key)
+    return item === undefined ? null : storedSession(item)
+  }
+}
+
+function fields(body: Json): { readonly [name: string]: Json | undefined } {
+  if (body === null || typeof body !== 'object' || Array.isArray(body)) throw new TypeError('not an object')
+  return body as { readonly [name: string]: Json | undefined }
+}
+
+function moveOf(body: Json): string {
+  const { move } = fields(body)
+  if (typeof move !== 'string') throw new TypeError('which move?')
+  return move
+}
