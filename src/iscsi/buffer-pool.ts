@@ -1,0 +1,44 @@
+// Byte buffers that are used again instead of being made anew: what is sent, and the data of writes while it is gathered.
+// One pool serves all connections of a member. Sizes are powers of two; what is given back beyond the bound is left to
+// the collector.
+import { assert } from '../base/assert.ts'
+
+/** 4 KiB, the smallest write that matters, to 4 MiB; above that a buffer is made and forgotten. */
+const leastShift = 12
+const mostShift = 22
+
+export class BufferPool {
+  readonly #keepBytes: number
+  readonly #free: Uint8Array<ArrayBuffer>[][] = []
+  #freeBytes = 0
+
+  constructor(keepBytes: number) {
+    this.#keepBytes = keepBytes
+    for (let shift = leastShift; shift <= mostShift; shift += 1) this.#free.push([])
+  }
+
+  /** Of at least `bytes`; what it holds is arbitrary. */
+  take(bytes: number): Uint8Array<ArrayBuffer> {
+    const shift = Math.max(leastShift, 32 - Math.clz32(Math.max(bytes, 1) - 1))
+    const free = this.#free[shift - leastShift]
+    if (free === undefined) return new Uint8Array(bytes)
+    const buffer = free.pop()
+    if (buffer === undefined) return new Uint8Array(1 << shift)
+    this.#freeBytes -= buffer.length
+    return buffer
+  }
+
+  /** The giver holds no view of it any more. */
+  give(buffer: Uint8Array<ArrayBuffer>): void {
+    const free = this.#free[31 - Math.clz32(buffer.length) - leastShift]
+    if (free === undefined || buffer.length > 1 << mostShift) return
+    if (this.#freeBytes + buffer.length > this.#keepBytes) return
+    assert((buffer.length & (buffer.length - 1)) === 0, 'pooled buffers have sizes of the pool')
+    free.push(buffer)
+    this.#freeBytes += buffer.length
+  }
+
+  get freeBytes(): number {
+    return this.#freeBytes
+  }
+}
