@@ -1,0 +1,24 @@
+// What one I_T nexus has changed or is waiting for at the logical unit. Mode pages are per nexus (VPD page 87h says so):
+// what one initiator sets concerns only its own commands, and needs no agreement between members.
+import { UnitAttentions } from './unit-attention.ts'
+
+export interface NexusState {
+  /** D_SENSE of the control mode page. */
+  descriptorSense: boolean
+  /** SWP of the control mode page. */
+  softwareWriteProtect: boolean
+  readonly attentions: UnitAttentions
+}
+
+export function newNexusState(): NexusState {
+  return {
+    descriptorSense: false,
+    softwareWriteProtect: false,
+    attentions: new UnitAttentions(),
+  }
+}
+
+/** State that a session would lose if it moved to another member (DESIGN §5, what may not be moved). */
+export function hasChangedModePages(nexus: NexusState): boolean {
+  return nexus.descriptorSense || nexus.softwareWriteProtect
+}
