@@ -1,0 +1,31 @@
+// /api/v1/balance
+import type { Operator } from './operator.ts'
+import { type Api, problems, settle, whole } from './route.ts'
+import { answer, balance, balanceRequest } from './schema.ts'
+
+export function balanceRoutes(api: Api, operator: Operator): void {
+  api.get(
+    '/api/v1/balance',
+    {
+      schema: {
+        summary: 'The distribution of sessions: mode, loads and last decisions',
+        response: { 200: answer(balance), ...problems },
+      },
+    },
+    async () => whole(await operator.balance()),
+  )
+  api.put(
+    '/api/v1/balance',
+    {
+      schema: {
+        summary: 'Set the mode for the whole group',
+        body: balanceRequest,
+        response: { 200: answer(balance), ...problems },
+      },
+    },
+    async (request, reply) =>
+      settle(reply, await operator.setBalance(request.body.mode), (body) =>
+        reply.code(200).send(body),
+      ),
+  )
+}

@@ -1,0 +1,46 @@
+// /api/v1/members, /api/v1/status, /api/v1/top, /healthz and /metrics
+import { METRICS_TYPE, metricsText } from './metrics.ts'
+import type { Operator } from './operator.ts'
+import { type Api, listed, problems, whole } from './route.ts'
+import { answer, health, list, member, status, top } from './schema.ts'
+
+export function groupRoutes(api: Api, operator: Operator): void {
+  api.get(
+    '/api/v1/members',
+    { schema: { summary: 'List members', response: { 200: list(member), ...problems } } },
+    async () => listed(await operator.members()),
+  )
+  api.get(
+    '/api/v1/status',
+    {
+      schema: { summary: 'The group at a glance', response: { 200: answer(status), ...problems } },
+    },
+    async () => whole(await operator.status()),
+  )
+  api.get(
+    '/api/v1/top',
+    {
+      schema: {
+        summary: 'What is measured, by member and by session',
+        response: { 200: answer(top), ...problems },
+      },
+    },
+    async () => whole(await operator.top()),
+  )
+  api.get(
+    '/healthz',
+    {
+      schema: {
+        summary: 'This member: 200 if it serves, else 503',
+        response: { ...problems, 200: answer(health), 503: answer(health) },
+      },
+    },
+    async (_request, reply) => {
+      const body = whole(operator.health())
+      return reply.code(body.ok ? 200 : 503).send(body)
+    },
+  )
+  api.get('/metrics', { schema: { hide: true } }, async (_request, reply) =>
+    reply.type(METRICS_TYPE).send(await metricsText(operator.readings())),
+  )
+}

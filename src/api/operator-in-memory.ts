@@ -1,0 +1,303 @@
+// An operator without a group, for the tests of the API and the CLI: it keeps volumes in a list and knows one session.
+import { refusal } from './errors.ts'
+import { type Answered, answered, type Operator } from './operator.ts'
+import type { DurationCounts, Readings } from './readings.ts'
+import type {
+  Balance,
+  BalanceMode,
+  Health,
+  Member,
+  MemberLoad,
+  Move,
+  MoveRequest,
+  Session,
+  SessionDetail,
+  Status,
+  Top,
+  Volume,
+  VolumeDetail,
+  VolumeRequest,
+} from './schema.ts'
+
+const AT = '2026-11-24T00:00:00.000Z'
+
+const load: MemberLoad = {
+  reportAgeMs: 400,
+  utilisation: 0.31,
+  cpu: 0.3,
+  hostCpu: 0.5,
+  eventLoop: 0.33,
+  eventLoopDelayMs: 0.4,
+  memoryBytes: 90_000_000,
+  diskLatencyMs: 0.8,
+  diskQueue: 1.5,
+  networkBytesPerSecond: 4_000_000,
+  iops: 900,
+  bytesPerSecond: 3_686_400,
+  latencyMs: 1.1,
+  forwardedShare: 0.66,
+  handledIops: 20,
+}
+
+/** 3 of 0.5 ms at most, 1 of about a second, none longer than the last bound. */
+const durations: DurationCounts = {
+  buckets: Object.assign(new Uint32Array(24), { 5: 3, 16: 1 }),
+  sumMs: 1_001.5,
+  count: 4,
+}
+
+export class OperatorInMemory implements Operator {
+  readonly #volumes: VolumeDetail[] = []
+  readonly #moves: Move[] = []
+  #mode: BalanceMode = 'on'
+  #session: Session = {
+    id: '42',
+    initiator: 'iqn.2005-03.org.example:host',
+    isid: '800000000001',
+    volume: 'vol1',
+    member: 'm1',
+    state: 'live',
+    since: AT,
+    iops: 900,
+    bytesPerSecond: 3_686_400,
+    forwardedShare: 0.66,
+  }
+
+  async volumes(): Promise<readonly Volume[]> {
+    return this.#volumes.map(briefly)
+  }
+
+  async createVolume(request: VolumeRequest): Promise<Answered<VolumeDetail>> {
+    const { name, bytes, blockBytes, shared } = request
+    if (this.#volumes.some((volume) => volume.name === name)) {
+      return refusal('volumeExists', `a volume called ${name} exists`)
+    }
+    const id = String(this.#volumes.length + 1)
+    const iqn = `iqn.2026-11.dev.evenkeel:g-${id}`
+    const volume: VolumeDetail = {
+      id,
+      name,
+      iqn,
+      url: `iscsi://127.0.0.1:3260/${iqn}/0`,
+      bytes,
+      blockBytes,
+      shared,
+      sessions: 0,
+      createdAt: AT,
+      physicalBlockBytes: 4096,
+      lanes: [
+        { lane: 0, slice: 0, primary: 'm1', epoch: 1 },
+        { lane: 1, slice: 1, primary: 'm2', epoch: 1 },
+      ],
+      byMember: [
+        { member: 'm1', pages: 0, bytes: 0 },
+        { member: 'm2', pages: null, bytes: null },
+      ],
+    }
+    this.#volumes.push(volume)
+    return answered(volume)
+  }
+
+  async volume(name: string): Promise<Answered<VolumeDetail>> {
+    const volume = this.#volumes.find((one) => one.name === name)
+    return volume === undefined ? noVolume(name) : answered(volume)
+  }
+
+  async deleteVolume(name: string): Promise<Answered<Volume>> {
+    const index = this.#volumes.findIndex((one) => one.name === name)
+    const volume = this.#volumes[index]
+    if (volume === undefined) return noVolume(name)
+    if (name === this.#session.volume) return refusal('volumeInUse', `${name} has 1 session`)
+    this.#volumes.splice(index, 1)
+    return answered(briefly(volume))
+  }
+
+  async sessions(): Promise<readonly Session[]> {
+    return [this.#session]
+  }
+
+  async session(id: string): Promise<Answered<SessionDetail>> {
+    if (id !== this.#session.id) return refusal('sessionNotFound', `there is no session ${id}`)
+    return answered({
+      ...this.#session,
+      source: '127.0.0.1',
+      generation: 1,
+      queueDepth: 8,
+      latencyMs: 1.1,
+      load: 0.12,
+      why: 'It logged in at m1 and no other member would serve it better.',
+      decided: null,
+      moves: [...this.#moves],
+    })
+  }
+
+  async moveSession(id: string, request: MoveRequest): Promise<Answered<Move>> {
+    const { to, wait } = request
+    if (id !== this.#session.id) return refusal('sessionNotFound', `there is no session ${id}`)
+    if (to === this.#session.member) return refusal('alreadyThere', `session ${id} is on ${to}`)
+    if (to === 'm9') throw new Error('a fault that the caller must not see')
+    const move: Move = {
+      id: `move-${this.#moves.length + 1}`,
+      session: id,
+      volume: this.#session.volume,
+      initiator: this.#session.initiator,
+      from: this.#session.member,
+      to,
+      by: 'operator',
+      code: 'OPERATOR',
+      reason: 'an operator asked for it',
+      predicted: null,
+      observed: null,
+      drainMs: wait ? 3.2 : null,
+      pauseMs: wait ? 11.5 : null,
+      resent: wait ? 0 : null,
+      outcome: wait ? (to === 'm3' ? 'reclaimed' : 'returned') : null,
+      at: AT,
+    }
+    this.#moves.unshift(move)
+    if (move.outcome === 'returned') this.#session = { ...this.#session, member: to }
+    return answered(move)
+  }
+
+  async moves(limit: number): Promise<readonly Move[]> {
+    return this.#moves.slice(0, limit)
+  }
+
+  async balance(): Promise<Balance> {
+    return {
+      mode: this.#mode,
+      placement: 'on',
+      imbalance: 1.2,
+      members: [{ member: 'm1', utilisation: 0.31, sessions: 1 }],
+      underWay: [],
+      decisions: [
+        {
+          at: AT,
+          member: 'm1',
+          session: '42',
+          to: 'm2',
+          code: 'NO_GAIN',
+          sentence: 'It would save nothing.',
+        },
+      ],
+      policy: { kappa: 5 },
+    }
+  }
+
+  async setBalance(mode: BalanceMode): Promise<Answered<Balance>> {
+    this.#mode = mode
+    return answered(await this.balance())
+  }
+
+  async members(): Promise<readonly Member[]> {
+    return [
+      {
+        id: 'm1',
+        state: 'up',
+        portal: '127.0.0.1:3260',
+        api: 'http://127.0.0.1:3259',
+        draining: false,
+        sessions: 1,
+        slices: 512,
+        pid: 7,
+        version: '0.1.0',
+        usedBytes: 1024,
+        freeBytes: 2048,
+      },
+      {
+        id: 'm2',
+        state: 'silent',
+        portal: '127.0.0.1:3261',
+        api: 'http://127.0.0.1:3263',
+        draining: false,
+        sessions: 0,
+        slices: 512,
+        pid: null,
+        version: null,
+        usedBytes: null,
+        freeBytes: null,
+      },
+    ]
+  }
+
+  async top(): Promise<Top> {
+    return {
+      at: AT,
+      members: [
+        { id: 'm1', state: 'up', sessions: 1, load },
+        { id: 'm2', state: 'silent', sessions: 0, load: null },
+      ],
+      sessions: [{ ...this.#session, queueDepth: 8, latencyMs: 1.1, load: 0.12 }],
+    }
+  }
+
+  async status(): Promise<Status> {
+    return {
+      group: 'g',
+      member: 'm1',
+      version: '0.1.0',
+      ok: false,
+      problems: ['m2 does not answer.'],
+      coordination: 'up',
+      balance: this.#mode,
+      placement: 'on',
+      members: [...(await this.members())],
+      volumes: { count: this.#volumes.length, bytes: 0, allocatedBytes: 0 },
+      sessions: 1,
+      moves: { underWay: 0, done: this.#moves.length },
+    }
+  }
+
+  health(): Health {
+    const ok = this.#mode !== 'off'
+    const problems = ok ? [] : ['off, for this test']
+    return { ok, member: 'm1', version: '0.1.0', uptimeSeconds: 3, problems, sessions: 1, load }
+  }
+
+  readings(): Readings {
+    return {
+      member: 'm1',
+      version: '0.1.0',
+      members: [
+        { id: 'm1', up: true },
+        { id: 'm2', up: false },
+      ],
+      loadRatio: [{ resource: 'cpu', ratio: 0.31 }],
+      sessions: 1,
+      moves: [{ from: 'm1', to: 'm2', by: 'balance', outcome: 'returned', count: 2 }],
+      drain: durations,
+      pause: durations,
+      loginRedirects: 1,
+      logins: 5,
+      barriers: 0,
+      volumes: [
+        {
+          name: 'vol1',
+          sizeBytes: 1024 ** 3,
+          allocatedBytes: 1024 ** 2,
+          reads: 10,
+          writes: 20,
+          others: 3,
+          readBytes: 40_960,
+          writtenBytes: 81_920,
+        },
+      ],
+      latency: durations,
+      forwarded: [{ to: 'm2', pieces: 9 }],
+      pages: 1,
+      usedBytes: 1024,
+      freeBytes: 2048,
+      eventLoopDelaySeconds: 0.0004,
+      eventLoopUtilisation: 0.33,
+    }
+  }
+}
+
+function briefly(detail: VolumeDetail): Volume {
+  const { physicalBlockBytes: _, lanes: __, byMember: ___, ...volume } = detail
+  return volume
+}
+
+function noVolume(name: string) {
+  return refusal('volumeNotFound', `there is no volume ${name}`)
+}

@@ -1,0 +1,59 @@
+// What the API asks of a member: the operator's commands, each for the whole group, whichever member is asked. A refusal
+// is a value with a code of the catalogue; an exception is a fault and becomes `internal`.
+import type { Refusal } from './errors.ts'
+import type { Readings } from './readings.ts'
+import type {
+  Balance,
+  BalanceMode,
+  Health,
+  Member,
+  Move,
+  MoveRequest,
+  Session,
+  SessionDetail,
+  Status,
+  Top,
+  Volume,
+  VolumeDetail,
+  VolumeRequest,
+} from './schema.ts'
+
+export type Answered<T> = { readonly kind: 'done'; readonly value: T } | Refusal
+
+export function answered<T>(value: T): Answered<T> {
+  return { kind: 'done', value }
+}
+
+export interface Operator {
+  volumes(): Promise<readonly Volume[]>
+  /** volumeExists, coordinatorDown, badRequest. */
+  createVolume(request: VolumeRequest): Promise<Answered<VolumeDetail>>
+  /** By name; volumeNotFound. */
+  volume(name: string): Promise<Answered<VolumeDetail>>
+  /** Answers with what was deleted. volumeNotFound, volumeInUse, coordinatorDown. */
+  deleteVolume(name: string): Promise<Answered<Volume>>
+
+  sessions(): Promise<readonly Session[]>
+  /** sessionNotFound. */
+  session(id: string): Promise<Answered<SessionDetail>>
+  /**
+   * With `wait`, answers when the outcome, drain and pause are known or will not be; else when the move has begun. An outcome other than
+   * 'returned' is an answer, not a refusal. sessionNotFound, memberNotFound, alreadyThere, sessionMoving, sessionFixed,
+   * memberNotReady, memberSilent, coordinatorDown.
+   */
+  moveSession(id: string, request: MoveRequest): Promise<Answered<Move>>
+  /** The newest first, at most `limit`. */
+  moves(limit: number): Promise<readonly Move[]>
+
+  balance(): Promise<Balance>
+  /** Holds for the group; a move under way is let finish. coordinatorDown. */
+  setBalance(mode: BalanceMode): Promise<Answered<Balance>>
+
+  members(): Promise<readonly Member[]>
+  top(): Promise<Top>
+  status(): Promise<Status>
+  /** Of this member alone; synchronous, so that it tells a stuck group from a stuck member. */
+  health(): Health
+  /** Counters of this member as they stand, for a scrape. */
+  readings(): Readings
+}

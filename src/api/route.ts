@@ -1,0 +1,60 @@
+// What the routes share: the typed Fastify instance, and how a value or a refusal becomes an answer.
+import type {
+  FastifyBaseLogger,
+  FastifyInstance,
+  RawReplyDefaultExpression,
+  RawRequestDefaultExpression,
+  RawServerDefault,
+} from 'fastify'
+import type { ZodTypeProvider } from 'fastify-type-provider-zod'
+import { PROBLEM_TYPE, type Problem, problem, SCHEMA } from './errors.ts'
+import type { Answered } from './operator.ts'
+import { problemAnswer } from './schema.ts'
+
+export type Api = FastifyInstance<
+  RawServerDefault,
+  RawRequestDefaultExpression,
+  RawReplyDefaultExpression,
+  FastifyBaseLogger,
+  ZodTypeProvider
+>
+
+/** The error answers that any route may give, for the schemas and so for OpenAPI. */
+export const problems = {
+  400: problemAnswer,
+  403: problemAnswer,
+  404: problemAnswer,
+  409: problemAnswer,
+  500: problemAnswer,
+  503: problemAnswer,
+} as const
+
+type ProblemStatus = keyof typeof problems
+
+interface ProblemReply<R> {
+  code(status: ProblemStatus): { type(contentType: string): { send(body: Problem): R } }
+}
+
+type Whole<T> = T & { readonly schema: typeof SCHEMA }
+
+export function whole<T extends object>(value: T): Whole<T> {
+  return { schema: SCHEMA, ...value }
+}
+
+export function listed<T>(items: readonly T[]): { schema: typeof SCHEMA; items: T[] } {
+  return { schema: SCHEMA, items: [...items] }
+}
+
+/** Sends the refusal, or hands the value to `send`. */
+export function settle<T extends object, R>(
+  reply: ProblemReply<R>,
+  outcome: Answered<T>,
+  send: (body: Whole<T>) => R,
+): R {
+  if (outcome.kind === 'done') return send(whole(outcome.value))
+  const body = problem(outcome.code, outcome.detail)
+  return reply
+    .code(body.status as ProblemStatus)
+    .type(PROBLEM_TYPE)
+    .send(body)
+}

@@ -1,0 +1,305 @@
+// The API's words, once: from these schemas come the checks of requests and answers, the OpenAPI document and the types of
+// the CLI. Field names carry their units; times are ISO 8601; ids of sessions and volumes are decimal strings, members
+// are m1, m2 … Every answer is one object with `schema`; lists are under `items`.
+import { z } from 'zod'
+import { errorCodes, SCHEMA } from './errors.ts'
+
+const schema = z.literal(SCHEMA)
+const count = z.number().int().min(0)
+const rate = z.number().min(0)
+/** 0 … 1, over 1 only by rounding. */
+const share = z.number().min(0)
+
+/** Any of the schemas below as a whole answer. */
+export function answer<S extends z.ZodRawShape>(object: z.ZodObject<S>) {
+  return object.extend({ schema })
+}
+
+/** An answer that is a list. */
+export function list<S extends z.ZodType>(item: S) {
+  return z.object({ schema, items: z.array(item) })
+}
+
+export const problemAnswer = z
+  .object({
+    schema,
+    type: z.string(),
+    title: z.string(),
+    status: z.number().int(),
+    detail: z.string(),
+    code: z.enum(errorCodes),
+    action: z.string(),
+  })
+  .meta({ id: 'Problem', description: 'RFC 9457; `action` says what to do next.' })
+
+export const volumeName = z
+  .string()
+  .regex(
+    /^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$/,
+    "a volume name has 1 to 63 lower-case letters, digits, '.' and '-', beginning and ending with a letter or digit",
+  )
+
+const MIB = 1024 ** 2
+export const VOLUME_BYTES_MIN = MIB
+export const VOLUME_BYTES_MAX = 256 * 1024 ** 4
+
+export const volumeRequest = z
+  .strictObject({
+    name: volumeName,
+    bytes: z
+      .number()
+      .int()
+      .min(VOLUME_BYTES_MIN, 'a volume has at least 1 MiB')
+      .max(VOLUME_BYTES_MAX, 'a volume has at most 256 TiB')
+      .multipleOf(4096, 'the size of a volume is a multiple of 4096 bytes'),
+    blockBytes: z.union([z.literal(512), z.literal(4096)]).default(512),
+    shared: z.boolean().default(false).describe('Sessions of several initiator names are welcome.'),
+  })
+  .meta({ id: 'VolumeRequest' })
+
+export const volume = z
+  .object({
+    id: z.string(),
+    name: z.string(),
+    iqn: z.string(),
+    url: z.string().describe('At the portal of the member that answers; any member serves it.'),
+    bytes: count,
+    blockBytes: z.union([z.literal(512), z.literal(4096)]),
+    shared: z.boolean(),
+    sessions: count,
+    createdAt: z.string(),
+  })
+  .meta({ id: 'Volume' })
+
+export const volumeDetail = volume
+  .extend({
+    physicalBlockBytes: count,
+    lanes: z.array(z.object({ lane: count, slice: count, primary: z.string(), epoch: count })),
+    byMember: z
+      .array(
+        z.object({
+          member: z.string(),
+          pages: count.nullable().describe('null: the member did not answer'),
+          bytes: count.nullable(),
+        }),
+      )
+      .describe('What is allocated: a volume is thin, and may promise more than the disks have.'),
+  })
+  .meta({ id: 'VolumeDetail' })
+
+export const sessionState = z.enum(['login', 'live', 'moving'])
+
+export const session = z
+  .object({
+    id: z.string(),
+    initiator: z.string(),
+    isid: z.string(),
+    volume: z.string().describe('Its name.'),
+    member: z.string(),
+    state: sessionState,
+    since: z.string(),
+    iops: rate,
+    bytesPerSecond: rate,
+    forwardedShare: share.describe('Share of its pieces that another member holds, 0 … 1.'),
+  })
+  .meta({ id: 'Session' })
+
+export const moveOutcome = z.enum(['returned', 'abandoned', 'reclaimed', 'expired', 'lost'])
+
+const ends = z.object({ before: z.number(), after: z.number() })
+export const prediction = z
+  .object({
+    gain: z.number().describe('Waiting requests saved.'),
+    price: z.number(),
+    from: ends.describe('Utilisation of the member that it leaves.'),
+    to: ends,
+  })
+  .meta({ id: 'Prediction' })
+
+export const move = z
+  .object({
+    id: z.string(),
+    session: z.string(),
+    volume: z.string(),
+    initiator: z.string(),
+    from: z.string(),
+    to: z.string(),
+    by: z.enum(['balance', 'operator', 'drain']),
+    code: z.string(),
+    reason: z.string(),
+    predicted: prediction.nullable().describe('null for a move by hand'),
+    observed: z.number().nullable().describe('Gain by the same formula once it has settled.'),
+    drainMs: z.number().nullable(),
+    pauseMs: z.number().nullable().describe('From the last answer there to the first here.'),
+    resent: count
+      .nullable()
+      .describe('On the wire at the break: sent again, never executed twice.'),
+    outcome: moveOutcome.nullable().describe('null: under way'),
+    at: z.string(),
+  })
+  .meta({ id: 'Move' })
+
+export const sessionDetail = session
+  .extend({
+    source: z.string().describe("The initiator's address as the portal saw it."),
+    generation: count,
+    queueDepth: rate,
+    latencyMs: z
+      .number()
+      .nullable()
+      .describe('Mean of the last seconds; null: nothing was answered'),
+    load: z.number().nullable().describe('CPU attributed to it, in cores; null: not known yet'),
+    why: z.string().describe('A sentence: why it is where it is.'),
+    decided: z
+      .object({ at: z.string(), code: z.string(), sentence: z.string() })
+      .nullable()
+      .describe('What was last decided about it; null: nothing yet'),
+    moves: z.array(move).describe('Its last moves, the newest first.'),
+  })
+  .meta({ id: 'SessionDetail' })
+
+export const moveRequest = z
+  .strictObject({
+    to: z.string().min(1),
+    wait: z.boolean().default(true).describe('Answer when the outcome is known.'),
+  })
+  .meta({ id: 'MoveRequest' })
+
+export const balanceMode = z.enum(['on', 'off', 'advise'])
+export const placementMode = z.enum(['on', 'off'])
+export const balanceRequest = z
+  .strictObject({ mode: balanceMode })
+  .meta({ id: 'BalanceRequest', description: 'A move under way is let finish.' })
+
+export const decision = z
+  .object({
+    at: z.string(),
+    member: z.string(),
+    session: z.string().nullable(),
+    to: z.string().nullable(),
+    code: z.string(),
+    sentence: z.string(),
+  })
+  .meta({ id: 'Decision' })
+
+export const balance = z
+  .object({
+    mode: balanceMode,
+    placement: placementMode,
+    imbalance: z
+      .number()
+      .nullable()
+      .describe('Highest utilisation over the mean; null: not all have reported'),
+    members: z.array(
+      z.object({ member: z.string(), utilisation: z.number().nullable(), sessions: count }),
+    ),
+    underWay: z.array(move),
+    decisions: z.array(decision).describe('The last ones, the newest first.'),
+    policy: z.record(z.string(), z.union([z.number(), z.string(), z.boolean()])),
+  })
+  .meta({ id: 'Balance' })
+
+export const memberState = z.enum(['up', 'silent'])
+
+export const member = z
+  .object({
+    id: z.string(),
+    state: memberState,
+    portal: z.string(),
+    api: z.string(),
+    draining: z.boolean(),
+    sessions: count,
+    slices: count.describe('Slices that it is the primary of.'),
+    pid: z.number().int().nullable().describe('null: silent'),
+    version: z.string().nullable(),
+    usedBytes: count.nullable(),
+    freeBytes: count.nullable(),
+  })
+  .meta({ id: 'Member' })
+
+/** What a load monitor publishes; a silent member has none, never zeros. */
+export const memberLoad = z
+  .object({
+    reportAgeMs: z.number(),
+    utilisation: z.number().describe('Load over capacity, as decisions see it.'),
+    cpu: share.describe('Cores in use by the process.'),
+    hostCpu: share,
+    eventLoop: share.describe('Event-loop utilisation: only signals saturation.'),
+    eventLoopDelayMs: z.number(),
+    memoryBytes: count,
+    diskLatencyMs: z.number(),
+    diskQueue: z.number(),
+    networkBytesPerSecond: rate,
+    iops: rate,
+    bytesPerSecond: rate,
+    latencyMs: z.number().nullable(),
+    forwardedShare: share,
+    handledIops: rate.describe('Pieces per second done here for sessions of other members.'),
+  })
+  .meta({ id: 'MemberLoad' })
+
+export const top = z
+  .object({
+    at: z.string(),
+    members: z.array(
+      z.object({
+        id: z.string(),
+        state: memberState,
+        sessions: count,
+        load: memberLoad.nullable().describe('null: no report'),
+      }),
+    ),
+    sessions: z.array(
+      session.extend({
+        queueDepth: rate,
+        latencyMs: z.number().nullable(),
+        load: z.number().nullable(),
+      }),
+    ),
+  })
+  .meta({ id: 'Top' })
+
+export const status = z
+  .object({
+    group: z.string(),
+    member: z.string().describe('The one that answers.'),
+    version: z.string(),
+    ok: z.boolean(),
+    problems: z.array(z.string()).describe('What is wrong, a sentence each; empty if ok.'),
+    coordination: z.enum(['up', 'down']),
+    balance: balanceMode,
+    placement: placementMode,
+    members: z.array(member),
+    volumes: z.object({ count, bytes: count, allocatedBytes: count }),
+    sessions: count,
+    moves: z.object({ underWay: count, done: count }),
+  })
+  .meta({ id: 'Status' })
+
+export const health = z
+  .object({
+    ok: z.boolean(),
+    member: z.string(),
+    version: z.string(),
+    uptimeSeconds: z.number(),
+    problems: z.array(z.string()),
+    sessions: count,
+    load: memberLoad.nullable(),
+  })
+  .meta({ id: 'Health' })
+
+export type VolumeRequest = z.infer<typeof volumeRequest>
+export type Volume = z.infer<typeof volume>
+export type VolumeDetail = z.infer<typeof volumeDetail>
+export type Session = z.infer<typeof session>
+export type SessionDetail = z.infer<typeof sessionDetail>
+export type Move = z.infer<typeof move>
+export type MoveRequest = z.infer<typeof moveRequest>
+export type Balance = z.infer<typeof balance>
+export type BalanceMode = z.infer<typeof balanceMode>
+export type Decision = z.infer<typeof decision>
+export type Member = z.infer<typeof member>
+export type MemberLoad = z.infer<typeof memberLoad>
+export type Top = z.infer<typeof top>
+export type Status = z.infer<typeof status>
+export type Health = z.infer<typeof health>

@@ -1,0 +1,246 @@
+import { connect } from 'node:net'
+import type { FastifyInstance } from 'fastify'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { OperatorInMemory } from './operator-in-memory.ts'
+import { buildApi, startApi } from './server.ts'
+
+const settings = (failed: (error: unknown) => void) => ({
+  host: '127.0.0.1',
+  port: 0,
+  version: '0.1.0',
+  failed,
+})
+
+let app: FastifyInstance
+let failures: unknown[]
+
+beforeEach(async () => {
+  failures = []
+  app = await buildApi(
+    new OperatorInMemory(),
+    settings((error) => failures.push(error)),
+  )
+})
+afterEach(() => app.close())
+
+const headers = { host: '127.0.0.1:3259' }
+const get = (url: string) => app.inject({ url, headers })
+const post = (url: string, payload: object) => app.inject({ method: 'POST', url, headers, payload })
+
+describe('volumes', () => {
+  test('a volume is created, listed, shown and deleted', async () => {
+    const made = await post('/api/v1/volumes', { name: 'a', bytes: 1024 ** 3 })
+    expect(made.statusCode).toBe(201)
+    expect(made.json()).toMatchObject({
+      schema: 'evenkeel/v1',
+      name: 'a',
+      blockBytes: 512,
+      shared: false,
+    })
+    const listed = await get('/api/v1/volumes')
+    expect(listed.json()).toMatchObject({ schema: 'evenkeel/v1', items: [{ name: 'a' }] })
+    expect(listed.json().items[0]).not.toHaveProperty('lanes')
+    expect((await get('/api/v1/volumes/a')).json().byMember[1]).toEqual({
+      member: 'm2',
+      pages: null,
+      bytes: null,
+    })
+    expect(
+      (await app.inject({ method: 'DELETE', url: '/api/v1/volumes/a', headers })).statusCode,
+    ).toBe(200)
+    expect((await get('/api/v1/volumes')).json().items).toEqual([])
+  })
+
+  test('a name that is taken, a volume in use and one that is not there have their problems', async () => {
+    await post('/api/v1/volumes', { name: 'vol1', bytes: 1024 ** 3 })
+    const again = await post('/api/v1/volumes', { name: 'vol1', bytes: 1024 ** 3 })
+    expect(again.statusCode).toBe(409)
+    expect(again.headers['content-type']).toContain('application/problem+json')
+    expect(again.json()).toEqual({
+      schema: 'evenkeel/v1',
+      type: 'urn:evenkeel:problem:volumeExists',
+      title: 'The volume name is taken',
+      status: 409,
+      detail: 'a volume called vol1 exists',
+      code: 'volumeExists',
+      action: 'Choose another name, or delete the volume that has it.',
+    })
+    const inUse = await app.inject({ method: 'DELETE', url: '/api/v1/volumes/vol1', headers })
+    expect(inUse.json().code).toBe('volumeInUse')
+    expect((await get('/api/v1/volumes/none')).json()).toMatchObject({
+      status: 404,
+      code: 'volumeNotFound',
+    })
+  })
+
+  test('what is wrong with a request is named field by field', async () => {
+    const wrong = await post('/api/v1/volumes', { name: 'Big One', bytes: 1000, colour: 'red' })
+    expect(wrong.statusCode).toBe(400)
+    const { code, detail } = wrong.json()
+    expect(code).toBe('badRequest')
+    expect(detail).toContain('name: a volume name has 1 to 63')
+    expect(detail).toContain('bytes: a volume has at least 1 MiB')
+    expect(detail).toContain('colour')
+  })
+})
+
+describe('sessions and balance', () => {
+  test('a move answers 200 with its outcome, and 202 if nobody waits for it', async () => {
+    const waited = await post('/api/v1/sessions/42/move', { to: 'm2' })
+    expect(waited.statusCode).toBe(200)
+    expect(waited.json()).toMatchObject({ outcome: 'returned', from: 'm1', to: 'm2' })
+    const begun = await post('/api/v1/sessions/42/move', { to: 'm1', wait: false })
+    expect(begun.statusCode).toBe(202)
+    expect((await get('/api/v1/moves?limit=1')).json().items).toHaveLength(1)
+    expect((await get('/api/v1/moves')).json().items).toHaveLength(2)
+    expect((await get('/api/v1/moves?limit=0')).json().code).toBe('badRequest')
+  })
+
+  test('the mode is set for the group', async () => {
+    const put = await app.inject({
+      method: 'PUT',
+      url: '/api/v1/balance',
+      headers,
+      payload: { mode: 'advise' },
+    })
+    expect(put.json()).toMatchObject({ schema: 'evenkeel/v1', mode: 'advise' })
+    expect((await get('/api/v1/status')).json().balance).toBe('advise')
+  })
+
+  test('a fault is told as such, without what it was, and handed to the log', async () => {
+    const fault = await post('/api/v1/sessions/42/move', { to: 'm9' })
+    expect(fault.statusCode).toBe(500)
+    expect(fault.json().code).toBe('internal')
+    expect(fault.body).not.toContain('must not see')
+    expect(failures).toHaveLength(1)
+  })
+})
+
+describe('who calls', () => {
+  test("A2 a browser's cross-site request is refused before anything is done", async () => {
+    const made = await app.inject({
+      method: 'POST',
+      url: '/api/v1/volumes',
+      headers: { ...headers, origin: 'https://evil.example', 'content-type': 'application/json' },
+      payload: JSON.stringify({ name: 'a', bytes: 1024 ** 3 }),
+    })
+    expect(made.statusCode).toBe(403)
+    expect(made.json()).toMatchObject({
+      code: 'crossSite',
+      detail: 'the request comes from a page of https://evil.example',
+    })
+    expect((await get('/api/v1/volumes')).json().items).toEqual([])
+    const preflight = await app.inject({
+      method: 'OPTIONS',
+      url: '/api/v1/volumes',
+      headers: { ...headers, origin: 'https://evil.example' },
+    })
+    expect(preflight.statusCode).toBe(403)
+    expect(preflight.headers).not.toHaveProperty('access-control-allow-origin')
+  })
+
+  test('A1 a name that rebinds to loopback is refused', async () => {
+    const answer = await app.inject({
+      url: '/api/v1/volumes',
+      headers: { host: 'evil.example:3259' },
+    })
+    expect(answer.json().code).toBe('badHost')
+  })
+
+  test('A3 a body that a form can send is refused', async () => {
+    for (const type of [
+      'text/plain',
+      'application/x-www-form-urlencoded',
+      'multipart/form-data; boundary=b',
+    ]) {
+      const answer = await app.inject({
+        method: 'POST',
+        url: '/api/v1/volumes',
+        headers: { ...headers, 'content-type': type },
+        payload: JSON.stringify({ name: 'a', bytes: 1024 ** 3 }),
+      })
+      expect(answer.statusCode, type).toBe(415)
+      expect(answer.json().code).toBe('notJson')
+    }
+    const broken = await app.inject({
+      method: 'POST',
+      url: '/api/v1/volumes',
+      headers: { ...headers, 'content-type': 'application/json' },
+      payload: '{"name":',
+    })
+    expect(broken.json().code).toBe('badRequest')
+    const large = await post('/api/v1/volumes', { name: 'a'.repeat(70_000), bytes: 1024 ** 3 })
+    expect(large.json().code).toBe('tooLarge')
+  })
+})
+
+describe('health, metrics, OpenAPI and events', () => {
+  test('health is 200 or 503 with the same object', async () => {
+    expect((await get('/healthz')).statusCode).toBe(200)
+    await app.inject({ method: 'PUT', url: '/api/v1/balance', headers, payload: { mode: 'off' } })
+    const sick = await get('/healthz')
+    expect(sick.statusCode).toBe(503)
+    expect(sick.json()).toMatchObject({ schema: 'evenkeel/v1', ok: false, member: 'm1' })
+  })
+
+  test('metrics are the counters as they stand, the histogram cumulative in seconds', async () => {
+    const answer = await get('/metrics')
+    expect(answer.headers['content-type']).toContain('text/plain')
+    const lines = answer.body.split('\n')
+    for (const line of [
+      'evenkeel_session_moves_total{from="m1",to="m2",reason="balance",result="returned"} 2',
+      'evenkeel_member_state{member="m2",state="silent"} 1',
+      'evenkeel_volume_io_total{volume="vol1",op="write"} 20',
+      'evenkeel_page_forward_total{from="m1",to="m2"} 9',
+      'evenkeel_io_duration_seconds_bucket{le="0.00025"} 0',
+      'evenkeel_io_duration_seconds_bucket{le="0.0005"} 3',
+      'evenkeel_io_duration_seconds_bucket{le="0.512"} 3',
+      'evenkeel_io_duration_seconds_bucket{le="1.024"} 4',
+      'evenkeel_io_duration_seconds_bucket{le="+Inf"} 4',
+      'evenkeel_io_duration_seconds_sum 1.0015',
+    ]) {
+      expect(lines).toContain(line)
+    }
+    expect((await get('/metrics')).body).toContain('evenkeel_logins_total{member="m1"} 5')
+  })
+
+  test('the OpenAPI document comes from the same schemas', async () => {
+    const document = (await get('/openapi.json')).json()
+    expect(document.openapi).toBe('3.1.0')
+    const { post: create } = document.paths['/api/v1/volumes']
+    expect(JSON.stringify(create.requestBody)).toContain('VolumeRequest')
+    expect(
+      document.components.schemas.VolumeRequestInput ?? document.components.schemas.VolumeRequest,
+    ).toBeDefined()
+  })
+
+  test('what is not there is a problem too', async () => {
+    expect((await get('/nothing')).json()).toMatchObject({
+      schema: 'evenkeel/v1',
+      code: 'routeNotFound',
+    })
+  })
+
+  test('moves are told as they happen, and an open stream does not hold up closing', async () => {
+    const api = await startApi(
+      new OperatorInMemory(),
+      settings(() => {}),
+    )
+    const { port } = new URL(api.url)
+    const socket = connect(Number(port), '127.0.0.1')
+    let text = ''
+    socket.setEncoding('utf8').on('data', (more) => {
+      text += more
+    })
+    socket.write(`GET /api/v1/events HTTP/1.1\r\nhost: 127.0.0.1:${port}\r\n\r\n`)
+    await expect.poll(() => text).toContain('text/event-stream')
+    await fetch(`${api.url}/api/v1/sessions/42/move`, {
+      method: 'POST',
+      body: '{"to":"m2"}',
+      headers: { 'content-type': 'application/json' },
+    })
+    await expect.poll(() => text).toMatch(/event: move\ndata: \{.*"outcome":"returned"/)
+    await api.close()
+    await expect.poll(() => socket.destroyed).toBe(true)
+  })
+})

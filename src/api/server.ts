@@ -1,0 +1,120 @@
+// The HTTP API of one member: checks who calls (guard.ts), then the routes by noun. Every answer and every error is one
+// object with `schema`; every error is problem+json from the catalogue.
+import swagger from '@fastify/swagger'
+import { type FastifyError, type FastifyInstance, fastify } from 'fastify'
+import {
+  hasZodFastifySchemaValidationErrors,
+  jsonSchemaTransform,
+  jsonSchemaTransformObject,
+  serializerCompiler,
+  validatorCompiler,
+  type ZodTypeProvider,
+} from 'fastify-type-provider-zod'
+import { balanceRoutes } from './balance.ts'
+import { type ErrorCode, PROBLEM_TYPE, problem } from './errors.ts'
+import { eventRoutes } from './events.ts'
+import { groupRoutes } from './group.ts'
+import { refuseCaller } from './guard.ts'
+import type { Operator } from './operator.ts'
+import type { Api } from './route.ts'
+import { sessionRoutes } from './sessions.ts'
+import { volumeRoutes } from './volumes.ts'
+
+const BODY_BYTES_MAX = 64 * 1024
+
+export interface ApiSettings {
+  readonly host: string
+  readonly port: number
+  readonly version: string
+  /** Called with what failed unexpectedly; the caller of the API only learns that it did. */
+  readonly failed: (error: unknown) => void
+}
+
+export interface RunningApi {
+  readonly url: string
+  /** Ends open event streams too. */
+  close(): Promise<void>
+}
+
+export async function startApi(operator: Operator, settings: ApiSettings): Promise<RunningApi> {
+  const app = await buildApi(operator, settings)
+  const url = await app.listen({ host: settings.host, port: settings.port })
+  return { url, close: () => app.close() }
+}
+
+/** Ready for `inject`, not listening. */
+export async function buildApi(
+  operator: Operator,
+  settings: ApiSettings,
+): Promise<FastifyInstance> {
+  // An event stream never ends by itself, so closing must not wait for connections.
+  const app = fastify({ forceCloseConnections: true, bodyLimit: BODY_BYTES_MAX })
+  app.setValidatorCompiler(validatorCompiler)
+  app.setSerializerCompiler(serializerCompiler)
+  app.removeContentTypeParser('text/plain')
+  app.addHook('onRequest', async (request, reply) => {
+    const { host, origin } = request.headers
+    const site = request.headers['sec-fetch-site']
+    const refused = refuseCaller({ host, origin, site }, settings.host)
+    if (refused !== null) await sendProblem(reply, refused.code, refused.detail)
+  })
+  answerErrors(app, settings)
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: { title: 'Evenkeel', version: settings.version },
+    },
+    transform: jsonSchemaTransform,
+    transformObject: jsonSchemaTransformObject,
+  })
+  await app.register(async (instance) => {
+    const api: Api = instance.withTypeProvider<ZodTypeProvider>()
+    volumeRoutes(api, operator)
+    sessionRoutes(api, operator)
+    balanceRoutes(api, operator)
+    groupRoutes(api, operator)
+    eventRoutes(api, operator)
+  })
+  app.get('/openapi.json', { schema: { hide: true } }, () => app.swagger())
+  await app.ready()
+  return app
+}
+
+interface Reply {
+  code(status: number): Reply
+  type(contentType: string): Reply
+  serializer(f: (payload: unknown) => string): Reply
+  send(payload: unknown): unknown
+}
+
+function sendProblem(reply: Reply, code: ErrorCode, detail: string): unknown {
+  const body = problem(code, detail)
+  return reply.code(body.status).type(PROBLEM_TYPE).serializer(JSON.stringify).send(body)
+}
+
+function answerErrors(app: FastifyInstance, settings: ApiSettings): void {
+  app.setNotFoundHandler((request, reply) =>
+    sendProblem(reply, 'routeNotFound', `${request.method} ${request.url} is not part of this API`),
+  )
+  app.setErrorHandler((error: FastifyError, _request, reply) => {
+    if (hasZodFastifySchemaValidationErrors(error)) {
+      const details = error.validation.map(({ instancePath, message }) => {
+        const field = instancePath.slice(1).replaceAll('/', '.')
+        return field === '' ? String(message) : `${field}: ${message}`
+      })
+      return sendProblem(reply, 'badRequest', details.join('; '))
+    }
+    switch (error.code) {
+      case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
+        return sendProblem(reply, 'notJson', error.message)
+      case 'FST_ERR_CTP_BODY_TOO_LARGE':
+        return sendProblem(reply, 'tooLarge', error.message)
+      default:
+    }
+    if (error.statusCode !== undefined && error.statusCode < 500) {
+      return sendProblem(reply, 'badRequest', error.message)
+    }
+    settings.failed(error)
+    return sendProblem(reply, 'internal', 'an unexpected error, which the member has logged')
+  })
+}

@@ -1,0 +1,57 @@
+// /api/v1/volumes
+import { z } from 'zod'
+import type { Operator } from './operator.ts'
+import { type Api, listed, problems, settle } from './route.ts'
+import { answer, list, volume, volumeDetail, volumeRequest } from './schema.ts'
+
+const params = z.object({ name: z.string() })
+
+export function volumeRoutes(api: Api, operator: Operator): void {
+  api.get(
+    '/api/v1/volumes',
+    { schema: { summary: 'List volumes', response: { 200: list(volume), ...problems } } },
+    async () => listed(await operator.volumes()),
+  )
+  api.post(
+    '/api/v1/volumes',
+    {
+      schema: {
+        summary: 'Create a volume',
+        body: volumeRequest,
+        response: { 201: answer(volumeDetail), ...problems },
+      },
+    },
+    async (request, reply) =>
+      settle(reply, await operator.createVolume(request.body), (body) =>
+        reply.code(201).send(body),
+      ),
+  )
+  api.get(
+    '/api/v1/volumes/:name',
+    {
+      schema: {
+        summary: 'Show a volume: its lanes and what is allocated where',
+        params,
+        response: { 200: answer(volumeDetail), ...problems },
+      },
+    },
+    async (request, reply) =>
+      settle(reply, await operator.volume(request.params.name), (body) =>
+        reply.code(200).send(body),
+      ),
+  )
+  api.delete(
+    '/api/v1/volumes/:name',
+    {
+      schema: {
+        summary: 'Delete a volume without sessions, and all its bytes',
+        params,
+        response: { 200: answer(volume), ...problems },
+      },
+    },
+    async (request, reply) =>
+      settle(reply, await operator.deleteVolume(request.params.name), (body) =>
+        reply.code(200).send(body),
+      ),
+  )
+}
