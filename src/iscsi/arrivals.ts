@@ -1,0 +1,128 @@
+// Puts what arrives in CmdSN order (RFC 7143 §4.2.2.1), and keeps it back while the session is held (DESIGN §5.3).
+//
+// Invariants:
+//   S1. Commands reach the consumer in CmdSN order, each exactly once; immediate ones at once.
+//   S5. While held, nothing is delivered; what was kept comes out in order, or never.
+import type { LogoutRequest, TaskManagementRequest, TextRequest } from './requests.ts'
+import { ahead } from './serial.ts'
+import type { Task } from './task.ts'
+import type { CommandWindow } from './window.ts'
+
+export type Arrival =
+  | { readonly kind: 'command'; readonly task: Task }
+  | { readonly kind: 'taskManagement'; readonly request: TaskManagementRequest }
+  | { readonly kind: 'logout'; readonly request: LogoutRequest }
+  | { readonly kind: 'text'; readonly request: TextRequest }
+
+export type Action =
+  | Arrival
+  /** All data of a write that was solicited is here, or its data was bad: see `task.dataError`. */
+  | { readonly kind: 'data'; readonly task: Task }
+  /** The answer to `probe`. */
+  | { readonly kind: 'nopAnswered'; readonly transferTag: number }
+  /** The initiator broke the protocol: the connection is to be closed, after what is in the outbox was written. */
+  | { readonly kind: 'close'; readonly reason: string }
+
+export class Arrivals {
+  readonly actions: Action[] = []
+  readonly #window: CommandWindow
+  /** Received ahead of their turn, by CmdSN; null: only the number is to be counted. At most the window. */
+  readonly #early = new Map<number, Arrival | null>()
+  #held: Arrival[] | null = null
+
+  constructor(window: CommandWindow) {
+    this.#window = window
+  }
+
+  get isHeld(): boolean {
+    return this.#held !== null
+  }
+
+  /** Commands and task management requests kept back by `hold`. */
+  get heldCount(): number {
+    if (this.#held === null) return 0
+    let count = 0
+    for (const { kind } of this.#held) {
+      if (kind === 'command' || kind === 'taskManagement') count += 1
+    }
+    return count
+  }
+
+  /** Whether a request that is not immediate is to be taken: else it is silently ignored. */
+  accepts(cmdSn: number): boolean {
+    const place = this.#window.place(cmdSn)
+    return place === 'next' || (place === 'early' && !this.#early.has(cmdSn))
+  }
+
+  /** Takes an immediate request: it does not advance CmdSN. */
+  takeImmediate(arrival: Arrival): void {
+    this.#deliver(arrival)
+  }
+
+  /** Takes an accepted request; null if there is nothing to deliver for its CmdSN. */
+  take(cmdSn: number, arrival: Arrival | null): void {
+    if (cmdSn !== this.#window.expCmdSn) {
+      this.#early.set(cmdSn, arrival)
+      return
+    }
+    this.#takeNext(arrival)
+    while (this.#early.size > 0) {
+      const next = this.#early.get(this.#window.expCmdSn)
+      if (next === undefined) return
+      this.#early.delete(this.#window.expCmdSn)
+      this.#takeNext(next)
+    }
+  }
+
+  /** §11.5.1: a CmdSN that a task management request names and that has not come counts as received. */
+  countUnreceived(refCmdSn: number, requestCmdSn: number): boolean {
+    if (ahead(refCmdSn, requestCmdSn) <= 0 || !this.accepts(refCmdSn)) return false
+    this.take(refCmdSn, null)
+    return true
+  }
+
+  /** A queued task will never be delivered; its CmdSN still counts. */
+  forget(task: Task): void {
+    const early = this.#early.get(task.cmdSn)
+    if (!task.immediate && early?.kind === 'command' && early.task === task) {
+      this.#early.set(task.cmdSn, null)
+    }
+    const held = this.#held
+    const index = held?.indexOf(task.commandAction) ?? -1
+    if (index >= 0) held?.splice(index, 1)
+  }
+
+  hold(): void {
+    this.#held ??= []
+  }
+
+  /** Delivers what was kept. */
+  release(): void {
+    const held = this.#held ?? []
+    this.#held = null
+    for (const arrival of held) this.#deliver(arrival)
+  }
+
+  /** What was kept, for the last time; the session stays held. */
+  discard(): readonly Arrival[] {
+    const held = this.#held ?? []
+    this.#held = []
+    return held
+  }
+
+  #takeNext(arrival: Arrival | null): void {
+    const isCommand = arrival !== null && arrival.kind === 'command'
+    if (isCommand) arrival.task.counted = true
+    this.#window.received(isCommand)
+    if (arrival !== null) this.#deliver(arrival)
+  }
+
+  #deliver(arrival: Arrival): void {
+    if (this.#held !== null) {
+      this.#held.push(arrival)
+      return
+    }
+    if (arrival.kind === 'command') arrival.task.state = 'delivered'
+    this.actions.push(arrival)
+  }
+}

@@ -1,0 +1,61 @@
+// The requests of an initiator that are not commands, as the session hands them out. They are rare, so they are objects.
+import { readU16, readU32 } from '../base/bytes.ts'
+import type { Pdu } from './framer.ts'
+import {
+  bhsAt,
+  flagsOf,
+  initiatorTaskTag,
+  isImmediate,
+  logoutRequestAt,
+  readLun,
+  taskManagementRequestAt,
+} from './pdu.ts'
+
+/** RFC 7143 §11.5. */
+export interface TaskManagementRequest {
+  readonly initiatorTaskTag: number
+  readonly cmdSn: number
+  readonly immediate: boolean
+  /** `taskManagementFunction`, or one that we do not know. */
+  readonly function: number
+  readonly lun: number
+  readonly referencedTaskTag: number
+  readonly refCmdSn: number
+}
+
+/** RFC 7143 §11.14. */
+export interface LogoutRequest {
+  readonly initiatorTaskTag: number
+  /** `logoutReason`, or one that we do not know. */
+  readonly reason: number
+  readonly cid: number
+}
+
+/** RFC 7143 §11.10, once its text is whole. */
+export interface TextRequest {
+  readonly initiatorTaskTag: number
+  readonly lunBytes: Uint8Array
+  /** The initiator has nothing to say after it (F). */
+  readonly final: boolean
+  readonly text: Uint8Array
+}
+
+export function readTaskManagement({ header, at }: Pdu): TaskManagementRequest {
+  return {
+    initiatorTaskTag: initiatorTaskTag(header, at),
+    cmdSn: readU32(header, at + taskManagementRequestAt.cmdSn),
+    immediate: isImmediate(header, at),
+    function: flagsOf(header, at) & 0x7f,
+    lun: readLun(header, at + bhsAt.lun),
+    referencedTaskTag: readU32(header, at + taskManagementRequestAt.referencedTaskTag),
+    refCmdSn: readU32(header, at + taskManagementRequestAt.refCmdSn),
+  }
+}
+
+export function readLogout({ header, at }: Pdu): LogoutRequest {
+  return {
+    initiatorTaskTag: initiatorTaskTag(header, at),
+    reason: flagsOf(header, at) & 0x7f,
+    cid: readU16(header, at + logoutRequestAt.cid),
+  }
+}

@@ -1,0 +1,488 @@
+// The target's half of one session in full feature phase (RFC 7143 §4.2): PDUs in, actions out, answers into the outbox.
+// One connection, error recovery level 0. Never touches a socket or a clock, and knows no SCSI.
+//
+//   serving ──hold──▶ held ──releaseHeld──▶ serving       serving, held ──silence──▶ silent ──close──▶ closed
+//
+//   serving   commands are delivered in order and answered as the consumer says
+//   held      what arrives is kept; NOP-Outs are answered; what was accepted before is still answered
+//   silent    nothing is read or written any more; the consumer's late answers lead nowhere
+//   closed    silent, and every task that the consumer does not work on is gone
+//
+// Invariants:
+//   S1. Commands reach the consumer in CmdSN order, each exactly once (arrivals.ts).
+//   S2. Every delivered task is answered exactly once, or aborted and never answered.
+//   S3. MaxCmdSN is never lowered (window.ts).
+//   S4. After `silence` nothing is written.
+//   S5. Held commands are neither delivered nor answered (arrivals.ts).
+//   S6. No bytes of what was received are referred to after `receive`.
+//   S7. Whatever is received is served, ignored, rejected or closes the connection: never an exception.
+import { assert } from '../base/assert.ts'
+import { readU32 } from '../base/bytes.ts'
+import { ProtocolError } from '../base/protocol-error.ts'
+import { Answers, type LogoutTimes } from './answers.ts'
+import { type Action, Arrivals } from './arrivals.ts'
+import type { BufferPool } from './buffer-pool.ts'
+import { readCommand } from './command.ts'
+import { DataIn } from './data-in.ts'
+import { beginData, nextBurst, takeDataOut } from './data-out.ts'
+import type { Pdu } from './framer.ts'
+import type { Negotiated } from './negotiate.ts'
+import type { Outbox } from './outbox.ts'
+import {
+  bhsAt,
+  initiatorTaskTag,
+  isImmediate,
+  logoutReason,
+  nopOutAt,
+  opcode,
+  rejectReason,
+  reservedTag,
+  scsiCommandAt,
+} from './pdu.ts'
+import { PduWriter } from './pdu-writer.ts'
+import {
+  type LogoutRequest,
+  readLogout,
+  readTaskManagement,
+  type TaskManagementRequest,
+  type TextRequest,
+} from './requests.ts'
+import { after } from './serial.ts'
+import { type Task, TaskPool } from './task.ts'
+import { TextExchange } from './text-exchange.ts'
+import { CommandWindow } from './window.ts'
+
+/** At the same place in every request that has one. */
+const cmdSnAt = scsiCommandAt.cmdSn
+/** Immediate commands and task management requests under way at once: they are outside the window (§4.2.2.1). */
+const immediateMax = 32
+const good = 0
+
+export class Session {
+  /** What happened, in order; the consumer works it off and calls `clearActions`. */
+  readonly actions: Action[]
+  readonly #parameters: Negotiated
+  readonly #window: CommandWindow
+  readonly #arrivals: Arrivals
+  readonly #answers: Answers
+  readonly #dataIn: DataIn
+  readonly #texts: TextExchange
+  readonly #pool: TaskPool
+  /** Commands that were received and are neither answered nor aborted, by their tag. */
+  readonly #tasks = new Map<number, Task>()
+  #immediateTasks = 0
+  #openTaskManagement = 0
+  #lastTransferTag = 0
+  #loggedOut = false
+  /** A 'close' action was given: nothing more is read. */
+  #broken = false
+
+  /** `expCmdSn` and `statSn` as the login left them. */
+  constructor(
+    parameters: Negotiated,
+    expCmdSn: number,
+    statSn: number,
+    outbox: Outbox,
+    buffers: BufferPool,
+  ) {
+    const writer = new PduWriter(outbox)
+    writer.headerDigest = parameters.headerDigest
+    writer.dataDigest = parameters.dataDigest
+    this.#parameters = parameters
+    this.#window = new CommandWindow(expCmdSn)
+    this.#arrivals = new Arrivals(this.#window)
+    this.actions = this.#arrivals.actions
+    this.#answers = new Answers(writer, this.#window, statSn)
+    this.#dataIn = new DataIn(parameters, this.#answers)
+    this.#texts = new TextExchange(this.#answers, parameters.maxSendDataSegmentLength)
+    this.#pool = new TaskPool(buffers)
+  }
+
+  clearActions(): void {
+    this.actions.length = 0
+  }
+
+  /** Commands and task management requests that were delivered, or wait for an earlier one, and are not answered. */
+  get outstanding(): number {
+    return this.#tasks.size + this.#openTaskManagement - this.#arrivals.heldCount
+  }
+
+  get windowUsedUp(): boolean {
+    return this.#window.usedUp
+  }
+
+  get windowWidth(): number {
+    return this.#window.width
+  }
+
+  get expCmdSn(): number {
+    return this.#window.expCmdSn
+  }
+
+  get maxCmdSn(): number {
+    return this.#window.maxCmdSn
+  }
+
+  get statSn(): number {
+    return this.#answers.statSn
+  }
+
+  get isSilent(): boolean {
+    return this.#answers.writer.silent
+  }
+
+  /** Takes one PDU; what it leads to is in `actions` and in the outbox. */
+  receive(pdu: Pdu, nowMs: number): void {
+    if (this.#broken || this.isSilent) return
+    switch (pdu.opcode) {
+      case opcode.dataOut:
+        this.#receiveData(pdu)
+        return
+      case opcode.scsiCommand:
+        if (this.#isWanted(pdu)) this.#receiveCommand(pdu, nowMs)
+        return
+      case opcode.nopOut:
+        this.#receiveNop(pdu)
+        return
+      case opcode.taskManagementRequest:
+        if (this.#isWanted(pdu)) this.#receiveTaskManagement(pdu)
+        return
+      case opcode.textRequest:
+        if (this.#isWanted(pdu)) this.#receiveText(pdu)
+        return
+      case opcode.logoutRequest:
+        if (this.#isWanted(pdu)) this.#receiveLogout(pdu)
+        return
+      case opcode.snackRequest:
+        // §11.16: never at error recovery level 0.
+        this.#reject(pdu, rejectReason.snackReject)
+        return
+      case opcode.loginRequest:
+        this.#reject(pdu, rejectReason.protocolError)
+        this.#close('a Login Request in full feature phase')
+        return
+      default:
+        this.#reject(pdu, rejectReason.commandNotSupported)
+    }
+  }
+
+  /** For time-bound rules; call it about once a second. */
+  tick(nowMs: number): void {
+    this.#window.tick(nowMs)
+  }
+
+  /** The command with this tag that was received and is neither answered nor aborted. */
+  findTask(initiatorTaskTag: number): Task | null {
+    return this.#tasks.get(initiatorTaskTag) ?? null
+  }
+
+  tasksOf(lun: number): Task[] {
+    return [...this.#tasks.values()].filter((task) => task.lun === lun)
+  }
+
+  /**
+   * Asks for the first `bytes` of a write's data, or all of it if the initiator has less. True if they are here already
+   * (or never will be: see `task.dataError`); else a 'data' action follows, unless the task is aborted before it, which is
+   * the case at once if it was aborted already, after a Logout (§11.14) and when the session is silent: the task is gone then.
+   */
+  solicit(task: Task, bytes: number): boolean {
+    assert(task.state === 'delivered' || task.state === 'aborted', 'a delivered task is solicited')
+    task.wantedBytes = Math.min(bytes, task.expectedDataTransferLength)
+    if (task.state === 'delivered' && this.#hasData(task)) return true
+    if (task.state === 'aborted' || this.#loggedOut || this.isSilent) this.#forget(task)
+    else task.state = 'collecting'
+    return false
+  }
+
+  /** Gives the payloads to fill for a read of `bytes`, less if the initiator expects less (then only the first of them are to be filled). Nothing else may be written before `finishDataIn` or `dropDataIn`. */
+  reserveDataIn(task: Task, bytes: number, into: Uint8Array[]): void {
+    const count = this.#dataIn.takes(task, bytes)
+    if (count > 0) this.#dataIn.reserve(task, count, into)
+  }
+
+  /** Answers the read with GOOD. `cdbTransferLength` is what its CDB asked for, for the residual count. */
+  finishDataIn(task: Task, cdbTransferLength: number): void {
+    if (!this.#dataIn.hasReserved(task)) {
+      this.answer(task, good, null, cdbTransferLength)
+      return
+    }
+    if (this.#settle(task)) this.#dataIn.finish(task, cdbTransferLength)
+    else this.#dataIn.drop()
+    this.#pool.give(task)
+  }
+
+  /** Takes the reservation back; the task is still to be answered. The payloads must not be filled any more. */
+  dropDataIn(task: Task): void {
+    if (this.#dataIn.hasReserved(task)) this.#dataIn.drop()
+  }
+
+  /** Answers a read with GOOD and data that came later. More than 64 KiB are sent from where they are: `bytes` must not change until they were written. */
+  sendDataIn(task: Task, bytes: Uint8Array, cdbTransferLength: number): void {
+    const count = this.#dataIn.takes(task, bytes.length)
+    if (count === 0) {
+      this.answer(task, good, null, cdbTransferLength)
+      return
+    }
+    if (this.#settle(task)) this.#dataIn.send(task, bytes.subarray(0, count), cdbTransferLength)
+    this.#pool.give(task)
+  }
+
+  /** Answers without data; `cdbTransferLength` is what the command moved or would have, 0 if it failed. The task is another's afterwards. */
+  answer(task: Task, status: number, sense: Uint8Array | null, cdbTransferLength: number): void {
+    if (this.#settle(task)) this.#answers.scsiResponse(task, status, sense, cdbTransferLength)
+    this.#pool.give(task)
+  }
+
+  /**
+   * The task will never be answered. One that the consumer works on (`delivered`) stays the consumer's, as `aborted`, until
+   * it calls an answering method or `release`, neither of which writes anything; any other is gone at once.
+   */
+  abort(task: Task): void {
+    assert(this.#tasks.get(task.initiatorTaskTag) === task, 'S2 an unanswered task is aborted')
+    const inUse = task.state === 'delivered'
+    if (task.state === 'queued') this.#arrivals.forget(task)
+    this.#unlist(task)
+    if (inUse) task.state = 'aborted'
+    else this.#pool.give(task)
+  }
+
+  /** The consumer works no more on an aborted task. */
+  release(task: Task): void {
+    assert(task.state === 'aborted', 'S2 only an aborted task is released unanswered')
+    this.#pool.give(task)
+  }
+
+  answerTaskManagement(request: TaskManagementRequest, response: number): void {
+    assert(this.#openTaskManagement > 0, 'a task management request is answered once')
+    this.#openTaskManagement -= 1
+    this.#answers.taskManagementResponse(request.initiatorTaskTag, response)
+  }
+
+  /** §11.5.1: the task that the request names has not come. True if it counts as received now and the answer is "function complete"; false: "task does not exist". */
+  abortUnreceived(request: TaskManagementRequest): boolean {
+    return this.#arrivals.countUnreceived(request.refCmdSn, request.cmdSn)
+  }
+
+  answerLogout(request: LogoutRequest, response: number, times: LogoutTimes): void {
+    this.#answers.logoutResponse(request.initiatorTaskTag, response, times)
+  }
+
+  answerText(request: TextRequest, text: Uint8Array): void {
+    this.#texts.answer(request, text)
+  }
+
+  /** §11.9. */
+  asyncMessage(event: number, parameter1: number, parameter2: number, parameter3: number): void {
+    this.#answers.asyncMessage(event, parameter1, parameter2, parameter3)
+  }
+
+  /** Asks the initiator for a sign of life; 'nopAnswered' follows with this tag. */
+  probe(transferTag: number): void {
+    assert(transferTag !== reservedTag, 'a probe has a tag')
+    this.#answers.nopIn(transferTag)
+  }
+
+  /** Stops advancing MaxCmdSN; it is never lowered. */
+  freeze(): void {
+    this.#window.freeze()
+  }
+
+  reopen(): void {
+    const waiting = this.#window.frozen
+    this.#window.reopen()
+    // An initiator that has used its window up is waiting for a PDU that tells of more.
+    if (waiting) this.#answers.nopIn(reservedTag)
+  }
+
+  /** From now on commands, task management, Text and Logout Requests that arrive are kept and not delivered. */
+  hold(): void {
+    this.#arrivals.hold()
+  }
+
+  /** Delivers as actions what was kept. */
+  releaseHeld(): void {
+    this.#arrivals.release()
+  }
+
+  /** Drops what was kept, unanswered; how many commands and task management requests that were. The session stays held. */
+  discardHeld(): number {
+    const count = this.#arrivals.heldCount
+    for (const arrival of this.#arrivals.discard()) {
+      if (arrival.kind === 'taskManagement') this.#openTaskManagement -= 1
+      if (arrival.kind !== 'command') continue
+      this.#unlist(arrival.task)
+      this.#pool.give(arrival.task)
+    }
+    return count
+  }
+
+  /** The guard: from now on this session reads and writes nothing. */
+  silence(): void {
+    this.#dataIn.drop()
+    this.#answers.writer.silence()
+  }
+
+  /** The connection is gone. Tasks that the consumer works on become `aborted`. */
+  close(): void {
+    this.silence()
+    for (const task of [...this.#tasks.values()]) this.abort(task)
+    this.clearActions()
+  }
+
+  /** S1: whether a request is to be looked at. One with damaged data is rejected; in order, it leaves a gap that only a new session closes (§7.8, §7.15). */
+  #isWanted(pdu: Pdu): boolean {
+    if (this.#loggedOut) return false
+    const immediate = isImmediate(pdu.header, pdu.at)
+    if (!immediate && !this.#arrivals.accepts(readU32(pdu.header, pdu.at + cmdSnAt))) return false
+    if (!pdu.digestError) return true
+    this.#answers.reject(rejectReason.dataDigestError, pdu.header, pdu.at)
+    if (!immediate) this.#close('a damaged request')
+    return false
+  }
+
+  #receiveCommand(pdu: Pdu, nowMs: number): void {
+    const tag = initiatorTaskTag(pdu.header, pdu.at)
+    if (tag === reservedTag || this.#tasks.has(tag)) {
+      const inUse = tag !== reservedTag
+      this.#refuse(pdu, inUse ? rejectReason.taskInProgress : rejectReason.invalidPduField)
+      return
+    }
+    if (this.#isOverfull(pdu)) return
+    const task = this.#pool.take()
+    if (!readCommand(task, pdu, nowMs)) {
+      this.#pool.give(task)
+      this.#refuse(pdu, rejectReason.invalidPduField)
+      return
+    }
+    beginData(task, pdu, this.#parameters)
+    this.#tasks.set(tag, task)
+    if (task.immediate) {
+      this.#immediateTasks += 1
+      this.#arrivals.takeImmediate(task.commandAction)
+    } else {
+      this.#arrivals.take(task.cmdSn, task.commandAction)
+    }
+  }
+
+  #receiveData(pdu: Pdu): void {
+    if (pdu.digestError) this.#answers.reject(rejectReason.dataDigestError, pdu.header, pdu.at)
+    // Data of a task that was answered or aborted is on its way for a while.
+    const task = this.#tasks.get(initiatorTaskTag(pdu.header, pdu.at))
+    if (task === undefined || this.#loggedOut) return
+    if (!takeDataOut(task, pdu, this.#parameters)) return
+    if (task.state !== 'collecting' || !this.#hasData(task)) return
+    task.state = 'delivered'
+    this.actions.push(task.dataAction)
+  }
+
+  /** Whether nothing more is to come of what is wanted; if it is, and the initiator waits to be asked, asks. */
+  #hasData(task: Task): boolean {
+    if (task.unsolicitedOpen || task.targetTransferTag !== reservedTag) return false
+    if (task.dataError !== 'none' || task.dataBytes >= task.wantedBytes) return true
+    if (this.#loggedOut) return false
+    const bytes = nextBurst(task, this.#parameters)
+    this.#lastTransferTag = after(this.#lastTransferTag)
+    if (this.#lastTransferTag === reservedTag) this.#lastTransferTag = 0
+    task.targetTransferTag = this.#lastTransferTag
+    task.dataSn = 0
+    task.r2tEnd = task.dataBytes + bytes
+    this.#answers.r2t(task, bytes)
+    task.r2tSn = after(task.r2tSn)
+    return false
+  }
+
+  #receiveNop(pdu: Pdu): void {
+    const { header, at } = pdu
+    const tag = initiatorTaskTag(header, at)
+    if (tag === reservedTag) {
+      const transferTag = readU32(header, at + nopOutAt.targetTransferTag)
+      if (transferTag !== reservedTag) this.actions.push({ kind: 'nopAnswered', transferTag })
+      return
+    }
+    if (!this.#isWanted(pdu)) return
+    if (!isImmediate(header, at)) this.#arrivals.take(readU32(header, at + cmdSnAt), null)
+    const echoBytes = Math.min(pdu.dataBytes, this.#parameters.maxSendDataSegmentLength)
+    const lun = header.subarray(at + bhsAt.lun, at + bhsAt.lun + 8)
+    this.#answers.nopAnswer(tag, lun, pdu.data.subarray(0, echoBytes))
+  }
+
+  #receiveTaskManagement(pdu: Pdu): void {
+    if (this.#isOverfull(pdu)) return
+    const request = readTaskManagement(pdu)
+    this.#openTaskManagement += 1
+    const arrival = { kind: 'taskManagement', request } as const
+    if (request.immediate) this.#arrivals.takeImmediate(arrival)
+    else this.#arrivals.take(request.cmdSn, arrival)
+  }
+
+  #receiveText(pdu: Pdu): void {
+    const immediate = isImmediate(pdu.header, pdu.at)
+    const cmdSn = readU32(pdu.header, pdu.at + cmdSnAt)
+    let request: TextRequest | null
+    try {
+      request = this.#texts.receive(pdu)
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error
+      this.#refuse(pdu, rejectReason.protocolError)
+      return
+    }
+    const arrival = request === null ? null : ({ kind: 'text', request } as const)
+    if (!immediate) this.#arrivals.take(cmdSn, arrival)
+    else if (arrival !== null) this.#arrivals.takeImmediate(arrival)
+  }
+
+  #receiveLogout(pdu: Pdu): void {
+    const request = readLogout(pdu)
+    const arrival = { kind: 'logout', request } as const
+    if (isImmediate(pdu.header, pdu.at)) this.#arrivals.takeImmediate(arrival)
+    else this.#arrivals.take(readU32(pdu.header, pdu.at + cmdSnAt), arrival)
+    // Recovery of a connection is refused at error recovery level 0, and the session goes on.
+    if (request.reason === logoutReason.removeForRecovery) return
+    // Neither libiscsi nor Linux sends Data-Outs after a Logout: what is not here will not come (§11.14).
+    this.#loggedOut = true
+    for (const task of [...this.#tasks.values()]) if (task.state !== 'delivered') this.abort(task)
+  }
+
+  /** Immediate requests are bounded apart from the window. */
+  #isOverfull(pdu: Pdu): boolean {
+    if (!isImmediate(pdu.header, pdu.at)) return false
+    if (this.#immediateTasks + this.#openTaskManagement < immediateMax) return false
+    this.#reject(pdu, rejectReason.tooManyImmediateCommands)
+    return true
+  }
+
+  #reject(pdu: Pdu, reason: number): void {
+    this.#answers.reject(reason, pdu.header, pdu.at)
+  }
+
+  /** Rejects a request whose CmdSN counts all the same: it was received. */
+  #refuse(pdu: Pdu, reason: number): void {
+    const { header, at } = pdu
+    if (!isImmediate(header, at)) this.#arrivals.take(readU32(header, at + cmdSnAt), null)
+    this.#reject(pdu, reason)
+  }
+
+  #close(reason: string): void {
+    this.#broken = true
+    this.actions.push({ kind: 'close', reason })
+  }
+
+  /** Whether the answer is to be written: the task leaves the session's books. */
+  #settle(task: Task): boolean {
+    if (task.state === 'aborted') return false
+    assert(task.state === 'delivered' || task.state === 'collecting', 'S2 a task is answered once')
+    this.#unlist(task)
+    return true
+  }
+
+  #forget(task: Task): void {
+    if (task.state !== 'aborted') this.#unlist(task)
+    this.#pool.give(task)
+  }
+
+  #unlist(task: Task): void {
+    this.#tasks.delete(task.initiatorTaskTag)
+    if (task.counted) this.#window.settled()
+    if (task.immediate) this.#immediateTasks -= 1
+  }
+}

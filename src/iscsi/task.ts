@@ -1,0 +1,144 @@
+// One SCSI command of a session, from its header to its answer. Tasks are pooled: after its answer a task is another's.
+//
+//   free ──header──▶ queued ──in order, not held──▶ delivered ──solicit, data missing──▶ collecting
+//                      │                             │   ▲────────all data here──────────┘  │
+//                      │ abort: free at once         │ abort: aborted, until the consumer   │ abort: free at once
+//                      ▼                             ▼ answers or releases it               ▼
+//
+//   queued      waits for an earlier CmdSN, or is held
+//   delivered   the consumer works on it; its data must not move
+//   collecting  nobody works on it; Data-Outs are expected
+//   aborted     nothing will be answered; the consumer still uses its data
+import type { BufferPool } from './buffer-pool.ts'
+
+export type TaskState = 'free' | 'queued' | 'delivered' | 'collecting' | 'aborted'
+
+/** What was wrong with a write's data (RFC 7143 §7.8, §11.4.7.2). */
+export type DataError = 'none' | 'damaged' | 'unexpected' | 'wrongAmount'
+
+/** The sense to answer each with: key, additional sense code and its qualifier. */
+export const dataErrorSense = {
+  damaged: [0x0b, 0x47, 0x05],
+  unexpected: [0x0b, 0x0c, 0x0c],
+  wrongAmount: [0x0b, 0x0c, 0x0d],
+} as const satisfies Record<Exclude<DataError, 'none'>, readonly [number, number, number]>
+
+const cdbBytes = 16
+const nothing = new Uint8Array(0)
+
+export class Task {
+  state: TaskState = 'free'
+  initiatorTaskTag = 0
+  /** Flat number, or -1: addressing that no logical unit of ours has. */
+  lun = 0
+  /** The LUN's eight bytes as they came, for R2T. */
+  readonly lunBytes = new Uint8Array(8)
+  /** 16 bytes, more with an extended CDB. */
+  cdb: Uint8Array
+  /** `taskAttribute`. */
+  attribute = 0
+  expectedDataTransferLength = 0
+  isRead = false
+  isWrite = false
+  immediate = false
+  /** Takes credit of the command window. */
+  counted = false
+  cmdSn = 0
+  receivedAtMs = 0
+  dataError: DataError = 'none'
+  /** The data so far, all from offset 0 on. */
+  dataBytes = 0
+  /** What `solicit` asked for; what is beyond it came unsolicited and is not wanted. */
+  wantedBytes = 0
+  /** Unsolicited Data-Outs are still to come. */
+  unsolicitedOpen = false
+  /** The R2T that is out, or reservedTag. */
+  targetTransferTag = 0
+  r2tSn = 0
+  r2tEnd = 0
+  /** DataSN of the next Data-Out of the sequence. */
+  dataSn = 0
+  /** This burst had an error: the rest of it is discarded, until its F bit. */
+  discarding = false
+  /** The consumer's own, kept from one command to the next; nothing in this room reads it. */
+  context: unknown = null
+  readonly commandAction: { readonly kind: 'command'; readonly task: Task }
+  readonly dataAction: { readonly kind: 'data'; readonly task: Task }
+  readonly #ownCdb = new Uint8Array(cdbBytes)
+  readonly #buffers: BufferPool
+  #buffer: Uint8Array<ArrayBuffer> | null = null
+
+  constructor(buffers: BufferPool) {
+    this.#buffers = buffers
+    this.cdb = this.#ownCdb
+    this.commandAction = { kind: 'command', task: this }
+    this.dataAction = { kind: 'data', task: this }
+  }
+
+  /** The write's data so far, at most what is wanted: a view, made at each call, of a pooled buffer that lives until the answer. */
+  get data(): Uint8Array {
+    return this.#buffer === null
+      ? nothing
+      : this.#buffer.subarray(0, Math.min(this.dataBytes, this.wantedBytes))
+  }
+
+  /** Everything that the initiator offers to send is here, whole. */
+  get dataComplete(): boolean {
+    if (!this.isWrite) return true
+    if (this.unsolicitedOpen || this.dataError !== 'none') return false
+    return this.dataBytes >= this.expectedDataTransferLength
+  }
+
+  /** Where `count` bytes are to be put behind the data so far; `expected` is how much there will be in all. */
+  room(count: number, expected: number): Uint8Array {
+    const needed = Math.max(this.dataBytes + count, expected)
+    const buffer = this.#buffer
+    if (buffer !== null && buffer.length >= needed) return buffer
+    const larger = this.#buffers.take(needed)
+    if (buffer !== null) {
+      larger.set(buffer.subarray(0, this.dataBytes))
+      this.#buffers.give(buffer)
+    }
+    this.#buffer = larger
+    return larger
+  }
+
+  takeCdb(bytes: Uint8Array, at: number): void {
+    for (let i = 0; i < cdbBytes; i += 1) this.#ownCdb[i] = bytes[at + i] ?? 0
+    this.cdb = this.#ownCdb
+  }
+
+  /** §11.2.2.3: the bytes behind the first 16. */
+  extendCdb(rest: Uint8Array): void {
+    const whole = new Uint8Array(cdbBytes + rest.length)
+    whole.set(this.#ownCdb)
+    whole.set(rest, cdbBytes)
+    this.cdb = whole
+  }
+
+  /** Its buffer goes back to the pool: nobody reads it any more. */
+  free(): void {
+    this.state = 'free'
+    if (this.#buffer !== null) this.#buffers.give(this.#buffer)
+    this.#buffer = null
+  }
+}
+
+/** Keeps the tasks of one session for their next use; as many as were ever under way at once. */
+export class TaskPool {
+  readonly #buffers: BufferPool
+  readonly #free: Task[] = []
+
+  constructor(buffers: BufferPool) {
+    this.#buffers = buffers
+  }
+
+  take(): Task {
+    return this.#free.pop() ?? new Task(this.#buffers)
+  }
+
+  give(task: Task): void {
+    task.free()
+    this.#free.push(task)
+  }
+}

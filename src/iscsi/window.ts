@@ -1,0 +1,98 @@
+// The command window of a session (RFC 7143 §4.2.2.1): which CmdSN may come, and how far the initiator may go.
+//
+// MaxCmdSN is credit: what is under way counts against it, so that at most `width` commands are ever accepted and
+// unanswered. An initiator stops only when its credit is used up, so the width is kept near the depth in use: a session
+// that is to be moved then drains in the time of a few commands (DESIGN §5.2).
+//
+// Invariants:
+//   S3. MaxCmdSN is never lowered.
+//   V1. At most `mostWindow` commands are accepted and unanswered.
+//   V2. While frozen, MaxCmdSN does not change.
+import { assert } from '../base/assert.ts'
+import { after, ahead } from './serial.ts'
+
+/** Deep enough for any initiator to begin with; it doubles within a round trip when that is too little. */
+export const leastWindow = 8
+/** Linux' default queue depth is 128; deeper queues only lengthen latency. */
+export const mostWindow = 128
+/** The depth in use is the deepest of the present and of the last such period: 5 to 10 s. */
+const periodMs = 5000
+
+export type Place = 'next' | 'early' | 'outside'
+
+export class CommandWindow {
+  expCmdSn: number
+  maxCmdSn: number
+  /** Commands accepted and not settled. */
+  #depth = 0
+  #width = leastWindow
+  #frozen = false
+  #deepest = 0
+  #deepestBefore = 0
+  #periodEndMs = Number.NEGATIVE_INFINITY
+
+  constructor(expCmdSn: number) {
+    this.expCmdSn = expCmdSn
+    // As the login responses have told it.
+    this.maxCmdSn = after(expCmdSn, leastWindow - 1)
+  }
+
+  get width(): number {
+    return this.#width
+  }
+
+  get frozen(): boolean {
+    return this.#frozen
+  }
+
+  /** The initiator may send nothing more: ExpCmdSN > MaxCmdSN. */
+  get usedUp(): boolean {
+    return ahead(this.maxCmdSn, this.expCmdSn) > 0
+  }
+
+  place(cmdSn: number): Place {
+    if (cmdSn === this.expCmdSn) return this.usedUp ? 'outside' : 'next'
+    const inside = ahead(this.expCmdSn, cmdSn) > 0 && ahead(cmdSn, this.maxCmdSn) >= 0
+    return inside ? 'early' : 'outside'
+  }
+
+  /** ExpCmdSN was received. A command that is to be answered takes credit until then. */
+  received(isCommand: boolean): void {
+    this.expCmdSn = after(this.expCmdSn)
+    if (!isCommand) return
+    this.#depth += 1
+    if (this.#depth > this.#deepest) this.#deepest = this.#depth
+    if (this.#depth >= this.#width) this.#width = Math.min(mostWindow, this.#width * 2)
+  }
+
+  /** A command is answered, or never will be. */
+  settled(): void {
+    this.#depth -= 1
+    assert(this.#depth >= 0, 'a command is settled once')
+  }
+
+  /** Gives credit as far as the width allows. Called before each PDU that tells MaxCmdSN. */
+  advance(): void {
+    if (this.#frozen) return
+    const credit = after(this.expCmdSn, Math.max(this.#width - this.#depth, 0) - 1)
+    if (ahead(this.maxCmdSn, credit) > 0) this.maxCmdSn = credit
+  }
+
+  tick(nowMs: number): void {
+    if (nowMs < this.#periodEndMs) return
+    const deepest = Math.max(this.#deepest, this.#deepestBefore)
+    const wanted = Math.max(leastWindow, 2 * deepest)
+    if (wanted < this.#width) this.#width = wanted
+    this.#deepestBefore = this.#deepest
+    this.#deepest = 0
+    this.#periodEndMs = nowMs + periodMs
+  }
+
+  freeze(): void {
+    this.#frozen = true
+  }
+
+  reopen(): void {
+    this.#frozen = false
+  }
+}
