@@ -132,12 +132,10 @@ export class Answers {
     this.writer.seal(at, text.length)
   }
 
-  logoutResponse(initiatorTaskTag: number, response: number, times: LogoutTimes): void {
+  /** Time2Wait and Time2Retain are 0: come back at once, nothing is retained. */
+  logoutResponse(initiatorTaskTag: number, response: number): void {
     const at = this.#beginStatus(opcode.logoutResponse, finalBit, initiatorTaskTag, 0)
-    const { bytes } = this.writer
-    bytes[at + logoutResponseAt.response] = response
-    writeU16(bytes, at + logoutResponseAt.time2Wait, times.time2Wait)
-    writeU16(bytes, at + logoutResponseAt.time2Retain, times.time2Retain)
+    this.writer.bytes[at + logoutResponseAt.response] = response
     this.writer.seal(at, 0)
   }
 
@@ -175,11 +173,6 @@ export class Answers {
     this.writeWindow(bytes, at)
     return at
   }
-}
-
-export interface LogoutTimes {
-  readonly time2Wait: number
-  readonly time2Retain: number
 }
 
 /** §11.4.5: what the command would have moved against what the initiator expected. */

@@ -14,24 +14,17 @@ export type Arrival =
   | { readonly kind: 'logout'; readonly request: LogoutRequest }
   | { readonly kind: 'text'; readonly request: TextRequest }
 
-export type Action =
-  | Arrival
-  /** All data of a write that was solicited is here, or its data was bad: see `task.dataError`. */
-  | { readonly kind: 'data'; readonly task: Task }
-  /** The answer to `probe`. */
-  | { readonly kind: 'nopAnswered'; readonly transferTag: number }
-  /** The initiator broke the protocol: the connection is to be closed, after what is in the outbox was written. */
-  | { readonly kind: 'close'; readonly reason: string }
-
 export class Arrivals {
-  readonly actions: Action[] = []
   readonly #window: CommandWindow
+  readonly #delivered: { push(arrival: Arrival): unknown }
   /** Received ahead of their turn, by CmdSN; null: only the number is to be counted. At most the window. */
   readonly #early = new Map<number, Arrival | null>()
   #held: Arrival[] | null = null
 
-  constructor(window: CommandWindow) {
+  /** What is delivered is pushed to `delivered`. */
+  constructor(window: CommandWindow, delivered: { push(arrival: Arrival): unknown }) {
     this.#window = window
+    this.#delivered = delivered
   }
 
   get isHeld(): boolean {
@@ -123,6 +116,6 @@ export class Arrivals {
       return
     }
     if (arrival.kind === 'command') arrival.task.state = 'delivered'
-    this.actions.push(arrival)
+    this.#delivered.push(arrival)
   }
 }

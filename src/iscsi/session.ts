@@ -19,8 +19,8 @@
 import { assert } from '../base/assert.ts'
 import { readU32 } from '../base/bytes.ts'
 import { ProtocolError } from '../base/protocol-error.ts'
-import { Answers, type LogoutTimes } from './answers.ts'
-import { type Action, Arrivals } from './arrivals.ts'
+import { Answers } from './answers.ts'
+import { type Arrival, Arrivals } from './arrivals.ts'
 import type { BufferPool } from './buffer-pool.ts'
 import { readCommand } from './command.ts'
 import { DataIn } from './data-in.ts'
@@ -33,6 +33,7 @@ import {
   initiatorTaskTag,
   isImmediate,
   logoutReason,
+  logoutResponse,
   nopOutAt,
   opcode,
   rejectReason,
@@ -58,9 +59,27 @@ const cmdSnAt = scsiCommandAt.cmdSn
 const immediateMax = 32
 const good = 0
 
+export type SessionAction =
+  | Arrival
+  /** All data of a write that was solicited is here, or its data was bad: see `task.dataError`. */
+  | { readonly kind: 'data'; readonly task: Task }
+  /** The answer to `probe`. */
+  | { readonly kind: 'nopAnswered'; readonly transferTag: number }
+  /** The initiator broke the protocol: the connection is to be closed once what is in the outbox was written. */
+  | { readonly kind: 'close'; readonly reason: string }
+
+export interface SessionStart {
+  readonly parameters: Negotiated
+  /** As the login left them. */
+  readonly expCmdSn: number
+  readonly statSn: number
+  readonly outbox: Outbox
+  readonly buffers: BufferPool
+}
+
 export class Session {
-  /** What happened, in order; the consumer works it off and calls `clearActions`. */
-  readonly actions: Action[]
+  /** What happened, in order; the consumer works it off and calls `clearActions`. More is appended by `receive`, `solicit` and `releaseHeld`. */
+  readonly actions: SessionAction[] = []
   readonly #parameters: Negotiated
   readonly #window: CommandWindow
   readonly #arrivals: Arrivals
@@ -77,21 +96,13 @@ export class Session {
   /** A 'close' action was given: nothing more is read. */
   #broken = false
 
-  /** `expCmdSn` and `statSn` as the login left them. */
-  constructor(
-    parameters: Negotiated,
-    expCmdSn: number,
-    statSn: number,
-    outbox: Outbox,
-    buffers: BufferPool,
-  ) {
+  constructor({ parameters, expCmdSn, statSn, outbox, buffers }: SessionStart) {
     const writer = new PduWriter(outbox)
     writer.headerDigest = parameters.headerDigest
     writer.dataDigest = parameters.dataDigest
     this.#parameters = parameters
     this.#window = new CommandWindow(expCmdSn)
-    this.#arrivals = new Arrivals(this.#window)
-    this.actions = this.#arrivals.actions
+    this.#arrivals = new Arrivals(this.#window, this.actions)
     this.#answers = new Answers(writer, this.#window, statSn)
     this.#dataIn = new DataIn(parameters, this.#answers)
     this.#texts = new TextExchange(this.#answers, parameters.maxSendDataSegmentLength)
@@ -181,17 +192,16 @@ export class Session {
   }
 
   /**
-   * Asks for the first `bytes` of a write's data, or all of it if the initiator has less. True if they are here already
-   * (or never will be: see `task.dataError`); else a 'data' action follows, unless the task is aborted before it, which is
-   * the case at once if it was aborted already, after a Logout (§11.14) and when the session is silent: the task is gone then.
+   * Asks for the first `bytes` of a write's data, or all of it if the initiator has less. A 'data' action follows, at once
+   * if they are here or never will be (`task.dataError`). None follows, and the task is gone, if it was aborted, after a
+   * Logout (§11.14), and when the session is silent.
    */
-  solicit(task: Task, bytes: number): boolean {
+  solicit(task: Task, bytes: number): void {
     assert(task.state === 'delivered' || task.state === 'aborted', 'a delivered task is solicited')
     task.wantedBytes = Math.min(bytes, task.expectedDataTransferLength)
-    if (task.state === 'delivered' && this.#hasData(task)) return true
-    if (task.state === 'aborted' || this.#loggedOut || this.isSilent) this.#forget(task)
+    if (task.state === 'delivered' && this.#hasData(task)) this.actions.push(task.dataAction)
+    else if (task.state === 'aborted' || this.#loggedOut || this.isSilent) this.#forget(task)
     else task.state = 'collecting'
-    return false
   }
 
   /** Gives the payloads to fill for a read of `bytes`, less if the initiator expects less (then only the first of them are to be filled). Nothing else may be written before `finishDataIn` or `dropDataIn`. */
@@ -263,8 +273,8 @@ export class Session {
     return this.#arrivals.countUnreceived(request.refCmdSn, request.cmdSn)
   }
 
-  answerLogout(request: LogoutRequest, response: number, times: LogoutTimes): void {
-    this.#answers.logoutResponse(request.initiatorTaskTag, response, times)
+  answerLogout(request: LogoutRequest, response: number = logoutResponse.closed): void {
+    this.#answers.logoutResponse(request.initiatorTaskTag, response)
   }
 
   answerText(request: TextRequest, text: Uint8Array): void {
