@@ -1,0 +1,187 @@
+// What people are told: why a session moved, why another stays, and whether what was predicted came true. A sentence names the two
+// members, what staying costs and what the move costs, all in request-seconds: one request waiting for one second.
+import type { MemberId, MovePrediction, MoveRecord, SessionId } from '../group/record.ts'
+import type { Code } from './code.ts'
+import type { Proposal, Reason } from './decide.ts'
+import type { Policy } from './policy.ts'
+
+export function predictionOf(proposal: Proposal): MovePrediction {
+  const { effect } = proposal.verdict
+  const ends = (list: typeof effect.source) => {
+    const { before, after } = list[effect.top] ?? { before: 0, after: 0 }
+    return { before, after }
+  }
+  return {
+    gain: proposal.gain,
+    price: proposal.price,
+    from: ends(effect.source),
+    to: ends(effect.target),
+  }
+}
+
+/** Why this session, why there: the reason in a move's record. */
+export function whyMoved(proposal: Proposal, name: string): string {
+  const { from, to } = predictionOf(proposal)
+  const { source, debt, gain, price, verdict } = proposal
+  const ends = `${source.member} ${percent(from.before)} → ${percent(from.after)}, ${proposal.to} ${percent(to.before)} → ${percent(to.after)}`
+  const payback = gain > 0 ? price / gain : 0
+  const clear =
+    verdict.gap >= verdict.need
+      ? `The difference of ${percent(verdict.gap)} is more than comes and goes (${percent(verdict.need)})`
+      : `The difference of ${percent(verdict.gap)} has lasted for minutes`
+  const evidence = proposal.urgent ? `${source.member} is saturated` : clear
+  return (
+    `${name} moves ${source.member} → ${proposal.to}: staying has cost ${amount(debt)} request-seconds, ` +
+    `a move costs ${amount(price)} and saves ${amount(gain)} each second, so it pays back in ${span(payback)}. ` +
+    `Expected ${ends}. ${evidence}.`
+  )
+}
+
+/** Gain in waiting requests by the same formula as was predicted, on what both ends came to: call with the observed utilisations. */
+export function whatCame(record: MoveRecord): string {
+  const { predicted, observed, pauseMs, outcome } = record
+  const how =
+    outcome === undefined
+      ? 'under way'
+      : {
+          returned: 'returned',
+          abandoned: 'abandoned: it stayed where it was',
+          reclaimed: 'reclaimed: the initiator came back without having reached the destination',
+          expired: 'expired: the initiator did not come back',
+          lost: 'lost: the session ended while it was being moved',
+        }[outcome]
+  const pause = pauseMs === undefined ? '' : `, pause ${Math.round(pauseMs)} ms`
+  if (predicted === null || observed === undefined) return `${capital(how)}${pause}.`
+  const share = predicted.gain > 0 ? observed / predicted.gain : 0
+  return `${capital(how)}${pause}. Predicted to save ${amount(predicted.gain)} each second, observed ${amount(observed)} (${percent(share)}).`
+}
+
+interface Names {
+  readonly session: string
+  readonly self: MemberId
+  readonly nowMs: number
+}
+
+/** Why a session was not moved in the last round. */
+export function whyNot(reason: Reason, names: Names, policy: Policy): string {
+  const text = SENTENCES[reason.code]
+  return `${names.session} stays at ${names.self}: ${text(reason, names, policy)}.`
+}
+
+type Text = (reason: Reason, names: Names, policy: Policy) => string
+
+const there = ({ to }: Reason) => to ?? 'another member'
+
+const SENTENCES: Readonly<Record<Code, Text>> = {
+  MOVED: (r) => `it is being moved to ${there(r)}`,
+  NO_GAIN: (r) =>
+    r.to === null
+      ? 'no member has room below the mean'
+      : `requests would not wait less if it were at ${r.to}`,
+  NO_PAYBACK: (r, _, policy) =>
+    `at ${there(r)} it would save ${amount(r.gain)} request-seconds each second, too little to earn the price of ${amount(r.price)} within ${span(policy.horizonSeconds)}`,
+  DEBT_BUILDING: (r, { nowMs }) =>
+    `staying has cost ${amount(r.debt)} of the ${amount(r.price)} request-seconds that a move to ${there(r)} costs; expected in ${span((r.untilMs - nowMs) / 1000)}`,
+  NOISE: (r) =>
+    `the difference to ${there(r)} is ${percent(r.gap)}, less than comes and goes (${percent(r.need)})`,
+  UNDERSHOOT: (r, { self }) =>
+    `without it ${self} would fall below the mean, and the fuller of ${self} and ${there(r)} would not become clearly less full`,
+  DEST_CAP: (r) => `${there(r)} would become too full`,
+  RETURN_BAN: (r, _, policy) =>
+    `it left ${there(r)} less than ${span(policy.returnBanSeconds)} ago and does not return so soon`,
+  COOLDOWN: (r, { nowMs }) =>
+    `it was moved lately and rests for another ${span((r.untilMs - nowMs) / 1000)}`,
+  TOO_YOUNG: (r, { nowMs }) =>
+    `it is too new to be judged, for another ${span((r.untilMs - nowMs) / 1000)}`,
+  PINNED: () => 'it is pinned by the operator',
+  MULTIPATH: (r) => `${there(r)} already serves another path of the same initiator to this volume`,
+  DENIED: (r) => `${there(r)} denied it`,
+  BUSY: (r) => `${there(r)} was negotiating a move of its own; it is asked again`,
+  RATE_LIMIT: () => 'enough sessions were moved for now',
+  PAUSE_BUDGET: (_, __, policy) =>
+    `moves have paused it for ${Math.round(policy.pauseMsPerHour)} ms within the hour, which is its limit`,
+  NOT_MOVABLE: (_, { self }) =>
+    `what fills ${self} is its pages and the requests of other members, which no move of a session changes`,
+  HOLDS_STATE: () =>
+    'it holds a reservation or other state of its nexus, and its initiator is not known to keep its identity through a login',
+  LAST_MOVE_FAILED: () => 'its last move went badly, so it is left alone for an hour',
+  SIBLING_SILENT: () =>
+    'a member with another session of the same initiator is silent, and its login would have to wait for it',
+  NOT_PARTITIONED: (r) => `the volume has no pages at ${there(r)}`,
+  BAD_PATH: (r) => `its initiator did not reach ${there(r)} lately`,
+  ALREADY_MOVING: () => 'it is being moved already',
+  NO_DESTINATION: () => 'no other member is known to take sessions',
+  SUSPECT_VIEW: () => 'reports of the other members were interrupted and are not trusted yet',
+  PAUSED: (_, __, policy) =>
+    policy.mode === 'on'
+      ? 'moves are paused in this window of time'
+      : `the policy's mode is ${policy.mode}`,
+  DRAIN: (r) => `${there(r)} is being emptied`,
+  BY_HAND: () => 'an operator moves it',
+  FAILED: (r) => `its move to ${there(r)} failed`,
+}
+
+/** The last decision records of a member, newest last, and how often each code was given. */
+export class DecisionLog {
+  readonly #records: DecisionRecord[] = []
+  readonly #counts = new Map<Code, number>()
+  readonly #last = new Map<SessionId, DecisionRecord>()
+  readonly #limit: number
+
+  constructor(limit = 500) {
+    this.#limit = limit
+  }
+
+  add(record: DecisionRecord): void {
+    this.#counts.set(record.code, (this.#counts.get(record.code) ?? 0) + 1)
+    this.#last.set(record.session, record)
+    this.#records.push(record)
+    if (this.#records.length > this.#limit) this.#records.shift()
+  }
+
+  /** What was last decided of a session: answers "why is it here?". */
+  last(session: SessionId): DecisionRecord | null {
+    return this.#last.get(session) ?? null
+  }
+
+  forget(session: SessionId): void {
+    this.#last.delete(session)
+  }
+
+  get records(): readonly DecisionRecord[] {
+    return this.#records
+  }
+
+  get counts(): ReadonlyMap<Code, number> {
+    return this.#counts
+  }
+}
+
+export interface DecisionRecord {
+  readonly atMs: number
+  readonly session: SessionId
+  readonly code: Code
+  readonly to: MemberId | null
+  readonly sentence: string
+  readonly gain: number
+  readonly debt: number
+  readonly price: number
+}
+
+export function percent(share: number): string {
+  return `${Math.round(share * 100)} %`
+}
+
+/** Two digits that matter: 0.034, 1.3, 41. */
+export function amount(x: number): string {
+  if (!(Math.abs(x) > 0)) return '0'
+  return Math.abs(x) >= 10 ? String(Math.round(x)) : String(Number(x.toPrecision(2)))
+}
+
+export function span(seconds: number): string {
+  const s = Math.max(0, seconds)
+  if (s < 90) return `${Math.round(s)} s`
+  return s < 5400 ? `${Math.round(s / 60)} min` : `${Math.round(s / 3600)} h`
+}
+
+const capital = (text: string) => text.charAt(0).toUpperCase() + text.slice(1)

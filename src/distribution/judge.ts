@@ -1,0 +1,198 @@
+// What a move would bring, and the first rule it breaks. Pure arithmetic, used by the source on what it heard and by the receiver on
+// what it knows. The objective is the number of requests that wait: φ(u) = u / (1 − u), linear from 0.95 so that saturated members stay comparable.
+//
+// R1. Significance: the gap exceeds what comes and goes, or the long averages show it too and then the smaller gain counts.
+// R2. No undershoot: the source does not fall below the mean, unless it is the fullest and the pair's maximum falls clearly.
+// R3. Destination cap: nobody is filled beyond the source or a sound level.
+// R4. No return to a member that was left a short while ago.
+import type { MemberId } from '../group/record.ts'
+import {
+  type AverageKind,
+  type SessionLoad,
+  shareAt,
+  varianceAt,
+  weightAt,
+} from '../load/load-table.ts'
+import type { Code } from './code.ts'
+import type { Policy } from './policy.ts'
+import type { End, SessionView } from './view.ts'
+
+const KNEE = 0.95
+const STEEP = 400
+
+/** Requests waiting at utilisation u. */
+export function waiting(u: number): number {
+  if (u <= 0) return 0
+  return u < KNEE ? u / (1 - u) : KNEE / (1 - KNEE) + STEEP * (u - KNEE)
+}
+
+export function effective(mean: number, variance: number, margin: number): number {
+  return mean + margin * Math.sqrt(Math.max(variance, 0))
+}
+
+export function utilisationOf(end: End, r: number, margin: number): number {
+  const load = effective(end.load.slow[r] ?? 0, end.load.variance[r] ?? 0, margin)
+  return load / (end.capacity[r] ?? 1)
+}
+
+/** Utilisation of the fullest resource on slow averages. */
+export function utilisation(end: End, margin: number): number {
+  let most = 0
+  for (let r = 0; r < end.capacity.length; r++) most = Math.max(most, utilisationOf(end, r, margin))
+  return most
+}
+
+/** Before and after, at both ends, on one kind of average. */
+export interface Effect {
+  readonly gain: number
+  /** By how much the larger of the two ends' utilisations falls. */
+  readonly drop: number
+  /** The source's fullest resource, and its utilisation. */
+  readonly top: number
+  readonly source: readonly { readonly before: number; readonly after: number }[]
+  readonly target: readonly { readonly before: number; readonly after: number }[]
+}
+
+export interface Candidate {
+  readonly session: Pick<SessionView, 'load' | 'left'>
+  readonly source: End
+  readonly target: End
+  /** Mean utilisation of the group, by resource. */
+  readonly mean: readonly number[]
+  /** The source is the fullest member that it knows. */
+  readonly topmost: boolean
+  readonly urgent: boolean
+  /** Judged by the receiver: R1 is the source's matter. */
+  readonly receiving: boolean
+  readonly nowMs: number
+}
+
+export interface Verdict {
+  readonly rule: Code | null
+  readonly gain: number
+  readonly effect: Effect
+  /** R1's gap and what it had to exceed, in utilisation. */
+  readonly gap: number
+  readonly need: number
+}
+
+export function judge(candidate: Candidate, policy: Policy): Verdict {
+  const { session, source, target } = candidate
+  const vFrom = shareAt(session.load, source.member)
+  const vTo = shareAt(session.load, target.member)
+  const on = (kind: AverageKind) => effectOf(candidate, kind, vFrom, vTo, policy)
+  const effect = on(candidate.urgent ? 'fast' : 'slow')
+  const gap = gapOf(effect, effect.top)
+  const r = effect.top
+  const need = policy.sigmas * Math.hypot(source.sigma[r] ?? 0, target.sigma[r] ?? 0)
+  const verdict = (rule: Code | null, gain: number): Verdict => ({ rule, gain, effect, gap, need })
+  if (effect.gain <= 0) return verdict('NO_GAIN', effect.gain)
+  let gain = effect.gain
+  if (vTo - vFrom <= policy.localityStep) {
+    const long = on('long')
+    if (!candidate.urgent && gap < need) {
+      const seenLong = gapOf(long, r) >= policy.longFactor * need
+      if (!seenLong && !candidate.receiving) return verdict('NOISE', gain)
+      gain = Math.min(gain, long.gain)
+    }
+    const slow = candidate.urgent ? on('slow') : effect
+    const drop = Math.min(slow.drop, long.drop)
+    if (gain > 0 && undershoots(candidate, effect, drop, policy)) return verdict('UNDERSHOOT', gain)
+  }
+  return verdict(lastRules(candidate, effect, gain, policy), gain)
+}
+
+function lastRules(
+  candidate: Candidate,
+  effect: Effect,
+  gain: number,
+  policy: Policy,
+): Code | null {
+  const { session, target, mean, nowMs } = candidate
+  if (gain <= 0) return 'NO_GAIN'
+  if (overfills(effect, mean, policy)) return 'DEST_CAP'
+  return wasLeft(session.left, target.member, nowMs, policy) ? 'RETURN_BAN' : null
+}
+
+function gapOf(effect: Effect, r: number): number {
+  return (effect.source[r]?.before ?? 0) - (effect.target[r]?.before ?? 0)
+}
+
+function undershoots(
+  { mean, topmost }: Candidate,
+  effect: Effect,
+  drop: number,
+  policy: Policy,
+): boolean {
+  const r = effect.top
+  if ((effect.source[r]?.after ?? 0) >= (mean[r] ?? 0) - policy.undershoot) return false
+  return !topmost || drop < policy.topImprovement
+}
+
+function overfills(effect: Effect, mean: readonly number[], policy: Policy): boolean {
+  const source = effect.source[effect.top]?.before ?? 0
+  return effect.target.some(({ after }, k) => {
+    const sound = Math.min(policy.capFloor, policy.capMean * (mean[k] ?? 0))
+    return after > Math.max(source - policy.sourceSlack, sound)
+  })
+}
+
+export function wasLeft(
+  left: SessionView['left'],
+  member: MemberId,
+  nowMs: number,
+  policy: Policy,
+): boolean {
+  return left.some((l) => l.member === member && nowMs - l.atMs < policy.returnBanSeconds * 1000)
+}
+
+function effectOf(
+  { session, source, target }: Candidate,
+  kind: AverageKind,
+  vFrom: number,
+  vTo: number,
+  policy: Policy,
+): Effect {
+  const { load } = session
+  const from: { before: number; after: number }[] = []
+  const to: { before: number; after: number }[] = []
+  let gain = 0
+  let top = 0
+  let before = 0
+  let after = 0
+  for (let r = 0; r < source.capacity.length; r++) {
+    const s = changed(source, load, kind, { v: vFrom, sign: -1, r, margin: policy.burstMargin })
+    const t = changed(target, load, kind, { v: vTo, sign: 1, r, margin: policy.burstMargin })
+    gain += (source.capacity[r] ?? 1) * (waiting(s.before) - waiting(s.after))
+    gain -= (target.capacity[r] ?? 1) * (waiting(t.after) - waiting(t.before))
+    if (s.before > (from[top]?.before ?? 0)) top = r
+    before = Math.max(before, s.before, t.before)
+    after = Math.max(after, s.after, t.after)
+    from.push(s)
+    to.push(t)
+  }
+  return { gain, drop: before - after, top, source: from, target: to }
+}
+
+function changed(
+  end: End,
+  session: SessionLoad,
+  kind: AverageKind,
+  how: {
+    readonly v: number
+    readonly sign: 1 | -1
+    readonly r: number
+    readonly margin: number
+  },
+): { before: number; after: number } {
+  const { v, sign, r, margin } = how
+  const capacity = end.capacity[r] ?? 1
+  const mean = end.load[kind][r] ?? 0
+  const variance = end.load.variance[r] ?? 0
+  const moved = sign * weightAt(session[kind], v, r)
+  const movedVariance = sign * varianceAt(session, v, r)
+  return {
+    before: effective(mean, variance, margin) / capacity,
+    after: effective(mean + moved, variance + movedVariance, margin) / capacity,
+  }
+}

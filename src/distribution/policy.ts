@@ -1,0 +1,206 @@
+// How, and how eagerly, sessions are distributed: set by the operator, one record for the group. Defaults are those under which
+// the reference passes its gates; a number outside its range is refused with the reason, never bent.
+
+export type Mode = 'off' | 'advise' | 'on'
+
+export interface Blackout {
+  /** UTC days of the week, 0 = Sunday; every day if absent. */
+  readonly days?: readonly number[]
+  /** Minutes after midnight UTC, [from, to); a window may pass midnight and then belongs to the day on which it began. */
+  readonly fromMinute: number
+  readonly toMinute: number
+}
+
+export interface Policy {
+  readonly mode: Mode
+  /** κ, the price of disruption of any move, in request-seconds. */
+  readonly kappa: number
+  /** Within this time a move must have earned its price; also how long regret lasts. */
+  readonly horizonSeconds: number
+  readonly intervalSeconds: number
+  readonly minAgeSeconds: number
+  /** R1: the gap must exceed this many σ, or on the long averages this share of that. */
+  readonly sigmas: number
+  readonly longFactor: number
+  /** Effective load = mean + margin · √variance. */
+  readonly burstMargin: number
+  /** R2: how far below the mean a source may fall, and what the pair's maximum must fall by if it does. */
+  readonly undershoot: number
+  readonly topImprovement: number
+  /** R3: destination at most max(source − slack, min(floor, multiple · mean)). */
+  readonly sourceSlack: number
+  readonly capFloor: number
+  readonly capMean: number
+  /** From this difference in share on, a move is for locality: neither R1 nor R2. */
+  readonly localityStep: number
+  readonly candidates: number
+  readonly tries: number
+  readonly movesPerRound: number
+  readonly grantsPerRound: number
+  readonly urgentUtilisation: number
+  readonly urgentRounds: number
+  /** Rest of a session after its nth move of an hour: base · 2^n. */
+  readonly restSeconds: number
+  readonly restDoublings: number
+  /** R4. */
+  readonly returnBanSeconds: number
+  readonly suspectSeconds: number
+  /** A report older than this is no report: the member is absent. */
+  readonly silentSeconds: number
+  readonly reservationSeconds: number
+  readonly badPathSeconds: number
+  /** Planned moves away from one member in any hour, drains aside. */
+  readonly movesPerHour: number
+  /** Pauses that one session is given by moves in any hour, in milliseconds. */
+  readonly pauseMsPerHour: number
+  /** A destination must be primary of a lane of the volume. */
+  readonly partitionedOnly: boolean
+  /** A new session is sent away only if that lowers its member's utilisation by this much. */
+  readonly placementStep: number
+  readonly blackouts: readonly Blackout[]
+}
+
+export const DEFAULT_POLICY: Policy = {
+  mode: 'on',
+  kappa: 5,
+  horizonSeconds: 900,
+  intervalSeconds: 5,
+  minAgeSeconds: 30,
+  sigmas: 3,
+  longFactor: 0.4,
+  burstMargin: 0.5,
+  undershoot: 0.03,
+  topImprovement: 0.05,
+  sourceSlack: 0.005,
+  capFloor: 0.7,
+  capMean: 1.15,
+  localityStep: 0.1,
+  candidates: 4,
+  tries: 3,
+  movesPerRound: 4,
+  grantsPerRound: 8,
+  urgentUtilisation: 0.9,
+  urgentRounds: 2,
+  restSeconds: 60,
+  restDoublings: 6,
+  returnBanSeconds: 600,
+  suspectSeconds: 60,
+  silentSeconds: 5,
+  reservationSeconds: 5,
+  badPathSeconds: 3600,
+  movesPerHour: 600,
+  pauseMsPerHour: 10_000,
+  partitionedOnly: true,
+  placementStep: 0.02,
+  blackouts: [],
+}
+
+type NumberKey = {
+  [K in keyof Policy]: Policy[K] extends number ? K : never
+}[keyof Policy]
+
+/** Least and most of every number, and whether it counts whole things. */
+const RANGES: Readonly<Record<NumberKey, readonly [least: number, most: number, whole?: 'whole']>> =
+  {
+    kappa: [0, 1e6],
+    horizonSeconds: [10, 86_400],
+    intervalSeconds: [1, 300],
+    minAgeSeconds: [0, 86_400],
+    sigmas: [0, 20],
+    longFactor: [0, 1],
+    burstMargin: [0, 5],
+    undershoot: [0, 1],
+    topImprovement: [0, 1],
+    sourceSlack: [0, 0.5],
+    capFloor: [0, 1],
+    capMean: [1, 5],
+    localityStep: [0, 1],
+    candidates: [1, 64, 'whole'],
+    tries: [1, 16, 'whole'],
+    movesPerRound: [1, 64, 'whole'],
+    grantsPerRound: [1, 64, 'whole'],
+    urgentUtilisation: [0.1, 1],
+    urgentRounds: [1, 100, 'whole'],
+    restSeconds: [0, 86_400],
+    restDoublings: [0, 10, 'whole'],
+    returnBanSeconds: [0, 86_400],
+    suspectSeconds: [0, 3600],
+    silentSeconds: [2, 300],
+    reservationSeconds: [2, 60],
+    badPathSeconds: [0, 86_400],
+    movesPerHour: [0, 1e6, 'whole'],
+    pauseMsPerHour: [0, 3_600_000],
+    placementStep: [0, 1],
+  }
+
+export type ParsedPolicy =
+  | { readonly kind: 'policy'; readonly policy: Policy }
+  /** One sentence for each setting that is wrong. */
+  | { readonly kind: 'wrong'; readonly reasons: readonly string[] }
+
+/** The settings laid over `before` (the defaults, or the policy in force). */
+export function parsePolicy(settings: unknown, before: Policy = DEFAULT_POLICY): ParsedPolicy {
+  if (typeof settings !== 'object' || settings === null || Array.isArray(settings)) {
+    return { kind: 'wrong', reasons: ['A policy is an object of settings.'] }
+  }
+  const reasons: string[] = []
+  for (const [key, value] of Object.entries(settings)) {
+    const reason = wrongSetting(key, value)
+    if (reason !== null) reasons.push(reason)
+  }
+  if (reasons.length > 0) return { kind: 'wrong', reasons }
+  const policy: Policy = { ...before, ...settings }
+  if (policy.minAgeSeconds > policy.horizonSeconds) {
+    return { kind: 'wrong', reasons: ['minAgeSeconds must not exceed horizonSeconds.'] }
+  }
+  return { kind: 'policy', policy }
+}
+
+function wrongSetting(key: string, value: unknown): string | null {
+  if (key === 'mode') {
+    const known = value === 'off' || value === 'advise' || value === 'on'
+    return known ? null : `mode must be off, advise or on, not ${JSON.stringify(value)}.`
+  }
+  if (key === 'partitionedOnly') {
+    return typeof value === 'boolean' ? null : 'partitionedOnly must be true or false.'
+  }
+  if (key === 'blackouts') return wrongBlackouts(value)
+  if (!Object.hasOwn(RANGES, key)) return `${key} is not a setting of the policy.`
+  const [least, most, whole] = RANGES[key as NumberKey]
+  if (typeof value !== 'number' || !(value >= least && value <= most)) {
+    return `${key} must be a number from ${least} to ${most}, not ${JSON.stringify(value)}.`
+  }
+  if (whole !== undefined && !Number.isInteger(value)) return `${key} must be a whole number.`
+  return null
+}
+
+function wrongBlackouts(value: unknown): string | null {
+  if (!Array.isArray(value) || value.length > 50) return 'blackouts must be a list of at most 50.'
+  const minute = (x: unknown) => Number.isInteger(x) && Number(x) >= 0 && Number(x) <= 1440
+  for (const window of value as Partial<Record<keyof Blackout, unknown>>[]) {
+    const { days, fromMinute, toMinute } = window ?? {}
+    if (!minute(fromMinute) || !minute(toMinute) || fromMinute === toMinute) {
+      return 'A blackout needs fromMinute and toMinute, different whole minutes from 0 to 1440.'
+    }
+    const whole = (d: unknown) => Number.isInteger(d) && Number(d) >= 0 && Number(d) <= 6
+    if (days !== undefined && !(Array.isArray(days) && days.length > 0 && days.every(whole))) {
+      return 'days of a blackout must be numbers from 0 (Sunday) to 6.'
+    }
+  }
+  return null
+}
+
+const DAY_MS = 86_400_000
+
+/** Whether `wallMs` (since 1970) lies in a window in which no session is moved but by hand or to empty a member. */
+export function inBlackout(policy: Policy, wallMs: number): boolean {
+  const day = Math.floor(wallMs / DAY_MS)
+  const minute = (wallMs - day * DAY_MS) / 60_000
+  // 1970-01-01 was a Thursday.
+  const weekday = (((day + 4) % 7) + 7) % 7
+  return policy.blackouts.some(({ days, fromMinute, toMinute }) => {
+    const on = (d: number) => days === undefined || days.includes(d)
+    if (fromMinute < toMinute) return on(weekday) && minute >= fromMinute && minute < toMinute
+    return (on(weekday) && minute >= fromMinute) || (on((weekday + 6) % 7) && minute < toMinute)
+  })
+}

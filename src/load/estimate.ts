@@ -1,0 +1,302 @@
+// The estimate of one member: its sessions' loads, the residual base (what no move of a session changes: pages, forwarded requests
+// handled, the process itself), and both together, fresh. Attribution is additive: base + Σ own weights = measured.
+//
+// E1. A move changes the fresh totals of both ends at once: `leave` and `admit` hand the session's estimate over, and nobody reacts to load that has gone.
+// E2. Neither a move nor a login is noise: σ is corrected for both.
+// E3. A step of the base is not averaged in over minutes.
+import type { MemberId, SessionId } from '../group/record.ts'
+import { newestWeight } from './average.ts'
+import {
+  type CostEvidence,
+  CostFit,
+  type Costs,
+  emptyWork,
+  gatewayCpu,
+  groupCosts,
+  PRIOR_COSTS,
+} from './cost-model.ts'
+import {
+  AVERAGE_KINDS,
+  addTables,
+  asTable,
+  emptyTable,
+  type LoadTable,
+  NETWORK_UNIT_BYTES,
+  type SessionLoad,
+  shareAt,
+  weightAt,
+} from './load-table.ts'
+import { Noise } from './noise.ts'
+import type { SessionSample, SystemSample } from './sample.ts'
+import { WORK, WORK_KINDS } from './sample.ts'
+import { SessionEstimate, type SessionMemory, TAU_SECONDS } from './session-load.ts'
+
+/** From this share of busy time on the event loop is saturated, and the CPU it gets is all that it can get. */
+const SATURATED_LOOP = 0.97
+/** How long a capacity that was seen to be smaller is remembered. */
+const CAPACITY_SECONDS = 120
+
+export interface EstimateSettings {
+  readonly self: MemberId
+  /** 1: CPU alone; 2: CPU and network. The same at every member. */
+  readonly resources: 1 | 2
+  /** The same at every member; `PRIOR_COSTS` unless the machines are of another kind. */
+  readonly prior?: Costs
+}
+
+interface BaseAverages {
+  slow: number
+  long: number
+  fast: number
+  variance: number
+}
+
+export class MemberEstimate {
+  readonly #self: MemberId
+  readonly #resources: 1 | 2
+  readonly #prior: Costs
+  readonly #fit: CostFit
+  #costs: Costs
+  /** Members that hold pages. */
+  #members = 1
+  #ageSeconds = 0
+  readonly #sessions = new Map<SessionId, SessionEstimate>()
+  readonly #loads = new Map<SessionId, SessionLoad>()
+  readonly #base: BaseAverages[] = []
+  readonly #noise: Noise[] = []
+  #now: LoadTable
+  #capacity: number[] = []
+  #attainable = Number.POSITIVE_INFINITY
+  #last: SystemSample | null = null
+
+  constructor(settings: EstimateSettings) {
+    this.#self = settings.self
+    this.#resources = settings.resources
+    this.#prior = settings.prior ?? PRIOR_COSTS
+    this.#fit = new CostFit(this.#prior)
+    this.#costs = groupCosts([], this.#prior)
+    this.#now = emptyTable(settings.resources)
+    for (let r = 0; r < settings.resources; r++) {
+      this.#base.push({ slow: 0, long: 0, fast: 0, variance: 0 })
+      this.#noise.push(new Noise())
+    }
+  }
+
+  /** The whole member's load now, moves included (E1). */
+  get now(): LoadTable {
+    return this.#now
+  }
+
+  get base(): readonly Readonly<BaseAverages>[] {
+    return this.#base
+  }
+
+  get capacity(): readonly number[] {
+    return this.#capacity
+  }
+
+  get costs(): Costs {
+    return this.#costs
+  }
+
+  get ageSeconds(): number {
+    return this.#ageSeconds
+  }
+
+  get lastSample(): SystemSample | null {
+    return this.#last
+  }
+
+  get sessionCount(): number {
+    return this.#sessions.size
+  }
+
+  /** Noise in units of utilisation, by resource. */
+  get sigma(): readonly number[] {
+    return this.#noise.map((noise, r) => {
+      const capacity = this.#capacity[r] ?? 1
+      const variance = (this.#now.variance[r] ?? 0) + (this.#base[r]?.variance ?? 0)
+      return (noise.sigma ?? 0.5 * Math.sqrt(variance)) / capacity
+    })
+  }
+
+  evidence(): CostEvidence {
+    return this.#fit.fitted()
+  }
+
+  /** The fits of all members that are heard, this one's included, in the order of their ids; and how many members hold pages. */
+  learn(fits: readonly CostEvidence[], members: number): void {
+    this.#costs = groupCosts(fits, this.#prior)
+    this.#members = members
+  }
+
+  load(session: SessionId): SessionLoad | null {
+    return this.#loads.get(session) ?? null
+  }
+
+  session(session: SessionId): SessionEstimate | null {
+    return this.#sessions.get(session) ?? null
+  }
+
+  /** A session logged in here, with what its last member knew of it. */
+  admit(session: SessionId, memory: SessionMemory | null): void {
+    this.leave(session)
+    const estimate = new SessionEstimate(session, memory)
+    this.#sessions.set(session, estimate)
+    const load = estimate.load(this.#costs, this.#members, this.#resources)
+    this.#loads.set(session, load)
+    if (memory !== null) this.#change(load, 1)
+  }
+
+  /** The session is no longer served here; null if it was not. */
+  leave(session: SessionId): SessionMemory | null {
+    const estimate = this.#sessions.get(session)
+    const load = this.#loads.get(session)
+    this.#sessions.delete(session)
+    this.#loads.delete(session)
+    if (estimate === undefined || load === undefined) return null
+    this.#change(load, -1)
+    return estimate.handOver()
+  }
+
+  #change(load: SessionLoad, sign: 1 | -1): void {
+    const table = asTable(load, shareAt(load, this.#self), this.#resources)
+    this.#now = addTables(this.#now, table, sign)
+    this.#noise.forEach((noise, r) => {
+      noise.shift(sign * (table.slow[r] ?? 0))
+    })
+  }
+
+  /** One round of sampling: all sessions that are served here, and the process. Samples of sessions that were not admitted are taken as admission. */
+  observe(system: SystemSample, samples: readonly SessionSample[]): void {
+    const { seconds } = system
+    if (!(seconds > 0)) return
+    this.#ageSeconds += seconds
+    this.#last = system
+    this.#measureCapacity(system)
+    const asked = emptyWork()
+    const sent = { pieces: 0, bytes: 0 }
+    const attributed = new Array<number>(this.#resources).fill(0)
+    let now = emptyTable(this.#resources)
+    for (const sample of samples) {
+      const load = this.#observeSession(sample)
+      const share = shareAt(load, this.#self)
+      now = addTables(now, asTable(load, share, this.#resources), 1)
+      for (let i = 0; i < WORK_KINDS; i++) asked[i] = (asked[i] ?? 0) + (sample.work[i] ?? 0)
+      addSent(sent, sample, this.#self, this.#members)
+      this.#attribute(attributed, sample, share)
+    }
+    this.#fit.observe(seconds, system.cpuSeconds, asked, sent, system)
+    const totals = [
+      Math.min(system.cpuSeconds / seconds, system.capacityCpu),
+      system.networkBytes / seconds / NETWORK_UNIT_BYTES,
+    ]
+    this.#now = now
+    for (let r = 0; r < this.#resources; r++) {
+      this.#observeBase(r, totals[r] ?? 0, attributed[r] ?? 0, seconds)
+    }
+    this.#now = this.#withBase(now)
+  }
+
+  #observeSession(sample: SessionSample): SessionLoad {
+    let estimate = this.#sessions.get(sample.session)
+    if (estimate === undefined) {
+      estimate = new SessionEstimate(sample.session)
+      this.#sessions.set(sample.session, estimate)
+    }
+    const isNew = estimate.ageSeconds === 0
+    estimate.observe(sample, this.#costs)
+    const load = estimate.load(this.#costs, this.#members, this.#resources)
+    this.#loads.set(sample.session, load)
+    if (isNew) {
+      const share = shareAt(load, this.#self)
+      this.#noise.forEach((noise, r) => {
+        noise.shift(weightAt(load.slow, share, r))
+      })
+    }
+    return load
+  }
+
+  #attribute(attributed: number[], sample: SessionSample, share: number): void {
+    const cpu = gatewayCpu(sample.work, this.#costs)
+    attributed[0] = (attributed[0] ?? 0) + (cpu.remote - cpu.local * share) / sample.seconds
+    if (this.#resources === 1) return
+    const bytes = (sample.work[WORK.readByte] ?? 0) + (sample.work[WORK.writtenByte] ?? 0)
+    const forwarded = sample.work[WORK.pieceByte] ?? 0
+    attributed[1] =
+      (attributed[1] ?? 0) +
+      (bytes + forwarded - 2 * forwarded * share) / sample.seconds / NETWORK_UNIT_BYTES
+  }
+
+  #observeBase(r: number, total: number, attributed: number, seconds: number): void {
+    const base = this.#base[r]
+    const noise = this.#noise[r]
+    if (base === undefined || noise === undefined) return
+    const x = total - attributed
+    const away = x - base.slow
+    for (const kind of AVERAGE_KINDS) {
+      base[kind] += (x - base[kind]) * newestWeight(TAU_SECONDS[kind], seconds, this.#ageSeconds)
+    }
+    const before = this.#ageSeconds - seconds
+    if (before > 0) {
+      base.variance +=
+        (away * (x - base.slow) - base.variance) * newestWeight(TAU_SECONDS.long, seconds, before)
+    }
+    noise.observe(total, seconds, this.#ageSeconds)
+    const sigma = (this.sigma[r] ?? 0) * (this.#capacity[r] ?? 1)
+    if (noise.stepped(base.fast, base.slow, sigma, seconds)) {
+      base.slow = base.fast
+      base.long = base.fast
+    }
+  }
+
+  #withBase(sessions: LoadTable): LoadTable {
+    const part = (kind: 'slow' | 'long' | 'fast' | 'variance') =>
+      sessions[kind].map((value, r) => Math.max(0, value + (this.#base[r]?.[kind] ?? 0)))
+    return {
+      slow: part('slow'),
+      long: part('long'),
+      fast: part('fast'),
+      variance: part('variance'),
+    }
+  }
+
+  /** A loop that is always busy gets all the CPU it can get, which on a shared host is less than it is entitled to. */
+  #measureCapacity(system: SystemSample): void {
+    const { seconds, capacityCpu } = system
+    const cpu = system.cpuSeconds / seconds
+    const saturated = system.loopUtilisation >= SATURATED_LOOP && cpu > capacityCpu / 5
+    if (saturated && cpu < Math.min(this.#attainable, capacityCpu)) {
+      const known = Math.min(this.#attainable, capacityCpu)
+      this.#attainable = known + (cpu - known) * -Math.expm1(-seconds / TAU_SECONDS.fast)
+    } else if (this.#attainable < capacityCpu) {
+      this.#attainable +=
+        (capacityCpu - this.#attainable) * -Math.expm1(-seconds / CAPACITY_SECONDS)
+      if (this.#attainable > 0.99 * capacityCpu) this.#attainable = Number.POSITIVE_INFINITY
+    }
+    const network = Math.max(1e-3, system.networkCapacityBytes / NETWORK_UNIT_BYTES)
+    const cpuCapacity = Math.max(1e-3, Math.min(capacityCpu, this.#attainable))
+    this.#capacity = this.#resources === 1 ? [cpuCapacity] : [cpuCapacity, network]
+  }
+}
+
+function addSent(
+  sent: { pieces: number; bytes: number },
+  sample: SessionSample,
+  self: MemberId,
+  members: number,
+): void {
+  let pieces = sample.work[WORK.piece] ?? 0
+  let bytes = sample.work[WORK.pieceByte] ?? 0
+  let unlistedPieces = pieces
+  let unlistedBytes = bytes
+  for (const held of sample.byPrimary) {
+    unlistedPieces -= held.pieces
+    unlistedBytes -= held.bytes
+    if (held.member !== self) continue
+    pieces -= held.pieces
+    bytes -= held.bytes
+  }
+  sent.pieces += Math.max(0, pieces - Math.max(0, unlistedPieces) / members)
+  sent.bytes += Math.max(0, bytes - Math.max(0, unlistedBytes) / members)
+}
