@@ -1,19 +1,27 @@
-// Frames between members (peer/DESIGN.md draws the bytes). Little-endian, fixed header, at most 64 KiB of payload, so
-// that a 4 KiB request never waits behind a megabyte. Encode and decode stand side by side, in wire order.
+// Frames between members (DESIGN.md beside this file draws the bytes). Little-endian, a fixed header, at most 64 KiB of
+// payload, so that a 4 KiB request never waits behind a megabyte. Encode and decode stand side by side, in wire order.
+//
+// Invariants:
+//   F1. A frame that was written is read back as it was, however the stream cuts it.
+//   F2. Whatever bytes come, the reader gives whole frames with a good checksum, waits, or throws a ProtocolError.
 import { assert } from '../base/assert.ts'
+import { crc32c } from '../base/crc32c.ts'
 import { ProtocolError } from '../base/protocol-error.ts'
 
-export const FRAME_VERSION = 1
-export const headerBytes = 56
+/** Raised with any change of the bytes. Hello and refusal keep their form in every version, so that members can tell. */
+export const frameVersion = 1
+export const headerBytes = 60
 export const payloadBytesMax = 64 * 1024
-const MAGIC = 0x4b45 // "EK"
+const MAGIC = 0x4b45 // 'EK'
 
 export const frameKind = {
   hello: 1,
   welcome: 2,
   refusal: 3,
-  ping: 4,
-  pong: 5,
+  confirm: 4,
+  ready: 5,
+  ping: 6,
+  pong: 7,
   read: 10,
   write: 11,
   unmap: 12,
@@ -31,76 +39,99 @@ const kinds: ReadonlySet<number> = new Set(Object.values(frameKind))
 /** The last frame of its message. */
 export const lastFlag = 1
 
-/** One frame as it is read: reused, valid until the next one. */
+const nothing = new Uint8Array(0)
+
+/** One frame. A reader's own is reused: valid until the next one. */
 export class Frame {
+  version = frameVersion
   kind = 0
   flags = 0
-  /** Answers: see `answerStatus`. */
+  /** Of an answer: see `answerStatus`. */
   status = 0
   slice = 0
   payloadBytes = 0
+  /** Names the message on its stream; frames of several messages are mixed. */
   request = 0
   epoch = 0
   gen = 0
   session = 0
-  /** Number of a write within its session and slice; 0: none. */
-  operation = 0
-  /** All operations up to this one were answered to the gateway. */
-  acknowledged = 0
+  /** Where the operation begins in the volume; of an answer, where a comparison differs. */
   offset = 0
+  /** Number of a write within its session, generation and slice. */
+  operation = 0
+  /** All operations up to this one were answered, and the gateway knows. */
+  acknowledged = 0
   volume = 0
-  /** Bytes of the whole operation, which may come in several frames. */
+  /** Of a request, the bytes of the whole operation; of an answer, where this payload belongs in it. */
   bytes = 0
-  payload: Uint8Array = new Uint8Array(0)
+  payload: Uint8Array = nothing
 }
 
 export type FrameFields = Omit<Frame, 'payload'>
 
+/** A header field by field; `request` 0 belongs to the stream itself. */
+export function frameFields(kind: number, request: number): FrameFields {
+  const frame = new Frame()
+  frame.kind = kind
+  frame.request = request
+  return frame
+}
+
+/** Writes the header; the payload follows it, and then `sealFrame` the checksum of both. */
 export function writeHeader(into: Uint8Array, at: number, f: Readonly<FrameFields>): void {
-  put16(into, at, MAGIC)
-  into[at + 2] = FRAME_VERSION
-  into[at + 3] = f.kind
-  into[at + 4] = f.flags
-  into[at + 5] = f.status
-  put16(into, at + 6, f.slice)
-  put32(into, at + 8, f.payloadBytes)
-  put32(into, at + 12, f.request)
-  put32(into, at + 16, f.epoch)
-  put32(into, at + 20, f.gen)
-  put48(into, at + 24, f.session)
-  put16(into, at + 30, 0)
-  put32(into, at + 32, f.operation)
-  put32(into, at + 36, f.acknowledged)
-  put48(into, at + 40, f.offset)
-  put32(into, at + 46, f.volume)
-  put32(into, at + 50, f.bytes)
-  put16(into, at + 54, 0)
+  put16(into, at + 4, MAGIC)
+  into[at + 6] = f.version
+  into[at + 7] = f.kind
+  into[at + 8] = f.flags
+  into[at + 9] = f.status
+  put16(into, at + 10, f.slice)
+  put32(into, at + 12, f.payloadBytes)
+  put32(into, at + 16, f.request)
+  put32(into, at + 20, f.epoch)
+  put32(into, at + 24, f.gen)
+  put48(into, at + 28, f.session)
+  put48(into, at + 34, f.offset)
+  put48(into, at + 40, f.operation)
+  put48(into, at + 46, f.acknowledged)
+  put32(into, at + 52, f.volume)
+  put32(into, at + 56, f.bytes)
+}
+
+export function sealFrame(into: Uint8Array, at: number, payloadBytes: number): void {
+  put32(into, at, crc32c(into.subarray(at + 4, at + headerBytes + payloadBytes)))
 }
 
 function readHeader(from: Uint8Array, at: number, f: Frame): void {
-  if (get16(from, at) !== MAGIC) throw new ProtocolError('not a peer frame', 'peer/DESIGN.md')
-  const version = from[at + 2] ?? 0
-  if (version !== FRAME_VERSION) {
-    throw new ProtocolError(`peer frames of version ${version}; this member speaks ${FRAME_VERSION}`, 'peer/DESIGN.md')
+  if (get16(from, at + 4) !== MAGIC) throw broken('not a frame of a member')
+  f.version = from[at + 6] ?? 0
+  f.kind = from[at + 7] ?? 0
+  const isLasting = f.kind === frameKind.hello || f.kind === frameKind.refusal
+  if (f.version !== frameVersion && !isLasting) throw broken(`a frame of version ${f.version}`)
+  if (!kinds.has(f.kind)) throw broken(`unknown frame kind ${f.kind}`)
+  f.flags = from[at + 8] ?? 0
+  f.status = from[at + 9] ?? 0
+  f.slice = get16(from, at + 10)
+  f.payloadBytes = get32(from, at + 12)
+  if (f.payloadBytes > payloadBytesMax) throw broken(`a frame of ${f.payloadBytes} bytes`)
+  f.request = get32(from, at + 16)
+  f.epoch = get32(from, at + 20)
+  f.gen = get32(from, at + 24)
+  f.session = get48(from, at + 28)
+  f.offset = get48(from, at + 34)
+  f.operation = get48(from, at + 40)
+  f.acknowledged = get48(from, at + 46)
+  f.volume = get32(from, at + 52)
+  f.bytes = get32(from, at + 56)
+}
+
+function checkSeal(from: Uint8Array, at: number, whole: number): void {
+  if (get32(from, at) !== crc32c(from.subarray(at + 4, at + whole))) {
+    throw broken('a frame that fails its checksum')
   }
-  f.kind = from[at + 3] ?? 0
-  if (!kinds.has(f.kind)) throw new ProtocolError(`unknown frame kind ${f.kind}`, 'peer/DESIGN.md')
-  f.flags = from[at + 4] ?? 0
-  f.status = from[at + 5] ?? 0
-  f.slice = get16(from, at + 6)
-  f.payloadBytes = get32(from, at + 8)
-  if (f.payloadBytes > payloadBytesMax) {
-    throw new ProtocolError(`a frame of ${f.payloadBytes} bytes`, 'peer/DESIGN.md')
-  }
-  f.request = get32(from, at + 12)
-  f.epoch = get32(from, at + 16)
-  f.gen = get32(from, at + 20)
-  f.session = get48(from, at + 24)
-  f.operation = get32(from, at + 32)
-  f.acknowledged = get32(from, at + 36)
-  f.offset = get48(from, at + 40)
-  f.volume = get32(from, at + 46)
-  f.bytes = get32(from, at + 50)
+}
+
+export function broken(reason: string): ProtocolError {
+  return new ProtocolError(reason, 'peer/DESIGN.md')
 }
 
 /** Bytes in, frames out. Whole frames are read in place; only what is cut off by the end of a chunk is copied. */
@@ -108,7 +139,7 @@ export class FrameReader {
   readonly #frame = new Frame()
   readonly #carry = new Uint8Array(headerBytes + payloadBytesMax)
   #carried = 0
-  #chunk: Uint8Array = new Uint8Array(0)
+  #chunk: Uint8Array = nothing
   #at = 0
 
   /** Every frame of the last chunk must have been taken. */
@@ -118,7 +149,7 @@ export class FrameReader {
     this.#at = 0
   }
 
-  /** The next whole frame, valid until the next call and not after the turn; null: more bytes are needed. */
+  /** The next whole frame, valid until the next call and only while the pushed bytes are; null: more are needed. */
   next(): Frame | null {
     return this.#carried > 0 ? this.#nextCarried() : this.#nextInPlace()
   }
@@ -129,6 +160,7 @@ export class FrameReader {
       readHeader(this.#chunk, this.#at, this.#frame)
       const whole = headerBytes + this.#frame.payloadBytes
       if (left >= whole) {
+        checkSeal(this.#chunk, this.#at, whole)
         this.#frame.payload = this.#chunk.subarray(this.#at + headerBytes, this.#at + whole)
         this.#at += whole
         return this.#frame
@@ -139,25 +171,24 @@ export class FrameReader {
   }
 
   #nextCarried(): Frame | null {
-    if (this.#carried < headerBytes) this.#take(Math.min(headerBytes - this.#carried, this.#left()))
+    if (this.#carried < headerBytes) this.#take(headerBytes - this.#carried)
     if (this.#carried < headerBytes) return null
     readHeader(this.#carry, 0, this.#frame)
     const whole = headerBytes + this.#frame.payloadBytes
-    this.#take(Math.min(whole - this.#carried, this.#left()))
+    this.#take(whole - this.#carried)
     if (this.#carried < whole) return null
+    checkSeal(this.#carry, 0, whole)
     this.#carried = 0
     this.#frame.payload = this.#carry.subarray(headerBytes, whole)
     return this.#frame
   }
 
-  #left(): number {
-    return this.#chunk.length - this.#at
-  }
-
+  /** Moves up to `bytes` of the chunk to what is carried over. */
   #take(bytes: number): void {
-    this.#carry.set(this.#chunk.subarray(this.#at, this.#at + bytes), this.#carried)
-    this.#carried += bytes
-    this.#at += bytes
+    const taken = Math.min(bytes, this.#chunk.length - this.#at)
+    this.#carry.set(this.#chunk.subarray(this.#at, this.#at + taken), this.#carried)
+    this.#carried += taken
+    this.#at += taken
   }
 }
 

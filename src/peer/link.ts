@@ -1,21 +1,34 @@
 // Our requests to one other member: one stream, opened again whenever it is lost, and what is unanswered on it.
 //
-//   idle ──something to send──▶ connecting ──▶ greeting ──welcome──▶ open
-//     ▲                            │              │                   │
-//     └────────── back-off ◀───────┴──────────────┴── closed, refused, or silent for 900 ms
+//   idle ──something to send──▶ connecting ──▶ greeting ──welcome──▶ greeted ──ready──▶ serving
+//     ▲                            │              │                     │                 │
+//     └──── back-off ◀─────────────┴──────────────┴── closed, refused, or silent for 900 ms
+//
+//   greeted   the other member knows us: questions and messages are sent
+//   serving   its primary has loaded: fences and operations are sent
 //
 // Invariants:
-//   P1. Fences come first on a stream, and first again on every later one until they are acknowledged.
+//   P1. Fences come first on a stream, and first again on every later one, until they are taken back.
 //   P2. An operation is sent again, in the order of its first sending, on every new stream until it is answered or
 //       withdrawn; it never fails because the other member is away.
-//   P3. A question is sent on one stream only and is null when that is lost or its time is up.
+//   P3. A question is sent on one stream only and comes to null when that is lost or its time is up.
+//   P4. The bytes under way are bounded; operations beyond wait their turn.
 import type { Clock, Timer } from '../base/clock.ts'
 import type { Address, Net, Stream, StreamOwner } from '../base/net.ts'
 import { ProtocolError } from '../base/protocol-error.ts'
-import { decodeText, encodeText } from '../base/text.ts'
 import type { MemberId } from '../group/record.ts'
-import { Frame, type FrameFields, FrameReader, frameKind } from './frames.ts'
-import type { Hello, Identity, Json } from './message.ts'
+import { broken, type Frame, FrameReader, frameFields, frameKind, lastFlag } from './frames.ts'
+import {
+  answerStatus,
+  encodeJson,
+  type Hello,
+  type Identity,
+  isStatus,
+  type Json,
+  parseJson,
+  parseWelcome,
+} from './message.ts'
+import { Reassembly } from './reassembly.ts'
 import { Sender } from './sender.ts'
 
 const CONNECT_MS = 900
@@ -24,8 +37,13 @@ const SILENT_MS = 900
 const WATCH_MS = 300
 const BACKOFF_MS = 20
 const BACKOFF_MAX_MS = 500
+/** Of the operations that are sent and unanswered (P4). */
+const UNDER_WAY_BYTES = 16 * 1024 * 1024
+/** What an operation counts at least: the other member keeps something of each. */
+const OPERATION_LEAST_BYTES = 1024
+const WAITING_CONTROLS = 256
 
-/** An operation under way at another member. */
+/** An operation under way at another member. What may change is read at each sending. */
 export interface Request {
   readonly kind: number
   readonly volume: number
@@ -36,14 +54,14 @@ export interface Request {
   readonly session: number
   readonly gen: number
   readonly operation: number
+  /** Everything up to this operation was answered. */
+  readonly acknowledged: number
   /** What is sent with it; must not change before it is answered or withdrawn. */
   readonly payload: Uint8Array | null
   /** Where the answer's bytes go. */
   readonly into: Uint8Array | null
-  /** Everything up to this operation was answered; asked at each sending. */
-  readonly acknowledged: () => number
-  /** `status` of message.ts; `offset` of a miscompare. */
-  readonly settle: (status: number, offset: number) => void
+  /** Called once, with a status of message.ts; `offset` of a miscompare. */
+  settle(status: number, offset: number): void
 }
 
 interface Asking {
@@ -51,12 +69,24 @@ interface Asking {
   readonly timer: Timer
 }
 
+interface Control {
+  readonly kind: number
+  readonly request: number
+  readonly payload: Uint8Array
+}
+
 interface Open {
   readonly stream: Stream
   readonly sender: Sender
   readonly reader: FrameReader
-  welcome: boolean
-  lastHeardMs: number
+  readonly replies: Reassembly
+  phase: 'greeting' | 'greeted' | 'serving'
+  /** Something came, or nothing was awaited. */
+  aliveMs: number
+  /** Operations that were sent on it and are unanswered, and those that wait for P4. */
+  underWayBytes: number
+  readonly sent: Set<number>
+  readonly fenceOf: Map<number, { readonly session: number; readonly gen: number }>
 }
 
 export interface LinkDeps {
@@ -65,54 +95,73 @@ export interface LinkDeps {
   readonly net: Net
   readonly clock: Clock
   readonly addressOf: (member: MemberId) => Address | null
+  /** Rises with every stream of this boot. */
   readonly nextStream: () => number
   readonly heard: (member: MemberId) => void
 }
 
 export class Link {
   readonly #deps: LinkDeps
-  /** By request number, in the order of first sending. */
+  /** By number, in the order of first sending. */
   readonly #requests = new Map<number, Request>()
-  readonly #fences = new Map<number, { gen: number; acknowledged: () => void }>()
-  readonly #fenceOf = new Map<number, { session: number; gen: number }>()
+  readonly #fences = new Map<
+    number,
+    { readonly gen: number; isAcknowledged: boolean; readonly acknowledged: () => void }
+  >()
   readonly #asking = new Map<number, Asking>()
+  /** Questions and messages that wait for the stream that is being opened. */
+  #waiting: Control[] = []
   #state: 'idle' | 'connecting' | 'closed' | Open = 'idle'
   #next = 0
   #backoffMs = BACKOFF_MS
-  #pingSentMs = 0
+  #trouble: string | null = null
 
   constructor(deps: LinkDeps) {
     this.#deps = deps
   }
 
-  get isOpen(): boolean {
-    return typeof this.#state === 'object' && this.#state.welcome
+  get isServing(): boolean {
+    return typeof this.#state === 'object' && this.#state.phase === 'serving'
+  }
+
+  /** Why the last attempt to open a stream failed, as a sentence; null while there is one. */
+  get trouble(): string | null {
+    return this.#trouble
+  }
+
+  /** Bytes of operations that are sent and unanswered. */
+  get underWayBytes(): number {
+    return typeof this.#state === 'object' ? this.#state.underWayBytes : 0
   }
 
   /** P2. Returns the number by which it is withdrawn. */
   request(request: Request): number {
     const number = this.#number()
     this.#requests.set(number, request)
-    const open = this.#ready()
-    if (open !== null) this.#sendRequest(open, number, request)
+    const open = this.#open()
+    if (open?.phase === 'serving') this.#sendRequest(open, number, request)
     return number
   }
 
+  /** Nothing of it is read or written any more; it is not settled. */
   withdraw(number: number): void {
-    if (!this.#requests.delete(number)) return
-    const open = this.#ready()
-    if (open?.sender.withdraw(number) === true) {
-      open.sender.send({ fields: fields(frameKind.withdraw, number), payload: null })
-    }
+    const request = this.#requests.get(number)
+    if (request === undefined) return
+    this.#requests.delete(number)
+    if (typeof this.#state !== 'object') return
+    const open = this.#state
+    if (open.sender.withdraw(number))
+      open.sender.send(frameFields(frameKind.withdraw, number), null)
+    this.#answeredOn(open, number, request)
   }
 
-  /** P1. `acknowledged` is called once, when the member knows; a higher gen replaces a lower one. */
+  /** P1. `acknowledged` is called at least once when the member knows; a higher gen replaces a lower one. */
   fence(session: number, gen: number, acknowledged: () => void): void {
     const known = this.#fences.get(session)
     if (known !== undefined && known.gen >= gen) return
-    this.#fences.set(session, { gen, acknowledged })
-    const open = this.#ready()
-    if (open !== null) this.#sendFence(open, session, gen)
+    this.#fences.set(session, { gen, isAcknowledged: false, acknowledged })
+    const open = this.#open()
+    if (open?.phase === 'serving') sendFence(open, this.#number(), session, gen)
   }
 
   unfence(session: number): void {
@@ -123,222 +172,291 @@ export class Link {
   ask(kind: string, body: Json, timeoutMs: number): Promise<Json | null> {
     return new Promise((resolve) => {
       const number = this.#number()
-      const timer = this.#deps.clock.after(timeoutMs, () => this.#answerAsk(number, null))
+      const timer = this.#deps.clock.after(timeoutMs, () => this.#settleAsking(number, null))
       this.#asking.set(number, { settle: resolve, timer })
-      this.#sendText(frameKind.ask, number, { kind, body })
+      this.#control({ kind: frameKind.ask, request: number, payload: encodeJson({ kind, body }) })
     })
   }
 
   tell(kind: string, body: Json): void {
-    this.#sendText(frameKind.tell, this.#number(), { kind, body })
+    const payload = encodeJson({ kind, body })
+    this.#control({ kind: frameKind.tell, request: this.#number(), payload })
   }
 
   close(): void {
     const state = this.#state
     this.#state = 'closed'
     if (typeof state === 'object') state.stream.destroy()
-    for (const number of [...this.#asking.keys()]) this.#answerAsk(number, null)
+    for (const number of [...this.#asking.keys()]) this.#settleAsking(number, null)
   }
 
+  /** Not used by anything unanswered; 0 belongs to the stream. */
   #number(): number {
-    this.#next = (this.#next + 1) >>> 0 || 1
+    do {
+      this.#next = (this.#next + 1) >>> 0
+    } while (this.#next === 0 || this.#requests.has(this.#next) || this.#asking.has(this.#next))
     return this.#next
   }
 
-  /** The stream if it may be used; else begins to open one. */
-  #ready(): Open | null {
+  /** The stream if there is one; else begins to open it. */
+  #open(): Open | null {
     if (this.#state === 'idle') void this.#connect()
-    return typeof this.#state === 'object' && this.#state.welcome ? this.#state : null
+    return typeof this.#state === 'object' ? this.#state : null
   }
 
-  /** Questions and messages wait for the stream that is being opened, as long as they live. */
-  readonly #waiting: { readonly number: number; readonly send: (open: Open) => void }[] = []
-
-  #sendText(kind: number, number: number, message: Json): void {
-    const send = (open: Open) =>
-      open.sender.send({ fields: fields(kind, number), payload: encodeText(JSON.stringify(message)) })
-    const open = this.#ready()
-    if (open !== null) return send(open)
-    this.#waiting.push({ number, send })
-    if (this.#waiting.length > 256) this.#waiting.shift()
+  #control(control: Control): void {
+    const open = this.#open()
+    if (open !== null && open.phase !== 'greeting') sendControl(open, control)
+    else {
+      this.#waiting.push(control)
+      if (this.#waiting.length > WAITING_CONTROLS) this.#waiting.shift()
+    }
   }
 
   async #connect(): Promise<void> {
-    const { net, addressOf, to, clock } = this.#deps
+    const { net, addressOf, to } = this.#deps
     this.#state = 'connecting'
     const address = addressOf(to)
+    if (address === null) return this.#lost(`no address of ${to} is known`)
     let stream: Stream
     try {
-      if (address === null) throw new Error(`no address of ${to} is known`)
       stream = await net.connect(address, CONNECT_MS)
-    } catch {
-      // The world's doing: the member is away. What waits here is sent when it is back.
-      return this.#lost()
+    } catch (error) {
+      return this.#lost(error instanceof Error ? error.message : String(error))
     }
-    if (this.#state !== 'connecting') return stream.destroy()
+    if (this.#state === 'connecting') this.#greet(stream)
+    else stream.destroy()
+  }
+
+  #greet(stream: Stream): void {
+    const { clock, self, to, nextStream } = this.#deps
     const open: Open = {
       stream,
       sender: new Sender(stream, clock),
       reader: new FrameReader(),
-      welcome: false,
-      lastHeardMs: clock.nowMs(),
+      replies: new Reassembly(),
+      phase: 'greeting',
+      aliveMs: clock.nowMs(),
+      underWayBytes: 0,
+      sent: new Set(),
+      fenceOf: new Map(),
     }
     this.#state = open
     stream.own(this.#owner(open))
-    const hello: Hello = { ...this.#deps.self, to, stream: this.#deps.nextStream() }
-    open.sender.send({ fields: fields(frameKind.hello, 0), payload: encodeText(JSON.stringify(hello)) })
+    const hello: Hello = { ...self, to, stream: nextStream() }
+    open.sender.send(frameFields(frameKind.hello, 0), encodeJson({ ...hello }))
     this.#watch(open)
   }
 
   #owner(open: Open): StreamOwner {
-    const drop = () => {
-      if (this.#state === open) this.#drop(open)
-    }
+    const { to } = this.#deps
     return {
-      received: (bytes) => {
-        if (this.#state !== open) return
-        open.lastHeardMs = this.#deps.clock.nowMs()
-        try {
-          open.reader.push(bytes)
-          for (let f = open.reader.next(); f !== null && this.#state === open; f = open.reader.next()) {
-            this.#receive(open, f)
-          }
-        } catch (error) {
-          if (!(error instanceof ProtocolError)) throw error
-          drop()
-        }
+      received: (bytes) => this.#received(open, bytes),
+      ended: () => this.#drop(open, `${to} closed the stream`),
+      written: () => {
+        if (this.#state === open) open.sender.written()
       },
-      ended: drop,
-      written: () => open.sender.written(),
-      closed: drop,
+      closed: (reason) => this.#drop(open, `the stream to ${to} is gone: ${reason}`),
+    }
+  }
+
+  #received(open: Open, bytes: Uint8Array): void {
+    if (this.#state !== open) return
+    open.aliveMs = this.#deps.clock.nowMs()
+    this.#deps.heard(this.#deps.to)
+    try {
+      open.reader.push(bytes)
+      for (let f = open.reader.next(); f !== null; f = open.reader.next()) {
+        this.#receive(open, f)
+        if (this.#state !== open) return
+      }
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error
+      this.#drop(open, error.message)
+    }
+  }
+
+  #receive(open: Open, f: Frame): void {
+    switch (f.kind) {
+      case frameKind.welcome:
+        this.#greeted(open, f)
+        return
+      case frameKind.ready:
+        this.#serving(open)
+        return
+      case frameKind.answer:
+        this.#answered(open, f)
+        return
+      case frameKind.reply: {
+        const whole = open.replies.add(f)
+        if (whole !== null) this.#settleAsking(f.request, parseJson(whole))
+        return
+      }
+      case frameKind.pong:
+        return
+      case frameKind.refusal:
+        this.#backoffMs = BACKOFF_MAX_MS
+        this.#drop(open, refusalOf(f))
+        return
+      default:
+        throw broken(`frame kind ${f.kind} is not an answer`)
+    }
+  }
+
+  #greeted(open: Open, f: Frame): void {
+    const welcome = parseWelcome(parseJson(f.payload))
+    const { self, to } = this.#deps
+    if (welcome.memberId !== to || welcome.groupId !== self.groupId) {
+      throw broken(`${welcome.memberId} of ${welcome.groupId} answers where ${to} should`)
+    }
+    if (open.phase !== 'greeting') throw broken('a second welcome')
+    open.phase = 'greeted'
+    this.#backoffMs = BACKOFF_MS
+    this.#trouble = null
+    open.sender.send(frameFields(frameKind.confirm, 0), encodeJson(welcome.nonce))
+    const waiting = this.#waiting
+    this.#waiting = []
+    for (const control of waiting) sendControl(open, control)
+  }
+
+  #serving(open: Open): void {
+    if (open.phase !== 'greeted') throw broken('ready before its time')
+    open.phase = 'serving'
+    for (const [session, { gen }] of this.#fences) sendFence(open, this.#number(), session, gen) // P1
+    for (const [number, request] of this.#requests) this.#sendRequest(open, number, request) // P2
+  }
+
+  #answered(open: Open, f: Frame): void {
+    const fence = open.fenceOf.get(f.request)
+    if (fence !== undefined) {
+      open.fenceOf.delete(f.request)
+      const known = this.#fences.get(fence.session)
+      if (known?.gen !== fence.gen) return
+      known.isAcknowledged = true
+      known.acknowledged()
+      return
+    }
+    const request = this.#requests.get(f.request)
+    if (request === undefined) return // withdrawn meanwhile
+    const expected = request.into?.length ?? 0
+    const end = f.bytes + f.payloadBytes
+    if (end > expected) throw broken('more bytes than were asked for')
+    if (f.payloadBytes > 0) request.into?.set(f.payload, f.bytes)
+    if ((f.flags & lastFlag) === 0) return
+    if (!isStatus(f.status)) throw broken(`unknown status ${f.status}`)
+    if (f.status === answerStatus.done && end !== expected)
+      throw broken('fewer bytes than were asked for')
+    this.#requests.delete(f.request)
+    this.#answeredOn(open, f.request, request)
+    request.settle(f.status, f.offset)
+  }
+
+  #settleAsking(number: number, reply: Json | null): void {
+    const asking = this.#asking.get(number)
+    if (asking === undefined) return
+    this.#asking.delete(number)
+    asking.timer.cancel()
+    asking.settle(reply)
+    if (this.#waiting.length === 0) return
+    this.#waiting = this.#waiting.filter(({ request }) => request !== number)
+  }
+
+  #sendRequest(open: Open, number: number, request: Request): void {
+    if (open.underWayBytes >= UNDER_WAY_BYTES) return // P4
+    open.underWayBytes += cost(request)
+    open.sent.add(number)
+    const fields = frameFields(request.kind, number)
+    fields.slice = request.slice
+    fields.epoch = request.epoch
+    fields.gen = request.gen
+    fields.session = request.session
+    fields.offset = request.offset
+    fields.operation = request.operation
+    fields.acknowledged = request.acknowledged
+    fields.volume = request.volume
+    fields.bytes = request.bytes
+    open.sender.send(fields, request.payload)
+  }
+
+  /** What it had under way is free for those that wait (P4). */
+  #answeredOn(open: Open, number: number, request: Request): void {
+    if (!open.sent.delete(number)) return
+    const wasFull = open.underWayBytes >= UNDER_WAY_BYTES
+    open.underWayBytes -= cost(request)
+    if (!wasFull) return
+    for (const [waiting, one] of this.#requests) {
+      if (open.underWayBytes >= UNDER_WAY_BYTES) return
+      if (!open.sent.has(waiting)) this.#sendRequest(open, waiting, one)
     }
   }
 
   /** Gives a stream up that is silent though something is unanswered on it. */
   #watch(open: Open): void {
-    const { clock } = this.#deps
+    const { clock, to } = this.#deps
     clock.after(WATCH_MS, () => {
       if (this.#state !== open) return
       const now = clock.nowMs()
-      const waits = !open.welcome || this.#requests.size > 0 || this.#fenceOf.size > 0 || this.#asking.size > 0
-      if (waits && now - open.lastHeardMs >= SILENT_MS) return this.#drop(open)
-      if (waits && open.welcome && now - this.#pingSentMs >= WATCH_MS) {
-        this.#pingSentMs = now
-        open.sender.send({ fields: fields(frameKind.ping, 0), payload: null })
+      if (!this.#isAwaiting(open)) open.aliveMs = now
+      else if (now - open.aliveMs >= SILENT_MS) return this.#drop(open, `${to} is silent`)
+      else if (open.phase !== 'greeting') {
+        open.sender.send(frameFields(frameKind.ping, 0), null)
       }
-      if (!waits) open.lastHeardMs = now
       this.#watch(open)
     })
   }
 
-  #drop(open: Open): void {
-    open.stream.destroy()
-    this.#lost()
+  #isAwaiting(open: Open): boolean {
+    return open.phase === 'greeting' || open.fenceOf.size > 0 || this.#wantsStream
   }
 
-  #lost(): void {
+  get #wantsStream(): boolean {
+    if (this.#requests.size > 0 || this.#asking.size > 0) return true
+    for (const { isAcknowledged } of this.#fences.values()) if (!isAcknowledged) return true
+    return false
+  }
+
+  #drop(open: Open, why: string): void {
+    if (this.#state !== open) return
+    open.stream.destroy()
+    this.#lost(why)
+  }
+
+  #lost(why: string): void {
     if (this.#state === 'closed') return
     this.#state = 'connecting'
-    this.#fenceOf.clear()
+    this.#trouble = why
+    const unsent = new Set(this.#waiting.map(({ request }) => request))
     for (const number of [...this.#asking.keys()]) {
-      if (!this.#waiting.some((one) => one.number === number)) this.#answerAsk(number, null)
+      if (!unsent.has(number)) this.#settleAsking(number, null) // P3
     }
     const backoffMs = this.#backoffMs
     this.#backoffMs = Math.min(2 * backoffMs, BACKOFF_MAX_MS)
     this.#deps.clock.after(backoffMs, () => {
       if (this.#state !== 'connecting') return
       this.#state = 'idle'
-      const wanted = this.#requests.size + this.#fences.size + this.#asking.size > 0
-      if (wanted) void this.#connect()
-      else this.#waiting.length = 0
+      if (this.#wantsStream) void this.#connect()
+      else this.#waiting = []
     })
-  }
-
-  #welcomed(open: Open): void {
-    open.welcome = true
-    this.#backoffMs = BACKOFF_MS
-    for (const [session, { gen }] of this.#fences) this.#sendFence(open, session, gen) // P1
-    for (const [number, request] of this.#requests) this.#sendRequest(open, number, request) // P2
-    for (const { send } of this.#waiting.splice(0)) send(open)
-  }
-
-  #receive(open: Open, f: Frame): void {
-    this.#deps.heard(this.#deps.to)
-    switch (f.kind) {
-      case frameKind.welcome:
-        return this.#welcomed(open)
-      case frameKind.answer:
-        return this.#answered(f)
-      case frameKind.reply:
-        return this.#answerAsk(f.request, JSON.parse(decodeText(f.payload)) as Json)
-      case frameKind.pong:
-        return
-      case frameKind.refusal:
-        this.#backoffMs = BACKOFF_MAX_MS
-        return this.#drop(open)
-      default:
-        throw new ProtocolError(`frame kind ${f.kind} is not an answer`, 'peer/DESIGN.md')
-    }
-  }
-
-  #answered(f: Frame): void {
-    const fence = this.#fenceOf.get(f.request)
-    if (fence !== undefined) {
-      this.#fenceOf.delete(f.request)
-      const known = this.#fences.get(fence.session)
-      if (known?.gen !== fence.gen) return
-      this.#fences.delete(fence.session)
-      return known.acknowledged()
-    }
-    const request = this.#requests.get(f.request)
-    if (request === undefined) return // withdrawn meanwhile
-    if (f.payloadBytes > 0) {
-      if (request.into === null || f.bytes + f.payloadBytes > request.into.length) {
-        throw new ProtocolError('more bytes than were asked for', 'peer/DESIGN.md')
-      }
-      request.into.set(f.payload, f.bytes)
-    }
-    if ((f.flags & 1) === 0) return
-    this.#requests.delete(f.request)
-    request.settle(f.status, f.offset)
-  }
-
-  #answerAsk(number: number, reply: Json | null): void {
-    const asking = this.#asking.get(number)
-    if (asking === undefined) return
-    this.#asking.delete(number)
-    const waiting = this.#waiting.findIndex((one) => one.number === number)
-    if (waiting >= 0) this.#waiting.splice(waiting, 1)
-    asking.timer.cancel()
-    asking.settle(reply)
-  }
-
-  #sendFence(open: Open, session: number, gen: number): void {
-    const number = this.#number()
-    this.#fenceOf.set(number, { session, gen })
-    open.sender.send({ fields: { ...fields(frameKind.fence, number), session, gen }, payload: null })
-  }
-
-  #sendRequest(open: Open, number: number, request: Request): void {
-    const message = new Frame()
-    message.kind = request.kind
-    message.request = number
-    message.slice = request.slice
-    message.epoch = request.epoch
-    message.gen = request.gen
-    message.session = request.session
-    message.operation = request.operation
-    message.acknowledged = request.acknowledged()
-    message.offset = request.offset
-    message.volume = request.volume
-    message.bytes = request.bytes
-    open.sender.send({ fields: message, payload: request.payload })
   }
 }
 
-function fields(kind: number, request: number): FrameFields {
-  const frame = new Frame()
-  frame.kind = kind
-  frame.request = request
-  return frame
+function refusalOf(f: Frame): string {
+  const why = parseJson(f.payload)
+  return typeof why === 'string' ? why : 'refused without a sentence'
+}
+
+function cost(request: Request): number {
+  return Math.max(OPERATION_LEAST_BYTES, request.bytes)
+}
+
+function sendControl(open: Open, { kind, request, payload }: Control): void {
+  open.sender.send(frameFields(kind, request), payload)
+}
+
+function sendFence(open: Open, number: number, session: number, gen: number): void {
+  open.fenceOf.set(number, { session, gen })
+  const fields = frameFields(frameKind.fence, number)
+  fields.session = session
+  fields.gen = gen
+  open.sender.send(fields, null)
 }

@@ -1,13 +1,13 @@
 // This member's links to the others: one outgoing stream to each for our requests, and the incoming ones with theirs.
+import { assert } from '../base/assert.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Address, Listener, Net } from '../base/net.ts'
-import { assert } from '../base/assert.ts'
 import type { MemberId } from '../group/record.ts'
 import { Link } from './link.ts'
-import type { Identity, Json } from './message.ts'
+import type { Identity, Json as Value } from './message.ts'
 import { type Newest, type PeerServer, Responder } from './responder.ts'
 
-export type { Json } from './message.ts'
+export type Json = Value
 
 export interface PeerLinksDeps {
   readonly self: Identity
@@ -21,10 +21,15 @@ export interface PeerLinksDeps {
 export class PeerLinks {
   readonly #deps: PeerLinksDeps
   readonly #links = new Map<MemberId, Link>()
+  readonly #incoming = new Set<Responder>()
   readonly #newest: Newest = new Map()
   readonly #heardMs = new Map<MemberId, number>()
+  readonly #heard = (member: MemberId) => {
+    this.#heardMs.set(member, this.#deps.clock.nowMs())
+  }
   #listener: Listener | null = null
   #streams = 0
+  #nonces = 0
   #isClosed = false
 
   constructor(deps: PeerLinksDeps) {
@@ -33,8 +38,15 @@ export class PeerLinks {
 
   async listen(address: Address): Promise<Address> {
     const { self, clock, server, net } = this.#deps
-    const deps = { self, clock, server, newest: this.#newest }
-    this.#listener = await net.listen(address, (stream) => new Responder(deps, stream))
+    const nextNonce = () => {
+      this.#nonces += 1
+      return `${self.bootId}/${this.#nonces}`
+    }
+    const deps = { self, clock, server, newest: this.#newest, nextNonce, heard: this.#heard }
+    this.#listener = await net.listen(address, (stream) => {
+      for (const old of this.#incoming) if (old.isClosed) this.#incoming.delete(old)
+      this.#incoming.add(new Responder(deps, stream))
+    })
     return this.#listener.address
   }
 
@@ -42,20 +54,14 @@ export class PeerLinks {
   link(to: MemberId): Link {
     const known = this.#links.get(to)
     if (known !== undefined) return known
-    assert(to !== this.#deps.self.memberId, 'a member has no link to itself')
     const { self, net, clock, addressOf } = this.#deps
-    const link = new Link({
-      self,
-      to,
-      net,
-      clock,
-      addressOf,
-      nextStream: () => {
-        this.#streams += 1
-        return this.#streams
-      },
-      heard: (member) => this.#heardMs.set(member, clock.nowMs()),
-    })
+    assert(to !== self.memberId, 'a member has no link to itself')
+    assert(!this.#isClosed, 'no link is opened after the end')
+    const nextStream = () => {
+      this.#streams += 1
+      return this.#streams
+    }
+    const link = new Link({ self, to, net, clock, addressOf, nextStream, heard: this.#heard })
     this.#links.set(to, link)
     return link
   }
@@ -70,15 +76,20 @@ export class PeerLinks {
     if (!this.#isClosed) this.link(to).tell(kind, body)
   }
 
-  /** When something last came from this member, by our clock; null: never. */
+  /** When something last came from this member, on a stream of either side, by our clock; null: never. */
   lastHeardMs(member: MemberId): number | null {
     return this.#heardMs.get(member) ?? null
+  }
+
+  /** Why there is no stream to this member, as a sentence; null: there is one, or none was needed yet. */
+  trouble(member: MemberId): string | null {
+    return this.#links.get(member)?.trouble ?? null
   }
 
   async close(): Promise<void> {
     this.#isClosed = true
     for (const link of this.#links.values()) link.close()
-    for (const { responder } of [...this.#newest.values()]) responder.close()
+    for (const responder of this.#incoming) responder.close()
     await this.#listener?.close()
   }
 }

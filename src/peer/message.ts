@@ -1,7 +1,15 @@
 // What members say to each other besides bytes of volumes, and who they are when they meet.
+import { decodeText, encodeText } from '../base/text.ts'
 import type { MemberId } from '../group/record.ts'
+import { broken, frameVersion } from './frames.ts'
 
-export type Json = null | boolean | number | string | readonly Json[] | { readonly [name: string]: Json }
+export type Json =
+  | null
+  | boolean
+  | number
+  | string
+  | readonly Json[]
+  | { readonly [name: string]: Json }
 
 export interface Identity {
   readonly groupId: string
@@ -13,15 +21,20 @@ export interface Identity {
 /** The first frame of a stream. */
 export interface Hello extends Identity {
   readonly to: MemberId
-  /** Rises with every stream that this boot opens to `to`: a hello ends every older stream of that member. */
+  /** Rises with every stream that this boot opens: of two of one member, the later one counts. */
   readonly stream: number
+}
+
+/** The answer to it; the asker sends `nonce` back, which no process can that has ended meanwhile. */
+export interface Welcome extends Identity {
+  readonly nonce: string
 }
 
 export const answerStatus = {
   done: 0,
   /** The session's generation is over. */
   refused: 1,
-  /** Not the primary of the slice, or another epoch: look again and send anew. */
+  /** Not the primary of the slice, or in another epoch: look again and send anew. */
   stale: 2,
   full: 3,
   damaged: 4,
@@ -30,10 +43,75 @@ export const answerStatus = {
   miscompare: 6,
 } as const
 
-export function parseHello(json: Json): Hello | null {
-  if (json === null || typeof json !== 'object' || Array.isArray(json)) return null
-  const { groupId, memberId, bootId, to, stream } = json as { readonly [name: string]: Json }
-  if (typeof groupId !== 'string' || typeof memberId !== 'string') return null
-  if (typeof bootId !== 'string' || typeof to !== 'string' || typeof stream !== 'number') return null
-  return { groupId, memberId, bootId, to, stream }
+const statuses: ReadonlySet<number> = new Set(Object.values(answerStatus))
+
+export function isStatus(status: number): boolean {
+  return statuses.has(status)
+}
+
+export function encodeJson(json: Json): Uint8Array {
+  return encodeText(JSON.stringify(json))
+}
+
+/** Throws a ProtocolError for what is not JSON. */
+export function parseJson(bytes: Uint8Array): Json {
+  try {
+    return JSON.parse(decodeText(bytes)) as Json
+  } catch (error) {
+    if (error instanceof SyntaxError) throw broken('a message that is not JSON')
+    throw error
+  }
+}
+
+type Fields = { readonly [name in FieldName]?: Json }
+type FieldName = keyof Hello | keyof Welcome | 'kind' | 'body'
+
+function fieldsOf(json: Json): Fields {
+  if (json === null || typeof json !== 'object' || Array.isArray(json)) {
+    throw broken('a message that is not an object')
+  }
+  return json as Fields
+}
+
+function text(value: Json | undefined): string {
+  if (typeof value !== 'string') throw broken('a message without a name that it needs')
+  return value
+}
+
+function identity(fields: Fields): Identity {
+  return {
+    groupId: text(fields.groupId),
+    memberId: text(fields.memberId),
+    bootId: text(fields.bootId),
+  }
+}
+
+export function parseHello(json: Json): Hello {
+  const fields = fieldsOf(json)
+  const { stream } = fields
+  if (typeof stream !== 'number') throw broken('a hello without a stream number')
+  return { ...identity(fields), to: text(fields.to), stream }
+}
+
+export function parseWelcome(json: Json): Welcome {
+  const fields = fieldsOf(json)
+  return { ...identity(fields), nonce: text(fields.nonce) }
+}
+
+/** A question or message: what it is about and its body. */
+export function parseControl(json: Json): { readonly kind: string; readonly body: Json } {
+  const fields = fieldsOf(json)
+  return { kind: text(fields.kind), body: fields.body ?? null }
+}
+
+/** Why a stream is refused, as a sentence for people; null: it is not. */
+export function whyRefused(self: Identity, hello: Hello, version: number): string | null {
+  if (version !== frameVersion) {
+    return `${self.memberId} speaks version ${frameVersion} between members, ${hello.memberId} version ${version}`
+  }
+  if (hello.groupId !== self.groupId) {
+    return `${self.memberId} belongs to the group ${self.groupId}, not to ${hello.groupId}`
+  }
+  if (hello.to !== self.memberId) return `this is ${self.memberId}, not ${hello.to}`
+  return null
 }

@@ -1,23 +1,39 @@
 // One incoming stream: another member's requests, assembled from their frames, carried out and answered.
 //
-//   greeting ──hello──▶ waiting (until this member serves) ──▶ serving ──▶ closed
+//   fresh ──hello──▶ greeted ──confirm──▶ waiting (until this member serves) ──ready──▶ serving
+//     └───────────────┴── bad bytes, a later stream of that member, or gone ──┴──────────▶ closed
 //
 // Invariants:
-//   P4. A hello ends every older stream of that member: nothing more is read from it.
-//   P5. A request reaches the volume only when it is complete.
+//   P5. A stream counts from its confirm on, which only a living process can send, and ends every older stream of its
+//       member: nothing more is read from those, and an older one never counts after it.
+//   P6. An operation reaches the primary only when it is complete, and not before this member serves.
+//   P7. What a member has half sent or unanswered here is bounded: beyond, nothing more is read until some is answered.
 import type { Clock } from '../base/clock.ts'
 import type { Stream, StreamOwner } from '../base/net.ts'
 import { ProtocolError } from '../base/protocol-error.ts'
-import { decodeText, encodeText } from '../base/text.ts'
 import type { MemberId } from '../group/record.ts'
-import { Frame, type FrameFields, FrameReader, frameKind, lastFlag } from './frames.ts'
-import { type Hello, type Identity, type Json, parseHello } from './message.ts'
+import { broken, type Frame, FrameReader, frameFields, frameKind, lastFlag } from './frames.ts'
+import {
+  encodeJson,
+  type Hello,
+  type Identity,
+  type Json,
+  parseControl,
+  parseHello,
+  parseJson,
+  whyRefused,
+} from './message.ts'
+import { Reassembly } from './reassembly.ts'
 import { Sender } from './sender.ts'
 
-/** A run of 16 pages is the longest extent that one slice holds in one piece. */
-const OPERATION_BYTES_MAX = 16 * 1024 * 1024
-/** What one member may have half sent: a window of 128 commands of 1 MiB, with room. */
-const ASSEMBLING_BYTES_MAX = 256 * 1024 * 1024
+/** A gateway cuts what is longer. */
+const OPERATION_BYTES_MAX = 1024 * 1024
+/** P7; twice what a link has under way, since withdrawn operations may still be carried out. */
+const UNANSWERED_BYTES = 32 * 1024 * 1024
+const OPERATION_LEAST_BYTES = 1024
+/** Half-sent operations: no gateway has more under way than fit P4 of link.ts. */
+const ASSEMBLIES_MAX = 32 * 1024
+const GREETING_MS = 5_000
 
 /** A whole request of another member. `payload` is its own and stays valid. */
 export interface Incoming {
@@ -42,17 +58,27 @@ export interface Answer {
   readonly bytes?: Uint8Array
 }
 
-/** What this member does for the others. */
+/** What this member does for the others. A ProtocolError that it throws closes the stream. */
 export interface PeerServer {
   control(from: MemberId, kind: string, body: Json): Json | null | Promise<Json | null>
+  /** A rejection closes the stream: the operation is unanswered, and will be sent again. */
   operation(from: MemberId, request: Incoming): Answer | Promise<Answer>
   fence(session: number, gen: number): void
-  /** Settles when requests may be answered: the generations are loaded. */
+  /** Settles when operations may come: the generations are loaded. */
   serving(): Promise<void>
 }
 
-/** The newest stream of each member; shared by all responders of this member (P4). */
-export type Newest = Map<MemberId, { readonly responder: Responder; readonly hello: Hello }>
+/** The newest stream of each member, open or not (P5); shared by all responders. */
+export type Newest = Map<MemberId, { readonly hello: Hello; readonly responder: Responder }>
+
+export interface ResponderDeps {
+  readonly self: Identity
+  readonly clock: Clock
+  readonly server: PeerServer
+  readonly newest: Newest
+  readonly nextNonce: () => string
+  readonly heard: (member: MemberId) => void
+}
 
 interface Assembly {
   readonly request: Incoming
@@ -60,40 +86,52 @@ interface Assembly {
   filled: number
 }
 
+type State =
+  | { readonly kind: 'fresh' }
+  | { readonly kind: 'greeted'; readonly hello: Hello; readonly nonce: string }
+  | { readonly kind: 'waiting' | 'serving'; readonly from: MemberId }
+  | { readonly kind: 'refusing' }
+  | { readonly kind: 'closed' }
+
 export class Responder implements StreamOwner {
-  readonly #self: Identity
-  readonly #clock: Clock
-  readonly #server: PeerServer
-  readonly #newest: Newest
+  readonly #deps: ResponderDeps
   readonly #stream: Stream
   readonly #sender: Sender
   readonly #reader = new FrameReader()
+  readonly #controls = new Reassembly()
   readonly #assembling = new Map<number, Assembly>()
-  #assemblingBytes = 0
-  #from: MemberId | null = null
-  #isClosed = false
+  #unansweredBytes = 0
+  #isPaused = false
+  #state: State = { kind: 'fresh' }
 
-  constructor(deps: { self: Identity; clock: Clock; server: PeerServer; newest: Newest }, stream: Stream) {
-    this.#self = deps.self
-    this.#clock = deps.clock
-    this.#server = deps.server
-    this.#newest = deps.newest
+  constructor(deps: ResponderDeps, stream: Stream) {
+    this.#deps = deps
     this.#stream = stream
     this.#sender = new Sender(stream, deps.clock)
     stream.own(this)
+    deps.clock.after(GREETING_MS, () => {
+      const { kind } = this.#state
+      if (kind === 'fresh' || kind === 'greeted' || kind === 'refusing') this.close()
+    })
+  }
+
+  get isClosed(): boolean {
+    return this.#state.kind === 'closed'
   }
 
   received(bytes: Uint8Array): void {
-    if (this.#isClosed) return
+    if (this.isClosed) return
     try {
       this.#reader.push(bytes)
       for (let f = this.#reader.next(); f !== null; f = this.#reader.next()) {
-        if (this.#isClosed) return // P4
         this.#receive(f)
+        if (this.isClosed) return // P5
       }
     } catch (error) {
-      if (!(error instanceof ProtocolError) && !(error instanceof SyntaxError)) throw error
-      this.close()
+      this.#failed(error)
+    }
+    if (this.#state.kind === 'serving' || this.#state.kind === 'waiting') {
+      this.#deps.heard(this.#state.from)
     }
   }
 
@@ -102,7 +140,7 @@ export class Responder implements StreamOwner {
   }
 
   written(): void {
-    if (!this.#isClosed) this.#sender.written()
+    if (!this.isClosed) this.#sender.written()
   }
 
   closed(): void {
@@ -110,142 +148,213 @@ export class Responder implements StreamOwner {
   }
 
   close(): void {
-    if (this.#isClosed) return
-    this.#isClosed = true
+    if (this.isClosed) return
+    this.#state = { kind: 'closed' }
     this.#assembling.clear()
     this.#stream.destroy()
-    if (this.#from !== null && this.#newest.get(this.#from)?.responder === this) {
-      this.#newest.delete(this.#from)
-    }
+  }
+
+  #failed(error: unknown): void {
+    if (!(error instanceof ProtocolError)) throw error
+    this.close()
   }
 
   #receive(f: Frame): void {
-    if (this.#from === null && f.kind !== frameKind.hello) {
-      throw new ProtocolError('the first frame is a hello', 'peer/DESIGN.md')
-    }
-    switch (f.kind) {
-      case frameKind.hello:
-        return this.#greet(parseHello(JSON.parse(decodeText(f.payload)) as Json))
-      case frameKind.ping:
-        return this.#sender.send({ fields: fields(frameKind.pong, 0), payload: null })
-      case frameKind.fence:
-        this.#server.fence(f.session, f.gen)
-        return this.#answer(f.request, { status: 0 })
-      case frameKind.read:
-      case frameKind.unmap:
-        return this.#carryOut(f.request, whole(f, null))
-      case frameKind.write:
-      case frameKind.compareAndWrite:
-        return this.#assemble(f)
-      case frameKind.withdraw:
-        return this.#forget(f.request)
-      case frameKind.ask:
-      case frameKind.tell:
-        return this.#control(f.request, f.kind, JSON.parse(decodeText(f.payload)) as Json)
-      default:
-        throw new ProtocolError(`frame kind ${f.kind} is not a request`, 'peer/DESIGN.md')
+    const state = this.#state
+    switch (state.kind) {
+      case 'fresh':
+        if (f.kind !== frameKind.hello) throw broken('the first frame is a hello')
+        this.#greet(parseHello(parseJson(f.payload)), f.version)
+        return
+      case 'greeted':
+        if (f.kind !== frameKind.confirm || parseJson(f.payload) !== state.nonce) {
+          throw broken('the second frame is a confirm')
+        }
+        this.#count(state.hello)
+        return
+      case 'waiting':
+        if (f.kind === frameKind.ping) this.#sender.send(frameFields(frameKind.pong, 0), null)
+        else this.#control(state.from, f)
+        return
+      case 'serving':
+        this.#serve(state.from, f)
+        return
+      case 'refusing':
+      case 'closed':
+        return
     }
   }
 
-  #greet(hello: Hello | null): void {
-    if (hello === null || this.#from !== null) throw new ProtocolError('a bad hello', 'peer/DESIGN.md')
-    const why =
-      hello.groupId !== this.#self.groupId
-        ? 'this member belongs to another group'
-        : hello.to !== this.#self.memberId
-          ? `this is ${this.#self.memberId}, not ${hello.to}`
-          : null
+  #greet(hello: Hello, version: number): void {
+    const why = whyRefused(this.#deps.self, hello, version)
     if (why !== null) {
-      this.#sender.send({ fields: fields(frameKind.refusal, 0), payload: encodeText(why) })
+      this.#state = { kind: 'refusing' }
+      this.#sender.send(frameFields(frameKind.refusal, 0), encodeJson(why))
+      this.#sender.end()
       return
     }
-    const older = this.#newest.get(hello.memberId)
+    const nonce = this.#deps.nextNonce()
+    this.#state = { kind: 'greeted', hello, nonce }
+    const welcome = encodeJson({ ...this.#deps.self, nonce })
+    this.#sender.send(frameFields(frameKind.welcome, 0), welcome)
+  }
+
+  /** P5. */
+  #count(hello: Hello): void {
+    const { newest, server } = this.#deps
+    const from = hello.memberId
+    const older = newest.get(from)
     if (older !== undefined) {
-      const sameBoot = older.hello.bootId === hello.bootId
-      if (sameBoot && older.hello.stream > hello.stream) return this.close()
+      if (older.hello.bootId === hello.bootId && older.hello.stream >= hello.stream) {
+        this.close()
+        return
+      }
       older.responder.close()
     }
-    this.#from = hello.memberId
-    this.#newest.set(hello.memberId, { responder: this, hello })
-    void this.#welcome()
+    newest.set(from, { hello, responder: this })
+    this.#state = { kind: 'waiting', from }
+    void server.serving().then(() => {
+      if (this.#state.kind !== 'waiting') return
+      this.#state = { kind: 'serving', from }
+      this.#sender.send(frameFields(frameKind.ready, 0), null)
+    })
   }
 
-  async #welcome(): Promise<void> {
-    await this.#server.serving()
-    if (!this.#isClosed) this.#sender.send({ fields: fields(frameKind.welcome, 0), payload: null })
+  #serve(from: MemberId, f: Frame): void {
+    switch (f.kind) {
+      case frameKind.read:
+      case frameKind.unmap:
+        if (f.kind === frameKind.read && f.bytes > OPERATION_BYTES_MAX)
+          throw broken('too long a read')
+        this.#carryOut(from, f.request, whole(f, null))
+        return
+      case frameKind.write:
+      case frameKind.compareAndWrite:
+        this.#assemble(from, f)
+        return
+      case frameKind.fence:
+        this.#deps.server.fence(f.session, f.gen)
+        this.#answer(f.request, { status: 0 })
+        return
+      case frameKind.ping:
+        this.#sender.send(frameFields(frameKind.pong, 0), null)
+        return
+      case frameKind.withdraw:
+        this.#forget(f.request)
+        return
+      default:
+        this.#control(from, f)
+        return
+    }
   }
 
-  #assemble(f: Frame): void {
+  /** P6. */
+  #assemble(from: MemberId, f: Frame): void {
     let assembly = this.#assembling.get(f.request)
     if (assembly === undefined) {
-      const length = f.kind === frameKind.compareAndWrite ? 2 * f.bytes : f.bytes
-      if (f.bytes > OPERATION_BYTES_MAX || this.#assemblingBytes + length > ASSEMBLING_BYTES_MAX) {
-        throw new ProtocolError('more bytes than a member may have under way', 'peer/DESIGN.md')
-      }
-      const payload = new Uint8Array(length)
+      const bytes = f.kind === frameKind.compareAndWrite ? 2 * f.bytes : f.bytes
+      if (f.bytes > OPERATION_BYTES_MAX) throw broken('too long a write')
+      if (this.#assembling.size >= ASSEMBLIES_MAX) throw broken('too many half-sent writes')
+      const payload = new Uint8Array(bytes)
       assembly = { request: whole(f, payload), payload, filled: 0 }
       this.#assembling.set(f.request, assembly)
-      this.#assemblingBytes += length
+      this.#took(bytes)
     }
-    if (assembly.filled + f.payloadBytes > assembly.payload.length) {
-      throw new ProtocolError('more bytes than the request named', 'peer/DESIGN.md')
-    }
-    assembly.payload.set(f.payload, assembly.filled)
+    const { payload, filled } = assembly
+    if (filled + f.payloadBytes > payload.length) throw broken('more bytes than the write named')
+    payload.set(f.payload, filled)
     assembly.filled += f.payloadBytes
     if ((f.flags & lastFlag) === 0) return
-    const complete = assembly.filled === assembly.payload.length
+    if (assembly.filled !== payload.length) throw broken('fewer bytes than the write named')
     this.#forget(f.request)
-    if (!complete) throw new ProtocolError('fewer bytes than the request named', 'peer/DESIGN.md')
-    this.#carryOut(f.request, { ...assembly.request, acknowledged: f.acknowledged }) // P5
+    this.#carryOut(from, f.request, assembly.request)
   }
 
   #forget(request: number): void {
     const assembly = this.#assembling.get(request)
     if (assembly === undefined) return
     this.#assembling.delete(request)
-    this.#assemblingBytes -= assembly.payload.length
+    this.#gave(assembly.payload.length)
   }
 
-  #carryOut(number: number, request: Incoming): void {
-    const answer = this.#server.operation(this.#from ?? '', request)
-    if (answer instanceof Promise) void answer.then((late) => this.#answer(number, late))
-    else this.#answer(number, answer)
+  #carryOut(from: MemberId, number: number, request: Incoming): void {
+    const answer = this.#deps.server.operation(from, request)
+    if (!(answer instanceof Promise)) {
+      this.#answer(number, answer)
+      return
+    }
+    const bytes = Math.max(OPERATION_LEAST_BYTES, request.bytes)
+    this.#took(bytes)
+    answer.then(
+      (late) => {
+        this.#gave(bytes)
+        this.#answer(number, late)
+      },
+      // The store has failed, and says so to the member itself.
+      () => this.close(),
+    )
+  }
+
+  #took(bytes: number): void {
+    this.#unansweredBytes += bytes
+    if (this.#unansweredBytes < UNANSWERED_BYTES || this.#isPaused) return
+    this.#isPaused = true
+    this.#stream.pause()
+  }
+
+  #gave(bytes: number): void {
+    this.#unansweredBytes -= bytes
+    if (!this.#isPaused || this.#unansweredBytes >= UNANSWERED_BYTES || this.isClosed) return
+    this.#isPaused = false
+    this.#stream.resume()
   }
 
   #answer(request: number, answer: Answer): void {
-    if (this.#isClosed) return
-    const head = fields(frameKind.answer, request)
-    head.status = answer.status
-    head.offset = answer.offset ?? 0
-    this.#sender.send({ fields: head, payload: answer.bytes ?? null })
+    if (this.isClosed) return
+    const fields = frameFields(frameKind.answer, request)
+    fields.status = answer.status
+    fields.offset = answer.offset ?? 0
+    this.#sender.send(fields, answer.bytes ?? null)
   }
 
-  #control(number: number, kind: number, message: Json): void {
-    if (message === null || typeof message !== 'object' || Array.isArray(message)) {
-      throw new ProtocolError('a bad question', 'peer/DESIGN.md')
+  #control(from: MemberId, f: Frame): void {
+    const { kind, request } = f
+    if (kind !== frameKind.ask && kind !== frameKind.tell) {
+      throw broken(`frame kind ${kind} is not a request`)
     }
-    const { kind: name, body } = message as { readonly [name: string]: Json }
-    if (typeof name !== 'string') throw new ProtocolError('a bad question', 'peer/DESIGN.md')
-    const reply = this.#server.control(this.#from ?? '', name, body ?? null)
-    if (kind === frameKind.tell) return
-    if (reply instanceof Promise) void reply.then((late) => this.#reply(number, late))
-    else this.#reply(number, reply)
+    const message = this.#controls.add(f)
+    if (message === null) return
+    const control = parseControl(parseJson(message))
+    const reply = this.#deps.server.control(from, control.kind, control.body)
+    if (!(reply instanceof Promise)) {
+      this.#reply(kind, request, reply)
+      return
+    }
+    reply.then(
+      (late) => this.#reply(kind, request, late),
+      (error: unknown) => this.#failed(error),
+    )
   }
 
-  #reply(number: number, reply: Json | null): void {
-    if (this.#isClosed) return
-    this.#sender.send({ fields: fields(frameKind.reply, number), payload: encodeText(JSON.stringify(reply)) })
+  #reply(kind: number, request: number, reply: Json | null): void {
+    if (this.isClosed || kind === frameKind.tell) return
+    this.#sender.send(frameFields(frameKind.reply, request), encodeJson(reply))
   }
 }
 
 function whole(f: Frame, payload: Uint8Array | null): Incoming {
   const { kind, volume, offset, bytes, slice, epoch, session, gen, operation, acknowledged } = f
-  return { kind, volume, offset, bytes, slice, epoch, session, gen, operation, acknowledged, payload }
-}
-
-function fields(kind: number, request: number): FrameFields {
-  const frame = new Frame()
-  frame.kind = kind
-  frame.request = request
-  return frame
+  return {
+    kind,
+    volume,
+    offset,
+    bytes,
+    slice,
+    epoch,
+    session,
+    gen,
+    operation,
+    acknowledged,
+    payload,
+  }
 }

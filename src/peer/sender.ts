@@ -1,112 +1,169 @@
-// What a stream to another member still has to send: messages cut into frames, one frame of each in turn, so that small
-// ones pass big ones. Bytes are copied into chunks, since a request can be withdrawn while its frames are on their way.
+// What a stream to another member still has to send. Short messages go first; the frames of long ones take turns and
+// leave room, so that a 4 KiB request passes a megabyte. Bytes are copied into chunks, one write a turn of the event loop.
+//
+// Invariants:
+//   Q1. Short messages keep their order. A long one is whole after those that were sent before it began to be.
+//   Q2. What is handed to the stream and not yet written is bounded; the rest waits here and can still be withdrawn.
 import { assert } from '../base/assert.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Stream } from '../base/net.ts'
-import { type FrameFields, frameKind, headerBytes, lastFlag, payloadBytesMax, writeHeader } from './frames.ts'
+import {
+  type FrameFields,
+  frameKind,
+  headerBytes,
+  lastFlag,
+  payloadBytesMax,
+  sealFrame,
+  writeHeader,
+} from './frames.ts'
 
 const CHUNK_BYTES = 256 * 1024
-/** Handed to the stream and not yet written; what is beyond waits here, where it can still be withdrawn. */
-const IN_FLIGHT_BYTES = 1024 * 1024
+const FREE_CHUNKS = 4
+/** A chunk may be nearly empty, so their number is bounded as well as their bytes. */
+const UNWRITTEN_CHUNKS = 8
+/** A message this long goes in one frame, ahead of longer ones. */
+const SHORT_BYTES = 16 * 1024
+/** Unwritten bytes up to which short messages are handed over, and long ones. */
+const SHORT_UNWRITTEN_BYTES = 1024 * 1024
+const LONG_UNWRITTEN_BYTES = 256 * 1024
 
-export interface Message {
-  /** `payloadBytes` and the last flag are set frame by frame. */
+class Sending {
   readonly fields: FrameFields
   readonly payload: Uint8Array | null
-}
+  sent = 0
+  isStarted = false
 
-interface Sending extends Message {
-  sent: number
-  started: boolean
+  constructor(fields: FrameFields, payload: Uint8Array | null) {
+    this.fields = fields
+    this.payload = payload
+  }
+
+  get isWhole(): boolean {
+    return this.sent === (this.payload?.length ?? 0)
+  }
 }
 
 export class Sender {
   readonly #stream: Stream
   readonly #clock: Clock
-  #queue: Sending[] = []
+  readonly #short: Sending[] = []
+  readonly #long: Sending[] = []
   readonly #free: Uint8Array[] = []
   readonly #unwritten: Uint8Array[] = []
   #chunk: Uint8Array | null = null
   #used = 0
-  #scheduled = false
+  #isScheduled = false
+  #isEnding = false
 
   constructor(stream: Stream, clock: Clock) {
     this.#stream = stream
     this.#clock = clock
   }
 
-  /** The payload must not change before the message is answered or withdrawn. */
-  send(message: Message): void {
-    this.#queue.push({ ...message, sent: 0, started: false })
-    if (this.#scheduled) return
-    this.#scheduled = true
+  /** `payloadBytes` and the last flag are set frame by frame. The payload must not change before it is answered or withdrawn. */
+  send(fields: FrameFields, payload: Uint8Array | null): void {
+    const isShort = payload === null || payload.length <= SHORT_BYTES
+    const queue = isShort ? this.#short : this.#long
+    queue.push(new Sending(fields, payload))
+    this.#schedule()
+  }
+
+  /** Takes back what was not sent of a request; true: a part of it is gone, and the receiver is to be told. */
+  withdraw(request: number): boolean {
+    for (const queue of [this.#short, this.#long]) {
+      const at = queue.findIndex(({ fields }) => fields.request === request)
+      const found = queue[at]
+      if (found === undefined) continue
+      queue.splice(at, 1)
+      return found.isStarted
+    }
+    return false
+  }
+
+  /** Half-closes the stream when everything is sent. */
+  end(): void {
+    this.#isEnding = true
+    this.#schedule()
+  }
+
+  /** The stream has written one chunk. */
+  written(): void {
+    const chunk = this.#unwritten.shift()
+    assert(chunk !== undefined, 'Q2: one report for each write')
+    if (this.#free.length < FREE_CHUNKS) this.#free.push(chunk)
+    this.#pump()
+  }
+
+  #schedule(): void {
+    if (this.#isScheduled) return
+    this.#isScheduled = true
     this.#clock.soon(() => {
-      this.#scheduled = false
+      this.#isScheduled = false
       this.#pump()
     })
   }
 
-  /** Takes back what was not sent; true: some frames of it are gone, and the receiver should be told. */
-  withdraw(request: number): boolean {
-    const found = this.#queue.find((one) => one.fields.request === request)
-    if (found === undefined) return false
-    this.#queue = this.#queue.filter((one) => one !== found)
-    return found.started
-  }
-
-  written(): void {
-    const chunk = this.#unwritten.shift()
-    if (chunk?.length === CHUNK_BYTES) this.#free.push(chunk)
-    this.#pump()
-  }
-
   #pump(): void {
-    while (this.#queue.length > 0 && this.#stream.unwrittenBytes + this.#used < IN_FLIGHT_BYTES) {
-      const round = this.#queue
-      this.#queue = []
-      for (const message of round) {
-        this.#frame(message)
-        if (message.sent < (message.payload?.length ?? 0)) this.#queue.push(message)
-      }
+    if (this.#unwritten.length >= UNWRITTEN_CHUNKS) return // `written` pumps again
+    let framed = 0
+    for (const message of this.#short) {
+      if (this.#ahead >= SHORT_UNWRITTEN_BYTES) break
+      this.#frame(message)
+      framed += 1
+    }
+    this.#short.splice(0, framed)
+    // One frame of a long message in any case, so that short ones cannot hold it up for ever.
+    let most = SHORT_UNWRITTEN_BYTES
+    while (this.#long.length > 0 && this.#ahead < most) {
+      most = LONG_UNWRITTEN_BYTES
+      const message = this.#long.shift()
+      if (message === undefined) break
+      this.#frame(message)
+      if (!message.isWhole) this.#long.push(message)
     }
     this.#flush()
+    if (this.#isEnding && this.#short.length === 0 && this.#long.length === 0) this.#stream.end()
+  }
+
+  /** Bytes that go before whatever is framed now. */
+  get #ahead(): number {
+    return this.#stream.unwrittenBytes + this.#used
   }
 
   #frame(message: Sending): void {
     const { fields, payload } = message
     const length = payload?.length ?? 0
     const bytes = Math.min(payloadBytesMax, length - message.sent)
-    const { chunk, at } = this.#reserve(headerBytes + bytes)
-    const isLast = message.sent + bytes === length
-    // A request names its whole length in `bytes`; each frame of an answer where its own bytes belong.
+    const chunk = this.#room(headerBytes + bytes)
+    const at = this.#used
     if (fields.kind === frameKind.answer) fields.bytes = message.sent
     fields.payloadBytes = bytes
-    fields.flags = isLast ? lastFlag : 0
+    fields.flags = message.sent + bytes === length ? lastFlag : 0
     writeHeader(chunk, at, fields)
     if (payload !== null) {
-      chunk.set(payload.subarray(message.sent, message.sent + bytes), at + headerBytes)
+      const part = bytes === length ? payload : payload.subarray(message.sent, message.sent + bytes)
+      chunk.set(part, at + headerBytes)
     }
+    sealFrame(chunk, at, bytes)
+    this.#used = at + headerBytes + bytes
     message.sent += bytes
-    message.started = true
+    message.isStarted = true
   }
 
-  #reserve(bytes: number): { chunk: Uint8Array; at: number } {
+  #room(bytes: number): Uint8Array {
     assert(bytes <= CHUNK_BYTES, 'a frame fits a chunk')
-    if (this.#chunk === null || this.#used + bytes > CHUNK_BYTES) {
-      this.#flush()
-      this.#chunk = this.#free.pop() ?? new Uint8Array(CHUNK_BYTES)
-    }
-    const at = this.#used
-    this.#used += bytes
-    return { chunk: this.#chunk, at }
+    if (this.#chunk !== null && this.#used + bytes > CHUNK_BYTES) this.#flush()
+    this.#chunk ??= this.#free.pop() ?? new Uint8Array(CHUNK_BYTES)
+    return this.#chunk
   }
 
   #flush(): void {
-    if (this.#chunk === null || this.#used === 0) return
     const chunk = this.#chunk
-    this.#unwritten.push(chunk)
-    this.#stream.write(chunk.subarray(0, this.#used))
+    if (chunk === null || this.#used === 0) return
+    const used = this.#used
     this.#chunk = null
     this.#used = 0
+    this.#unwritten.push(chunk)
+    this.#stream.write(chunk.subarray(0, used))
   }
 }

@@ -19,3 +19,6 @@ export interface Origin {
   readonly sessionId: number
   readonly gen: number
 }
+
+/** Inside this room only: this member is not, or not yet, the primary of the slice; look again. */
+export type Stale = 'stale'

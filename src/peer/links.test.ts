@@ -1,0 +1,437 @@
+import { describe, expect, it } from 'vitest'
+import { SimClock } from '../../sim/clock.ts'
+import { SimNet } from '../../sim/net.ts'
+import { Timeline } from '../../sim/timeline.ts'
+import type { Address, Stream } from '../base/net.ts'
+import { Prng } from '../base/prng.ts'
+import { type Frame, FrameReader, frameFields, frameKind, frameVersion } from './frames.ts'
+import type { Request } from './link.ts'
+import { type Json, PeerLinks } from './links.ts'
+import { encodeJson } from './message.ts'
+import type { Answer, Incoming, PeerServer } from './responder.ts'
+import { Sender } from './sender.ts'
+
+const DONE = { status: 0 }
+
+/** A member that notes what it is asked, and answers when it is told to. */
+class Member implements PeerServer {
+  readonly id: string
+  readonly clock: SimClock
+  readonly links: PeerLinks
+  readonly log: string[] = []
+  readonly operations: Incoming[] = []
+  readonly ready = Promise.withResolvers<void>()
+  answer: (request: Incoming) => Answer | Promise<Answer> = () => DONE
+  reply: (kind: string, body: Json) => Json | null | Promise<Json | null> = (_, body) => body
+
+  constructor(world: World, id: string, options: { groupId?: string; boot?: string } = {}) {
+    this.id = id
+    this.clock = new SimClock(world.timeline)
+    this.links = new PeerLinks({
+      self: { groupId: options.groupId ?? 'g', memberId: id, bootId: options.boot ?? `${id}-1` },
+      net: world.net.host(id, this.clock),
+      clock: this.clock,
+      addressOf: (member) => addressOf(member),
+      server: this,
+    })
+  }
+
+  control(from: string, kind: string, body: Json): Json | null | Promise<Json | null> {
+    this.log.push(`${kind} from ${from}`)
+    return this.reply(kind, body)
+  }
+
+  operation(_from: string, request: Incoming): Answer | Promise<Answer> {
+    this.log.push(`operation ${request.operation}`)
+    this.operations.push(request)
+    return this.answer(request)
+  }
+
+  fence(session: number, gen: number): void {
+    this.log.push(`fence ${session}:${gen}`)
+  }
+
+  serving(): Promise<void> {
+    return this.ready.promise
+  }
+}
+
+function addressOf(member: string): Address {
+  return { kind: 'tcp', host: member === 'b-alias' ? 'b' : member, port: 4000 }
+}
+
+class World {
+  readonly timeline = new Timeline()
+  readonly net: SimNet
+
+  constructor(seed = 1) {
+    this.net = new SimNet(this.timeline, new Prng(seed))
+  }
+
+  async member(
+    id: string,
+    options: { groupId?: string; boot?: string; ready?: boolean } = {},
+  ): Promise<Member> {
+    const member = new Member(this, id, options)
+    await this.timeline.finish(member.links.listen(addressOf(id)))
+    if (options.ready !== false) member.ready.resolve()
+    return member
+  }
+
+  async pair(): Promise<[Member, Member]> {
+    return [await this.member('a'), await this.member('b')]
+  }
+}
+
+interface Sent extends Request {
+  settled: string | null
+}
+
+function operation(number: number, fields: Partial<Request> = {}): Sent {
+  const sent: Sent = {
+    kind: frameKind.write,
+    volume: 1,
+    offset: 0,
+    bytes: fields.payload?.length ?? fields.into?.length ?? 4,
+    slice: 3,
+    epoch: 1,
+    session: 70,
+    gen: 1,
+    operation: number,
+    acknowledged: 0,
+    payload: fields.into ? null : new Uint8Array(4).fill(number),
+    into: null,
+    settled: null,
+    settle: (status, offset) => {
+      expect(sent.settled).toBeNull()
+      sent.settled = `${status}@${offset}`
+    },
+    ...fields,
+  }
+  return sent
+}
+
+describe('links', () => {
+  it('a question is answered, also a long one, and a member that is not there is null', async () => {
+    const world = new World()
+    const [a, b] = await world.pair()
+    const { timeline } = world
+    expect(await timeline.finish(a.links.ask('b', 'echo', { x: [1, 'ü'] }, 500))).toEqual({
+      x: [1, 'ü'],
+    })
+    const long = 'é'.repeat(300_000)
+    expect(await timeline.finish(a.links.ask('b', 'echo', long, 900))).toBe(long)
+    expect(a.links.lastHeardMs('b')).not.toBeNull()
+    expect(b.links.lastHeardMs('a')).not.toBeNull()
+    const before = timeline.nowMs
+    expect(await timeline.finish(a.links.ask('c', 'echo', 1, 500))).toBeNull()
+    expect(timeline.nowMs - before).toBeLessThanOrEqual(501)
+    expect(a.links.trouble('c')).toContain('c:4000')
+  })
+
+  it('questions and messages do not wait for the primary, operations do', async () => {
+    const world = new World()
+    const a = await world.member('a')
+    const b = await world.member('b', { ready: false })
+    const sent = operation(1)
+    a.links.link('b').request(sent)
+    a.links.tell('b', 'hint', null)
+    expect(await world.timeline.finish(a.links.ask('b', 'echo', 5, 500))).toBe(5)
+    expect(b.log).toEqual(['hint from a', 'echo from a'])
+    await world.timeline.run(world.timeline.nowMs + 5_000) // alive, so the stream is not given up
+    expect(sent.settled).toBeNull()
+    b.ready.resolve()
+    await world.timeline.until(() => sent.settled !== null)
+    expect(b.log).toEqual(['hint from a', 'echo from a', 'operation 1'])
+  })
+
+  it('a member of another group, or another member, is refused with a sentence', async () => {
+    const world = new World()
+    const [a] = await world.pair()
+    const stranger = await world.member('x', { groupId: 'h' })
+    expect(await world.timeline.finish(stranger.links.ask('b', 'echo', 1, 500))).toBeNull()
+    expect(stranger.links.trouble('b')).toBe('b belongs to the group g, not to h')
+    expect(await world.timeline.finish(a.links.ask('b-alias', 'echo', 1, 500))).toBeNull()
+    expect(a.links.trouble('b-alias')).toBe('this is b, not b-alias')
+  })
+
+  it('a member of a newer version is refused with a sentence', async () => {
+    const world = new World()
+    await world.member('b')
+    const clock = new SimClock(world.timeline)
+    const stream = await world.timeline.finish(
+      world.net.host('n', clock).connect(addressOf('b'), 500),
+    )
+    const answers = listenTo(stream)
+    const hello = { groupId: 'g', memberId: 'n', bootId: 'n-1', to: 'b', stream: 1 }
+    const fields = { ...frameFields(frameKind.hello, 0), version: frameVersion + 1 }
+    new Sender(stream, clock).send(fields, encodeJson(hello))
+    await world.timeline.until(() => answers.closed)
+    expect(answers.kinds).toEqual([frameKind.refusal])
+    expect(answers.texts[0]).toContain('b speaks version 1 between members, n version 2')
+  })
+
+  it('garbage closes the stream and harms nobody else', async () => {
+    const world = new World(7)
+    const [a] = await world.pair()
+    const prng = new Prng(3)
+    for (let i = 0; i < 20; i += 1) {
+      const clock = new SimClock(world.timeline)
+      const stream = await world.timeline.finish(
+        world.net.host('n', clock).connect(addressOf('b'), 500),
+      )
+      const answers = listenTo(stream)
+      const garbage = new Uint8Array(prng.integer(100, 4000)).map(() => prng.integer(0, 255))
+      stream.write(garbage)
+      await world.timeline.until(() => answers.closed)
+      expect(answers.kinds).toEqual([])
+    }
+    expect(await world.timeline.finish(a.links.ask('b', 'echo', 1, 500))).toBe(1)
+  })
+
+  it('a stream that never says hello is closed', async () => {
+    const world = new World()
+    await world.member('b')
+    const stream = await world.timeline.finish(
+      world.net.host('n', new SimClock(world.timeline)).connect(addressOf('b'), 500),
+    )
+    const answers = listenTo(stream)
+    await world.timeline.until(() => answers.closed, 6_000)
+  })
+
+  it('P1 fences come first on a stream, and first again on the next', async () => {
+    const world = new World()
+    const a = await world.member('a')
+    const b = await world.member('b', { ready: false })
+    b.answer = () => new Promise(() => {})
+    let acknowledged = 0
+    const link = a.links.link('b')
+    link.request(operation(1))
+    link.request(operation(2))
+    link.fence(50, 3, () => {
+      acknowledged += 1
+    })
+    b.ready.resolve()
+    await world.timeline.until(() => b.log.length === 3)
+    expect(b.log).toEqual(['fence 50:3', 'operation 1', 'operation 2'])
+    await world.timeline.until(() => acknowledged === 1)
+    b.log.length = 0
+    const again = restart(world, b)
+    await world.timeline.until(() => again.log.length === 3)
+    expect(again.log).toEqual(['fence 50:3', 'operation 1', 'operation 2'])
+    link.unfence(50)
+    const last = restart(world, again)
+    await world.timeline.until(() => last.log.length === 2)
+    expect(last.log).toEqual(['operation 1', 'operation 2'])
+  })
+
+  it('P1 a fence goes before an operation that is asked for after it', async () => {
+    const world = new World()
+    const [a, b] = await world.pair()
+    const link = a.links.link('b')
+    await world.timeline.finish(a.links.ask('b', 'echo', 1, 500))
+    await world.timeline.until(() => link.isServing)
+    link.request(operation(1, { payload: new Uint8Array(1024 * 1024), bytes: 1024 * 1024 }))
+    link.fence(50, 3, () => {})
+    link.request(operation(2))
+    await world.timeline.until(() => b.operations.length === 2)
+    expect(b.log.indexOf('fence 50:3')).toBeLessThan(b.log.indexOf('operation 2'))
+  })
+
+  it('P2 operations are sent again in order until answered, whatever becomes of the other member', async () => {
+    const world = new World()
+    const [a, b] = await world.pair()
+    b.answer = () => new Promise(() => {})
+    const link = a.links.link('b')
+    const sent = [operation(1), operation(2), operation(3)]
+    const numbers = sent.map((one) => link.request(one))
+    await world.timeline.until(() => b.operations.length === 3)
+    link.withdraw(numbers[1] ?? 0)
+    world.net.crash('b')
+    await world.timeline.run(world.timeline.nowMs + 20_000)
+    expect(sent.map((one) => one.settled)).toEqual([null, null, null])
+    const again = restart(world, b)
+    again.answer = (request) => ({ status: 6, offset: request.operation })
+    await world.timeline.until(() => sent[2]?.settled !== null)
+    expect(again.log).toEqual(['operation 1', 'operation 3'])
+    expect(sent.map((one) => one.settled)).toEqual(['6@1', null, '6@3'])
+    expect(again.operations[0]?.payload).toEqual(new Uint8Array(4).fill(1))
+  })
+
+  it('P2 a stream that is silent for 900 ms is opened anew, one that answers pings is not', async () => {
+    const world = new World()
+    const [a, b] = await world.pair()
+    b.answer = () => new Promise(() => {})
+    const link = a.links.link('b')
+    link.request(operation(1))
+    await world.timeline.until(() => b.operations.length === 1)
+    await world.timeline.run(world.timeline.nowMs + 4_000)
+    expect(b.operations.length).toBe(1)
+    world.net.cut('a', 'b', 'drop')
+    const cutMs = world.timeline.nowMs
+    await world.timeline.until(() => !link.isServing)
+    expect(world.timeline.nowMs - cutMs).toBeGreaterThan(500)
+    expect(world.timeline.nowMs - cutMs).toBeLessThan(1_500)
+    world.net.heal('a', 'b')
+    await world.timeline.until(() => b.operations.length === 2)
+  })
+
+  it('P3 a question is null when its stream is lost, and is not asked twice', async () => {
+    const world = new World()
+    const [a, b] = await world.pair()
+    b.reply = () => new Promise(() => {})
+    const reply = a.links.ask('b', 'echo', 1, 5_000)
+    await world.timeline.until(() => b.log.length === 1)
+    world.net.cut('a', 'b', 'drop')
+    expect(await world.timeline.finish(reply)).toBeNull()
+    world.net.heal('a', 'b')
+    await world.timeline.run(world.timeline.nowMs + 3_000)
+    expect(b.log).toEqual(['echo from a'])
+  })
+
+  it('P4 what is under way is bounded, and all of it is done in the end', async () => {
+    const world = new World()
+    const [a, b] = await world.pair()
+    const answers: (() => void)[] = []
+    b.answer = () => new Promise((resolve) => answers.push(() => resolve(DONE)))
+    const link = a.links.link('b')
+    const sent = Array.from({ length: 40 }, (_, i) =>
+      operation(i + 1, { payload: new Uint8Array(1024 * 1024), bytes: 1024 * 1024 }),
+    )
+    for (const one of sent) link.request(one)
+    await world.timeline.run(world.timeline.nowMs + 3_000)
+    expect(link.underWayBytes).toBeLessThanOrEqual(17 * 1024 * 1024)
+    expect(b.operations.length).toBe(16)
+    while (sent.some((one) => one.settled === null)) {
+      for (const answer of answers.splice(0)) answer()
+      await world.timeline.run(world.timeline.nowMs + 50)
+    }
+    expect(b.operations.map((one) => one.operation)).toEqual(sent.map((one) => one.operation))
+    expect(link.underWayBytes).toBe(0)
+  })
+
+  it('a small operation passes megabytes, and long ones share the way', async () => {
+    const world = new World()
+    const [a, b] = await world.pair()
+    const link = a.links.link('b')
+    await world.timeline.finish(a.links.ask('b', 'echo', 1, 500))
+    const long = { payload: new Uint8Array(1024 * 1024), bytes: 1024 * 1024 }
+    for (let i = 1; i <= 8; i += 1) link.request(operation(i, long))
+    await world.timeline.until(() => link.isServing)
+    link.request(operation(9))
+    await world.timeline.until(() => b.operations.length === 9)
+    expect(b.operations[0]?.operation).toBe(9)
+  })
+
+  it('bytes that are read come to where they belong, also when the stream is lost in between', async () => {
+    const world = new World(5)
+    const [a, b] = await world.pair()
+    const content = new Uint8Array(700_000).map((_, i) => i * 31)
+    b.answer = (request) => ({
+      status: 0,
+      bytes: content.slice(request.offset, request.offset + request.bytes),
+    })
+    const link = a.links.link('b')
+    const reads = [0, 65_536, 300_001].map((offset) =>
+      operation(0, { kind: frameKind.read, offset, into: new Uint8Array(350_000) }),
+    )
+    for (const read of reads) link.request(read)
+    await world.timeline.until(() => b.operations.length > 0)
+    world.net.cut('a', 'b', 'stick')
+    await world.timeline.run(world.timeline.nowMs + 2_000)
+    world.net.heal('a', 'b')
+    await world.timeline.until(() => reads.every((read) => read.settled !== null))
+    for (const read of reads) {
+      expect(read.settled).toBe('0@0')
+      expect(read.into).toEqual(content.slice(read.offset, read.offset + 350_000))
+    }
+  })
+
+  it('P5 a later stream of a member ends the older one: nothing more is read from it', async () => {
+    const world = new World()
+    const b = await world.member('b')
+    const n = stranger(world)
+    const one = await n.open(1)
+    one.confirm()
+    await world.timeline.until(() => b.log.length === 1)
+    one.tell('before')
+    const two = await n.open(2)
+    two.confirm()
+    one.tell('after')
+    await world.timeline.until(() => one.answers.closed)
+    await world.timeline.run(world.timeline.nowMs + 1_000)
+    expect(b.log).toEqual(['on 1 from n', 'before from n', 'on 2 from n'])
+    expect(two.answers.closed).toBe(false)
+  })
+
+  it('P5 an older stream never counts after a later one, and a process that is gone opens none', async () => {
+    const world = new World()
+    const b = await world.member('b')
+    const n = stranger(world)
+    const one = await n.open(1)
+    const two = await n.open(2)
+    two.confirm()
+    await world.timeline.until(() => b.log.length === 1)
+    one.confirm()
+    await world.timeline.until(() => one.answers.closed)
+    const silent = await n.open(3) // never confirms: as good as dead
+    await world.timeline.run(world.timeline.nowMs + 1_000)
+    expect(two.answers.closed).toBe(false)
+    expect(silent.answers.closed).toBe(false)
+    expect(b.log).toEqual(['on 2 from n'])
+  })
+})
+
+/** A member made of bare streams, so that they can be mixed up. */
+function stranger(world: World) {
+  const clock = new SimClock(world.timeline)
+  const host = world.net.host('n', clock)
+  const hello = { groupId: 'g', memberId: 'n', bootId: 'n-1', to: 'b' }
+  const open = async (stream: number) => {
+    const opened = await world.timeline.finish(host.connect(addressOf('b'), 500))
+    const answers = listenTo(opened)
+    const sender = new Sender(opened, clock)
+    sender.send(frameFields(frameKind.hello, 0), encodeJson({ ...hello, stream }))
+    await world.timeline.until(() => answers.texts.length === 1)
+    const tell = (kind: string) => {
+      sender.send(frameFields(frameKind.tell, 1), encodeJson({ kind, body: null }))
+    }
+    const confirm = () => {
+      const { nonce } = JSON.parse(answers.texts[0] ?? '') as { nonce: string }
+      sender.send(frameFields(frameKind.confirm, 0), encodeJson(nonce))
+      tell(`on ${stream}`)
+    }
+    return { answers, confirm, tell }
+  }
+  return { open }
+}
+
+/** The same member's next life. */
+function restart(world: World, dead: Member): Member {
+  world.net.crash(dead.id)
+  const again = new Member(world, dead.id, { boot: `${dead.id}-${world.timeline.nowMs}` })
+  again.ready.resolve()
+  again.answer = dead.answer
+  void again.links.listen(addressOf(dead.id))
+  return again
+}
+
+function listenTo(stream: Stream): { kinds: number[]; texts: string[]; closed: boolean } {
+  const reader = new FrameReader()
+  const heard = { kinds: [] as number[], texts: [] as string[], closed: false }
+  stream.own({
+    received: (bytes) => {
+      reader.push(bytes)
+      for (let f: Frame | null = reader.next(); f !== null; f = reader.next()) {
+        heard.kinds.push(f.kind)
+        heard.texts.push(new TextDecoder().decode(f.payload))
+      }
+    },
+    ended: () => stream.destroy(),
+    written: () => {},
+    closed: () => {
+      heard.closed = true
+    },
+  })
+  return heard
+}

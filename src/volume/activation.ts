@@ -1,0 +1,89 @@
+// How a member becomes the primary of slices that name it: it raises their epochs by compare-and-swap and lists all
+// sessions inside the last of those transactions, so that no session's death can fall between the two.
+//
+// Invariants:
+//   A1. The list is of the instant in which the last epoch was raised: what was closed before is in it or retired.
+//   A2. An unknown outcome is settled by raising once more, never by a read.
+import { assert } from '../base/assert.ts'
+import { type Clock, sleep } from '../base/clock.ts'
+import type { Coordinator, Versioned } from '../coordination/coordinator.ts'
+import { raiseEpochs } from '../group/founding.ts'
+import {
+  keys,
+  type MemberId,
+  type SessionId,
+  type SliceId,
+  type SliceRecord,
+} from '../group/record.ts'
+
+const AGAIN_MS = 100
+
+export interface Activation {
+  readonly epochs: ReadonlyMap<SliceId, number>
+  /** Generation by session, as of `rev`. Empty, and `rev` 0, if there was no slice to raise. */
+  readonly sessions: readonly (readonly [SessionId, number])[]
+  readonly rev: number
+}
+
+interface Own {
+  readonly id: SliceId
+  readonly rev: number
+  readonly record: SliceRecord
+}
+
+export interface ActivationDeps {
+  readonly self: MemberId
+  readonly clock: Clock
+  readonly coordinator: Coordinator
+  readonly isClosed: () => boolean
+}
+
+/** Raises the epochs of the member's slices that `wanted` names. Tries until it succeeds; null: closed meanwhile. */
+export async function activate(
+  deps: ActivationDeps,
+  wanted: (slice: SliceId) => boolean,
+): Promise<Activation | null> {
+  while (!deps.isClosed()) {
+    const listed = await deps.coordinator.list(keys.slices)
+    if (listed.kind === 'done') {
+      const own = listed.items
+        .map(toOwn)
+        .filter(({ id, record }) => record.primary === deps.self && wanted(id))
+      if (own.length === 0) return { epochs: new Map(), sessions: [], rev: 0 }
+      const activation = await raiseAll(deps.coordinator, own)
+      if (activation !== null) return activation
+    }
+    await sleep(deps.clock, AGAIN_MS)
+  }
+  return null
+}
+
+/** Null: some slice changed meanwhile, or the outcome is unknown (A2): all are to be read and raised once more. */
+async function raiseAll(coordinator: Coordinator, own: readonly Own[]): Promise<Activation | null> {
+  const changes = raiseEpochs(own)
+  const last = changes.length - 1
+  for (const [number, change] of changes.entries()) {
+    const read = number === last ? [keys.sessions] : []
+    const result = await coordinator.txn({ ...change, read })
+    if (result.kind !== 'done') return null
+    if (number < last) continue
+    const epochs = new Map(own.map(({ id, record }) => [id, record.epoch + 1]))
+    const sessions = (result.read[0] ?? []).map((item) => [item.created, genOf(item)] as const)
+    return { epochs, sessions, rev: result.rev }
+  }
+  return null
+}
+
+function toOwn({ key, value, rev }: Versioned): Own {
+  return {
+    id: Number(key.slice(keys.slices.length)),
+    rev,
+    record: JSON.parse(value) as SliceRecord,
+  }
+}
+
+function genOf({ key, value }: Versioned): number {
+  const { gen } = JSON.parse(value) as { readonly gen?: unknown }
+  assert(typeof gen === 'number', `the session record ${key} has a generation`)
+  return gen
+}

@@ -1,0 +1,284 @@
+import { describe, expect, it } from 'vitest'
+import { type TestSession, VolumeGroup, type VolumeMember } from '../../test/kit/volume-group.ts'
+import { keys } from '../group/record.ts'
+import { SessionCounters } from '../load/counters.ts'
+import { runBytes } from './lanes.ts'
+import type { CompareOutcome, Outcome } from './outcome.ts'
+
+const counters = new SessionCounters()
+
+function originOf({ sessionId, gen }: TestSession) {
+  return { sessionId, gen }
+}
+
+function filled(bytes: number, value: number): Uint8Array {
+  return new Uint8Array(bytes).fill(value)
+}
+
+/** The gateway of a member, for one session, with the waiting. */
+function use(world: VolumeGroup, member: VolumeMember, session: TestSession) {
+  const { gateway } = member
+  const finish = <T>(outcome: T | Promise<T>) => world.finish(Promise.resolve(outcome))
+  return {
+    write: (offset: number, data: Uint8Array) =>
+      gateway.write(originOf(session), world.volume, offset, data, counters),
+    unmap: (offset: number, bytes: number) =>
+      finish(gateway.unmap(originOf(session), world.volume, offset, bytes, counters)),
+    compare: (offset: number, verify: Uint8Array, data: Uint8Array) =>
+      gateway.compareAndWrite(originOf(session), world.volume, offset, { verify, data }, counters),
+    read: async (offset: number, bytes: number): Promise<Uint8Array | Outcome> => {
+      const into = filled(bytes, 0xee)
+      const outcome = await finish(
+        gateway.read(originOf(session), world.volume, offset, into, counters),
+      )
+      return outcome === 'done' ? into : outcome
+    },
+    finish,
+  }
+}
+
+/** A session at each member. */
+async function everywhere(world: VolumeGroup) {
+  const users: ReturnType<typeof use>[] = []
+  for (const name of world.names) {
+    users.push(use(world, world.member(name), await world.finish(world.login(name))))
+  }
+  return users
+}
+
+/** Without a list of every byte that differs. */
+function same(actual: Uint8Array | Outcome, expected: ArrayLike<number>): void {
+  const wanted = Uint8Array.from(expected)
+  if (typeof actual === 'string') expect(actual).toBe('bytes')
+  else expect(actual.findIndex((byte, i) => byte !== wanted[i])).toBe(-1)
+  expect(actual.length).toBe(wanted.length)
+}
+
+async function settled(
+  world: VolumeGroup,
+  outcome: CompareOutcome | Promise<CompareOutcome>,
+  ms: number,
+) {
+  let result: CompareOutcome | null = null
+  void Promise.resolve(outcome).then((late) => {
+    result = late
+  })
+  await world.timeline.run(world.timeline.nowMs + ms)
+  return result as CompareOutcome | null
+}
+
+describe('gateway', () => {
+  it('any member reads what any member wrote, across runs, aligned or not', async () => {
+    const world = await VolumeGroup.found(1)
+    const users = await everywhere(world)
+    const at = 3 * runBytes - 5_000
+    const data = new Uint8Array(12_345).map((_, i) => i * 7)
+    for (const [i, { write, finish }] of users.entries()) {
+      data[0] = i
+      expect(await finish(write(at, data))).toBe('done')
+      const around = [...filled(100, 0), ...data, ...filled(100, 0)]
+      for (const { read } of users) same(await read(at - 100, data.length + 200), around)
+    }
+  })
+
+  it('long commands are cut into requests and put together again', async () => {
+    const world = await VolumeGroup.found(2)
+    const data = new Uint8Array(3 * 1024 * 1024 + 512).map((_, i) => i ^ (i >>> 9))
+    for (const [i, { write, read, finish }] of (await everywhere(world)).entries()) {
+      data.fill(i, 0, 100)
+      expect(await finish(write(runBytes - 1024 * 1024, data))).toBe('done')
+      same(await read(runBytes - 1024 * 1024, data.length), data)
+    }
+  })
+
+  it('unmapped bytes read as zeros, their neighbours stay', async () => {
+    const world = await VolumeGroup.found(3)
+    const extents = [
+      [512, 100_000],
+      [4096, 8192],
+      [1000, 50],
+      [0, 16_384],
+      [4000, 8300],
+    ] as const
+    for (const { write, unmap, read, finish } of await everywhere(world)) {
+      for (const at of [0, runBytes]) {
+        for (const [from, bytes] of extents) {
+          await finish(write(at, filled(128 * 1024, 9)))
+          expect(await unmap(at + from, bytes)).toBe('done')
+          same(await read(at, 128 * 1024), filled(128 * 1024, 9).fill(0, from, from + bytes))
+        }
+      }
+    }
+  })
+
+  it('counts pieces and bytes by the member that holds them', async () => {
+    const world = await VolumeGroup.found(4)
+    const session = await world.finish(world.login('a'))
+    const { gateway } = world.member('a')
+    const mine = new SessionCounters()
+    const into = new Uint8Array(8192)
+    await world.finish(
+      Promise.resolve(gateway.read(originOf(session), world.volume, runBytes - 4096, into, mine)),
+    )
+    const [a, b, c] = world.names.map((name) => gateway.primaryIndex(name))
+    expect(mine.piecesByPrimary[a ?? -1]).toBe(1)
+    expect(mine.bytesByPrimary[b ?? -1]).toBe(4096)
+    expect(mine.bytesByPrimary[c ?? -1]).toBe(0)
+  })
+
+  it('reads of this member come at once when the store is quick', async () => {
+    const world = await VolumeGroup.found(5)
+    const session = await world.finish(world.login('a'))
+    const into = new Uint8Array(4096)
+    const { gateway } = world.member('a')
+    const outcomes = Array.from({ length: 50 }, () =>
+      gateway.read(originOf(session), world.volume, 0, into, counters),
+    )
+    expect(outcomes).toContain('done')
+    await world.finish(Promise.all(outcomes))
+  })
+
+  it('W1 operations wait for a primary that is away, and for one that has not started', async () => {
+    const world = await VolumeGroup.found(6)
+    const session = await world.finish(world.login('a'))
+    const { write, read, finish } = use(world, world.member('a'), session)
+    world.crash('b')
+    const outcome = write(runBytes, filled(4096, 5))
+    expect(await settled(world, outcome, 30_000)).toBeNull()
+    world.coordination.cut('b', 'drop')
+    const booting = world.boot('b')
+    expect(await settled(world, outcome, 5_000)).toBeNull()
+    world.coordination.heal('b')
+    await finish(booting)
+    expect(await finish(outcome)).toBe('done')
+    same(await read(runBytes, 4096), filled(4096, 5))
+    expect(world.member('a').gateway.forwarded).toBe(0)
+  })
+
+  it('W1 operations and fences follow a slice to its new primary', async () => {
+    const world = await VolumeGroup.found(7)
+    const session = await world.finish(world.login('a'))
+    const { write, finish } = use(world, world.member('a'), session)
+    world.net.cut('a', 'b', 'drop')
+    const outcome = write(runBytes, filled(4096, 5)) // slice 1, at b
+    const { gateway } = world.member('a')
+    gateway.fence(3, 2)
+    await world.timeline.run(world.timeline.nowMs + 2_000)
+    expect(gateway.fenced(3, 2)).toBe(false)
+    const slice = { epoch: 9, primary: 'c', inSync: ['c'], want: ['c'], min: 1 }
+    await finish(Promise.all([1, 4].map((id) => world.put(keys.slice(id), slice))))
+    expect(await finish(outcome)).toBe('done')
+    expect(gateway.fenced(3, 2)).toBe(true)
+    expect(world.member('c').primary.epochOf(1)).toBeGreaterThan(9)
+    expect(world.member('b').primary.epochOf(1)).toBe(0)
+  })
+
+  it('W2 V3 a write whose answer was lost is carried out once, also by a primary that restarted', async () => {
+    const world = await VolumeGroup.found(8)
+    const session = await world.finish(world.login('a'))
+    const { compare, write, read, finish } = use(world, world.member('a'), session)
+    const zeros = filled(512, 0)
+    await finish(write(runBytes, filled(512, 0)))
+    world.net.cutOneWay('b', 'a', 'drop') // requests arrive, answers do not
+    const swap = compare(runBytes, zeros, filled(512, 1))
+    await world.timeline.run(world.timeline.nowMs + 400)
+    expect(world.durable.get('b')?.blocks.get(`1:${runBytes}`)?.[0]).toBe(1)
+    world.crash('b')
+    await finish(world.boot('b'))
+    world.net.healAll()
+    expect(await finish(swap)).toBe('done') // again would miscompare
+    same(await read(runBytes, 512), filled(512, 1))
+    expect(
+      [...(world.durable.get('b')?.applied.values() ?? [])].every((times) => times === 1),
+    ).toBe(true)
+  })
+
+  it('W2 what the gateway acknowledges is forgotten by the primary and its store', async () => {
+    const world = await VolumeGroup.found(9)
+    const session = await world.finish(world.login('a'))
+    const { write, finish } = use(world, world.member('a'), session)
+    for (let i = 0; i < 20; i += 1) await finish(write(runBytes, filled(4096, i)))
+    const operations = world.durable.get('b')?.operations.get(`${session.sessionId}:1:1`)
+    expect([...(operations ?? [])]).toEqual([20])
+  })
+
+  it('W3 a fence stops the old generation at every primary, and is known everywhere in the end', async () => {
+    const world = await VolumeGroup.found(10)
+    const old = await world.finish(world.login('a'))
+    const next = await world.finish(world.login('c'))
+    const before = use(world, world.member('a'), old)
+    const after = use(world, world.member('c'), next)
+    world.net.cut('c', 'b', 'drop')
+    const { gateway } = world.member('c')
+    gateway.fence(old.sessionId, 2)
+    await world.timeline.run(world.timeline.nowMs + 500)
+    expect(gateway.fenced(old.sessionId, 2)).toBe(false)
+    expect(await before.finish(before.write(0, filled(4096, 1)))).toBe('refused')
+    expect(await before.finish(before.write(2 * runBytes, filled(4096, 1)))).toBe('refused')
+    expect(await before.finish(before.write(runBytes, filled(4096, 1)))).toBe('done') // b has not heard of it
+    const overwrite = after.write(runBytes, filled(4096, 2)) // behind the fence on c's stream
+    world.net.healAll()
+    expect(await after.finish(overwrite)).toBe('done')
+    expect(await before.finish(before.write(runBytes, filled(4096, 3)))).toBe('refused')
+    await world.timeline.until(() => gateway.fenced(old.sessionId, 2))
+    expect(gateway.fenced(old.sessionId, 3)).toBe(false)
+    expect([...gateway.fencedSessions()]).toEqual([old.sessionId])
+    gateway.unfence(old.sessionId)
+    expect([...gateway.fencedSessions()]).toEqual([])
+  })
+
+  it('W3 a slice that was raised after the death needs no acknowledgement', async () => {
+    const world = await VolumeGroup.found(11)
+    const old = await world.finish(world.login('a'))
+    await world.finish(world.raise(old, 'a', 'dead'))
+    world.crash('b')
+    const { gateway } = world.member('c')
+    gateway.fence(old.sessionId, 2)
+    await world.timeline.run(world.timeline.nowMs + 1_000)
+    expect(gateway.fenced(old.sessionId, 2, old.rev)).toBe(false)
+    world.net.cut('c', 'b', 'drop')
+    await world.finish(world.boot('b'))
+    await world.timeline.until(() => gateway.fenced(old.sessionId, 2, old.rev))
+    expect(gateway.fenced(old.sessionId, 2)).toBe(false)
+  })
+
+  it('W4 an ended session comes to refused, touches nothing more and is not begun again', async () => {
+    const world = await VolumeGroup.found(12)
+    const session = await world.finish(world.login('a'))
+    const { write, read, finish } = use(world, world.member('a'), session)
+    world.net.cut('a', 'b', 'stick')
+    const into = filled(4096, 0xee)
+    const reading = world
+      .member('a')
+      .gateway.read(originOf(session), world.volume, runBytes, into, counters)
+    const writing = write(runBytes, filled(4096, 5))
+    await world.timeline.run(world.timeline.nowMs + 100)
+    world.member('a').gateway.endSession(session.sessionId, session.gen)
+    expect(await finish(reading)).toBe('refused')
+    expect(await finish(writing)).toBe('refused')
+    into.fill(0xaa)
+    world.net.healAll()
+    await world.timeline.run(world.timeline.nowMs + 3_000)
+    same(into, filled(4096, 0xaa))
+    expect(await finish(write(0, filled(4096, 5)))).toBe('refused')
+    expect(await read(0, 4096)).toBe('refused')
+    const later = use(world, world.member('a'), { ...session, gen: 2 })
+    expect(await finish(later.write(runBytes, filled(4096, 6)))).toBe('done')
+  })
+
+  it('a volume that is gone is gone, one that is new is waited for', async () => {
+    const world = await VolumeGroup.found(13)
+    const session = await world.finish(world.login('a'))
+    const { write, finish } = use(world, world.member('a'), session)
+    world.volume = { ...world.volume, id: 2 }
+    expect(await finish(write(0, filled(4096, 1)))).toBe('gone')
+    expect(await finish(write(runBytes, filled(4096, 1)))).toBe('gone')
+    world.volume = { ...world.volume, id: 3 }
+    world.coordination.cut('b', 'drop') // b hears late of the new volume
+    await finish(world.put(keys.volume(3), world.volume))
+    const outcome = write(runBytes, filled(4096, 1))
+    expect(await settled(world, outcome, 3_000)).toBeNull()
+    world.coordination.heal('b')
+    expect(await finish(outcome)).toBe('done')
+  })
+})

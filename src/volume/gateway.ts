@@ -1,0 +1,360 @@
+// A member's way to every byte of every volume: extents are cut into pieces by lane, and each piece goes to the primary of
+// its slice, which is this member (no promise where the store needs none) or another one over its peer link.
+//
+// Invariants:
+//   W1. An operation never fails because a primary is away: it waits, and is sent again when the primary is back, or to
+//       the slice's new primary, under the same number.
+//   W2. Writes are numbered per session, generation and slice; a number is acknowledged when it and all before it are
+//       answered.
+//   W3. A fence goes to every primary, first on each stream, also to those that become primary later, until `unfence`.
+//   W4. After `endSession` nothing of that generation is sent, answered or touched: what is under way comes to `refused`.
+import { assert } from '../base/assert.ts'
+import { type Clock, sleep } from '../base/clock.ts'
+import type { MemberId, SessionId, SliceId, VolumeRecord } from '../group/record.ts'
+import type { SessionCounters } from '../load/counters.ts'
+import type { PeerLinks } from '../peer/links.ts'
+import { Fences } from './fences.ts'
+import { Forward, type ForwardedPiece, lookAgainMs, Sending } from './forward.ts'
+import type { GroupSlices } from './group-slices.ts'
+import { pieceBytes, sliceAt } from './lanes.ts'
+import type { CompareOutcome, Origin, Outcome } from './outcome.ts'
+import type { Primary } from './primary.ts'
+import { PrimaryNumbers } from './primary-numbers.ts'
+import { storeBlockBytes } from './slice-store.ts'
+
+/** The most that one request to another member carries. */
+export const operationBytesMax = 1024 * 1024
+/** Ended sessions are looked through for retired ones when there are more than twice as many as were left last time. */
+const ENDED_LEAST = 256
+
+export interface GatewayDeps {
+  readonly self: MemberId
+  readonly clock: Clock
+  readonly group: GroupSlices
+  readonly primary: Primary
+  readonly peers: Pick<PeerLinks, 'link'>
+}
+
+type Verb = 'write' | 'compareAndWrite' | 'unmap'
+
+/** A part of a command that has one slice and fits one request. */
+interface Piece {
+  readonly origin: Origin
+  readonly volume: VolumeRecord
+  readonly slice: SliceId
+  readonly offset: number
+  readonly bytes: number
+  readonly data: Uint8Array | null
+  readonly verify: Uint8Array | null
+}
+
+export class Gateway {
+  readonly #deps: GatewayDeps
+  readonly #numbers = new PrimaryNumbers()
+  readonly #fences: Fences
+  readonly #sessions = new Map<SessionId, Sending>()
+  /** The generation at which a session ended here: nothing of it or below is accepted again (W4). */
+  readonly #ended = new Map<SessionId, number>()
+  #endedMost = ENDED_LEAST
+  #isClosed = false
+
+  constructor(deps: GatewayDeps) {
+    this.#deps = deps
+    this.#fences = new Fences(deps)
+    void this.#follow()
+  }
+
+  /** The member's place in `SessionCounters.piecesByPrimary`. */
+  primaryIndex(member: MemberId): number {
+    return this.#numbers.of(member)
+  }
+
+  read(
+    origin: Origin,
+    volume: VolumeRecord,
+    offset: number,
+    into: Uint8Array,
+    counters: SessionCounters,
+  ): Outcome | Promise<Outcome> {
+    const bytes = into.length
+    if (pieceBytes(offset, bytes) === bytes) {
+      return this.#readPiece(origin, volume, offset, into, counters)
+    }
+    const outcomes: (Outcome | Promise<Outcome>)[] = []
+    for (let at = 0; at < bytes; ) {
+      const length = pieceBytes(offset + at, bytes - at)
+      const part = into.subarray(at, at + length)
+      outcomes.push(this.#readPiece(origin, volume, offset + at, part, counters))
+      at += length
+    }
+    return joined(outcomes)
+  }
+
+  /** `data` must not change before the outcome. */
+  write(
+    origin: Origin,
+    volume: VolumeRecord,
+    offset: number,
+    data: Uint8Array,
+    counters: SessionCounters,
+  ): Outcome | Promise<Outcome> {
+    return this.#mutateAll('write', { origin, volume, offset, bytes: data.length, data }, counters)
+  }
+
+  /** The bytes read as zeros afterwards; whole blocks of 4 KiB give their space back. */
+  unmap(
+    origin: Origin,
+    volume: VolumeRecord,
+    offset: number,
+    bytes: number,
+    counters: SessionCounters,
+  ): Outcome | Promise<Outcome> {
+    const from = Math.ceil(offset / storeBlockBytes) * storeBlockBytes
+    const end = offset + bytes
+    const to = end - (end % storeBlockBytes)
+    const zeros = (at: number, length: number) =>
+      this.#mutateAll(
+        'write',
+        { origin, volume, offset: at, bytes: length, data: new Uint8Array(length) },
+        counters,
+      )
+    if (from >= to) return bytes === 0 ? 'done' : zeros(offset, bytes)
+    const outcomes: (Outcome | Promise<Outcome>)[] = []
+    if (offset < from) outcomes.push(zeros(offset, from - offset))
+    const whole = { origin, volume, offset: from, bytes: to - from, data: null }
+    outcomes.push(this.#mutateAll('unmap', whole, counters))
+    if (to < end) outcomes.push(zeros(to, end - to))
+    return joined(outcomes)
+  }
+
+  /** Atomic; the extent lies in one run. `verify` and `data` must not change before the outcome. */
+  compareAndWrite(
+    origin: Origin,
+    volume: VolumeRecord,
+    offset: number,
+    buffers: { readonly verify: Uint8Array; readonly data: Uint8Array },
+    counters: SessionCounters,
+  ): CompareOutcome | Promise<CompareOutcome> {
+    const { verify, data } = buffers
+    const bytes = data.length
+    assert(verify.length === bytes, 'as many bytes are compared as are written')
+    assert(bytes <= operationBytesMax, 'a comparison fits one request')
+    assert(pieceBytes(offset, bytes) === bytes, 'a comparison lies in one run')
+    const slice = sliceAt(volume.lanes, offset)
+    this.#count(counters, slice, bytes)
+    return this.#mutate('compareAndWrite', { origin, volume, slice, offset, bytes, data, verify })
+  }
+
+  /** W3. */
+  fence(sessionId: SessionId, gen: number): void {
+    this.#fences.fence(sessionId, gen)
+  }
+
+  /** Every primary has acknowledged, or its slice has changed since `rev`, the revision of the session's death. */
+  fenced(sessionId: SessionId, gen: number, rev = Number.POSITIVE_INFINITY): boolean {
+    return this.#fences.isKnownEverywhere(sessionId, gen, rev)
+  }
+
+  unfence(sessionId: SessionId): void {
+    this.#fences.unfence(sessionId)
+  }
+
+  fencedSessions(): ReadonlySet<SessionId> {
+    return this.#fences.sessions
+  }
+
+  /** W4. */
+  endSession(sessionId: SessionId, gen: number): void {
+    if (gen <= (this.#ended.get(sessionId) ?? 0)) return
+    this.#ended.set(sessionId, gen)
+    const session = this.#sessions.get(sessionId)
+    if (session === undefined || session.gen > gen) return
+    this.#sessions.delete(sessionId)
+    session.drop()
+  }
+
+  /** Operations under way at other members. */
+  get forwarded(): number {
+    let forwarded = 0
+    for (const session of this.#sessions.values()) forwarded += session.underWay.size
+    return forwarded
+  }
+
+  close(): void {
+    this.#isClosed = true
+  }
+
+  #readPiece(
+    origin: Origin,
+    volume: VolumeRecord,
+    offset: number,
+    into: Uint8Array,
+    counters: SessionCounters,
+  ): Outcome | Promise<Outcome> {
+    const slice = sliceAt(volume.lanes, offset)
+    this.#count(counters, slice, into.length)
+    if (this.#isEnded(origin)) return 'refused'
+    if (this.#isLocal(slice)) {
+      const read = this.#deps.primary.read(origin, volume.id, slice, offset, into)
+      if (read !== 'stale') return read
+    }
+    return this.#readLater({ origin, volume, slice, offset, into })
+  }
+
+  /** From another member, or from this one once it serves the slice. */
+  async #readLater(piece: {
+    readonly origin: Origin
+    readonly volume: VolumeRecord
+    readonly slice: SliceId
+    readonly offset: number
+    readonly into: Uint8Array
+  }): Promise<Outcome> {
+    const { origin, volume, slice, offset, into } = piece
+    while (this.#isLocal(slice)) {
+      await sleep(this.#deps.clock, lookAgainMs)
+      if (this.#isEnded(origin)) return 'refused'
+      const read = await this.#deps.primary.read(origin, volume.id, slice, offset, into)
+      if (read !== 'stale') return read
+    }
+    const outcomes: (Outcome | Promise<Outcome>)[] = []
+    for (let at = 0; at < into.length; at += operationBytesMax) {
+      const part = into.subarray(at, at + operationBytesMax)
+      const request = { volume: volume.id, slice, offset: offset + at, bytes: part.length }
+      const read = { verb: 'read', ...request, data: null, verify: null, into: part } as const
+      outcomes.push(this.#forward(origin, read).then(plain))
+    }
+    return joined(outcomes)
+  }
+
+  #mutateAll(
+    verb: 'write' | 'unmap',
+    command: Omit<Piece, 'slice' | 'verify'>,
+    counters: SessionCounters,
+  ): Outcome | Promise<Outcome> {
+    const { origin, volume, offset, bytes, data } = command
+    const outcomes: (Outcome | Promise<Outcome>)[] = []
+    for (let at = 0; at < bytes; ) {
+      const most = data === null ? bytes - at : Math.min(bytes - at, operationBytesMax)
+      const length = pieceBytes(offset + at, most)
+      const slice = sliceAt(volume.lanes, offset + at)
+      const part = data === null || length === bytes ? data : data.subarray(at, at + length)
+      const rest = { bytes: length, data: part, verify: null }
+      this.#count(counters, slice, length)
+      const outcome = this.#mutate(verb, { origin, volume, slice, offset: offset + at, ...rest })
+      outcomes.push(typeof outcome === 'string' ? outcome : Promise.resolve(outcome).then(plain))
+      at += length
+    }
+    return joined(outcomes)
+  }
+
+  #mutate(verb: Verb, piece: Piece): CompareOutcome | Promise<CompareOutcome> {
+    if (this.#isEnded(piece.origin)) return 'refused'
+    if (this.#isLocal(piece.slice)) {
+      const outcome = this.#mutateHere(piece)
+      if (outcome !== 'stale') return outcome
+    }
+    return this.#mutateLater(verb, piece)
+  }
+
+  #mutateHere(piece: Piece): ReturnType<Primary['mutate']> {
+    const { origin, slice, offset, bytes, data, verify } = piece
+    const volume = piece.volume.id
+    const unnumbered = { operation: 0, acknowledged: 0 } // never sent again: it dies with this process
+    return this.#deps.primary.mutate({
+      origin,
+      volume,
+      slice,
+      offset,
+      bytes,
+      data,
+      verify,
+      ...unnumbered,
+    })
+  }
+
+  async #mutateLater(verb: Verb, piece: Piece): Promise<CompareOutcome> {
+    const { origin, slice, offset, bytes, data, verify } = piece
+    while (this.#isLocal(slice)) {
+      await sleep(this.#deps.clock, lookAgainMs)
+      if (this.#isEnded(origin)) return 'refused'
+      const outcome = await this.#mutateHere(piece)
+      if (outcome !== 'stale') return outcome
+    }
+    const volume = piece.volume.id
+    return this.#forward(origin, { verb, volume, slice, offset, bytes, data, verify, into: null })
+  }
+
+  #forward({ sessionId, gen }: Origin, piece: ForwardedPiece): Promise<CompareOutcome> {
+    let sending = this.#sessions.get(sessionId)
+    if (sending === undefined || sending.gen < gen) {
+      sending?.drop()
+      sending = new Sending(sessionId, gen)
+      this.#sessions.set(sessionId, sending)
+    }
+    if (sending.gen > gen) return Promise.resolve('refused')
+    return new Forward(this.#deps, sending, piece).outcome
+  }
+
+  #isLocal(slice: SliceId): boolean {
+    return this.#deps.group.slices[slice]?.primary === this.#deps.self
+  }
+
+  #isEnded(origin: Origin): boolean {
+    if (this.#ended.size === 0) return false
+    const gen = this.#ended.get(origin.sessionId)
+    return gen !== undefined && origin.gen <= gen
+  }
+
+  #count(counters: SessionCounters, slice: SliceId, bytes: number): void {
+    const record = this.#deps.group.slices[slice]
+    if (record === undefined) return
+    const index = this.#numbers.of(record.primary)
+    counters.piecesByPrimary[index] = (counters.piecesByPrimary[index] ?? 0) + 1
+    counters.bytesByPrimary[index] = (counters.bytesByPrimary[index] ?? 0) + bytes
+  }
+
+  /** Operations and fences follow the slices to new primaries. */
+  async #follow(): Promise<void> {
+    while (!this.#isClosed) {
+      await this.#deps.group.changed()
+      this.#fences.primariesChanged()
+      for (const { underWay } of this.#sessions.values()) {
+        for (const forward of [...underWay]) forward.follow()
+      }
+      if (this.#ended.size > this.#endedMost) this.#forgetRetired()
+    }
+  }
+
+  #forgetRetired(): void {
+    const { sessions, rev } = this.#deps.group
+    for (const id of this.#ended.keys()) {
+      if (id <= rev && !sessions.has(id)) this.#ended.delete(id)
+    }
+    this.#endedMost = 2 * this.#ended.size + ENDED_LEAST
+  }
+}
+
+/** The worst of the pieces' outcomes is the command's. */
+const severity: readonly Outcome[] = ['done', 'full', 'damaged', 'gone', 'refused']
+
+function worse(a: Outcome, b: Outcome): Outcome {
+  return severity.indexOf(a) < severity.indexOf(b) ? b : a
+}
+
+function joined(outcomes: readonly (Outcome | Promise<Outcome>)[]): Outcome | Promise<Outcome> {
+  const [only] = outcomes
+  if (outcomes.length === 1 && only !== undefined) return only
+  let worst: Outcome = 'done'
+  const late: Promise<Outcome>[] = []
+  for (const outcome of outcomes) {
+    if (typeof outcome === 'string') worst = worse(worst, outcome)
+    else late.push(outcome)
+  }
+  if (late.length === 0) return worst
+  return Promise.all(late).then((all) => all.reduce(worse, worst))
+}
+
+function plain(outcome: CompareOutcome): Outcome {
+  assert(typeof outcome === 'string', 'only a comparison miscompares')
+  return outcome
+}

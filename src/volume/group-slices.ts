@@ -1,0 +1,16 @@
+// What the data path needs of the group record; coordination/group-view.ts has it.
+import type { SessionId, SliceRecord, VolumeId } from '../group/record.ts'
+
+export interface GroupSlices {
+  /** Rises with every change of what is seen here. */
+  readonly rev: number
+  readonly slices: readonly SliceRecord[]
+  /** The revision at which each slice record was last changed. */
+  readonly sliceRevs: readonly number[]
+  readonly volumes: ReadonlyMap<VolumeId, unknown>
+  readonly sessions: ReadonlyMap<SessionId, { readonly record: { readonly gen: number } }>
+  /** Settles at the next change. */
+  changed(): Promise<void>
+  /** Brings the view up to what was committed before the call; false: the coordinator cannot be reached. */
+  refresh(): Promise<boolean>
+}

@@ -1,0 +1,154 @@
+// One write, unmap or COMPARE AND WRITE at the primary, from its place in the order to its answer.
+//
+//   waiting ──its turn──▶ reading the rest of its blocks ──▶ comparing ──▶ writing ──durable──▶ over
+//
+// Whole blocks are written without reading; V2, V4 and V5 of primary.ts hold here.
+import { assert } from '../base/assert.ts'
+import type { SliceId, VolumeId } from '../group/record.ts'
+import type { BlockOrder, Turn } from './block-order.ts'
+import type { CompareOutcome, Origin } from './outcome.ts'
+import { type SliceStore, storeBlockBytes } from './slice-store.ts'
+
+/** The extent lies in one run, which is on `slice`. */
+export interface Mutation {
+  readonly origin: Origin
+  readonly volume: VolumeId
+  readonly slice: SliceId
+  readonly offset: number
+  readonly bytes: number
+  /** null: unmap; then offset and bytes are whole store blocks. Must not change before the outcome. */
+  readonly data: Uint8Array | null
+  /** COMPARE AND WRITE: nothing is written unless the extent holds these bytes. */
+  readonly verify: Uint8Array | null
+  /** Its number in the session and slice if it may be sent again, else 0. */
+  readonly operation: number
+  readonly acknowledged: number
+}
+
+type ReadOutcome = 'done' | 'damaged'
+
+export class MutationTurn implements Turn {
+  readonly volume: VolumeId
+  readonly from: number
+  readonly to: number
+  readonly outcome: Promise<CompareOutcome>
+  readonly #resolve: (outcome: CompareOutcome) => void
+  readonly #reject: (cause: unknown) => void
+  readonly #store: SliceStore
+  readonly #order: BlockOrder
+  readonly #mutation: Mutation
+  readonly #place: { readonly epoch: number; readonly sliceSeq: number }
+
+  constructor(
+    store: SliceStore,
+    order: BlockOrder,
+    mutation: Mutation,
+    place: { readonly epoch: number; readonly sliceSeq: number },
+  ) {
+    const { volume, offset, bytes, data } = mutation
+    this.volume = volume
+    this.from = offset - (offset % storeBlockBytes)
+    this.to = Math.ceil((offset + bytes) / storeBlockBytes) * storeBlockBytes
+    this.#store = store
+    this.#order = order
+    this.#mutation = mutation
+    this.#place = place
+    const { promise, resolve, reject } = Promise.withResolvers<CompareOutcome>()
+    this.outcome = promise
+    this.#resolve = resolve
+    this.#reject = reject
+    assert(data !== null || this.#isWhole, 'an unmap names whole store blocks')
+    assert(data === null || data.length === bytes, 'a write has as many bytes as it names')
+  }
+
+  begin(): void {
+    const { data, verify } = this.#mutation
+    if (verify === null && this.#isWhole) {
+      this.#write(data)
+      return
+    }
+    const blocks = new Uint8Array(this.to - this.from)
+    const read = this.#readRest(blocks)
+    if (typeof read === 'string') this.#merge(blocks, read)
+    else read.then((late) => this.#merge(blocks, late)).catch(this.#reject)
+  }
+
+  get #isWhole(): boolean {
+    const { offset, bytes } = this.#mutation
+    return this.from === offset && this.to === offset + bytes
+  }
+
+  /** Everything for a comparison, else only the first and last block, as far as they are not overwritten whole. */
+  #readRest(blocks: Uint8Array): ReadOutcome | Promise<ReadOutcome> {
+    const { volume, offset, bytes, verify } = this.#mutation
+    const isOne = blocks.length === storeBlockBytes
+    if (verify !== null || isOne) return this.#store.read(volume, this.from, blocks)
+    const last = this.to - storeBlockBytes
+    const head =
+      offset > this.from
+        ? this.#store.read(volume, this.from, blocks.subarray(0, storeBlockBytes))
+        : 'done'
+    const tail =
+      offset + bytes < this.to
+        ? this.#store.read(volume, last, blocks.subarray(blocks.length - storeBlockBytes))
+        : 'done'
+    if (typeof head === 'string' && typeof tail === 'string') return worse(head, tail)
+    return Promise.all([head, tail]).then(([a, b]) => worse(a, b))
+  }
+
+  #merge(blocks: Uint8Array, read: ReadOutcome): void {
+    const { offset, data, verify } = this.#mutation
+    if (read !== 'done') {
+      this.#leave(read)
+      return
+    }
+    const at = offset - this.from
+    if (verify !== null) {
+      const differs = firstDifference(blocks, at, verify)
+      if (differs >= 0) {
+        this.#leave({ kind: 'miscompare', offset: differs })
+        return
+      }
+    }
+    if (data !== null) blocks.set(data, at)
+    this.#write(blocks)
+  }
+
+  #write(data: Uint8Array | null): void {
+    const { origin, slice, operation } = this.#mutation
+    const { from, to, volume } = this
+    const { sessionId, gen } = origin
+    const bytes = to - from
+    this.#store
+      .write({
+        volume,
+        offset: from,
+        bytes,
+        data,
+        slice,
+        ...this.#place,
+        sessionId,
+        gen,
+        operation,
+      })
+      .then((outcome) => this.#leave(outcome))
+      .catch(this.#reject) // V5
+  }
+
+  #leave(outcome: CompareOutcome): void {
+    this.#order.leave(this)
+    this.#resolve(outcome)
+  }
+}
+
+function worse(a: ReadOutcome, b: ReadOutcome): ReadOutcome {
+  return a === 'done' ? b : a
+}
+
+/** The first byte of `expected` that `bytes` does not have from `at` on; -1: none. */
+function firstDifference(bytes: Uint8Array, at: number, expected: Uint8Array): number {
+  for (let i = 0; i < expected.length; i += 1) {
+    if (bytes[at + i] !== expected[i]) return i
+  }
+  return -1
+}

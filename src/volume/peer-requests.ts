@@ -1,0 +1,64 @@
+// What this member's primary does for the gateways of the others: the requests of their streams, in the primary's words.
+import { broken, frameKind } from '../peer/frames.ts'
+import { answerStatus } from '../peer/message.ts'
+import type { Answer, Incoming } from '../peer/responder.ts'
+import { answerOf } from './answers.ts'
+import { pieceBytes } from './lanes.ts'
+import type { Mutation } from './mutation-turn.ts'
+import type { Primary } from './primary.ts'
+import { storeBlockBytes } from './slice-store.ts'
+
+const stale: Answer = { status: answerStatus.stale }
+
+/** Throws a ProtocolError for what a gateway never asks for. */
+export function answerRequest(
+  primary: Pick<Primary, 'epochOf' | 'read' | 'mutate'>,
+  request: Incoming,
+): Answer | Promise<Answer> {
+  check(request)
+  const { epoch, slice, kind } = request
+  if (epoch === 0 || epoch !== primary.epochOf(slice)) return stale
+  return kind === frameKind.read ? answerRead(primary, request) : answerMutation(primary, request)
+}
+
+function answerRead(primary: Pick<Primary, 'read'>, request: Incoming): Answer | Promise<Answer> {
+  const { session, gen, volume, slice, offset, bytes } = request
+  const into = new Uint8Array(bytes)
+  const read = primary.read({ sessionId: session, gen }, volume, slice, offset, into)
+  if (read === 'done') return { status: answerStatus.done, bytes: into }
+  if (typeof read === 'string') return answerOf(read)
+  return read.then((late) =>
+    late === 'done' ? { status: answerStatus.done, bytes: into } : answerOf(late),
+  )
+}
+
+function answerMutation(
+  primary: Pick<Primary, 'mutate'>,
+  request: Incoming,
+): Answer | Promise<Answer> {
+  const { session, gen, volume, slice, offset, bytes, operation, acknowledged, payload } = request
+  const isComparison = request.kind === frameKind.compareAndWrite
+  const mutation: Mutation = {
+    origin: { sessionId: session, gen },
+    volume,
+    slice,
+    offset,
+    bytes,
+    data: isComparison && payload !== null ? payload.subarray(bytes) : payload,
+    verify: isComparison && payload !== null ? payload.subarray(0, bytes) : null,
+    operation,
+    acknowledged,
+  }
+  const outcome = primary.mutate(mutation)
+  return outcome instanceof Promise ? outcome.then(answerOf) : answerOf(outcome)
+}
+
+function check({ kind, offset, bytes, operation, acknowledged }: Incoming): void {
+  if (bytes === 0 || pieceBytes(offset, bytes) !== bytes)
+    throw broken('a request is not inside one run')
+  if (kind === frameKind.read) return
+  if (operation === 0) throw broken('a write without a number')
+  if (acknowledged >= operation) throw broken('a write that was acknowledged before it was sent')
+  const isWhole = offset % storeBlockBytes === 0 && bytes % storeBlockBytes === 0
+  if (kind === frameKind.unmap && !isWhole) throw broken('an unmap of part of a block')
+}

@@ -1,0 +1,233 @@
+// This member as the primary of slices: it alone orders their writes and answers their reads (DESIGN §5 Generations).
+//
+//   starting ── epochs raised, sessions listed ──▶ serving ──▶ closed
+//
+// Invariants:
+//   V1. Nothing is answered before the epochs of the member's slices are raised and all sessions' generations are known.
+//   V2. Session, generation and operation are judged when a request takes its place in the order of its blocks; what
+//       comes later to the same blocks sees it (block-order.ts), whatever becomes of its session meanwhile.
+//   V3. An operation is carried out once: sent again, it is answered with the first one's answer, also after a restart.
+//   V4. A write of part of a store block keeps the rest of it, and compares (COMPARE AND WRITE) inside its turn.
+//   V5. A store that has failed answers nothing more: the turn never ends, and the member stops.
+import { assert } from '../base/assert.ts'
+import type { Clock } from '../base/clock.ts'
+import type { Coordinator } from '../coordination/coordinator.ts'
+import type { MemberId, SliceId, VolumeId } from '../group/record.ts'
+import type { Answer, Incoming } from '../peer/responder.ts'
+import { activate } from './activation.ts'
+import { BlockOrder } from './block-order.ts'
+import type { GroupSlices } from './group-slices.ts'
+import { type Mutation, MutationTurn } from './mutation-turn.ts'
+import type { CompareOutcome, Origin, Stale } from './outcome.ts'
+import { answerRequest } from './peer-requests.ts'
+import { SessionMarks } from './session-marks.ts'
+import type { SliceStore } from './slice-store.ts'
+
+export type { Mutation } from './mutation-turn.ts'
+
+type ReadOutcome = 'done' | 'damaged'
+type Remembered = CompareOutcome | Promise<CompareOutcome>
+
+export interface PrimaryDeps {
+  readonly self: MemberId
+  readonly clock: Clock
+  readonly coordinator: Coordinator
+  readonly group: GroupSlices
+  readonly store: SliceStore
+}
+
+const LOAD_EVERY_MS = 10_000
+/** Volumes that requests name though nobody knows them; ids of volumes that were deleted, mostly. */
+const ABSENT_MAX = 1_024
+
+export class Primary {
+  readonly #deps: PrimaryDeps
+  readonly #marks = new SessionMarks<Remembered>()
+  readonly #absent = new Set<VolumeId>()
+  readonly #orders: (BlockOrder | undefined)[] = []
+  /** By slice: the epoch in which this member serves it; 0 or nothing: it does not. */
+  readonly #epochs: number[] = []
+  readonly #sliceSeqs: number[] = []
+  readonly #serving = Promise.withResolvers<void>()
+  #state: 'starting' | 'serving' | 'closed' = 'starting'
+  #isLookingForVolume = false
+
+  constructor(deps: PrimaryDeps) {
+    this.#deps = deps
+  }
+
+  /** V1. Returns when it serves, however long the coordinator is away. Called once. */
+  async start(): Promise<void> {
+    assert(this.#state === 'starting', 'a primary is started once')
+    await this.#activate(() => true)
+    if (this.#state !== 'starting') return
+    this.#state = 'serving'
+    this.#serving.resolve()
+    void this.#follow()
+    this.#loadNowAndThen()
+  }
+
+  /** Settles once requests and FENCEs may come. */
+  serving(): Promise<void> {
+    return this.#serving.promise
+  }
+
+  get isServing(): boolean {
+    return this.#state === 'serving'
+  }
+
+  close(): void {
+    this.#state = 'closed'
+  }
+
+  /** 0: this member does not serve the slice. */
+  epochOf(slice: SliceId): number {
+    return this.#state === 'serving' ? (this.#epochs[slice] ?? 0) : 0
+  }
+
+  fence(sessionId: number, gen: number): void {
+    assert(this.#state !== 'starting', 'V1: FENCEs wait until the generations are known')
+    this.#marks.fence(sessionId, gen)
+  }
+
+  /** A request of another member's gateway. Throws a ProtocolError for one that no gateway makes. */
+  answer(_from: MemberId, request: Incoming): Answer | Promise<Answer> {
+    return answerRequest(this, request)
+  }
+
+  /** The extent lies in one run, which is on `slice`. `stale` comes at once, never late. */
+  read(
+    origin: Origin,
+    volume: VolumeId,
+    slice: SliceId,
+    offset: number,
+    into: Uint8Array,
+  ): ReadOutcome | 'refused' | 'gone' | Stale | Promise<ReadOutcome> {
+    if (this.epochOf(slice) === 0) return 'stale'
+    if (!this.#deps.group.volumes.has(volume)) return this.#unknown(volume)
+    if (this.#marks.admit(origin.sessionId, origin.gen) === null) return 'refused'
+    const order = this.#orders[slice]
+    const { store } = this.#deps
+    if (order === undefined || order.isIdle) return store.read(volume, offset, into)
+    return this.#readInTurn(order, volume, offset, into)
+  }
+
+  #readInTurn(
+    order: BlockOrder,
+    volume: VolumeId,
+    offset: number,
+    into: Uint8Array,
+  ): ReadOutcome | Promise<ReadOutcome> {
+    const { store } = this.#deps
+    const { promise, resolve, reject } = Promise.withResolvers<ReadOutcome>()
+    const extent = { volume, from: offset, to: offset + into.length }
+    const waiting = order.readAfter(extent, () => {
+      const read = store.read(volume, offset, into)
+      if (typeof read === 'string') resolve(read)
+      else read.then(resolve, reject)
+    })
+    return waiting === null ? store.read(volume, offset, into) : promise
+  }
+
+  /** `stale` comes at once, never late. */
+  mutate(mutation: Mutation): CompareOutcome | Stale | Promise<CompareOutcome> {
+    const { slice, volume, origin, operation, acknowledged } = mutation
+    if (this.epochOf(slice) === 0) return 'stale'
+    if (!this.#deps.group.volumes.has(volume)) return this.#unknown(volume)
+    const mark = this.#marks.admit(origin.sessionId, origin.gen)
+    if (mark === null) return 'refused'
+    if (operation === 0) return this.#carryOut(mutation)
+    const { store } = this.#deps
+    const window = mark.window(slice)
+    if (window.acknowledge(acknowledged)) {
+      store.acknowledge(origin.sessionId, origin.gen, slice, acknowledged)
+    }
+    // Its answer was acknowledged and is forgotten: nobody waits for this one, and it must not be carried out again.
+    if (operation <= window.acknowledged) return 'refused'
+    const known = window.answers.get(operation)
+    if (known !== undefined) return known // V3
+    if (mark.isLoaded && store.remembered(origin.sessionId, origin.gen, slice, operation)) {
+      window.answers.set(operation, 'done')
+      return 'done'
+    }
+    const answer = this.#carryOut(mutation).then((outcome) => {
+      if (window.answers.has(operation)) window.answers.set(operation, outcome)
+      return outcome
+    })
+    window.answers.set(operation, answer)
+    return answer
+  }
+
+  #carryOut(mutation: Mutation): Promise<CompareOutcome> {
+    const { slice } = mutation
+    let order = this.#orders[slice]
+    if (order === undefined) {
+      order = new BlockOrder()
+      this.#orders[slice] = order
+    }
+    const sliceSeq = (this.#sliceSeqs[slice] ?? 0) + 1
+    this.#sliceSeqs[slice] = sliceSeq
+    const place = { epoch: this.epochOf(slice), sliceSeq }
+    const turn = new MutationTurn(this.#deps.store, order, mutation, place)
+    order.enter(turn)
+    return turn.outcome
+  }
+
+  /** A volume that this view does not have is new, or gone: the second after a look at what is committed. */
+  #unknown(volume: VolumeId): 'gone' | Stale {
+    if (this.#absent.has(volume)) return 'gone'
+    if (!this.#isLookingForVolume) void this.#lookFor(volume)
+    return 'stale'
+  }
+
+  async #lookFor(volume: VolumeId): Promise<void> {
+    const { group } = this.#deps
+    this.#isLookingForVolume = true
+    const isFresh = await group.refresh()
+    this.#isLookingForVolume = false
+    if (!isFresh || group.volumes.has(volume)) return
+    if (this.#absent.size >= ABSENT_MAX) this.#absent.clear()
+    this.#absent.add(volume)
+  }
+
+  /** Slices that come to this member are activated, and those that leave it are let go. */
+  async #follow(): Promise<void> {
+    const { group, self } = this.#deps
+    while (this.#state === 'serving') {
+      const isNew = (slice: SliceId) => {
+        const record = group.slices[slice]
+        return record?.primary === self && record.epoch > (this.#epochs[slice] ?? 0)
+      }
+      for (const [slice, record] of group.slices.entries()) {
+        if (record.primary !== self && record.epoch > (this.#epochs[slice] ?? 0))
+          this.#epochs[slice] = 0
+      }
+      if (group.slices.some((_, slice) => isNew(slice))) await this.#activate(isNew)
+      else await group.changed()
+    }
+  }
+
+  async #activate(wanted: (slice: SliceId) => boolean): Promise<void> {
+    const { self, clock, coordinator } = this.#deps
+    const isClosed = () => this.#state === 'closed'
+    const activation = await activate({ self, clock, coordinator, isClosed }, wanted)
+    if (activation === null) return
+    this.#load(activation.sessions, activation.rev)
+    for (const [slice, epoch] of activation.epochs) this.#epochs[slice] = epoch
+  }
+
+  #load(sessions: Iterable<readonly [number, number]>, rev: number): void {
+    for (const retired of this.#marks.load(sessions, rev)) this.#deps.store.forgetSession(retired)
+  }
+
+  /** Forgets the sessions that were retired since; without it a primary would remember every login for ever. */
+  #loadNowAndThen(): void {
+    this.#deps.clock.after(LOAD_EVERY_MS, () => {
+      if (this.#state !== 'serving') return
+      const { sessions, rev } = this.#deps.group
+      const list = [...sessions].map(([id, { record }]) => [id, record.gen] as const)
+      this.#load(list, rev)
+      this.#loadNowAndThen()
+    })
+  }
+}

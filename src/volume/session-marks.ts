@@ -1,0 +1,110 @@
+// What a primary knows of every session: the highest generation it has seen, and which operations of that generation it
+// has carried out, until the gateway acknowledges them.
+//
+// Invariants:
+//   G1. A request or FENCE raises the generation seen; a request with a lower one is refused for ever.
+//   G2. Of a session that is neither in the list last loaded nor newer than that list, requests are refused and FENCEs
+//       ignored: it is retired, and nothing brings it back.
+//   G3. What is known of a session's operations ends with their generation, never before they are acknowledged.
+import type { SessionId, SliceId } from '../group/record.ts'
+
+/** Operations of one session, generation and slice; `T` is an answer, or the promise of one under way. */
+export class OperationWindow<T> {
+  /** Every operation up to this one was answered, and the gateway knows the answer. */
+  acknowledged = 0
+  readonly answers = new Map<number, T>()
+
+  /** True if this is news. */
+  acknowledge(upTo: number): boolean {
+    if (upTo <= this.acknowledged) return false
+    this.acknowledged = upTo
+    for (const operation of this.answers.keys()) {
+      if (operation <= upTo) this.answers.delete(operation)
+    }
+    return true
+  }
+}
+
+export class SessionMark<T> {
+  gen: number
+  /** Known from before this member's start: the store may remember operations that `windows` does not. */
+  readonly isLoaded: boolean
+  readonly windows = new Map<SliceId, OperationWindow<T>>()
+
+  constructor(gen: number, isLoaded: boolean) {
+    this.gen = gen
+    this.isLoaded = isLoaded
+  }
+
+  window(slice: SliceId): OperationWindow<T> {
+    let window = this.windows.get(slice)
+    if (window === undefined) {
+      window = new OperationWindow()
+      this.windows.set(slice, window)
+    }
+    return window
+  }
+}
+
+export class SessionMarks<T> {
+  readonly #marks = new Map<SessionId, SessionMark<T>>()
+  #loadedRev = 0
+
+  get size(): number {
+    return this.#marks.size
+  }
+
+  get loadedRev(): number {
+    return this.#loadedRev
+  }
+
+  /**
+   * Takes in the list of all sessions as it was at `rev`, unless a newer one is known. Returns the sessions that are in
+   * it no more (G2), so that what else is kept of them can go.
+   */
+  load(list: Iterable<readonly [SessionId, number]>, rev: number): SessionId[] {
+    if (rev <= this.#loadedRev) return []
+    const listed = new Set<SessionId>()
+    for (const [session, gen] of list) {
+      listed.add(session)
+      const mark = this.#marks.get(session)
+      if (mark === undefined) this.#marks.set(session, new SessionMark(gen, true))
+      else raise(mark, gen)
+    }
+    this.#loadedRev = rev
+    const retired: SessionId[] = []
+    for (const session of this.#marks.keys()) {
+      if (session <= rev && !listed.has(session)) retired.push(session)
+    }
+    for (const session of retired) this.#marks.delete(session)
+    return retired
+  }
+
+  /** The session's mark, raised to `gen`; null: the request is refused. */
+  admit(session: SessionId, gen: number): SessionMark<T> | null {
+    const mark = this.#marks.get(session)
+    if (mark === undefined) return this.#first(session, gen)
+    if (gen < mark.gen) return null
+    raise(mark, gen)
+    return mark
+  }
+
+  fence(session: SessionId, gen: number): void {
+    const mark = this.#marks.get(session)
+    if (mark === undefined) this.#first(session, gen)
+    else raise(mark, gen)
+  }
+
+  #first(session: SessionId, gen: number): SessionMark<T> | null {
+    if (session <= this.#loadedRev) return null
+    const mark = new SessionMark<T>(gen, false)
+    this.#marks.set(session, mark)
+    return mark
+  }
+}
+
+function raise(mark: SessionMark<unknown>, gen: number): void {
+  if (gen <= mark.gen) return
+  mark.gen = gen
+  mark.windows.clear()
+}

@@ -1,0 +1,36 @@
+// What a primary needs of the page store; store/page-store.ts has it.
+import type { SessionId, SliceId, VolumeId } from '../group/record.ts'
+
+/** Writes reach the store in whole blocks of this size, the unit of atomicity. */
+export const storeBlockBytes = 4096
+
+export interface SliceWrite {
+  readonly volume: VolumeId
+  /** Offset and bytes: multiples of 4096 inside one run. */
+  readonly offset: number
+  readonly bytes: number
+  /** null: unmap, reads as zeros. */
+  readonly data: Uint8Array | null
+  readonly slice: SliceId
+  readonly epoch: number
+  /** The order within the slice and epoch. */
+  readonly sliceSeq: number
+  readonly sessionId: SessionId
+  readonly gen: number
+  /** Remembered durably until acknowledged; 0: of this very member, never sent again. */
+  readonly operation: number
+}
+
+export interface SliceStore {
+  /** Any byte range inside one run; sees exactly the writes that are durable. */
+  read(
+    volume: VolumeId,
+    offset: number,
+    into: Uint8Array,
+  ): 'done' | 'damaged' | Promise<'done' | 'damaged'>
+  /** Resolves when durable; rejects when the store has failed, and then refuses everything. */
+  write(write: SliceWrite): Promise<'done' | 'full'>
+  remembered(sessionId: SessionId, gen: number, slice: SliceId, operation: number): boolean
+  acknowledge(sessionId: SessionId, gen: number, slice: SliceId, upTo: number): void
+  forgetSession(sessionId: SessionId): void
+}

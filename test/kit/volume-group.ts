@@ -1,0 +1,262 @@
+// A group of members with the data path alone (links, primary, gateway) over the simulated network, coordinator and time,
+// and a store that makes writes durable late, in order, and loses at a crash what was not.
+import { SimClock } from '../../sim/clock.ts'
+import { SimCoordination } from '../../sim/coordinator.ts'
+import { SimNet } from '../../sim/net.ts'
+import { Timeline } from '../../sim/timeline.ts'
+import type { Address } from '../../src/base/net.ts'
+import { Prng } from '../../src/base/prng.ts'
+import type { Coordinator } from '../../src/coordination/coordinator.ts'
+import { GroupView } from '../../src/coordination/group-view.ts'
+import { foundGroup } from '../../src/group/founding.ts'
+import { keys, type SessionRecord, type VolumeRecord } from '../../src/group/record.ts'
+import { PeerLinks } from '../../src/peer/links.ts'
+import { Gateway } from '../../src/volume/gateway.ts'
+import { Primary } from '../../src/volume/primary.ts'
+import type { SliceStore, SliceWrite } from '../../src/volume/slice-store.ts'
+
+const BLOCK = 4096
+
+/** What survives a crash. */
+export class DurableBlocks {
+  readonly blocks = new Map<string, Uint8Array>()
+  readonly operations = new Map<string, Set<number>>()
+  /** How often each operation was applied, for the judge. */
+  readonly applied = new Map<string, number>()
+}
+
+export class LateStore implements SliceStore {
+  readonly #durable: DurableBlocks
+  readonly #clock: SimClock
+  readonly #prng: Prng
+  #lastMs = 0
+  /** One way through, in ms. */
+  delayMs: readonly [number, number] = [0.1, 3]
+
+  constructor(durable: DurableBlocks, clock: SimClock, prng: Prng) {
+    this.#durable = durable
+    this.#clock = clock
+    this.#prng = prng
+  }
+
+  read(volume: number, offset: number, into: Uint8Array): 'done' | Promise<'done'> {
+    if (this.#prng.chance(0.7)) return this.#readNow(volume, offset, into)
+    return new Promise((resolve) => {
+      this.#clock.after(this.#prng.unit() * 4, () => resolve(this.#readNow(volume, offset, into)))
+    })
+  }
+
+  #readNow(volume: number, offset: number, into: Uint8Array): 'done' {
+    for (let at = 0; at < into.length; ) {
+      const within = (offset + at) % BLOCK
+      const length = Math.min(BLOCK - within, into.length - at)
+      const block = this.#durable.blocks.get(`${volume}:${offset + at - within}`)
+      into.fill(0, at, at + length)
+      if (block !== undefined) into.set(block.subarray(within, within + length), at)
+      at += length
+    }
+    return 'done'
+  }
+
+  write(write: SliceWrite): Promise<'done'> {
+    const before = write.data?.slice() ?? null
+    const [low, high] = this.delayMs
+    const now = this.#clock.nowMs()
+    this.#lastMs = Math.max(this.#lastMs, now + low + this.#prng.unit() * (high - low))
+    return new Promise((resolve, reject) => {
+      this.#clock.after(this.#lastMs - now, () => {
+        if (before !== null && write.data?.every((byte, i) => byte === before[i]) !== true) {
+          reject(new Error('the data of a write changed before it was durable'))
+          return
+        }
+        this.#apply(write)
+        resolve('done')
+      })
+    })
+  }
+
+  #apply({ volume, offset, bytes, data, operation, ...of }: SliceWrite): void {
+    const { blocks, operations, applied } = this.#durable
+    if (offset % BLOCK !== 0 || bytes % BLOCK !== 0) throw new Error('not whole blocks')
+    for (let at = 0; at < bytes; at += BLOCK) {
+      blocks.set(`${volume}:${offset + at}`, data?.slice(at, at + BLOCK) ?? new Uint8Array(BLOCK))
+    }
+    if (operation === 0) return
+    const window = `${of.sessionId}:${of.gen}:${of.slice}`
+    const known = operations.get(window) ?? new Set()
+    operations.set(window, known.add(operation))
+    const name = `${window}:${operation}`
+    applied.set(name, (applied.get(name) ?? 0) + 1)
+  }
+
+  remembered(sessionId: number, gen: number, slice: number, operation: number): boolean {
+    return this.#durable.operations.get(`${sessionId}:${gen}:${slice}`)?.has(operation) === true
+  }
+
+  acknowledge(sessionId: number, gen: number, slice: number, upTo: number): void {
+    const known = this.#durable.operations.get(`${sessionId}:${gen}:${slice}`)
+    for (const operation of known ?? []) if (operation <= upTo) known?.delete(operation)
+  }
+
+  forgetSession(sessionId: number): void {
+    for (const key of this.#durable.operations.keys()) {
+      if (key.startsWith(`${sessionId}:`)) this.#durable.operations.delete(key)
+    }
+  }
+}
+
+export interface VolumeMember {
+  readonly id: string
+  readonly clock: SimClock
+  readonly group: GroupView
+  readonly store: LateStore
+  readonly links: PeerLinks
+  readonly primary: Primary
+  readonly gateway: Gateway
+}
+
+export interface TestSession {
+  readonly sessionId: number
+  readonly key: string
+  gen: number
+  rev: number
+}
+
+export class VolumeGroup {
+  readonly timeline = new Timeline()
+  readonly prng: Prng
+  readonly net: SimNet
+  readonly coordination: SimCoordination
+  /** The judge's own, which no fault hits. */
+  readonly coordinator: Coordinator
+  readonly clock: SimClock
+  readonly names: readonly string[]
+  readonly members = new Map<string, VolumeMember>()
+  readonly durable = new Map<string, DurableBlocks>()
+  volume: VolumeRecord
+  #boots = 0
+  #sessions = 0
+
+  private constructor(seed: number, names: readonly string[], volume: VolumeRecord) {
+    this.prng = new Prng(seed)
+    this.names = names
+    this.volume = volume
+    this.net = new SimNet(this.timeline, this.prng.fork())
+    this.clock = new SimClock(this.timeline)
+    this.coordination = new SimCoordination(this.clock, this.prng.fork())
+    this.coordinator = this.coordination.handle('judge')
+    for (const name of names) this.durable.set(name, new DurableBlocks())
+  }
+
+  /** A group with one volume of as many lanes as slices, slice i at member i mod n. */
+  static async found(
+    seed: number,
+    options: { members?: readonly string[]; slices?: number } = {},
+  ): Promise<VolumeGroup> {
+    const { members = ['a', 'b', 'c'], slices = 6 } = options
+    const volume: VolumeRecord = {
+      id: 1,
+      name: 'v',
+      iqn: 'iqn.test:v',
+      bytes: 2 ** 40,
+      blockBytes: 512,
+      shared: true,
+      lanes: Array.from({ length: slices }, (_, i) => i),
+      view: 1,
+      createdAt: '',
+    }
+    const world = new VolumeGroup(seed, members, volume)
+    const group = {
+      format: 1,
+      name: 'g',
+      groupId: 'g',
+      slices,
+      namingAuthority: 'iqn.2026-11.dev.evenkeel',
+    }
+    for (const change of foundGroup(group, members))
+      await world.finish(world.coordinator.txn(change))
+    await world.finish(world.put(keys.volume(volume.id), volume))
+    await world.finish(Promise.all(members.map((name) => world.boot(name))))
+    return world
+  }
+
+  /** Virtual time passes until the promise settles. Several may be waited for in the same stretch. */
+  async finish<T>(promise: Promise<T>): Promise<T> {
+    return this.timeline.finish(promise)
+  }
+
+  async put(key: string, value: unknown): Promise<number> {
+    const result = await this.coordinator.txn({ put: [{ key, value: JSON.stringify(value) }] })
+    if (result.kind !== 'done') throw new Error(`put ${key}: ${result.kind}`)
+    return result.rev
+  }
+
+  member(name: string): VolumeMember {
+    const member = this.members.get(name)
+    if (member === undefined) throw new Error(`no member ${name}`)
+    return member
+  }
+
+  isUp(name: string): boolean {
+    return this.members.get(name)?.clock.alive === true
+  }
+
+  crash(name: string): void {
+    this.net.crash(name)
+    this.members.delete(name)
+  }
+
+  /** Begins a new life; settles when it serves, if it does. */
+  async boot(name: string): Promise<VolumeMember> {
+    const clock = new SimClock(this.timeline)
+    const net = this.net.host(name, clock)
+    const coordinator = this.coordination.handle(name)
+    const durable = this.durable.get(name) ?? new DurableBlocks()
+    const group = await GroupView.open(coordinator, clock)
+    const store = new LateStore(durable, clock, this.prng.fork())
+    this.#boots += 1
+    const self = { groupId: 'g', memberId: name, bootId: `${name}-${this.#boots}` }
+    const primary = new Primary({ self: name, clock, coordinator, group, store })
+    const server = {
+      control: () => null,
+      operation: primary.answer.bind(primary),
+      fence: primary.fence.bind(primary),
+      serving: () => primary.serving(),
+    }
+    const peers = new PeerLinks({ self, net, clock, addressOf, server })
+    const gateway = new Gateway({ self: name, clock, group, peers, primary })
+    const member = { id: name, clock, group, store, links: peers, primary, gateway }
+    if (!clock.alive) return member
+    this.members.set(name, member)
+    await peers.listen(addressOf(name))
+    await primary.start()
+    return member
+  }
+
+  /** A first login: only the record, since no target is here. */
+  async login(owner: string): Promise<TestSession> {
+    this.#sessions += 1
+    const key = keys.session(1, 'iqn.i', `t${this.#sessions}`)
+    const rev = await this.put(key, record(owner, 1, 'live'))
+    return { sessionId: rev, key, gen: 1, rev }
+  }
+
+  /** The session under a new generation at this member, or dead. */
+  async raise(session: TestSession, owner: string, state: 'live' | 'dead'): Promise<void> {
+    session.gen += 1
+    session.rev = await this.put(session.key, record(owner, session.gen, state))
+  }
+
+  async retire(session: TestSession): Promise<void> {
+    await this.coordinator.txn({ remove: [session.key] })
+  }
+}
+
+function record(owner: string, gen: number, state: 'live' | 'dead'): SessionRecord {
+  const who = { volume: 1, initiator: 'iqn.i', isid: '800000000000', source: 'h' }
+  return { ...who, owner, gen, loginToken: `${gen}`, state, since: '' }
+}
+
+function addressOf(member: string): Address {
+  return { kind: 'tcp', host: member, port: 4000 }
+}
