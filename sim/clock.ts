@@ -1,100 +1,99 @@
-// Virtual time: one heap of (time, order of scheduling). Between two events all microtasks settle, so code that awaits
-// only ports runs as it is, and the same seed gives the same run.
+// A simulated host's clock, and its CPU: what the host runs, runs through it, so that the host can be paused (SIGSTOP, a
+// stopped virtual machine) and killed. Its rate may differ from true time, within the bound that the product assumes.
+//
+//   running ──pause──▶ paused ──resume──▶ running        running, paused ──kill──▶ dead
+//
+// Invariants:
+//   C1. A timer fires once, not before its delay has passed on this clock, and never after `cancel` or `kill`.
+//   C2. While paused nothing of the host runs; what came due runs at `resume`, in the order in which it came due.
+//   C3. `soon` runs at the same time, after the event that asked for it.
 import type { Clock, Timer } from '../src/base/clock.ts'
+import type { Timeline } from './timeline.ts'
 
-interface Event {
-  readonly atMs: number
-  readonly order: number
-  run: (() => void) | null
-}
-
-/** 2026-01-01T00:00:00Z: where the simulated wall clock begins. */
-const WALL_START_MS = 1_767_225_600_000
+/** 2026-11-01T00:00:00Z: wall time at the beginning of each simulation. */
+const WALL_START_MS = 1_793_491_200_000
 
 export class SimClock implements Clock {
-  readonly #heap: Event[] = []
-  #nowMs = 0
-  #order = 0
-  events = 0
+  readonly timeline: Timeline
+  /** Added to wall time alone. */
+  wallOffsetMs = 0
+  readonly #rate: number
+  readonly #startMs: number
+  #state: 'running' | 'paused' | 'dead' = 'running'
+  #due: (() => void)[] = []
+
+  constructor(timeline: Timeline, rate = 1) {
+    this.timeline = timeline
+    this.#rate = rate
+    // Starts differ between hosts, so that nobody compares the clocks of two of them.
+    this.#startMs = 1000 + (rate - 1) * 500
+  }
 
   nowMs(): number {
-    return this.#nowMs
+    return this.#startMs + this.timeline.nowMs * this.#rate
   }
 
   wallMs(): number {
-    return WALL_START_MS + Math.floor(this.#nowMs)
+    return Math.floor(WALL_START_MS + this.timeline.nowMs + this.wallOffsetMs)
   }
 
   after(delayMs: number, f: () => void): Timer {
-    const event: Event = { atMs: this.#nowMs + Math.max(0, delayMs), order: this.#order++, run: f }
-    this.#push(event)
+    let cancelled = false
+    const event = this.timeline.after(delayMs / this.#rate, () => {
+      this.deliver(() => {
+        if (!cancelled) f()
+      })
+    })
     return {
-      cancel: () => {
-        event.run = null
+      cancel() {
+        cancelled = true
+        event.cancel()
       },
     }
   }
 
   soon(f: () => void): void {
-    this.after(0, f)
+    this.timeline.after(0, () => this.deliver(f))
   }
 
-  /** Runs events until `limitMs` of virtual time or until `done()`; returns whether `done` held. */
-  async run(limitMs: number, done: () => boolean = () => false): Promise<boolean> {
-    await settled()
-    for (;;) {
-      if (done()) return true
-      const next = this.#heap[0]
-      if (next === undefined || next.atMs > limitMs) break
-      this.#pop()
-      this.#nowMs = next.atMs
-      if (next.run === null) continue
-      const run = next.run
-      next.run = null
-      this.events += 1
-      run()
-      await settled()
-    }
-    this.#nowMs = Math.max(this.#nowMs, limitMs)
-    return done()
+  /** Runs `f` on this host: now, after what came due before it, or never. */
+  deliver(f: () => void): void {
+    if (this.#state === 'dead') return
+    if (this.#state === 'paused' || this.#due.length > 0) this.#due.push(f)
+    else f()
   }
 
-  #push(event: Event): void {
-    const heap = this.#heap
-    heap.push(event)
-    let i = heap.length - 1
-    while (i > 0) {
-      const parent = (i - 1) >> 1
-      const above = heap[parent] as Event
-      if (before(above, event)) break
-      heap[i] = above
-      i = parent
-    }
-    heap[i] = event
+  get alive(): boolean {
+    return this.#state !== 'dead'
   }
 
-  #pop(): void {
-    const heap = this.#heap
-    const last = heap.pop()
-    if (last === undefined || heap.length === 0) return
-    let i = 0
-    for (;;) {
-      let child = 2 * i + 1
-      if (child >= heap.length) break
-      if (child + 1 < heap.length && before(heap[child + 1] as Event, heap[child] as Event)) child += 1
-      if (before(last, heap[child] as Event)) break
-      heap[i] = heap[child] as Event
-      i = child
-    }
-    heap[i] = last
+  get paused(): boolean {
+    return this.#state === 'paused'
   }
-}
 
-/** All promise reactions that are due have run. */
-function settled(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve))
-}
+  pause(): void {
+    if (this.#state === 'running') this.#state = 'paused'
+  }
 
-function before(a: Event, b: Event): boolean {
-  return a.atMs < b.atMs || (a.atMs === b.atMs && a.order < b.order)
+  resume(): void {
+    if (this.#state !== 'paused') return
+    this.#state = 'running'
+    this.#catchUp()
+  }
+
+  /** Each in an event of its own: what it causes settles before the next, and it may pause the host again. */
+  #catchUp(): void {
+    if (this.#due.length === 0) return
+    this.timeline.after(0, () => {
+      if (this.#state !== 'running') return
+      const f = this.#due.shift()
+      f?.()
+      this.#catchUp()
+    })
+  }
+
+  kill(): void {
+    this.#state = 'dead'
+    this.#due = []
+  }
 }

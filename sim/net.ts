@@ -1,354 +1,248 @@
-// A simulated network: hosts joined by streams with latency, FIN, RST and half-close, and cuts between named hosts that
-// lose what is in flight or hold it back and deliver it, in order, when they heal.
+// A simulated network of named hosts: TCP-like streams with latency, FIN, RST and back-pressure; cuts, pauses and crashes.
+// Each host sees it through a port of its own (`host(name, clock)`); what a host receives runs through its clock.
 //
 // Invariants:
-//   SN1. Each direction of a stream delivers its bytes once and in order, or stops delivering for good.
-//   SN2. A reset may destroy bytes that were delivered and not yet read, never reorder them.
-//   SN3. A crashed host delivers nothing more to anybody; the other ends see a reset, or nothing until they time out.
-import type { Address, Listener, Net, Stream, StreamOwner } from '../src/base/net.ts'
+//   N1. Bytes arrive in the order in which they were written, each once, or not at all; after a loss nothing more arrives.
+//   N2. `closed` comes exactly once, and last; `ended` at most once, after the last byte.
+//   N3. `written` comes once for each write, in order, unless `closed` cut it off; until then the bytes may not change.
+//   N4. A cut that drops loses what crosses it; one that sticks delivers it, in order, when it heals.
+//
+// A reset destroys what its receiver had not yet read. The view given to `received` is overwritten after the call, and
+// arrives in pieces of chance length: an owner that keeps it, or that relies on the pieces, fails here.
+import type { Address, Listener, Net, Stream } from '../src/base/net.ts'
 import { formatAddress } from '../src/base/net.ts'
 import type { Prng } from '../src/base/prng.ts'
 import type { SimClock } from './clock.ts'
+import type { Wire } from './stream.ts'
+import { SimStream } from './stream.ts'
+import type { Timeline } from './timeline.ts'
 
-export interface NetSettings {
-  /** Milliseconds from one host to another, drawn for each packet. */
-  readonly latencyMs: (prng: Prng) => number
+export interface SimNetSettings {
+  /** One way, between two hosts; drawn for each segment, which never overtakes an earlier one. */
+  readonly latencyMs: { readonly low: number; readonly high: number }
+  /** One segment in this many takes `spikeMs` instead; 0: none. */
+  readonly spikeOneIn: number
+  readonly spikeMs: { readonly low: number; readonly high: number }
 }
+
+const DEFAULTS: SimNetSettings = {
+  latencyMs: { low: 0.05, high: 0.4 },
+  spikeOneIn: 0,
+  spikeMs: { low: 20, high: 900 },
+}
+
+export type CutMode = 'drop' | 'stick'
 
 interface Cut {
-  readonly mode: 'drop' | 'stick'
-  readonly held: (() => void)[]
+  readonly mode: CutMode
+  readonly stuck: { readonly pass: () => void; readonly lose: () => void }[]
 }
 
-export class SimNet {
-  readonly clock: SimClock
+interface Host {
+  readonly name: string
+  clock: SimClock
+  /** Counts its lives: what belongs to an earlier one is gone. */
+  boot: number
+  readonly listeners: Map<string, SimListener>
+  readonly streams: Set<SimStream>
+}
+
+interface SimListener {
+  readonly accept: (stream: Stream) => void
+}
+
+export class SimNet implements Wire {
+  readonly scratch = new Uint8Array(64 * 1024)
+  readonly timeline: Timeline
   readonly prng: Prng
-  readonly #settings: NetSettings
-  readonly #listeners = new Map<string, { host: SimHost; accept: (stream: Stream) => void }>()
+  readonly #settings: SimNetSettings
+  readonly #hosts = new Map<string, Host>()
   readonly #cuts = new Map<string, Cut>()
-  readonly #hosts = new Map<string, SimHost>()
+  #nextPort = 40_000
 
-  constructor(clock: SimClock, prng: Prng, settings: NetSettings) {
-    this.clock = clock
+  constructor(timeline: Timeline, prng: Prng, settings: Partial<SimNetSettings> = {}) {
+    this.timeline = timeline
     this.prng = prng
-    this.#settings = settings
+    this.#settings = { ...DEFAULTS, ...settings }
   }
 
-  /** A new life of the named host: what the last one had is dead (SN3). */
-  host(name: string): SimHost {
-    this.#hosts.get(name)?.crash()
-    const host = new SimHost(this, name)
+  /** The network as a host sees it. A new clock for a known name is a new life of that host: the old one is crashed first. */
+  host(name: string, clock: SimClock): Net {
+    const known = this.#hosts.get(name)
+    if (known !== undefined) this.crash(name)
+    const host: Host = {
+      name,
+      clock,
+      boot: (known?.boot ?? 0) + 1,
+      listeners: new Map(),
+      streams: new Set(),
+    }
     this.#hosts.set(name, host)
-    return host
+    return {
+      listen: (address, accept) => this.#listen(host, address, accept),
+      connect: (address, timeoutMs) => this.#connect(host, address, timeoutMs),
+    }
   }
 
-  /** Cuts the path between two hosts both ways until `heal`, or for good. */
-  cut(a: string, b: string, mode: 'drop' | 'stick'): void {
-    const key = pathKey(a, b)
-    if (!this.#cuts.has(key)) this.#cuts.set(key, { mode, held: [] })
+  /**
+   * The host's process dies. `process`: its kernel resets the streams. `power`: nobody is told; who sends to it later hears
+   * nothing while it is down, and is reset once it has started again.
+   */
+  crash(name: string, how: 'process' | 'power' = 'process'): void {
+    const host = this.#hosts.get(name)
+    if (host === undefined || !host.clock.alive) return
+    host.clock.kill()
+    host.listeners.clear()
+    for (const stream of [...host.streams]) stream.vanish(how === 'process')
+    host.streams.clear()
+  }
+
+  /** Cuts one direction. Replaces a cut that is there; what it held is handed to the new one. */
+  cutOneWay(from: string, to: string, mode: CutMode): void {
+    const before = this.#cuts.get(`${from}>${to}`)
+    this.#cuts.set(`${from}>${to}`, { mode, stuck: mode === 'stick' ? (before?.stuck ?? []) : [] })
+    if (mode === 'drop') for (const held of before?.stuck ?? []) held.lose()
+  }
+
+  cut(a: string, b: string, mode: CutMode): void {
+    this.cutOneWay(a, b, mode)
+    this.cutOneWay(b, a, mode)
+  }
+
+  healOneWay(from: string, to: string): void {
+    const cut = this.#cuts.get(`${from}>${to}`)
+    this.#cuts.delete(`${from}>${to}`)
+    for (const held of cut?.stuck ?? []) held.pass()
   }
 
   heal(a: string, b: string): void {
-    const key = pathKey(a, b)
-    const cut = this.#cuts.get(key)
-    this.#cuts.delete(key)
-    for (const deliver of cut?.held ?? []) deliver()
+    this.healOneWay(a, b)
+    this.healOneWay(b, a)
   }
 
   healAll(): void {
     for (const key of [...this.#cuts.keys()]) {
-      const [a = '', b = ''] = key.split('|')
-      this.heal(a, b)
+      const [from = '', to = ''] = key.split('>')
+      this.healOneWay(from, to)
     }
   }
 
-  latencyMs(): number {
-    return this.#settings.latencyMs(this.prng)
+  isUp(name: string): boolean {
+    return this.#hosts.get(name)?.clock.alive ?? false
   }
 
-  /** Runs `deliver` if the path is whole; `lost` if it drops; later if it sticks. */
-  pass(a: string, b: string, deliver: () => void, lost: () => void): void {
-    const cut = this.#cuts.get(pathKey(a, b))
-    if (cut === undefined) deliver()
-    else if (cut.mode === 'drop') lost()
-    else cut.held.push(() => this.pass(a, b, deliver, lost))
+  /** Takes something across the link: later and in order, or `lose`. Used by streams. */
+  cross(from: string, to: string, pass: () => void, lose: () => void): void {
+    const cut = this.#cuts.get(`${from}>${to}`)
+    if (cut === undefined) pass()
+    else if (cut.mode === 'drop') lose()
+    else cut.stuck.push({ pass, lose })
   }
 
-  listen(host: SimHost, address: Address, accept: (stream: Stream) => void): Listener {
-    const key = formatAddress(address)
-    const taken = this.#listeners.get(key)
-    if (taken?.host.isUp) throw new Error(`${key} is in use by another process`)
-    const mine = { host, accept }
-    this.#listeners.set(key, mine)
-    return {
-      address,
-      close: () => {
-        if (this.#listeners.get(key) === mine) this.#listeners.delete(key)
-        return Promise.resolve()
-      },
+  latencyMs(from: string, to: string): number {
+    if (from === to) return 0.01 + this.prng.unit() * 0.04
+    const { latencyMs, spikeMs, spikeOneIn } = this.#settings
+    const range = spikeOneIn > 0 && this.prng.chance(1 / spikeOneIn) ? spikeMs : latencyMs
+    return range.low + this.prng.unit() * (range.high - range.low)
+  }
+
+  #listen(host: Host, asked: Address, accept: (stream: Stream) => void): Promise<Listener> {
+    const address =
+      asked.kind === 'tcp' && asked.port === 0 ? { ...asked, port: this.#port() } : asked
+    const key = listenerKey(address)
+    if (!host.clock.alive) return never()
+    if (host.listeners.has(key))
+      return Promise.reject(new Error(`cannot listen on ${formatAddress(address)}: it is in use`))
+    host.listeners.set(key, { accept })
+    const close = () => {
+      host.listeners.delete(key)
+      return Promise.resolve()
     }
+    return this.#later(host, () => ({ address, close }))
   }
 
-  listenerAt(address: Address): { host: SimHost; accept: (stream: Stream) => void } | undefined {
-    const found = this.#listeners.get(formatAddress(address))
-    return found?.host.isUp ? found : undefined
-  }
-}
-
-export class SimHost implements Net {
-  readonly name: string
-  readonly #net: SimNet
-  readonly #streams = new Set<SimStream>()
-  /** Work that waits while the host is paused, in order. */
-  readonly #waiting: (() => void)[] = []
-  #paused = false
-  isUp = true
-
-  constructor(net: SimNet, name: string) {
-    this.#net = net
-    this.name = name
+  #port(): number {
+    return this.#nextPort++
   }
 
-  listen(address: Address, accept: (stream: Stream) => void): Promise<Listener> {
-    return Promise.resolve().then(() => this.#net.listen(this, address, accept))
+  #later<T>(host: Host, make: () => T): Promise<T> {
+    return new Promise((resolve) => host.clock.soon(() => resolve(make())))
   }
 
-  connect(address: Address, timeoutMs: number): Promise<Stream> {
-    const net = this.#net
+  #connect(from: Host, address: Address, timeoutMs: number): Promise<Stream> {
+    if (!from.clock.alive) return never()
+    const toName = address.kind === 'unix' ? from.name : hostOf(address.host, from.name)
+    const localPort = this.#port()
     return new Promise((resolve, reject) => {
-      let open = true
-      const fail = (why: string) => {
-        if (!open) return
-        open = false
-        reject(new Error(`cannot connect to ${formatAddress(address)}: ${why}`))
+      let over = false
+      const finish = (f: () => void) => {
+        if (over) return
+        over = true
+        timer.cancel()
+        f()
       }
-      net.clock.after(timeoutMs, () => this.exec(() => fail(`no answer within ${timeoutMs} ms`)))
-      const to = hostOf(address)
-      const back = (act: () => void) =>
-        net.clock.after(net.latencyMs(), () => net.pass(this.name, to, () => this.exec(act), nothing))
-      net.clock.after(net.latencyMs(), () =>
-        net.pass(
-          this.name,
-          to,
-          () => {
-            const listener = net.listenerAt(address)
-            if (listener === undefined) return back(() => fail('refused'))
-            const [near, far] = joined(net, this, listener.host, address)
-            listener.host.exec(() => {
-              if (!listener.host.isUp) return
-              listener.accept(far)
-            })
-            back(() => {
-              if (!open || !this.isUp) return near.destroy()
-              open = false
-              resolve(near)
-            })
-          },
-          nothing,
-        ),
-      )
+      const refuse = (why: string) => () =>
+        finish(() => reject(new Error(`cannot connect to ${formatAddress(address)}: ${why}`)))
+      const timer = from.clock.after(timeoutMs, refuse(`no answer in ${timeoutMs} ms`))
+      const back = (f: () => void) =>
+        this.#send(toName, from.name, () => {
+          if (from.clock.alive) from.clock.deliver(f)
+        })
+      this.#send(from.name, toName, () => {
+        const to = this.#hosts.get(toName)
+        if (to === undefined || !to.clock.alive) {
+          // Down: silence between hosts, a refusal on the same one.
+          if (to === undefined || toName === from.name) back(refuse('refused'))
+          return
+        }
+        const listener = to.listeners.get(listenerKey(address))
+        if (listener === undefined) return back(refuse('refused'))
+        // The kernel of the other side completes the handshake; its process, perhaps paused, accepts later.
+        const [near, far] = this.#pair(from, to, localPort, address)
+        to.clock.deliver(() => {
+          if (to.listeners.get(listenerKey(address)) === listener) far.handOver(listener.accept)
+          else far.destroy()
+        })
+        back(() => {
+          if (over) return near.destroy()
+          finish(() => resolve(near.handOut()))
+        })
+      })
     })
   }
 
-  /** Runs now, or after the pause if this host is stopped (SIGSTOP); never once it has crashed. */
-  exec(act: () => void): void {
-    if (!this.isUp) return
-    if (this.#paused) this.#waiting.push(act)
-    else act()
+  #pair(from: Host, to: Host, localPort: number, address: Address): [SimStream, SimStream] {
+    const unix = address.kind === 'unix'
+    const port = unix ? 0 : address.port
+    const near = new SimStream(this, from, {
+      remoteHost: unix ? '' : to.name,
+      localHost: unix ? '' : from.name,
+      localPort: unix ? 0 : localPort,
+    })
+    const far = new SimStream(this, to, {
+      remoteHost: unix ? '' : from.name,
+      localHost: unix ? '' : to.name,
+      localPort: port,
+    })
+    near.join(far)
+    far.join(near)
+    return [near, far]
   }
 
-  pause(): void {
-    this.#paused = true
-  }
-
-  unpause(): void {
-    this.#paused = false
-    while (this.#waiting.length > 0 && !this.#paused) this.#waiting.shift()?.()
-  }
-
-  crash(): void {
-    if (!this.isUp) return
-    this.isUp = false
-    this.#waiting.length = 0
-    for (const stream of this.#streams) stream.hostCrashed()
-    this.#streams.clear()
-  }
-
-  add(stream: SimStream): void {
-    this.#streams.add(stream)
-  }
-
-  remove(stream: SimStream): void {
-    this.#streams.delete(stream)
+  #send(from: string, to: string, f: () => void): void {
+    this.timeline.after(this.latencyMs(from, to), () => this.cross(from, to, f, () => {}))
   }
 }
 
-class SimStream implements Stream {
-  readonly remoteHost: string
-  readonly localHost: string
-  readonly localPort: number
-  readonly #net: SimNet
-  readonly #host: SimHost
-  #peer: SimStream | null = null
-  #owner: StreamOwner | null = null
-  /** Bytes and ends that arrived and were not yet taken: before `own`, and while paused. */
-  readonly #arrived: (Uint8Array | 'end')[] = []
-  #nextArrivalMs = 0
-  #unwrittenBytes = 0
-  #state: 'open' | 'closed' = 'open'
-  #endedByUs = false
-  #endedByPeer = false
-  #isPaused = false
-  #lost = false
-
-  constructor(net: SimNet, host: SimHost, at: { remote: string; local: string; port: number }) {
-    this.#net = net
-    this.#host = host
-    this.remoteHost = at.remote
-    this.localHost = at.local
-    this.localPort = at.port
-    host.add(this)
-  }
-
-  join(peer: SimStream): void {
-    this.#peer = peer
-  }
-
-  get unwrittenBytes(): number {
-    return this.#unwrittenBytes
-  }
-
-  own(owner: StreamOwner): void {
-    this.#owner = owner
-    if (this.#arrived.length > 0) this.#net.clock.soon(() => this.#host.exec(() => this.#drain()))
-    if (this.#state === 'closed') this.#tellClosed('closed')
-  }
-
-  write(bytes: Uint8Array): void {
-    if (this.#state === 'closed' || this.#endedByUs) return
-    const sent = bytes.slice()
-    this.#unwrittenBytes += bytes.length
-    this.#net.clock.soon(() =>
-      this.#host.exec(() => {
-        if (this.#state === 'closed') return
-        this.#unwrittenBytes -= sent.length
-        this.#owner?.written()
-      }),
-    )
-    this.#send((peer) => peer.#arrive(sent))
-  }
-
-  end(): void {
-    if (this.#state === 'closed' || this.#endedByUs) return
-    this.#endedByUs = true
-    this.#send((peer) => peer.#arrive('end'))
-    if (this.#endedByPeer) this.#close('closed by both sides')
-  }
-
-  destroy(): void {
-    if (this.#state === 'closed') return
-    // Closing on unread input resets the connection, and a reset may destroy what the other side has not read (SN2).
-    const reset = this.#arrived.length > 0 || !this.#endedByPeer
-    this.#send((peer) => peer.#peerGone(reset && this.#net.prng.chance(0.5)))
-    this.#close('closed')
-  }
-
-  pause(): void {
-    this.#isPaused = true
-  }
-
-  resume(): void {
-    this.#isPaused = false
-    this.#net.clock.soon(() => this.#host.exec(() => this.#drain()))
-  }
-
-  hostCrashed(): void {
-    if (this.#state === 'closed') return
-    this.#state = 'closed'
-    this.#owner = null
-    this.#send((peer) => peer.#peerGone(false))
-  }
-
-  #send(act: (peer: SimStream) => void): void {
-    const { clock } = this.#net
-    const peer = this.#peer
-    if (peer === null) return
-    const atMs = Math.max(clock.nowMs() + this.#net.latencyMs(), this.#nextArrivalMs)
-    this.#nextArrivalMs = atMs
-    clock.after(atMs - clock.nowMs(), () =>
-      this.#net.pass(
-        this.#host.name,
-        peer.#host.name,
-        () => {
-          if (!this.#lost) peer.#host.exec(() => act(peer))
-        },
-        () => {
-          this.#lost = true // SN1: a stream with a hole delivers nothing more
-        },
-      ),
-    )
-  }
-
-  #arrive(what: Uint8Array | 'end'): void {
-    if (this.#state === 'closed') {
-      if (what !== 'end') this.#send((peer) => peer.#peerGone(this.#net.prng.chance(0.5)))
-      return
-    }
-    this.#arrived.push(what)
-    this.#drain()
-  }
-
-  #drain(): void {
-    while (this.#arrived.length > 0 && this.#state === 'open' && !this.#isPaused) {
-      const owner = this.#owner
-      if (owner === null) return
-      const what = this.#arrived.shift() as Uint8Array | 'end'
-      if (what !== 'end') {
-        owner.received(what)
-        what.fill(0xdd) // a view is valid only during the call
-        continue
-      }
-      this.#endedByPeer = true
-      owner.ended()
-      if (this.#endedByUs) this.#close('closed by both sides')
-    }
-  }
-
-  #peerGone(destroysUnread: boolean): void {
-    if (this.#state === 'closed') return
-    if (destroysUnread) this.#arrived.length = 0
-    this.#drain()
-    this.#close('connection reset')
-  }
-
-  #close(reason: string): void {
-    if (this.#state === 'closed') return
-    this.#state = 'closed'
-    this.#host.remove(this)
-    this.#tellClosed(reason)
-  }
-
-  #tellClosed(reason: string): void {
-    this.#net.clock.soon(() => this.#host.exec(() => this.#owner?.closed(reason)))
-  }
+function hostOf(host: string, own: string): string {
+  return host === '127.0.0.1' || host === 'localhost' || host === '::1' ? own : host
 }
 
-function joined(net: SimNet, from: SimHost, to: SimHost, address: Address): [SimStream, SimStream] {
-  const port = address.kind === 'tcp' ? address.port : 0
-  const near = new SimStream(net, from, { remote: to.name, local: from.name, port: 0 })
-  const far = new SimStream(net, to, { remote: from.name, local: to.name, port })
-  near.join(far)
-  far.join(near)
-  return [near, far]
+function listenerKey(address: Address): string {
+  return address.kind === 'unix' ? address.path : String(address.port)
 }
 
-/** Addresses of the simulation name the host; a Unix path begins with it. */
-function hostOf(address: Address): string {
-  return address.kind === 'tcp' ? address.host : (address.path.split('/')[0] ?? '')
+/** What a dead host is told: nothing. */
+function never<T>(): Promise<T> {
+  return new Promise(() => {})
 }
-
-function pathKey(a: string, b: string): string {
-  return a < b ? `${a}|${b}` : `${b}|${a}`
-}
-
-function nothing(): void {}

@@ -1,8 +1,7 @@
-// The real Clock.
-import { performance } from 'node:perf_hooks'
+// The real Clock: Node's monotonic clock and timers.
 import type { Clock, Timer } from '../base/clock.ts'
 
-export class RealClock implements Clock {
+export class SystemClock implements Clock {
   nowMs(): number {
     return performance.now()
   }
@@ -12,7 +11,8 @@ export class RealClock implements Clock {
   }
 
   after(delayMs: number, f: () => void): Timer {
-    const timer = setTimeout(f, delayMs)
+    // setTimeout cuts fractions off and may fire up to a millisecond early; the port promises "not before".
+    const timer = setTimeout(f, Math.ceil(delayMs) + 1)
     return { cancel: () => clearTimeout(timer) }
   }
 
