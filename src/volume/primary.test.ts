@@ -1,0 +1,221 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { type TestSession, VolumeGroup } from '../../test/kit/volume-group.ts'
+import { keys } from '../group/record.ts'
+import { runBytes } from './lanes.ts'
+import type { CompareOutcome } from './outcome.ts'
+import type { Mutation, Primary } from './primary.ts'
+
+const BLOCK = 4096
+
+function originOf({ sessionId, gen }: TestSession) {
+  return { sessionId, gen }
+}
+
+/** A group of one, so that every slice is at its primary. */
+async function alone(seed: number) {
+  const world = await VolumeGroup.found(seed, { members: ['a'], slices: 2 })
+  const session = await world.finish(world.login('a'))
+  return { world, session }
+}
+
+function mutation(
+  session: TestSession,
+  offset: number,
+  data: Uint8Array | null,
+  more: Partial<Mutation> = {},
+): Mutation {
+  const slice = Math.floor(offset / runBytes) % 2
+  const fixed = { volume: 1, slice, offset, bytes: data?.length ?? 0, data, verify: null }
+  return { origin: originOf(session), ...fixed, operation: 0, acknowledged: 0, ...more }
+}
+
+async function read(primary: Primary, session: TestSession, offset: number, bytes: number) {
+  const into = new Uint8Array(bytes).fill(0xee)
+  const slice = Math.floor(offset / runBytes) % 2
+  const outcome = await primary.read(originOf(session), 1, slice, offset, into)
+  return outcome === 'done' ? into : outcome
+}
+
+describe('primary', () => {
+  it('V1 nothing is served before epochs and generations are there, whatever the coordinator does', async () => {
+    const { world, session } = await alone(1)
+    const before = world.member('a').primary.epochOf(0)
+    world.crash('a')
+    await world.finish(world.raise(session, 'a', 'live'))
+    world.coordination.set({ loseAnswerChance: 0.7, loseRequestChance: 0.3 })
+    let isUp = false
+    const booting = world.boot('a').then((member) => {
+      isUp = true
+      return member
+    })
+    await world.timeline.until(() => world.members.has('a'), 600_000)
+    const { primary } = world.member('a')
+    expect(primary.isServing).toBe(false)
+    expect(primary.mutate(mutation(session, 0, new Uint8Array(BLOCK)))).toBe('stale')
+    expect(() => primary.fence(session.sessionId, 9)).toThrow('V1')
+    await world.timeline.until(() => isUp, 600_000)
+    await booting
+    expect(primary.epochOf(0)).toBeGreaterThan(before)
+    const stored = world.coordination.inspect(keys.slice(0))[0]?.value ?? '{}'
+    await world.timeline.run(world.timeline.nowMs + 5_000)
+    expect(primary.epochOf(0)).toBe((JSON.parse(stored) as { epoch: number }).epoch)
+    const old = { ...session, gen: 1 }
+    expect(primary.mutate(mutation(old, 0, new Uint8Array(BLOCK)))).toBe('refused')
+  })
+
+  it('V1 after a restart retired sessions are refused, FENCEs of them ignored, newer ones served', async () => {
+    const { world, session } = await alone(2)
+    const other = await world.finish(world.login('a'))
+    await world.finish(world.retire(session))
+    world.crash('a')
+    const { primary } = await world.finish(world.boot('a'))
+    expect(primary.mutate(mutation(session, 0, new Uint8Array(BLOCK)))).toBe('refused')
+    primary.fence(session.sessionId, 5)
+    expect(primary.mutate(mutation({ ...session, gen: 5 }, 0, new Uint8Array(BLOCK)))).toBe(
+      'refused',
+    )
+    const fresh = await world.finish(world.login('a'))
+    for (const one of [other, fresh]) {
+      const outcome = Promise.resolve(primary.mutate(mutation(one, 0, new Uint8Array(BLOCK))))
+      expect(await world.finish(outcome)).toBe('done')
+    }
+  })
+
+  it('retired sessions are forgotten while it serves, and refused from then on', async () => {
+    const { world, session } = await alone(3)
+    const { primary } = world.member('a')
+    const numbered = { operation: 1 }
+    await world.finish(
+      Promise.resolve(primary.mutate(mutation(session, 0, new Uint8Array(BLOCK), numbered))),
+    )
+    expect(world.durable.get('a')?.operations.size).toBe(1)
+    await world.finish(world.retire(session))
+    await world.timeline.run(world.timeline.nowMs + 25_000)
+    expect(world.durable.get('a')?.operations.size).toBe(0)
+    expect(primary.mutate(mutation(session, 0, new Uint8Array(BLOCK)))).toBe('refused')
+  })
+
+  it('V2 a write that has its place goes on though its session ends, and every later read sees it', async () => {
+    const { world, session } = await alone(4)
+    const { primary, store } = world.member('a')
+    store.delayMs = [50, 50]
+    const first = primary.mutate(mutation(session, 0, new Uint8Array(BLOCK).fill(1)))
+    const second = primary.mutate(mutation(session, 512, new Uint8Array(512).fill(2)))
+    primary.fence(session.sessionId, 2)
+    const later = { ...session, gen: 2 }
+    const seen = read(primary, later, 0, 1536)
+    expect(primary.mutate(mutation(session, 0, new Uint8Array(BLOCK).fill(3)))).toBe('refused')
+    expect(await world.finish(Promise.all([first, second]))).toEqual(['done', 'done'])
+    const expected = new Uint8Array(1536).fill(1).fill(2, 512, 1024)
+    expect(await world.finish(seen)).toEqual(expected)
+  })
+
+  it('V3 an operation sent again while under way, and after it, has the same answer and is carried out once', async () => {
+    const { world, session } = await alone(5)
+    const { primary } = world.member('a')
+    const zeros = new Uint8Array(512)
+    const swap = mutation(session, 0, new Uint8Array(512).fill(7), { verify: zeros, operation: 1 })
+    const twice = [primary.mutate(swap), primary.mutate(swap)]
+    expect(await world.finish(Promise.all(twice))).toEqual(['done', 'done'])
+    expect(await primary.mutate(swap)).toBe('done')
+    const fails = mutation(session, 0, new Uint8Array(512).fill(8), { verify: zeros, operation: 2 })
+    const miscompare = { kind: 'miscompare', offset: 0 }
+    expect(await world.finish(Promise.resolve(primary.mutate(fails)))).toEqual(miscompare)
+    await world.finish(
+      Promise.resolve(primary.mutate(mutation(session, 0, zeros, { operation: 3 }))),
+    )
+    expect(await primary.mutate(fails)).toEqual(miscompare) // not compared again
+    const acknowledging = mutation(session, BLOCK, zeros, { operation: 4, acknowledged: 3 })
+    await world.finish(Promise.resolve(primary.mutate(acknowledging)))
+    expect(primary.mutate(swap)).toBe('refused') // acknowledged: nobody waits for it
+    expect([...(world.durable.get('a')?.operations.values() ?? [])].map((set) => [...set])).toEqual(
+      [[4]],
+    )
+  })
+
+  it('V4 a miscompare names the first byte that differs and writes nothing', async () => {
+    const { world, session } = await alone(6)
+    const { primary } = world.member('a')
+    await world.finish(
+      Promise.resolve(primary.mutate(mutation(session, 0, new Uint8Array(BLOCK).fill(5)))),
+    )
+    const verify = new Uint8Array(512).fill(5)
+    verify[300] = 6
+    const swap = mutation(session, 1024, new Uint8Array(512).fill(9), { verify })
+    expect(await world.finish(Promise.resolve(primary.mutate(swap)))).toEqual({
+      kind: 'miscompare',
+      offset: 300,
+    })
+    expect(await world.finish(read(primary, session, 0, BLOCK))).toEqual(
+      new Uint8Array(BLOCK).fill(5),
+    )
+  })
+
+  it('V4 of many comparisons with the same bytes exactly one writes', async () => {
+    for (let seed = 10; seed < 20; seed += 1) {
+      const { world, session } = await alone(seed)
+      const { primary } = world.member('a')
+      for (let round = 0; round < 5; round += 1) {
+        const verify = new Uint8Array(512).fill(round)
+        const swaps = Array.from({ length: 8 }, () => {
+          const data = new Uint8Array(512).fill(round + 1)
+          return primary.mutate(mutation(session, 512, data, { verify }))
+        })
+        const outcomes = await world.finish(Promise.all(swaps))
+        expect(outcomes.filter((outcome) => outcome === 'done').length).toBe(1)
+      }
+    }
+  })
+
+  it('V2 V4 writes of any bytes at once come out as if one after the other, in their order', async () => {
+    const commands = fc.array(
+      fc.record({
+        kind: fc.constantFrom('write' as const, 'write' as const, 'unmap' as const),
+        from: fc.nat(5 * BLOCK),
+        bytes: fc.integer({ min: 1, max: 2 * BLOCK }),
+        pauseMs: fc.constantFrom(0, 0, 0, 1, 3),
+      }),
+      { minLength: 1, maxLength: 30 },
+    )
+    await fc.assert(
+      fc.asyncProperty(commands, fc.nat(1000), async (all, seed) => {
+        const { world, session } = await alone(seed)
+        const { primary } = world.member('a')
+        const model = new Uint8Array(8 * BLOCK)
+        const waiting: Promise<unknown>[] = []
+        for (const [i, { kind, from, bytes, pauseMs }] of all.entries()) {
+          const isWrite = kind === 'write'
+          const offset = isWrite ? from : from - (from % BLOCK)
+          const length = isWrite ? bytes : BLOCK
+          const data = isWrite ? new Uint8Array(length).fill(i + 1) : null
+          const outcome = primary.mutate(mutation(session, offset, data, { bytes: length }))
+          waiting.push(Promise.resolve(outcome).then((done) => expect(done).toBe('done')))
+          model.fill(isWrite ? i + 1 : 0, offset, offset + length)
+          if (pauseMs > 0) await world.timeline.run(world.timeline.nowMs + pauseMs)
+        }
+        await world.finish(Promise.all(waiting))
+        expect(await world.finish(read(primary, session, 0, model.length))).toEqual(model)
+      }),
+      { numRuns: 60 },
+    )
+  })
+
+  it('V5 a store that fails answers nothing more for those blocks', async () => {
+    const { world, session } = await alone(7)
+    const { primary, store } = world.member('a')
+    const write = store.write.bind(store)
+    store.write = () => Promise.reject(new Error('the disk is gone'))
+    const failed = Promise.resolve(primary.mutate(mutation(session, 0, new Uint8Array(BLOCK))))
+    await expect(world.finish(failed)).rejects.toThrow('the disk is gone')
+    store.write = write
+    let later: CompareOutcome | 'stale' | null = null
+    void Promise.resolve(primary.mutate(mutation(session, 0, new Uint8Array(BLOCK)))).then(
+      (outcome) => {
+        later = outcome
+      },
+    )
+    await world.timeline.run(world.timeline.nowMs + 5_000)
+    expect(later).toBeNull()
+  })
+})
