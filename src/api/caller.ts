@@ -35,6 +35,9 @@ export class ApiUnreachable extends Error {
   override readonly name = 'ApiUnreachable'
 }
 
+/** Where the first member of `evenkeel up` listens, one below iSCSI's own port. */
+export const API_PORT_DEFAULT = 3259
+
 const ANSWER_MS = 10_000
 /** A move settles within its drain (4 s), return (10 s) and the gathering of its figures. */
 const MOVE_ANSWER_MS = 30_000

@@ -195,7 +195,7 @@ export const balance = z
     ),
     underWay: z.array(move),
     decisions: z.array(decision).describe('The last ones, the newest first.'),
-    policy: z.record(z.string(), z.union([z.number(), z.string(), z.boolean()])),
+    policy: z.record(z.string(), z.unknown()).describe("The group's settings, by name."),
   })
   .meta({ id: 'Balance' })
 

@@ -27,9 +27,14 @@ export type GrantAnswer =
   | { readonly kind: 'granted'; readonly gain: number }
   | { readonly kind: 'denied'; readonly reason: Code }
 
+/** What the receiver judges by. */
+export type Asked = Pick<Proposal, 'source' | 'price' | 'topmost' | 'urgent'> & {
+  readonly session: Pick<SessionView, 'load' | 'left'>
+}
+
 export function grant(
   receiver: Receiver,
-  proposal: Proposal,
+  proposal: Asked,
   nowMs: number,
   policy: Policy,
 ): GrantAnswer {

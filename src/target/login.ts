@@ -68,7 +68,10 @@ export type Taken =
 
 /** Chooses a member for a new session, by load; null: it may stay where it came. */
 export interface Placement {
-  choose(attempt: LoginAttempt): MemberId | null
+  choose(attempt: LoginAttempt): Promise<MemberId | null>
+  /** A new login is expected here, or not any more; `key` of questions.ts. */
+  expect(key: string): void
+  unexpect(key: string): void
 }
 
 export interface LoginsDeps {
@@ -109,15 +112,18 @@ export class Logins {
   /** Another member will send this new login here. */
   reserve(question: Question): void {
     this.#reserved.set(question.key, true, this.#deps.clock.nowMs())
+    this.#deps.placement.expect(question.key)
   }
 
   unreserve(question: Question): void {
     this.#reserved.delete(question.key)
+    this.#deps.placement.unexpect(question.key)
   }
 
   /** Where the login belongs. Reads the records and may ask other members; changes nothing but marks. */
   async route(attempt: LoginAttempt): Promise<Route> {
-    const { clock } = this.#deps
+    const { clock, questions } = this.#deps
+    questions.arrived(keyOf(attempt))
     for (;;) {
       if (attempt.isGone()) return { kind: 'reject', why: 'gone' }
       if (clock.nowMs() - attempt.startedMs > HOLD_MS) return { kind: 'reject', why: 'busy' }
@@ -185,7 +191,7 @@ export class Logins {
       return take
     }
     if (this.#stays.get(key, now) !== undefined) return take
-    const to = placement.choose(attempt)
+    const to = await placement.choose(attempt)
     if (to === null || to === self || this.isBadPath(attempt.initiator, to)) return take
     const redirect = await this.#redirect(attempt, to, null, 'placement')
     if (redirect === null) return take
@@ -227,7 +233,7 @@ export class Logins {
         if (got === 'in use') return { kind: 'reject', why: 'in use' }
         if (got === 'failed') return { kind: 'reject', why: 'busy' }
         if (got !== 'again') {
-          const session = this.#register(attempt, got.mine)
+          const session = this.#register(attempt, got.mine, route.stored)
           registry.finish(loginToken)
           return await this.#finish(attempt, route, session, got.others)
         }
@@ -317,7 +323,7 @@ export class Logins {
     return used ? 'in use' : { compare, put: [{ key, value: initiator }] }
   }
 
-  #register(attempt: LoginAttempt, mine: StoredSession): LiveSession {
+  #register(attempt: LoginAttempt, mine: StoredSession, from: StoredSession | null): LiveSession {
     const { registry, clock, end, peers, self } = this.#deps
     const before = registry.get(mine.id)
     if (before !== undefined && before.gen < mine.record.gen) end(before, 'reinstated')
@@ -337,9 +343,10 @@ export class Logins {
       sinceMs: clock.nowMs(),
     }
     registry.add(session)
-    for (const member of this.#deps.group.members.keys()) {
-      // Only saves time: an older session of this id anywhere else is refused by the primaries in any case.
-      if (member !== self) peers.tell(member, 'taken', { id: session.id, gen: session.gen })
+    const lastOwner = from?.record.owner
+    // Only saves time: an older session of this id anywhere else is refused by the primaries in any case.
+    if (lastOwner !== undefined && lastOwner !== self) {
+      peers.tell(lastOwner, 'taken', { id: session.id, gen: session.gen })
     }
     return session
   }

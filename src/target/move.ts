@@ -15,7 +15,7 @@
 import { type Clock, sleep, type Timer } from '../base/clock.ts'
 import type { Coordinator } from '../coordination/coordinator.ts'
 import { type StoredSession, storedSession } from '../coordination/group-view.ts'
-import { keys, type MemberId, type MoveOutcome, type MoveRecord } from '../group/record.ts'
+import { type MemberId, type MoveOutcome, type MoveRecord } from '../group/record.ts'
 import { clearIntent, commitMove, noteIntent } from '../group/sessions.ts'
 import type { Json, PeerLinks } from '../peer/links.ts'
 import type { EndReason, LiveSession } from './live-session.ts'
@@ -126,7 +126,7 @@ export class Mover {
     if (session.phase !== 'live') return this.#ended(order, 'lost', 'its connection closed')
     if (intent.kind === 'lost') return this.#lose(session, order)
     if (intent.kind === 'unknown') return this.#settle(session, carrier, order, 0)
-    this.#wrote(session, intent.rev, { ...session.record, move: this.#openMove(order) })
+    this.#wrote(session, intent.rev, { ...session.record, move: { ...this.#openMove(order), open: false } })
 
     const frozenMs = clock.nowMs()
     const quiet = await carrier.quiesce(QUIESCE_MS)

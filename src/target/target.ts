@@ -9,12 +9,17 @@ import type { Address, Listener, Net } from '../base/net.ts'
 import type { Coordinator } from '../coordination/coordinator.ts'
 import { type GroupView, storedSession } from '../coordination/group-view.ts'
 import type { MemberId, SessionId, VolumeRecord } from '../group/record.ts'
-import { writeTextKeys } from '../iscsi/text.ts'
+import { BufferPool } from '../iscsi/buffer-pool.ts'
+import { formatPortal } from '../iscsi/names.ts'
+import { printTargets, sendTargetsOf } from '../iscsi/send-targets.ts'
+import type { Session } from '../iscsi/session.ts'
+import type { SessionCounters } from '../load/counters.ts'
 import type { Json, PeerLinks } from '../peer/links.ts'
 import { logicalUnit } from '../scsi/logical-unit.ts'
 import type { Gateway } from '../volume/gateway.ts'
 import { Barrier } from './barrier.ts'
 import { Connection, type ConnectionDeps } from './connection.ts'
+import { targetPortalGroupTag } from './login-phase.ts'
 import { Ending } from './ending.ts'
 import type { EndReason, LiveSession } from './live-session.ts'
 import { settleProbes } from './live-session.ts'
@@ -28,11 +33,13 @@ import { TaskRunner } from './task.ts'
 const SWEEP_MS = 1_000
 const STOP_MS = 4_000
 const CONNECTIONS_MAX = 4_096
+/** What the pool keeps for the answers and write data of all connections. */
+const BUFFER_BYTES = 64 * 1024 * 1024
 
 /** One line for people about something that happened here; see member/log.ts. */
 export type TargetEvent =
   | { readonly kind: 'login'; readonly session: SessionId; readonly initiator: string; readonly volume: number; readonly why: string; readonly gen: number }
-  | { readonly kind: 'end'; readonly session: SessionId; readonly initiator: string; readonly reason: EndReason }
+  | { readonly kind: 'end'; readonly session: SessionId; readonly initiator: string; readonly reason: EndReason; readonly volume: number; readonly counters: SessionCounters }
   | { readonly kind: 'redirect'; readonly initiator: string; readonly to: MemberId; readonly why: string }
   | { readonly kind: 'reject'; readonly initiator: string; readonly reason: string }
   | { readonly kind: 'barrier'; readonly session: SessionId; readonly initiator: string; readonly owner: MemberId }
@@ -76,6 +83,7 @@ export class Target {
   readonly #carriers = new Map<LiveSession, Connection>()
   /** Moves whose session has come and has not yet answered its first command. */
   readonly #awaitingAnswer = new Map<LiveSession, string>()
+  readonly #buffers = new BufferPool(BUFFER_BYTES)
   #listener: Listener | null = null
   #state: 'starting' | 'serving' | 'stopping' = 'starting'
   #tsih = 0
@@ -165,6 +173,13 @@ export class Target {
     return end
   }
 
+  /** The session has state that only its nexus has: changed mode pages. */
+  holdsState(id: SessionId): boolean {
+    const session = this.registry.get(id)
+    const connection = session === undefined ? undefined : this.#carriers.get(session)
+    return connection?.holdsState ?? false
+  }
+
   get takesSessions(): boolean {
     const draining = this.#deps.group.members.get(this.#deps.self)?.draining ?? false
     return this.#state === 'serving' && !draining
@@ -217,33 +232,33 @@ export class Target {
   }
 
   #connectionDeps(): ConnectionDeps {
-    const { clock, gateway, group, tell } = this.#deps
+    const { clock, group, tell } = this.#deps
     return {
       clock,
+      buffers: this.#buffers,
       logins: this.logins,
       volumeByIqn: (iqn) => group.volumeByIqn(iqn),
-      discover: (host, port, name) => this.#discover(host, port, name),
+      discover: (host, port, question) => this.#discover(host, port, question),
       runner: (live, iscsi, volume) => this.#runner(live, iscsi, volume),
       nextTsih: () => {
         this.#tsih = (this.#tsih % 0xffff) + 1
         return this.#tsih
       },
-      began: (session, taken, connection) => this.#began(session, taken, connection),
+      began: (taken, connection) => this.#began(taken, connection),
       ended: (session, reason) => this.#end(session, reason),
       firstAnswer: (session) => this.#firstAnswer(session),
-      rejected: ({ initiator, reason }) => tell({ kind: 'reject', initiator, reason }),
+      rejected: (initiator, reason) => tell({ kind: 'reject', initiator, reason }),
       redirected: (attempt, to, why) => tell({ kind: 'redirect', initiator: attempt.initiator, to, why }),
       gone: (connection) => this.#connections.delete(connection),
-      arrived: (key) => this.#questions.arrived(key),
     }
-    void gateway
   }
 
-  #runner(live: LiveSession, iscsi: ConstructorParameters<typeof TaskRunner>[0]['session'], volume: VolumeRecord): TaskRunner {
+  #runner(live: LiveSession, iscsi: Session, volume: VolumeRecord): TaskRunner {
     const carrier = () => this.#carriers.get(live)
     return new TaskRunner({
       session: iscsi,
       unit: logicalUnit(volume),
+      buffers: this.#buffers,
       gateway: this.#deps.gateway,
       volume,
       origin: { sessionId: live.id, gen: live.gen },
@@ -254,7 +269,8 @@ export class Target {
     })
   }
 
-  #began(session: LiveSession, taken: Taken & { kind: 'taken' }, connection: Connection): void {
+  #began(taken: Taken & { readonly kind: 'taken' }, connection: Connection): void {
+    const { session } = taken
     this.#carriers.set(session, connection)
     const { record, id, gen } = session
     this.#deps.tell({ kind: 'login', session: id, initiator: record.initiator, volume: record.volume, why: taken.why, gen })
@@ -282,22 +298,23 @@ export class Target {
     this.#carriers.delete(session)
     settleProbes(session, 'dead')
     this.#deps.gateway.endSession(session.id, session.gen)
-    this.#deps.tell({ kind: 'end', session: session.id, initiator: session.record.initiator, reason })
+    const { volume, initiator } = session.record
+    const { id, counters } = session
+    this.#deps.tell({ kind: 'end', session: id, initiator, reason, volume, counters })
     if (reason === 'moved') return
     if (reason !== 'stopped' && reason !== 'logout') connection?.close(reason)
     if (reason !== 'reinstated' && reason !== 'lost') void this.ending.closeEnded(session)
   }
 
   /** One portal for each volume: the one that was asked, or the configured address of the group. */
-  #discover(host: string, port: number, name: string | null): Uint8Array {
+  #discover(host: string, port: number, question: Uint8Array): Uint8Array {
     const { group, groupAddress } = this.#deps
-    const address = groupAddress ?? (host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`)
-    const pairs: [string, string][] = []
-    for (const volume of group.volumes.values()) {
-      if (name !== null && name !== volume.iqn) continue
-      pairs.push(['TargetName', volume.iqn], ['TargetAddress', `${address},1`])
-    }
-    return writeTextKeys(pairs)
+    const wanted = sendTargetsOf(question)
+    const address = groupAddress ?? formatPortal(host, port)
+    const targets = [...group.volumes.values()]
+      .filter(({ iqn }) => wanted === 'All' || wanted === iqn)
+      .map(({ iqn }) => ({ name: iqn, addresses: [address] }))
+    return printTargets(targets, targetPortalGroupTag)
   }
 
   #sweepLater(): void {

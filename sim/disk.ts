@@ -1,0 +1,488 @@
+// A simulated disk: files in memory, in sectors of 512 bytes. What was written and not synced is, after a power cut, sector
+// by sector any of the versions it went through, so that writes are lost, reordered and torn. Names that were made,
+// renamed or removed and not synced take effect up to some point of their order.
+//
+// Invariants:
+//   D1. What was synced, or written durably, before the cut is what is read after it.
+//   D2. The same calls and the same choices give the same bytes.
+//   D3. Who opened a file before a cut gets no answer from it any more.
+
+import { assert } from '../src/base/assert.ts'
+import type { Clock } from '../src/base/clock.ts'
+import { crc32c } from '../src/base/crc32c.ts'
+import { type Disk, DiskError, type DiskFile } from '../src/base/disk.ts'
+
+const SECTOR = 512
+const CHUNK = 16 * 1024
+const never = new Promise<never>(() => {})
+
+export type DiskOperation = 'read' | 'write' | 'writeDurable' | 'sync' | 'punch' | 'name'
+
+export interface SimDiskFaults {
+  /** The disk holds this many bytes; a write that needs more fails with FULL. */
+  capacityBytes: number
+  /** Called before each operation; what it returns is thrown. */
+  fail: ((operation: DiskOperation, path: string) => DiskError | null) | null
+  /** Milliseconds that each operation takes, by the clock; null: answered in the same turn. */
+  latencyMs: ((operation: DiskOperation, bytes: number) => number) | null
+}
+
+/** Chooses one of `choices` numbers from 0 on. */
+export type Choose = (choices: number) => number
+
+interface Pending {
+  /** What is on stable media. */
+  readonly base: Uint8Array
+  /** What it was overwritten with, oldest first, each with its write's number. */
+  readonly versions: { readonly number: number; readonly bytes: Uint8Array }[]
+}
+
+/** A file apart from its name. */
+class Inode {
+  readonly chunks = new Map<number, Uint8Array>()
+  readonly pending = new Map<number, Pending>()
+  size = 0
+  durableSize = 0
+
+  read(into: Uint8Array, offset: number): number {
+    const bytes = Math.max(0, Math.min(into.length, this.size - offset))
+    for (let at = 0; at < bytes; ) {
+      const within = (offset + at) % CHUNK
+      const take = Math.min(CHUNK - within, bytes - at)
+      const chunk = this.chunks.get(Math.floor((offset + at) / CHUNK))
+      if (chunk === undefined) into.fill(0, at, at + take)
+      else into.set(chunk.subarray(within, within + take), at)
+      at += take
+    }
+    return bytes
+  }
+
+  sector(number: number): Uint8Array {
+    const first = number * SECTOR
+    const index = Math.floor(first / CHUNK)
+    let chunk = this.chunks.get(index)
+    if (chunk === undefined) {
+      chunk = new Uint8Array(CHUNK)
+      this.chunks.set(index, chunk)
+    }
+    return chunk.subarray(first % CHUNK, (first % CHUNK) + SECTOR)
+  }
+
+  write(bytes: Uint8Array, offset: number, number: number): void {
+    const end = offset + bytes.length
+    for (let at = offset; at < end; ) {
+      const sector = Math.floor(at / SECTOR)
+      const to = Math.min(end, (sector + 1) * SECTOR)
+      const live = this.sector(sector)
+      let pending = this.pending.get(sector)
+      if (pending === undefined) {
+        pending = { base: live.slice(), versions: [] }
+        this.pending.set(sector, pending)
+      }
+      live.set(bytes.subarray(at - offset, to - offset), at % SECTOR)
+      pending.versions.push({ number, bytes: live.slice() })
+      at = to
+    }
+    this.size = Math.max(this.size, end)
+  }
+
+  /** Writes up to this number are on stable media, of these sectors or of all. */
+  settle(number: number, first = 0, last = Number.MAX_SAFE_INTEGER): void {
+    for (const [sector, pending] of this.pending) {
+      if (sector < first || sector > last) continue
+      const later = pending.versions.filter((version) => version.number > number)
+      const settled = pending.versions.filter((version) => version.number <= number).at(-1)
+      if (later.length === 0) this.pending.delete(sector)
+      else if (settled !== undefined) {
+        this.pending.set(sector, { base: settled.bytes, versions: later })
+      }
+    }
+    this.durableSize = this.size
+  }
+
+  crash(choose: Choose): void {
+    for (const [sector, { base, versions }] of this.pending) {
+      const chosen = choose(versions.length + 1)
+      this.sector(sector).set(chosen === 0 ? base : (versions[chosen - 1]?.bytes ?? base))
+    }
+    this.pending.clear()
+    if (this.size !== this.durableSize && choose(2) === 0) this.resize(this.durableSize)
+    this.durableSize = this.size
+  }
+
+  resize(bytes: number): void {
+    if (bytes < this.size) {
+      for (const index of this.chunks.keys()) {
+        const keep = bytes - index * CHUNK
+        if (keep <= 0) this.chunks.delete(index)
+        else if (keep < CHUNK) this.chunks.get(index)?.fill(0, keep)
+      }
+      for (const sector of this.pending.keys()) {
+        if (sector * SECTOR >= bytes) this.pending.delete(sector)
+      }
+    }
+    this.size = bytes
+  }
+
+  clone(): Inode {
+    const copy = new Inode()
+    for (const [index, chunk] of this.chunks) copy.chunks.set(index, chunk.slice())
+    for (const [sector, { base, versions }] of this.pending) {
+      copy.pending.set(sector, { base, versions: [...versions] })
+    }
+    copy.size = this.size
+    copy.durableSize = this.durableSize
+    return copy
+  }
+}
+
+type Names = Map<string, Inode>
+
+export class SimDisk implements Disk {
+  readonly faults: SimDiskFaults = {
+    capacityBytes: Number.MAX_SAFE_INTEGER,
+    fail: null,
+    latencyMs: null,
+  }
+  /** Operations that may change what is on the disk, since it was made. */
+  operations = 0
+  readonly #clock: Clock | null
+  /** As they are now. */
+  #names: Names = new Map()
+  #folders = new Set<string>(['.'])
+  /** As they were after each change that is not synced, the durable ones first. */
+  #history: Names[] = []
+  #life = 0
+  #writes = 0
+  #cutAt = Number.MAX_SAFE_INTEGER
+  #tellCut: () => void = () => {}
+
+  constructor(clock: Clock | null = null) {
+    this.#clock = clock
+  }
+
+  /** Cuts the power in the `count`th changing operation from now: it may or may not have an effect, nothing after it has one. The promise resolves then; `crash` must follow. */
+  cutAfter(count: number): Promise<void> {
+    this.#cutAt = this.operations + count
+    return new Promise((resolve) => {
+      this.#tellCut = resolve
+    })
+  }
+
+  /** The power is cut now, or was. Afterwards the disk can be opened again. */
+  crash(choose: Choose): void {
+    this.#life += 1
+    this.#cutAt = Number.MAX_SAFE_INTEGER
+    if (this.#history.length > 0) {
+      const states = [...this.#history, this.#names]
+      this.#names = new Map(states[choose(states.length)] ?? this.#names)
+      this.#history = []
+    }
+    for (const inode of new Set(this.#names.values())) inode.crash(choose)
+  }
+
+  /** Versions of each unsynced sector: the choices that `crash` will ask for, without those of names and sizes. */
+  unsynced(): number[] {
+    return [...new Set(this.#names.values())].flatMap((inode) =>
+      [...inode.pending.values()].map((pending) => pending.versions.length + 1),
+    )
+  }
+
+  /** A disk of its own with the same contents, synced and unsynced. */
+  clone(): SimDisk {
+    const copy = new SimDisk(this.#clock)
+    const inodes = new Map<Inode, Inode>()
+    const copied = (names: Names): Names =>
+      new Map(
+        [...names].map(([name, inode]) => {
+          const known = inodes.get(inode) ?? inode.clone()
+          inodes.set(inode, known)
+          return [name, known]
+        }),
+      )
+    copy.#names = copied(this.#names)
+    copy.#history = this.#history.map(copied)
+    copy.#folders = new Set(this.#folders)
+    copy.#writes = this.#writes
+    return copy
+  }
+
+  /** Flips one bit of what is stored, as rot does. */
+  flip(path: string, bit: number): void {
+    const inode = this.#inode(path)
+    const at = Math.floor(bit / 8)
+    assert(at < inode.size, 'a bit of the file')
+    const sector = inode.sector(Math.floor(at / SECTOR))
+    sector[at % SECTOR] = (sector[at % SECTOR] ?? 0) ^ (1 << (bit % 8))
+  }
+
+  sizeOf(path: string): number {
+    return this.#inode(path).size
+  }
+
+  /** Offsets at which bytes were ever stored: rot elsewhere meets nobody. */
+  storedChunks(path: string): { readonly offset: number; readonly bytes: number }[] {
+    return [...this.#inode(path).chunks.keys()].map((i) => ({ offset: i * CHUNK, bytes: CHUNK }))
+  }
+
+  filePaths(): string[] {
+    return [...this.#names.keys()]
+  }
+
+  async open(path: string, mode: 'existing' | 'create'): Promise<DiskFile> {
+    await this.#begin('name', path, 0)
+    let inode = this.#names.get(path)
+    if (inode === undefined) {
+      if (mode === 'existing') throw new DiskError('NOT_FOUND', `no file '${path}'`)
+      assert(this.#folders.has(folderOf(path)), `the folder of '${path}' exists`)
+      inode = new Inode()
+      const made = inode
+      this.#change((names) => names.set(path, made))
+    }
+    return new SimFile(this, path, inode)
+  }
+
+  async list(folder: string): Promise<string[]> {
+    await this.#begin('read', folder, 0)
+    return [...this.#names.keys()]
+      .filter((path) => folderOf(path) === folder)
+      .map((path) => path.slice(path.lastIndexOf('/') + 1))
+      .sort()
+  }
+
+  async makeFolder(path: string): Promise<void> {
+    await this.#begin('name', path, 0)
+    this.#folders.add(path)
+  }
+
+  async remove(path: string): Promise<void> {
+    await this.#begin('name', path, 0)
+    this.#inode(path)
+    this.#change((names) => names.delete(path))
+  }
+
+  async rename(from: string, to: string): Promise<void> {
+    await this.#begin('name', from, 0)
+    const inode = this.#inode(from)
+    this.#change((names) => {
+      names.delete(from)
+      names.set(to, inode)
+    })
+  }
+
+  /** Syncs the names of the whole disk: more than is asked for, which only the product's order of calls could abuse. */
+  async syncFolder(path: string): Promise<void> {
+    await this.#begin('sync', path, 0)
+    this.#history = []
+  }
+
+  async freeBytes(): Promise<number> {
+    await this.#begin('read', '.', 0)
+    return this.faults.capacityBytes - this.storedBytes()
+  }
+
+  storedBytes(): number {
+    let bytes = 0
+    for (const inode of this.#names.values()) bytes += inode.chunks.size * CHUNK
+    return bytes
+  }
+
+  /** For SimFile: waits as long as the operation takes; never returns to somebody from before a cut. */
+  async access(operation: DiskOperation, path: string, bytes: number): Promise<void> {
+    await this.#begin(operation, path, bytes)
+  }
+
+  /** The power is off until `crash`. */
+  get isCut(): boolean {
+    return this.operations >= this.#cutAt
+  }
+
+  get life(): number {
+    return this.#life
+  }
+
+  nextWrite(): number {
+    this.#writes += 1
+    return this.#writes
+  }
+
+  get writesSoFar(): number {
+    return this.#writes
+  }
+
+  async #begin(operation: DiskOperation, path: string, bytes: number): Promise<void> {
+    const life = this.#life
+    const error = this.faults.fail?.(operation, path) ?? null
+    if (error !== null) throw error
+    if (operation !== 'read') {
+      this.operations += 1
+      if (this.isCut) {
+        this.#tellCut()
+        await never
+      }
+    }
+    const latency = this.faults.latencyMs?.(operation, bytes) ?? 0
+    const clock = this.#clock
+    if (latency > 0 && clock !== null) {
+      await new Promise<void>((resolve) => {
+        clock.after(latency, resolve)
+      })
+    }
+    if (life !== this.#life || this.isCut) await never
+  }
+
+  #change(f: (names: Names) => void): void {
+    this.#history.push(new Map(this.#names))
+    f(this.#names)
+  }
+
+  #inode(path: string): Inode {
+    const inode = this.#names.get(path)
+    if (inode === undefined) throw new DiskError('NOT_FOUND', `no file '${path}'`)
+    return inode
+  }
+}
+
+class SimFile implements DiskFile {
+  readonly #disk: SimDisk
+  readonly #path: string
+  readonly #inode: Inode
+  readonly #life: number
+  #open = true
+  #durableUnderWay = false
+  #underWay = 0
+  #idle: (() => void)[] = []
+
+  constructor(disk: SimDisk, path: string, inode: Inode) {
+    this.#disk = disk
+    this.#path = path
+    this.#inode = inode
+    this.#life = disk.life
+  }
+
+  readSync(into: Uint8Array, offset: number): number {
+    this.#check()
+    const error = this.#disk.faults.fail?.('read', this.#path) ?? null
+    if (error !== null) throw error
+    return this.#inode.read(into, offset)
+  }
+
+  read(into: Uint8Array, offset: number): Promise<number> {
+    return this.#doing(async () => {
+      await this.#disk.access('read', this.#path, into.length)
+      return this.#inode.read(into, offset)
+    })
+  }
+
+  write(parts: readonly Uint8Array[], offset: number): Promise<void> {
+    return this.#doing(async () => {
+      await this.#put('write', parts, offset)
+    })
+  }
+
+  writeDurable(parts: readonly Uint8Array[], offset: number): Promise<void> {
+    return this.#doing(async () => {
+      assert(!this.#durableUnderWay, 'one durable write at a time')
+      this.#durableUnderWay = true
+      const number = await this.#put('writeDurable', parts, offset)
+      const bytes = parts.reduce((sum, part) => sum + part.length, 0)
+      const last = Math.floor((offset + bytes - 1) / SECTOR)
+      this.#inode.settle(number, Math.floor(offset / SECTOR), last)
+      this.#durableUnderWay = false
+    })
+  }
+
+  sync(): Promise<void> {
+    return this.#doing(async () => {
+      const upTo = this.#disk.writesSoFar
+      await this.#disk.access('sync', this.#path, 0)
+      this.#inode.settle(upTo)
+    })
+  }
+
+  sizeBytes(): number {
+    this.#check()
+    return this.#inode.size
+  }
+
+  truncate(bytes: number): Promise<void> {
+    return this.#doing(async () => {
+      await this.#disk.access('write', this.#path, 0)
+      this.#inode.resize(bytes)
+    })
+  }
+
+  /** Only whole sectors of chunks that exist; reads as zeros. Like a write it may be lost by a cut. */
+  punch(offset: number, bytes: number): Promise<void> {
+    return this.#doing(async () => {
+      await this.#disk.access('punch', this.#path, bytes)
+      const number = this.#disk.nextWrite()
+      const end = Math.min(this.#inode.size, offset + bytes)
+      for (const index of [...this.#inode.chunks.keys()]) {
+        const from = Math.max(offset, index * CHUNK)
+        const to = Math.min(end, (index + 1) * CHUNK)
+        if (from < to) this.#inode.write(new Uint8Array(to - from), from, number)
+      }
+    })
+  }
+
+  async close(): Promise<void> {
+    this.#check()
+    this.#open = false
+    if (this.#underWay === 0) return
+    await new Promise<void>((resolve) => {
+      this.#idle.push(resolve)
+    })
+  }
+
+  /** The bytes are there at once, for the cut and for readers; who waits is told later. Returns the write's number. */
+  async #put(
+    operation: 'write' | 'writeDurable',
+    parts: readonly Uint8Array[],
+    offset: number,
+  ): Promise<number> {
+    const bytes = parts.reduce((sum, part) => sum + part.length, 0)
+    if (this.#life !== this.#disk.life || this.#disk.isCut) await never
+    const { capacityBytes } = this.#disk.faults
+    if (
+      capacityBytes < Number.MAX_SAFE_INTEGER &&
+      this.#disk.storedBytes() + bytes > capacityBytes
+    ) {
+      throw new DiskError('FULL', `no space for ${bytes} bytes in '${this.#path}'`)
+    }
+    const number = this.#disk.nextWrite()
+    const began = this.#disk.access(operation, this.#path, bytes)
+    const sums = parts.map((part) => crc32c(part))
+    let at = offset
+    for (const part of parts) {
+      this.#inode.write(part, at, number)
+      at += part.length
+    }
+    await began
+    for (const [i, part] of parts.entries()) {
+      assert(crc32c(part) === sums[i], 'the parts of a write do not change until it resolves')
+    }
+    return number
+  }
+
+  async #doing<T>(work: () => Promise<T>): Promise<T> {
+    this.#check()
+    if (this.#life !== this.#disk.life) return never
+    this.#underWay += 1
+    try {
+      return await work()
+    } finally {
+      this.#underWay -= 1
+      if (this.#underWay === 0) for (const resolve of this.#idle.splice(0)) resolve()
+    }
+  }
+
+  #check(): void {
+    assert(this.#open, `file '${this.#path}' is open`)
+  }
+}
+
+function folderOf(path: string): string {
+  const at = path.lastIndexOf('/')
+  return at < 0 ? '.' : path.slice(0, at)
+}

@@ -1,0 +1,144 @@
+// Mutations: a rule of the product taken out by one replacement of text, in a copy of the source. Some test must then
+// fail; a rule whose removal no test notices is not tested.
+//
+// A mutation is a file sim/mutations/<room>/<name>.patch.json:
+//   { "rule": what is taken out, in words, "file": "src/…", "find": text, "replace": text }
+// `find` must occur exactly once, so that a mutation that no longer fits the source is an error and not a survivor.
+//
+//   node sim/mutations/apply.ts <room> <script> [arguments of the script …]
+// runs the script of the copy once for each mutation of the room and says which ones it noticed (exit code ≠ 0).
+import { spawn } from 'node:child_process'
+import { cp, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { basename, dirname, join } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+
+export interface Mutation {
+  readonly name: string
+  readonly rule: string
+  readonly file: string
+  readonly find: string
+  readonly replace: string
+}
+
+export interface MutationRun {
+  readonly mutation: Mutation
+  /** The script failed in the mutated copy. */
+  readonly killed: boolean
+  readonly exitCode: number | null
+  /** The end of what it printed. */
+  readonly output: string
+}
+
+const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
+const OUTPUT_CHARACTERS = 4000
+
+export async function loadMutations(room: string): Promise<Mutation[]> {
+  const folder = join(root, 'sim', 'mutations', room)
+  const names = (await readdir(folder)).filter((name) => name.endsWith('.patch.json')).sort()
+  return Promise.all(
+    names.map(async (name) => {
+      const text = await readFile(join(folder, name), 'utf8')
+      return parseMutation(basename(name, '.patch.json'), JSON.parse(text))
+    }),
+  )
+}
+
+/** The source with the rule taken out. Throws unless `find` occurs exactly once. */
+export function mutate(source: string, mutation: Mutation): string {
+  const pieces = source.split(mutation.find)
+  if (pieces.length !== 2) {
+    throw new Error(
+      `mutation '${mutation.name}' finds its text ${pieces.length - 1} times in ${mutation.file}`,
+    )
+  }
+  return pieces.join(mutation.replace)
+}
+
+/** Copies src/ and sim/ to a folder of their own and mutates the copy; `use` gets the folder, which is removed afterwards. Null: the copy is left as it is. */
+export async function withCopy<T>(
+  mutation: Mutation | null,
+  use: (folder: string) => Promise<T>,
+): Promise<T> {
+  const folder = await mkdtemp(join(tmpdir(), 'evenkeel-mutation-'))
+  try {
+    for (const name of ['src', 'sim', 'package.json']) {
+      await cp(join(root, name), join(folder, name), { recursive: true })
+    }
+    await symlink(join(root, 'node_modules'), join(folder, 'node_modules'), 'dir')
+    if (mutation !== null) {
+      const path = join(folder, mutation.file)
+      await writeFile(path, mutate(await readFile(path, 'utf8'), mutation))
+    }
+    return await use(folder)
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+/** Runs `script` (a path from the project's root) in a mutated copy. Null: in a copy as it is, which must succeed. */
+export function runMutation(
+  mutation: Mutation | null,
+  script: string,
+  parameters: readonly string[],
+): Promise<{ readonly exitCode: number | null; readonly output: string }> {
+  return withCopy(
+    mutation,
+    (folder) =>
+      new Promise((resolve, reject) => {
+        const child = spawn(process.execPath, [join(folder, script), ...parameters], {
+          cwd: folder,
+          stdio: ['ignore', 'pipe', 'pipe'],
+        })
+        let output = ''
+        const gather = (text: Buffer) => {
+          output = (output + text.toString()).slice(-OUTPUT_CHARACTERS)
+        }
+        child.stdout.on('data', gather)
+        child.stderr.on('data', gather)
+        child.on('error', reject)
+        child.on('close', (exitCode) => resolve({ exitCode, output }))
+      }),
+  )
+}
+
+export async function runRoom(
+  room: string,
+  script: string,
+  parameters: readonly string[],
+): Promise<MutationRun[]> {
+  const runs: MutationRun[] = []
+  for (const mutation of await loadMutations(room)) {
+    const { exitCode, output } = await runMutation(mutation, script, parameters)
+    runs.push({ mutation, killed: exitCode !== 0, exitCode, output })
+  }
+  return runs
+}
+
+function parseMutation(name: string, value: unknown): Mutation {
+  const fields = typeof value === 'object' && value !== null ? value : {}
+  const field = (key: string): string => {
+    const text: unknown = Reflect.get(fields, key)
+    if (typeof text !== 'string') throw new Error(`mutation '${name}' has no text '${key}'`)
+    return text
+  }
+  return {
+    name,
+    rule: field('rule'),
+    file: field('file'),
+    find: field('find'),
+    replace: field('replace'),
+  }
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+  const [room, script, ...parameters] = process.argv.slice(2)
+  if (room === undefined || script === undefined) throw new Error('room and script are needed')
+  const runs = await runRoom(room, script, parameters)
+  for (const { mutation, killed } of runs) {
+    console.log(`${killed ? 'killed  ' : 'SURVIVED'} ${mutation.name}: ${mutation.rule}`)
+  }
+  const killed = runs.filter((run) => run.killed).length
+  console.log(`${killed} of ${runs.length} mutations killed`)
+  process.exitCode = killed === runs.length ? 0 : 1
+}

@@ -1,0 +1,437 @@
+// Power cuts on the page store: random programs of writes, unmaps, drops and reads, cut at any write, sync or change of a
+// name, also inside home writing, checkpoints and recovery itself.
+//
+// Judge: after recovery the store must be exactly as some number k of its first changes left it, with k at least the
+// number of answered ones (ST1, ST2), no block damaged (ST3), and the operations of the first k remembered (ST5).
+//
+//   node sim/power-cuts.ts [--seeds N] [--start SEED] [--stop-first]
+import { pathToFileURL } from 'node:url'
+import { parseArgs } from 'node:util'
+import { Prng } from '../src/base/prng.ts'
+import { BLOCK_BYTES, BLOCKS_PER_PAGE, PAGE_BYTES } from '../src/store/layout.ts'
+import { PageStore } from '../src/store/page-store.ts'
+import type { StoreWrite } from '../src/store/record.ts'
+import { type StoreSettings, storeDefaults } from '../src/store/settings.ts'
+import { SimClock } from './clock.ts'
+import { SimDisk } from './disk.ts'
+import { Timeline } from './timeline.ts'
+
+const PAGES = [0, 1, 16] as const
+const VOLUMES = [1, 2] as const
+const BLOCKS = VOLUMES.length * PAGES.length * BLOCKS_PER_PAGE
+const LIVES = 6
+const STEPS = 40
+const SLICE = 3
+const SESSION = 77
+
+interface Change {
+  readonly kind: 'write' | 'unmap' | 'drop'
+  /** Index into the world of blocks. */
+  readonly first: number
+  readonly blocks: number
+  readonly value: number
+  readonly operation: number
+}
+
+export interface CutTotals {
+  seeds: number
+  cuts: number
+  recoveryCuts: number
+  acknowledged: number
+  lost: number
+  torn: number
+  damaged: number
+  forgotten: number
+  /** Broken invariants, failures and stalls of the store itself. */
+  broken: number
+  firstSeed: number | null
+  firstReason: string | null
+}
+
+class Violation extends Error {
+  override readonly name = 'Violation'
+  readonly kind: 'lost' | 'torn' | 'damaged' | 'forgotten' | 'broken'
+
+  constructor(kind: Violation['kind'], message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.kind = kind
+  }
+}
+
+class Program {
+  readonly #prng: Prng
+  readonly #timeline = new Timeline()
+  readonly #disk: SimDisk
+  readonly #settings: StoreSettings
+  readonly #large: boolean
+  readonly #totals: CutTotals
+  #clock: SimClock
+  /** Values of the blocks after the changes that the last recovery showed. */
+  #base = new Int32Array(BLOCKS)
+  #changes: Change[] = []
+  /** The first so many are known to be in the store. */
+  #answered = 0
+  #settled = 0
+  #value = 0
+  #operation = 0
+  /** Operations that are known to be in the store. */
+  #kept: number[] = []
+  #failure: unknown = null
+
+  constructor(seed: number, totals: CutTotals) {
+    this.#prng = new Prng(seed)
+    this.#totals = totals
+    this.#clock = new SimClock(this.#timeline)
+    // The disk's own clock: the host's dies with it.
+    this.#disk = new SimDisk(new SimClock(this.#timeline))
+    const latency = this.#prng.fork()
+    if (this.#prng.chance(0.7)) this.#disk.faults.latencyMs = () => latency.integer(0, 20) / 10
+    this.#large = this.#prng.chance(0.25)
+    this.#settings = {
+      ...storeDefaults,
+      groupId: 'g',
+      memberId: 'm',
+      newFolderId: `folder-${seed}`,
+      journalBytes: this.#large ? 1536 * 1024 : this.#prng.integer(180, 400) * 512,
+      slotsPerSegment: this.#prng.integer(1, 3),
+      overlayBytes: (this.#large ? 200 : this.#prng.integer(12, 60)) * BLOCK_BYTES,
+      cachedPages: this.#prng.integer(1, 4),
+      homeAfterMs: this.#prng.integer(2, 30),
+      checkpointAfterMs: this.#prng.integer(5, 100),
+    }
+  }
+
+  async run(): Promise<void> {
+    for (let life = 0; life < LIVES; life += 1) {
+      const store = await this.#open()
+      if (store === null) continue
+      await this.#judge(store)
+      await this.#live(store)
+      this.#crash()
+    }
+    const store = await this.#must(PageStore.open(this.#disk, this.#clock, this.#settings))
+    await this.#judge(store)
+    await this.#must(store.close())
+    const again = await this.#must(PageStore.open(this.#disk, this.#clock, this.#settings))
+    if (again.recovery.replayed > 0) throw new Violation('broken', 'a closed store was replayed')
+    await this.#judge(again)
+  }
+
+  /** Opens, sometimes with a cut in the middle of it (then null). */
+  async #open(): Promise<PageStore | null> {
+    if (!this.#prng.chance(0.5)) {
+      return this.#must(PageStore.open(this.#disk, this.#clock, this.#settings))
+    }
+    const cut = this.#disk.cutAfter(this.#prng.integer(1, 14)).then(() => null)
+    const opened = PageStore.open(this.#disk, this.#clock, this.#settings)
+    const store = await this.#must(Promise.race([cut, opened]))
+    if (store !== null) return store
+    this.#totals.recoveryCuts += 1
+    this.#crash()
+    return null
+  }
+
+  async #live(store: PageStore): Promise<void> {
+    let isCut = false
+    const after = this.#prng.integer(1, this.#prng.chance(0.5) ? 40 : 160)
+    void this.#disk.cutAfter(after).then(() => {
+      isCut = true
+    })
+    void store.failed.then((reason) => {
+      this.#failure = new Error(reason)
+    })
+    for (let step = 0; step < STEPS && !isCut; step += 1) {
+      if (this.#prng.chance(0.6)) {
+        for (let i = this.#prng.integer(1, 6); i > 0; i -= 1) this.#submit(store)
+      } else if (this.#prng.chance(0.3) && this.#answered > 0) this.#acknowledge(store)
+      else if (this.#prng.chance(0.3)) {
+        await this.#drive(this.#checkOne(store), () => isCut)
+      }
+      await this.#timeline.run(this.#timeline.nowMs + this.#prng.integer(0, 8))
+      if (this.#failure !== null) throw this.#failure
+    }
+    // What hangs now hangs for good, unless the power is off.
+    for (let i = 0; i < 100 && !isCut && this.#settled < this.#changes.length; i += 1) {
+      await this.#timeline.run(this.#timeline.nowMs + 10)
+    }
+    if (this.#failure !== null) throw this.#failure
+    if (!isCut && this.#settled < this.#changes.length) {
+      throw new Violation('broken', 'a write never settled')
+    }
+  }
+
+  #submit(store: PageStore): void {
+    const index = this.#changes.length
+    const change = this.#invent()
+    this.#changes.push(change)
+    const done = change.kind === 'drop' ? dropIn(store, change) : store.write(writeOf(change))
+    done.then(
+      () => {
+        // Answered means that it and all changes before it are in the store.
+        this.#answered = Math.max(this.#answered, index + 1)
+        this.#settled += 1
+        this.#totals.acknowledged += 1
+      },
+      (error: unknown) => {
+        this.#failure ??= error
+      },
+    )
+  }
+
+  #invent(): Change {
+    const volume = this.#prng.integer(0, VOLUMES.length - 1)
+    const page = this.#prng.integer(0, PAGES.length - 1)
+    const within = this.#prng.pick([0, 1, 2, 3, 63, 64, 128, 252, 253, 254, 255])
+    const first = (volume * PAGES.length + page) * BLOCKS_PER_PAGE + within
+    // Pages 0 and 1 lie side by side in one run; the other one is at the end of its reach.
+    const room = page === 0 ? 2 * BLOCKS_PER_PAGE - within : BLOCKS_PER_PAGE - within
+    const many = this.#large && this.#prng.chance(0.3)
+    const wanted = many ? this.#prng.integer(60, 140) : this.#prng.integer(1, 4)
+    const blocks = Math.min(room, wanted)
+    const dice = this.#prng.unit()
+    this.#operation += 1
+    if (dice < 0.02) {
+      const start = volume * PAGES.length * BLOCKS_PER_PAGE
+      const all = PAGES.length * BLOCKS_PER_PAGE
+      return { kind: 'drop', first: start, blocks: all, value: 0, operation: 0 }
+    }
+    if (dice < 0.2) {
+      const whole = this.#prng.chance(0.5)
+      const from = whole ? first - within : first
+      const length = whole ? BLOCKS_PER_PAGE : blocks
+      return { kind: 'unmap', first: from, blocks: length, value: 0, operation: this.#operation }
+    }
+    this.#value += 1
+    return { kind: 'write', first, blocks, value: this.#value, operation: this.#operation }
+  }
+
+  #acknowledge(store: PageStore): void {
+    const last = this.#changes[this.#prng.integer(0, this.#answered - 1)]
+    if (last === undefined || last.operation === 0) return
+    store.acknowledge(SESSION, 1, SLICE, last.operation)
+  }
+
+  /** A block read while everything goes on: as some change between answered and handed in left it. */
+  async #checkOne(store: PageStore): Promise<void> {
+    const block = this.#prng.integer(0, BLOCKS - 1)
+    const allowed = new Set([valueAfter(this.#base, this.#changes, this.#answered, block)])
+    const got = await readBlocks(store, block, 1)
+    for (let k = this.#answered; k <= this.#changes.length; k += 1) {
+      allowed.add(valueAfter(this.#base, this.#changes, k, block))
+    }
+    const value = got[0] ?? 0
+    if (!allowed.has(value)) throw new Violation('lost', `block ${block} read ${value}`)
+  }
+
+  #crash(): void {
+    this.#totals.cuts += 1
+    this.#clock.kill()
+    this.#clock = new SimClock(this.#timeline)
+    this.#disk.crash((choices) => this.#prng.integer(0, choices - 1))
+  }
+
+  /** Finds k, and makes the state after k the new base. */
+  async #judge(store: PageStore): Promise<void> {
+    const actual = new Int32Array(BLOCKS)
+    for (let first = 0; first < BLOCKS; first += BLOCKS_PER_PAGE) {
+      actual.set(await this.#must(readBlocks(store, first, BLOCKS_PER_PAGE)), first)
+    }
+    const state = this.#base.slice()
+    for (const change of this.#changes.slice(0, this.#answered)) applyTo(state, change)
+    let k = this.#answered
+    while (differing(state, actual) !== null) {
+      const change = this.#changes[k]
+      if (change === undefined) throw new Violation('lost', this.#describe(actual))
+      applyTo(state, change)
+      k += 1
+    }
+    k = this.#judgeOperations(store, k, state)
+    this.#base = state
+    this.#changes = []
+    this.#answered = 0
+    this.#settled = 0
+  }
+
+  /** Changes that leave all blocks as they are make several k possible: the operations remembered decide. */
+  #judgeOperations(store: PageStore, least: number, state: Int32Array): number {
+    let k = least
+    for (const operation of this.#kept) this.#mustRemember(store, operation)
+    for (const [i, change] of this.#changes.entries()) {
+      if (change.operation === 0) continue
+      const remembered = store.remembered(SESSION, 1, SLICE, change.operation)
+      if (i < least) this.#mustRemember(store, change.operation)
+      else if (remembered) {
+        const further = state.slice()
+        for (const later of this.#changes.slice(k, i + 1)) applyTo(further, later)
+        if (differing(further, state) !== null) {
+          throw new Violation('forgotten', `operation ${change.operation} is remembered too early`)
+        }
+        k = i + 1
+      }
+    }
+    for (const change of this.#changes.slice(0, k)) {
+      if (change.operation > 0) this.#mustRemember(store, change.operation)
+      if (change.operation > 0) this.#kept.push(change.operation)
+    }
+    this.#kept = this.#kept.slice(-200)
+    return k
+  }
+
+  #mustRemember(store: PageStore, operation: number): void {
+    if (store.remembered(SESSION, 1, SLICE, operation)) return
+    throw new Violation('forgotten', `operation ${operation} is forgotten`)
+  }
+
+  #describe(actual: Int32Array): string {
+    const state = this.#base.slice()
+    for (const change of this.#changes.slice(0, this.#answered)) applyTo(state, change)
+    const block = differing(state, actual) ?? 0
+    return (
+      `block ${block} is ${actual[block]}, was answered ${state[block]}; ` +
+      `${this.#answered} of ${this.#changes.length} changes were answered`
+    )
+  }
+
+  /** Drives virtual time until the promise settles. */
+  async #must<T>(promise: Promise<T>): Promise<T> {
+    if (await this.#drive(promise, () => false)) return promise
+    throw new Violation('broken', 'the store does not come to an end')
+  }
+
+  /** False if it was given up. A rejection passes through. */
+  async #drive(promise: Promise<unknown>, givenUp: () => boolean): Promise<boolean> {
+    let settled = false
+    const watched = promise.finally(() => {
+      settled = true
+    })
+    watched.catch(() => {})
+    for (let i = 0; i < 10_000 && !settled && !givenUp(); i += 1) {
+      await this.#timeline.run(this.#timeline.nowMs + 1)
+    }
+    if (settled) await watched
+    return settled
+  }
+}
+
+function dropIn(store: PageStore, change: Change): Promise<void> {
+  return store.dropVolume(placeOf(change.first).volume)
+}
+
+function placeOf(block: number): { volume: number; offset: number } {
+  const page = Math.floor(block / BLOCKS_PER_PAGE)
+  const volume = VOLUMES[Math.floor(page / PAGES.length)] ?? 0
+  const number = PAGES[page % PAGES.length] ?? 0
+  return { volume, offset: number * PAGE_BYTES + (block % BLOCKS_PER_PAGE) * BLOCK_BYTES }
+}
+
+function writeOf(change: Change): StoreWrite {
+  const bytes = change.blocks * BLOCK_BYTES
+  const data =
+    change.kind === 'unmap'
+      ? null
+      : new Uint8Array(new Uint32Array(bytes / 4).fill(change.value).buffer)
+  return {
+    ...placeOf(change.first),
+    bytes,
+    data,
+    slice: SLICE,
+    epoch: 1,
+    sliceSeq: change.operation,
+    sessionId: SESSION,
+    gen: 1,
+    operation: change.operation,
+  }
+}
+
+/** Each block's value; every word of a block must say the same. */
+async function readBlocks(store: PageStore, first: number, blocks: number): Promise<Int32Array> {
+  const { volume, offset } = placeOf(first)
+  const bytes = new Uint8Array(blocks * BLOCK_BYTES)
+  const result = await store.read(volume, offset, bytes)
+  if (result !== 'done') throw new Violation('damaged', `page of block ${first} reads as damaged`)
+  const words = new Uint32Array(bytes.buffer)
+  const perBlock = BLOCK_BYTES / 4
+  const values = new Int32Array(blocks)
+  for (let block = 0; block < blocks; block += 1) {
+    const end = (block + 1) * perBlock
+    const value = words[block * perBlock] ?? 0
+    for (let i = block * perBlock; i < end; i += 1) {
+      if (words[i] !== value) throw new Violation('torn', `block ${first + block} is torn`)
+    }
+    values[block] = value
+  }
+  return values
+}
+
+function applyTo(state: Int32Array, change: Change): void {
+  state.fill(change.value, change.first, change.first + change.blocks)
+}
+
+function valueAfter(base: Int32Array, changes: readonly Change[], k: number, block: number) {
+  for (let i = k - 1; i >= 0; i -= 1) {
+    const change = changes[i]
+    if (change === undefined) continue
+    if (block >= change.first && block < change.first + change.blocks) return change.value
+  }
+  return base[block] ?? 0
+}
+
+function differing(a: Int32Array, b: Int32Array): number | null {
+  for (let i = 0; i < a.length; i += 1) if (a[i] !== b[i]) return i
+  return null
+}
+
+export interface CutOptions {
+  readonly seeds: number
+  readonly start: number
+  readonly stopFirst: boolean
+}
+
+export async function runPowerCuts(options: CutOptions): Promise<CutTotals> {
+  const totals: CutTotals = {
+    seeds: 0,
+    cuts: 0,
+    recoveryCuts: 0,
+    acknowledged: 0,
+    lost: 0,
+    torn: 0,
+    damaged: 0,
+    forgotten: 0,
+    broken: 0,
+    firstSeed: null,
+    firstReason: null,
+  }
+  for (let seed = options.start; seed < options.start + options.seeds; seed += 1) {
+    totals.seeds += 1
+    try {
+      await new Program(seed, totals).run()
+    } catch (error) {
+      totals[error instanceof Violation ? error.kind : 'broken'] += 1
+      totals.firstSeed ??= seed
+      totals.firstReason ??= error instanceof Error ? (error.stack ?? error.message) : String(error)
+      if (options.stopFirst) return totals
+    }
+  }
+  return totals
+}
+
+export function violations(totals: CutTotals): number {
+  return totals.lost + totals.torn + totals.damaged + totals.forgotten + totals.broken
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+  const { values } = parseArgs({
+    options: {
+      seeds: { type: 'string', default: '200' },
+      start: { type: 'string', default: '1' },
+      'stop-first': { type: 'boolean', default: false },
+    },
+  })
+  const totals = await runPowerCuts({
+    seeds: Number(values.seeds),
+    start: Number(values.start),
+    stopFirst: values['stop-first'],
+  })
+  console.log(JSON.stringify(totals))
+  process.exitCode = violations(totals) > 0 ? 1 : 0
+}

@@ -1,0 +1,34 @@
+// evenkeel serve: one member in this process, from its configuration file.
+import { Command, Option } from 'commander'
+import type { GlobalOptions, Outside } from './context.ts'
+import { screenOf } from './context.ts'
+
+interface ServeOptions {
+  readonly config: string
+  readonly lifeline: boolean
+}
+
+export function serveCommand(outside: Outside): Command {
+  return new Command('serve')
+    .description('run one member, from its configuration')
+    .requiredOption('--config <file>', 'YAML or JSON')
+    .addOption(new Option('--lifeline', 'stop when standard input ends').default(false).hideHelp())
+    .action(async (options: ServeOptions, command: Command) => {
+      const screen = screenOf(outside, command.optsWithGlobals<GlobalOptions>().output)
+      // Only this command needs the member; the others start faster without it.
+      const { loadConfig } = await import('../member/config.ts')
+      const { runMember } = await import('../member/main.ts')
+      const config = await loadConfig(options.config)
+      const { startMember } = await import('../member/start.ts')
+      await runMember({
+        config,
+        start: startMember,
+        lifeline: options.lifeline ? process.stdin : null,
+        ready: (line) =>
+          screen.show(
+            line,
+            ({ id, portal, api }) => `${id} is ready: portal ${portal}, API ${api}`,
+          ),
+      })
+    })
+}

@@ -1,0 +1,38 @@
+// Sizes as people write and read them: powers of 1024, as qemu-img and lvcreate have them.
+import { InvalidArgumentError } from 'commander'
+
+const UNITS = ['', 'K', 'M', 'G', 'T', 'P'] as const
+
+/** `1G`, `512M`, `1.5T`, `1GiB`, or bytes. `GB` is refused: people mean both 1000 and 1024 by it. */
+export function parseSize(text: string): number {
+  const match = /^(\d+(?:\.\d+)?)(?:([kmgtp])(?:ib)?)?$/i.exec(text.trim())
+  const power = UNITS.findIndex((unit) => unit === (match?.[2] ?? '').toUpperCase())
+  const bytes = Number(match?.[1]) * 1024 ** power
+  if (match === null || !Number.isSafeInteger(bytes)) {
+    throw new InvalidArgumentError(
+      'Write a size as 1G, 512M or 1.5T (powers of 1024), or in bytes.',
+    )
+  }
+  return bytes
+}
+
+export function formatSize(bytes: number): string {
+  const power = bytes < 1 ? 0 : Math.min(UNITS.length - 1, Math.floor(Math.log2(bytes) / 10))
+  if (power === 0) return `${bytes} B`
+  const value = bytes / 1024 ** power
+  return `${value >= 100 || Number.isInteger(value) ? Math.round(value) : value.toFixed(1)} ${UNITS[power]}iB`
+}
+
+export function formatRate(bytesPerSecond: number): string {
+  return `${formatSize(Math.round(bytesPerSecond))}/s`
+}
+
+/** Of a share 0 … 1. */
+export function formatPercent(share: number): string {
+  return `${Math.round(share * 100)} %`
+}
+
+export function formatMs(ms: number | null): string {
+  if (ms === null) return '–'
+  return ms >= 100 ? `${Math.round(ms)} ms` : `${ms.toFixed(1)} ms`
+}

@@ -1,0 +1,158 @@
+// evenkeel up: a whole group on this machine, until it is told to stop.
+import { tmpdir } from 'node:os'
+import { resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { Command, InvalidArgumentError, Option } from 'commander'
+import { API_PORT_DEFAULT } from '../api/caller.ts'
+import { MEMBERS_DEFAULT } from '../member/plan.ts'
+import { membersIn, type RunningGroup, superviseGroup } from '../member/supervise.ts'
+import type { Environment, GlobalOptions, Outside } from './context.ts'
+import { screenOf } from './context.ts'
+import type { Screen } from './screen.ts'
+import { formatSize } from './size.ts'
+
+interface UpOptions {
+  readonly members?: number
+  readonly data: string
+  readonly basePort: number
+  readonly placement: 'on' | 'off'
+  readonly balance?: 'on' | 'off' | 'advise'
+}
+
+/** How often it is looked whether npm, if that started us, is still there. */
+const PARENT_LOOK_MS = 500
+
+export function upCommand(outside: Outside): Command {
+  return new Command('up')
+    .description('start a whole group on this machine, and keep it running')
+    .option(
+      '--members <count>',
+      `members; those there are, or ${MEMBERS_DEFAULT} in a new group`,
+      parseCount,
+    )
+    .option('--data <folder>', 'where everything is kept', 'data')
+    .option(
+      '--base-port <port>',
+      'the first of the consecutive ports in use',
+      parseCount,
+      API_PORT_DEFAULT,
+    )
+    .addOption(
+      new Option('--placement <mode>', 'place new sessions by load')
+        .choices(['on', 'off'])
+        .default('on'),
+    )
+    .addOption(
+      new Option(
+        '--balance <mode>',
+        'move sessions by load; as it was, or on in a new group',
+      ).choices(['on', 'off', 'advise']),
+    )
+    .action(async (options: UpOptions, command: Command) => {
+      const { output } = command.optsWithGlobals<GlobalOptions>()
+      await up(options, screenOf(outside, output), outside.environment)
+    })
+}
+
+async function up(options: UpOptions, screen: Screen, environment: Environment): Promise<void> {
+  const dataFolder = resolve(options.data)
+  const stopRequest = watchForStop(environment)
+  const supervision = {
+    plan: {
+      members: options.members ?? ((await membersIn(dataFolder)) || MEMBERS_DEFAULT),
+      dataFolder,
+      basePort: options.basePort,
+      placement: options.placement,
+      balance: options.balance ?? null,
+      policy: {},
+      temporaryFolder: tmpdir(),
+    },
+    command: serveChild,
+    say: (line: string) => screen.note(line),
+    giveUp: stopRequest.told,
+  }
+  const group = await superviseGroup(supervision)
+  if (group === null) return
+  announce(group, screen, dataFolder)
+  const why = await stopRequest.told
+  screen.note(`${why}: stopping; what was accepted is answered first.`)
+  stopRequest.again(() => group.kill())
+  await group.stop()
+  screen.note('Stopped; the same command starts it again.')
+}
+
+function serveChild(configFile: string): readonly string[] {
+  const main = fileURLToPath(new URL('main.ts', import.meta.url))
+  return [process.execPath, main, 'serve', '--config', configFile, '--lifeline', '--output', 'json']
+}
+
+function announce(group: RunningGroup, screen: Screen, dataFolder: string): void {
+  const volumes = group.volumes.map(({ name, iqn, url }) => ({ name, iqn, url }))
+  const members = group.members.map(({ id, portal, pid }) => ({ id, portal, pid }))
+  const line = { ready: true, api: group.api, members, volumes }
+  screen.show(line, () => readyText(group, screen, dataFolder))
+}
+
+function readyText(group: RunningGroup, screen: Screen, dataFolder: string): string {
+  const { bold } = screen.colours
+  const portal = group.members[0]?.portal ?? ''
+  const first = group.volumes[0]
+  const lines = [
+    bold(`Evenkeel is ready: ${group.members.length} members, data in ${dataFolder}`),
+    '',
+    ...group.members.map(({ id, portal: at }) => `  ${id}  portal ${at}`),
+    '',
+    ...group.volumes.map(({ name, bytes, url }) => `  ${name}  ${formatSize(bytes)}  ${url}`),
+    '',
+  ]
+  if (first !== undefined) {
+    lines.push(
+      'Connect to any member; each serves every volume:',
+      `  qemu-img info ${first.url}`,
+      `  iscsiadm -m discovery -t sendtargets -p ${portal}`,
+      `  iscsiadm -m node -T ${first.iqn} -p ${portal} --login`,
+      '',
+    )
+  }
+  lines.push(`API at ${group.api}  ('evenkeel status', 'evenkeel top')`, 'Ctrl-C stops everything.')
+  return lines.join('\n')
+}
+
+interface StopRequest {
+  readonly told: Promise<string>
+  /** What a second signal does. */
+  again(act: () => void): void
+}
+
+function watchForStop(environment: Environment): StopRequest {
+  const { promise, resolve: tell } = Promise.withResolvers<string>()
+  let onAgain: (() => void) | null = null
+  const signalled = (signal: string) => {
+    onAgain?.()
+    tell(signal)
+  }
+  process.on('SIGTERM', () => signalled('SIGTERM'))
+  process.on('SIGINT', () => signalled('Ctrl-C'))
+  // npm does not pass a SIGTERM on: it just leaves, and nobody would stop the group.
+  if (environment.npm_lifecycle_event !== undefined) {
+    const parent = process.ppid
+    const timer = setInterval(() => {
+      if (process.ppid === parent) return
+      clearInterval(timer)
+      tell('npm is gone')
+    }, PARENT_LOOK_MS)
+    timer.unref()
+  }
+  return {
+    told: promise,
+    again: (act) => {
+      onAgain = act
+    },
+  }
+}
+
+function parseCount(text: string): number {
+  const count = Number(text)
+  if (Number.isInteger(count) && count >= 1 && count <= 65_535) return count
+  throw new InvalidArgumentError('Give a whole number from 1 on.')
+}

@@ -1,0 +1,125 @@
+// How a group begins, how a member takes its place in it, and how it takes up its slices.
+//
+// Invariants:
+//   G6. A group that exists is whole: every slice has a primary, and its founders are primaries of equally many, give or
+//       take one.
+import { assert } from '../base/assert.ts'
+import type { GroupChange, Stored } from './change.ts'
+import { parseGroup } from './parse.ts'
+import {
+  type GroupRecord,
+  keys,
+  type MemberId,
+  type MemberRecord,
+  type SliceId,
+  type SliceRecord,
+} from './record.ts'
+
+export const DEFAULT_SLICES = 1024
+export const SLICES_MAX = 16_384
+export const DEFAULT_AUTHORITY = 'iqn.2026-11.dev.evenkeel'
+/** Keys that one transaction changes; the coordinator allows 100. */
+const CHUNK = 90
+/** Both names end up in iSCSI names, host names and file names. */
+const NAME = /^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$/
+/** RFC 7143 §4.2.7.3.1: a year and month, and a domain name in reverse. */
+const AUTHORITY = /^iqn\.\d{4}-(0[1-9]|1[0-2])(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+$/
+
+/** A sentence that says what is wrong with the wish, or null. */
+export function refuseGroup(
+  wish: Pick<GroupRecord, 'name' | 'slices' | 'namingAuthority'>,
+  founders: readonly MemberId[],
+): string | null {
+  const { name, slices, namingAuthority } = wish
+  if (!NAME.test(name)) return `'${name}' cannot name a group: ${NAME_RULE}.`
+  if (!Number.isInteger(slices) || slices < 1 || slices > SLICES_MAX) {
+    return `A group has 1 to ${SLICES_MAX} slices, not ${slices}.`
+  }
+  if (!AUTHORITY.test(namingAuthority) || namingAuthority.length > 128) {
+    return `'${namingAuthority}' is no naming authority: it looks like ${DEFAULT_AUTHORITY}.`
+  }
+  if (founders.length === 0) return 'A group is founded with at least one member.'
+  if (new Set(founders).size !== founders.length) return 'A member can found a group only once.'
+  if (founders.length > slices) {
+    return `A group of ${founders.length} members needs at least as many slices, not ${slices}.`
+  }
+  return founders.map(refuseMemberId).find((refused) => refused !== null) ?? null
+}
+
+export function refuseMemberId(id: MemberId): string | null {
+  return NAME.test(id) ? null : `'${id}' cannot name a member: ${NAME_RULE}.`
+}
+
+const NAME_RULE =
+  "use 1 to 32 lower-case letters, digits and '-', beginning and ending with a letter or digit"
+
+/**
+ * The changes in order; the group itself comes last (G6). Whoever finds no group may begin anew: a slice is written only
+ * while there is no group, and equal founders deal equally.
+ */
+export function foundGroup(
+  group: GroupRecord,
+  founders: readonly MemberId[],
+): readonly GroupChange[] {
+  const refused = refuseGroup(group, founders)
+  assert(refused === null, refused ?? '')
+  const compare = [{ key: keys.group, rev: 0 }]
+  const slices = Array.from({ length: group.slices }, (_, slice) => {
+    const primary = founders[slice % founders.length] ?? ''
+    const record: SliceRecord = { epoch: 1, primary, inSync: [primary], want: [primary], min: 1 }
+    return { key: keys.slice(slice), value: JSON.stringify(record) }
+  })
+  const changes = chunks(slices).map((put): GroupChange => ({ compare, put, remove: [] }))
+  const put = [{ key: keys.group, value: JSON.stringify(group) }]
+  return [...changes, { compare, put, remove: [] }]
+}
+
+/** The group as it is stored, or a sentence that says why this program must not touch it. */
+export function readGroup(value: string): GroupRecord | string {
+  return parseGroup(value)
+}
+
+export function writeMember(member: MemberRecord): GroupChange {
+  return {
+    compare: [],
+    put: [{ key: keys.member(member.id), value: JSON.stringify(member) }],
+    remove: [],
+  }
+}
+
+/** A member starts: it joins, or comes back under a new boot. What an operator has set (draining) stays. */
+export function startMember(
+  stored: Stored<MemberRecord> | null,
+  member: Omit<MemberRecord, 'draining'>,
+): GroupChange {
+  const { id, bootId, portal, peer, api } = member
+  const draining = stored?.record.draining ?? false
+  return compareMember(stored?.rev ?? 0, { id, bootId, portal, peer, api, draining })
+}
+
+export function setDraining(stored: Stored<MemberRecord>, draining: boolean): GroupChange {
+  return compareMember(stored.rev, { ...stored.record, draining })
+}
+
+function compareMember(rev: number, member: MemberRecord): GroupChange {
+  return { ...writeMember(member), compare: [{ key: keys.member(member.id), rev }] }
+}
+
+/** epoch := epoch + 1 for slices as they were read, in transactions that each fit. */
+export function raiseEpochs(
+  slices: readonly { readonly id: SliceId; readonly rev: number; readonly record: SliceRecord }[],
+): readonly GroupChange[] {
+  return chunks(slices).map((some) => ({
+    compare: some.map(({ id, rev }) => ({ key: keys.slice(id), rev })),
+    put: some.map(({ id, record }) => ({
+      key: keys.slice(id),
+      value: JSON.stringify({ ...record, epoch: record.epoch + 1 }),
+    })),
+    remove: [],
+  }))
+}
+
+function chunks<T>(items: readonly T[]): readonly (readonly T[])[] {
+  const count = Math.ceil(items.length / CHUNK)
+  return Array.from({ length: count }, (_, at) => items.slice(at * CHUNK, (at + 1) * CHUNK))
+}

@@ -1,0 +1,38 @@
+// Which record a login belongs to (DESIGN §5, "A login, in order"): the same ISID, else an open move of an initiator
+// that makes a new ISID at every login (libiscsi, QEMU), matched by where it comes from.
+//
+// Invariants:
+//   G4. A record of a stable ISID is only ever matched by that very ISID.
+//   G5. By address, the oldest open move that this member has not redirected yet comes first.
+import type { StoredSession } from './sessions.ts'
+
+/**
+ * Whether an ISID is of the random kind (RFC 7143 §11.12.5: type 10b). An initiator that comes again with the same one is
+ * matched by it before this is asked.
+ */
+export function isRandomKind(isid: string): boolean {
+  return (Number.parseInt(isid.slice(0, 2), 16) & 0xc0) === 0x80
+}
+
+export interface ArrivingLogin {
+  readonly isid: string
+  readonly source: string
+}
+
+/** `records`: those of the pair (volume, initiator name). null: a new session. */
+export function matchLogin(
+  records: readonly StoredSession[],
+  login: ArrivingLogin,
+  wasRedirected: (moveId: string) => boolean,
+): { readonly stored: StoredSession; readonly byIsid: boolean } | null {
+  const same = records.find(({ record }) => record.isid === login.isid)
+  if (same !== undefined) return { stored: same, byIsid: true }
+  if (!isRandomKind(login.isid)) return null
+  const moves = records.filter(({ record }) => {
+    return record.move?.open === true && record.source === login.source && isRandomKind(record.isid)
+  })
+  // The commit was the last change of an open move's record, so its revision orders the moves in time.
+  moves.sort((a, b) => a.rev - b.rev)
+  const first = moves.find(({ record }) => !wasRedirected(record.move?.id ?? '')) ?? moves[0]
+  return first === undefined ? null : { stored: first, byIsid: false }
+}

@@ -1,0 +1,150 @@
+// Transitions of a session's record (DESIGN §5), as transactions compared with the record as it was read.
+//
+// Invariants:
+//   G1. The generation only rises: at every take, return, reclaim, commit and close.
+//   G2. At most one record exists for (volume, initiator name, ISID): its index key is created and removed with it.
+//   G3. A record changes only as it was read.
+//   G10. While a move is open its record changes no more, but by a take or by its close.
+import { assert } from '../base/assert.ts'
+import type { GroupChange } from './change.ts'
+import {
+  keys,
+  type MemberId,
+  type OpenMove,
+  type SessionId,
+  type SessionRecord,
+  type VolumeId,
+} from './record.ts'
+
+export interface StoredSession {
+  readonly id: SessionId
+  readonly key: string
+  readonly rev: number
+  readonly record: SessionRecord
+}
+
+export interface Taking {
+  readonly owner: MemberId
+  readonly isid: string
+  readonly source: string
+  readonly loginToken: string
+  /** ISO time, for people. */
+  readonly at: string
+}
+
+export interface Creating extends Taking {
+  readonly volume: VolumeId
+  /** The volume's revision as it was read: no session begins on a volume that is gone. */
+  readonly volumeRev?: number
+  readonly initiator: string
+}
+
+/** The initiator's first login, or its first since the record was retired. */
+export function createSession(who: Creating): GroupChange {
+  const { volume, volumeRev, initiator, isid, source, owner, loginToken, at } = who
+  const key = keys.session(volume, initiator, loginToken)
+  const index = keys.isid(volume, initiator, isid)
+  const record: SessionRecord = {
+    volume,
+    initiator,
+    isid,
+    source,
+    owner,
+    gen: 1,
+    loginToken,
+    state: 'live',
+    since: at,
+  }
+  return {
+    compare: [
+      { key, rev: 0 },
+      { key: index, rev: 0 },
+      ...(volumeRev === undefined ? [] : [{ key: keys.volume(volume), rev: volumeRev }]),
+    ],
+    put: [
+      { key, value: JSON.stringify(record) },
+      { key: index, value: key },
+    ],
+    remove: [],
+  }
+}
+
+/** Reinstates, revives, returns or reclaims: the same session, under a new generation, at `owner`. */
+export function takeSession(stored: StoredSession, who: Taking): GroupChange {
+  const { volume, initiator, isid, gen, since } = stored.record
+  const record: SessionRecord = {
+    volume,
+    initiator,
+    isid: who.isid,
+    source: who.source,
+    owner: who.owner,
+    gen: gen + 1,
+    loginToken: who.loginToken,
+    state: 'live',
+    since,
+  }
+  const change = rewrite(stored, record)
+  if (isid === who.isid) return change
+  const index = keys.isid(volume, initiator, who.isid)
+  return {
+    compare: [...change.compare, { key: index, rev: 0 }],
+    put: [...change.put, { key: index, value: stored.key }],
+    remove: [keys.isid(volume, initiator, isid)],
+  }
+}
+
+/** The intent of a move: for people; the session goes on. */
+export function noteIntent(stored: StoredSession, move: Omit<OpenMove, 'open'>): GroupChange {
+  assertServed(stored)
+  return rewrite(stored, { ...stored.record, move: { ...move, open: false } })
+}
+
+/** Also settles an unknown commit: once it has changed the record, the commit can no longer be applied. */
+export function clearIntent(stored: StoredSession): GroupChange {
+  assertServed(stored)
+  const { move: _, ...record } = stored.record
+  return rewrite(stored, record)
+}
+
+/** The session belongs to `move.to` from now on, and a login is awaited. */
+export function commitMove(stored: StoredSession, move: Omit<OpenMove, 'open'>): GroupChange {
+  assertServed(stored)
+  const { record } = stored
+  return rewrite(stored, {
+    ...record,
+    owner: move.to,
+    gen: record.gen + 1,
+    move: { ...move, open: true },
+  })
+}
+
+/** The session is over, and so is its open move. */
+export function closeSession(stored: StoredSession, diedAt: string): GroupChange {
+  assert(stored.record.state === 'live', 'a session dies once in a generation')
+  const { move: _, ...record } = stored.record
+  return rewrite(stored, { ...record, gen: record.gen + 1, state: 'dead', diedAt })
+}
+
+/** Every primary knows of its death: nothing is left to remember. */
+export function retireSession(stored: StoredSession): GroupChange {
+  assert(stored.record.state === 'dead', 'only a dead session is retired')
+  const { volume, initiator, isid } = stored.record
+  return {
+    compare: [{ key: stored.key, rev: stored.rev }],
+    put: [],
+    remove: [stored.key, keys.isid(volume, initiator, isid)],
+  }
+}
+
+function assertServed({ record }: StoredSession): void {
+  const served = record.state === 'live' && record.move?.open !== true
+  assert(served, 'a move begins and ends at a member that serves the session (G10)')
+}
+
+function rewrite(stored: StoredSession, record: SessionRecord): GroupChange {
+  return {
+    compare: [{ key: stored.key, rev: stored.rev }],
+    put: [{ key: stored.key, value: JSON.stringify(record) }],
+    remove: [],
+  }
+}

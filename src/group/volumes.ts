@@ -1,0 +1,143 @@
+// Volumes: creation and deletion as transactions, with the reasons why not.
+//
+// Invariants:
+//   G7. A name is taken once: its key is created with the volume and removed with it. An id is never used again, so that
+//       pages that a member still has of a deleted volume are never another's.
+//   G8. Consecutive lanes of a new volume have primaries on different members, in turn, so even a small one is
+//       partitioned over all of them. No slice has two lanes of one volume; volumes begin at different members and slices.
+import { assert } from '../base/assert.ts'
+import type { GroupChange } from './change.ts'
+import {
+  type GroupRecord,
+  keys,
+  type MemberId,
+  type SliceId,
+  type SliceRecord,
+  type VolumeId,
+  type VolumeRecord,
+} from './record.ts'
+
+export const DEFAULT_LANES = 16
+export const LANES_MAX = 256
+const VOLUME_BYTES_MIN = 1024 * 1024
+const VOLUME_BYTES_MAX = 256 * 1024 ** 4
+const BLOCK_BYTES = 4096
+const NAME = /^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$/
+
+export interface VolumeWish {
+  readonly name: string
+  readonly bytes: number
+  readonly blockBytes: 512 | 4096
+  readonly shared: boolean
+  /** 16 unless given, or as many as the group has slices. */
+  readonly lanes?: number
+}
+
+/** A sentence that says what is wrong with the wish, or null. `slices`: how many the group has. */
+export function refuseVolume(wish: VolumeWish, slices: number = LANES_MAX): string | null {
+  const { name, bytes, blockBytes, lanes = 1 } = wish
+  if (!NAME.test(name)) {
+    return `'${name}' cannot name a volume: use 1 to 63 lower-case letters, digits, '.' and '-', beginning and ending with a letter or digit`
+  }
+  if (!Number.isSafeInteger(bytes) || bytes < VOLUME_BYTES_MIN || bytes > VOLUME_BYTES_MAX) {
+    return `a volume has 1 MiB to 256 TiB, not ${bytes} bytes`
+  }
+  if (bytes % BLOCK_BYTES !== 0) {
+    return `the size of a volume is a multiple of ${BLOCK_BYTES} bytes; ${bytes} is none`
+  }
+  if (blockBytes !== 512 && blockBytes !== 4096) return 'a logical block has 512 or 4096 bytes'
+  if (!Number.isInteger(lanes) || lanes < 1 || lanes > LANES_MAX) {
+    return `a volume has 1 to ${LANES_MAX} lanes, not ${lanes}`
+  }
+  return lanes > slices
+    ? `a volume has at most as many lanes as its group has slices: ${slices}, not ${lanes}`
+    : null
+}
+
+export interface CreateVolume {
+  readonly group: GroupRecord
+  /** Above every id ever given: that of `volumeCounterKey` + 1. */
+  readonly id: VolumeId
+  readonly wish: VolumeWish
+  readonly slices: readonly SliceRecord[]
+  /** The revision of the counter key as read, 0 if there is none. */
+  readonly counterRev: number
+  /** ISO time, for people. */
+  readonly at: string
+}
+
+/** Holds the last id that was given to a volume. */
+export const volumeCounterKey = 'counter/volume'
+
+/** For a wish that is not refused. Lost: the name or the id was taken meanwhile; read again. */
+export function createVolume(create: CreateVolume): {
+  readonly record: VolumeRecord
+  readonly change: GroupChange
+} {
+  const { group, id, wish, slices, counterRev, at } = create
+  const refused = refuseVolume(wish, group.slices)
+  assert(refused === null, refused ?? '')
+  assert(slices.length === group.slices, 'a group that exists is whole (G6)')
+  const record: VolumeRecord = {
+    id,
+    name: wish.name,
+    iqn: `${group.namingAuthority}:${group.name}-${id}`,
+    bytes: wish.bytes,
+    blockBytes: wish.blockBytes,
+    shared: wish.shared,
+    lanes: dealLanes(slices, wish.lanes ?? Math.min(DEFAULT_LANES, group.slices), id),
+    view: 1,
+    createdAt: at,
+  }
+  const change = {
+    compare: [
+      { key: keys.volumeName(wish.name), rev: 0 },
+      { key: keys.volume(id), rev: 0 },
+      { key: volumeCounterKey, rev: counterRev },
+    ],
+    put: [
+      { key: keys.volume(id), value: JSON.stringify(record) },
+      { key: keys.volumeName(wish.name), value: String(id) },
+      { key: volumeCounterKey, value: String(id) },
+    ],
+    remove: [],
+  }
+  return { record, change }
+}
+
+/** G8: round the members, each time to the next of a member's slices; one whose slices are used up is passed over. */
+export function dealLanes(
+  slices: readonly SliceRecord[],
+  lanes: number,
+  volume: VolumeId,
+): readonly SliceId[] {
+  assert(lanes <= slices.length, 'a volume has a slice for every lane')
+  const hands = new Map<MemberId, SliceId[]>()
+  slices.forEach(({ primary }, slice) => {
+    const hand = hands.get(primary)
+    if (hand === undefined) hands.set(primary, [slice])
+    else hand.push(slice)
+  })
+  const members = [...hands.keys()].sort()
+  const rounds = Math.ceil(lanes / members.length)
+  const dealt: SliceId[] = []
+  for (let at = 0; dealt.length < lanes; at += 1) {
+    const hand = hands.get(members[(at + volume - 1) % members.length] ?? '') ?? []
+    const round = Math.floor(at / members.length)
+    const slice = hand[((volume - 1) * rounds + round) % hand.length]
+    if (round < hand.length && slice !== undefined) dealt.push(slice)
+  }
+  return dealt
+}
+
+/**
+ * The caller has seen that no session of the volume lives. One that begins at this very moment finds the volume gone: its
+ * commands fail and its record is closed with its connection.
+ */
+export function deleteVolume(volume: VolumeRecord, rev: number): GroupChange {
+  return {
+    compare: [{ key: keys.volume(volume.id), rev }],
+    put: [],
+    remove: [keys.volume(volume.id), keys.volumeName(volume.name), keys.claim(volume.id)],
+  }
+}

@@ -1,0 +1,161 @@
+// The inside of the SqlWorker: takes requests one by one, retries those that find the file locked, and polls for the
+// changes of other processes while somebody watches.
+//
+// Invariants:
+//   W1. Requests that write are carried out in the order in which they came.
+//   W2. A request that finds the file locked is tried again without blocking the thread, for BUSY_MS at most.
+//   W3. A watch that waits is answered at the next poll after a commit of another process, at once after one of ours.
+import { parentPort, workerData } from 'node:worker_threads'
+import type { SqlAnswer, SqlRequest } from '../coordination/sql-worker.ts'
+import { isBusy, RefusedFile, SqliteStore } from './sqlite-store.ts'
+
+export interface ThreadSettings {
+  readonly file: string
+  readonly keepRevisions: number
+  readonly pollMs: number
+}
+
+export interface Numbered<T> {
+  readonly id: number
+  readonly body: T
+}
+
+/** Over this the coordinator counts as down. */
+const BUSY_MS = 500
+
+interface Job {
+  readonly id: number
+  readonly untilMs: number
+  readonly work: (store: SqliteStore) => SqlAnswer
+}
+
+interface Waiter {
+  readonly id: number
+  readonly watch: number
+  readonly prefix: string
+  readonly afterRev: number
+}
+
+class SqliteThread {
+  readonly #settings: ThreadSettings
+  readonly #answer: (id: number, answer: SqlAnswer) => void
+  readonly #jobs: Job[] = []
+  #store: SqliteStore | null = null
+  #retry: NodeJS.Timeout | null = null
+  #waiters: Waiter[] = []
+  #poll: NodeJS.Timeout | null = null
+  #dataVersion = -1
+
+  constructor(settings: ThreadSettings, answer: (id: number, answer: SqlAnswer) => void) {
+    this.#settings = settings
+    this.#answer = answer
+  }
+
+  take(id: number, request: SqlRequest): void {
+    switch (request.kind) {
+      case 'open':
+        this.#start(id, (store) => ({ kind: 'ready', rev: store.rev() }))
+        break
+      case 'txn':
+        this.#start(id, (store) => store.transact(request.transaction))
+        break
+      case 'list':
+        this.#read(id, (store) => store.list(request.prefix))
+        break
+      case 'changes':
+        this.#waiters.push({ id, ...request })
+        this.#look()
+        break
+      case 'end':
+        for (const waiter of this.#waiters) {
+          if (waiter.watch === request.watch) this.#answer(waiter.id, { kind: 'ended' })
+        }
+        this.#waiters = this.#waiters.filter(({ watch }) => watch !== request.watch)
+        this.#answer(id, { kind: 'ended' })
+        break
+      case 'nudge':
+        this.#lookIfChanged()
+        this.#answer(id, { kind: 'ended' })
+        break
+    }
+  }
+
+  #start(id: number, work: Job['work']): void {
+    this.#jobs.push({ id, work, untilMs: performance.now() + BUSY_MS })
+    if (this.#retry === null) this.#pump()
+  }
+
+  /** Needs no lock almost always, so it does not stand behind those that wait for one. */
+  #read(id: number, work: Job['work']): void {
+    const answer = this.#attempt(work)
+    if (answer.kind === 'busy') this.#start(id, work)
+    else this.#answer(id, answer)
+  }
+
+  #pump(): void {
+    this.#retry = null
+    const now = performance.now()
+    for (let job = this.#jobs[0]; job !== undefined; job = this.#jobs[0]) {
+      const answer = this.#attempt(job.work)
+      if (answer.kind === 'busy' && now < job.untilMs) {
+        // Between one and four milliseconds: a commit takes a third of one, and the chance keeps processes out of step.
+        this.#retry = setTimeout(() => this.#pump(), 1 + Math.random() * 3)
+        return
+      }
+      this.#jobs.shift()
+      this.#answer(job.id, answer)
+      // The waiters see what we wrote ourselves without a poll: data_version does not count it.
+      if (answer.kind === 'txn' && answer.won) this.#look()
+    }
+  }
+
+  #attempt(work: Job['work']): SqlAnswer {
+    try {
+      this.#store ??= new SqliteStore(this.#settings.file, this.#settings.keepRevisions)
+      return work(this.#store)
+    } catch (error) {
+      if (isBusy(error)) return { kind: 'busy' }
+      const reason = error instanceof Error ? error.message : String(error)
+      return { kind: error instanceof RefusedFile ? 'refused' : 'failed', reason }
+    }
+  }
+
+  #lookIfChanged(): void {
+    if (this.#store === null) return
+    const store = this.#store
+    const seen = this.#attempt(() => ({ kind: 'ready', rev: store.dataVersion() }))
+    if (seen.kind !== 'ready' || seen.rev === this.#dataVersion) return
+    this.#dataVersion = seen.rev
+    this.#look()
+  }
+
+  /** Answers the waiters for which there is something; the others go on waiting. */
+  #look(): void {
+    this.#waiters = this.#waiters.filter((waiter) => {
+      const answer = this.#attempt(
+        (store) => store.changes(waiter.prefix, waiter.afterRev) ?? { kind: 'ended' },
+      )
+      if (answer.kind === 'ended') return true
+      if (answer.kind === 'busy') {
+        this.#dataVersion = -1 // looks again at the next poll
+        return true
+      }
+      this.#answer(waiter.id, answer)
+      return false
+    })
+    if (this.#waiters.length > 0) {
+      this.#poll ??= setInterval(() => this.#lookIfChanged(), this.#settings.pollMs)
+    } else if (this.#poll !== null) {
+      clearInterval(this.#poll)
+      this.#poll = null
+    }
+  }
+}
+
+const port = parentPort
+if (port !== null) {
+  const thread = new SqliteThread(workerData as ThreadSettings, (id, body) =>
+    port.postMessage({ id, body } satisfies Numbered<SqlAnswer>),
+  )
+  port.on('message', ({ id, body }: Numbered<SqlRequest>) => thread.take(id, body))
+}

@@ -1,0 +1,73 @@
+// What the operating system says of this process and host, as differences between two looks.
+import { readFileSync } from 'node:fs'
+import { cpus } from 'node:os'
+import { type EventLoopUtilization, monitorEventLoopDelay, performance } from 'node:perf_hooks'
+
+export interface SystemLook {
+  readonly seconds: number
+  readonly cpuSeconds: number
+  readonly hostCpu: number
+  readonly loopUtilisation: number
+  readonly loopDelayMs: number
+  readonly rssBytes: number
+}
+
+/** The port by which the member's monitor learns this; the simulator has one of its own. */
+export interface SystemProbe {
+  look(): SystemLook
+}
+
+export class RealSystemProbe implements SystemProbe {
+  #cpu = process.cpuUsage()
+  #host = hostTimes()
+  #loop: EventLoopUtilization = performance.eventLoopUtilization()
+  #atMs = performance.now()
+  readonly #delay = monitorEventLoopDelay({ resolution: 10 })
+
+  constructor() {
+    this.#delay.enable()
+  }
+
+  look(): SystemLook {
+    const nowMs = performance.now()
+    const cpu = process.cpuUsage()
+    const host = hostTimes()
+    const loop = performance.eventLoopUtilization()
+    const used = cpu.user + cpu.system - this.#cpu.user - this.#cpu.system
+    const total = host.total - this.#host.total
+    const delta = performance.eventLoopUtilization(loop, this.#loop)
+    const loopDelayMs = this.#delay.mean / 1e6
+    this.#delay.reset()
+    const look: SystemLook = {
+      seconds: (nowMs - this.#atMs) / 1_000,
+      cpuSeconds: used / 1e6,
+      hostCpu: total > 0 ? 1 - (host.idle - this.#host.idle) / total : 0,
+      loopUtilisation: delta.utilization,
+      loopDelayMs: Number.isFinite(loopDelayMs) ? Math.max(0, loopDelayMs - 10) : 0,
+      rssBytes: process.memoryUsage.rss(),
+    }
+    this.#cpu = cpu
+    this.#host = host
+    this.#loop = loop
+    this.#atMs = nowMs
+    return look
+  }
+}
+
+/** From /proc/stat where there is one: os.cpus() takes milliseconds on hosts with many cores. */
+function hostTimes(): { idle: number; total: number } {
+  try {
+    const line = readFileSync('/proc/stat', 'latin1').split('\n', 1)[0] ?? ''
+    const times = line.split(/\s+/).slice(1, 9).map(Number)
+    const total = times.reduce((sum, time) => sum + time, 0)
+    return { idle: (times[3] ?? 0) + (times[4] ?? 0), total }
+  } catch {
+    let idle = 0
+    let total = 0
+    for (const { times } of cpus()) {
+      idle += times.idle
+      total += times.user + times.nice + times.sys + times.idle + times.irq
+    }
+    return { idle, total }
+  }
+}

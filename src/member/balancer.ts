@@ -1,0 +1,514 @@
+// The client distribution process of a member: on the monitor's estimates it decides which of its sessions to move,
+// asks the destination, and has the target carry the move out; and it answers the same question of others. Decisions
+// are pure (distribution/); here they meet the group. Level-triggered: every round reads the state as it is.
+import type { Balance, MemberLoad } from '../api/schema.ts'
+import type { Timer } from '../base/clock.ts'
+import { BadPaths, barredMembers, heldBy, type SessionFacts } from '../distribution/bounds.ts'
+import { type Begun, heldBack, withBegun } from '../distribution/budget.ts'
+import { decide, type Proposal, urgentRounds } from '../distribution/decide.ts'
+import { DecisionLog, predictionOf, whyMoved, whyNot } from '../distribution/explain.ts'
+import { grant, grantForced, type Receiver } from '../distribution/grant.ts'
+import {
+  leftMembers,
+  type MoveHistory,
+  NO_HISTORY,
+  pausedMsLately,
+  recallHistory,
+  rememberHistory,
+  restUntilMs,
+  wentBadly,
+  withMove,
+} from '../distribution/history.ts'
+import { observedGain } from '../distribution/imbalance.ts'
+import { utilisation } from '../distribution/judge.ts'
+import { membersToAsk, meanSession, placeLogin } from '../distribution/place.ts'
+import { DEFAULT_POLICY, type Mode, type Policy, parsePolicy } from '../distribution/policy.ts'
+import { Reservations } from '../distribution/reservations.ts'
+import type { End, Own, SessionView, View } from '../distribution/view.ts'
+import { isRandomKind } from '../group/login.ts'
+import { keys, type MemberId, type SessionId } from '../group/record.ts'
+import { asTable, type SessionLoad, shareAt } from '../load/load-table.ts'
+import { parseSessionMemory, type SessionMemory } from '../load/session-load.ts'
+import type { SystemProbe } from '../io/system-probe.ts'
+import type { Json } from '../peer/message.ts'
+import type { LiveSession } from '../target/live-session.ts'
+import type { LoginAttempt, Placement } from '../target/login.ts'
+import type { Grants } from '../target/target.ts'
+import type { Member } from './member.ts'
+import { Monitor } from './monitor.ts'
+import { readProposal, writeProposal } from './proposal-wire.ts'
+
+const END_KIND = 'end'
+const ASK_MS = 500
+/** What a move costs the initiator, in seconds, measured with unmodified ones (iSCSI reference §2.4). */
+const PAUSE_SECONDS = { stable: 0.1, random: 0.02 }
+/** When the averages have taken a move in, its observed gain is written down. */
+const OBSERVE_MS = 30_000
+const DECISIONS_SHOWN = 50
+const WRITE_TRIES = 20
+
+export interface DistributionSettings {
+  readonly mode: Mode
+  readonly placement: boolean
+  readonly policy: Policy
+}
+
+/** What is not named stays as it is. */
+export interface PolicyChange {
+  readonly mode?: Mode
+  readonly placement?: boolean
+  readonly policy?: Readonly<Record<string, unknown>>
+}
+
+interface Coming {
+  readonly from: MemberId
+  readonly memory: SessionMemory | null
+  readonly history: MoveHistory
+}
+
+export class Balancer implements Grants, Placement {
+  readonly #member: Member
+  readonly #reservations = new Reservations()
+  readonly #monitor: Monitor
+  readonly #log = new DecisionLog()
+  readonly #badPaths = new BadPaths()
+  readonly #histories = new Map<SessionId, MoveHistory>()
+  readonly #coming = new Map<string, Coming>()
+  #debts: ReadonlyMap<SessionId, number> = new Map()
+  #begun: Begun = { atMs: [], thisRound: 0 }
+  #grantedThisRound = 0
+  #urgent = 0
+  #round = 0
+  #busy = false
+  #timer: Timer
+  #parsed: { readonly text: string | null; readonly settings: DistributionSettings } | null = null
+  readonly #initial: DistributionSettings
+
+  constructor(member: Member, probe: SystemProbe, initial: DistributionSettings) {
+    this.#member = member
+    this.#initial = initial
+    this.#monitor = new Monitor(member, probe, this.#reservations, () => this.settings.policy)
+    member.answers.set(END_KIND, () => JSON.parse(JSON.stringify(this.#monitor.end())))
+    member.estimateOf = (session) => this.#handOver(session)
+    const phase = Number(member.id.replace(/\D/g, '')) || 0
+    const { intervalSeconds } = this.settings.policy
+    // Members decide one after the other, not all at once on the same reports.
+    this.#timer = member.ports.clock.after(
+      intervalSeconds * 1_000 * (1 + (phase % 8) / 8),
+      () => void this.#tick(),
+    )
+  }
+
+  stop(): void {
+    this.#timer.cancel()
+    this.#monitor.stop()
+  }
+
+  /** The policy in force: the group's record, else what this member was started with. */
+  get settings(): DistributionSettings {
+    const text = this.#member.group.policy
+    if (this.#parsed?.text === text) return this.#parsed.settings
+    const settings = text === null ? this.#initial : readSettings(text, this.#initial)
+    this.#parsed = { text, settings }
+    return settings
+  }
+
+  /** Writes the mode for the group; false: the coordinator does not answer. */
+  setMode(mode: Mode): Promise<boolean> {
+    return this.write({ mode })
+  }
+
+  async write(change: PolicyChange): Promise<boolean> {
+    const { group, ports } = this.#member
+    for (let tries = 0; tries < WRITE_TRIES; tries += 1) {
+      const now = this.settings
+      const { mode = now.mode, placement = now.placement, policy = {} } = change
+      const value = JSON.stringify({ placement, policy: { ...now.policy, ...policy, mode } })
+      const compare = [{ key: keys.policy, rev: group.policyRev }]
+      const result = await ports.coordinator.txn({ compare, put: [{ key: keys.policy, value }] })
+      await group.refresh()
+      if (result.kind === 'done') return true
+    }
+    return false
+  }
+
+  // For people
+
+  memberLoad(): MemberLoad | null {
+    return this.#monitor.memberLoad(this.utilisationOf(this.#member.id) ?? 0)
+  }
+
+  loadRatios(): { resource: string; ratio: number }[] {
+    const ratio = this.utilisationOf(this.#member.id)
+    return ratio === null ? [] : [{ resource: 'cpu', ratio }]
+  }
+
+  isHeard(member: MemberId): boolean {
+    return this.#monitor.isHeard(member)
+  }
+
+  utilisationOf(member: MemberId): number | null {
+    const margin = this.settings.policy.burstMargin
+    if (member === this.#member.id) return utilisation(this.#monitor.end(), margin)
+    const end = this.#monitor.view().members.get(member)
+    return end === undefined ? null : utilisation(end, margin)
+  }
+
+  session(id: SessionId) {
+    const load = this.#monitor.estimate.load(id)
+    const last = this.#log.last(id)
+    return {
+      load: load === null ? null : weightOf(load, this.#member.id),
+      why: null,
+      decided:
+        last === null ? null : { at: this.#wall(last.atMs), code: last.code, sentence: last.sentence },
+    }
+  }
+
+  describe(): Omit<Balance, 'members' | 'underWay'> {
+    const { mode, placement, policy } = this.settings
+    const all = [...this.#member.group.members.keys()].map((id) => this.utilisationOf(id))
+    const known = all.filter((one) => one !== null)
+    const mean = known.reduce((sum, one) => sum + one, 0) / Math.max(1, known.length)
+    const { blackouts: _, mode: __, ...numbers } = policy
+    return {
+      mode,
+      placement: placement ? 'on' : 'off',
+      imbalance: known.length === all.length && mean > 0 ? Math.max(...known) / mean : null,
+      decisions: this.#log.records
+        .slice(-DECISIONS_SHOWN)
+        .reverse()
+        .map(({ atMs, session, to, code, sentence }) => ({
+          at: this.#wall(atMs),
+          member: this.#member.id,
+          session: String(session),
+          to,
+          code,
+          sentence,
+        })),
+      policy: numbers,
+    }
+  }
+
+  // Deciding
+
+  async #tick(): Promise<void> {
+    const { policy, mode } = this.settings
+    try {
+      this.#round += 1
+      this.#grantedThisRound = 0
+      this.#begun = { ...this.#begun, thisRound: 0 }
+      if (mode !== 'off') await this.#decideRound(policy)
+    } finally {
+      const everyMs = policy.intervalSeconds * 1_000
+      this.#timer = this.#member.ports.clock.after(everyMs, () => void this.#tick())
+    }
+  }
+
+  async #decideRound(policy: Policy): Promise<void> {
+    const { clock } = this.#member.ports
+    const nowMs = clock.nowMs()
+    const end = this.#monitor.end()
+    const view = this.#monitor.view()
+    this.#urgent = urgentRounds(this.#urgent, end, policy)
+    const own: Own = {
+      ...end,
+      urgent: this.#urgent >= policy.urgentRounds,
+      sessions: this.#sessionViews(view, nowMs, policy),
+    }
+    const round = decide(own, view, { nowMs, seed: this.#seed() }, policy)
+    this.#debts = round.debts
+    const names = { self: this.#member.id, nowMs }
+    for (const reason of round.reasons) {
+      const sentence = whyNot(reason, { ...names, session: `session ${reason.session}` }, policy)
+      const { session, code, to, gain, debt, price } = reason
+      this.#log.add({ atMs: nowMs, session, code, to, sentence, gain, debt, price })
+    }
+    await this.#propose(round.proposals, policy)
+  }
+
+  /** One at a time: each move changes the loads by which the next is judged. */
+  async #propose(proposals: readonly Proposal[], policy: Policy): Promise<void> {
+    const { clock } = this.#member.ports
+    for (const proposal of proposals.slice(0, policy.tries)) {
+      const nowMs = clock.nowMs()
+      const back = heldBack({ ...policy, mode: this.settings.mode }, this.#begun, nowMs, clock.wallMs())
+      this.#note(proposal, back ?? 'MOVED', nowMs)
+      if (back !== null) continue
+      this.#busy = true
+      const moved = await this.#move(proposal, nowMs)
+      this.#busy = false
+      // What was decided with the loads of before is not carried on after a move.
+      if (moved) return
+    }
+  }
+
+  async #move(proposal: Proposal, nowMs: number): Promise<boolean> {
+    const { target, ports } = this.#member
+    const { id } = proposal.session
+    const move = ports.newId()
+    const end = await target.move(id, {
+      id: move,
+      to: proposal.to,
+      by: 'balance',
+      code: 'MOVED',
+      reason: whyMoved(proposal, `session ${id}`),
+      predicted: predictionOf(proposal),
+      proposal: writeProposal(proposal, nowMs),
+      estimate: this.#handOver(id),
+    })
+    if (end.kind === 'denied') {
+      this.#note(proposal, 'DENIED', ports.clock.nowMs(), end.reason)
+      return false
+    }
+    this.#begun = withBegun(this.#begun, ports.clock.nowMs())
+    if (end.kind !== 'committed') {
+      const history = this.#histories.get(id) ?? NO_HISTORY
+      this.#histories.set(id, wentBadly(history, ports.clock.nowMs()))
+      return true
+    }
+    this.#observeLater(move, proposal)
+    return true
+  }
+
+  /** The gain of a move by the formula by which it was predicted, on what both ends have come to. */
+  #observeLater(move: string, proposal: Proposal): void {
+    this.#member.ports.clock.after(OBSERVE_MS, () => {
+      const from = this.utilisationOf(this.#member.id)
+      const to = this.utilisationOf(proposal.to)
+      if (from === null || to === null) return
+      const before = predictionOf(proposal)
+      const capacity = proposal.source.capacity[0] ?? 1
+      const gain = observedGain(
+        { capacity, before: before.from.before, after: from },
+        { capacity, before: before.to.before, after: to },
+      )
+      this.#member.target.log.observed(move, gain)
+    })
+  }
+
+  #note(proposal: Proposal, code: 'MOVED' | 'DENIED' | string, atMs: number, why?: string): void {
+    const { session, to, gain, debt, price } = proposal
+    const told = whyMoved(proposal, `session ${session.id}`)
+    const sentence =
+      code === 'MOVED' ? told : why === undefined ? `Advised, not done: ${told}` : `${to} denied it: ${why}`
+    const known = code === 'MOVED' || code === 'RATE_LIMIT' || code === 'PAUSED' ? code : 'DENIED'
+    this.#log.add({ atMs, session: session.id, code: known, to, sentence, gain, debt, price })
+  }
+
+  #sessionViews(view: View, nowMs: number, policy: Policy): SessionView[] {
+    const views: SessionView[] = []
+    for (const session of this.#member.target.registry.all()) {
+      const load = this.#monitor.estimate.load(session.id)
+      const estimate = this.#monitor.estimate.session(session.id)
+      if (load === null || estimate === null || session.phase !== 'live') continue
+      const history = this.#histories.get(session.id) ?? NO_HISTORY
+      const facts = this.#facts(session, history, nowMs, policy)
+      const pause = facts.stableIsid ? PAUSE_SECONDS.stable : PAUSE_SECONDS.random
+      views.push({
+        id: session.id,
+        load,
+        ageSeconds: estimate.ageSeconds,
+        price: policy.kappa + estimate.depth * pause,
+        debt: this.#debts.get(session.id) ?? 0,
+        restUntilMs: restUntilMs(history, policy),
+        left: leftMembers(history),
+        held: heldBy(facts, view, nowMs, null),
+        barred: barredMembers(facts, this.#member.group.members.keys(), this.#badPaths, nowMs),
+      })
+    }
+    return views
+  }
+
+  #facts(
+    { id, record, moving }: LiveSession,
+    history: MoveHistory,
+    nowMs: number,
+    policy: Policy,
+  ): SessionFacts {
+    const siblings = [...this.#member.group.sessions.values()]
+      .filter((one) => one.id !== id && one.record.state === 'live')
+      .filter(({ record: r }) => r.volume === record.volume && r.initiator === record.initiator)
+      .map(({ record: r }) => ({ member: r.owner, stableIsid: !isRandomKind(r.isid) }))
+    const stableIsid = !isRandomKind(record.isid)
+    return {
+      initiator: record.initiator,
+      pinned: false,
+      moving,
+      stableIsid,
+      holdsState: this.#member.target.holdsState(id),
+      keepsIsid: stableIsid,
+      suspectUntilMs: history.suspectUntilMs,
+      pausedEnough: pausedMsLately(history, nowMs) >= policy.pauseMsPerHour,
+      siblings,
+      partitionedOn: policy.partitionedOnly ? this.#primariesOf(record.volume) : null,
+    }
+  }
+
+  #primariesOf(volume: number): ReadonlySet<MemberId> {
+    const { group } = this.#member
+    const lanes = group.volumes.get(volume)?.lanes ?? []
+    return new Set(lanes.map((slice) => group.slices[slice]?.primary ?? ''))
+  }
+
+  // Grants: the other end of a move
+
+  grant(from: MemberId, proposal: Json, estimate: Json, move: string): string | null {
+    const { clock } = this.#member.ports
+    const { policy } = this.settings
+    const nowMs = clock.nowMs()
+    const receiver: Receiver = {
+      end: this.#monitor.end(),
+      view: this.#monitor.view(),
+      busy: this.#busy,
+      draining: !this.#member.target.takesSessions,
+      grantedThisRound: this.#grantedThisRound,
+      barred: null,
+    }
+    const asked = readProposal(proposal, nowMs)
+    const carried = carriedOf(estimate)
+    const load = asked?.session.load ?? this.#meanLoad()
+    const answer =
+      asked === null
+        ? grantForced(receiver, { load }, policy)
+        : grant(receiver, asked, nowMs, policy)
+    if (answer.kind === 'denied') return answer.reason
+    this.#grantedThisRound += 1
+    const room = asTable(load, shareAt(load, this.#member.id), 1).slow
+    this.#reservations.promise(move, room, nowMs, policy)
+    const history = recallHistory(carried.history, nowMs)
+    this.#coming.set(move, { from, memory: parseSessionMemory(carried.memory), history })
+    return null
+  }
+
+  renew(move: string): void {
+    this.#reservations.renew(move, this.#member.ports.clock.nowMs(), this.settings.policy)
+  }
+
+  release(move: string): void {
+    this.#reservations.release(move)
+    this.#coming.delete(move)
+  }
+
+  arrived(move: string, session: LiveSession): void {
+    const coming = this.#coming.get(move)
+    const nowMs = this.#member.ports.clock.nowMs()
+    this.#reservations.arrived(move, coming?.memory != null, nowMs)
+    if (coming === undefined) return
+    this.#coming.delete(move)
+    this.#monitor.estimate.admit(session.id, coming.memory)
+    const stable = !isRandomKind(session.record.isid)
+    const pauseMs = 1_000 * (stable ? PAUSE_SECONDS.stable : PAUSE_SECONDS.random)
+    this.#histories.set(
+      session.id,
+      withMove(coming.history, { left: coming.from, atMs: nowMs, pauseMs }),
+    )
+  }
+
+  // Placement
+
+  async choose(attempt: LoginAttempt): Promise<MemberId | null> {
+    const { placement, policy } = this.settings
+    const here = this.#monitor.end()
+    const draining = !this.#member.target.takesSessions
+    if (!placement && !draining) return null
+    const view = this.#monitor.view()
+    const facts = this.#newcomerFacts(attempt)
+    const nowMs = this.#member.ports.clock.nowMs()
+    const barred = barredMembers(facts, this.#member.group.members.keys(), this.#badPaths, nowMs)
+    const asked = membersToAsk(view, barred, this.#seed(), policy)
+    const fresh = await Promise.all(
+      asked.map((id) => this.#member.peers.ask(id, END_KIND, null, ASK_MS)),
+    )
+    const ends = fresh.filter((end) => end !== null) as unknown as End[]
+    const load = this.#meanLoad()
+    const placed = placeLogin(
+      { load, barred },
+      { ...here, draining, stays: false },
+      ends,
+      { ...policy, mode: 'on' },
+    )
+    return placed?.to ?? null
+  }
+
+  #newcomerFacts({ volume, initiator, isid }: LoginAttempt): SessionFacts {
+    const siblings = [...this.#member.group.sessions.values()]
+      .filter(({ record }) => record.state === 'live' && record.volume === volume.id)
+      .filter(({ record }) => record.initiator === initiator)
+      .map(({ record }) => ({ member: record.owner, stableIsid: !isRandomKind(record.isid) }))
+    return {
+      initiator,
+      pinned: false,
+      moving: false,
+      stableIsid: !isRandomKind(isid),
+      holdsState: false,
+      keepsIsid: true,
+      suspectUntilMs: 0,
+      pausedEnough: false,
+      siblings,
+      partitionedOn: null,
+    }
+  }
+
+  /** A new session is expected here: its room is promised until it has been measured. */
+  expect(key: string): void {
+    const load = this.#meanLoad()
+    const room = asTable(load, shareAt(load, this.#member.id), 1).slow
+    this.#reservations.promise(key, room, this.#member.ports.clock.nowMs(), this.settings.policy)
+  }
+
+  unexpect(key: string): void {
+    this.#reservations.release(key)
+  }
+
+  markBadPath(initiator: string, member: MemberId): void {
+    const { clock } = this.#member.ports
+    const untilMs = clock.nowMs() + this.settings.policy.badPathSeconds * 1_000
+    this.#badPaths.mark(initiator, member, untilMs)
+  }
+
+  #meanLoad(): SessionLoad {
+    const loads = [...this.#member.target.registry.all()]
+      .map(({ id }) => this.#monitor.estimate.load(id))
+      .filter((load) => load !== null)
+    return meanSession(loads, this.#member.group.members.size)
+  }
+
+  #handOver(session: SessionId): Json {
+    const memory = this.#monitor.estimate.session(session)?.handOver() ?? null
+    const history = this.#histories.get(session) ?? NO_HISTORY
+    const now = this.#member.ports.clock.nowMs()
+    return JSON.parse(JSON.stringify({ memory, history: rememberHistory(history, now) })) as Json
+  }
+
+  #seed(): number {
+    const id = Number(this.#member.id.replace(/\D/g, '')) || 0
+    return id * 65_537 + this.#round
+  }
+
+  /** ISO time of a moment on this member's clock. */
+  #wall(atMs: number): string {
+    const { clock } = this.#member.ports
+    return new Date(clock.wallMs() - (clock.nowMs() - atMs)).toISOString()
+  }
+}
+
+function weightOf(load: SessionLoad, member: MemberId): number {
+  return asTable(load, shareAt(load, member), 1).slow[0] ?? 0
+}
+
+function carriedOf(estimate: Json): { readonly memory: Json; readonly history: Json } {
+  if (estimate === null || typeof estimate !== 'object' || Array.isArray(estimate)) {
+    return { memory: null, history: null }
+  }
+  const { memory = null, history = null } = estimate as { readonly [name: string]: Json }
+  return { memory, history }
+}
+
+/** The group's record of the policy; what it does not say, or says wrongly, is as this member was started. */
+function readSettings(text: string, initial: DistributionSettings): DistributionSettings {
+  const record = JSON.parse(text) as { readonly placement?: boolean; readonly policy?: unknown }
+  const parsed = parsePolicy(record.policy ?? {}, DEFAULT_POLICY)
+  const policy = parsed.kind === 'policy' ? parsed.policy : initial.policy
+  return { mode: policy.mode, placement: record.placement ?? initial.placement, policy }
+}

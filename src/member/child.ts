@@ -1,0 +1,178 @@
+// One member process under supervision.
+//
+//   starting ──ready line──▶ up ──exit──▶ waiting ──back-off──▶ starting        stop() from any state ──▶ stopped
+//      └──exit before it was ever ready──▶ failed
+//
+// Invariants:
+//   U1. A member that ends is started again, after 0.25 s at first and twice as long each time, 10 s at most; a minute of
+//       running makes it 0.25 s again.
+//   U2. The child's standard input is a pipe that only this process holds: when this process is gone, however it went, the
+//       child reads the end of it and stops.
+//   U3. A child that has not stopped `STOP_MS` after it was asked is killed.
+import { type ChildProcess, spawn } from 'node:child_process'
+import { createInterface } from 'node:readline'
+import { z } from 'zod'
+
+const BACK_OFF_FIRST_MS = 250
+const BACK_OFF_MAX_MS = 10_000
+const SETTLED_MS = 60_000
+/** A member answers what it accepted and asks its initiators to come back: 5 s at most. */
+const STOP_MS = 12_000
+
+/** The line that a member prints once it serves. */
+const readyLine = z.object({
+  ready: z.literal(true),
+  id: z.string(),
+  portal: z.string(),
+  api: z.string(),
+  pid: z.number().int(),
+})
+export type ReadyMember = z.infer<typeof readyLine>
+
+export interface ChildSettings {
+  readonly id: string
+  /** Program and arguments. */
+  readonly command: readonly string[]
+  /** What the member printed to its standard error, and what becomes of it; line by line. */
+  readonly say: (line: string) => void
+}
+
+type Phase =
+  | { readonly kind: 'starting'; readonly process: ChildProcess; readonly atMs: number }
+  | {
+      readonly kind: 'up'
+      readonly process: ChildProcess
+      readonly atMs: number
+      readonly ready: ReadyMember
+    }
+  | { readonly kind: 'waiting'; readonly timer: NodeJS.Timeout }
+  | { readonly kind: 'stopping'; readonly process: ChildProcess }
+  | { readonly kind: 'ended' }
+
+export class Child {
+  readonly #settings: ChildSettings
+  #phase: Phase = { kind: 'ended' }
+  #backOffMs = BACK_OFF_FIRST_MS
+  #everReady = false
+  #lastLine = ''
+  #restarts = 0
+  readonly #first = Promise.withResolvers<ReadyMember>()
+  readonly #gone = Promise.withResolvers<void>()
+
+  constructor(settings: ChildSettings) {
+    this.#settings = settings
+  }
+
+  /** Settles when the member serves for the first time; rejects with its last words if it ends before that. */
+  start(): Promise<ReadyMember> {
+    this.#spawn()
+    return this.#first.promise
+  }
+
+  get id(): string {
+    return this.#settings.id
+  }
+
+  get restarts(): number {
+    return this.#restarts
+  }
+
+  /** null while it is not serving. */
+  get ready(): ReadyMember | null {
+    return this.#phase.kind === 'up' ? this.#phase.ready : null
+  }
+
+  /** Asks it to stop, and kills it if it does not (U3). Idempotent. */
+  stop(): Promise<void> {
+    const phase = this.#phase
+    switch (phase.kind) {
+      case 'starting':
+      case 'up': {
+        this.#phase = { kind: 'stopping', process: phase.process }
+        phase.process.kill('SIGTERM')
+        setTimeout(() => phase.process.kill('SIGKILL'), STOP_MS).unref()
+        break
+      }
+      case 'waiting':
+        clearTimeout(phase.timer)
+        this.#end()
+        break
+      case 'stopping':
+        break
+      case 'ended':
+        this.#gone.resolve()
+        break
+    }
+    return this.#gone.promise
+  }
+
+  /** For a second signal: now. */
+  kill(): void {
+    const phase = this.#phase
+    if ('process' in phase) phase.process.kill('SIGKILL')
+  }
+
+  #spawn(): void {
+    const [program = '', ...args] = this.#settings.command
+    const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'] })
+    this.#phase = { kind: 'starting', process: child, atMs: performance.now() }
+    // Writes nothing; an error here only says that the child is gone, which 'close' says too.
+    child.stdin.on('error', () => {})
+    createInterface({ input: child.stdout }).on('line', (line) => this.#printed(child, line))
+    createInterface({ input: child.stderr }).on('line', (line) => {
+      this.#lastLine = line
+      if (this.#everReady) this.#settings.say(line)
+    })
+    child.once('error', (error) => {
+      this.#lastLine = error.message
+    })
+    child.once('close', (code, signal) => this.#closed(signal ?? `exit code ${code}`))
+  }
+
+  #printed(child: ChildProcess, line: string): void {
+    const ready = parseReady(line)
+    if (ready === null || this.#phase.kind !== 'starting') return
+    this.#phase = { kind: 'up', process: child, atMs: this.#phase.atMs, ready }
+    if (this.#everReady) this.#settings.say('serves again')
+    this.#everReady = true
+    this.#first.resolve(ready)
+  }
+
+  #closed(how: string): void {
+    const phase = this.#phase
+    if (phase.kind === 'stopping') {
+      this.#end()
+      return
+    }
+    if (!this.#everReady) {
+      const words = this.#lastLine === '' ? `ended with ${how} and without a word` : this.#lastLine
+      this.#first.reject(new Error(words))
+      this.#end()
+      return
+    }
+    if ('atMs' in phase && performance.now() - phase.atMs >= SETTLED_MS) {
+      this.#backOffMs = BACK_OFF_FIRST_MS
+    }
+    const waitMs = this.#backOffMs
+    this.#backOffMs = Math.min(2 * waitMs, BACK_OFF_MAX_MS)
+    this.#restarts += 1
+    this.#settings.say(`ended (${how}); starts again in ${waitMs / 1000} s`)
+    this.#phase = { kind: 'waiting', timer: setTimeout(() => this.#spawn(), waitMs) }
+  }
+
+  #end(): void {
+    this.#phase = { kind: 'ended' }
+    this.#first.reject(new Error(`${this.#settings.id} was stopped`))
+    this.#gone.resolve()
+  }
+}
+
+function parseReady(line: string): ReadyMember | null {
+  if (!line.startsWith('{')) return null
+  try {
+    const parsed = readyLine.safeParse(JSON.parse(line))
+    return parsed.success ? parsed.data : null
+  } catch {
+    return null
+  }
+}

@@ -1,0 +1,171 @@
+// What one member is started with: the file that `evenkeel serve --config FILE` reads (YAML or JSON) and `evenkeel up`
+// writes for each of its members. Parsing, defaults and the sentences about mistakes come from this one schema.
+//
+// Invariants:
+//   C1. Nothing listens beyond loopback unless `insecure` says so.
+//   C2. A mistake is refused with its field and what is wrong; nothing is bent or ignored.
+import { readFile } from 'node:fs/promises'
+import { isIP } from 'node:net'
+import { dirname, resolve } from 'node:path'
+import { parse } from 'yaml'
+import { z } from 'zod'
+
+const KIB = 1024
+const MIB = 1024 * KIB
+/** The kernel takes 108 bytes with the final zero. */
+export const SOCKET_PATH_BYTES_MAX = 107
+export const SLICES_DEFAULT = 1024
+
+const memberId = z
+  .string()
+  .regex(
+    /^[a-z][a-z0-9-]{0,30}$/,
+    'a member is called m1, m2 …: a letter, then letters, digits and -',
+  )
+
+const listener = (port: number) =>
+  z
+    .strictObject({
+      host: z.string().min(1).default('127.0.0.1'),
+      port: z.number().int().min(0).max(65_535).default(port),
+    })
+    .prefault({})
+
+export const memberConfig = z
+  .strictObject({
+    memberId,
+    groupName: z
+      .string()
+      .regex(
+        /^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$/,
+        'a group name has 1 to 32 letters, digits and -',
+      )
+      .default('group'),
+    dataFolder: z.string().min(1),
+    coordinationFile: z.string().min(1),
+    founders: z
+      .array(memberId)
+      .min(1)
+      .optional()
+      .describe('Members of the group when it is founded; this one alone unless given.'),
+    slices: z
+      .number()
+      .int()
+      .min(1)
+      .max(65_536)
+      .default(SLICES_DEFAULT)
+      .describe('Fixed when the group is founded.'),
+    namingAuthority: z
+      .string()
+      .regex(
+        /^iqn\.\d{4}-\d{2}\.[a-z0-9.-]{1,100}$/,
+        'a naming authority has the form iqn.yyyy-mm.reversed.domain',
+      )
+      .default('iqn.2026-11.dev.evenkeel')
+      .describe('Fixed when the group is founded.'),
+    portal: listener(3260).describe('Where initiators reach this member.'),
+    groupAddress: z
+      .string()
+      .nullable()
+      .default(null)
+      .describe('What discovery answers with instead of the portal that was asked, as host:port.'),
+    peer: z
+      .string()
+      .min(1)
+      .optional()
+      .describe('Unix socket for the other members; peer.sock in the data folder.'),
+    api: listener(3259),
+    placement: z.enum(['on', 'off']).default('on'),
+    balance: z
+      .enum(['on', 'off', 'advise'])
+      .nullable()
+      .default(null)
+      .describe('Set for the group at the start; null leaves it as it is (on in a new group).'),
+    policy: z
+      .record(z.string(), z.unknown())
+      .default({})
+      .describe('Settings of the distribution policy, set for the group at the start.'),
+    journalBytes: z
+      .number()
+      .int()
+      .min(4 * MIB)
+      .max(16 * KIB * MIB)
+      .multipleOf(MIB)
+      .default(KIB * MIB),
+    slotsPerSegment: z.number().int().min(16).max(4096).default(256),
+    insecure: z.boolean().default(false).describe('Listen beyond loopback without authentication.'),
+  })
+  .transform((config) => ({
+    ...config,
+    founders: config.founders ?? [config.memberId],
+    peer: config.peer ?? resolve(config.dataFolder, 'peer.sock'),
+  }))
+  .superRefine((config, context) => {
+    for (const name of ['portal', 'api'] as const) {
+      if (config.insecure || isLoopback(config[name].host)) continue
+      context.addIssue({
+        code: 'custom',
+        path: [name, 'host'],
+        message: `${config[name].host} is beyond loopback, where anybody could connect: set insecure: true if that is meant`,
+      })
+    }
+    if (Buffer.byteLength(config.peer) > SOCKET_PATH_BYTES_MAX) {
+      context.addIssue({
+        code: 'custom',
+        path: ['peer'],
+        message: `a Unix socket has a path of at most ${SOCKET_PATH_BYTES_MAX} bytes: name a shorter one`,
+      })
+    }
+  })
+
+export type MemberConfig = z.output<typeof memberConfig>
+/** As it is written in a file: what has a default may be missing. */
+export type MemberConfigFile = z.input<typeof memberConfig>
+
+/** The file or its content is wrong; the message is for people. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError'
+}
+
+/** Relative paths in the file are relative to the file. */
+export async function loadConfig(file: string): Promise<MemberConfig> {
+  let text: string
+  try {
+    text = await readFile(file, 'utf8')
+  } catch (cause) {
+    throw new ConfigError(`the configuration ${file} cannot be read`, { cause })
+  }
+  let raw: unknown
+  try {
+    raw = parse(text)
+  } catch (cause) {
+    const reason = cause instanceof Error ? (cause.message.split('\n')[0] ?? '') : String(cause)
+    throw new ConfigError(`${file} is neither YAML nor JSON: ${reason}`, { cause })
+  }
+  return parseConfig(raw, file)
+}
+
+export function parseConfig(raw: unknown, file: string): MemberConfig {
+  const folder = dirname(resolve(file))
+  const parsed = memberConfig.safeParse(resolvePaths(raw, folder))
+  if (parsed.success) return parsed.data
+  const sentences = parsed.error.issues.map(({ path, message }) =>
+    path.length === 0 ? message : `${path.join('.')}: ${message}`,
+  )
+  throw new ConfigError(`${file}: ${sentences.join('; ')}`)
+}
+
+function resolvePaths(raw: unknown, folder: string): unknown {
+  if (typeof raw !== 'object' || raw === null) return raw
+  const config: Record<string, unknown> = { ...raw }
+  for (const key of ['dataFolder', 'coordinationFile', 'peer']) {
+    const path = config[key]
+    if (typeof path === 'string' && path !== '') config[key] = resolve(folder, path)
+  }
+  return config
+}
+
+export function isLoopback(host: string): boolean {
+  if (host === 'localhost' || host === '::1') return true
+  return isIP(host) === 4 && host.startsWith('127.')
+}

@@ -1,0 +1,110 @@
+// The process of one member: locks its data folder, opens its log, starts it, says that it is ready, and stops it when it
+// is told to, by a signal or by the end of the pipe that its supervisor holds.
+//
+// Invariants:
+//   M1. A folder that another process uses is refused before anything in it is touched.
+//   M2. The process ends within STOP_MS of being told to; a second signal ends it at once.
+//   M3. A broken invariant or an unhandled error is logged, and ends the process: the journal recovers it.
+import { mkdir } from 'node:fs/promises'
+import { lockFolder } from '../io/folder-lock.ts'
+import type { MemberConfig } from './config.ts'
+import { type Log, openLog } from './log.ts'
+
+const STOP_MS = 10_000
+
+/** A member that serves. */
+export interface RunningMember {
+  /** host:port as initiators reach it. */
+  readonly portal: string
+  /** http://host:port */
+  readonly api: string
+  /** Settles, with a sentence, if it must not go on: its disk failed. */
+  readonly failed: Promise<string>
+  /** Answers what was accepted, asks the initiators to come back (event 3), closes. */
+  stop(): Promise<void>
+}
+
+export type StartMember = (config: MemberConfig, log: Log) => Promise<RunningMember>
+
+export interface MemberProcess {
+  readonly config: MemberConfig
+  readonly start: StartMember
+  /** The supervisor's pipe; the member stops when it ends. null: there is no supervisor. */
+  readonly lifeline: NodeJS.ReadableStream | null
+  readonly ready: (line: ReadyLine) => void
+}
+
+export interface ReadyLine {
+  readonly ready: true
+  readonly id: string
+  readonly portal: string
+  readonly api: string
+  readonly pid: number
+}
+
+/** Settles once the member has stopped because it was told to; rejects with what else ended it. */
+export async function runMember(settings: MemberProcess): Promise<void> {
+  const { config, start, lifeline, ready } = settings
+  await mkdir(config.dataFolder, { recursive: true, mode: 0o700 })
+  const lock = lockFolder(config.dataFolder)
+  const log = openLog(config.dataFolder, config.memberId)
+  logFatalErrors(log)
+  // An order to stop that comes before the member serves is kept: half a start cannot be stopped cleanly.
+  const told = stopRequest(lifeline)
+  void told.then(() => endAnyway(log))
+  try {
+    const member = await start(config, log)
+    const { portal, api } = member
+    log.info('start', { portal, api })
+    ready({ ready: true, id: config.memberId, portal, api, pid: process.pid })
+    const outcome = await Promise.race([
+      told.then((why) => ({ kind: 'told' as const, why })),
+      member.failed.then((why) => ({ kind: 'failed' as const, why })),
+    ])
+    if (outcome.kind === 'failed') throw new Error(outcome.why)
+    log.info('stop', { why: outcome.why })
+    await member.stop()
+    log.info('stopped', {})
+  } catch (error) {
+    log.error('failed', error)
+    throw error
+  } finally {
+    log.flush()
+    lock.release()
+  }
+}
+
+function stopRequest(lifeline: NodeJS.ReadableStream | null): Promise<string> {
+  return new Promise((resolve) => {
+    let told = false
+    const tell = (why: string) => {
+      if (told && why !== 'supervisor gone') process.exit(1)
+      told = true
+      resolve(why)
+    }
+    process.on('SIGTERM', () => tell('SIGTERM'))
+    // Ctrl-C reaches the whole process group: under a supervisor the order to stop is the supervisor's.
+    process.on('SIGINT', () => {
+      if (lifeline === null) tell('SIGINT')
+    })
+    lifeline
+      ?.on('end', () => tell('supervisor gone'))
+      .on('error', () => tell('supervisor gone'))
+      .resume()
+  })
+}
+
+function endAnyway(log: Log): void {
+  setTimeout(() => {
+    log.error('stop', new Error(`not stopped after ${STOP_MS} ms`))
+    log.flush()
+    process.exit(1)
+  }, STOP_MS).unref()
+}
+
+function logFatalErrors(log: Log): void {
+  process.on('uncaughtExceptionMonitor', (error) => {
+    log.error('fatal', error)
+    log.flush()
+  })
+}

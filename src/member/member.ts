@@ -1,0 +1,246 @@
+// One member, wired once, top to bottom, from the ports it is given. The same wiring runs on real ports (member/serve.ts)
+// and in the simulator (sim/), so nothing here touches Node.
+//
+// Start, in order: coordination → group record → store → links → primary (epochs, then generations) → target.
+import { type Clock, sleep } from '../base/clock.ts'
+import type { Disk } from '../base/disk.ts'
+import { type Address, formatAddress, type Net } from '../base/net.ts'
+import type { Coordinator } from '../coordination/coordinator.ts'
+import { GroupView } from '../coordination/group-view.ts'
+import { foundGroup, writeMember } from '../group/founding.ts'
+import {
+  type GroupRecord,
+  keys,
+  type MemberId,
+  type MemberRecord,
+  RECORD_FORMAT,
+} from '../group/record.ts'
+import type { Json } from '../peer/message.ts'
+import { PeerLinks } from '../peer/links.ts'
+import { PageStore } from '../store/page-store.ts'
+import type { StoreSettings } from '../store/settings.ts'
+import { Target, type TargetEvent } from '../target/target.ts'
+import type { Placement } from '../target/login.ts'
+import { Gateway } from '../volume/gateway.ts'
+import { answerRequest } from '../volume/peer-requests.ts'
+import { Primary } from '../volume/primary.ts'
+
+export interface MemberPorts {
+  readonly clock: Clock
+  readonly net: Net
+  readonly disk: Disk
+  readonly coordinator: Coordinator
+  /** A fresh unguessable name: boot ids, login tokens, move ids. */
+  readonly newId: () => string
+}
+
+export interface MemberSettings {
+  readonly memberId: MemberId
+  readonly groupName: string
+  /** Who founds the group if it does not exist: all members of `up`. */
+  readonly founders: readonly MemberId[]
+  readonly slices: number
+  readonly namingAuthority: string
+  readonly portal: Address & { readonly kind: 'tcp' }
+  readonly peer: Address
+  readonly api: string
+  readonly groupAddress: string | null
+  readonly store: Omit<StoreSettings, 'groupId' | 'memberId' | 'newFolderId'>
+}
+
+const RETRY_MS = 50
+/** Members of one host are told to stop at the same moment, give or take. */
+const TOLD_MS = 100
+const OTHERS_DRAIN_MS = 4_500
+
+export class Member {
+  readonly id: MemberId
+  readonly bootId: string
+  readonly settings: MemberSettings
+  readonly ports: MemberPorts
+  readonly group: GroupView
+  readonly store: PageStore
+  readonly peers: PeerLinks
+  readonly primary: Primary
+  readonly gateway: Gateway
+  readonly target: Target
+  /** Other rooms' answers to control messages, tried after the target's; wired by loops.ts and operator.ts. */
+  readonly answers = new Map<string, (from: MemberId, body: Json) => Json | Promise<Json>>()
+  /** Where new sessions go, by load; wired by the balancer. */
+  placement: Placement | null = null
+  /** What the disk has free, looked up now and then. */
+  freeBytes = 0
+  /** Requests done here for sessions of other members, since the start. */
+  readonly handled = { pieces: 0, bytes: 0 }
+  /** What the balancer knows of a session and its next member should; wired by balancer.ts. */
+  estimateOf: (session: number) => Json = () => null
+  #portal: string
+
+  private constructor(parts: Parts) {
+    this.id = parts.settings.memberId
+    this.bootId = parts.bootId
+    this.settings = parts.settings
+    this.ports = parts.ports
+    this.group = parts.group
+    this.store = parts.store
+    this.#portal = ''
+    const { clock, net, coordinator, newId } = parts.ports
+    const self = this.id
+    this.peers = new PeerLinks({
+      self: { groupId: parts.group.group.groupId, memberId: self, bootId: parts.bootId },
+      net,
+      clock,
+      addressOf: (member) => parseAddress(this.group.members.get(member)?.peer),
+      server: {
+        control: (from, kind, body) => this.#control(from, kind, body),
+        operation: (_from, request) => {
+          this.handled.pieces += 1
+          this.handled.bytes += request.bytes
+          return answerRequest(this.primary, request)
+        },
+        fence: (session, gen) => this.primary.fence(session, gen),
+        serving: () => this.primary.serving(),
+      },
+    })
+    this.primary = new Primary({ self, clock, coordinator, group: this.group, store: this.store })
+    this.gateway = new Gateway({ self, clock, group: this.group, peers: this.peers, primary: this.primary })
+    this.target = new Target({
+      self,
+      clock,
+      net,
+      coordinator,
+      group: this.group,
+      peers: this.peers,
+      gateway: this.gateway,
+      placement: {
+        choose: async (attempt) => (await this.placement?.choose(attempt)) ?? null,
+        expect: (key) => this.placement?.expect(key),
+        unexpect: (key) => this.placement?.unexpect(key),
+      },
+      newToken: newId,
+      groupAddress: parts.settings.groupAddress,
+      tell: parts.tell,
+    })
+  }
+
+  /** Founds the group if need be, opens the store. Nothing listens before `serve`. Rejects with a sentence if it must not or cannot. */
+  static async open(
+    ports: MemberPorts,
+    settings: MemberSettings,
+    tell: (event: TargetEvent) => void,
+  ): Promise<Member> {
+    const { clock, coordinator, disk, newId } = ports
+    await foundUnlessThere(ports, settings)
+    const group = await GroupView.open(coordinator, clock)
+    const { groupId } = group.group
+    const identity = { groupId, memberId: settings.memberId, newFolderId: newId() }
+    const store = await PageStore.open(disk, clock, { ...settings.store, ...identity })
+    return new Member({ ports, settings, group, store, bootId: newId(), tell })
+  }
+
+  get portal(): string {
+    return this.#portal
+  }
+
+  /** Settles when logins are accepted. */
+  async serve(): Promise<void> {
+    const { settings } = this
+    const peer = await this.peers.listen(settings.peer)
+    const portal = await this.target.listen(settings.portal)
+    this.#portal = portal.kind === 'tcp' ? formatAddress(portal) : ''
+    await this.#register(formatAddress(peer))
+    await this.primary.start()
+    await this.target.serve()
+  }
+
+  /** T2: answers what was accepted, tells the initiators to come back, closes. Other members that stop too are waited for: they may need our pages. */
+  async stop(): Promise<void> {
+    this.#tellAll('stopping')
+    await this.target.stop()
+    this.#tellAll('drained')
+    await this.#othersDrained()
+    this.gateway.close()
+    this.primary.close()
+    await this.peers.close()
+    this.group.close()
+    await this.store.close()
+    await this.ports.coordinator.close()
+  }
+
+  readonly #stopping = new Set<MemberId>()
+
+  #tellAll(kind: 'stopping' | 'drained'): void {
+    for (const id of this.group.members.keys()) if (id !== this.id) this.peers.tell(id, kind, null)
+  }
+
+  async #othersDrained(): Promise<void> {
+    const { clock } = this.ports
+    const until = clock.nowMs() + OTHERS_DRAIN_MS
+    await sleep(clock, TOLD_MS)
+    while (this.#stopping.size > 0 && clock.nowMs() < until) await sleep(clock, RETRY_MS)
+  }
+
+  async #register(peer: string): Promise<void> {
+    const { coordinator, clock } = this.ports
+    const record: MemberRecord = {
+      id: this.id,
+      bootId: this.bootId,
+      portal: this.#portal,
+      peer,
+      api: this.settings.api,
+      draining: false,
+    }
+    for (;;) {
+      const result = await coordinator.txn(writeMember(record))
+      if (result.kind === 'done') return
+      await sleep(clock, RETRY_MS)
+    }
+  }
+
+  #control(from: MemberId, kind: string, body: Json): Json | Promise<Json> {
+    if (kind === 'stopping') this.#stopping.add(from)
+    if (kind === 'drained') this.#stopping.delete(from)
+    const answer = this.target.control(from, kind, body)
+    if (answer !== undefined) return answer
+    return this.answers.get(kind)?.(from, body) ?? null
+  }
+}
+
+interface Parts {
+  readonly ports: MemberPorts
+  readonly settings: MemberSettings
+  readonly group: GroupView
+  readonly store: PageStore
+  readonly bootId: string
+  readonly tell: (event: TargetEvent) => void
+}
+
+/** Whoever comes first founds the group; a founder that died half way is finished by the next. */
+async function foundUnlessThere(ports: MemberPorts, settings: MemberSettings): Promise<void> {
+  const { coordinator, clock, newId } = ports
+  const group: GroupRecord = {
+    format: RECORD_FORMAT,
+    name: settings.groupName,
+    groupId: newId(),
+    slices: settings.slices,
+    namingAuthority: settings.namingAuthority,
+  }
+  for (;;) {
+    const listed = await coordinator.list(keys.group)
+    if (listed.kind === 'done' && listed.items.some(({ key }) => key === keys.group)) return
+    if (listed.kind === 'done') {
+      for (const change of foundGroup(group, settings.founders)) {
+        const result = await coordinator.txn(change)
+        if (result.kind !== 'done') break
+      }
+    }
+    await sleep(clock, RETRY_MS)
+  }
+}
+
+function parseAddress(text: string | undefined): Address | null {
+  if (text === undefined) return null
+  if (text.startsWith('unix:')) return { kind: 'unix', path: text.slice(5) }
+  const colon = text.lastIndexOf(':')
+  return { kind: 'tcp', host: text.slice(0, colon), port: Number(text.slice(colon + 1)) }
+}

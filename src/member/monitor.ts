@@ -1,0 +1,207 @@
+// The load monitor of a member: each second it samples the process and the sessions, brings its estimates up to date and
+// tells the others. What it hears from them is kept with the time it came; a silent member is absent, never zero.
+import type { MemberLoad } from '../api/schema.ts'
+import type { Timer } from '../base/clock.ts'
+import type { Policy } from '../distribution/policy.ts'
+import { type Reservations } from '../distribution/reservations.ts'
+import { buildView, type End, type Heard, hear, type View, withReserved } from '../distribution/view.ts'
+import type { MemberId, SessionId } from '../group/record.ts'
+import { MemberEstimate } from '../load/estimate.ts'
+import { clampReport, parseReport, REPORT_FORMAT, type Report } from '../load/report.ts'
+import { type CounterMark, counterMark, readCounters, type SystemSample } from '../load/sample.ts'
+import type { Json } from '../peer/message.ts'
+import type { SystemLook, SystemProbe } from '../io/system-probe.ts'
+import type { Member } from './member.ts'
+
+const EVERY_MS = 1_000
+const REPORT_KIND = 'report'
+/** One event loop, and a little beside it: journal writes and checksums in the thread pool. */
+const CAPACITY_CPU = 1
+
+export class Monitor {
+  readonly estimate: MemberEstimate
+  readonly #member: Member
+  readonly #probe: SystemProbe
+  readonly #reservations: Reservations
+  readonly #policy: () => Policy
+  readonly #heard = new Map<MemberId, Heard>()
+  readonly #marks = new Map<SessionId, CounterMark>()
+  #sequence = 0
+  #handled = { pieces: 0, bytes: 0 }
+  #look: SystemLook | null = null
+  #timer: Timer
+  /** Work of the last second, for people. */
+  #lately = { commands: 0, bytes: 0, pieces: 0, forwarded: 0, handled: 0, latencySumMs: 0, answered: 0 }
+
+  constructor(member: Member, probe: SystemProbe, reservations: Reservations, policy: () => Policy) {
+    this.#member = member
+    this.#probe = probe
+    this.#reservations = reservations
+    this.#policy = policy
+    this.estimate = new MemberEstimate({ self: member.id, resources: 1 })
+    member.answers.set(REPORT_KIND, (_from, body) => this.#hear(body))
+    probe.look()
+    this.#timer = member.ports.clock.after(EVERY_MS, () => this.#tick())
+  }
+
+  stop(): void {
+    this.#timer.cancel()
+  }
+
+  /** This member as others would see it, fresh, with what it has promised. */
+  end(): End {
+    const { estimate } = this
+    const reserved = this.#reservations.sum(1, this.#member.ports.clock.nowMs())
+    return {
+      member: this.#member.id,
+      capacity: estimate.capacity.length > 0 ? estimate.capacity : [CAPACITY_CPU],
+      load: withReserved(estimate.now, reserved),
+      sigma: estimate.sigma,
+    }
+  }
+
+  view(): View {
+    const { group, id, ports } = this.#member
+    return buildView(group.members.values(), this.#heard, id, ports.clock.nowMs(), this.#policy())
+  }
+
+  isHeard(member: MemberId): boolean {
+    const heard = this.#heard.get(member)
+    const limitMs = this.#policy().silentSeconds * 1_000
+    return heard !== undefined && this.#member.ports.clock.nowMs() - heard.receivedMs < limitMs
+  }
+
+  memberLoad(utilisation: number): MemberLoad | null {
+    const look = this.#look
+    if (look === null) return null
+    const lately = this.#lately
+    return {
+      reportAgeMs: 0,
+      utilisation,
+      cpu: look.cpuSeconds / look.seconds,
+      hostCpu: look.hostCpu,
+      eventLoop: look.loopUtilisation,
+      eventLoopDelayMs: look.loopDelayMs,
+      memoryBytes: look.rssBytes,
+      diskLatencyMs: 0,
+      diskQueue: 0,
+      networkBytesPerSecond: lately.bytes / look.seconds,
+      iops: lately.commands / look.seconds,
+      bytesPerSecond: lately.bytes / look.seconds,
+      latencyMs: lately.answered > 0 ? lately.latencySumMs / lately.answered : null,
+      forwardedShare: lately.pieces > 0 ? lately.forwarded / lately.pieces : 0,
+      handledIops: lately.handled / look.seconds,
+    }
+  }
+
+  #tick(): void {
+    this.#sample()
+    this.#tell()
+    this.#timer = this.#member.ports.clock.after(EVERY_MS, () => this.#tick())
+  }
+
+  #sample(): void {
+    const look = this.#probe.look()
+    if (!(look.seconds > 0)) return
+    this.#look = look
+    const { target, gateway, group, id } = this.#member
+    const primaries: (MemberId | undefined)[] = []
+    for (const member of group.members.keys()) primaries[gateway.primaryIndex(member)] = member
+    const living = new Set<SessionId>()
+    const lately = { commands: 0, bytes: 0, pieces: 0, forwarded: 0, handled: 0, latencySumMs: 0, answered: 0 }
+    let own = { pieces: 0, bytes: 0 }
+    const samples = [...target.registry.all()].map((session) => {
+      living.add(session.id)
+      const mark = this.#marks.get(session.id) ?? counterMark()
+      this.#marks.set(session.id, mark)
+      const sample = readCounters(session.id, session.counters, mark, primaries, look.seconds)
+      const [reads = 0, writes = 0, others = 0, readBytes = 0, writtenBytes = 0, pieces = 0] = sample.work
+      const mine = sample.byPrimary.find(({ member }) => member === id) ?? { pieces: 0, bytes: 0 }
+      own = { pieces: own.pieces + mine.pieces, bytes: own.bytes + mine.bytes }
+      lately.commands += reads + writes + others
+      lately.bytes += readBytes + writtenBytes
+      lately.pieces += pieces
+      lately.forwarded += pieces - mine.pieces
+      lately.latencySumMs += sample.latencySumMs
+      lately.answered += sample.latencyCount
+      return sample
+    })
+    const handled = this.#handledSince()
+    lately.handled = handled.pieces
+    this.#lately = lately
+    for (const session of this.#marks.keys()) {
+      if (living.has(session)) continue
+      this.#marks.delete(session)
+      this.estimate.leave(session)
+    }
+    this.estimate.observe(systemSample(look, own, handled, lately.bytes), samples)
+    const fits = [...this.#heard.values()].map(({ report }) => report)
+    fits.sort((a, b) => (a.member < b.member ? -1 : 1))
+    this.estimate.learn([this.estimate.evidence(), ...fits.map(({ fit }) => fit)], group.members.size)
+  }
+
+  #handledSince(): { pieces: number; bytes: number } {
+    const now = this.#member.handled
+    const since = { pieces: now.pieces - this.#handled.pieces, bytes: now.bytes - this.#handled.bytes }
+    this.#handled = { ...now }
+    return since
+  }
+
+  #tell(): void {
+    const { id, bootId, ports, group, peers, target } = this.#member
+    const { estimate } = this
+    if (estimate.capacity.length === 0) return
+    this.#sequence += 1
+    const report: Report = clampReport({
+      format: REPORT_FORMAT,
+      member: id,
+      incarnation: bootId,
+      sequence: this.#sequence,
+      atMs: ports.clock.nowMs(),
+      state: target.takesSessions ? 'up' : 'draining',
+      capacity: estimate.capacity,
+      load: estimate.now,
+      sigma: estimate.sigma,
+      reserved: this.#reservations.sum(1, ports.clock.nowMs()),
+      sessions: target.registry.size,
+      loopUtilisation: this.#look?.loopUtilisation ?? 0,
+      fit: estimate.evidence(),
+    })
+    const body = JSON.parse(JSON.stringify(report)) as Json
+    for (const member of group.members.keys()) if (member !== id) peers.tell(member, REPORT_KIND, body)
+  }
+
+  #hear(body: Json): Json {
+    const report = parseReport(body)
+    if ('refused' in report) return null
+    const { clock } = this.#member.ports
+    const before = this.#heard.get(report.member)
+    this.#heard.set(report.member, hear(before, report, clock.nowMs(), this.#policy()))
+    return null
+  }
+}
+
+function systemSample(
+  look: SystemLook,
+  own: { pieces: number; bytes: number },
+  handled: { pieces: number; bytes: number },
+  networkBytes: number,
+): SystemSample {
+  return {
+    seconds: look.seconds,
+    cpuSeconds: look.cpuSeconds,
+    capacityCpu: CAPACITY_CPU,
+    hostCpu: look.hostCpu,
+    loopUtilisation: look.loopUtilisation,
+    loopDelayMs: look.loopDelayMs,
+    rssBytes: look.rssBytes,
+    networkBytes,
+    networkCapacityBytes: 0,
+    diskLatencyMs: 0,
+    diskQueue: 0,
+    storedPieces: own.pieces + handled.pieces,
+    storedBytes: own.bytes + handled.bytes,
+    handledPieces: handled.pieces,
+    handledBytes: handled.bytes,
+  }
+}

@@ -1,0 +1,267 @@
+// The operator's commands at one member, for the whole group: what is common is read from the group record, what others
+// know is asked from them when it is needed.
+import { type Answered, answered, type Operator } from '../api/operator.ts'
+import { refusal } from '../api/errors.ts'
+import type { Readings } from '../api/readings.ts'
+import type {
+  Balance,
+  BalanceMode,
+  Health,
+  Member as MemberView,
+  Move,
+  MoveRequest,
+  Session,
+  SessionDetail,
+  Status,
+  Top,
+  Volume,
+  VolumeDetail,
+  VolumeRequest,
+} from '../api/schema.ts'
+import type { MemberId } from '../group/record.ts'
+import type { Balancer } from './balancer.ts'
+import type { Member } from './member.ts'
+import { Rates } from './rates.ts'
+import { SessionDesk } from './session-desk.ts'
+import { askAll, type SessionSummary, SUMMARY_KIND, type Summary, summaryFormat } from './summary.ts'
+import type { Tally } from './tally.ts'
+import { VolumeDesk } from './volume-desk.ts'
+
+export interface OperatorDeps {
+  readonly member: Member
+  readonly balancer: Balancer
+  readonly tally: Tally
+  readonly version: string
+  readonly pid: number
+}
+
+export class MemberOperator implements Operator {
+  readonly #deps: OperatorDeps
+  readonly #rates: Rates
+  readonly #volumes: VolumeDesk
+  readonly #sessions: SessionDesk
+  readonly #startedMs: number
+
+  constructor(deps: OperatorDeps) {
+    const { member } = deps
+    this.#deps = deps
+    this.#startedMs = member.ports.clock.nowMs()
+    const own = member.gateway.primaryIndex(member.id)
+    this.#rates = new Rates(member.ports.clock, () => member.target.registry.all(), own)
+    const summaries = () => this.#summaries()
+    this.#volumes = new VolumeDesk(member, summaries)
+    this.#sessions = new SessionDesk(member, summaries)
+    member.answers.set(SUMMARY_KIND, () => JSON.parse(JSON.stringify(this.#summary())))
+  }
+
+  async volumes(): Promise<readonly Volume[]> {
+    return this.#volumes.list()
+  }
+
+  createVolume(request: VolumeRequest): Promise<Answered<VolumeDetail>> {
+    return this.#volumes.create(request)
+  }
+
+  volume(name: string): Promise<Answered<VolumeDetail>> {
+    return this.#volumes.show(name)
+  }
+
+  deleteVolume(name: string): Promise<Answered<Volume>> {
+    return this.#volumes.delete(name)
+  }
+
+  sessions(): Promise<readonly Session[]> {
+    return this.#sessions.list()
+  }
+
+  session(id: string): Promise<Answered<SessionDetail>> {
+    return this.#sessions.show(id)
+  }
+
+  moveSession(id: string, request: MoveRequest): Promise<Answered<Move>> {
+    return this.#sessions.move(id, request)
+  }
+
+  async moves(limit: number): Promise<readonly Move[]> {
+    return this.#sessions.moves(limit)
+  }
+
+  async balance(): Promise<Balance> {
+    const { balancer, member } = this.#deps
+    const underWay = this.#sessions.moves(50).filter(({ outcome }) => outcome === null)
+    return {
+      ...balancer.describe(),
+      members: [...member.group.members.keys()].sort().map((id) => ({
+        member: id,
+        utilisation: balancer.utilisationOf(id),
+        sessions: this.#sessionsOf(id),
+      })),
+      underWay,
+    }
+  }
+
+  async setBalance(mode: BalanceMode): Promise<Answered<Balance>> {
+    const set = await this.#deps.balancer.setMode(mode)
+    if (!set) return refusal('coordinatorDown', 'the policy cannot be written now')
+    return answered(await this.balance())
+  }
+
+  async members(): Promise<readonly MemberView[]> {
+    return this.#members(await this.#summaries())
+  }
+
+  async top(): Promise<Top> {
+    const { member } = this.#deps
+    const summaries = await this.#summaries()
+    return {
+      at: this.#now(),
+      members: [...member.group.members.keys()].sort().map((id) => ({
+        id,
+        state: summaries.has(id) ? 'up' : 'silent',
+        sessions: this.#sessionsOf(id),
+        load: summaries.get(id)?.load ?? null,
+      })),
+      sessions: await this.#sessions.loads(summaries),
+    }
+  }
+
+  async status(): Promise<Status> {
+    const { member, balancer, version } = this.#deps
+    const { group } = member
+    const summaries = await this.#summaries()
+    const members = this.#members(summaries)
+    const problems = members
+      .filter(({ state }) => state === 'silent')
+      .map(({ id }) => `${id} does not answer: what lives there waits for it`)
+    problems.push(...this.#problems())
+    const { mode, placement } = balancer.describe()
+    let bytes = 0
+    for (const volume of group.volumes.values()) bytes += volume.bytes
+    let allocatedBytes = 0
+    for (const { usedBytes } of summaries.values()) allocatedBytes += usedBytes
+    const moves = [...group.moves.values()]
+    return {
+      group: group.group.name,
+      member: member.id,
+      version,
+      ok: problems.length === 0,
+      problems,
+      coordination: (await group.refresh()) ? 'up' : 'down',
+      balance: mode,
+      placement,
+      members: [...members],
+      volumes: { count: group.volumes.size, bytes, allocatedBytes },
+      sessions: [...group.sessions.values()].filter(({ record }) => record.state === 'live').length,
+      moves: {
+        underWay: moves.filter(({ outcome }) => outcome === undefined).length,
+        done: moves.filter(({ outcome }) => outcome !== undefined).length,
+      },
+    }
+  }
+
+  health(): Health {
+    const { member, balancer, version } = this.#deps
+    const problems = this.#problems()
+    return {
+      ok: problems.length === 0,
+      member: member.id,
+      version,
+      uptimeSeconds: (member.ports.clock.nowMs() - this.#startedMs) / 1_000,
+      problems,
+      sessions: member.target.registry.size,
+      load: balancer.memberLoad(),
+    }
+  }
+
+  readings(): Readings {
+    const { member, tally, version, balancer } = this.#deps
+    const usage = member.store.usage()
+    const load = balancer.memberLoad()
+    return {
+      member: member.id,
+      version,
+      members: [...member.group.members.keys()].map((id) => ({
+        id,
+        up: id === member.id || balancer.isHeard(id),
+      })),
+      loadRatio: balancer.loadRatios(),
+      sessions: member.target.registry.size,
+      ...tally.readings(member),
+      pages: usage.pages,
+      usedBytes: usage.bytes,
+      freeBytes: member.freeBytes,
+      eventLoopDelaySeconds: (load?.eventLoopDelayMs ?? 0) / 1_000,
+      eventLoopUtilisation: load?.eventLoop ?? 0,
+    }
+  }
+
+  stop(): void {
+    this.#rates.stop()
+  }
+
+  #summaries(): Promise<Map<MemberId, Summary>> {
+    return askAll(this.#deps.member, () => this.#summary())
+  }
+
+  #summary(): Summary {
+    const { member, balancer, version, pid } = this.#deps
+    const usage = member.store.usage()
+    return {
+      format: summaryFormat(),
+      member: member.id,
+      pid,
+      version,
+      usedBytes: usage.bytes,
+      freeBytes: member.freeBytes,
+      volumes: [...member.group.volumes.keys()].map((id) => ({
+        id,
+        ...member.store.volumeUsage(id),
+      })),
+      sessions: [...member.target.registry.all()].map((session): SessionSummary => {
+        const { load, why, decided } = balancer.session(session.id)
+        const state = session.moving ? 'moving' : session.phase === 'login' ? 'login' : 'live'
+        return { id: session.id, state, load, why, decided, ...this.#rates.of(session) }
+      }),
+      load: balancer.memberLoad(),
+    }
+  }
+
+  #members(summaries: ReadonlyMap<MemberId, Summary>): readonly MemberView[] {
+    const { group } = this.#deps.member
+    return [...group.members.values()]
+      .sort((a, b) => (a.id < b.id ? -1 : 1))
+      .map(({ id, portal, api, draining }) => {
+        const summary = summaries.get(id)
+        return {
+          id,
+          state: summary === undefined ? 'silent' : 'up',
+          portal,
+          api,
+          draining,
+          sessions: this.#sessionsOf(id),
+          slices: group.slices.filter(({ primary }) => primary === id).length,
+          pid: summary?.pid ?? null,
+          version: summary?.version ?? null,
+          usedBytes: summary?.usedBytes ?? null,
+          freeBytes: summary?.freeBytes ?? null,
+        }
+      })
+  }
+
+  #sessionsOf(id: MemberId): number {
+    let count = 0
+    for (const { record } of this.#deps.member.group.sessions.values()) {
+      if (record.owner === id && record.state === 'live') count += 1
+    }
+    return count
+  }
+
+  #problems(): string[] {
+    const failure = this.#deps.member.store.failure()
+    return failure === null ? [] : [`the store of this member has failed: ${failure}`]
+  }
+
+  #now(): string {
+    return new Date(this.#deps.member.ports.clock.wallMs()).toISOString()
+  }
+}

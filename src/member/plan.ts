@@ -1,0 +1,63 @@
+// The layout of a group that `evenkeel up` runs on one machine: which member has which folder, ports and socket.
+//
+//   DATA/coordination.sqlite   what the members agree on
+//   DATA/m1/, DATA/m2/ …       a data folder each, with member.json (its configuration) and member.log
+//   ports: BASE the API that callers use (m1's), BASE+1 … BASE+N the portals of m1 … mN, then the APIs of m2 … mN
+import { createHash } from 'node:crypto'
+import { join } from 'node:path'
+import { type MemberConfigFile, SOCKET_PATH_BYTES_MAX } from './config.ts'
+
+export const MEMBERS_MAX = 32
+export const MEMBERS_DEFAULT = 3
+const HOST = '127.0.0.1'
+const MIB = 1024 ** 2
+
+export interface GroupPlan {
+  readonly members: number
+  /** Absolute. */
+  readonly dataFolder: string
+  readonly basePort: number
+  readonly placement: 'on' | 'off'
+  readonly balance: 'on' | 'off' | 'advise' | null
+  readonly policy: Readonly<Record<string, unknown>>
+  /** Absolute; for sockets whose path in the data folder would be too long. */
+  readonly temporaryFolder: string
+}
+
+export function memberNames(members: number): readonly string[] {
+  return Array.from({ length: members }, (_, i) => `m${i + 1}`)
+}
+
+export function portsInUse(plan: Pick<GroupPlan, 'members' | 'basePort'>): readonly number[] {
+  return Array.from({ length: 2 * plan.members }, (_, i) => plan.basePort + i)
+}
+
+export function socketFolder(plan: GroupPlan): string {
+  const longest = join(plan.dataFolder, `m${plan.members}`, 'peer.sock')
+  if (Buffer.byteLength(longest) <= SOCKET_PATH_BYTES_MAX) return plan.dataFolder
+  const name = createHash('sha256').update(plan.dataFolder).digest('hex').slice(0, 16)
+  return join(plan.temporaryFolder, `evenkeel-${name}`)
+}
+
+export function planMembers(plan: GroupPlan): readonly MemberConfigFile[] {
+  const { members, dataFolder, basePort, placement, balance, policy } = plan
+  const founders = [...memberNames(members)]
+  const sockets = socketFolder(plan)
+  return founders.map((memberId, i) => ({
+    memberId,
+    dataFolder: join(dataFolder, memberId),
+    coordinationFile: join(dataFolder, 'coordination.sqlite'),
+    founders,
+    portal: { host: HOST, port: basePort + 1 + i },
+    api: { host: HOST, port: i === 0 ? basePort : basePort + members + i },
+    peer:
+      sockets === dataFolder
+        ? join(dataFolder, memberId, 'peer.sock')
+        : join(sockets, `${memberId}.sock`),
+    placement,
+    balance,
+    policy: { ...policy },
+    journalBytes: 64 * MIB,
+    slotsPerSegment: 64,
+  }))
+}

@@ -1,0 +1,120 @@
+// Rates of a member's sessions for people: what `top`, `session list` and `status` show. Decisions use the load monitor's
+// estimates instead (load/), which average over longer times.
+import type { Clock, Timer } from '../base/clock.ts'
+import type { LiveSession } from '../target/live-session.ts'
+
+const EVERY_MS = 1_000
+/** Weight of the newest second: about the mean of the last four. */
+const NEWEST = 0.3
+
+export interface SessionRates {
+  readonly iops: number
+  readonly bytesPerSecond: number
+  /** Share of pieces that another member held, 0 … 1. */
+  readonly forwardedShare: number
+  readonly queueDepth: number
+  /** Mean of the last seconds; null: nothing was answered. */
+  readonly latencyMs: number | null
+}
+
+interface Marked {
+  iops: number
+  bytesPerSecond: number
+  pieces: number
+  forwarded: number
+  queueDepth: number
+  latencyMs: number | null
+  commands: number
+  bytes: number
+  allPieces: number
+  ownPieces: number
+  latencySumMs: number
+  latencyCount: number
+}
+
+export class Rates {
+  readonly #clock: Clock
+  readonly #sessions: () => Iterable<LiveSession>
+  readonly #ownNumber: number
+  #marks = new WeakMap<LiveSession, Marked>()
+  #timer: Timer
+  #lastMs: number
+
+  /** `ownNumber`: this member's place in the counters by primary. */
+  constructor(clock: Clock, sessions: () => Iterable<LiveSession>, ownNumber: number) {
+    this.#clock = clock
+    this.#sessions = sessions
+    this.#ownNumber = ownNumber
+    this.#lastMs = clock.nowMs()
+    this.#timer = clock.after(EVERY_MS, () => this.#tick())
+  }
+
+  of(session: LiveSession): SessionRates {
+    const marked = this.#marks.get(session)
+    if (marked === undefined) {
+      return { iops: 0, bytesPerSecond: 0, forwardedShare: 0, queueDepth: 0, latencyMs: null }
+    }
+    const { iops, bytesPerSecond, pieces, forwarded, queueDepth, latencyMs } = marked
+    const forwardedShare = pieces > 0 ? forwarded / pieces : 0
+    return { iops, bytesPerSecond, forwardedShare, queueDepth, latencyMs }
+  }
+
+  stop(): void {
+    this.#timer.cancel()
+  }
+
+  #tick(): void {
+    const now = this.#clock.nowMs()
+    const seconds = (now - this.#lastMs) / 1_000
+    this.#lastMs = now
+    if (seconds > 0) for (const session of this.#sessions()) this.#read(session, seconds)
+    this.#timer = this.#clock.after(EVERY_MS, () => this.#tick())
+  }
+
+  #read(session: LiveSession, seconds: number): void {
+    const { counters } = session
+    const before = this.#marks.get(session) ?? blank()
+    const commands = counters.reads + counters.writes + counters.others
+    const bytes = counters.readBytes + counters.writtenBytes
+    let allPieces = 0
+    for (const pieces of counters.piecesByPrimary) allPieces += pieces
+    const ownPieces = counters.piecesByPrimary[this.#ownNumber] ?? 0
+    const answered = counters.latencyCount - before.latencyCount
+    const pieces = allPieces - before.allPieces
+    this.#marks.set(session, {
+      iops: blend(before.iops, (commands - before.commands) / seconds),
+      bytesPerSecond: blend(before.bytesPerSecond, (bytes - before.bytes) / seconds),
+      pieces: blend(before.pieces, pieces),
+      forwarded: blend(before.forwarded, pieces - (ownPieces - before.ownPieces)),
+      queueDepth: blend(before.queueDepth, counters.outstanding),
+      latencyMs: answered > 0 ? (counters.latencySumMs - before.latencySumMs) / answered : null,
+      commands,
+      bytes,
+      allPieces,
+      ownPieces,
+      latencySumMs: counters.latencySumMs,
+      latencyCount: counters.latencyCount,
+    })
+  }
+}
+
+function blend(before: number, now: number): number {
+  return before === 0 ? now : before + (now - before) * NEWEST
+}
+
+function blank(): Marked {
+  return {
+    iops: 0,
+    bytesPerSecond: 0,
+    pieces: 0,
+    forwarded: 0,
+    queueDepth: 0,
+    latencyMs: null,
+    commands: 0,
+    bytes: 0,
+    allPieces: 0,
+    ownPieces: 0,
+    latencySumMs: 0,
+    latencyCount: 0,
+  }
+}

@@ -1,0 +1,198 @@
+// The operator's commands on sessions and moves.
+import { sleep } from '../base/clock.ts'
+import { type Answered, answered } from '../api/operator.ts'
+import { type ErrorCode, refusal } from '../api/errors.ts'
+import type { Move, MoveRequest, Session, SessionDetail } from '../api/schema.ts'
+import type { StoredSession } from '../group/sessions.ts'
+import type { MemberId, MoveRecord } from '../group/record.ts'
+import type { Json } from '../peer/message.ts'
+import type { Member } from './member.ts'
+import type { SessionSummary, Summary } from './summary.ts'
+
+export const MOVE_KIND = 'move session'
+/** Grant 1.5 s, quiesce 4 s, commit and return: what a slow but healthy move takes at most. */
+const MOVE_ASK_MS = 12_000
+/** An open move expires after 10 s, seen at the next sweep. */
+const OUTCOME_MS = 15_000
+const LOOK_MS = 20
+const MOVES_SHOWN = 10
+
+export class SessionDesk {
+  readonly #member: Member
+  readonly #summaries: () => Promise<ReadonlyMap<MemberId, Summary>>
+
+  constructor(member: Member, summaries: () => Promise<ReadonlyMap<MemberId, Summary>>) {
+    this.#member = member
+    this.#summaries = summaries
+    member.answers.set(MOVE_KIND, (_from, body) => this.#moveHere(body))
+  }
+
+  async list(): Promise<readonly Session[]> {
+    const summaries = await this.#summaries()
+    return this.#live().map((stored) => this.#session(stored, summaryOf(summaries, stored)))
+  }
+
+  /** With what `top` adds. */
+  async loads(summaries: ReadonlyMap<MemberId, Summary>) {
+    return this.#live().map((stored) => {
+      const summary = summaryOf(summaries, stored)
+      const { queueDepth = 0, latencyMs = null, load = null } = summary ?? {}
+      return { ...this.#session(stored, summary), queueDepth, latencyMs, load }
+    })
+  }
+
+  async show(id: string): Promise<Answered<SessionDetail>> {
+    const stored = this.#find(id)
+    if (stored === undefined) return refusal('sessionNotFound', `there is no session ${id}`)
+    const summaries = await this.#summaries()
+    const summary = summaryOf(summaries, stored)
+    const moves = this.#records((move) => move.session === stored.id).slice(0, MOVES_SHOWN)
+    return answered({
+      ...this.#session(stored, summary),
+      source: stored.record.source,
+      generation: stored.record.gen,
+      queueDepth: summary?.queueDepth ?? 0,
+      latencyMs: summary?.latencyMs ?? null,
+      load: summary?.load ?? null,
+      why: summary?.why ?? this.#whyHere(stored, moves[0]),
+      decided: summary?.decided ?? null,
+      moves: moves.map((move) => this.#move(move)),
+    })
+  }
+
+  moves(limit: number): readonly Move[] {
+    return this.#records(() => true)
+      .slice(0, limit)
+      .map((move) => this.#move(move))
+  }
+
+  async move(id: string, request: MoveRequest): Promise<Answered<Move>> {
+    const { group } = this.#member
+    const stored = this.#find(id)
+    if (stored === undefined) return refusal('sessionNotFound', `there is no session ${id}`)
+    if (!group.members.has(request.to)) {
+      return refusal('memberNotFound', `there is no member '${request.to}'`)
+    }
+    const { owner } = stored.record
+    if (owner === request.to) {
+      return refusal('alreadyThere', `session ${id} is on ${owner} already`)
+    }
+    const moveId = this.#member.ports.newId()
+    const order = { move: moveId, session: stored.id, to: request.to }
+    const reply =
+      owner === this.#member.id
+        ? await this.#moveHere(order)
+        : await this.#member.peers.ask(owner, MOVE_KIND, order, MOVE_ASK_MS)
+    if (reply === null) return refusal('memberSilent', `${owner}, which serves the session, does not answer`)
+    if (typeof reply === 'string' && reply !== 'begun') return denial(id, request.to, reply)
+    return this.#outcome(moveId, request.wait)
+  }
+
+  /** At the member that serves the session. */
+  async #moveHere(body: Json): Promise<Json> {
+    const { move, session, to } = body as { move: string; session: number; to: MemberId }
+    const end = await this.#member.target.move(session, {
+      id: move,
+      to,
+      by: 'operator',
+      code: 'MOVED',
+      reason: 'moved by the operator',
+      predicted: null,
+      proposal: null,
+      estimate: this.#member.estimateOf(session),
+    })
+    return end.kind === 'denied' ? end.reason : 'begun'
+  }
+
+  /** The record of the move, once the outcome, the drain and the pause are known or will not be. */
+  async #outcome(id: string, wait: boolean): Promise<Answered<Move>> {
+    const { clock } = this.#member.ports
+    const until = clock.nowMs() + OUTCOME_MS
+    let record: MoveRecord | undefined
+    for (;;) {
+      record = this.#member.group.moves.get(id)
+      const settled = record?.outcome !== undefined
+      const measured = record?.outcome !== 'returned' || record.pauseMs !== undefined
+      if (record !== undefined && (!wait || (settled && measured))) break
+      // An initiator that has nothing to do sends no first command: the pause of its move stays unknown.
+      if (clock.nowMs() >= until || (settled && clock.nowMs() >= until - OUTCOME_MS + 3_000)) break
+      await sleep(clock, LOOK_MS)
+    }
+    if (record === undefined) return refusal('coordinatorDown', 'the record of the move cannot be read now')
+    return answered(this.#move(record))
+  }
+
+  #live(): StoredSession[] {
+    return [...this.#member.group.sessions.values()]
+      .filter(({ record }) => record.state === 'live')
+      .sort((a, b) => a.id - b.id)
+  }
+
+  #find(id: string): StoredSession | undefined {
+    const stored = this.#member.group.sessions.get(Number(id))
+    return stored?.record.state === 'live' ? stored : undefined
+  }
+
+  #records(wanted: (move: MoveRecord) => boolean): MoveRecord[] {
+    return [...this.#member.group.moves.values()]
+      .filter(wanted)
+      .sort((a, b) => (a.at < b.at ? 1 : a.at > b.at ? -1 : 0))
+  }
+
+  #session({ id, record }: StoredSession, summary: SessionSummary | undefined): Session {
+    const { initiator, isid, volume, owner, since, move } = record
+    return {
+      id: String(id),
+      initiator,
+      isid,
+      volume: this.#member.group.volumes.get(volume)?.name ?? String(volume),
+      member: owner,
+      state: move === undefined ? (summary?.state ?? 'login') : 'moving',
+      since,
+      iops: summary?.iops ?? 0,
+      bytesPerSecond: summary?.bytesPerSecond ?? 0,
+      forwardedShare: summary?.forwardedShare ?? 0,
+    }
+  }
+
+  #move(record: MoveRecord): Move {
+    const { id, volume, initiator, from, to, by, code, reason, predicted, at } = record
+    return {
+      id,
+      session: String(record.session),
+      volume: this.#member.group.volumes.get(volume)?.name ?? String(volume),
+      initiator,
+      from,
+      to,
+      by,
+      code,
+      reason,
+      predicted,
+      observed: record.observed ?? null,
+      drainMs: record.drainMs ?? null,
+      pauseMs: record.pauseMs ?? null,
+      resent: record.resent ?? null,
+      outcome: record.outcome ?? null,
+      at,
+    }
+  }
+
+  #whyHere({ record }: StoredSession, last: MoveRecord | undefined): string {
+    if (last?.outcome === 'returned' && last.to === record.owner) {
+      return `It is on ${record.owner} because it was moved there from ${last.from} at ${last.at}: ${last.reason}.`
+    }
+    return `It is on ${record.owner} because its initiator logged in there.`
+  }
+}
+
+function summaryOf(
+  summaries: ReadonlyMap<MemberId, Summary>,
+  { id, record }: StoredSession,
+): SessionSummary | undefined {
+  return summaries.get(record.owner)?.sessions.find((one) => one.id === id)
+}
+
+function denial(id: string, to: MemberId, reason: string) {
+  const code: ErrorCode = reason.includes('already being moved') ? 'sessionMoving' : 'memberNotReady'
+  return refusal(code, `session ${id} was not moved to ${to}: ${reason}`)
+}

@@ -1,0 +1,111 @@
+// A member on real ports: disk, sockets, clock and the coordination file of its configuration; with its load monitor, its
+// distribution process and its API.
+import { randomUUID } from 'node:crypto'
+import { createRequire } from 'node:module'
+import { startApi } from '../api/server.ts'
+import { EmbeddedCoordinator } from '../coordination/embedded.ts'
+import { DEFAULT_POLICY, parsePolicy } from '../distribution/policy.ts'
+import { SystemClock } from '../io/clock.ts'
+import { SystemDisk } from '../io/disk.ts'
+import { SystemNet } from '../io/net.ts'
+import { SqliteWorker } from '../io/sqlite-worker.ts'
+import { RealSystemProbe } from '../io/system-probe.ts'
+import { storeDefaults } from '../store/settings.ts'
+import type { TargetEvent } from '../target/target.ts'
+import { Balancer } from './balancer.ts'
+import { ConfigError, type MemberConfig } from './config.ts'
+import type { Log } from './log.ts'
+import type { RunningMember } from './main.ts'
+import { Member } from './member.ts'
+import { MemberOperator } from './operator.ts'
+import { Tally } from './tally.ts'
+
+const FREE_EVERY_MS = 5_000
+
+export const version: string = (
+  createRequire(import.meta.url)('../../package.json') as { version: string }
+).version
+
+export async function startMember(config: MemberConfig, log: Log): Promise<RunningMember> {
+  const parsed = parsePolicy(config.policy, DEFAULT_POLICY)
+  if (parsed.kind === 'wrong') throw new ConfigError(`policy: ${parsed.reasons.join(' ')}`)
+  const clock = new SystemClock()
+  const disk = new SystemDisk(config.dataFolder)
+  const coordinator = await EmbeddedCoordinator.open(new SqliteWorker(config.coordinationFile), clock)
+  const tally = new Tally()
+  const tell = (event: TargetEvent) => {
+    tally.tell(event)
+    write(log, event)
+  }
+  const { host, port } = config.portal
+  const apiUrl = `http://${config.api.host}:${config.api.port}`
+  const member = await Member.open(
+    { clock, net: new SystemNet(), disk, coordinator, newId: randomUUID },
+    {
+      memberId: config.memberId,
+      groupName: config.groupName,
+      founders: config.founders,
+      slices: config.slices,
+      namingAuthority: config.namingAuthority,
+      portal: { kind: 'tcp', host, port },
+      peer: { kind: 'unix', path: config.peer },
+      api: apiUrl,
+      groupAddress: config.groupAddress,
+      store: {
+        ...storeDefaults,
+        journalBytes: config.journalBytes,
+        slotsPerSegment: config.slotsPerSegment,
+      },
+    },
+    tell,
+  )
+  const mode = config.balance ?? parsed.policy.mode
+  const policy = { ...parsed.policy, mode }
+  const initial = { mode, placement: config.placement === 'on', policy }
+  const balancer = new Balancer(member, new RealSystemProbe(), initial)
+  member.placement = balancer
+  member.target.grants = balancer
+  const operator = new MemberOperator({ member, balancer, tally, version, pid: process.pid })
+  const api = await startApi(operator, {
+    host: config.api.host,
+    port: config.api.port,
+    version,
+    failed: (error) => log.error('api', error),
+  })
+  const free = setInterval(() => void lookFree(member, disk), FREE_EVERY_MS)
+  await lookFree(member, disk)
+  await member.serve()
+  await settle(config, balancer)
+  return {
+    portal: member.portal,
+    api: api.url,
+    failed: member.store.failed.then((why) => `the store of ${config.memberId} has failed: ${why}`),
+    stop: async () => {
+      clearInterval(free)
+      balancer.stop()
+      operator.stop()
+      await api.close()
+      await member.stop()
+    },
+  }
+}
+
+async function lookFree(member: Member, disk: SystemDisk): Promise<void> {
+  member.freeBytes = await disk.freeBytes()
+}
+
+/** What the configuration says of the group's policy holds for the group from now on. */
+async function settle(config: MemberConfig, balancer: Balancer): Promise<void> {
+  const placement = config.placement === 'on'
+  const now = balancer.settings
+  const says = config.balance !== null || Object.keys(config.policy).length > 0
+  const mode = config.balance ?? now.mode
+  if (says || placement !== now.placement) await balancer.write({ mode, placement, policy: config.policy })
+}
+
+function write(log: Log, event: TargetEvent): void {
+  const { kind, ...fields } = event
+  if (event.kind !== 'end') return log.info(kind, fields)
+  const { session, initiator, reason, volume } = event
+  log.info(kind, { session, initiator, reason, volume })
+}

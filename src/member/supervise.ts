@@ -1,0 +1,188 @@
+// `evenkeel up`: a whole group on this machine, a process for each member, kept running.
+//
+// Invariants:
+//   V1. A data folder or a port in use is refused with a sentence before any member is started.
+//   V2. If one member cannot start, none is left behind.
+//   V3. A group is never started with fewer members than it has: their slices would have no primary.
+import { chmod, lstat, mkdir, readdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Caller, isUnavailable } from '../api/caller.ts'
+import { lockFolder } from '../io/folder-lock.ts'
+import { Child, type ReadyMember } from './child.ts'
+import { portTaken } from './free-ports.ts'
+import {
+  type GroupPlan,
+  MEMBERS_MAX,
+  memberNames,
+  planMembers,
+  portsInUse,
+  socketFolder,
+} from './plan.ts'
+
+export const DEFAULT_VOLUME = { name: 'vol1', bytes: 1024 ** 3 } as const
+const VOLUME_TRIES_MS = 10_000
+const TRY_AGAIN_MS = 100
+const PRIVATE = 0o700
+
+/** Why the group cannot be started, for people. */
+export class CannotStart extends Error {
+  override readonly name = 'CannotStart'
+}
+
+export interface Supervision {
+  readonly plan: GroupPlan
+  /** The command that runs a member with this configuration file. */
+  readonly command: (configFile: string) => readonly string[]
+  /** A line about a member, for people. */
+  readonly say: (line: string) => void
+  /** Settles when a start under way is to be given up. */
+  readonly giveUp: Promise<unknown>
+}
+
+export interface RunningGroup {
+  readonly api: string
+  readonly members: readonly ReadyMember[]
+  readonly volumes: readonly {
+    readonly name: string
+    readonly iqn: string
+    readonly url: string
+    readonly bytes: number
+  }[]
+  /** Idempotent; settles when every process is gone. */
+  stop(): Promise<void>
+  /** Ends every process at once. */
+  kill(): void
+}
+
+/** How many members the data folder holds; 0: a new group. */
+export async function membersIn(dataFolder: string): Promise<number> {
+  let names: string[]
+  try {
+    names = await readdir(dataFolder)
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return 0
+    throw error
+  }
+  const numbers = names.map((name) => Number(/^m([1-9]\d*)$/.exec(name)?.[1] ?? 0))
+  return Math.max(0, ...numbers)
+}
+
+/** null: it was given up before it was ready, and nothing is left of it. */
+export async function superviseGroup(supervision: Supervision): Promise<RunningGroup | null> {
+  const { plan, giveUp } = supervision
+  await refuseWrongPlan(plan)
+  await mkdir(plan.dataFolder, { recursive: true, mode: PRIVATE })
+  const lock = lockFolder(plan.dataFolder)
+  const children: Child[] = []
+  const stop = async () => {
+    await Promise.all(children.map((child) => child.stop()))
+    lock.release()
+  }
+  const start = { ready: false, givenUp: false }
+  void giveUp.then(() => {
+    start.givenUp = !start.ready
+    if (start.givenUp) for (const child of children) void child.stop()
+  })
+  try {
+    await refuseTakenPorts(plan)
+    const files = await writeConfigs(plan)
+    if (!start.givenUp) children.push(...makeChildren(supervision, files))
+    const members = await Promise.all(children.map(startFirst))
+    const api = members[0]?.api ?? ''
+    const volumes = await someVolume(new Caller(api))
+    start.ready = true
+    const kill = () => {
+      for (const child of children) child.kill()
+    }
+    return { api, members, volumes, stop, kill }
+  } catch (error) {
+    await stop()
+    if (start.givenUp) return null
+    throw error
+  }
+}
+
+async function refuseTakenPorts(plan: GroupPlan): Promise<void> {
+  const ports = portsInUse(plan)
+  const taken = await portTaken('127.0.0.1', ports)
+  if (taken === null) return
+  throw new CannotStart(
+    `Port ${taken} on 127.0.0.1 is in use; the group needs ${ports[0]} to ${ports.at(-1)}: name other ones with --base-port.`,
+  )
+}
+
+async function refuseWrongPlan(plan: GroupPlan): Promise<void> {
+  const { members, dataFolder } = plan
+  const there = await membersIn(dataFolder)
+  if (members < there) {
+    throw new CannotStart(
+      `The group in ${dataFolder} has ${there} members: start it with --members ${there}, or name another folder with --data.`,
+    )
+  }
+  if (members < 1 || members > MEMBERS_MAX)
+    throw new CannotStart(`A group on one machine has 1 to ${MEMBERS_MAX} members.`)
+  const last = portsInUse(plan).at(-1) ?? 0
+  if (last > 65_535)
+    throw new CannotStart(`The last port would be ${last}: choose a lower --base-port.`)
+}
+
+async function writeConfigs(plan: GroupPlan): Promise<readonly string[]> {
+  await makeSocketFolder(plan)
+  const files: string[] = []
+  for (const config of planMembers(plan)) {
+    const file = join(config.dataFolder, 'member.json')
+    await mkdir(config.dataFolder, { recursive: true, mode: PRIVATE })
+    await writeFile(file, `${JSON.stringify(config, null, 2)}\n`)
+    files.push(file)
+  }
+  return files
+}
+
+function makeChildren(supervision: Supervision, files: readonly string[]): readonly Child[] {
+  const { plan, command, say } = supervision
+  return memberNames(plan.members).map((id, i) => {
+    const settings = {
+      id,
+      command: command(files[i] ?? ''),
+      say: (line: string) => say(`${id} ${line}`),
+    }
+    return new Child(settings)
+  })
+}
+
+async function startFirst(child: Child): Promise<ReadyMember> {
+  try {
+    return await child.start()
+  } catch (cause) {
+    const words = cause instanceof Error ? cause.message : String(cause)
+    throw new CannotStart(`Member ${child.id} did not start: ${words}`, { cause })
+  }
+}
+
+/** A folder in /tmp must be ours alone: anybody could have made it first. */
+async function makeSocketFolder(plan: GroupPlan): Promise<void> {
+  const folder = socketFolder(plan)
+  if (folder === plan.dataFolder) return
+  await mkdir(folder, { recursive: true, mode: PRIVATE })
+  const status = await lstat(folder)
+  if (!status.isDirectory() || status.uid !== process.getuid?.()) {
+    throw new CannotStart(`${folder} belongs to somebody else: name a shorter path with --data.`)
+  }
+  await chmod(folder, PRIVATE)
+}
+
+/** The volumes there are; a new group gets one, so that there is something to connect to. */
+async function someVolume(caller: Caller): Promise<RunningGroup['volumes']> {
+  const deadlineMs = performance.now() + VOLUME_TRIES_MS
+  for (;;) {
+    try {
+      const { items } = await caller.volumes()
+      if (items.length > 0) return items
+      const { name, bytes } = DEFAULT_VOLUME
+      return [await caller.createVolume({ name, bytes, blockBytes: 512, shared: true })]
+    } catch (error) {
+      if (!isUnavailable(error) || performance.now() > deadlineMs) throw error
+    }
+    await new Promise((resolve) => setTimeout(resolve, TRY_AGAIN_MS))
+  }
+}

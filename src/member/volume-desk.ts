@@ -1,0 +1,132 @@
+// The operator's commands on volumes.
+import { sleep } from '../base/clock.ts'
+import { type Answered, answered } from '../api/operator.ts'
+import { refusal } from '../api/errors.ts'
+import type { Volume, VolumeDetail, VolumeRequest } from '../api/schema.ts'
+import { keys, type VolumeRecord } from '../group/record.ts'
+import { createVolume, deleteVolume, refuseVolume, volumeCounterKey } from '../group/volumes.ts'
+import { PHYSICAL_BLOCK_BYTES } from '../scsi/logical-unit.ts'
+import type { Member } from './member.ts'
+import type { Summary } from './summary.ts'
+
+const TRIES = 40
+const AGAIN_MS = 25
+const down = refusal('coordinatorDown', 'the coordination file cannot be written now')
+
+export class VolumeDesk {
+  readonly #member: Member
+  readonly #summaries: () => Promise<ReadonlyMap<string, Summary>>
+
+  constructor(member: Member, summaries: () => Promise<ReadonlyMap<string, Summary>>) {
+    this.#member = member
+    this.#summaries = summaries
+  }
+
+  list(): readonly Volume[] {
+    return [...this.#member.group.volumes.values()].map((record) => this.#volume(record))
+  }
+
+  async create(request: VolumeRequest): Promise<Answered<VolumeDetail>> {
+    const wrong = refuseVolume(request)
+    if (wrong !== null) return refusal('badRequest', wrong)
+    const { group, ports } = this.#member
+    for (let tries = 0; tries < TRIES; tries += 1) {
+      const [counter, name] = await Promise.all([
+        ports.coordinator.list(volumeCounterKey),
+        ports.coordinator.list(keys.volumeName(request.name)),
+      ])
+      if (counter.kind === 'done' && name.kind === 'done') {
+        if (name.items.some(({ key }) => key === keys.volumeName(request.name))) {
+          return refusal('volumeExists', `there is a volume '${request.name}' already`)
+        }
+        const last = counter.items.find(({ key }) => key === volumeCounterKey)
+        const { record, change } = createVolume({
+          group: group.group,
+          id: Number(last?.value ?? 0) + 1,
+          wish: request,
+          slices: group.slices,
+          counterRev: last?.rev ?? 0,
+          at: new Date(ports.clock.wallMs()).toISOString(),
+        })
+        const result = await ports.coordinator.txn(change)
+        if (result.kind === 'done') {
+          await this.#seen(() => group.volumes.has(record.id))
+          return answered(await this.#detail(record))
+        }
+      }
+      await sleep(ports.clock, AGAIN_MS)
+    }
+    return down
+  }
+
+  async show(name: string): Promise<Answered<VolumeDetail>> {
+    const record = this.#find(name)
+    if (record === undefined) return refusal('volumeNotFound', `there is no volume '${name}'`)
+    return answered(await this.#detail(record))
+  }
+
+  async delete(name: string): Promise<Answered<Volume>> {
+    const { group, ports } = this.#member
+    const record = this.#find(name)
+    if (record === undefined) return refusal('volumeNotFound', `there is no volume '${name}'`)
+    const sessions = await ports.coordinator.list(keys.sessionsOf(record.id))
+    const volume = await ports.coordinator.list(keys.volume(record.id))
+    if (sessions.kind === 'unknown' || volume.kind === 'unknown') return down
+    const live = sessions.items.filter(({ value }) => JSON.parse(value).state === 'live').length
+    if (live > 0) {
+      return refusal('volumeInUse', `volume '${name}' has ${live} session${live === 1 ? '' : 's'}`)
+    }
+    const rev = volume.items[0]?.rev
+    if (rev === undefined) return refusal('volumeNotFound', `there is no volume '${name}'`)
+    const result = await ports.coordinator.txn(deleteVolume(record, rev))
+    if (result.kind !== 'done') return down
+    await this.#seen(() => !group.volumes.has(record.id))
+    return answered(this.#volume(record))
+  }
+
+  url(record: VolumeRecord): string {
+    return `iscsi://${this.#member.portal}/${record.iqn}/0`
+  }
+
+  #find(name: string): VolumeRecord | undefined {
+    for (const record of this.#member.group.volumes.values()) if (record.name === name) return record
+    return undefined
+  }
+
+  /** What was written here is seen here before the answer, so that the caller's next question finds it. */
+  async #seen(condition: () => boolean): Promise<void> {
+    for (let tries = 0; tries < TRIES && !condition(); tries += 1) {
+      this.#member.ports.coordinator.nudge()
+      await sleep(this.#member.ports.clock, AGAIN_MS)
+    }
+  }
+
+  #volume(record: VolumeRecord): Volume {
+    let sessions = 0
+    for (const { record: one } of this.#member.group.sessions.values()) {
+      if (one.volume === record.id && one.state === 'live') sessions += 1
+    }
+    const { name, iqn, bytes, blockBytes, shared, createdAt } = record
+    const url = this.url(record)
+    return { id: String(record.id), name, iqn, url, bytes, blockBytes, shared, sessions, createdAt }
+  }
+
+  async #detail(record: VolumeRecord): Promise<VolumeDetail> {
+    const { group } = this.#member
+    const summaries = await this.#summaries()
+    return {
+      ...this.#volume(record),
+      physicalBlockBytes: PHYSICAL_BLOCK_BYTES,
+      lanes: record.lanes.map((slice, lane) => {
+        const { primary = '', epoch = 0 } = group.slices[slice] ?? {}
+        return { lane, slice, primary, epoch }
+      }),
+      byMember: [...group.members.keys()].sort().map((member) => {
+        const summary = summaries.get(member)
+        const used = summary?.volumes.find(({ id }) => id === record.id)
+        if (summary === undefined) return { member, pages: null, bytes: null }
+        return { member, pages: used?.pages ?? 0, bytes: used?.bytes ?? 0 }
+      }),
+    }
+  }
+}

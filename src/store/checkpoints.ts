@@ -1,0 +1,181 @@
+// Checkpoints of the index: two files written in turn, so that a cut while one is written leaves the other.
+// A checkpoint says where each page is at home, from where the journal must be replayed over that, and which operations
+// of gateways are remembered.
+//
+// Invariants:
+//   CK1. The newest durable checkpoint is never overwritten.
+//   CK2. Everything that it names as home was synced before it was begun.
+import { readU16, readU32, writeU16, writeU32 } from '../base/bytes.ts'
+import { crc32c } from '../base/crc32c.ts'
+import type { Disk, DiskFile } from '../base/disk.ts'
+import { FolderRefused } from './failure.ts'
+import { readU64, writeU64 } from './fields.ts'
+import {
+  CHECKPOINT,
+  CHECKPOINT_HEAD_BYTES,
+  CHECKPOINT_MAGIC,
+  FORMAT,
+  PAGE_ENTRY,
+  paths,
+} from './layout.ts'
+import { NO_SLOT, type PageTable } from './page-table.ts'
+
+/** Pages encoded in one go; between two the event loop runs. */
+const PAGES_PER_PART = 4096
+
+export interface CheckpointHead {
+  readonly sequence: number
+  /** Journal position from which replay starts. */
+  readonly tail: number
+  /** Journal position up to which records were durable. */
+  readonly syncedUpTo: number
+}
+
+export interface PageHome {
+  readonly volume: number
+  readonly page: number
+  readonly version: number
+  readonly slot: number
+  readonly present: number
+  readonly slice: number
+}
+
+export interface LoadedCheckpoint {
+  readonly head: CheckpointHead
+  readonly pages: Iterable<PageHome>
+  readonly operations: Uint8Array
+}
+
+export class Checkpoints {
+  readonly #files: readonly DiskFile[]
+  readonly #seed: number
+  #sequence = 0
+
+  private constructor(files: readonly DiskFile[], seed: number) {
+    this.#files = files
+    this.#seed = seed
+  }
+
+  static async open(disk: Disk, mode: 'existing' | 'create', seed: number): Promise<Checkpoints> {
+    const files: DiskFile[] = []
+    for (const path of paths.checkpoints) files.push(await disk.open(path, mode))
+    return new Checkpoints(files, seed)
+  }
+
+  /** Of the newest durable checkpoint. */
+  get sequence(): number {
+    return this.#sequence
+  }
+
+  /** The newest whole checkpoint. */
+  async load(): Promise<LoadedCheckpoint> {
+    let newest: LoadedCheckpoint | null = null
+    for (const file of this.#files) {
+      const loaded = await this.#read(file)
+      if (loaded === null) continue
+      if (newest === null || loaded.head.sequence > newest.head.sequence) newest = loaded
+    }
+    if (newest === null) throw new FolderRefused('Both checkpoints of the index are damaged.')
+    this.#sequence = newest.head.sequence
+    return newest
+  }
+
+  /** Durable when it resolves. The table may lose volumes meanwhile (their drop is in the journal after `tail`), nothing else. */
+  async write(
+    head: Omit<CheckpointHead, 'sequence'>,
+    table: PageTable,
+    operations: Uint8Array,
+  ): Promise<void> {
+    const sequence = this.#sequence + 1
+    const file = this.#files[sequence % 2]
+    if (file === undefined) throw new RangeError('there are two checkpoint files')
+    let at = CHECKPOINT_HEAD_BYTES
+    let pages = 0
+    let sum = this.#seed
+    for (let from = 0; from < table.entryCount; from += PAGES_PER_PART) {
+      const part = encodePages(table, from, Math.min(table.entryCount, from + PAGES_PER_PART))
+      if (part.length === 0) continue
+      sum = crc32c(part, sum)
+      await file.write([part], at)
+      at += part.length
+      pages += part.length / PAGE_ENTRY.end
+    }
+    sum = crc32c(operations, sum)
+    if (operations.length > 0) await file.write([operations], at)
+    const bytes = new Uint8Array(CHECKPOINT_HEAD_BYTES)
+    writeU32(bytes, CHECKPOINT.magic, CHECKPOINT_MAGIC)
+    writeU32(bytes, CHECKPOINT.format, FORMAT)
+    writeU64(bytes, CHECKPOINT.sequence, sequence)
+    writeU64(bytes, CHECKPOINT.tail, head.tail)
+    writeU64(bytes, CHECKPOINT.syncedUpTo, head.syncedUpTo)
+    writeU64(bytes, CHECKPOINT.pages, pages)
+    writeU64(bytes, CHECKPOINT.operationBytes, operations.length)
+    writeU32(bytes, CHECKPOINT.bodyChecksum, sum)
+    const checksum = crc32c(bytes.subarray(0, CHECKPOINT.checksum), this.#seed)
+    writeU32(bytes, CHECKPOINT.checksum, checksum)
+    await file.write([bytes], 0)
+    await file.sync()
+    this.#sequence = sequence
+  }
+
+  async close(): Promise<void> {
+    for (const file of this.#files) await file.close()
+  }
+
+  /** Null if it is torn or damaged. */
+  async #read(file: DiskFile): Promise<LoadedCheckpoint | null> {
+    const head = new Uint8Array(CHECKPOINT_HEAD_BYTES)
+    const got = await file.read(head, 0)
+    if (got < head.length || readU32(head, CHECKPOINT.magic) !== CHECKPOINT_MAGIC) return null
+    const sum = crc32c(head.subarray(0, CHECKPOINT.checksum), this.#seed)
+    if (sum !== readU32(head, CHECKPOINT.checksum)) return null
+    const pageBytes = readU64(head, CHECKPOINT.pages) * PAGE_ENTRY.end
+    const body = new Uint8Array(pageBytes + readU64(head, CHECKPOINT.operationBytes))
+    const read = await file.read(body, CHECKPOINT_HEAD_BYTES)
+    if (read < body.length) return null
+    if (crc32c(body, this.#seed) !== readU32(head, CHECKPOINT.bodyChecksum)) return null
+    return {
+      head: {
+        sequence: readU64(head, CHECKPOINT.sequence),
+        tail: readU64(head, CHECKPOINT.tail),
+        syncedUpTo: readU64(head, CHECKPOINT.syncedUpTo),
+      },
+      pages: decodePages(body.subarray(0, pageBytes)),
+      operations: body.subarray(pageBytes),
+    }
+  }
+}
+
+function encodePages(table: PageTable, from: number, to: number): Uint8Array {
+  let pages = 0
+  for (let entry = from; entry < to; entry += 1) {
+    if (table.slotOf(entry) !== NO_SLOT) pages += 1
+  }
+  const part = new Uint8Array(pages * PAGE_ENTRY.end)
+  let at = 0
+  for (let entry = from; entry < to; entry += 1) {
+    const slot = table.slotOf(entry)
+    if (slot === NO_SLOT) continue
+    writeU64(part, at + PAGE_ENTRY.volume, table.volumeOf(entry))
+    writeU64(part, at + PAGE_ENTRY.page, table.pageOf(entry))
+    writeU64(part, at + PAGE_ENTRY.version, table.versionOf(entry))
+    writeU32(part, at + PAGE_ENTRY.slot, slot)
+    writeU16(part, at + PAGE_ENTRY.present, table.present[entry] ?? 0)
+    writeU16(part, at + PAGE_ENTRY.slice, table.sliceOf(entry))
+    at += PAGE_ENTRY.end
+  }
+  return part
+}
+
+function* decodePages(bytes: Uint8Array): Generator<PageHome> {
+  for (let at = 0; at < bytes.length; at += PAGE_ENTRY.end) {
+    yield {
+      volume: readU64(bytes, at + PAGE_ENTRY.volume),
+      page: readU64(bytes, at + PAGE_ENTRY.page),
+      version: readU64(bytes, at + PAGE_ENTRY.version),
+      slot: readU32(bytes, at + PAGE_ENTRY.slot),
+      present: readU16(bytes, at + PAGE_ENTRY.present),
+      slice: readU16(bytes, at + PAGE_ENTRY.slice),
+    }
+  }
+}

@@ -1,0 +1,153 @@
+// Group commit: changes wait here in order, are placed in the journal together, become durable in one write, take effect
+// in memory, and are answered. While one batch is under way the next gathers.
+//
+//   waiting ──place──▶ under way ──durable──▶ applied ──▶ settled
+//
+// Invariants:
+//   GC1. A change takes effect in memory, and is answered, only when it is durable.
+//   GC2. Changes take effect in the order in which they were handed in.
+//   GC3. A change that finds no room in the ring or the overlay waits; it never fails for that.
+import type { Clock } from '../base/clock.ts'
+import type { Change, Journal } from './journal.ts'
+import { BLOCK_BYTES } from './layout.ts'
+import type { Pages } from './pages.ts'
+
+interface Waiting {
+  readonly change: Change
+  /** Blocks of the overlay that it may need. */
+  readonly blocks: number
+  readonly resolve: (result: 'done') => void
+  readonly reject: (error: Error) => void
+}
+
+/** What the queue tells its store. */
+export interface QueueOwner {
+  /** A batch has taken effect, or the queue found no room: is there something to write home? */
+  upkeep(): void
+  failed(error: unknown): Error
+}
+
+export class CommitQueue {
+  readonly #journal: Journal
+  readonly #pages: Pages
+  readonly #clock: Clock
+  readonly #owner: QueueOwner
+  #waiting: Waiting[] = []
+  #batch: Waiting[] = []
+  #running = false
+  /** Journal position up to which changes have taken effect in memory. */
+  applied: number
+  /** The first change in the queue waits for room. */
+  stalled = false
+  /** Set once: nothing is taken or settled otherwise any more. */
+  #refusal: Error | null = null
+  #idle: (() => void)[] = []
+
+  constructor(journal: Journal, pages: Pages, clock: Clock, owner: QueueOwner) {
+    this.#journal = journal
+    this.#pages = pages
+    this.#clock = clock
+    this.#owner = owner
+    this.applied = journal.durable
+  }
+
+  /** Resolves when the change is durable and visible. */
+  add(change: Change): Promise<'done'> {
+    return new Promise((resolve, reject) => {
+      if (this.#refusal !== null) {
+        reject(this.#refusal)
+        return
+      }
+      const data = change.kind === 'write' ? change.write.data : null
+      const blocks = data === null ? 0 : data.length / BLOCK_BYTES
+      this.#waiting.push({ change, blocks, resolve, reject })
+      if (this.#running) return
+      this.#running = true
+      this.#clock.soon(() => this.#start())
+    })
+  }
+
+  /** There may be room again. */
+  wake(): void {
+    this.stalled = false
+    if (this.#running || this.#waiting.length === 0) return
+    this.#running = true
+    this.#start()
+  }
+
+  /** Resolves when nothing waits and nothing is under way. */
+  idle(): Promise<void> {
+    if (!this.#running && this.#waiting.length === 0) return Promise.resolve()
+    return new Promise((resolve) => {
+      this.#idle.push(resolve)
+    })
+  }
+
+  refuse(error: Error): void {
+    if (this.#refusal !== null) return
+    this.#refusal = error
+    for (const waiting of this.#batch) waiting.reject(error)
+    for (const waiting of this.#waiting) waiting.reject(error)
+    this.#batch = []
+    this.#waiting = []
+    this.#settleIdle()
+  }
+
+  #start(): void {
+    this.#run().catch((error: unknown) => this.refuse(this.#owner.failed(error)))
+  }
+
+  async #run(): Promise<void> {
+    while (this.#refusal === null && this.#place()) {
+      await this.#journal.commit()
+      if (this.#refusal !== null) return
+      this.#apply()
+      this.#owner.upkeep()
+    }
+    this.#running = false
+    if (this.#waiting.length === 0) this.#settleIdle()
+    else this.#owner.upkeep()
+  }
+
+  /** Fills the next batch; false if there is nothing to commit. */
+  #place(): boolean {
+    let cells = this.#pages.overlay.freeCells
+    let count = 0
+    for (const waiting of this.#waiting) {
+      if (waiting.blocks > cells) break
+      const room = this.#journal.place(waiting.change)
+      if (room !== 'placed') break
+      cells -= waiting.blocks
+      count += 1
+    }
+    this.#batch = this.#waiting.splice(0, count)
+    this.stalled = this.#journal.isEmptyBatch && this.#waiting.length > 0
+    return !this.#journal.isEmptyBatch
+  }
+
+  #apply(): void {
+    const { operations } = this.#pages
+    const batch = this.#batch
+    this.#batch = []
+    for (const { change } of batch) {
+      if (change.kind === 'drop') {
+        this.#pages.drop(change.volume)
+        continue
+      }
+      const { write } = change
+      if (write.data === null) this.#pages.unmap(write, write.bytes)
+      else this.#pages.write(write, write.data, this.#journal.checksums, change.firstSum)
+      if (write.operation > 0) {
+        operations.remember(write.sessionId, write.gen, write.slice, write.operation)
+      }
+    }
+    this.applied = this.#journal.durable
+    for (const waiting of batch) waiting.resolve('done')
+  }
+
+  #settleIdle(): void {
+    const idle = this.#idle
+    this.#idle = []
+    for (const resolve of idle) resolve()
+  }
+}

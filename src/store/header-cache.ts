@@ -1,0 +1,88 @@
+// Headers of slots in memory, with one bit a block for "believed to be in the page cache of the operating system". A page
+// that is not here is cold. Places are given up in the manner of a clock: a page that was used since the hand last passed
+// stays.
+import { assert } from '../base/assert.ts'
+import { BLOCKS_PER_PAGE, MAP_WORDS } from './layout.ts'
+import type { PageTable } from './page-table.ts'
+import { type HeaderContent, readContent } from './slot-header.ts'
+
+const FREE = -1
+
+export class HeaderCache implements HeaderContent {
+  readonly present: Uint32Array
+  readonly damaged: Uint32Array
+  readonly checksums: Uint32Array
+  /** Believed resident. */
+  readonly hot: Uint32Array
+  /** Which copy on disk this is. */
+  readonly copy: Uint8Array
+  readonly #owner: Int32Array
+  readonly #used: Uint8Array
+  readonly #table: PageTable
+  #hand = 0
+
+  constructor(table: PageTable, pages: number) {
+    assert(pages >= 1, 'the cache of headers holds at least one')
+    this.#table = table
+    this.present = new Uint32Array(pages * MAP_WORDS)
+    this.damaged = new Uint32Array(pages * MAP_WORDS)
+    this.hot = new Uint32Array(pages * MAP_WORDS)
+    this.checksums = new Uint32Array(pages * BLOCKS_PER_PAGE)
+    this.copy = new Uint8Array(pages)
+    this.#owner = new Int32Array(pages).fill(FREE)
+    this.#used = new Uint8Array(pages)
+  }
+
+  /** The page's place, or −1. */
+  find(entry: number): number {
+    const place = this.#table.cached[entry] ?? -1
+    if (place >= 0) this.#used[place] = 1
+    return place
+  }
+
+  /** Takes the header that was read from disk; nothing of the page is believed hot yet. */
+  load(entry: number, bytes: Uint8Array, copy: 0 | 1): number {
+    const place = this.#placeFor(entry)
+    readContent(bytes, copy, this, place)
+    this.copy[place] = copy
+    this.hot.fill(0, place * MAP_WORDS, (place + 1) * MAP_WORDS)
+    return place
+  }
+
+  /** Takes the header that has just been written home. */
+  put(entry: number, content: HeaderContent, copy: 0 | 1): number {
+    const known = this.find(entry)
+    const place = known >= 0 ? known : this.#placeFor(entry)
+    if (known < 0) this.hot.fill(0, place * MAP_WORDS, (place + 1) * MAP_WORDS)
+    this.present.set(content.present, place * MAP_WORDS)
+    this.damaged.set(content.damaged, place * MAP_WORDS)
+    this.checksums.set(content.checksums, place * BLOCKS_PER_PAGE)
+    this.copy[place] = copy
+    return place
+  }
+
+  evict(entry: number): void {
+    const place = this.#table.cached[entry] ?? -1
+    if (place < 0) return
+    this.#owner[place] = FREE
+    this.#table.cached[entry] = -1
+  }
+
+  #placeFor(entry: number): number {
+    this.evict(entry)
+    for (;;) {
+      const place = this.#hand
+      this.#hand = (place + 1) % this.#owner.length
+      const owner = this.#owner[place] ?? FREE
+      if (owner !== FREE && this.#used[place] === 1) {
+        this.#used[place] = 0
+        continue
+      }
+      if (owner !== FREE) this.#table.cached[owner] = -1
+      this.#owner[place] = entry
+      this.#used[place] = 1
+      this.#table.cached[entry] = place
+      return place
+    }
+  }
+}

@@ -1,0 +1,69 @@
+// The pages at home: their headers, from the cache or from disk.
+
+import type { HeaderCache } from './header-cache.ts'
+import { SLOT_HEADER_BYTES } from './layout.ts'
+import type { PageTable } from './page-table.ts'
+import type { Segments } from './segments.ts'
+import { chooseCopy } from './slot-header.ts'
+
+export type HeaderLoad =
+  | 'cached'
+  /** No copy is the one that the index names: the header is damaged, or a write was lost or went elsewhere. */
+  | 'lost'
+  /** The page was written home or dropped meanwhile: look again. */
+  | 'changed'
+
+export class Homes {
+  readonly table: PageTable
+  readonly cache: HeaderCache
+  readonly segments: Segments
+  readonly seed: number
+  /** During recovery a header may be newer than the checkpoint that names it (SH2). */
+  recovering = true
+  readonly #header = new Uint8Array(SLOT_HEADER_BYTES)
+
+  constructor(table: PageTable, cache: HeaderCache, segments: Segments, seed: number) {
+    this.table = table
+    this.cache = cache
+    this.segments = segments
+    this.seed = seed
+  }
+
+  loadSync(entry: number): HeaderLoad {
+    if (this.table.headerLost[entry] === 1) return 'lost'
+    const slot = this.table.slotOf(entry)
+    this.#header.fill(0)
+    this.segments.fileOf(slot).readSync(this.#header, this.segments.offsetOf(slot))
+    return this.#take(entry, this.#header)
+  }
+
+  async load(entry: number): Promise<HeaderLoad> {
+    const { table } = this
+    if (table.headerLost[entry] === 1) return 'lost'
+    const slot = table.slotOf(entry)
+    const version = table.versionOf(entry)
+    const bytes = new Uint8Array(SLOT_HEADER_BYTES)
+    await this.segments.fileOf(slot).read(bytes, this.segments.offsetOf(slot))
+    if (table.slotOf(entry) !== slot || table.versionOf(entry) !== version) return 'changed'
+    if (this.cache.find(entry) >= 0) return 'cached'
+    return this.#take(entry, bytes)
+  }
+
+  #take(entry: number, bytes: Uint8Array): HeaderLoad {
+    const { table } = this
+    const identity = {
+      volume: table.volumeOf(entry),
+      page: table.pageOf(entry),
+      slice: table.sliceOf(entry),
+    }
+    const want = { version: table.versionOf(entry), exact: !this.recovering }
+    const chosen = chooseCopy(bytes, identity, want, this.seed)
+    if (chosen === null) {
+      table.headerLost[entry] = 1
+      return 'lost'
+    }
+    table.version[entry] = chosen.version
+    this.cache.load(entry, bytes, chosen.copy)
+    return 'cached'
+  }
+}

@@ -1,0 +1,187 @@
+// The journal: a ring of sectors in one preallocated file, where every change becomes durable before it is answered.
+// Positions count sectors since the folder was made; position p is at sector p mod ring. A batch is one durable write.
+//
+//        tail ≤ durable ≤ head ≤ tail + ring
+//   ─ ─ ─ ┬───────────┬──────────┬─ ─ ─
+//    home │ overlay   │ under way│ free
+//
+// Invariants:
+//   J1. `durable` moves only when the disk has said that everything before it is on stable media.
+//   J2. `tail` moves only when a checkpoint that needs nothing before it is durable.
+//   J3. A write is never split by the end of the ring, and all its records are in one batch.
+import { assert } from '../base/assert.ts'
+import type { DiskFile } from '../base/disk.ts'
+import { BLOCK_BYTES, RECORD_BLOCKS, RECORD_BYTES, RUN_BYTES, SECTOR_BYTES } from './layout.ts'
+import {
+  BLOCK_SECTORS,
+  encodeDrop,
+  encodePad,
+  encodeWrite,
+  type StoreWrite,
+  sizeOf,
+} from './record.ts'
+
+/** Parts of one vectored write: the kernel takes 1024 at a time. */
+const BATCH_PARTS = 1000
+/** Past this a batch waits longer for the disk than its members gain. */
+const BATCH_BLOCKS = 1024
+const BATCH_SECTORS = BATCH_BLOCKS * BLOCK_SECTORS
+
+export interface JournalPositions {
+  readonly head: number
+  readonly checkpoint: number
+}
+
+/** What becomes durable together, in this order. */
+export type Change =
+  | {
+      readonly kind: 'write'
+      readonly write: StoreWrite
+      /** Where the checksums of its blocks were put, once it is placed. */
+      firstSum: number
+    }
+  | { readonly kind: 'drop'; readonly volume: number }
+
+export type Room = 'placed' | 'nextBatch' | 'noRoom'
+
+export class Journal {
+  readonly ring: number
+  readonly #file: DiskFile
+  readonly #seed: number
+  #head: number
+  #durable: number
+  #tail: number
+  /** The newest durable checkpoint, told in every record. */
+  #checkpoint: number
+  // The batch that is being placed, or is under way.
+  #start: number
+  #sealed = false
+  #underWay = false
+  readonly #parts: Uint8Array[] = []
+  readonly #headers: Uint8Array[] = []
+  #headersUsed = 0
+  /** Of the blocks of the batch: as many as a batch takes, and one write more. */
+  readonly checksums = new Uint32Array(BATCH_BLOCKS + RUN_BYTES / BLOCK_BYTES)
+  #sumsUsed = 0
+
+  constructor(file: DiskFile, ring: number, seed: number, at: JournalPositions) {
+    this.#file = file
+    this.ring = ring
+    this.#seed = seed
+    this.#head = at.head
+    this.#durable = at.head
+    this.#tail = at.head
+    this.#start = at.head
+    this.#checkpoint = at.checkpoint
+  }
+
+  get durable(): number {
+    return this.#durable
+  }
+
+  get tail(): number {
+    return this.#tail
+  }
+
+  /** Sectors that only a checkpoint can free. */
+  get used(): number {
+    return this.#head - this.#tail
+  }
+
+  /** The largest write, in sectors: it and the filler before it always fit into an empty ring. */
+  get largest(): number {
+    return Math.floor(this.ring / 2)
+  }
+
+  get isEmptyBatch(): boolean {
+    return this.#parts.length === 0
+  }
+
+  /** Adds the change to the batch. 'nextBatch': this one is full. 'noRoom': the ring is, until the tail moves. */
+  place(change: Change): Room {
+    assert(!this.#underWay, 'a batch under way does not change')
+    const { records, sectors } =
+      change.kind === 'write' ? sizeOf(change.write) : { records: 1, sectors: 1 }
+    assert(sectors <= this.largest, 'a write is at most half of the journal')
+    if (this.#sealed) return 'nextBatch'
+    const full =
+      this.#parts.length + 2 * records > BATCH_PARTS ||
+      this.#head - this.#start + sectors > BATCH_SECTORS
+    if (full && !this.isEmptyBatch) return 'nextBatch'
+    const toEnd = this.ring - (this.#head % this.ring)
+    const filler = sectors > toEnd ? toEnd : 0
+    if (this.used + filler + sectors > this.ring) return 'noRoom'
+    if (filler > 0) {
+      encodePad(this.#nextHeader(), this.#place(), this.#seed)
+      this.#head += filler
+      this.#sealed = true
+      return 'nextBatch'
+    }
+    if (change.kind === 'write') {
+      change.firstSum = this.#sumsUsed
+      this.#placeWrite(change.write, records)
+    } else {
+      encodeDrop(this.#nextHeader(), this.#place(), change.volume, this.#seed)
+      this.#head += 1
+    }
+    // A batch is one write, and the file does not go on beyond the end of the ring.
+    if (this.#head % this.ring === 0) this.#sealed = true
+    return 'placed'
+  }
+
+  /** Writes the batch; when it resolves, the batch and everything before it is durable. */
+  async commit(): Promise<void> {
+    assert(!this.#underWay, 'one batch at a time')
+    this.#underWay = true
+    await this.#file.writeDurable(this.#parts, (this.#start % this.ring) * SECTOR_BYTES)
+    this.#durable = this.#head
+    this.#start = this.#head
+    this.#sealed = false
+    this.#underWay = false
+    this.#parts.length = 0
+    this.#headersUsed = 0
+    this.#sumsUsed = 0
+  }
+
+  /** Checkpoint `checkpoint` is durable and needs nothing before `tail`. */
+  release(tail: number, checkpoint: number): void {
+    assert(tail >= this.#tail && tail <= this.#durable, 'J2: tail ≤ durable, and never back')
+    this.#tail = tail
+    this.#checkpoint = checkpoint
+  }
+
+  close(): Promise<void> {
+    return this.#file.close()
+  }
+
+  #placeWrite(write: StoreWrite, records: number): void {
+    const blocks = write.data === null ? 0 : write.bytes / BLOCK_BYTES
+    const sums = { seed: this.#seed, blocks: this.checksums, first: this.#sumsUsed }
+    for (let part = 0; part < records; part += 1) {
+      const first = part * RECORD_BLOCKS
+      const count = Math.min(RECORD_BLOCKS, blocks - first)
+      const piece = { part, parts: records, first, blocks: count }
+      const header = this.#nextHeader()
+      const payload = encodeWrite(header, this.#place(), write, piece, sums)
+      if (payload !== null) this.#parts.push(payload)
+      this.#head += 1 + (payload === null ? 0 : count * BLOCK_SECTORS)
+    }
+    this.#sumsUsed += blocks
+  }
+
+  #place() {
+    return { jseq: this.#head, syncedUpTo: this.#durable, checkpoint: this.#checkpoint }
+  }
+
+  /** A buffer of its own for each record of the batch, used again by the next batch. */
+  #nextHeader(): Uint8Array {
+    let header = this.#headers[this.#headersUsed]
+    if (header === undefined) {
+      header = new Uint8Array(RECORD_BYTES)
+      this.#headers.push(header)
+    }
+    this.#headersUsed += 1
+    this.#parts.push(header)
+    return header
+  }
+}

@@ -1,0 +1,151 @@
+// The bytes of a data folder. Every offset is derived from the one before it, so that code and DESIGN.md cannot disagree
+// in silence: the test draws the figures of DESIGN.md from these tables. Numbers are big-endian.
+
+/** Raised with any change of these bytes. A store refuses a folder of a newer format. */
+export const FORMAT = 1
+
+/** What a disk writes whole or not at all. */
+export const SECTOR_BYTES = 512
+/** The unit of checksum and of atomic writing. */
+export const BLOCK_BYTES = 4096
+/** The unit of allocation. */
+export const PAGE_BYTES = 1024 * 1024
+export const BLOCKS_PER_PAGE = PAGE_BYTES / BLOCK_BYTES
+/** Consecutive pages of a volume that share a lane: what one write may not cross. */
+export const PAGES_PER_RUN = 16
+export const RUN_BYTES = PAGES_PER_RUN * PAGE_BYTES
+/** One bit a block of a page. */
+export const MAP_WORDS = BLOCKS_PER_PAGE / 32
+
+export const paths = {
+  superblock: 'super',
+  /** Written whole and synced, then renamed: a superblock appears at once or not at all. */
+  superblockDraft: 'super.new',
+  journal: 'journal',
+  checkpoints: ['index.A', 'index.B'],
+  segments: 'data',
+  segment: (number: number) => `data/${String(number).padStart(6, '0')}`,
+} as const
+
+type Offsets<F extends Record<string, number>> = { readonly [K in keyof F]: number } & {
+  /** The first byte after the last field. */
+  readonly end: number
+}
+
+/** The offset of each field, given the fields' lengths in their order. */
+function derive<const F extends Record<string, number>>(fields: F): Offsets<F> {
+  const offsets: Record<string, number> = {}
+  let at = 0
+  for (const [name, bytes] of Object.entries(fields)) {
+    offsets[name] = at
+    at += bytes
+  }
+  return { ...offsets, end: at } as Offsets<F>
+}
+
+const CHECKSUM_BYTES = 4
+
+// --- superblock: two copies in one file, each in a block of its own
+
+export const SUPER_MAGIC = 0x454b5331 // 'EKS1'
+export const SUPER_NAME_BYTES = 128
+export const SUPER_COPY_BYTES = BLOCK_BYTES
+export const SUPER = derive({
+  magic: 4,
+  format: 4,
+  journalBytes: 8,
+  slotsPerSegment: 4,
+  folderId: SUPER_NAME_BYTES,
+  groupId: SUPER_NAME_BYTES,
+  memberId: SUPER_NAME_BYTES,
+  checksum: CHECKSUM_BYTES,
+})
+
+// --- journal: a ring of sectors; a record is a header of one sector and its payload
+
+export const RECORD_MAGIC = 0x454b4a31 // 'EKJ1'
+export const RECORD_BYTES = SECTOR_BYTES
+/** Blocks of one record: as many as have their checksums in one sector beside the fixed fields. */
+export const RECORD_BLOCKS = 64
+export const RECORD = derive({
+  magic: 4,
+  kind: 1,
+  spare: 1,
+  part: 2,
+  parts: 2,
+  blocks: 2,
+  jseq: 8,
+  syncedUpTo: 8,
+  checkpoint: 8,
+  slice: 4,
+  spare2: 4,
+  epoch: 8,
+  sliceSeq: 8,
+  sessionId: 8,
+  gen: 8,
+  operation: 8,
+  volume: 8,
+  offset: 8,
+  bytes: 8,
+  checksums: RECORD_BLOCKS * CHECKSUM_BYTES,
+})
+/** The header's own checksum is its last field, over everything before it. */
+export const RECORD_CHECKSUM = RECORD_BYTES - CHECKSUM_BYTES
+
+export const recordKind = {
+  write: 1,
+  unmap: 2,
+  dropVolume: 3,
+  /** The rest of the ring is empty; the next record is at its beginning. */
+  pad: 4,
+} as const
+
+// --- slot: two copies of the header, then the page's blocks
+
+export const SLOT_MAGIC = 0x454b5031 // 'EKP1'
+export const HEADER_COPY_BYTES = 2048
+export const SLOT_HEADER_BYTES = 2 * HEADER_COPY_BYTES
+export const SLOT_BYTES = SLOT_HEADER_BYTES + PAGE_BYTES
+export const HEADER = derive({
+  magic: 4,
+  slice: 4,
+  volume: 8,
+  page: 8,
+  version: 8,
+  present: MAP_WORDS * 4,
+  damaged: MAP_WORDS * 4,
+  checksums: BLOCKS_PER_PAGE * CHECKSUM_BYTES,
+})
+export const HEADER_CHECKSUM = HEADER_COPY_BYTES - CHECKSUM_BYTES
+
+// --- checkpoint: a head of one block, then pages, then remembered operations
+
+export const CHECKPOINT_MAGIC = 0x454b4331 // 'EKC1'
+export const CHECKPOINT_HEAD_BYTES = BLOCK_BYTES
+export const CHECKPOINT = derive({
+  magic: 4,
+  format: 4,
+  sequence: 8,
+  tail: 8,
+  syncedUpTo: 8,
+  pages: 8,
+  operationBytes: 8,
+  bodyChecksum: CHECKSUM_BYTES,
+  checksum: CHECKSUM_BYTES,
+})
+export const PAGE_ENTRY = derive({
+  volume: 8,
+  page: 8,
+  version: 8,
+  slot: 4,
+  present: 2,
+  slice: 2,
+})
+/** What is remembered of one session on one slice: this head, then `count` operations of eight bytes. */
+export const OPERATIONS = derive({
+  sessionId: 8,
+  gen: 8,
+  slice: 4,
+  count: 4,
+  upTo: 8,
+})

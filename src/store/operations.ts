@@ -1,0 +1,101 @@
+// Which operations of gateways were applied, so that a retry is recognised: by session and slice, those of the newest
+// generation that the gateway has not acknowledged cumulatively. Lower generations are refused before they come here.
+import { readU32, writeU32 } from '../base/bytes.ts'
+import { readU64, writeU64 } from './fields.ts'
+import { OPERATIONS } from './layout.ts'
+
+interface Remembered {
+  gen: number
+  /** All operations up to and including this one were answered, and the answers arrived. */
+  upTo: number
+  readonly operations: Set<number>
+}
+
+export class OperationMemory {
+  readonly #sessions = new Map<number, Map<number, Remembered>>()
+
+  remember(sessionId: number, gen: number, slice: number, operation: number): void {
+    const known = this.#at(sessionId, gen, slice)
+    if (known !== null && operation > known.upTo) known.operations.add(operation)
+  }
+
+  remembers(sessionId: number, gen: number, slice: number, operation: number): boolean {
+    const known = this.#sessions.get(sessionId)?.get(slice)
+    if (known === undefined || known.gen !== gen) return false
+    return operation <= known.upTo || known.operations.has(operation)
+  }
+
+  acknowledge(sessionId: number, gen: number, slice: number, upTo: number): void {
+    const known = this.#at(sessionId, gen, slice)
+    if (known === null || upTo <= known.upTo) return
+    known.upTo = upTo
+    for (const operation of known.operations) {
+      if (operation <= upTo) known.operations.delete(operation)
+    }
+  }
+
+  forget(sessionId: number): void {
+    this.#sessions.delete(sessionId)
+  }
+
+  sessions(): number[] {
+    return [...this.#sessions.keys()]
+  }
+
+  encode(): Uint8Array {
+    let bytes = 0
+    for (const slices of this.#sessions.values()) {
+      for (const known of slices.values()) bytes += OPERATIONS.end + known.operations.size * 8
+    }
+    const encoded = new Uint8Array(bytes)
+    let at = 0
+    for (const [sessionId, slices] of this.#sessions) {
+      for (const [slice, known] of slices) {
+        writeU64(encoded, at + OPERATIONS.sessionId, sessionId)
+        writeU64(encoded, at + OPERATIONS.gen, known.gen)
+        writeU32(encoded, at + OPERATIONS.slice, slice)
+        writeU32(encoded, at + OPERATIONS.count, known.operations.size)
+        writeU64(encoded, at + OPERATIONS.upTo, known.upTo)
+        at += OPERATIONS.end
+        for (const operation of known.operations) {
+          writeU64(encoded, at, operation)
+          at += 8
+        }
+      }
+    }
+    return encoded
+  }
+
+  /** Adds what `encode` gave. */
+  decode(bytes: Uint8Array): void {
+    let at = 0
+    while (at < bytes.length) {
+      const sessionId = readU64(bytes, at + OPERATIONS.sessionId)
+      const gen = readU64(bytes, at + OPERATIONS.gen)
+      const slice = readU32(bytes, at + OPERATIONS.slice)
+      const count = readU32(bytes, at + OPERATIONS.count)
+      this.acknowledge(sessionId, gen, slice, readU64(bytes, at + OPERATIONS.upTo))
+      at += OPERATIONS.end
+      for (let i = 0; i < count; i += 1) {
+        this.remember(sessionId, gen, slice, readU64(bytes, at))
+        at += 8
+      }
+    }
+  }
+
+  /** Null if the generation is over. */
+  #at(sessionId: number, gen: number, slice: number): Remembered | null {
+    let slices = this.#sessions.get(sessionId)
+    if (slices === undefined) {
+      slices = new Map()
+      this.#sessions.set(sessionId, slices)
+    }
+    let known = slices.get(slice)
+    if (known !== undefined && known.gen > gen) return null
+    if (known === undefined || known.gen < gen) {
+      known = { gen, upTo: 0, operations: new Set() }
+      slices.set(slice, known)
+    }
+    return known
+  }
+}

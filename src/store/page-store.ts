@@ -1,0 +1,262 @@
+// The durable pages of one member. A write is answered when it is in the journal on stable media; it goes home later.
+// See DESIGN.md in this room for the bytes and for why each step waits for the one before.
+//
+//   open (recovers) ──▶ serving ──close──▶ closed
+//                          └──an error of the disk──▶ failed: refuses everything, the member stops
+//
+// Invariants:
+//   ST1. What was answered 'done' is read after any number of power cuts.
+//   ST2. A block is written whole or not at all, and so is a write: after a cut the store is as some number of its first
+//        writes left it, all the answered ones among them.
+//   ST3. Bytes that fail their checksum are never returned: 'damaged'.
+//   ST4. Recovery may be cut and begun again any number of times.
+//   ST5. An operation is remembered exactly if its write is in the store, until it is acknowledged.
+//   ST6. A store that is full goes on overwriting the pages that it has.
+//   ST7. After any error of the disk nothing is retried, answered or written any more.
+import { assert } from '../base/assert.ts'
+import type { Clock } from '../base/clock.ts'
+import type { Disk } from '../base/disk.ts'
+import { CommitQueue } from './commit-queue.ts'
+import { StoreFailed } from './failure.ts'
+import { type Folder, openFolder } from './folder.ts'
+import { HeaderCache } from './header-cache.ts'
+import { HomeWriter } from './home-writer.ts'
+import { Homes } from './homes.ts'
+import type { Journal } from './journal.ts'
+import { BLOCK_BYTES, PAGE_BYTES, RUN_BYTES, SLOT_BYTES } from './layout.ts'
+import { OperationMemory } from './operations.ts'
+import { Overlay } from './overlay.ts'
+import { type DamagedPage, PageReader, type ReadResult } from './page-reader.ts'
+import { PageTable, type VolumeUsage } from './page-table.ts'
+import { Pages } from './pages.ts'
+import { type StoreWrite, sizeOf } from './record.ts'
+import { type RecoveryReport, recover } from './recovery.ts'
+import { Segments } from './segments.ts'
+import type { StoreSettings } from './settings.ts'
+import { Upkeep } from './upkeep.ts'
+
+export type WriteResult =
+  | 'done'
+  /** Nothing was written: there is no room for a new page. */
+  | 'full'
+
+export interface StoreUsage {
+  readonly pages: number
+  readonly bytes: number
+  /** Pages that may be allocated altogether before new ones are refused. */
+  readonly pagesAtMost: number
+  /** Blocks that are durable in the journal alone. */
+  readonly overlayBytes: number
+  readonly journalUsedBytes: number
+}
+
+export class PageStore {
+  readonly recovery: RecoveryReport
+  /** Settles, with the reason, if the store fails; never rejects. */
+  readonly failed: Promise<string>
+  readonly #disk: Disk
+  readonly #settings: StoreSettings
+  readonly #folder: Folder
+  readonly #pages: Pages
+  readonly #reader: PageReader
+  readonly #journal: Journal
+  readonly #queue: CommitQueue
+  readonly #upkeep: Upkeep
+  #tellFailed: (reason: string) => void = () => {}
+  #refusal: StoreFailed | null = null
+  #slotsAtMost = 0
+
+  private constructor(
+    ports: { readonly disk: Disk; readonly clock: Clock; readonly settings: StoreSettings },
+    folder: Folder,
+    pages: Pages,
+    home: HomeWriter,
+    recovered: { readonly journal: Journal; readonly report: RecoveryReport },
+  ) {
+    const { clock, settings } = ports
+    this.#disk = ports.disk
+    this.#settings = settings
+    this.#folder = folder
+    this.#pages = pages
+    this.#reader = new PageReader(pages.homes, pages.overlay)
+    this.#journal = recovered.journal
+    this.recovery = recovered.report
+    this.failed = new Promise((resolve) => {
+      this.#tellFailed = resolve
+    })
+    this.#queue = new CommitQueue(this.#journal, pages, clock, {
+      upkeep: () => this.#upkeep.look(),
+      failed: (error) => this.#fail(error),
+    })
+    this.#upkeep = new Upkeep({
+      clock,
+      pages,
+      journal: this.#journal,
+      queue: this.#queue,
+      home,
+      checkpoints: folder.checkpoints,
+      homeAfterMs: settings.homeAfterMs,
+      checkpointAfterMs: settings.checkpointAfterMs,
+      measureSpace: () => this.#measureSpace(),
+      failed: (error) => this.#fail(error),
+    })
+  }
+
+  /** Makes the folder if there is none, recovers it otherwise. Rejects with FolderRefused or the disk's error. */
+  static async open(disk: Disk, clock: Clock, settings: StoreSettings): Promise<PageStore> {
+    const folder = await openFolder(disk, settings)
+    const table = new PageTable()
+    const cache = new HeaderCache(table, settings.cachedPages)
+    const segments = new Segments(disk, folder.superblock.slotsPerSegment)
+    const homes = new Homes(table, cache, segments, folder.seed)
+    const overlay = new Overlay(settings.overlayBytes)
+    const pages = new Pages(homes, overlay, new OperationMemory())
+    const home = new HomeWriter(homes, overlay)
+    const recovered = await recover(folder, pages, home, settings.acceptDamage)
+    const store = new PageStore({ disk, clock, settings }, folder, pages, home, recovered)
+    await segments.unlinkEmpty()
+    await store.#measureSpace()
+    return store
+  }
+
+  /** Why the store refuses everything, null while it serves. */
+  failure(): string | null {
+    return this.#refusal?.message ?? null
+  }
+
+  /** Any range of bytes inside one run of 16 MiB; what was never written reads as zeros. With 'damaged' the contents of `into` mean nothing. */
+  read(volume: number, offset: number, into: Uint8Array): ReadResult | Promise<ReadResult> {
+    if (this.#refusal !== null) throw this.#refusal
+    assert(insideRun(offset, into.length), 'a read stays inside one run')
+    try {
+      const result = this.#reader.read(volume, offset, into)
+      if (typeof result === 'string') return result
+      return result.catch((error: unknown) => {
+        throw this.#fail(error)
+      })
+    } catch (error) {
+      throw this.#fail(error)
+    }
+  }
+
+  /** Resolves when the write is durable and visible, or says 'full'. Rejects with StoreFailed. */
+  write(write: StoreWrite): Promise<WriteResult> {
+    const { offset, bytes, data } = write
+    assert(offset % BLOCK_BYTES === 0 && bytes % BLOCK_BYTES === 0, 'a write is of whole blocks')
+    assert(insideRun(offset, bytes), 'a write stays inside one run')
+    assert(data === null || data.length === bytes, 'a write brings all its bytes')
+    assert(sizeOf(write).sectors <= this.#journal.largest, 'a write is at most half of the journal')
+    if (data !== null) {
+      assert(bytes / BLOCK_BYTES <= this.#pages.overlay.capacity, 'a write fits into the overlay')
+      if (!this.#admit(write)) return Promise.resolve('full')
+    }
+    return this.#queue.add({ kind: 'write', write, firstSum: 0 })
+  }
+
+  /** Resolves when all pages of the volume are durably gone. */
+  async dropVolume(volume: number): Promise<void> {
+    await this.#queue.add({ kind: 'drop', volume })
+    this.#upkeep.wantSpace()
+  }
+
+  /** The write of this operation is in the store: a retry is answered, not applied. */
+  remembered(sessionId: number, gen: number, slice: number, operation: number): boolean {
+    return this.#pages.operations.remembers(sessionId, gen, slice, operation)
+  }
+
+  /** The gateway has had the answers of all operations up to this one. */
+  acknowledge(sessionId: number, gen: number, slice: number, upTo: number): void {
+    this.#pages.operations.acknowledge(sessionId, gen, slice, upTo)
+  }
+
+  /** Not durable by itself: after a restart the caller forgets again what `rememberedSessions` has too much. */
+  forgetSession(sessionId: number): void {
+    this.#pages.operations.forget(sessionId)
+  }
+
+  rememberedSessions(): number[] {
+    return this.#pages.operations.sessions()
+  }
+
+  /** Volumes that have, or had since the last start, pages here. */
+  volumes(): number[] {
+    return this.#pages.homes.table.volumes()
+  }
+
+  volumeUsage(volume: number): VolumeUsage {
+    return this.#pages.homes.table.usageOf(volume)
+  }
+
+  usage(): StoreUsage {
+    const { table } = this.#pages.homes
+    return {
+      pages: table.homePages + table.claims,
+      bytes: table.homeBlocks * BLOCK_BYTES,
+      pagesAtMost: this.#slotsAtMost,
+      overlayBytes: this.#pages.overlay.usedCells * BLOCK_BYTES,
+      journalUsedBytes: this.#journal.used * 512,
+    }
+  }
+
+  damagedPages(): readonly DamagedPage[] {
+    return this.#reader.damaged
+  }
+
+  /** Waits for the writes under way, brings everything home and closes the files. Refuses new writes from now on. */
+  async close(): Promise<void> {
+    await this.#queue.idle()
+    this.#queue.refuse(new StoreFailed('the store is closed'))
+    await this.#upkeep.stopped()
+    if (this.#refusal === null) await this.#upkeep.finish()
+    this.#refusal ??= new StoreFailed('the store is closed')
+    await this.#journal.close()
+    await this.#folder.checkpoints.close()
+    await this.#pages.homes.segments.close()
+  }
+
+  /** Promises slots to the new pages of a write; false if there are not enough. */
+  #admit(write: StoreWrite): boolean {
+    const { table, segments } = this.#pages.homes
+    const first = Math.floor(write.offset / PAGE_BYTES)
+    const last = Math.floor((write.offset + write.bytes - 1) / PAGE_BYTES)
+    let fresh = 0
+    for (let page = first; page <= last; page += 1) {
+      const entry = table.find(write.volume, page)
+      if (entry < 0 || (table.slotOf(entry) < 0 && table.claimed[entry] !== 1)) fresh += 1
+    }
+    if (fresh === 0) return true
+    const taken = segments.usedSlots + segments.limboSlots + table.claims
+    if (taken + fresh > this.#slotsAtMost) {
+      this.#upkeep.wantSpace()
+      return false
+    }
+    for (let page = first; page <= last; page += 1) {
+      table.claim(table.entryFor(write.volume, page, write.slice))
+    }
+    return true
+  }
+
+  async #measureSpace(): Promise<void> {
+    const { table, segments } = this.#pages.homes
+    const { budgetBytes, fullAt } = this.#settings
+    const written = table.homeBlocks * BLOCK_BYTES + segments.usedSlots * BLOCK_BYTES
+    const budget = budgetBytes ?? (await this.#disk.freeBytes()) + written
+    this.#slotsAtMost = Math.floor((budget * fullAt) / SLOT_BYTES)
+  }
+
+  #fail(error: unknown): Error {
+    if (this.#refusal === null) {
+      const reason = error instanceof Error ? error.message : String(error)
+      this.#refusal = new StoreFailed(`the page store failed: ${reason}`, { cause: error })
+      this.#upkeep.stop()
+      this.#queue.refuse(this.#refusal)
+      this.#tellFailed(this.#refusal.message)
+    }
+    return this.#refusal
+  }
+}
+
+function insideRun(offset: number, bytes: number): boolean {
+  if (bytes === 0 || offset < 0) return false
+  return Math.floor(offset / RUN_BYTES) === Math.floor((offset + bytes - 1) / RUN_BYTES)
+}

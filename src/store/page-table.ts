@@ -1,0 +1,238 @@
+// The index in memory: where each page of each volume is at home. Typed arrays by entry; a run of 16 pages has 16
+// consecutive entries, since a run belongs to one slice and so to one member. About 40 bytes a page.
+//
+// It says what is *home* (written to its slot, synced). What is durable in the journal alone is the overlay's. It changes
+// when a round of home writing has finished and when a volume is dropped, nowhere else.
+import { assert } from '../base/assert.ts'
+import { PAGES_PER_RUN } from './layout.ts'
+
+export const NO_ENTRY = -1
+export const NO_SLOT = -1
+const NOT_CACHED = -1
+const RUNS_PER_CHUNK = 4096
+
+interface VolumeTable {
+  readonly volume: number
+  /** Chunk c, run r: index of the run's entries / 16, plus one; 0: none. Sparse. */
+  readonly chunks: (Int32Array | undefined)[]
+  readonly runs: number[]
+  /** Pages that have a slot or are promised one. */
+  pages: number
+  /** Blocks at home. */
+  blocks: number
+}
+
+export interface VolumeUsage {
+  /** Pages allocated, or durable and about to be. */
+  readonly pages: number
+  /** Bytes of the blocks that are at home; what is durable in the journal alone is counted once it is home. */
+  readonly bytes: number
+}
+
+export class PageTable {
+  /** By entry: the slot, NO_SLOT if the page is not at home. */
+  slot = new Int32Array(0)
+  /** By entry: the version that the slot's header must have. */
+  version = new Float64Array(0)
+  /** By entry: blocks at home. */
+  present = new Uint16Array(0)
+  /** By entry: the slice, for the slot's header. */
+  slice = new Uint16Array(0)
+  /** By entry: place in the cache of headers, or −1. */
+  cached = new Int32Array(0)
+  /** By entry: 1 if a slot is promised to the page, which has none yet. */
+  claimed = new Uint8Array(0)
+  /** By entry: 1 if the slot's header is lost. */
+  headerLost = new Uint8Array(0)
+  page = new Float64Array(0)
+  #owner: (VolumeTable | undefined)[] = []
+  readonly #volumes = new Map<number, VolumeTable>()
+  readonly #freeRuns: number[] = []
+  #retiredRuns: number[] = []
+  #runs = 0
+  /** Slots promised to pages that have none yet. */
+  claims = 0
+  homePages = 0
+  homeBlocks = 0
+
+  find(volume: number, page: number): number {
+    const table = this.#volumes.get(volume)
+    if (table === undefined) return NO_ENTRY
+    const run = Math.floor(page / PAGES_PER_RUN)
+    const chunk = table.chunks[Math.floor(run / RUNS_PER_CHUNK)]
+    const index = chunk === undefined ? 0 : (chunk[run % RUNS_PER_CHUNK] ?? 0)
+    return index === 0 ? NO_ENTRY : (index - 1) * PAGES_PER_RUN + (page % PAGES_PER_RUN)
+  }
+
+  /** Makes the page's entry if there is none. */
+  entryFor(volume: number, page: number, slice: number): number {
+    const found = this.find(volume, page)
+    if (found !== NO_ENTRY) return found
+    let table = this.#volumes.get(volume)
+    if (table === undefined) {
+      table = { volume, chunks: [], runs: [], pages: 0, blocks: 0 }
+      this.#volumes.set(volume, table)
+    }
+    const run = Math.floor(page / PAGES_PER_RUN)
+    const number = Math.floor(run / RUNS_PER_CHUNK)
+    let chunk = table.chunks[number]
+    if (chunk === undefined) {
+      chunk = new Int32Array(RUNS_PER_CHUNK)
+      table.chunks[number] = chunk
+    }
+    const index = this.#takeRun()
+    chunk[run % RUNS_PER_CHUNK] = index + 1
+    table.runs.push(index)
+    this.#owner[index] = table
+    const first = index * PAGES_PER_RUN
+    for (let i = 0; i < PAGES_PER_RUN; i += 1) {
+      this.page[first + i] = run * PAGES_PER_RUN + i
+      this.slice[first + i] = slice
+    }
+    return first + (page % PAGES_PER_RUN)
+  }
+
+  slotOf(entry: number): number {
+    return this.slot[entry] ?? NO_SLOT
+  }
+
+  versionOf(entry: number): number {
+    return this.version[entry] ?? 0
+  }
+
+  pageOf(entry: number): number {
+    return this.page[entry] ?? 0
+  }
+
+  sliceOf(entry: number): number {
+    return this.slice[entry] ?? 0
+  }
+
+  volumeOf(entry: number): number {
+    return this.#tableOf(entry).volume
+  }
+
+  /** The page will need a slot. */
+  claim(entry: number): void {
+    if (this.slot[entry] !== NO_SLOT || this.claimed[entry] === 1) return
+    this.claimed[entry] = 1
+    this.claims += 1
+    this.#tableOf(entry).pages += 1
+  }
+
+  unclaim(entry: number): void {
+    if (this.claimed[entry] !== 1) return
+    this.claimed[entry] = 0
+    this.claims -= 1
+    this.#tableOf(entry).pages -= 1
+  }
+
+  /** The page is at home in `slot`, synced. */
+  settle(entry: number, slot: number, version: number, blocks: number): void {
+    const table = this.#tableOf(entry)
+    if (this.slot[entry] === NO_SLOT) {
+      this.unclaim(entry)
+      table.pages += 1
+      this.homePages += 1
+      this.slot[entry] = slot
+    }
+    assert(this.slot[entry] === slot, 'a page at home keeps its slot')
+    const more = blocks - (this.present[entry] ?? 0)
+    table.blocks += more
+    this.homeBlocks += more
+    this.version[entry] = version
+    this.present[entry] = blocks
+  }
+
+  /** The page has no blocks left; its slot is the caller's to release. */
+  vacate(entry: number): void {
+    const table = this.#tableOf(entry)
+    this.unclaim(entry)
+    if (this.slot[entry] === NO_SLOT) return
+    const blocks = this.present[entry] ?? 0
+    table.blocks -= blocks
+    this.homeBlocks -= blocks
+    table.pages -= 1
+    this.homePages -= 1
+    this.slot[entry] = NO_SLOT
+    this.present[entry] = 0
+    this.headerLost[entry] = 0
+  }
+
+  entriesOf(volume: number): number[] {
+    const entries: number[] = []
+    for (const run of this.#volumes.get(volume)?.runs ?? []) {
+      for (let i = 0; i < PAGES_PER_RUN; i += 1) entries.push(run * PAGES_PER_RUN + i)
+    }
+    return entries
+  }
+
+  /** Forgets a volume whose pages were all vacated. Its entries are not used again before `reuseRetired`. */
+  forget(volume: number): void {
+    const table = this.#volumes.get(volume)
+    if (table === undefined) return
+    this.#volumes.delete(volume)
+    this.#retiredRuns.push(...table.runs)
+  }
+
+  /** Nobody refers to entries of forgotten volumes any more. */
+  reuseRetired(): void {
+    for (const run of this.#retiredRuns) {
+      this.#owner[run] = undefined
+      this.#freeRuns.push(run)
+    }
+    this.#retiredRuns = []
+  }
+
+  usageOf(volume: number): VolumeUsage {
+    const table = this.#volumes.get(volume)
+    return { pages: table?.pages ?? 0, bytes: (table?.blocks ?? 0) * 4096 }
+  }
+
+  volumes(): number[] {
+    return [...this.#volumes.keys()]
+  }
+
+  /** Entries are 0 … count − 1; those without a slot are not pages at home. */
+  get entryCount(): number {
+    return this.#runs * PAGES_PER_RUN
+  }
+
+  #tableOf(entry: number): VolumeTable {
+    const table = this.#owner[Math.floor(entry / PAGES_PER_RUN)]
+    assert(table !== undefined, 'an entry in use belongs to a volume')
+    return table
+  }
+
+  #takeRun(): number {
+    const free = this.#freeRuns.pop()
+    const run = free ?? this.#runs
+    if (free === undefined) this.#runs += 1
+    if (this.entryCount > this.slot.length) this.#grow()
+    const first = run * PAGES_PER_RUN
+    const end = first + PAGES_PER_RUN
+    this.slot.fill(NO_SLOT, first, end)
+    this.cached.fill(NOT_CACHED, first, end)
+    this.present.fill(0, first, end)
+    this.claimed.fill(0, first, end)
+    this.headerLost.fill(0, first, end)
+    return run
+  }
+
+  #grow(): void {
+    const entries = Math.max(1024, this.slot.length * 2)
+    this.slot = grown(new Int32Array(entries), this.slot)
+    this.version = grown(new Float64Array(entries), this.version)
+    this.present = grown(new Uint16Array(entries), this.present)
+    this.slice = grown(new Uint16Array(entries), this.slice)
+    this.cached = grown(new Int32Array(entries), this.cached)
+    this.claimed = grown(new Uint8Array(entries), this.claimed)
+    this.headerLost = grown(new Uint8Array(entries), this.headerLost)
+    this.page = grown(new Float64Array(entries), this.page)
+  }
+}
+
+function grown<T extends { set(from: T): void }>(into: T, from: T): T {
+  into.set(from)
+  return into
+}

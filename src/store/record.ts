@@ -1,0 +1,176 @@
+// The header of a journal record: one sector that says what the record changes and whose it is, with a checksum for each
+// block of its payload. `jseq` is the position in sectors since the folder was made, so a record that is found at a place
+// of the ring belongs there only if its number says so.
+import { readU16, readU32, writeU16, writeU32 } from '../base/bytes.ts'
+import { crc32c } from '../base/crc32c.ts'
+import { readU64, writeU64 } from './fields.ts'
+import {
+  BLOCK_BYTES,
+  RECORD,
+  RECORD_BLOCKS,
+  RECORD_BYTES,
+  RECORD_CHECKSUM,
+  RECORD_MAGIC,
+  recordKind,
+  SECTOR_BYTES,
+} from './layout.ts'
+
+export const BLOCK_SECTORS = BLOCK_BYTES / SECTOR_BYTES
+
+/** A write as the store takes it. `data` null: the range reads as zeros afterwards. Must not change until it has settled. */
+export interface StoreWrite {
+  readonly volume: number
+  /** Bytes; `offset` and `bytes` are multiples of 4096 inside one run of 16 MiB. */
+  readonly offset: number
+  readonly bytes: number
+  readonly data: Uint8Array | null
+  readonly slice: number
+  readonly epoch: number
+  readonly sliceSeq: number
+  readonly sessionId: number
+  readonly gen: number
+  /** 0: not an operation of a gateway, never retried, not remembered. */
+  readonly operation: number
+}
+
+/** Where a record stands and what it proves about those before it. */
+export interface RecordPlace {
+  readonly jseq: number
+  /** Everything before this position was durable when the record was written. */
+  readonly syncedUpTo: number
+  /** The newest checkpoint that was durable when the record was written. */
+  readonly checkpoint: number
+}
+
+/** The part of a write that one record carries: `blocks` blocks from block `first` of it. */
+export interface RecordPart {
+  readonly part: number
+  readonly parts: number
+  readonly first: number
+  readonly blocks: number
+}
+
+export type RecordKind = (typeof recordKind)[keyof typeof recordKind]
+
+export interface RecordHeader extends RecordPlace {
+  readonly kind: RecordKind
+  readonly part: number
+  readonly parts: number
+  /** Blocks of payload. */
+  readonly blocks: number
+  readonly slice: number
+  readonly epoch: number
+  readonly sliceSeq: number
+  readonly sessionId: number
+  readonly gen: number
+  readonly operation: number
+  readonly volume: number
+  readonly offset: number
+  readonly bytes: number
+  /** One a block, valid while the bytes that it was decoded from are. */
+  checksum(block: number): number
+}
+
+/** Records and sectors that a write takes in the journal. */
+export function sizeOf(write: StoreWrite): { records: number; sectors: number } {
+  if (write.data === null) return { records: 1, sectors: 1 }
+  const blocks = write.bytes / BLOCK_BYTES
+  const records = Math.ceil(blocks / RECORD_BLOCKS)
+  return { records, sectors: records + blocks * BLOCK_SECTORS }
+}
+
+/** Fills the header for one part of a write and returns its payload, null if it has none. `sums.blocks` gets the checksums of the write's blocks from index `sums.first` on. */
+export function encodeWrite(
+  header: Uint8Array,
+  place: RecordPlace,
+  write: StoreWrite,
+  part: RecordPart,
+  sums: { readonly seed: number; readonly blocks: Uint32Array; readonly first: number },
+): Uint8Array | null {
+  const { data } = write
+  begin(header, data === null ? recordKind.unmap : recordKind.write, place)
+  writeU16(header, RECORD.part, part.part)
+  writeU16(header, RECORD.parts, part.parts)
+  writeU32(header, RECORD.slice, write.slice)
+  writeU64(header, RECORD.epoch, write.epoch)
+  writeU64(header, RECORD.sliceSeq, write.sliceSeq)
+  writeU64(header, RECORD.sessionId, write.sessionId)
+  writeU64(header, RECORD.gen, write.gen)
+  writeU64(header, RECORD.operation, write.operation)
+  writeU64(header, RECORD.volume, write.volume)
+  writeU64(header, RECORD.offset, write.offset + part.first * BLOCK_BYTES)
+  if (data === null) {
+    writeU64(header, RECORD.bytes, write.bytes)
+    finish(header, sums.seed)
+    return null
+  }
+  const from = part.first * BLOCK_BYTES
+  const payload = data.subarray(from, from + part.blocks * BLOCK_BYTES)
+  writeU16(header, RECORD.blocks, part.blocks)
+  writeU64(header, RECORD.bytes, payload.length)
+  for (let block = 0; block < part.blocks; block += 1) {
+    const at = block * BLOCK_BYTES
+    const sum = crc32c(payload.subarray(at, at + BLOCK_BYTES))
+    sums.blocks[sums.first + part.first + block] = sum
+    writeU32(header, RECORD.checksums + block * 4, sum)
+  }
+  finish(header, sums.seed)
+  return payload
+}
+
+export function encodeDrop(
+  header: Uint8Array,
+  place: RecordPlace,
+  volume: number,
+  seed: number,
+): void {
+  begin(header, recordKind.dropVolume, place)
+  writeU16(header, RECORD.parts, 1)
+  writeU64(header, RECORD.volume, volume)
+  finish(header, seed)
+}
+
+export function encodePad(header: Uint8Array, place: RecordPlace, seed: number): void {
+  begin(header, recordKind.pad, place)
+  writeU16(header, RECORD.parts, 1)
+  finish(header, seed)
+}
+
+/** Null unless `bytes` begins with a whole header of this folder. Whether it stands where its `jseq` says is the caller's to check. */
+export function decodeRecord(bytes: Uint8Array, seed: number): RecordHeader | null {
+  if (readU32(bytes, 0) !== RECORD_MAGIC) return null
+  const sum = crc32c(bytes.subarray(0, RECORD_CHECKSUM), seed)
+  if (sum !== readU32(bytes, RECORD_CHECKSUM)) return null
+  return {
+    kind: (bytes[RECORD.kind] ?? 0) as RecordKind,
+    part: readU16(bytes, RECORD.part),
+    parts: readU16(bytes, RECORD.parts),
+    blocks: readU16(bytes, RECORD.blocks),
+    jseq: readU64(bytes, RECORD.jseq),
+    syncedUpTo: readU64(bytes, RECORD.syncedUpTo),
+    checkpoint: readU64(bytes, RECORD.checkpoint),
+    slice: readU32(bytes, RECORD.slice),
+    epoch: readU64(bytes, RECORD.epoch),
+    sliceSeq: readU64(bytes, RECORD.sliceSeq),
+    sessionId: readU64(bytes, RECORD.sessionId),
+    gen: readU64(bytes, RECORD.gen),
+    operation: readU64(bytes, RECORD.operation),
+    volume: readU64(bytes, RECORD.volume),
+    offset: readU64(bytes, RECORD.offset),
+    bytes: readU64(bytes, RECORD.bytes),
+    checksum: (block) => readU32(bytes, RECORD.checksums + block * 4),
+  }
+}
+
+function begin(header: Uint8Array, kind: RecordKind, place: RecordPlace): void {
+  header.fill(0, 0, RECORD_BYTES)
+  writeU32(header, RECORD.magic, RECORD_MAGIC)
+  header[RECORD.kind] = kind
+  writeU64(header, RECORD.jseq, place.jseq)
+  writeU64(header, RECORD.syncedUpTo, place.syncedUpTo)
+  writeU64(header, RECORD.checkpoint, place.checkpoint)
+}
+
+function finish(header: Uint8Array, seed: number): void {
+  writeU32(header, RECORD_CHECKSUM, crc32c(header.subarray(0, RECORD_CHECKSUM), seed))
+}

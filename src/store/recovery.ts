@@ -1,0 +1,104 @@
+// From a folder to a store that may serve: the newest checkpoint, the journal replayed over it, everything written home, a
+// new checkpoint, and a start beyond every position that a stale record could claim.
+//
+// Invariants:
+//   RC1. Nothing that is still needed is overwritten before the last step, so a cut at any point of it leads to the same
+//        state again.
+//   RC2. After it no record that is in the ring can be taken for one of the next log: the head skips a whole ring.
+//   RC3. Acknowledged bytes that are missing are never passed over in silence: the folder is refused, or `damage` says so.
+
+import { FolderRefused } from './failure.ts'
+import type { Folder } from './folder.ts'
+import type { HomeWriter } from './home-writer.ts'
+import { Journal } from './journal.ts'
+import { type LogEnd, type Replayed, replay, survey } from './journal-scan.ts'
+import { recordKind } from './layout.ts'
+import type { Pages } from './pages.ts'
+
+export interface RecoveryReport {
+  /** Operations of the journal that were replayed. */
+  readonly replayed: number
+  readonly pages: number
+  /** A sentence if acknowledged bytes are lost: the member is no longer a good copy. */
+  readonly damage: string | null
+}
+
+export interface Recovered {
+  readonly journal: Journal
+  readonly report: RecoveryReport
+}
+
+export async function recover(
+  folder: Folder,
+  pages: Pages,
+  home: HomeWriter,
+  acceptDamage: boolean,
+): Promise<Recovered> {
+  const { homes, operations } = pages
+  const { table, segments } = homes
+  const loaded = await folder.checkpoints.load()
+  const { tail } = loaded.head
+  await segments.open()
+  operations.decode(loaded.operations)
+  for (const page of loaded.pages) {
+    await segments.markUsed(page.slot)
+    const entry = table.entryFor(page.volume, page.page, page.slice)
+    table.settle(entry, page.slot, page.version, page.present)
+  }
+  const from = { tail, syncedUpTo: loaded.head.syncedUpTo, checkpoint: loaded.head.sequence }
+  const found = await survey(folder.journal, folder.ring, folder.seed, from)
+  if (found.checkpoint > loaded.head.sequence) {
+    throw new FolderRefused(
+      `The newest checkpoint of the index (${found.checkpoint}) is damaged, and the older one ` +
+        `(${loaded.head.sequence}) no longer fits the journal.`,
+    )
+  }
+  // Beyond the end of any log that starts at this tail, whatever its length, and beyond every stale record.
+  const beyond = tail + 2 * folder.ring
+  let replayed = 0
+  const end = await replay(folder.journal, folder.ring, tail, found, async (records) => {
+    const blocks = records.reduce((sum, record) => sum + record.header.blocks, 0)
+    if (pages.overlay.freeCells < blocks) await home.round(beyond)
+    apply(pages, records)
+    replayed += 1
+  })
+  const damage = damageOf(end)
+  if (end.gaps.length > 0 && !acceptDamage) {
+    throw new FolderRefused(`${damage} Resynchronise the member, or accept the loss.`)
+  }
+  await home.round(beyond)
+  homes.recovering = false
+  const head = Math.max(beyond, home.version) + 1
+  const limbo = segments.takeLimbo()
+  await folder.checkpoints.write({ tail: head, syncedUpTo: head }, table, operations.encode())
+  segments.free(limbo)
+  const checkpoint = folder.checkpoints.sequence
+  const journal = new Journal(folder.journal, folder.ring, folder.seed, { head, checkpoint })
+  return { journal, report: { replayed, pages: table.homePages, damage } }
+}
+
+function apply(pages: Pages, records: readonly Replayed[]): void {
+  for (const { header, payload, bad } of records) {
+    if (header.kind === recordKind.dropVolume) {
+      pages.drop(header.volume)
+      continue
+    }
+    if (header.kind === recordKind.unmap) pages.unmap(header, header.bytes)
+    else {
+      const sums = new Uint32Array(header.blocks)
+      for (let block = 0; block < header.blocks; block += 1) sums[block] = header.checksum(block)
+      pages.write(header, payload, sums, 0, bad)
+    }
+    if (header.operation > 0) {
+      pages.operations.remember(header.sessionId, header.gen, header.slice, header.operation)
+    }
+  }
+}
+
+function damageOf(end: LogEnd): string | null {
+  if (end.gaps.length > 0) {
+    return `The journal is damaged at position ${end.gaps.join(', ')}: acknowledged writes are lost.`
+  }
+  if (end.badBlocks === 0) return null
+  return `The journal is damaged: ${end.badBlocks} acknowledged blocks are lost and read as damaged.`
+}

@@ -1,0 +1,36 @@
+// What a store is opened with. Sizes of the folder count only when it is made: an existing folder keeps its own.
+
+export interface StoreSettings {
+  /** The folder must belong to this group and member, or it is refused. */
+  readonly groupId: string
+  readonly memberId: string
+  /** Random; the id of the folder if it is made now. */
+  readonly newFolderId: string
+  readonly journalBytes: number
+  readonly slotsPerSegment: number
+  /** Bytes that segments may take; null: what the disk has free. */
+  readonly budgetBytes: number | null
+  /** New pages are refused when slots take more than this part of the budget. */
+  readonly fullAt: number
+  /** Bound of the blocks that are durable in the journal alone and kept in memory until they are home. */
+  readonly overlayBytes: number
+  /** Pages whose slot headers are kept in memory, about 1.1 KiB each; the others are read again when needed. */
+  readonly cachedPages: number
+  /** A block goes home at the latest this long after it became durable, if the disk keeps up. */
+  readonly homeAfterMs: number
+  readonly checkpointAfterMs: number
+  /** Opens a folder whose journal lost acknowledged writes; `recovery.damage` then says so. The caller resynchronises or has an operator's word. */
+  readonly acceptDamage: boolean
+}
+
+export const storeDefaults = {
+  journalBytes: 64 * 1024 * 1024,
+  slotsPerSegment: 64,
+  budgetBytes: null,
+  fullAt: 0.95,
+  overlayBytes: 64 * 1024 * 1024,
+  cachedPages: 8192,
+  homeAfterMs: 1000,
+  checkpointAfterMs: 30_000,
+  acceptDamage: false,
+} as const

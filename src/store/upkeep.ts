@@ -1,0 +1,146 @@
+// The one background loop: rounds of home writing, checkpoints, giving space back. Level-triggered: each pass looks at
+// what is, and does what is due.
+//
+//   due: blocks are old, the overlay or the ring is half full, a write waits for room, space is wanted
+//
+// Invariants:
+//   UP1. A checkpoint's tail is a position of which everything before had taken effect in memory when the last round
+//        began, and that round's slots are synced.
+//   UP2. Slots released before a checkpoint was begun become free after it is durable, and not earlier.
+import type { Clock, Timer } from '../base/clock.ts'
+import type { Checkpoints } from './checkpoints.ts'
+import type { CommitQueue } from './commit-queue.ts'
+import type { HomeWriter } from './home-writer.ts'
+import type { Journal } from './journal.ts'
+import type { Pages } from './pages.ts'
+
+/** Ranges given back to the file system after one checkpoint: each may cost a process. */
+const PUNCHES = 16
+
+export interface UpkeepParts {
+  readonly clock: Clock
+  readonly pages: Pages
+  readonly journal: Journal
+  readonly queue: CommitQueue
+  readonly home: HomeWriter
+  readonly checkpoints: Checkpoints
+  readonly homeAfterMs: number
+  readonly checkpointAfterMs: number
+  /** After every pass: how much may be allocated is looked up anew. */
+  readonly measureSpace: () => Promise<void>
+  readonly failed: (error: unknown) => void
+}
+
+export class Upkeep {
+  readonly #parts: UpkeepParts
+  #running: Promise<void> | null = null
+  #timer: Timer | null = null
+  #aged = false
+  #spaceWanted = false
+  #closing = false
+  /** Everything before it in the journal is home. */
+  #homeUpTo: number
+  #checkpointMs: number
+
+  constructor(parts: UpkeepParts) {
+    this.#parts = parts
+    this.#homeUpTo = parts.queue.applied
+    this.#checkpointMs = parts.clock.nowMs()
+  }
+
+  /** Looks whether something is due. Cheap; called after every batch. */
+  look(): void {
+    if (this.#closing) return
+    if (this.#running === null && this.#due()) this.#start()
+    if (this.#timer === null && this.#parts.pages.overlay.dirtyPages > 0) {
+      this.#timer = this.#parts.clock.after(this.#parts.homeAfterMs, () => {
+        this.#timer = null
+        this.#aged = true
+        this.look()
+      })
+    }
+  }
+
+  /** Released slots are needed: a checkpoint frees them. */
+  wantSpace(): void {
+    if (this.#parts.pages.homes.segments.limboSlots === 0) return
+    this.#spaceWanted = true
+    this.look()
+  }
+
+  /** Begins nothing any more. */
+  stop(): void {
+    this.#closing = true
+    this.#timer?.cancel()
+  }
+
+  /** Resolves when the pass under way has ended. */
+  async stopped(): Promise<void> {
+    this.stop()
+    if (this.#running !== null) await this.#running
+  }
+
+  /** After `stopped`: everything home and a checkpoint, so that a restart has nothing to replay. */
+  async finish(): Promise<void> {
+    await this.#round()
+    await this.#checkpoint()
+  }
+
+  #start(): void {
+    this.#running = this.#run()
+      .catch((error: unknown) => this.#parts.failed(error))
+      .finally(() => {
+        this.#running = null
+      })
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#closing && this.#due()) {
+      const { journal, queue } = this.#parts
+      await this.#round()
+      const old = this.#parts.clock.nowMs() - this.#checkpointMs >= this.#parts.checkpointAfterMs
+      const ringHalf = journal.used * 2 > journal.ring
+      if (this.#closing) return
+      if (old || ringHalf || queue.stalled || this.#spaceWanted) await this.#checkpoint()
+      queue.wake()
+    }
+    // What came due in the last step is due now, not when the next batch looks.
+    if (!this.#closing) this.#parts.clock.soon(() => this.look())
+  }
+
+  #due(): boolean {
+    const { pages, journal, queue } = this.#parts
+    const { overlay } = pages
+    const progress = queue.applied > journal.tail || overlay.dirtyPages > 0
+    if (this.#spaceWanted) return true
+    if (!progress) return false
+    if (queue.stalled || journal.used * 2 > journal.ring) return true
+    if (overlay.usedCells * 2 > overlay.capacity) return true
+    return this.#aged && overlay.dirtyPages > 0
+  }
+
+  async #round(): Promise<void> {
+    const { queue, home } = this.#parts
+    this.#aged = false
+    const position = queue.applied
+    await home.round(position)
+    this.#homeUpTo = position
+  }
+
+  async #checkpoint(): Promise<void> {
+    const { pages, journal, checkpoints, clock, measureSpace, queue } = this.#parts
+    const { segments, table } = pages.homes
+    this.#spaceWanted = false
+    this.#checkpointMs = clock.nowMs()
+    const tail = this.#homeUpTo
+    const limbo = segments.takeLimbo()
+    const head = { tail, syncedUpTo: journal.durable }
+    await checkpoints.write(head, table, pages.operations.encode())
+    segments.free(limbo)
+    journal.release(tail, checkpoints.sequence)
+    queue.wake()
+    await segments.unlinkEmpty()
+    if (!queue.stalled) await segments.punch(PUNCHES)
+    await measureSpace()
+  }
+}

@@ -1,0 +1,205 @@
+// The login of one connection: negotiation in step with the group's decision where the login belongs. It ends in a
+// session, a discovery session, or a last response behind which the connection is left.
+//
+//   negotiating ◀──▶ deciding (route) ──▶ … ──▶ deciding (take) ──▶ over
+import { assert, unreachable } from '../base/assert.ts'
+import { ProtocolError } from '../base/protocol-error.ts'
+import type { VolumeRecord } from '../group/record.ts'
+import type { Pdu } from '../iscsi/framer.ts'
+import { LoginNegotiation, type LoginRequest, type LoginStep } from '../iscsi/login.ts'
+import { type Negotiated, targetSettings } from '../iscsi/negotiate.ts'
+import type { Outbox } from '../iscsi/outbox.ts'
+import { loginStatus } from '../iscsi/pdu.ts'
+import type { Carrier, LiveSession } from './live-session.ts'
+import type { LoginAttempt, Logins, RejectReason, Route, Taken } from './login.ts'
+
+/** The same tag on every member: the nexus must not change with a move. */
+export const targetPortalGroupTag = 1
+
+/** What the login leads to; carried out by the connection. */
+export interface LoginHost {
+  /** Something was written: it leaves at the end of the turn. */
+  wrote(): void
+  /** The last response is written: the full feature phase begins. */
+  discovery(settled: Settled): void
+  session(settled: Settled, taken: Taken & { readonly kind: 'taken' }, volume: VolumeRecord): void
+  /** The last response is written, and it is not an admission. */
+  turnedAway(): void
+  redirected(attempt: LoginAttempt, to: string, why: string): void
+  rejected(initiator: string, reason: string): void
+  ended(session: LiveSession): void
+}
+
+export interface Settled {
+  readonly parameters: Negotiated
+  readonly expCmdSn: number
+  readonly statSn: number
+}
+
+export interface LoginPhaseDeps {
+  readonly logins: Logins
+  readonly volumeByIqn: (iqn: string) => VolumeRecord | undefined
+  readonly nextTsih: () => number
+}
+
+export class LoginPhase {
+  readonly #deps: LoginPhaseDeps
+  readonly #host: LoginHost
+  readonly #negotiation: LoginNegotiation
+  readonly #carrier: Carrier
+  readonly #source: string
+  readonly #startedMs: number
+  #state: 'negotiating' | 'deciding' | 'over' = 'negotiating'
+  #request: LoginRequest | null = null
+  #attempt: LoginAttempt | null = null
+  #route: (Route & { readonly kind: 'take' }) | null = null
+
+  constructor(
+    deps: LoginPhaseDeps,
+    host: LoginHost & Carrier,
+    outbox: Outbox,
+    came: { readonly source: string; readonly atMs: number },
+  ) {
+    this.#deps = deps
+    this.#host = host
+    this.#carrier = host
+    this.#source = came.source
+    this.#startedMs = came.atMs
+    this.#negotiation = new LoginNegotiation({ targetPortalGroupTag, keys: targetSettings }, outbox)
+  }
+
+  get initiator(): string {
+    return this.#request?.initiatorName ?? ''
+  }
+
+  receive(pdu: Pdu): void {
+    if (this.#state !== 'negotiating') {
+      throw new ProtocolError('a request before the last was answered', 'RFC 7143 §6.3')
+    }
+    this.#step(this.#negotiation.receive(pdu))
+  }
+
+  /** The connection is gone or the time is up: what is under way finds out by itself. */
+  abandon(): void {
+    this.#state = 'over'
+  }
+
+  #step(step: LoginStep): void {
+    switch (step.kind) {
+      case 'more':
+      case 'respond':
+        this.#negotiation.respond(0)
+        this.#state = 'negotiating'
+        return this.#host.wrote()
+      case 'ask':
+        this.#request = step.request
+        this.#state = 'deciding'
+        void this.#decide(step.request)
+        return
+      case 'ready':
+        this.#state = 'deciding'
+        void this.#enter(step.parameters)
+        return
+      case 'reject':
+        this.#host.rejected(this.initiator, step.reason)
+        this.#negotiation.respond(0)
+        return this.#over()
+      default:
+        unreachable(step)
+    }
+  }
+
+  /** The first request says who comes and to what: the only moment in which every initiator follows a redirect. */
+  async #decide(request: LoginRequest): Promise<void> {
+    if (request.sessionType === 'normal') {
+      const attempt = this.#attemptOf(request)
+      if (attempt === null) return
+      this.#attempt = attempt
+      const route = await this.#deps.logins.route(attempt)
+      if (this.#state === 'over') return
+      if (route.kind !== 'take') return this.#turnAway(attempt, route)
+      this.#route = route
+    }
+    this.#step(this.#negotiation.admit())
+  }
+
+  #attemptOf(request: LoginRequest): LoginAttempt | null {
+    const volume = this.#deps.volumeByIqn(request.targetName ?? '')
+    if (volume === undefined) {
+      this.#reject(loginStatus.notFound, `there is no target ${request.targetName ?? ''}`)
+      return null
+    }
+    if (request.tsih !== 0) {
+      this.#reject(loginStatus.sessionDoesNotExist, 'a session has one connection')
+      return null
+    }
+    return {
+      volume,
+      initiator: request.initiatorName,
+      isid: request.isid,
+      source: this.#source,
+      carrier: this.#carrier,
+      isGone: () => this.#state === 'over',
+      startedMs: this.#startedMs,
+    }
+  }
+
+  async #enter(parameters: Negotiated): Promise<void> {
+    const negotiation = this.#negotiation
+    if (this.#request?.sessionType === 'discovery') {
+      negotiation.respond(this.#deps.nextTsih())
+      this.#state = 'over'
+      return this.#host.discovery(settled(negotiation, parameters))
+    }
+    const attempt = this.#attempt
+    const route = this.#route
+    assert(attempt !== null && route !== null, 'a login is ready only when it is routed')
+    const taken = await this.#deps.logins.take(attempt, route)
+    if (taken.kind !== 'taken') {
+      if (this.#state !== 'over') this.#turnAway(attempt, taken)
+      return
+    }
+    // Nothing has been awaited since `take` found the connection whole.
+    negotiation.respond(this.#deps.nextTsih())
+    this.#state = 'over'
+    this.#host.session(settled(negotiation, parameters), taken, attempt.volume)
+  }
+
+  #turnAway(attempt: LoginAttempt, route: Exclude<Taken, { readonly kind: 'taken' }>): void {
+    if (route.kind === 'reject') {
+      return this.#reject(rejectStatus[route.why], rejectSentence[route.why])
+    }
+    this.#host.redirected(attempt, route.to, route.why)
+    // After the first response not every initiator follows a redirect; it then tries again, and is redirected in time.
+    if (this.#negotiation.isAsking) this.#negotiation.redirect(route.portal)
+    else this.#negotiation.reject(loginStatus.serviceUnavailable)
+    this.#over()
+  }
+
+  #reject(status: number, reason: string): void {
+    this.#host.rejected(this.initiator, reason)
+    this.#negotiation.reject(status)
+    this.#over()
+  }
+
+  #over(): void {
+    this.#state = 'over'
+    this.#host.turnedAway()
+  }
+}
+
+function settled(negotiation: LoginNegotiation, parameters: Negotiated): Settled {
+  return { parameters, expCmdSn: negotiation.expCmdSn, statSn: negotiation.statSn }
+}
+
+const rejectStatus: Record<RejectReason, number> = {
+  busy: loginStatus.serviceUnavailable,
+  'in use': loginStatus.authorizationFailure,
+  gone: loginStatus.serviceUnavailable,
+}
+
+const rejectSentence: Record<RejectReason, string> = {
+  busy: 'the group could not settle the login within 4 s',
+  'in use': 'another initiator uses the volume, which is not shared',
+  gone: 'the initiator closed the connection during its login',
+}

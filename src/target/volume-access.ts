@@ -1,0 +1,83 @@
+// The volume as one session reaches it: the gateway with the session's name, generation and counters filled in.
+import type { VolumeRecord } from '../group/record.ts'
+import type { SessionCounters } from '../load/counters.ts'
+import type { CompareOutcome, Origin, Outcome } from '../volume/outcome.ts'
+
+/** What commands need of volume/gateway.ts. */
+export interface VolumeGateway {
+  read(
+    origin: Origin,
+    volume: VolumeRecord,
+    offset: number,
+    into: Uint8Array,
+    counters: SessionCounters,
+  ): Outcome | Promise<Outcome>
+  write(
+    origin: Origin,
+    volume: VolumeRecord,
+    offset: number,
+    data: Uint8Array,
+    counters: SessionCounters,
+  ): Outcome | Promise<Outcome>
+  unmap(
+    origin: Origin,
+    volume: VolumeRecord,
+    offset: number,
+    bytes: number,
+    counters: SessionCounters,
+  ): Outcome | Promise<Outcome>
+  compareAndWrite(
+    origin: Origin,
+    volume: VolumeRecord,
+    offset: number,
+    buffers: { readonly verify: Uint8Array; readonly data: Uint8Array },
+    counters: SessionCounters,
+  ): CompareOutcome | Promise<CompareOutcome>
+}
+
+export class VolumeAccess {
+  readonly #gateway: VolumeGateway
+  readonly #origin: Origin
+  readonly #volume: VolumeRecord
+  readonly #counters: SessionCounters
+
+  constructor(
+    gateway: VolumeGateway,
+    origin: Origin,
+    volume: VolumeRecord,
+    counters: SessionCounters,
+  ) {
+    this.#gateway = gateway
+    this.#origin = origin
+    this.#volume = volume
+    this.#counters = counters
+  }
+
+  /** `into` is the gateway's until the outcome, so it must not be given to anything else before. */
+  read(offset: number, into: Uint8Array): Outcome | Promise<Outcome> {
+    return this.#gateway.read(this.#origin, this.#volume, offset, into, this.#counters)
+  }
+
+  write(offset: number, data: Uint8Array): Outcome | Promise<Outcome> {
+    return this.#gateway.write(this.#origin, this.#volume, offset, data, this.#counters)
+  }
+
+  unmap(offset: number, bytes: number): Outcome | Promise<Outcome> {
+    return this.#gateway.unmap(this.#origin, this.#volume, offset, bytes, this.#counters)
+  }
+
+  compareAndWrite(
+    offset: number,
+    verify: Uint8Array,
+    data: Uint8Array,
+  ): CompareOutcome | Promise<CompareOutcome> {
+    const buffers = { verify, data }
+    return this.#gateway.compareAndWrite(
+      this.#origin,
+      this.#volume,
+      offset,
+      buffers,
+      this.#counters,
+    )
+  }
+}
