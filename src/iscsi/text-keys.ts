@@ -17,7 +17,8 @@ const pairsMax = 128
 /** Of one side's text that goes over several PDUs with the C bit. */
 export const textBytesMax = 65_536
 
-const keyForm = /^[A-Z][A-Za-z0-9.\-+@_#]*$/
+/** §6.1 wants a capital first, §13.24 names a key iSCSIProtocolLevel. */
+const keyForm = /^[A-Za-z][A-Za-z0-9.\-+@_#]*$/
 
 /** Throws ProtocolError. A final pair without its zero byte is taken as if it had one. */
 export function parseKeys(bytes: Uint8Array): KeyValue[] {

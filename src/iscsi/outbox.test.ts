@@ -1,0 +1,137 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { BufferPool } from './buffer-pool.ts'
+import { Outbox } from './outbox.ts'
+import { concat, takeBytes } from './wire.fixture.ts'
+
+function put(outbox: Outbox, length: number, value: number): number {
+  const at = outbox.reserve(length)
+  outbox.bytes.fill(value, at, at + length)
+  return at
+}
+
+describe('Outbox', () => {
+  it('O1 sends one turn in one part, and parts in order around what is attached', () => {
+    const outbox = new Outbox(new BufferPool(1 << 24))
+    put(outbox, 3, 1)
+    put(outbox, 2, 2)
+    expect(outbox.take().map((part) => [...part])).toEqual([[1, 1, 1, 2, 2]])
+    put(outbox, 1, 3)
+    outbox.attach(Uint8Array.of(9, 9))
+    put(outbox, 1, 4)
+    expect(outbox.waitingBytes).toBe(4)
+    expect(outbox.take().map((part) => [...part])).toEqual([[3], [9, 9], [4]])
+    expect(outbox.take()).toEqual([])
+  })
+
+  it('O1 goes on in a new chunk when one is full', () => {
+    const outbox = new Outbox(new BufferPool(1 << 24))
+    put(outbox, 500_000, 1)
+    put(outbox, 100_000, 2)
+    put(outbox, 3_000_000, 3)
+    const parts = outbox.take()
+    expect(parts.map((part) => [part[0], part.length])).toEqual([
+      [1, 500_000],
+      [2, 100_000],
+      [3, 3_000_000],
+    ])
+  })
+
+  it('O2 gives a chunk back with its last part, and not before; O3', () => {
+    const pool = new BufferPool(1 << 24)
+    const outbox = new Outbox(pool)
+    put(outbox, 10, 1)
+    const [first] = outbox.take()
+    put(outbox, 10, 2)
+    const [second] = outbox.take()
+    expect(first?.buffer).toBe(second?.buffer)
+    outbox.released(first!)
+    expect(pool.freeBytes).toBe(0)
+    put(outbox, 10, 3)
+    outbox.released(second!)
+    expect(pool.freeBytes).toBe(0)
+    const [third] = outbox.take()
+    expect([...third!]).toEqual(new Array(10).fill(3))
+    outbox.released(third!)
+    expect(pool.freeBytes).toBe(512 * 1024)
+    put(outbox, 10, 4)
+    expect(pool.freeBytes).toBe(0)
+  })
+
+  it('takes the last reservation back', () => {
+    const pool = new BufferPool(1 << 24)
+    const outbox = new Outbox(pool)
+    outbox.unreserve(put(outbox, 100, 1))
+    expect(pool.freeBytes).toBe(512 * 1024)
+    put(outbox, 1, 2)
+    outbox.unreserve(put(outbox, 600_000, 3))
+    put(outbox, 1, 4)
+    expect(outbox.waitingBytes).toBe(2)
+    expect([...takeBytes(outbox)]).toEqual([2, 4])
+  })
+
+  it('O1 O2 any use: the bytes come out as they went in, and every chunk comes back', () => {
+    const kind = fc.constantFrom('reserve', 'withdraw', 'attach', 'take', 'release')
+    const step = fc.record({ kind, bytes: fc.integer({ min: 1, max: 300_000 }) })
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
+        const used = new UsedOutbox()
+        for (const { kind: what, bytes } of steps) used.step(what, bytes)
+        used.step('take', 0)
+        used.step('release', 1000)
+        expect(used.got).toEqual(used.expected)
+        expect(used.outbox.bytes.length).toBe(0)
+      }),
+      { numRuns: 60 },
+    )
+  })
+})
+
+/** Each reservation has a value of its own, so that its run of bytes can be told when it comes out. */
+class UsedOutbox {
+  readonly outbox = new Outbox(new BufferPool(1 << 28))
+  readonly expected: number[] = []
+  readonly got: number[] = []
+  readonly #inFlight: Uint8Array[] = []
+  #value = 0
+
+  step(kind: string, bytes: number): void {
+    this.#value = (this.#value + 1) & 0xff
+    if (kind === 'withdraw') this.outbox.unreserve(put(this.outbox, bytes, this.#value))
+    else if (kind === 'take') this.#take()
+    else if (kind === 'release') {
+      for (const part of this.#inFlight.splice(0, bytes % 1001)) this.outbox.released(part)
+    } else {
+      this.expected.push(this.#value)
+      if (kind === 'reserve') put(this.outbox, bytes, this.#value)
+      else this.outbox.attach(new Uint8Array(bytes).fill(this.#value))
+    }
+  }
+
+  #take(): void {
+    for (const part of this.outbox.take()) {
+      part.forEach((byte, i) => {
+        if (i === 0 || byte !== part[i - 1]) this.got.push(byte)
+      })
+      this.#inFlight.push(part)
+    }
+  }
+}
+
+describe('BufferPool', () => {
+  it('gives a buffer of at least the size again, up to its bound', () => {
+    const pool = new BufferPool(10_000)
+    const buffer = pool.take(5000)
+    expect(buffer.length).toBe(8192)
+    pool.give(buffer)
+    expect(pool.take(8192)).toBe(buffer)
+    pool.give(buffer)
+    pool.give(new Uint8Array(4096))
+    expect(pool.freeBytes).toBe(8192)
+    expect(pool.take(1).length).toBe(4096)
+    expect(pool.take(5_000_000).length).toBe(5_000_000)
+    pool.give(new Uint8Array(5_000_000))
+    expect(pool.freeBytes).toBe(8192)
+    expect(concat([]).length).toBe(0)
+  })
+})
