@@ -88,8 +88,9 @@ export function planWrite(form: CdbForm): PlanCommand {
 }
 
 export function planWriteAndVerify(form: CdbForm): PlanCommand {
+  const planPlain = planWrite(form)
   return (cdb, unit, nexus) => {
-    const plan = planWrite(form)(cdb, unit, nexus)
+    const plan = planPlain(cdb, unit, nexus)
     if (plan.kind !== 'write') return plan
     const { direction, transferBytes, offset, bytes } = plan
     const compare = (byte(cdb, 1) & 0x02) !== 0 // BYTCHK
@@ -141,6 +142,7 @@ export function planWriteSame(form: CdbForm): PlanCommand {
   }
 }
 
+/** Also of no blocks, which is GOOD: only with its data is it known whether that is what the initiator meant. */
 export const planCompareAndWrite: PlanCommand = (cdb, unit, nexus) => {
   const form = formCompareAndWrite
   const lba = form.lba(cdb)
@@ -148,7 +150,6 @@ export const planCompareAndWrite: PlanCommand = (cdb, unit, nexus) => {
   const maxBytes = limits.compareAndWriteBlocks * unit.blockBytes
   const error = extentError(form, lba, count, unit, maxBytes) ?? writeProtected(nexus)
   if (error !== null) return error
-  if (count === 0) return good
   const bytes = count * unit.blockBytes
   return {
     kind: 'compareAndWrite',

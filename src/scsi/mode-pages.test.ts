@@ -28,7 +28,7 @@ const caching = [0x08, 0x12, ...Array(18).fill(0)]
 const control = (dSense: number, swp: number) => [
   0x0a,
   0x0a,
-  dSense,
+  0x20 | dSense,
   0x10,
   swp,
   0,

@@ -17,6 +17,8 @@ interface ModePage {
   readonly change: (page: Uint8Array, nexus: NexusState) => void
 }
 
+/** TST=001b: a task set for each nexus. */
+const TST = 0x20
 const D_SENSE = 0x04
 const SWP = 0x08
 /** QUEUE ALGORITHM MODIFIER 1h: commands of a nexus may be reordered. */
@@ -45,7 +47,7 @@ const modePages: readonly ModePage[] = [
     code: 0x0a,
     current: (nexus) =>
       page(0x0a, 12, {
-        2: nexus.descriptorSense ? D_SENSE : 0,
+        2: TST | (nexus.descriptorSense ? D_SENSE : 0),
         3: UNRESTRICTED_REORDERING,
         4: nexus.softwareWriteProtect ? SWP : 0,
       }),

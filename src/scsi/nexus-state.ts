@@ -22,3 +22,9 @@ export function newNexusState(): NexusState {
 export function hasChangedModePages(nexus: NexusState): boolean {
   return nexus.descriptorSense || nexus.softwareWriteProtect
 }
+
+/** To the defaults, as a logical unit reset does (SPC-4 §5.10, no saved pages). */
+export function resetModePages(nexus: NexusState): void {
+  nexus.descriptorSense = false
+  nexus.softwareWriteProtect = false
+}

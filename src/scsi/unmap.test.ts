@@ -43,6 +43,13 @@ describe('UNMAP', () => {
         ]),
       ),
     ).toMatchObject({ kind: 'unmap', ranges })
+    const neighbours = list([
+      [1, 1],
+      [2, 1],
+      [5, 0],
+      [3, 4],
+    ])
+    expect(unmap(neighbours)).toMatchObject({ ranges: [{ offset: 512, bytes: 6 * 512 }] })
     expect(unmap(list([[unit.blocks, 0]]))).toMatchObject({ kind: 'good' })
     expect(unmap(list([]))).toMatchObject({ kind: 'good' })
     expect(unmap(new Uint8Array(0))).toMatchObject({ kind: 'good' })

@@ -45,10 +45,15 @@ function parseUnmap(list: Uint8Array, unit: LogicalUnit): Plan {
     }
     total += blocks * unit.blockBytes
     if (total > limits.unmapBytes) return invalidInList(at + 8)
-    if (blocks > 0) {
-      ranges.push({ offset: lba * unit.blockBytes, bytes: blocks * unit.blockBytes })
-    }
+    if (blocks > 0) append(ranges, lba * unit.blockBytes, blocks * unit.blockBytes)
   }
   if (ranges.length === 0) return good
   return { kind: 'unmap', direction: 'none', transferBytes: 0, ranges }
+}
+
+/** Neighbours become one range: initiators list block after block. */
+function append(ranges: Range[], offset: number, bytes: number): void {
+  const last = ranges.at(-1)
+  if (last === undefined || last.offset + last.bytes !== offset) ranges.push({ offset, bytes })
+  else ranges[ranges.length - 1] = { offset: last.offset, bytes: last.bytes + bytes }
 }
