@@ -74,9 +74,14 @@ export async function superviseGroup(supervision: Supervision): Promise<RunningG
   await mkdir(plan.dataFolder, { recursive: true, mode: PRIVATE })
   const lock = lockFolder(plan.dataFolder)
   const children: Child[] = []
-  const stop = async () => {
+  const stopAll = async () => {
     await Promise.all(children.map((child) => child.stop()))
     lock.release()
+  }
+  let stopping: Promise<void> | null = null
+  const stop = () => {
+    stopping ??= stopAll()
+    return stopping
   }
   const start = { ready: false, givenUp: false }
   void giveUp.then(() => {

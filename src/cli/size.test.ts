@@ -1,0 +1,29 @@
+import { describe, expect, test } from 'vitest'
+import { formatMs, formatPercent, formatRate, formatSize, parseSize } from './size.ts'
+
+describe('sizes', () => {
+  test('powers of 1024, or bytes', () => {
+    expect(parseSize('1G')).toBe(1024 ** 3)
+    expect(parseSize('512M')).toBe(512 * 1024 ** 2)
+    expect(parseSize('1.5t')).toBe(1.5 * 1024 ** 4)
+    expect(parseSize('2GiB')).toBe(2 * 1024 ** 3)
+    expect(parseSize('8192')).toBe(8192)
+  })
+
+  test('what could mean two things, or nothing, is refused', () => {
+    for (const text of ['1GB', 'G', '', '-1G', '1 000', '1e9', '0.3', '99999999P']) {
+      expect(() => parseSize(text), text).toThrow('powers of 1024')
+    }
+  })
+
+  test('are printed as people read them', () => {
+    expect(formatSize(0)).toBe('0 B')
+    expect(formatSize(1023)).toBe('1023 B')
+    expect(formatSize(1024 ** 3)).toBe('1 GiB')
+    expect(formatSize(1.5 * 1024 ** 4)).toBe('1.5 TiB')
+    expect(formatRate(3_686_400)).toBe('3.5 MiB/s')
+    expect(formatPercent(0.666)).toBe('67 %')
+    expect(formatMs(1.149)).toBe('1.1 ms')
+    expect(formatMs(null)).toBe('–')
+  })
+})

@@ -1,0 +1,79 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { ConfigError, loadConfig, parseConfig } from './config.ts'
+
+let folder: string
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'evenkeel-config-'))
+})
+afterAll(() => rm(folder, { recursive: true }))
+
+const least = { memberId: 'm1', dataFolder: 'm1', coordinationFile: 'coordination.sqlite' }
+
+describe('the configuration of a member', () => {
+  test('has a default for whatever can have one, and paths relative to its file', async () => {
+    const file = join(folder, 'm1.yaml')
+    await writeFile(
+      file,
+      'memberId: m1\ndataFolder: m1\ncoordinationFile: ../coordination.sqlite\n',
+    )
+    expect(await loadConfig(file)).toEqual({
+      memberId: 'm1',
+      groupName: 'group',
+      dataFolder: join(folder, 'm1'),
+      coordinationFile: join(folder, '..', 'coordination.sqlite'),
+      founders: ['m1'],
+      slices: 1024,
+      namingAuthority: 'iqn.2026-11.dev.evenkeel',
+      portal: { host: '127.0.0.1', port: 3260 },
+      groupAddress: null,
+      peer: join(folder, 'm1', 'peer.sock'),
+      api: { host: '127.0.0.1', port: 3259 },
+      placement: 'on',
+      balance: null,
+      policy: {},
+      journalBytes: 1024 ** 3,
+      slotsPerSegment: 256,
+      insecure: false,
+    })
+  })
+
+  test('C1 a listener beyond loopback needs insecure', () => {
+    const open = { ...least, portal: { host: '0.0.0.0', port: 3260 } }
+    expect(() => parseConfig(open, '/etc/m1.yaml')).toThrow(
+      /portal\.host: 0\.0\.0\.0 is beyond loopback.*insecure: true/,
+    )
+    expect(() => parseConfig({ ...least, api: { host: '::' } }, '/etc/m1.yaml')).toThrow(
+      /api\.host/,
+    )
+    expect(() =>
+      parseConfig({ ...least, api: { host: '127.evil.example' } }, '/etc/m1.yaml'),
+    ).toThrow(/api\.host/)
+    expect(parseConfig({ ...open, insecure: true }, '/etc/m1.yaml').portal.host).toBe('0.0.0.0')
+    expect(
+      parseConfig({ ...least, portal: { host: '127.0.0.2' } }, '/etc/m1.yaml').portal.port,
+    ).toBe(3260)
+  })
+
+  test('C2 a mistake is named with its field, and nothing is ignored', () => {
+    const wrong = { ...least, memberId: 'M 1', journalBytes: 5, colour: 'red' }
+    expect(() => parseConfig(wrong, '/etc/m1.yaml')).toThrow(ConfigError)
+    expect(() => parseConfig(wrong, '/etc/m1.yaml')).toThrow(
+      /m1\.yaml: .*memberId: a member is called.*journalBytes.*colour/s,
+    )
+    expect(() => parseConfig(null, '/etc/m1.yaml')).toThrow(ConfigError)
+    const deep = { ...least, dataFolder: `/${'d'.repeat(120)}` }
+    expect(() => parseConfig(deep, '/etc/m1.yaml')).toThrow(
+      /peer: a Unix socket has a path of at most 107 bytes/,
+    )
+  })
+
+  test('C2 a file that cannot be read or parsed is named', async () => {
+    await expect(loadConfig(join(folder, 'none.yaml'))).rejects.toThrow(/none\.yaml cannot be read/)
+    const file = join(folder, 'broken.yaml')
+    await writeFile(file, 'memberId: [m1\n')
+    await expect(loadConfig(file)).rejects.toThrow(/broken\.yaml is neither YAML nor JSON/)
+  })
+})

@@ -1,0 +1,175 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import type { GroupPlan } from './plan.ts'
+import { membersIn, type RunningGroup, superviseGroup } from './supervise.ts'
+
+const miniature = fileURLToPath(new URL('member-in-miniature.ts', import.meta.url))
+
+let folder: string
+let plan: GroupPlan
+let said: string[]
+let group: RunningGroup | null
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'evenkeel-up-'))
+  const dataFolder = join(folder, 'data')
+  const basePort = await freeRange(6)
+  plan = {
+    members: 3,
+    dataFolder,
+    basePort,
+    placement: 'on',
+    balance: null,
+    policy: {},
+    temporaryFolder: folder,
+  }
+  said = []
+  group = null
+})
+afterEach(async () => {
+  await group?.stop()
+  await rm(folder, { recursive: true, force: true })
+})
+
+async function up(behaviour = 'well', giveUp: Promise<unknown> = new Promise(() => {})) {
+  const command = (file: string) => [process.execPath, miniature, behaviour, file]
+  const running = await superviseGroup({ plan, command, say: (line) => said.push(line), giveUp })
+  group = running
+  return running
+}
+
+const history = (id: string) =>
+  readFile(join(plan.dataFolder, id, 'history'), 'utf8').catch(() => '')
+
+function alive(pid: number): boolean {
+  try {
+    // A process that has ended and that nobody has waited for is still listed, as a zombie.
+    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))
+  } catch {
+    return false
+  }
+}
+
+describe('a group under supervision', () => {
+  test('is ready when every member is, with a volume to connect to, and stops as one', async () => {
+    const running = await up()
+    expect(running?.members.map(({ id, portal }) => [id, portal])).toEqual(
+      [1, 2, 3].map((n) => [`m${n}`, `127.0.0.1:${plan.basePort + n}`]),
+    )
+    expect(running?.api).toBe(`http://127.0.0.1:${plan.basePort}`)
+    expect(running?.volumes).toMatchObject([{ name: 'vol1', bytes: 1024 ** 3, shared: true }])
+    expect(await membersIn(plan.dataFolder)).toBe(3)
+    await running?.stop()
+    for (const { pid } of running?.members ?? []) expect(alive(pid)).toBe(false)
+    expect(await history('m3')).toContain('told to stop')
+  })
+
+  test('U1 a member that is killed is started again', async () => {
+    const running = await up()
+    const pid = running?.members[1]?.pid ?? 0
+    process.kill(pid, 'SIGKILL')
+    await expect
+      .poll(() => history('m2'), { timeout: 20_000 })
+      .toMatch(/started.*ready.*started.*ready/s)
+    expect(said.join('\n')).toMatch(/m2 ended \(SIGKILL\); starts again in 0\.25 s/)
+    expect(await history('m1')).not.toMatch(/started.*started/s)
+  })
+
+  test('U2 members stop when the supervisor is killed', async () => {
+    const script = `
+      const { superviseGroup } = await import(${JSON.stringify(new URL('supervise.ts', import.meta.url).href)})
+      const command = (file) => [process.execPath, ${JSON.stringify(miniature)}, 'well', file]
+      const group = await superviseGroup({ plan: ${JSON.stringify(plan)}, command, say: () => {}, giveUp: new Promise(() => {}) })
+      console.log(JSON.stringify(group.members.map(({ pid }) => pid)))`
+    const supervisor = spawn(process.execPath, ['--input-type=module', '-e', script], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    const [line] = await once(supervisor.stdout, 'data')
+    const pids: number[] = JSON.parse(String(line))
+    expect(pids.map(alive)).toEqual([true, true, true])
+    supervisor.kill('SIGKILL')
+    await expect.poll(() => pids.some(alive)).toBe(false)
+    expect(await history('m2')).toContain('supervisor gone')
+  })
+
+  test('V1 a port in use is named before anything is started', async () => {
+    const server = createServer().listen(plan.basePort + 2, '127.0.0.1')
+    await once(server, 'listening')
+    try {
+      await expect(up()).rejects.toThrow(
+        `Port ${plan.basePort + 2} on 127.0.0.1 is in use; the group needs ${plan.basePort} to ${plan.basePort + 5}: name other ones with --base-port.`,
+      )
+      expect(await history('m1')).toBe('')
+    } finally {
+      server.close()
+    }
+  })
+
+  test('V1 a data folder in use is refused', async () => {
+    await up()
+    const first = group
+    plan = { ...plan, basePort: await freeRange(6) }
+    await expect(up()).rejects.toThrow(/data is in use by process \d+/)
+    expect(said).toEqual([])
+    group = first
+  })
+
+  test('V2 if a member cannot start, its last words are told and none is left behind', async () => {
+    await expect(up('refuse-m2')).rejects.toThrow(
+      'Member m2 did not start: evenkeel: The data folder was written by a newer version.',
+    )
+    const pids = [...(await history('m1')).matchAll(/started (\d+)/g)].map((match) =>
+      Number(match[1]),
+    )
+    expect(pids.filter(alive)).toEqual([])
+  })
+
+  test('V2 a start that is given up leaves none behind', async () => {
+    const giveUp = (async () => {
+      await expect.poll(() => history('m3'), { timeout: 20_000 }).toContain('started')
+    })()
+    expect(await up('slow', giveUp)).toBeNull()
+    const pids = [...(await history('m3')).matchAll(/started (\d+)/g)].map((match) =>
+      Number(match[1]),
+    )
+    expect(pids.filter(alive)).toEqual([])
+  })
+
+  test('V3 a group is never started with fewer members than it has', async () => {
+    await (await up())?.stop()
+    plan = { ...plan, members: 2 }
+    await expect(up()).rejects.toThrow(/has 3 members: start it with --members 3/)
+  })
+})
+
+/** The first of `count` consecutive ports that are free now. */
+async function freeRange(count: number): Promise<number> {
+  for (;;) {
+    const first = await freePort()
+    if (first + count > 65_535) continue
+    const servers = await Promise.allSettled(
+      Array.from({ length: count }, async (_, i) => {
+        const server = createServer().listen(first + i, '127.0.0.1')
+        await once(server, 'listening')
+        return server
+      }),
+    )
+    for (const server of servers) if (server.status === 'fulfilled') server.value.close()
+    if (servers.every(({ status }) => status === 'fulfilled')) return first
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  server.close()
+  return typeof address === 'object' && address !== null ? address.port : 0
+}
