@@ -20,7 +20,7 @@ import type { VolumeRecord } from '../group/record.ts'
 import type { BufferPool } from '../iscsi/buffer-pool.ts'
 import type { TaskManagementRequest } from '../iscsi/requests.ts'
 import type { Session } from '../iscsi/session.ts'
-import type { DataError, Task } from '../iscsi/task.ts'
+import type { Task } from '../iscsi/task.ts'
 import type { SessionCounters } from '../load/counters.ts'
 import { plan, planCommand, planWithoutUnit } from '../scsi/commands.ts'
 import type { LogicalUnit } from '../scsi/logical-unit.ts'
@@ -28,6 +28,7 @@ import { type NexusState, newNexusState } from '../scsi/nexus-state.ts'
 import { type Plan, planData } from '../scsi/plan.ts'
 import { type Condition, conditions, type SenseDetail, senseData } from '../scsi/sense.ts'
 import type { CompareOutcome, Origin, Outcome } from '../volume/outcome.ts'
+import { dataErrorSense, misfit, type OutPlan, wantedBytes } from './task-data.ts'
 import { type ManagedSession, TaskManagement, type Waiting } from './task-management.ts'
 import { perform, type WorkPlan } from './task-write.ts'
 import { VolumeAccess, type VolumeGateway } from './volume-access.ts'
@@ -231,9 +232,9 @@ export class TaskRunner {
   #collect(task: Task, made: OutPlan): void {
     const { transferBytes } = made
     const wanted = wantedBytes(task, transferBytes)
-    if (!fits(task, made, wanted, this.#deps.unit)) {
-      const { condition, detail } = misfit[made.kind === 'compareAndWrite' ? 'blocks' : 'data']
-      this.#fail(task, condition, detail, transferBytes)
+    const wrong = misfit(task, made, wanted, this.#deps.unit)
+    if (wrong !== null) {
+      this.#fail(task, wrong.condition, wrong.detail, transferBytes)
     } else if (wanted === 0 || (!task.unsolicitedOpen && task.dataBytes >= wanted)) {
       this.#execute(task, made, wanted)
     } else {
@@ -251,7 +252,7 @@ export class TaskRunner {
   }
 
   /** `bytes` of the task's data are here and wanted. */
-  #execute(task: Task, made: Exclude<Plan, EndPlan>, bytes: number): void {
+  #execute(task: Task, made: OutPlan, bytes: number): void {
     const whole = task.data
     const data = whole.length === bytes ? whole : whole.subarray(0, bytes)
     const { transferBytes } = made
@@ -355,48 +356,8 @@ export class TaskRunner {
   }
 }
 
-type EndPlan = Extract<Plan, { readonly kind: 'good' | 'sense' | 'answer' | 'read' }>
-type OutPlan = Exclude<Plan, EndPlan>
-
 const outcomeSense = {
   full: conditions.spaceAllocationFailed,
   damaged: conditions.unrecoveredReadError,
   gone: conditions.logicalUnitNotSupported,
 } as const
-
-/** Of COMPARE AND WRITE, whose number of blocks is a byte, it is that number which is taken to be wrong. */
-const misfit = {
-  data: { condition: conditions.invalidFieldInInformationUnit, detail: {} },
-  blocks: {
-    condition: conditions.invalidFieldInCdb,
-    detail: { field: { inCdb: true, pointer: 13 } },
-  },
-} as const
-
-const dataErrorSense = {
-  damaged: conditions.protocolServiceCrcError,
-  unexpected: conditions.unexpectedUnsolicitedData,
-  wrongAmount: conditions.notEnoughUnsolicitedData,
-} as const satisfies Record<Exclude<DataError, 'none'>, Condition>
-
-function wantedBytes(task: Task, transferBytes: number): number {
-  return task.isWrite ? Math.min(transferBytes, task.expectedDataTransferLength) : 0
-}
-
-/** X2. Whether what the initiator announced can be executed: of commands whose data is one value, only all of it. */
-function fits(task: Task, made: OutPlan, wanted: number, unit: LogicalUnit): boolean {
-  switch (made.kind) {
-    case 'write':
-    case 'writeAndVerify':
-      return wanted % unit.blockBytes === 0
-    case 'verify':
-      return made.compare === 'block'
-        ? wanted === made.transferBytes
-        : wanted % unit.blockBytes === 0
-    case 'writeSame':
-    case 'compareAndWrite':
-      return (task.isWrite ? task.expectedDataTransferLength : 0) === made.transferBytes
-    default:
-      return true
-  }
-}

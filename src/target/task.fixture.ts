@@ -1,0 +1,279 @@
+// A session and a volume in memory for the tests of task.ts and what belongs to it.
+import type { VolumeRecord } from '../group/record.ts'
+import { BufferPool } from '../iscsi/buffer-pool.ts'
+import type { TaskManagementRequest } from '../iscsi/requests.ts'
+import { Task } from '../iscsi/task.ts'
+import { SessionCounters } from '../load/counters.ts'
+import { logicalUnit } from '../scsi/logical-unit.ts'
+import type { CompareOutcome, Outcome } from '../volume/outcome.ts'
+import { TaskRunner, type TaskSession } from './task.ts'
+import type { VolumeGateway } from './volume-access.ts'
+
+export const MIB = 1024 * 1024
+const volume: VolumeRecord = {
+  id: 3,
+  name: 'v',
+  iqn: 'iqn.2026-11.dev.evenkeel:demo-3',
+  bytes: 64 * MIB,
+  blockBytes: 512,
+  shared: false,
+  lanes: [0],
+  view: 1,
+  createdAt: '',
+}
+/** More than any command here awaits in a row. */
+const TURNS = 100
+const origin = { sessionId: 11, gen: 2 }
+
+export interface Answer {
+  readonly tag: number
+  readonly status: number
+  readonly sense: readonly number[] | null
+  readonly transferBytes: number
+  readonly data: readonly number[]
+}
+
+/** The session as the runner sees it: tasks in, answers written down. Data-In is cut into two payloads. */
+export class FakeSession implements TaskSession {
+  readonly answers: Answer[] = []
+  readonly managed: (readonly [number, number])[] = []
+  readonly tasks = new Map<number, Task>()
+  readonly solicited: number[] = []
+  readonly released: number[] = []
+  gone = false
+  #payloads: Uint8Array[] = []
+
+  solicit(task: Task, bytes: number): void {
+    task.wantedBytes = Math.min(bytes, task.expectedDataTransferLength)
+    this.solicited.push(bytes)
+    if (this.gone) this.#leave(task)
+    else task.state = 'collecting'
+  }
+
+  reserveDataIn(_task: Task, bytes: number, into: Uint8Array[]): void {
+    const first = Math.min(300, bytes)
+    this.#payloads = [new Uint8Array(first), new Uint8Array(bytes - first)]
+    into.push(...this.#payloads.filter((payload) => payload.length > 0))
+  }
+
+  finishDataIn(task: Task, transferBytes: number): void {
+    const data = this.#payloads.flatMap((payload) => [...payload])
+    this.#settle(task, { status: 0, sense: null, transferBytes, data })
+  }
+
+  answer(task: Task, status: number, sense: Uint8Array | null, transferBytes: number): void {
+    this.#settle(task, { status, sense: sense && [...sense], transferBytes, data: [] })
+  }
+
+  abort(task: Task): void {
+    if (!this.tasks.delete(task.initiatorTaskTag))
+      throw new Error('aborted twice or after its answer')
+    if (task.state === 'delivered') task.state = 'aborted'
+    else task.free()
+  }
+
+  release(task: Task): void {
+    if (task.state !== 'aborted') throw new Error(`released while ${task.state}`)
+    this.released.push(task.initiatorTaskTag)
+    task.free()
+  }
+
+  findTask(tag: number): Task | null {
+    return this.tasks.get(tag) ?? null
+  }
+
+  tasksOf(lun: number): Task[] {
+    return [...this.tasks.values()].filter((task) => task.lun === lun)
+  }
+
+  abortUnreceived(): boolean {
+    return false
+  }
+
+  answerTaskManagement(request: TaskManagementRequest, response: number): void {
+    this.managed.push([request.initiatorTaskTag, response])
+  }
+
+  #settle(task: Task, answer: Omit<Answer, 'tag'>): void {
+    if (task.state !== 'delivered') throw new Error(`answered while ${task.state}`)
+    this.answers.push({ tag: task.initiatorTaskTag, ...answer })
+    this.#leave(task)
+  }
+
+  #leave(task: Task): void {
+    this.tasks.delete(task.initiatorTaskTag)
+    task.free()
+  }
+}
+
+/** A volume in memory. `hold` makes every outcome a promise that `settle` lets through, with its work done only then. */
+export class FakeGateway implements VolumeGateway {
+  readonly bytes = new Uint8Array(volume.bytes)
+  readonly unmapped: (readonly [number, number])[] = []
+  calls = 0
+  holding = false
+  outcome: Outcome = 'done'
+  readonly #held: (() => void)[] = []
+
+  read(from: unknown, _volume: VolumeRecord, offset: number, into: Uint8Array) {
+    if (from !== origin) throw new Error('read for another session')
+    return this.#run(() => into.set(this.bytes.subarray(offset, offset + into.length)))
+  }
+
+  write(_from: unknown, _volume: VolumeRecord, offset: number, data: Uint8Array) {
+    return this.#run(() => this.bytes.set(data, offset))
+  }
+
+  unmap(_from: unknown, _volume: VolumeRecord, offset: number, bytes: number) {
+    this.unmapped.push([offset, bytes])
+    return this.#run(() => this.bytes.fill(0, offset, offset + bytes))
+  }
+
+  compareAndWrite(
+    _from: unknown,
+    _volume: VolumeRecord,
+    offset: number,
+    { verify, data }: { readonly verify: Uint8Array; readonly data: Uint8Array },
+  ): CompareOutcome | Promise<CompareOutcome> {
+    const differs = verify.findIndex((value, i) => this.bytes[offset + i] !== value)
+    if (differs >= 0) return { kind: 'miscompare', offset: differs }
+    return this.#run(() => this.bytes.set(data, offset))
+  }
+
+  async settle(): Promise<void> {
+    for (const step of this.#held.splice(0)) step()
+    for (let turn = 0; turn < TURNS; turn += 1) await Promise.resolve()
+  }
+
+  #run(work: () => void): Outcome | Promise<Outcome> {
+    this.calls += 1
+    const { outcome } = this
+    const step = () => {
+      if (outcome === 'done') work()
+    }
+    if (!this.holding) {
+      step()
+      return outcome
+    }
+    return new Promise((resolve) => {
+      this.#held.push(() => {
+        step()
+        resolve(outcome)
+      })
+    })
+  }
+}
+
+export function bench() {
+  const session = new FakeSession()
+  const gateway = new FakeGateway()
+  const counters = new SessionCounters()
+  const buffers = new BufferPool(16 * MIB)
+  const told = { answered: 0, refused: 0 }
+  const runner = new TaskRunner({
+    session,
+    unit: logicalUnit(volume),
+    gateway,
+    volume,
+    origin,
+    counters,
+    buffers,
+    nowMs: () => 5,
+    answered: () => {
+      told.answered += 1
+    },
+    refused: () => {
+      told.refused += 1
+    },
+  })
+  let tag = 0
+
+  /** A command as the session delivers it; `immediate` data is in it already. */
+  function command(
+    cdb: readonly number[],
+    way: 'in' | 'out' | 'none',
+    expected: number,
+    immediate: Uint8Array = new Uint8Array(0),
+  ): Task {
+    const task = new Task(buffers)
+    tag += 1
+    task.initiatorTaskTag = tag
+    task.cmdSn = tag
+    task.takeCdb(Uint8Array.from(cdb), 0)
+    task.expectedDataTransferLength = expected
+    task.isRead = way === 'in'
+    task.isWrite = way === 'out'
+    task.wantedBytes = expected
+    task.receivedAtMs = 3
+    task.state = 'delivered'
+    append(task, immediate)
+    session.tasks.set(tag, task)
+    return task
+  }
+
+  function append(task: Task, data: Uint8Array): void {
+    if (data.length === 0) return
+    task.room(data.length, task.wantedBytes).set(data, task.dataBytes)
+    task.dataBytes += data.length
+  }
+
+  function start(...args: Parameters<typeof command>): Task {
+    const task = command(...args)
+    runner.start(task)
+    return task
+  }
+
+  /** The rest of the data of a task that was solicited. */
+  function arrive(task: Task, data: Uint8Array): void {
+    append(task, data)
+    task.state = 'delivered'
+    runner.dataArrived(task)
+  }
+
+  const last = () => session.answers.at(-1)
+  return { session, gateway, counters, buffers, told, runner, command, start, arrive, last }
+}
+
+export const filled = (bytes: number, value: number) => new Uint8Array(bytes).fill(value)
+export const read10 = (lba: number, blocks: number) => [
+  0x28,
+  0,
+  0,
+  0,
+  lba >> 8,
+  lba & 255,
+  0,
+  blocks >> 8,
+  blocks & 255,
+]
+export const write10 = (lba: number, blocks: number) => [0x2a, ...read10(lba, blocks).slice(1)]
+export const verify10 = (lba: number, blocks: number, check: number) => [
+  0x2f,
+  check << 1,
+  ...read10(lba, blocks).slice(2),
+]
+export const writeVerify10 = (lba: number, blocks: number, check: number) => [
+  0x2e,
+  check << 1,
+  ...read10(lba, blocks).slice(2),
+]
+export const compareAndWrite = (lba: number) => [0x89, 0, 0, 0, 0, 0, 0, 0, 0, lba, 0, 0, 0, 1]
+export const writeSame16 = (flags: number, lba: number, blocks: number) => [
+  ...[0x93, flags, 0, 0, 0, 0, 0, 0, lba >> 8, lba & 255],
+  ...[0, 0, blocks >> 8, blocks & 255],
+]
+/** Key, ASC and ASCQ of fixed sense data. */
+export const code = (answer: Answer | undefined) => [
+  answer?.sense?.[2],
+  answer?.sense?.[12],
+  answer?.sense?.[13],
+]
+export const manage = (fn: number, referencedTaskTag = 0, cmdSn = 1000): TaskManagementRequest => ({
+  initiatorTaskTag: 0x99,
+  cmdSn,
+  immediate: true,
+  function: fn,
+  lun: 0,
+  referencedTaskTag,
+  refCmdSn: 0,
+})
