@@ -184,15 +184,12 @@ describe('primary', () => {
         const { primary } = world.member('a')
         const model = new Uint8Array(8 * BLOCK)
         const waiting: Promise<unknown>[] = []
-        for (const [i, { kind, from, bytes, pauseMs }] of all.entries()) {
-          const isWrite = kind === 'write'
-          const offset = isWrite ? from : from - (from % BLOCK)
-          const length = isWrite ? bytes : BLOCK
-          const data = isWrite ? new Uint8Array(length).fill(i + 1) : null
-          const outcome = primary.mutate(mutation(session, offset, data, { bytes: length }))
+        for (const [i, command] of all.entries()) {
+          const { offset, bytes, data } = partOf(command, i + 1)
+          const outcome = primary.mutate(mutation(session, offset, data, { bytes }))
           waiting.push(Promise.resolve(outcome).then((done) => expect(done).toBe('done')))
-          model.fill(isWrite ? i + 1 : 0, offset, offset + length)
-          if (pauseMs > 0) await world.timeline.run(world.timeline.nowMs + pauseMs)
+          model.set(data ?? new Uint8Array(bytes), offset)
+          await world.timeline.run(world.timeline.nowMs + command.pauseMs)
         }
         await world.finish(Promise.all(waiting))
         expect(await world.finish(read(primary, session, 0, model.length))).toEqual(model)
@@ -219,3 +216,10 @@ describe('primary', () => {
     expect(later).toBeNull()
   })
 })
+
+/** Any bytes of a write, one whole block of an unmap. */
+function partOf(command: { kind: 'write' | 'unmap'; from: number; bytes: number }, value: number) {
+  const { kind, from, bytes } = command
+  if (kind === 'unmap') return { offset: from - (from % BLOCK), bytes: BLOCK, data: null }
+  return { offset: from, bytes, data: new Uint8Array(bytes).fill(value) }
+}
