@@ -2,6 +2,7 @@
 import { Command, Option } from 'commander'
 import type { GlobalOptions, Outside } from './context.ts'
 import { screenOf } from './context.ts'
+import { EXIT } from './exit-code.ts'
 
 interface ServeOptions {
   readonly config: string
@@ -30,5 +31,7 @@ export function serveCommand(outside: Outside): Command {
             ({ id, portal, api }) => `${id} is ready: portal ${portal}, API ${api}`,
           ),
       })
+      // The member has stopped and its log is written: whatever still holds the event loop is not waited for (M2).
+      process.exit(EXIT.ok)
     })
 }

@@ -3,7 +3,8 @@
 //
 // Invariants:
 //   M1. A folder that another process uses is refused before anything in it is touched.
-//   M2. The process ends within STOP_MS of being told to; a second signal ends it at once.
+//   M2. The process ends within STOP_MS of being told to; a second signal ends it at once, unless it has a
+//       supervisor, who alone decides that.
 //   M3. A broken invariant or an unhandled error is logged, and ends the process: the journal recovers it.
 import { mkdir } from 'node:fs/promises'
 import { lockFolder } from '../io/folder-lock.ts'
@@ -75,23 +76,27 @@ export async function runMember(settings: MemberProcess): Promise<void> {
 }
 
 function stopRequest(lifeline: NodeJS.ReadableStream | null): Promise<string> {
-  return new Promise((resolve) => {
-    let told = false
-    const tell = (why: string) => {
-      if (told && why !== 'supervisor gone') process.exit(1)
-      told = true
-      resolve(why)
-    }
-    process.on('SIGTERM', () => tell('SIGTERM'))
-    // Ctrl-C reaches the whole process group: under a supervisor the order to stop is the supervisor's.
-    process.on('SIGINT', () => {
-      if (lifeline === null) tell('SIGINT')
-    })
+  const { promise, resolve } = Promise.withResolvers<string>()
+  if (lifeline !== null) {
+    // A signal to a whole process group or unit comes here too, besides the supervisor's own: however often it comes, it
+    // is one order. A supervisor that wants it now kills.
+    process.on('SIGTERM', () => resolve('SIGTERM'))
+    process.on('SIGINT', () => {})
     lifeline
-      ?.on('end', () => tell('supervisor gone'))
-      .on('error', () => tell('supervisor gone'))
+      .on('end', () => resolve('supervisor gone'))
+      .on('error', () => resolve('supervisor gone'))
       .resume()
-  })
+    return promise
+  }
+  let told = false
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(signal, () => {
+      if (told) process.exit(1)
+      told = true
+      resolve(signal)
+    })
+  }
+  return promise
 }
 
 function endAnyway(log: Log): void {
@@ -99,7 +104,7 @@ function endAnyway(log: Log): void {
     log.error('stop', new Error(`not stopped after ${STOP_MS} ms`))
     log.flush()
     process.exit(1)
-  }, STOP_MS).unref()
+  }, STOP_MS)
 }
 
 function logFatalErrors(log: Log): void {
