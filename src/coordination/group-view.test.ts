@@ -1,0 +1,247 @@
+import { describe, expect, it } from 'vitest'
+import { SimClock } from '../../sim/clock.ts'
+import { SimCoordination } from '../../sim/coordinator.ts'
+import { Timeline } from '../../sim/timeline.ts'
+import { sleep } from '../base/clock.ts'
+import { Prng } from '../base/prng.ts'
+import type { GroupChange } from '../group/change.ts'
+import { foundGroup, startMember } from '../group/founding.ts'
+import { type GroupRecord, keys, RECORD_FORMAT } from '../group/record.ts'
+import { closeSession, createSession, retireSession, takeSession } from '../group/sessions.ts'
+import { createVolume, deleteVolume } from '../group/volumes.ts'
+import type { Coordinator } from './coordinator.ts'
+import { GroupView } from './group-view.ts'
+
+const group: GroupRecord = {
+  format: RECORD_FORMAT,
+  name: 'lab',
+  groupId: 'g',
+  slices: 128,
+  namingAuthority: 'iqn.2026-11.dev.evenkeel',
+}
+const member = { id: 'm1', bootId: 'b', portal: 'h:1', peer: 'h:2', api: '' }
+const who = { owner: 'm1', isid: '00023d000001', source: 's', loginToken: 't', at: '' }
+
+async function simulation(keepRevisions = 50_000) {
+  const timeline = new Timeline()
+  const clock = new SimClock(timeline)
+  const coordination = new SimCoordination(clock, new Prng(5), { keepRevisions })
+  const writer = coordination.handle('writer')
+  const write = async (change: GroupChange) => {
+    const result = await timeline.finish(writer.txn(change))
+    if (result.kind !== 'done') throw new Error(result.kind)
+    return result.rev
+  }
+  for (const change of foundGroup(group, ['m1', 'm2'])) await write(change)
+  const open = (name: string) => timeline.finish(GroupView.open(coordination.handle(name), clock))
+  const caughtUp = (view: GroupView) =>
+    timeline.until(() => view.rev === coordination.rev, 10_000, 'the view')
+  return { timeline, clock, coordination, write, open, caughtUp }
+}
+
+const volumeOf = (view: GroupView, id: number, name: string) =>
+  createVolume({
+    group: view.group,
+    id,
+    wish: { name, bytes: 2 ** 30, blockBytes: 512, shared: true },
+    slices: view.slices,
+    counterRev: 0,
+    at: '',
+  })
+
+/** All that a view says, in an order of its own. */
+function told(view: GroupView): unknown {
+  const sorted = (map: ReadonlyMap<unknown, unknown>) =>
+    [...map].map((one) => JSON.stringify(one)).sort()
+  return {
+    rev: view.rev,
+    group: view.group,
+    slices: view.slices,
+    sliceRevs: view.sliceRevs,
+    members: sorted(view.members),
+    memberRevs: sorted(view.memberRevs),
+    volumes: sorted(view.volumes),
+    volumeRevs: sorted(view.volumeRevs),
+    sessions: sorted(view.sessions),
+    moves: [...view.moves],
+    policy: [view.policy, view.policyRev],
+  }
+}
+
+describe('GroupView', () => {
+  it('V1 a view that was kept equals one that is listed now', async () => {
+    const { coordination, write, open, caughtUp } = await simulation()
+    const kept = await open('m1')
+    expect(kept.slices).toHaveLength(128)
+    await write(startMember(null, member))
+    const { record, change } = volumeOf(kept, 1, 'a')
+    const volumeRev = await write(change)
+    const first = await write(createSession({ ...who, volume: 1, initiator: 'iqn.x:i' }))
+    await caughtUp(kept)
+    expect(kept.volumeByIqn(record.iqn)).toEqual(record)
+    expect(kept.storedMember('m1')?.record.portal).toBe('h:1')
+    const session = kept.sessions.get(first)
+    if (session === undefined) throw new Error('no session')
+    await write(takeSession(session, { ...who, owner: 'm2', loginToken: 'u' }))
+    const policy = { compare: [], put: [{ key: keys.policy, value: '{"mode":"on"}' }], remove: [] }
+    await write(policy)
+    await caughtUp(kept)
+    expect(kept.sessions.get(first)?.record).toMatchObject({ owner: 'm2', gen: 2 })
+    expect(told(kept)).toEqual(told(await open('m2')))
+    await write(deleteVolume(record, volumeRev))
+    await write({ compare: [], put: [], remove: [keys.policy, keys.member('m1')] })
+    const taken = kept.sessions.get(first)
+    if (taken === undefined) throw new Error('no session')
+    await write(closeSession(taken, ''))
+    await caughtUp(kept)
+    const dead = kept.sessions.get(first)
+    if (dead === undefined) throw new Error('no session')
+    await write(retireSession(dead))
+    await caughtUp(kept)
+    expect([kept.volumes.size, kept.members.size, kept.sessions.size]).toEqual([0, 0, 0])
+    expect(kept.volumeByIqn(record.iqn)).toBeUndefined()
+    expect(told(kept)).toEqual(told(await open('m2')))
+    expect(kept.rev).toBe(coordination.rev)
+  })
+
+  it('V1 a view that has fallen behind the log lists anew', async () => {
+    const { coordination, timeline, write, open, caughtUp } = await simulation(50)
+    const view = await open('m1')
+    coordination.cut('m1', 'drop')
+    for (let n = 0; n < 120; n += 1) await write(startMember(null, { ...member, id: `m${n}` }))
+    await timeline.run(timeline.nowMs + 1_000)
+    expect(view.members.size).toBe(0)
+    coordination.heal('m1')
+    await caughtUp(view)
+    expect(view.members.size).toBe(120)
+    expect(told(view)).toEqual(told(await open('m2')))
+    await write(startMember(null, { ...member, id: 'later' }))
+    await caughtUp(view)
+    expect(view.members.has('later')).toBe(true)
+  })
+
+  it('V1 moves are kept oldest first, also when they were listed', async () => {
+    const { timeline, coordination, open } = await simulation()
+    const writer = coordination.handle('w')
+    for (const id of ['z', 'b', 'm', 'a']) {
+      const record = {
+        id,
+        session: 1,
+        volume: 1,
+        initiator: 'i',
+        from: 'm1',
+        to: 'm2',
+        reason: '',
+        code: '',
+        by: 'operator',
+        predicted: null,
+        at: '',
+      }
+      await timeline.finish(
+        writer.txn({ put: [{ key: keys.move(id), value: JSON.stringify(record) }] }),
+      )
+    }
+    const view = await open('m1')
+    expect([...view.moves.keys()]).toEqual(['z', 'b', 'm', 'a'])
+  })
+
+  it('V2 each change wakes whoever waits', async () => {
+    const { timeline, write, open } = await simulation()
+    const view = await open('m1')
+    let woken = 0
+    for (let n = 0; n < 3; n += 1)
+      void view.changed().then(() => {
+        woken += 1
+      })
+    await timeline.run(timeline.nowMs + 10_000)
+    expect(woken).toBe(0)
+    await write(startMember(null, member))
+    await timeline.until(() => woken === 3)
+    expect(view.members.size).toBe(1)
+  })
+
+  it('refresh() brings the view up to what was committed before; false if nobody answers', async () => {
+    const { timeline, clock, coordination, write, open } = await simulation()
+    const view = await open('m1')
+    for (let n = 0; n < 20; n += 1) {
+      const rev = await write(startMember(null, { ...member, id: `m${n}` }))
+      expect(await timeline.finish(view.refresh())).toBe(true)
+      expect(view.rev).toBeGreaterThanOrEqual(rev)
+    }
+    coordination.down(5_000)
+    expect(await timeline.finish(view.refresh())).toBe(false)
+    await timeline.finish(sleep(clock, 6_000))
+    expect(await timeline.finish(view.refresh())).toBe(true)
+  })
+
+  it('refresh() lists when the watch does not bring what was committed', async () => {
+    const { timeline, clock, coordination, write } = await simulation()
+    const handle = coordination.handle('m1')
+    const deaf: Coordinator = {
+      txn: (transaction) => handle.txn(transaction),
+      list: (prefix) => handle.list(prefix),
+      watch: () => ({ next: () => new Promise(() => undefined), close: () => undefined }),
+      nudge: () => undefined,
+      close: () => handle.close(),
+    }
+    const view = await timeline.finish(GroupView.open(deaf, clock))
+    await write(startMember(null, member))
+    expect(await timeline.finish(view.refresh())).toBe(true)
+    expect(view.members.size).toBe(1)
+  })
+
+  it('V3 a record that cannot be used ends the view with a sentence, and wakes whoever waits', async () => {
+    const bad = [
+      {
+        key: 'session/1/i/t',
+        value: '{"gen":0}',
+        sentence: /a session has a bad .* \(key session/,
+      },
+      { key: keys.slice(0), value: '[]', sentence: /a slice is no JSON object/ },
+      {
+        key: keys.group,
+        value: JSON.stringify({ ...group, format: 2 }),
+        sentence: /record format 2; this version of Evenkeel knows formats up to 1/,
+      },
+    ]
+    for (const { key, value, sentence } of bad) {
+      const { timeline, clock, coordination, write, open } = await simulation()
+      const view = await open('m1')
+      const { rev } = view
+      const woken = view.changed()
+      await write({ compare: [], put: [{ key, value }], remove: [] })
+      await timeline.finish(woken)
+      expect(view.failure).toMatch(sentence)
+      expect(view.rev).toBe(rev)
+      expect(await timeline.finish(view.refresh())).toBe(false)
+      const opened = GroupView.open(coordination.handle('m2'), clock)
+      await expect(timeline.finish(opened)).rejects.toThrow(sentence)
+    }
+  })
+
+  it('a view is opened once the group is whole', async () => {
+    const timeline = new Timeline()
+    const clock = new SimClock(timeline)
+    const coordination = new SimCoordination(clock, new Prng(1))
+    let view: GroupView | null = null
+    void GroupView.open(coordination.handle('m1'), clock).then((opened) => {
+      view = opened
+    })
+    const writer = coordination.handle('m2')
+    for (const change of foundGroup(group, ['m1', 'm2'])) {
+      await timeline.run(timeline.nowMs + 500)
+      expect(view).toBeNull()
+      await timeline.finish(writer.txn(change))
+    }
+    await timeline.until(() => view !== null)
+  })
+
+  it('a closed view waits for nothing', async () => {
+    const { timeline, open } = await simulation()
+    const view = await open('m1')
+    const waiting = view.changed()
+    view.close()
+    await timeline.finish(Promise.all([waiting, view.changed()]))
+    expect(view.failure).toBeNull()
+  })
+})

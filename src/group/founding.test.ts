@@ -1,0 +1,144 @@
+import { describe, expect, it } from 'vitest'
+import {
+  DEFAULT_AUTHORITY,
+  foundGroup,
+  raiseEpochs,
+  refuseGroup,
+  refuseMemberId,
+  setDraining,
+  startMember,
+} from './founding.ts'
+import { parseGroup, parseMember, parseSlice } from './parse.ts'
+import { type GroupRecord, keys, RECORD_FORMAT, type SliceRecord } from './record.ts'
+import { Keys } from './test-keys.ts'
+
+const founders = ['m1', 'm2', 'm3']
+
+function groupOf(slices: number): GroupRecord {
+  return {
+    format: RECORD_FORMAT,
+    name: 'lab',
+    groupId: 'g-1',
+    slices,
+    namingAuthority: DEFAULT_AUTHORITY,
+  }
+}
+
+function slicesIn(store: Keys): SliceRecord[] {
+  return store.list(keys.slices).map(({ value }) => {
+    const slice = parseSlice(value)
+    if (typeof slice === 'string') throw new Error(slice)
+    return slice
+  })
+}
+
+describe('foundGroup', () => {
+  it('G6 the group comes last, when every slice has a primary', () => {
+    const store = new Keys()
+    const changes = foundGroup(groupOf(1024), founders)
+    for (const change of changes) {
+      expect(store.list(keys.group)).toEqual([])
+      expect(change.put.length).toBeLessThanOrEqual(100)
+      expect(store.apply(change)).toBe(true)
+    }
+    expect(parseGroup(store.list(keys.group)[0]?.value ?? '')).toEqual(groupOf(1024))
+    expect(slicesIn(store)).toHaveLength(1024)
+  })
+
+  it('G6 members are primaries of equally many slices, in turn', () => {
+    const store = new Keys()
+    for (const change of foundGroup(groupOf(64), founders)) store.apply(change)
+    const primaries = slicesIn(store).map(({ primary }) => primary)
+    expect(primaries.slice(0, 4)).toEqual(['m1', 'm2', 'm3', 'm1'])
+    expect(founders.map((id) => primaries.filter((one) => one === id).length)).toEqual([22, 21, 21])
+  })
+
+  it('G6 two that found at once, stopped anywhere, leave one whole group', () => {
+    for (let stop = 0; stop <= 12; stop += 1) {
+      const store = new Keys()
+      const one = foundGroup({ ...groupOf(1024), groupId: 'one' }, founders)
+      const two = foundGroup({ ...groupOf(1024), groupId: 'two' }, founders)
+      for (const change of one.slice(0, stop)) store.apply(change)
+      for (const change of two) store.apply(change)
+      for (const change of one.slice(stop)) expect(store.apply(change)).toBe(false)
+      expect(parseGroup(store.list(keys.group)[0]?.value ?? '')).toMatchObject({ groupId: 'two' })
+      expect(slicesIn(store)).toHaveLength(1024)
+    }
+  })
+
+  it('wishes that cannot be are refused with a sentence', () => {
+    expect(refuseGroup(groupOf(1024), founders)).toBeNull()
+    expect(refuseGroup({ ...groupOf(8), name: 'Lab' }, founders)).toMatch(/'Lab' cannot name/)
+    expect(refuseGroup(groupOf(0), founders)).toMatch(/1 to 16384 slices, not 0/)
+    expect(refuseGroup(groupOf(2), founders)).toMatch(/3 members needs at least as many slices/)
+    expect(refuseGroup(groupOf(8), [])).toMatch(/at least one member/)
+    expect(refuseGroup(groupOf(8), ['m1', 'm1'])).toMatch(/only once/)
+    expect(refuseGroup(groupOf(8), ['m/1'])).toMatch(/'m\/1' cannot name a member/)
+    for (const namingAuthority of [
+      'eui.0',
+      'iqn.2026-13.dev.x',
+      'iqn.2026-11.dev.a:b',
+      'iqn.2026-11',
+    ]) {
+      expect(refuseGroup({ ...groupOf(8), namingAuthority }, founders)).toMatch(
+        /no naming authority/,
+      )
+    }
+    expect(refuseMemberId('m-1')).toBeNull()
+  })
+})
+
+describe('members', () => {
+  const member = { id: 'm1', bootId: 'b1', portal: 'h:1', peer: 'unix:/p', api: 'http://h:2' }
+  const read = (store: Keys) => {
+    const item = store.list(keys.member('m1'))[0]
+    const record = parseMember(item?.value ?? '')
+    if (item === undefined || typeof record === 'string') throw new Error('no such member')
+    return { key: item.key, rev: item.rev, record }
+  }
+
+  it('a member that starts again keeps what an operator has set', () => {
+    const store = new Keys()
+    expect(store.apply(startMember(null, member))).toBe(true)
+    expect(read(store).record.draining).toBe(false)
+    expect(store.apply(setDraining(read(store), true))).toBe(true)
+    expect(store.apply(startMember(read(store), { ...member, bootId: 'b2' }))).toBe(true)
+    expect(read(store).record).toEqual({ ...member, bootId: 'b2', draining: true })
+  })
+
+  it('a member changes only as it was read', () => {
+    const store = new Keys()
+    store.apply(startMember(null, member))
+    expect(store.apply(startMember(null, member))).toBe(false)
+    const before = read(store)
+    store.apply(setDraining(before, true))
+    expect(store.apply(startMember(before, member))).toBe(false)
+  })
+})
+
+describe('raiseEpochs', () => {
+  it('raises each epoch by one, compared with what was read, in transactions that fit', () => {
+    const store = new Keys()
+    for (const change of foundGroup(groupOf(256), founders)) store.apply(change)
+    const own = store.list(keys.slices).flatMap(({ key, value, rev }) => {
+      const record = parseSlice(value)
+      if (typeof record === 'string' || record.primary !== 'm2') return []
+      return [{ id: Number(key.slice(keys.slices.length)), rev, record }]
+    })
+    expect(own).toHaveLength(85)
+    const changes = raiseEpochs(own)
+    expect(changes.every(({ compare, put }) => compare.length === put.length)).toBe(true)
+    const again = raiseEpochs(own)
+    for (const change of changes) expect(store.apply(change)).toBe(true)
+    for (const change of again) expect(store.apply(change)).toBe(false)
+    for (const { epoch, primary } of slicesIn(store)) expect(epoch).toBe(primary === 'm2' ? 2 : 1)
+  })
+
+  it('no transaction has more than 100 keys', () => {
+    const record: SliceRecord = { epoch: 1, primary: 'm', inSync: ['m'], want: ['m'], min: 1 }
+    const slices = Array.from({ length: 1000 }, (_, id) => ({ id, rev: 1, record }))
+    const changes = raiseEpochs(slices)
+    expect(changes.flatMap(({ put }) => put)).toHaveLength(1000)
+    expect(Math.max(...changes.map(({ put }) => put.length))).toBeLessThanOrEqual(100)
+  })
+})
