@@ -197,9 +197,25 @@ const watches: Cases = {
 
   'G4 a watch waits for what comes, of its own handle too': async (first) => {
     const watch = first.watch('', 0)
-    const waiting = watch.next()
-    await done(first, { put: [{ key: 'a', value: '' }] })
-    expect(await waiting).toMatchObject({ kind: 'changes', rev: 1 })
+    for (let rev = 1; rev <= 3; rev += 1) {
+      const waiting = watch.next()
+      await done(first, { put: [{ key: 'a', value: '' }] })
+      expect(await waiting).toMatchObject({ kind: 'changes', rev })
+    }
+    watch.close()
+  },
+
+  'G4 a watch that is far behind gets whole transactions, each once': async (first, second) => {
+    for (let n = 1; n <= 40; n += 1) await done(first, { put: pairs('k', 70, `${n}`) })
+    const watch = second.watch('', 0)
+    let rev = 0
+    while (rev < 40) {
+      const batch = await watch.next()
+      if (batch.kind !== 'changes') throw new Error(batch.kind)
+      const revs = range(rev + 1, batch.rev).flatMap((one) => new Array<number>(70).fill(one))
+      expect(batch.changes.map((change) => change.rev)).toEqual(revs)
+      rev = batch.rev
+    }
     watch.close()
   },
 
