@@ -25,6 +25,7 @@ import {
 } from './message.ts'
 import { Reassembly } from './reassembly.ts'
 import { Sender } from './sender.ts'
+import { Slab } from './slab.ts'
 
 /** A gateway cuts what is longer. */
 const OPERATION_BYTES_MAX = 1024 * 1024
@@ -34,6 +35,8 @@ const OPERATION_LEAST_BYTES = 1024
 /** Half-sent operations: no gateway has more under way than fit P4 of link.ts. */
 const ASSEMBLIES_MAX = 32 * 1024
 const GREETING_MS = 5_000
+/** Of all streams: their parts live as long as a write takes. */
+const slab = new Slab()
 
 /** A whole request of another member. `payload` is its own and stays valid. */
 export interface Incoming {
@@ -255,7 +258,7 @@ export class Responder implements StreamOwner {
       const bytes = f.kind === frameKind.compareAndWrite ? 2 * f.bytes : f.bytes
       if (f.bytes > OPERATION_BYTES_MAX) throw broken('too long a write')
       if (this.#assembling.size >= ASSEMBLIES_MAX) throw broken('too many half-sent writes')
-      const payload = new Uint8Array(bytes)
+      const payload = slab.take(bytes)
       assembly = { request: whole(f, payload), payload, filled: 0 }
       this.#assembling.set(f.request, assembly)
       this.#took(bytes)

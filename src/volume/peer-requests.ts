@@ -2,12 +2,15 @@
 import { broken, frameKind } from '../peer/frames.ts'
 import { answerStatus } from '../peer/message.ts'
 import type { Answer, Incoming } from '../peer/responder.ts'
+import { Slab } from '../peer/slab.ts'
 import { answerOf } from './answers.ts'
 import { pieceBytes } from './lanes.ts'
 import type { Mutation } from './mutation-turn.ts'
 import type { Primary } from './primary.ts'
 import { storeBlockBytes } from './slice-store.ts'
 
+/** What is read lives until it is copied into a frame. */
+const slab = new Slab()
 const stale: Answer = { status: answerStatus.stale }
 
 /** Throws a ProtocolError for what a gateway never asks for. */
@@ -23,7 +26,7 @@ export function answerRequest(
 
 function answerRead(primary: Pick<Primary, 'read'>, request: Incoming): Answer | Promise<Answer> {
   const { session, gen, volume, slice, offset, bytes } = request
-  const into = new Uint8Array(bytes)
+  const into = slab.take(bytes)
   const read = primary.read({ sessionId: session, gen }, volume, slice, offset, into)
   if (read === 'done') return { status: answerStatus.done, bytes: into }
   if (typeof read === 'string') return answerOf(read)

@@ -1,0 +1,196 @@
+// What does a 4 KiB operation cost at its primary, and what when another member forwards it?
+//
+//   node bench/peer.ts [milliseconds per row]
+//
+// Two members in this process over a Unix socket, each with a store in memory that answers reads at once and makes writes
+// durable at the end of the turn: the figures are of links, primary and gateway alone, both sides' CPU together.
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Address } from '../src/base/net.ts'
+import type { Coordinator } from '../src/coordination/coordinator.ts'
+import type { SliceRecord, VolumeRecord } from '../src/group/record.ts'
+import { keys } from '../src/group/record.ts'
+import { SystemClock } from '../src/io/clock.ts'
+import { SystemNet } from '../src/io/net.ts'
+import { SessionCounters } from '../src/load/counters.ts'
+import { PeerLinks } from '../src/peer/links.ts'
+import { Gateway } from '../src/volume/gateway.ts'
+import type { GroupSlices } from '../src/volume/group-slices.ts'
+import { runBytes } from '../src/volume/lanes.ts'
+import type { Outcome } from '../src/volume/outcome.ts'
+import { Primary } from '../src/volume/primary.ts'
+import type { SliceStore } from '../src/volume/slice-store.ts'
+
+const BYTES = 4096
+const rowMs = Number(process.argv[2] ?? 1500)
+const folder = await mkdtemp(join(tmpdir(), 'bench-peer-'))
+
+/** One run of bytes, whatever the volume and offset. */
+class MemoryStore implements SliceStore {
+  readonly #bytes = new Uint8Array(runBytes)
+  #waiting: (() => void)[] = []
+
+  read(_volume: number, offset: number, into: Uint8Array): 'done' {
+    const at = offset % runBytes
+    into.set(this.#bytes.subarray(at, at + into.length))
+    return 'done'
+  }
+
+  write({ offset, data }: { offset: number; data: Uint8Array | null }): Promise<'done'> {
+    if (data !== null) this.#bytes.set(data, offset % runBytes)
+    return new Promise((resolve) => {
+      if (this.#waiting.length === 0) setImmediate(() => this.#commit())
+      this.#waiting.push(() => resolve('done'))
+    })
+  }
+
+  #commit(): void {
+    const waiting = this.#waiting
+    this.#waiting = []
+    for (const resolve of waiting) resolve()
+  }
+
+  remembered(): boolean {
+    return false
+  }
+  acknowledge(): void {}
+  forgetSession(): void {}
+}
+
+const names = ['a', 'b'] as const
+const slices: SliceRecord[] = names.map((name) => ({
+  epoch: 2,
+  primary: name,
+  inSync: [name],
+  want: [name],
+  min: 1,
+}))
+const volume: VolumeRecord = {
+  id: 1,
+  name: 'v',
+  iqn: 'iqn.2026-11.dev.evenkeel:bench-1',
+  bytes: 2 * runBytes,
+  blockBytes: 512,
+  shared: false,
+  lanes: [0, 1],
+  view: 1,
+  createdAt: '',
+}
+const group: GroupSlices = {
+  rev: 10,
+  slices,
+  sliceRevs: [1, 1],
+  volumes: new Map([[1, volume]]),
+  sessions: new Map(),
+  changed: () => new Promise(() => {}),
+  refresh: () => Promise.resolve(true),
+}
+/** Grants every epoch, as this group has it. */
+const coordinator: Coordinator = {
+  txn: () => Promise.resolve({ kind: 'done', rev: 5, read: [[]] }),
+  list: () => {
+    const items = slices.map((record, slice) => ({
+      key: keys.slice(slice),
+      value: JSON.stringify({ ...record, epoch: 1 }),
+      rev: 1,
+      created: 1,
+    }))
+    return Promise.resolve({ kind: 'done', rev: 4, items })
+  },
+  watch: () => ({ next: () => new Promise(() => {}), close: () => {} }),
+  nudge: () => {},
+  close: () => Promise.resolve(),
+}
+
+async function member(name: string) {
+  const clock = new SystemClock()
+  const primary = new Primary({ self: name, clock, coordinator, group, store: new MemoryStore() })
+  const peers = new PeerLinks({
+    self: { groupId: 'bench', memberId: name, bootId: name },
+    net: new SystemNet(),
+    clock,
+    addressOf,
+    server: {
+      control: () => null,
+      operation: (from, request) => primary.answer(from, request),
+      fence: (session, gen) => primary.fence(session, gen),
+      serving: () => primary.serving(),
+    },
+  })
+  await peers.listen(addressOf(name))
+  await primary.start()
+  return { gateway: new Gateway({ self: name, clock, group, peers, primary }), peers, primary }
+}
+
+function addressOf(name: string): Address {
+  return { kind: 'unix', path: join(folder, name) }
+}
+
+const a = await member('a')
+const b = await member('b')
+const counters = new SessionCounters()
+const origin = { sessionId: 100, gen: 1 }
+
+type Operation = (block: number, buffer: Uint8Array) => Outcome | Promise<Outcome>
+const reads =
+  (base: number): Operation =>
+  (block, buffer) =>
+    a.gateway.read(origin, volume, base + block * BYTES, buffer, counters)
+const writes =
+  (base: number): Operation =>
+  (block, buffer) =>
+    a.gateway.write(origin, volume, base + block * BYTES, buffer, counters)
+
+async function row(what: string, depth: number, operation: Operation): Promise<void> {
+  const blocks = runBytes / BYTES
+  let done = 0
+  let block = 0
+  const latencies: number[] = []
+  const worker = async (untilMs: number) => {
+    const buffer = new Uint8Array(BYTES).fill(7)
+    while (performance.now() < untilMs) {
+      for (let i = 0; i < 16; i += 1) {
+        block = (block + 1) % blocks
+        const fromMs = performance.now()
+        const outcome = operation(block, buffer)
+        if (outcome instanceof Promise) await outcome
+        latencies.push(performance.now() - fromMs)
+        done += 1
+      }
+    }
+  }
+  const run = (ms: number) =>
+    Promise.all(Array.from({ length: depth }, () => worker(performance.now() + ms)))
+  await run(rowMs / 4)
+  done = 0
+  latencies.length = 0
+  const cpu = process.cpuUsage()
+  const fromMs = performance.now()
+  await run(rowMs)
+  const { user, system } = process.cpuUsage(cpu)
+  const seconds = (performance.now() - fromMs) / 1000
+  latencies.sort((x, y) => x - y)
+  const p50Us = (latencies[latencies.length >> 1] ?? 0) * 1000
+  console.log(
+    `${what.padEnd(16)} depth ${String(depth).padStart(3)}  ${Math.round(done / seconds)
+      .toString()
+      .padStart(
+        9,
+      )}/s  ${((user + system) / done).toFixed(2).padStart(7)} us CPU  p50 ${p50Us.toFixed(1).padStart(7)} us`,
+  )
+}
+
+for (const depth of [1, 32]) {
+  await row('local read', depth, reads(0))
+  await row('local write', depth, writes(0))
+  await row('forwarded read', depth, reads(runBytes))
+  await row('forwarded write', depth, writes(runBytes))
+}
+for (const one of [a, b]) {
+  one.gateway.close()
+  one.primary.close()
+  await one.peers.close()
+}
+await rm(folder, { recursive: true })
+process.exit(0)
