@@ -49,9 +49,10 @@ export class Answers {
     return this.#statSn
   }
 
-  /** StatSN for a PDU with status; counts it. */
-  takeStatSn(): number {
+  /** StatSN for a PDU with status, the answer of `task` or of none; counts it. */
+  takeStatSn(task: Task | null): number {
     const statSn = this.#statSn
+    if (task === null || !task.counted) this.#window.otherStatus()
     this.#statSn = after(statSn)
     return statSn
   }
@@ -71,7 +72,8 @@ export class Answers {
   ): void {
     const dataBytes = sense === null ? 0 : senseLengthBytes + sense.length
     const flags = finalBit | residualBits(task, cdbTransferLength)
-    const at = this.#beginStatus(opcode.scsiResponse, flags, task.initiatorTaskTag, dataBytes)
+    const at = this.#begin(opcode.scsiResponse, flags, task.initiatorTaskTag, dataBytes)
+    this.takeStatSn(task)
     const { bytes, dataAt } = this.writer
     bytes[at + scsiResponseAt.status] = status
     writeU32(bytes, at + scsiResponseAt.residualCount, residualCount(task, cdbTransferLength))
@@ -160,7 +162,7 @@ export class Answers {
 
   #beginStatus(code: number, flags: number, initiatorTaskTag: number, dataBytes: number): number {
     const at = this.#begin(code, flags, initiatorTaskTag, dataBytes)
-    this.takeStatSn()
+    this.takeStatSn(null)
     return at
   }
 

@@ -98,15 +98,19 @@ export class Arrivals {
 
   /** What was kept, for the last time; the session stays held. */
   discard(): readonly Arrival[] {
-    const held = this.#held ?? []
+    const held = this.#held
+    if (held === null) return []
     this.#held = []
     return held
   }
 
   #takeNext(arrival: Arrival | null): void {
-    const isCommand = arrival !== null && arrival.kind === 'command'
-    if (isCommand) arrival.task.counted = true
-    this.#window.received(isCommand)
+    if (arrival !== null && arrival.kind === 'command') {
+      arrival.task.counted = true
+      this.#window.accepted(arrival.task.expStatSn)
+    } else {
+      this.#window.counted()
+    }
     if (arrival !== null) this.#deliver(arrival)
   }
 

@@ -27,6 +27,7 @@ export function readCommand(task: Task, pdu: Pdu, nowMs: number): boolean {
   task.initiatorTaskTag = initiatorTaskTag(header, at)
   task.immediate = isImmediate(header, at)
   task.cmdSn = readU32(header, at + scsiCommandAt.cmdSn)
+  task.expStatSn = readU32(header, at + scsiCommandAt.expStatSn)
   task.attribute = flags & 7
   task.isRead = (flags & commandReadBit) !== 0
   task.isWrite = (flags & commandWriteBit) !== 0

@@ -149,7 +149,7 @@ export class DataIn {
     this.#answers.writeWindow(bytes, at)
     if (cdbTransferLength === null) return
     bytes[at + bhsAt.flags] = (bytes[at + bhsAt.flags] ?? 0) | residualBits(task, cdbTransferLength)
-    writeU32(bytes, at + dataInAt.statSn, this.#answers.takeStatSn())
+    writeU32(bytes, at + dataInAt.statSn, this.#answers.takeStatSn(task))
     writeU32(bytes, at + dataInAt.residualCount, residualCount(task, cdbTransferLength))
   }
 }

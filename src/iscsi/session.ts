@@ -24,7 +24,7 @@ import { type Arrival, Arrivals } from './arrivals.ts'
 import type { BufferPool } from './buffer-pool.ts'
 import { readCommand } from './command.ts'
 import { DataIn } from './data-in.ts'
-import { beginData, nextBurst, takeDataOut } from './data-out.ts'
+import { DataOut } from './data-out.ts'
 import type { Pdu } from './framer.ts'
 import type { Negotiated } from './negotiate.ts'
 import type { Outbox } from './outbox.ts'
@@ -48,7 +48,6 @@ import {
   type TaskManagementRequest,
   type TextRequest,
 } from './requests.ts'
-import { after } from './serial.ts'
 import { type Task, TaskPool } from './task.ts'
 import { TextExchange } from './text-exchange.ts'
 import { CommandWindow } from './window.ts'
@@ -85,13 +84,13 @@ export class Session {
   readonly #arrivals: Arrivals
   readonly #answers: Answers
   readonly #dataIn: DataIn
+  readonly #dataOut: DataOut
   readonly #texts: TextExchange
   readonly #pool: TaskPool
   /** Commands that were received and are neither answered nor aborted, by their tag. */
   readonly #tasks = new Map<number, Task>()
   #immediateTasks = 0
   #openTaskManagement = 0
-  #lastTransferTag = 0
   #loggedOut = false
   /** A 'close' action was given: nothing more is read. */
   #broken = false
@@ -101,10 +100,11 @@ export class Session {
     writer.headerDigest = parameters.headerDigest
     writer.dataDigest = parameters.dataDigest
     this.#parameters = parameters
-    this.#window = new CommandWindow(expCmdSn)
+    this.#window = new CommandWindow(expCmdSn, statSn)
     this.#arrivals = new Arrivals(this.#window, this.actions)
     this.#answers = new Answers(writer, this.#window, statSn)
     this.#dataIn = new DataIn(parameters, this.#answers)
+    this.#dataOut = new DataOut(parameters, this.#answers)
     this.#texts = new TextExchange(this.#answers, parameters.maxSendDataSegmentLength)
     this.#pool = new TaskPool(buffers)
   }
@@ -199,9 +199,15 @@ export class Session {
   solicit(task: Task, bytes: number): void {
     assert(task.state === 'delivered' || task.state === 'aborted', 'a delivered task is solicited')
     task.wantedBytes = Math.min(bytes, task.expectedDataTransferLength)
-    if (task.state === 'delivered' && this.#hasData(task)) this.actions.push(task.dataAction)
-    else if (task.state === 'aborted' || this.#loggedOut || this.isSilent) this.#forget(task)
-    else task.state = 'collecting'
+    const isSettled = this.#dataOut.isSettled(task)
+    if (task.state === 'aborted' || this.isSilent || (this.#loggedOut && !isSettled)) {
+      this.#drop(task)
+    } else if (isSettled) {
+      this.actions.push(task.dataAction)
+    } else {
+      task.state = 'collecting'
+      this.#dataOut.ask(task)
+    }
   }
 
   /** Gives the payloads to fill for a read of `bytes`, less if the initiator expects less (then only the first of them are to be filled). Nothing else may be written before `finishDataIn` or `dropDataIn`. */
@@ -249,11 +255,13 @@ export class Session {
    */
   abort(task: Task): void {
     assert(this.#tasks.get(task.initiatorTaskTag) === task, 'S2 an unanswered task is aborted')
-    const inUse = task.state === 'delivered'
+    if (task.state === 'delivered') {
+      this.#strike(task)
+      task.state = 'aborted'
+      return
+    }
     if (task.state === 'queued') this.#arrivals.forget(task)
-    this.#unlist(task)
-    if (inUse) task.state = 'aborted'
-    else this.#pool.give(task)
+    this.#drop(task)
   }
 
   /** The consumer works no more on an aborted task. */
@@ -319,9 +327,7 @@ export class Session {
     const count = this.#arrivals.heldCount
     for (const arrival of this.#arrivals.discard()) {
       if (arrival.kind === 'taskManagement') this.#openTaskManagement -= 1
-      if (arrival.kind !== 'command') continue
-      this.#unlist(arrival.task)
-      this.#pool.give(arrival.task)
+      if (arrival.kind === 'command') this.#drop(arrival.task)
     }
     return count
   }
@@ -345,7 +351,7 @@ export class Session {
     const immediate = isImmediate(pdu.header, pdu.at)
     if (!immediate && !this.#arrivals.accepts(readU32(pdu.header, pdu.at + cmdSnAt))) return false
     if (!pdu.digestError) return true
-    this.#answers.reject(rejectReason.dataDigestError, pdu.header, pdu.at)
+    this.#reject(pdu, rejectReason.dataDigestError)
     if (!immediate) this.#close('a damaged request')
     return false
   }
@@ -364,7 +370,7 @@ export class Session {
       this.#refuse(pdu, rejectReason.invalidPduField)
       return
     }
-    beginData(task, pdu, this.#parameters)
+    this.#dataOut.begin(task, pdu)
     this.#tasks.set(tag, task)
     if (task.immediate) {
       this.#immediateTasks += 1
@@ -375,30 +381,17 @@ export class Session {
   }
 
   #receiveData(pdu: Pdu): void {
-    if (pdu.digestError) this.#answers.reject(rejectReason.dataDigestError, pdu.header, pdu.at)
+    if (pdu.digestError) this.#reject(pdu, rejectReason.dataDigestError)
     // Data of a task that was answered or aborted is on its way for a while.
     const task = this.#tasks.get(initiatorTaskTag(pdu.header, pdu.at))
     if (task === undefined || this.#loggedOut) return
-    if (!takeDataOut(task, pdu, this.#parameters)) return
-    if (task.state !== 'collecting' || !this.#hasData(task)) return
+    if (!this.#dataOut.take(task, pdu) || task.state !== 'collecting') return
+    if (!this.#dataOut.isSettled(task)) {
+      this.#dataOut.ask(task)
+      return
+    }
     task.state = 'delivered'
     this.actions.push(task.dataAction)
-  }
-
-  /** Whether nothing more is to come of what is wanted; if it is, and the initiator waits to be asked, asks. */
-  #hasData(task: Task): boolean {
-    if (task.unsolicitedOpen || task.targetTransferTag !== reservedTag) return false
-    if (task.dataError !== 'none' || task.dataBytes >= task.wantedBytes) return true
-    if (this.#loggedOut) return false
-    const bytes = nextBurst(task, this.#parameters)
-    this.#lastTransferTag = after(this.#lastTransferTag)
-    if (this.#lastTransferTag === reservedTag) this.#lastTransferTag = 0
-    task.targetTransferTag = this.#lastTransferTag
-    task.dataSn = 0
-    task.r2tEnd = task.dataBytes + bytes
-    this.#answers.r2t(task, bytes)
-    task.r2tSn = after(task.r2tSn)
-    return false
   }
 
   #receiveNop(pdu: Pdu): void {
@@ -482,17 +475,23 @@ export class Session {
     if (task.state === 'aborted') return false
     assert(task.state === 'delivered' || task.state === 'collecting', 'S2 a task is answered once')
     this.#unlist(task)
+    if (task.counted) this.#window.answered()
     return true
   }
 
-  #forget(task: Task): void {
-    if (task.state !== 'aborted') this.#unlist(task)
+  /** The task leaves the books unanswered, and is another's. */
+  #drop(task: Task): void {
+    if (task.state !== 'aborted') this.#strike(task)
     this.#pool.give(task)
+  }
+
+  #strike(task: Task): void {
+    this.#unlist(task)
+    if (task.counted) this.#window.forgotten()
   }
 
   #unlist(task: Task): void {
     this.#tasks.delete(task.initiatorTaskTag)
-    if (task.counted) this.#window.settled()
     if (task.immediate) this.#immediateTasks -= 1
   }
 }

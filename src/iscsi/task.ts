@@ -44,6 +44,7 @@ export class Task {
   /** Takes credit of the command window. */
   counted = false
   cmdSn = 0
+  expStatSn = 0
   receivedAtMs = 0
   dataError: DataError = 'none'
   /** The data so far, all from offset 0 on. */

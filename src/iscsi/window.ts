@@ -4,6 +4,10 @@
 // unanswered. An initiator stops only when its credit is used up, so the width is kept near the depth in use: a session
 // that is to be moved then drains in the time of a few commands (DESIGN §5.2).
 //
+// The depth in use is the initiator's: commands it has sent and not seen answered. Many are answered here in the turn in
+// which they came, so that the target never sees more than one under way; but each command tells by its ExpStatSN which
+// answers its initiator had seen. Nothing but the width depends on it: an initiator that sends nonsense gets a wide window.
+//
 // Invariants:
 //   S3. MaxCmdSN is never lowered.
 //   V1. At most `mostWindow` commands are accepted and unanswered.
@@ -25,14 +29,17 @@ export class CommandWindow {
   maxCmdSn: number
   /** Commands accepted and not settled. */
   #depth = 0
+  /** ExpStatSN of an initiator that has seen all answers to what was accepted so far. */
+  #lastStatSn: number
   #width = leastWindow
   #frozen = false
   #deepest = 0
   #deepestBefore = 0
   #periodEndMs = Number.NEGATIVE_INFINITY
 
-  constructor(expCmdSn: number) {
+  constructor(expCmdSn: number, statSn: number) {
     this.expCmdSn = expCmdSn
+    this.#lastStatSn = statSn
     // As the login responses have told it.
     this.maxCmdSn = after(expCmdSn, leastWindow - 1)
   }
@@ -56,19 +63,37 @@ export class CommandWindow {
     return inside ? 'early' : 'outside'
   }
 
-  /** ExpCmdSN was received. A command that is to be answered takes credit until then. */
-  received(isCommand: boolean): void {
+  /** ExpCmdSN was received, and is no command. */
+  counted(): void {
     this.expCmdSn = after(this.expCmdSn)
-    if (!isCommand) return
-    this.#depth += 1
-    if (this.#depth > this.#deepest) this.#deepest = this.#depth
-    if (this.#depth >= this.#width) this.#width = Math.min(mostWindow, this.#width * 2)
   }
 
-  /** A command is answered, or never will be. */
-  settled(): void {
+  /** ExpCmdSN was received: a command, which takes credit until it is settled. */
+  accepted(expStatSn: number): void {
+    this.expCmdSn = after(this.expCmdSn)
+    this.#depth += 1
+    this.#lastStatSn = after(this.#lastStatSn)
+    const unseen = ahead(expStatSn, this.#lastStatSn)
+    const depth = Math.min(Math.max(unseen, this.#depth), mostWindow)
+    if (depth > this.#deepest) this.#deepest = depth
+    if (depth >= this.#width) this.#width = Math.min(mostWindow, this.#width * 2)
+  }
+
+  /** A command is about to be answered. */
+  answered(): void {
     this.#depth -= 1
     assert(this.#depth >= 0, 'a command is settled once')
+  }
+
+  /** A command never will be. */
+  forgotten(): void {
+    this.answered()
+    this.#lastStatSn = after(this.#lastStatSn, -1)
+  }
+
+  /** A StatSN was given to something else than the answer of an accepted command. */
+  otherStatus(): void {
+    this.#lastStatSn = after(this.#lastStatSn)
   }
 
   /** Gives credit as far as the width allows. Called before each PDU that tells MaxCmdSN. */

@@ -11,6 +11,7 @@ import {
   finalBit,
   immediateBit,
   opcode,
+  padded,
   reservedTag,
   scsiCommandAt,
   taskManagementRequestAt,
@@ -19,7 +20,14 @@ import {
 import { PduWriter } from './pdu-writer.ts'
 import { Session, type SessionAction } from './session.ts'
 
+/** Of a session after a login of one exchange. */
+export const firstStatSn = 2
+
 export const wideLimits: FramerLimits = { maxDataBytes: 0xffffff, maxAhsBytes: 1020 }
+
+/** Its one chunk is used again and again and never clean: what is sent must not depend on what it held. */
+const dirtyPool = new BufferPool(1 << 20)
+dirtyPool.give(new Uint8Array(512 * 1024).fill(0xdd))
 
 export const parameters: Negotiated = {
   ...targetSettings,
@@ -86,7 +94,12 @@ export function pdusIn(bytes: Uint8Array, digests: Digests = parameters): SeenPd
   const framer = framerFor(digests)
   framer.push(bytes)
   const pdus: SeenPdu[] = []
-  for (let pdu = framer.next(); pdu !== null; pdu = framer.next()) pdus.push(copyOf(pdu))
+  for (let pdu = framer.next(); pdu !== null; pdu = framer.next()) {
+    const end = pdu.dataAt + pdu.dataBytes
+    const padding = pdu.header.subarray(end, pdu.dataAt + padded(pdu.dataBytes))
+    if (padding.some((byte) => byte !== 0)) throw new Error('padding that is not zero (§11.1)')
+    pdus.push(copyOf(pdu))
+  }
   if (!framer.atBoundary) throw new Error('half a PDU was sent')
   return pdus
 }
@@ -99,7 +112,7 @@ export function pduBytes(
   data: Uint8Array = new Uint8Array(0),
   digests: Digests = parameters,
 ): Uint8Array {
-  const outbox = new Outbox(new BufferPool(0))
+  const outbox = new Outbox(dirtyPool)
   const writer = new PduWriter(outbox)
   writer.headerDigest = digests.headerDigest
   writer.dataDigest = digests.dataDigest
@@ -122,6 +135,8 @@ export interface CommandShape {
   readonly more?: boolean
   readonly immediate?: boolean
   readonly lun?: number
+  /** Default: no answer was seen yet. */
+  readonly expStatSn?: number
 }
 
 const directionBits = { read: 0x40, write: 0x20, none: 0 }
@@ -136,6 +151,7 @@ export function commandBytes(shape: CommandShape, digests: Digests = parameters)
     [bhsAt.initiatorTaskTag]: shape.tag,
     [scsiCommandAt.expectedDataTransferLength]: shape.bytes ?? 0,
     [scsiCommandAt.cmdSn]: shape.cmdSn,
+    [scsiCommandAt.expStatSn]: shape.expStatSn ?? firstStatSn,
     [scsiCommandAt.cdb]: 0xa5000000 + shape.tag,
   }
   return pduBytes(first, flags, fields, shape.data, digests)
@@ -188,13 +204,13 @@ export class Wire {
   readonly #framer: Framer
   nowMs = 0
 
-  constructor(differing: Partial<Negotiated> = {}, expCmdSn = 100, statSn = 2) {
+  constructor(differing: Partial<Negotiated> = {}, expCmdSn = 100) {
     this.parameters = { ...parameters, ...differing }
-    this.outbox = new Outbox(this.buffers)
+    this.outbox = new Outbox(dirtyPool)
     this.session = new Session({
       parameters: this.parameters,
       expCmdSn,
-      statSn,
+      statSn: firstStatSn,
       outbox: this.outbox,
       buffers: this.buffers,
     })

@@ -1,0 +1,428 @@
+// Data of writes and reads (data-out.ts, data-in.ts) as a session gathers and sends it.
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { readU32 } from '../base/bytes.ts'
+import type { Negotiated } from './negotiate.ts'
+import { opcode, rejectReason, reservedTag } from './pdu.ts'
+import type { Task } from './task.ts'
+import {
+  type CommandShape,
+  commandBytes,
+  concat,
+  type DataOutShape,
+  dataOutBytes,
+  type SeenPdu,
+  Wire,
+} from './wire.fixture.ts'
+
+const allDigests = { headerDigest: true, dataDigest: true }
+
+function pattern(length: number, seed = 1): Uint8Array {
+  return Uint8Array.from({ length }, (_, i) => (i * 31 + (i >> 8) * 7 + seed) & 0xff)
+}
+
+/** `toEqual` takes seconds for what this takes microseconds. */
+function expectSame(got: Uint8Array, expected: Uint8Array): void {
+  expect(got.length).toBe(expected.length)
+  expect(Buffer.compare(got, expected)).toBe(0)
+}
+
+class Writing {
+  readonly wire: Wire
+  task: Task | null = null
+  transferTag = 0
+
+  constructor(differing: Partial<Negotiated>, command: Partial<CommandShape>) {
+    this.wire = new Wire(differing)
+    const shape: CommandShape = { tag: 1, cmdSn: 100, direction: 'write', ...command }
+    for (const action of this.wire.send(commandBytes(shape, this.wire.parameters))) {
+      if (action.kind === 'command') this.task = action.task
+    }
+  }
+
+  /** The task, when all its data is there. */
+  data(shape: Partial<DataOutShape>): Task | null {
+    const whole = { tag: 1, dataSn: 0, offset: 0, data: new Uint8Array(0), final: true, ...shape }
+    const actions = this.wire.send(dataOutBytes(whole, this.wire.parameters))
+    expect(actions.length).toBeLessThanOrEqual(1)
+    return actions[0]?.kind === 'data' ? actions[0].task : null
+  }
+
+  solicit(bytes: number): boolean {
+    this.wire.session.solicit(this.task!, bytes)
+    return this.wire.actions().length > 0
+  }
+
+  /** The one R2T that was sent: offset, length and number. */
+  r2t(): [number, number, number] {
+    const pdus = this.wire.seen()
+    expect(pdus.map((pdu) => pdu.opcode)).toEqual([opcode.r2t])
+    const { header, flags } = pdus[0]!
+    expect(flags).toBe(0x80)
+    this.transferTag = readU32(header, 20)
+    expect(this.transferTag).not.toBe(reservedTag)
+    return [readU32(header, 40), readU32(header, 44), readU32(header, 36)]
+  }
+}
+
+describe('data of writes', () => {
+  it('D1 takes a write in its own PDU, without R2T', () => {
+    const data = pattern(4096)
+    const { task, wire } = new Writing(allDigests, { bytes: 4096, data })
+    expect([task!.dataComplete, task!.dataError]).toEqual([true, 'none'])
+    expectSame(task!.data, data)
+    wire.session.solicit(task!, 4096)
+    expect(wire.actions()).toEqual([{ kind: 'data', task }])
+    expect(wire.outbox.waitingBytes).toBe(0)
+  })
+
+  it('D1 takes immediate data, unsolicited Data-Outs, then what it solicits', () => {
+    const data = pattern(600_000)
+    const part = (from: number, to: number) => data.subarray(from, to)
+    const writing = new Writing(
+      { maxBurstLength: 300_000, ...allDigests },
+      { bytes: 600_000, data: part(0, 100_000), more: true },
+    )
+    expect(writing.solicit(600_000)).toBe(false)
+    expect(writing.wire.outbox.waitingBytes).toBe(0)
+    expect(
+      writing.data({ dataSn: 0, offset: 100_000, data: part(100_000, 200_000), final: false }),
+    ).toBeNull()
+    expect(writing.data({ dataSn: 1, offset: 200_000, data: part(200_000, 262_144) })).toBeNull()
+    expect(writing.r2t()).toEqual([262_144, 300_000, 0])
+    const { transferTag } = writing
+    const first = {
+      transferTag,
+      dataSn: 0,
+      offset: 262_144,
+      data: part(262_144, 500_000),
+      final: false,
+    }
+    expect(writing.data(first)).toBeNull()
+    expect(
+      writing.data({ transferTag, dataSn: 1, offset: 500_000, data: part(500_000, 562_144) }),
+    ).toBeNull()
+    expect(writing.r2t()).toEqual([562_144, 37_856, 1])
+    const last = {
+      transferTag: writing.transferTag,
+      dataSn: 0,
+      offset: 562_144,
+      data: part(562_144, 600_000),
+    }
+    const task = writing.data(last)
+    expect(task?.dataError).toBe('none')
+    expectSame(task!.data, data)
+    expect(writing.wire.session.outstanding).toBe(1)
+  })
+
+  it('D2 solicits only what is wanted of a longer write, and more room than the pool has', () => {
+    const writing = new Writing({ maxBurstLength: 0xffffff }, { bytes: 0x40000000 })
+    expect(writing.solicit(6_000_000)).toBe(false)
+    expect(writing.r2t()).toEqual([0, 6_000_000, 0])
+    const { transferTag } = writing
+    const data = pattern(6_000_000)
+    let task: Task | null = null
+    for (let from = 0, dataSn = 0; from < data.length; from += 1_000_000, dataSn += 1) {
+      const piece = data.subarray(from, from + 1_000_000)
+      task = writing.data({
+        transferTag,
+        dataSn,
+        offset: from,
+        data: piece,
+        final: from === 5_000_000,
+      })
+    }
+    expectSame(task!.data, data)
+  })
+
+  it('gives only what is wanted of data that came unsolicited', () => {
+    const writing = new Writing({}, { bytes: 8192, data: pattern(8192) })
+    expect(writing.solicit(4096)).toBe(true)
+    expectSame(writing.task!.data, pattern(8192).subarray(0, 4096))
+  })
+
+  const unexpected: [string, Partial<Negotiated>, Partial<CommandShape>][] = [
+    [
+      'immediate data that was not agreed',
+      { immediateData: false },
+      { bytes: 8, data: pattern(8) },
+    ],
+    ['data with a read', {}, { direction: 'read', bytes: 8, data: pattern(8) }],
+    ['unsolicited data that was not agreed', { initialR2T: true }, { bytes: 8, more: true }],
+  ]
+  it.each(unexpected)('D2 tells %s (0B/0C/0C)', (_, differing, command) => {
+    const writing = new Writing(differing, command)
+    expect(writing.task!.dataError).toBe('unexpected')
+    expect(writing.task!.dataComplete).toBe(command.direction === 'read')
+    if (command.more) {
+      expect(writing.solicit(8)).toBe(false)
+      expect(writing.data({ data: pattern(8) })?.dataError).toBe('unexpected')
+    }
+    expect(writing.task!.dataBytes).toBe(0)
+  })
+
+  it('D2 tells unsolicited data behind the end of its burst', () => {
+    const writing = new Writing({}, { bytes: 8192 })
+    writing.solicit(8192)
+    writing.r2t()
+    expect(writing.data({ data: pattern(8) })).toBeNull()
+    const { transferTag } = writing
+    expect(writing.data({ transferTag, data: pattern(8192) })?.dataError).toBe('unexpected')
+  })
+
+  it('D2 tells immediate data beyond the first burst or the command (0B/0C/0D)', () => {
+    expect(new Writing({}, { bytes: 4, data: pattern(8) }).task!.dataError).toBe('wrongAmount')
+    const burst = { firstBurstLength: 512 }
+    expect(new Writing(burst, { bytes: 8192, data: pattern(513) }).task!.dataError).toBe(
+      'wrongAmount',
+    )
+  })
+
+  it('D2 tells a first burst that is too short or too long (§11.4.7.2)', () => {
+    for (const length of [511, 513]) {
+      const writing = new Writing({ firstBurstLength: 512 }, { bytes: 8192, more: true })
+      expect(writing.solicit(8192)).toBe(false)
+      expect(writing.data({ data: pattern(length) })?.dataError).toBe('wrongAmount')
+    }
+    const writing = new Writing({ firstBurstLength: 512 }, { bytes: 400, more: true })
+    expect(writing.solicit(400)).toBe(false)
+    expect(writing.data({ data: pattern(300) })).toBeNull()
+    expect(writing.r2t()).toEqual([300, 100, 0])
+  })
+
+  it.each([100, 300])('D2 tells %i bytes in answer to an R2T of 200', (length) => {
+    const writing = new Writing({ immediateData: false }, { bytes: 200 })
+    writing.solicit(200)
+    expect(writing.r2t()).toEqual([0, 200, 0])
+    const { transferTag } = writing
+    expect(writing.data({ transferTag, data: pattern(length) })?.dataError).toBe('wrongAmount')
+  })
+
+  it('D1 discards a burst with a wrong DataSN up to its F bit, then tells (§7.8 b)', () => {
+    const writing = new Writing({}, { bytes: 3000 })
+    writing.solicit(3000)
+    writing.r2t()
+    const { transferTag } = writing
+    const piece = { transferTag, data: pattern(1000), final: false }
+    expect(writing.data({ ...piece, dataSn: 0, offset: 0 })).toBeNull()
+    expect(writing.data({ ...piece, dataSn: 2, offset: 1000 })).toBeNull()
+    expect(writing.task!.dataBytes).toBe(1000)
+    const task = writing.data({ ...piece, dataSn: 2, offset: 2000, final: true })
+    expect(task?.dataError).toBe('damaged')
+    expect(writing.wire.outbox.waitingBytes).toBe(0)
+  })
+
+  it('D1 rejects a damaged Data-Out (02h), and tells behind the F bit', () => {
+    const writing = new Writing(allDigests, { bytes: 2000 })
+    writing.solicit(2000)
+    writing.r2t()
+    const { transferTag } = writing
+    const shape = { tag: 1, transferTag, dataSn: 0, offset: 0, data: pattern(1000), final: false }
+    const bad = dataOutBytes(shape, allDigests)
+    bad[500] = (bad[500] ?? 0) ^ 1
+    expect(writing.wire.send(bad)).toEqual([])
+    const [reject] = writing.wire.seen()
+    expect([reject!.opcode, reject!.header[2]]).toEqual([0x3f, rejectReason.dataDigestError])
+    const task = writing.data({ ...shape, dataSn: 1, offset: 1000, final: true })
+    expect([task?.dataError, task?.dataBytes]).toEqual(['damaged', 0])
+  })
+
+  it('ignores data for an R2T that is not out', () => {
+    const writing = new Writing({}, { bytes: 2000 })
+    writing.solicit(2000)
+    writing.r2t()
+    const stale = { transferTag: writing.transferTag + 1, data: pattern(2000, 9) }
+    expect(writing.data(stale)).toBeNull()
+    const task = writing.data({ transferTag: writing.transferTag, data: pattern(2000) })
+    expectSame(task!.data, pattern(2000))
+  })
+
+  it('D1 any lengths, any limits: what is gathered is what was sent', () => {
+    const length = fc.integer({ min: 512, max: 5000 })
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 0, max: 20_000 }),
+        fc.record({
+          maxBurstLength: length,
+          firstBurstLength: fc.integer({ min: 1, max: 512 }),
+          initialR2T: fc.boolean(),
+          immediateData: fc.boolean(),
+          ...{ headerDigest: fc.boolean(), dataDigest: fc.boolean() },
+        }),
+        fc.integer({ min: 1, max: 3000 }),
+        fc.nat(20_000),
+        (bytes, limits, segment, wanted) => {
+          const data = pattern(bytes, wanted)
+          const task = transfer(data, limits, segment, Math.min(wanted, bytes))
+          expect(task.dataError).toBe('none')
+          expectSame(task.data, data.subarray(0, Math.min(wanted, bytes)))
+        },
+      ),
+      { numRuns: 150 },
+    )
+  })
+})
+
+/** A correct initiator writes `data`; the consumer wants the first `wanted` bytes. */
+function transfer(
+  data: Uint8Array,
+  limits: Partial<Negotiated>,
+  segment: number,
+  wanted: number,
+): Task {
+  const first = Math.min(limits.firstBurstLength ?? 0, data.length)
+  const immediate = limits.immediateData ? Math.min(segment, first) : 0
+  const more = !limits.initialR2T && immediate < first
+  const writing = new Writing(limits, { bytes: data.length, data: data.slice(0, immediate), more })
+  let done: Task | null = writing.solicit(wanted) ? writing.task : null
+  const burst = (from: number, to: number, transferTag: number) => {
+    for (let at = from, dataSn = 0; at < to; dataSn += 1) {
+      const end = Math.min(at + segment, to)
+      const shape = {
+        transferTag,
+        dataSn,
+        offset: at,
+        data: data.slice(at, end),
+        final: end === to,
+      }
+      done = writing.data(shape) ?? done
+      at = end
+    }
+  }
+  if (more) burst(immediate, first, reservedTag)
+  while (done === null) {
+    const [offset, length] = writing.r2t()
+    burst(offset, offset + length, writing.transferTag)
+  }
+  return done
+}
+
+function reading(differing: Partial<Negotiated>, bytes: number): { wire: Wire; task: Task } {
+  const wire = new Wire(differing)
+  const shape = { tag: 7, cmdSn: 100, direction: 'read', bytes } as const
+  const [action] = wire.send(commandBytes(shape, wire.parameters))
+  if (action?.kind !== 'command') throw new Error('a command comes out')
+  return { wire, task: action.task }
+}
+
+function fill(payloads: readonly Uint8Array[], data: Uint8Array): void {
+  let from = 0
+  for (const payload of payloads) {
+    payload.set(data.subarray(from, from + payload.length))
+    from += payload.length
+  }
+  expect(from).toBe(data.length)
+}
+
+/** I1 and I2 of one read; returns its bytes. */
+function gathered(pdus: readonly SeenPdu[], limits: Negotiated): Uint8Array {
+  const parts: Uint8Array[] = []
+  let bytes = 0
+  pdus.forEach((pdu, i) => {
+    const last = i === pdus.length - 1
+    expect([pdu.opcode, readU32(pdu.header, 16), readU32(pdu.header, 20)]).toEqual([
+      0x25,
+      7,
+      reservedTag,
+    ])
+    expect([readU32(pdu.header, 36), readU32(pdu.header, 40)]).toEqual([i, bytes])
+    expect(pdu.data.length).toBeLessThanOrEqual(limits.maxSendDataSegmentLength)
+    parts.push(pdu.data)
+    bytes += pdu.data.length
+    const burstEnds = last || bytes % limits.maxBurstLength === 0
+    expect([(pdu.flags & 0x80) !== 0, (pdu.flags & 1) !== 0]).toEqual([burstEnds, last])
+  })
+  return concat(parts)
+}
+
+describe('data of reads', () => {
+  it('I2 answers a small read with one Data-In: F and S, GOOD, StatSN (§11.7)', () => {
+    const { wire, task } = reading({}, 4096)
+    const payloads: Uint8Array[] = []
+    wire.session.reserveDataIn(task, 4096, payloads)
+    fill(payloads, pattern(4096))
+    wire.session.finishDataIn(task, 4096)
+    const pdus = wire.seen()
+    expectSame(gathered(pdus, wire.parameters), pattern(4096))
+    expect([pdus[0]!.flags, pdus[0]!.header[3], readU32(pdus[0]!.header, 24)]).toEqual([0x81, 0, 2])
+    expect([readU32(pdus[0]!.header, 28), readU32(pdus[0]!.header, 32)]).toEqual([101, 108])
+    expect([wire.session.statSn, wire.session.outstanding]).toEqual([3, 0])
+  })
+
+  it('I1 sends what the initiator expects, and tells the rest as residual (§11.4.5)', () => {
+    const { wire, task } = reading({}, 1000)
+    const payloads: Uint8Array[] = []
+    wire.session.reserveDataIn(task, 4096, payloads)
+    fill(payloads, pattern(1000))
+    wire.session.finishDataIn(task, 4096)
+    const [pdu] = wire.seen()
+    expect([pdu!.data.length, pdu!.flags, readU32(pdu!.header, 44)]).toEqual([1000, 0x85, 3096])
+    const short = reading({}, 1000)
+    short.wire.session.sendDataIn(short.task, pattern(36), 36)
+    const [under] = short.wire.seen()
+    expect([under!.data.length, under!.flags, readU32(under!.header, 44)]).toEqual([36, 0x83, 964])
+  })
+
+  it.each([0, 4096])(
+    'answers a read of which the initiator expects nothing without Data-In: %i',
+    (bytes) => {
+      const { wire, task } = reading({}, 0)
+      const payloads: Uint8Array[] = []
+      wire.session.reserveDataIn(task, bytes, payloads)
+      expect(payloads).toEqual([])
+      wire.session.finishDataIn(task, bytes)
+      const [pdu] = wire.seen()
+      expect([pdu!.opcode, pdu!.header[3], readU32(pdu!.header, 44)]).toEqual([0x21, 0, bytes])
+      const later = reading({}, 0)
+      later.wire.session.sendDataIn(later.task, pattern(bytes), bytes)
+      expect(later.wire.seen().map(({ opcode: code }) => code)).toEqual([0x21])
+    },
+  )
+
+  it('takes a reservation back, and answers otherwise', () => {
+    const { wire, task } = reading({}, 4096)
+    wire.session.reserveDataIn(task, 4096, [])
+    wire.session.dropDataIn(task)
+    expect(wire.outbox.waitingBytes).toBe(0)
+    wire.session.answer(task, 2, null, 0)
+    expect(wire.seen().map(({ opcode: code }) => code)).toEqual([0x21])
+  })
+
+  it('sends a long read from where it is', () => {
+    const { wire, task } = reading(allDigests, 100_001)
+    const data = pattern(100_001)
+    wire.session.sendDataIn(task, data, 100_001)
+    const parts = wire.outbox.take()
+    expect(parts.some((part) => part.buffer === data.buffer)).toBe(true)
+  })
+
+  it('I1 I2 any lengths, any limits, either way of sending', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 140_000 }),
+        fc.record({
+          maxSendDataSegmentLength: fc.integer({ min: 512, max: 70_000 }),
+          maxBurstLength: fc.integer({ min: 512, max: 70_000 }),
+          headerDigest: fc.boolean(),
+          dataDigest: fc.boolean(),
+        }),
+        fc.boolean(),
+        (bytes, limits, inPlace) => {
+          const { wire, task } = reading(limits, bytes)
+          const data = pattern(bytes)
+          if (inPlace) {
+            const payloads: Uint8Array[] = []
+            wire.session.reserveDataIn(task, bytes, payloads)
+            fill(payloads, data)
+            wire.session.finishDataIn(task, bytes)
+          } else {
+            wire.session.sendDataIn(task, data, bytes)
+          }
+          expectSame(gathered(wire.seen(), wire.parameters), data)
+          expect(wire.session.statSn).toBe(3)
+        },
+      ),
+      { numRuns: 60 },
+    )
+  })
+})
