@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { BufferPool } from './buffer-pool.ts'
 import { Outbox } from './outbox.ts'
+import { PduWriter } from './pdu-writer.ts'
 import { concat, takeBytes } from './wire.fixture.ts'
 
 function put(outbox: Outbox, length: number, value: number): number {
@@ -117,6 +118,22 @@ class UsedOutbox {
     }
   }
 }
+
+describe('PduWriter', () => {
+  it('W1 writes nothing after silence, not even into what waits', () => {
+    const outbox = new Outbox(new BufferPool(0))
+    const writer = new PduWriter(outbox)
+    writer.begin(0x20, 0x80, 0)
+    writer.silence()
+    const at = writer.begin(0x21, 0x80, 8)
+    writer.bytes.fill(9, at, at + 56)
+    writer.seal(at, 8)
+    writer.attach(Uint8Array.of(1))
+    writer.unreserve(writer.reserve(4))
+    const sent = takeBytes(outbox)
+    expect([sent.length, sent[0]]).toEqual([48, 0x20])
+  })
+})
 
 describe('BufferPool', () => {
   it('gives a buffer of at least the size again, up to its bound', () => {

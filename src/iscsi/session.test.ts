@@ -408,6 +408,22 @@ describe('Session', () => {
     ])
   })
 
+  it('S6 nothing refers to what was received once `receive` has returned', () => {
+    const wire = new Wire()
+    const data = Uint8Array.from({ length: 64 }, (_, i) => i)
+    const write = { tag: 2, cmdSn: 101, direction: 'write', bytes: 64, data } as const
+    // The fixture overwrites the received bytes, here while the command waits for its turn.
+    wire.send(commandBytes(write))
+    const [first, second] = tasksIn(wire.send(read(1, 100)))
+    expect(second!.data).toEqual(data)
+    expect([...second!.cdb.subarray(0, 4)]).toEqual([0xa5, 0, 0, 2])
+    expect([...first!.cdb.subarray(0, 4)]).toEqual([0xa5, 0, 0, 1])
+    const question = Uint8Array.of(65, 61, 66, 0)
+    const text = pduBytes(opcode.textRequest, 0x80, { 16: 4, 20: reservedTag, 24: 102 }, question)
+    const [action] = wire.send(text)
+    expect(action?.kind === 'text' && [...action.request.text]).toEqual([65, 61, 66, 0])
+  })
+
   it('S7 a Login Request in full feature phase closes', () => {
     const wire = new Wire()
     const actions = wire.send(pduBytes(opcode.loginRequest | 0x40, 0x87, { 16: 1 }), read(1, 100))
