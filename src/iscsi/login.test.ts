@@ -197,6 +197,16 @@ describe('LoginNegotiation', () => {
     })
   })
 
+  it('G3 refuses an initiator that does not wait to be admitted', () => {
+    const target = new Target()
+    expect(target.take(request({ flags: 0x81, text: normal })).kind).toBe('ask')
+    const step = target.take(request({ flags: 0x87, text: libiscsiKeys }))
+    expect(step).toMatchObject({ kind: 'reject', status: 0x0200 })
+    expect(() => target.login.admit()).toThrow(/G2/)
+    target.login.respond(1)
+    expect(statusOf(target.response())).toBe(0x0200)
+  })
+
   it('lets the target refuse, also after it has admitted', () => {
     const target = new Target()
     target.take(request({ flags: 0x87, text: normal }))
