@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
+import { bytesOf, connect, scene, statusOf } from '../../sim/scripted-scene.ts'
 import { bhsAt, finalBit, opcode, reservedTag } from '../iscsi/pdu.ts'
 import { pduBytes } from '../iscsi/wire.fixture.ts'
 import { testUnitReadyCdb } from './cdb.ts'
-import { bytesOf, connect, scene, statusOf } from './scene.fixture.ts'
 import type { InitiatorSettings } from './settings.ts'
 
 const shapes: [string, InitiatorSettings['keys']][] = [

@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest'
 import { judge } from '../../sim/checkers/linearizability.ts'
 import { SimClock } from '../../sim/clock.ts'
+import { bytesOf, connect, scene, statusOf } from '../../sim/scripted-scene.ts'
+import { ScriptedTarget } from '../../sim/scripted-target.ts'
 import { Prng } from '../base/prng.ts'
 import { SystemClock } from '../io/clock.ts'
 import { SystemNet } from '../io/net.ts'
@@ -10,8 +12,6 @@ import { testUnitReadyCdb } from './cdb.ts'
 import { discover } from './discover.ts'
 import { History } from './history.ts'
 import { Initiator } from './initiator.ts'
-import { bytesOf, connect, scene, statusOf } from './scene.fixture.ts'
-import { ScriptedTarget } from './scripted-target.fixture.ts'
 
 test('R1 R4 many commands at once are each answered once, never more than the queue depth out', async () => {
   const s = await scene({ behaviour: { queueDepth: 5 } })

@@ -1,16 +1,16 @@
-// For the tests of this room: a small target with a disk in memory, on the product's own half of the protocol, that does
+// For tests of the initiator: a small target with a disk in memory, on the product's own half of the protocol, that does
 // what a test tells it to.
-import { readU16, readU32, writeU32 } from '../base/bytes.ts'
-import type { Clock } from '../base/clock.ts'
-import type { Address, Listener, Net, Stream, StreamOwner } from '../base/net.ts'
-import { BufferPool } from '../iscsi/buffer-pool.ts'
-import { Framer, type Pdu } from '../iscsi/framer.ts'
-import { LoginNegotiation, type LoginRequest, type LoginStep } from '../iscsi/login.ts'
-import { type KeySettings, targetSettings } from '../iscsi/negotiate.ts'
-import { Outbox } from '../iscsi/outbox.ts'
-import { printTargets, sendTargetsOf } from '../iscsi/send-targets.ts'
-import { Session, type SessionAction } from '../iscsi/session.ts'
-import type { Task } from '../iscsi/task.ts'
+import { readU16, readU32, writeU32 } from '../src/base/bytes.ts'
+import type { Clock } from '../src/base/clock.ts'
+import type { Address, Listener, Net, Stream, StreamOwner } from '../src/base/net.ts'
+import { BufferPool } from '../src/iscsi/buffer-pool.ts'
+import { Framer, type Pdu } from '../src/iscsi/framer.ts'
+import { LoginNegotiation, type LoginRequest, type LoginStep } from '../src/iscsi/login.ts'
+import { type KeySettings, targetSettings } from '../src/iscsi/negotiate.ts'
+import { Outbox } from '../src/iscsi/outbox.ts'
+import { printTargets, sendTargetsOf } from '../src/iscsi/send-targets.ts'
+import { Session, type SessionAction } from '../src/iscsi/session.ts'
+import type { Task } from '../src/iscsi/task.ts'
 
 export type LoginVerdict =
   | { readonly kind: 'admit' }

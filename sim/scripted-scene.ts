@@ -1,12 +1,13 @@
-// For the tests of this room: two scripted targets with one disk, an initiator's host, and virtual time.
-import { SimClock } from '../../sim/clock.ts'
-import { SimNet } from '../../sim/net.ts'
-import { Timeline } from '../../sim/timeline.ts'
-import { Prng } from '../base/prng.ts'
-import { Initiator } from './initiator.ts'
-import type { Answer } from './pending-command.ts'
-import { ScriptedTarget } from './scripted-target.fixture.ts'
-import type { InitiatorSettings } from './settings.ts'
+// For tests of the initiator: two scripted targets with one disk, an initiator's host, and virtual time.
+
+import { Prng } from '../src/base/prng.ts'
+import { Initiator } from '../src/initiator/initiator.ts'
+import type { Answer } from '../src/initiator/pending-command.ts'
+import type { InitiatorSettings } from '../src/initiator/settings.ts'
+import { SimClock } from './clock.ts'
+import { SimNet } from './net.ts'
+import { ScriptedTarget } from './scripted-target.ts'
+import { Timeline } from './timeline.ts'
 
 export interface Scene {
   readonly timeline: Timeline
