@@ -73,7 +73,7 @@ test('T1 until stops at the condition, and says so when it never comes', async (
   await expect(timeline.finish(Promise.reject(new Error('x')))).rejects.toThrow('x')
 })
 
-test('C1 a cancelled timer does not fire, nor any of a killed host', async () => {
+test('K1 a cancelled timer does not fire, nor any of a killed host', async () => {
   const timeline = new Timeline()
   const clock = new SimClock(timeline)
   const fired: string[] = []
@@ -87,7 +87,7 @@ test('C1 a cancelled timer does not fire, nor any of a killed host', async () =>
   expect(timeline.pending).toBe(0)
 })
 
-test('C1 a clock that runs fast or slow fires by its own time', async () => {
+test('K1 a clock that runs fast or slow fires by its own time', async () => {
   const timeline = new Timeline()
   const fast = new SimClock(timeline, 1.1)
   const start = fast.nowMs()
@@ -100,7 +100,7 @@ test('C1 a clock that runs fast or slow fires by its own time', async () => {
   expect(fast.nowMs() - start).toBeCloseTo(220, 6)
 })
 
-test('C2 a paused host does nothing; what came due runs at resume, in order and before what comes then', async () => {
+test('K2 a paused host does nothing; what came due runs at resume, in order and before what comes then', async () => {
   const timeline = new Timeline()
   const clock = new SimClock(timeline)
   const order: string[] = []
@@ -114,7 +114,7 @@ test('C2 a paused host does nothing; what came due runs at resume, in order and 
   expect(order).toEqual(['due 2', 'due 3', 'due 4', 'due 5', 'at resume'])
 })
 
-test('C3 soon runs at the same time, after the event that asked', async () => {
+test('K3 soon runs at the same time, after the event that asked', async () => {
   const timeline = new Timeline()
   const clock = new SimClock(timeline)
   const order: string[] = []

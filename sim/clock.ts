@@ -4,9 +4,9 @@
 //   running ──pause──▶ paused ──resume──▶ running        running, paused ──kill──▶ dead
 //
 // Invariants:
-//   C1. A timer fires once, not before its delay has passed on this clock, and never after `cancel` or `kill`.
-//   C2. While paused nothing of the host runs; what came due runs at `resume`, in the order in which it came due.
-//   C3. `soon` runs at the same time, after the event that asked for it.
+//   K1. A timer fires once, not before its delay has passed on this clock, and never after `cancel` or `kill`.
+//   K2. While paused nothing of the host runs; what came due runs at `resume`, in the order in which it came due.
+//   K3. `soon` runs at the same time, after the event that asked for it.
 import type { Clock, Timer } from '../src/base/clock.ts'
 import type { Timeline } from './timeline.ts'
 
