@@ -84,6 +84,7 @@ test('ABORT TASK and LOGICAL UNIT RESET end commands, and only those', async () 
   expect(await three.answer).toEqual({ kind: 'aborted' })
   expect(statusOf(await s.timeline.finish(it.write(20, bytesOf(512))))).toBe(0)
   expect(it.underWay).toBe(0)
+  expect(await it.abortTask(two)).toBe(1)
 })
 
 test('a task management request without an answer says so', async () => {

@@ -13,7 +13,12 @@
 import type { Timer } from '../base/clock.ts'
 import { formatAddress } from '../base/net.ts'
 import { BufferPool } from '../iscsi/buffer-pool.ts'
-import { asyncEvent, loginStatus, taskManagementFunction } from '../iscsi/pdu.ts'
+import {
+  asyncEvent,
+  loginStatus,
+  taskManagementFunction,
+  taskManagementResponse,
+} from '../iscsi/pdu.ts'
 import { ActiveSession, type AsyncMessage, type SessionOwner } from './active-session.ts'
 import {
   type Capacity,
@@ -164,6 +169,7 @@ export class Initiator implements SessionOwner {
       command.settle({ kind: 'aborted' })
       return Promise.resolve(0)
     }
+    if (command.state === 'settled') return Promise.resolve(taskManagementResponse.noSuchTask)
     const lun = command.request.lun ?? 0
     return this.#manage(taskManagementFunction.abortTask, lun, command)
   }

@@ -31,6 +31,8 @@ export class SystemNet implements Net {
         throw listenError(address, again)
       })
     }
+    // A connection that cannot be accepted (no file descriptors left) is lost to who came; those that are open live on.
+    server.on('error', () => {})
     return { address: boundAddress(server, address), close: () => close(server) }
   }
 
