@@ -297,7 +297,6 @@ export type Move = z.infer<typeof move>
 export type MoveRequest = z.infer<typeof moveRequest>
 export type Balance = z.infer<typeof balance>
 export type BalanceMode = z.infer<typeof balanceMode>
-export type Decision = z.infer<typeof decision>
 export type Member = z.infer<typeof member>
 export type MemberLoad = z.infer<typeof memberLoad>
 export type Top = z.infer<typeof top>

@@ -81,7 +81,7 @@ async function up(options: UpOptions, screen: Screen, environment: Environment):
   screen.note('Stopped; the same command starts it again.')
 }
 
-function serveChild(configFile: string): readonly string[] {
+export function serveChild(configFile: string): readonly string[] {
   const main = fileURLToPath(new URL('main.ts', import.meta.url))
   return [process.execPath, main, 'serve', '--config', configFile, '--lifeline', '--output', 'json']
 }
@@ -98,7 +98,9 @@ function readyText(group: RunningGroup, screen: Screen, dataFolder: string): str
   const portal = group.members[0]?.portal ?? ''
   const first = group.volumes[0]
   const lines = [
-    bold(`Evenkeel is ready: ${group.members.length} members, data in ${dataFolder}`),
+    bold(
+      `Evenkeel is ready after ${(performance.now() / 1000).toFixed(1)} s: ${group.members.length} members, data in ${dataFolder}`,
+    ),
     '',
     ...group.members.map(({ id, portal: at }) => `  ${id}  portal ${at}`),
     '',

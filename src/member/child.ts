@@ -18,6 +18,9 @@ const BACK_OFF_MAX_MS = 10_000
 const SETTLED_MS = 60_000
 /** A member answers what it accepted and asks its initiators to come back: 5 s at most. */
 const STOP_MS = 12_000
+/** Of what it printed to its standard error: enough for a stack. */
+const LINES_KEPT = 12
+const SENTENCE = 'evenkeel: '
 
 /** The line that a member prints once it serves. */
 const readyLine = z.object({
@@ -54,7 +57,7 @@ export class Child {
   #phase: Phase = { kind: 'ended' }
   #backOffMs = BACK_OFF_FIRST_MS
   #everReady = false
-  #lastLine = ''
+  #lastLines: string[] = []
   #restarts = 0
   readonly #first = Promise.withResolvers<ReadyMember>()
   readonly #gone = Promise.withResolvers<void>()
@@ -120,11 +123,11 @@ export class Child {
     child.stdin.on('error', () => {})
     createInterface({ input: child.stdout }).on('line', (line) => this.#printed(child, line))
     createInterface({ input: child.stderr }).on('line', (line) => {
-      this.#lastLine = line
+      this.#lastLines = [...this.#lastLines, line].slice(-LINES_KEPT)
       if (this.#everReady) this.#settings.say(line)
     })
     child.once('error', (error) => {
-      this.#lastLine = error.message
+      this.#lastLines = [error.message]
     })
     child.once('close', (code, signal) => this.#closed(signal ?? `exit code ${code}`))
   }
@@ -145,7 +148,7 @@ export class Child {
       return
     }
     if (!this.#everReady) {
-      const words = this.#lastLine === '' ? `ended with ${how} and without a word` : this.#lastLine
+      const words = lastWords(this.#lastLines) ?? `ended with ${how} and without a word`
       this.#first.reject(new Error(words))
       this.#end()
       return
@@ -165,6 +168,13 @@ export class Child {
     this.#first.reject(new Error(`${this.#settings.id} was stopped`))
     this.#gone.resolve()
   }
+}
+
+/** The sentence that it ended with, or whatever came last. */
+function lastWords(lines: readonly string[]): string | null {
+  const sentence = lines.findLast((line) => line.startsWith(SENTENCE))
+  if (sentence !== undefined) return sentence.slice(SENTENCE.length)
+  return lines.length === 0 ? null : lines.join('\n')
 }
 
 function parseReady(line: string): ReadyMember | null {

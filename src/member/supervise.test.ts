@@ -123,7 +123,7 @@ describe('a group under supervision', () => {
 
   test('V2 if a member cannot start, its last words are told and none is left behind', async () => {
     await expect(up('refuse-m2')).rejects.toThrow(
-      'Member m2 did not start: evenkeel: The data folder was written by a newer version.',
+      'Member m2 did not start: The data folder was written by a newer version.',
     )
     const pids = [...(await history('m1')).matchAll(/started (\d+)/g)].map((match) =>
       Number(match[1]),

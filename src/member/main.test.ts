@@ -1,0 +1,128 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { lockFolder } from '../io/folder-lock.ts'
+import { LOG_NAME } from './log.ts'
+
+let folder: string
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'evenkeel-member-'))
+})
+afterEach(() => rm(folder, { recursive: true, force: true }))
+
+const main = new URL('main.ts', import.meta.url).href
+
+/** A process that runs a member whose start is `start`, the source of an async function of (config, log). */
+function member(start: string, lifeline = true) {
+  const config = { memberId: 'm1', dataFolder: join(folder, 'm1') }
+  const script = `
+    const { runMember } = await import(${JSON.stringify(main)})
+    setInterval(() => {}, 1000)
+    await runMember({
+      config: ${JSON.stringify(config)}, start: ${start}, lifeline: ${lifeline ? 'process.stdin' : 'null'},
+      ready: (line) => console.log(JSON.stringify(line)),
+    }).catch((error) => { console.error(error.message); process.exit(1) })
+    console.log('stopped')
+    process.exit(0)`
+  const child = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: 'pipe' })
+  const text = { out: '', err: '' }
+  child.stdout.on('data', (more) => {
+    text.out += more
+  })
+  child.stderr.on('data', (more) => {
+    text.err += more
+  })
+  const ready = async () =>
+    expect.poll(() => text.out, { timeout: 20_000 }).toContain('"ready":true')
+  return { child, text, ready, closed: once(child, 'close') }
+}
+
+const running = (stop: string, failed = 'new Promise(() => {})') =>
+  `async () => ({ portal: '127.0.0.1:1', api: 'http://127.0.0.1:2', failed: ${failed}, stop: ${stop} })`
+const stops = running(
+  "async () => { await new Promise((r) => setTimeout(r, 100)); console.log('stopping') }",
+)
+
+const events = async () =>
+  (await readFile(join(folder, 'm1', LOG_NAME), 'utf8'))
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line))
+
+describe('the process of a member', () => {
+  test('M2 stops when it is told, once, however often; its log says so', async () => {
+    const { child, text, ready, closed } = member(stops)
+    await ready()
+    expect(JSON.parse(text.out)).toEqual({
+      ready: true,
+      id: 'm1',
+      portal: '127.0.0.1:1',
+      api: 'http://127.0.0.1:2',
+      pid: child.pid,
+    })
+    child.kill('SIGTERM')
+    child.kill('SIGINT')
+    child.kill('SIGTERM')
+    expect(await closed).toEqual([0, null])
+    expect(text.out.match(/stopping/g)).toHaveLength(1)
+    expect((await events()).map(({ event }) => event)).toEqual(['start', 'stop', 'stopped'])
+  })
+
+  test('M2 stops when its supervisor is gone', async () => {
+    const { child, ready, closed } = member(stops)
+    await ready()
+    child.stdin.end()
+    expect(await closed).toEqual([0, null])
+    expect((await events())[1]).toMatchObject({
+      event: 'stop',
+      why: 'supervisor gone',
+      member: 'm1',
+    })
+  })
+
+  test('M2 without a supervisor a second signal ends it at once', async () => {
+    const { child, text, ready, closed } = member(
+      running("async () => { console.log('stopping'); await new Promise(() => {}) }"),
+      false,
+    )
+    await ready()
+    child.kill('SIGINT')
+    await expect.poll(() => text.out).toContain('stopping')
+    child.kill('SIGINT')
+    expect(await closed).toEqual([1, null])
+  })
+
+  test('M1 a folder that another process uses is refused, and not touched', async () => {
+    await mkdir(join(folder, 'm1'))
+    const lock = lockFolder(join(folder, 'm1'))
+    const { text, closed } = member(stops)
+    expect(await closed).toEqual([1, null])
+    expect(text.err).toContain(`is in use by process ${process.pid}`)
+    await expect(events()).rejects.toThrow('ENOENT')
+    lock.release()
+  })
+
+  test('M3 what ends it is logged: a failed start, a failed disk, a broken invariant', async () => {
+    const causes = [
+      ["async () => { throw new Error('the port is taken') }", 'failed', 'the port is taken'],
+      [
+        running('async () => {}', "Promise.resolve('the disk failed')"),
+        'failed',
+        'the disk failed',
+      ],
+      [
+        "async () => { setTimeout(() => { throw new Error('BrokenInvariant: S1') }); return await new Promise(() => {}) }",
+        'fatal',
+        'BrokenInvariant: S1',
+      ],
+    ] as const
+    for (const [start, event, message] of causes) {
+      const { closed } = member(start)
+      expect(await closed, message).toEqual([1, null])
+      expect((await events()).at(-1), message).toMatchObject({ event, err: { message } })
+    }
+  })
+})

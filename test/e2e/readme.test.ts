@@ -1,0 +1,108 @@
+// Every command in the README's shell blocks is run, in order, on a group of its own: only ports, folders and ids differ.
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { checkout, freeRange, run, stopGroup } from './running-group.ts'
+
+const readme = await readFile(join(checkout, 'README.md'), 'utf8')
+const commands = [...readme.matchAll(/```sh\n(.*?)```/gs)].flatMap(([, block = '']) =>
+  block.trim().split('\n'),
+)
+const IQN = 'iqn.2026-11.dev.evenkeel:group-1'
+
+let folder: string
+let basePort: number
+let group: ChildProcess
+let printed = ''
+const inUse: ChildProcess[] = []
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'evenkeel-readme-'))
+  basePort = await freeRange(6)
+  group = spawn(
+    'npm',
+    ['start', '--', '--data', join(folder, 'data'), '--base-port', String(basePort)],
+    { cwd: checkout },
+  )
+  for (const stream of [group.stdout, group.stderr]) {
+    stream?.setEncoding('utf8').on('data', (text: string) => {
+      printed += text
+    })
+  }
+  await vi.waitFor(() => expect(printed).toContain('Ctrl-C stops everything.'), 30_000)
+})
+afterAll(async () => {
+  for (const child of inUse) child.kill('SIGKILL')
+  await stopGroup({ process: group })
+  await rm(folder, { recursive: true, force: true })
+})
+
+/** The command as it is run here. */
+async function asRunHere(command: string): Promise<string> {
+  const moved = command.replaceAll(
+    /127\.0\.0\.1:326(\d)/g,
+    (_, n: string) => `127.0.0.1:${basePort + 1 + Number(n)}`,
+  )
+  if (!/\bID\b/.test(moved)) return moved
+  const id = await liveSession()
+  return moved.replaceAll(/\bID\b/g, id)
+}
+
+/** Of an initiator that is at work, so that there is a session to look at and to move. */
+async function liveSession(): Promise<string> {
+  if (inUse.length === 0) {
+    const url = `iscsi://127.0.0.1:${basePort + 1}/${IQN}/0`
+    const work = ['bench', '-w', '-d', '2', '-c', '10000000', '-s', '4096', '-f', 'raw', url]
+    inUse.push(spawn('qemu-img', work, { stdio: 'ignore' }))
+  }
+  let id: string | undefined
+  const look = async () => {
+    const response = await fetch(`http://127.0.0.1:${basePort}/api/v1/sessions`)
+    const { items } = (await response.json()) as {
+      items: { id: string; state: string; iops: number }[]
+    }
+    id = items.find(({ state, iops }) => state === 'live' && iops > 0)?.id
+    return id
+  }
+  await expect.poll(look, { timeout: 15_000 }).toBeDefined()
+  return id ?? ''
+}
+
+test('npm start prints portals, volume, how to connect with iscsiadm and qemu, and the API', () => {
+  for (const n of [1, 2, 3]) expect(printed).toContain(`m${n}  portal 127.0.0.1:${basePort + n}`)
+  expect(printed).toContain(`iscsi://127.0.0.1:${basePort + 1}/${IQN}/0`)
+  expect(printed).toContain(`iscsiadm -m node -T ${IQN} -p 127.0.0.1:${basePort + 1} --login`)
+  expect(printed).toMatch(/qemu-img info iscsi:/)
+  expect(printed).toContain(`http://127.0.0.1:${basePort}`)
+})
+
+test('there are commands to run', () => {
+  expect(commands[0]).toBe('npm start')
+  expect(commands.length).toBeGreaterThan(8)
+})
+
+test.each(commands.filter((command) => command !== 'npm start'))('%s', async (command) => {
+  const env = { ...process.env, EVENKEEL_API: `http://127.0.0.1:${basePort}` }
+  const { stdout } = await run('sh', ['-c', await asRunHere(command)], { cwd: checkout, env })
+  expect(stdout).not.toBe('')
+  expect(stdout).not.toContain('verification failed')
+})
+
+test('scripts and files that the README and docs name exist', async () => {
+  const { scripts } = JSON.parse(await readFile(join(checkout, 'package.json'), 'utf8')) as {
+    scripts: Record<string, string>
+  }
+  const pages = ['README.md', 'docs/ARCHITECTURE.md', 'docs/OPERATING.md', 'docs/TESTING.md']
+  for (const page of pages) {
+    const text = await readFile(join(checkout, page), 'utf8')
+    for (const [, name = ''] of text.matchAll(/`npm (?:run )?([a-z]+)[` ]/g)) {
+      if (name !== 'install' && name !== 'ci')
+        expect(Object.keys(scripts), `${page}: npm run ${name}`).toContain(name)
+    }
+  }
+  for (const [, file = ''] of readme.matchAll(/\]\(([^)]+)\)/g)) {
+    await expect(run('ls', [join(checkout, file)]), file).resolves.toBeDefined()
+  }
+})

@@ -1,0 +1,97 @@
+// A whole group started as a user starts it, with bin/evenkeel, in a folder and on ports of its own.
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+
+export const checkout = fileURLToPath(new URL('../..', import.meta.url))
+export const launcher = `${checkout}bin/evenkeel`
+
+export interface Ready {
+  readonly api: string
+  readonly members: readonly {
+    readonly id: string
+    readonly portal: string
+    readonly pid: number
+  }[]
+  readonly volumes: readonly { readonly name: string; readonly iqn: string; readonly url: string }[]
+}
+
+export interface RunningGroup {
+  readonly process: ChildProcess
+  readonly ready: Ready
+  readonly startMs: number
+}
+
+/** Settles with the line of `up -o json`; rejects with what it said if it ends before. */
+export async function startGroup(
+  dataFolder: string,
+  basePort: number,
+  ...more: string[]
+): Promise<RunningGroup> {
+  const args = ['up', '--data', dataFolder, '--base-port', String(basePort), '-o', 'json', ...more]
+  const begunMs = performance.now()
+  const child = spawn(launcher, args, { stdio: ['ignore', 'pipe', 'pipe'] })
+  let said = ''
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    said += text
+  })
+  const ended = once(child, 'close').then(([code]) => {
+    throw new Error(`up ended with exit code ${code}: ${said}`)
+  })
+  const line = once(createInterface({ input: child.stdout }), 'line')
+  const [text] = await Promise.race([line, ended])
+  const startMs = performance.now() - begunMs
+  const ready = JSON.parse(text)
+  if (ready.ready !== true) await ended
+  ended.catch(() => {})
+  return { process: child, ready, startMs }
+}
+
+/** SIGTERM, and its exit code. */
+export async function stopGroup(group: Pick<RunningGroup, 'process'>): Promise<number | null> {
+  const { exitCode, signalCode } = group.process
+  if (exitCode !== null || signalCode !== null) return exitCode
+  const closed = once(group.process, 'close')
+  group.process.kill('SIGTERM')
+  const [code] = await closed
+  return code
+}
+
+export const run = promisify(execFile)
+
+/** A process that has ended and that nobody has waited for is still listed, as a zombie. */
+export function alive(pid: number): boolean {
+  try {
+    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))
+  } catch {
+    return false
+  }
+}
+
+/** The first of `count` consecutive ports that are free now. */
+export async function freeRange(count: number): Promise<number> {
+  for (;;) {
+    const first = await listenOnce(0)
+    if (first === null || first + count > 65_535) continue
+    const rest = Array.from({ length: count - 1 }, (_, i) => listenOnce(first + 1 + i))
+    if (!(await Promise.all(rest)).includes(null)) return first
+  }
+}
+
+async function listenOnce(port: number): Promise<number | null> {
+  const server = createServer()
+  try {
+    server.listen(port, '127.0.0.1')
+    await once(server, 'listening')
+  } catch {
+    return null
+  }
+  const address = server.address()
+  server.close()
+  await once(server, 'close')
+  return typeof address === 'object' && address !== null ? address.port : null
+}

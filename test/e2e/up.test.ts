@@ -1,0 +1,125 @@
+// `evenkeel up` as a user meets it: real processes, real sockets, Debian's initiators.
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import {
+  alive,
+  freeRange,
+  launcher,
+  type RunningGroup,
+  run,
+  startGroup,
+  stopGroup,
+} from './running-group.ts'
+
+const START_MS_MAX = 15_000
+
+let folder: string
+let basePort: number
+let group: RunningGroup | null
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'evenkeel-e2e-'))
+  basePort = await freeRange(6)
+  group = null
+})
+afterEach(async () => {
+  if (group !== null) await stopGroup(group)
+  await rm(folder, { recursive: true, force: true })
+})
+
+const up = async (...more: string[]) => {
+  group = await startGroup(join(folder, 'data'), basePort, ...more)
+  return group
+}
+const evenkeel = async (...args: string[]) => {
+  const { stdout } = await run(launcher, [
+    '--api',
+    `http://127.0.0.1:${basePort}`,
+    '-o',
+    'json',
+    ...args,
+  ])
+  return JSON.parse(stdout)
+}
+const pids = (running: RunningGroup) => running.ready.members.map(({ pid }) => pid)
+/** The volume at the nth member. */
+const urlAt = (running: RunningGroup, n: number) =>
+  `iscsi://127.0.0.1:${basePort + n}/${running.ready.volumes[0]?.iqn}/0`
+
+describe('up', () => {
+  test('is ready in time, stops cleanly, and has every byte and definition when started again', async () => {
+    const first = await up()
+    console.log(`ready after ${first.startMs.toFixed(0)} ms (at most ${START_MS_MAX})`)
+    expect(first.startMs).toBeLessThan(START_MS_MAX)
+    expect(first.ready.members.map(({ id, portal }) => `${id} ${portal}`)).toEqual(
+      [1, 2, 3].map((n) => `m${n} 127.0.0.1:${basePort + n}`),
+    )
+    expect(first.ready.volumes).toMatchObject([{ name: 'vol1', url: urlAt(first, 1) }])
+    await evenkeel('volume', 'create', 'second', '--size', '64M', '--block', '4096')
+    await run('qemu-io', ['-f', 'raw', '-c', 'write -P 0x5a 12M 40M', urlAt(first, 2)])
+    const before = await evenkeel('volume', 'list')
+
+    expect(await stopGroup(first)).toBe(0)
+    expect(pids(first).filter(alive)).toEqual([])
+
+    const second = await up()
+    expect(await evenkeel('volume', 'list')).toEqual(before)
+    const { stdout } = await run('qemu-io', [
+      '-f',
+      'raw',
+      '-c',
+      'read -P 0x5a 12M 40M',
+      '-c',
+      'read -P 0 52M 8M',
+      urlAt(second, 3),
+    ])
+    expect(stdout).not.toContain('Pattern verification failed')
+    expect(stdout).toContain('read 41943040/41943040')
+  })
+
+  test('leaves no process behind when it is killed', async () => {
+    const running = await up()
+    running.process.kill('SIGKILL')
+    await expect.poll(() => pids(running).filter(alive), { timeout: 15_000 }).toEqual([])
+  })
+
+  test('starts a member again that was killed, with what it had acknowledged', async () => {
+    const running = await up()
+    await run('qemu-io', ['-f', 'raw', '-c', 'write -P 0x77 0 48M', urlAt(running, 1)])
+    const pid = running.ready.members[1]?.pid ?? 0
+    process.kill(pid, 'SIGKILL')
+    const pidOf = async () => {
+      const { items } = await evenkeelMembers()
+      return items.find(({ id }) => id === 'm2')?.pid ?? pid
+    }
+    await expect.poll(pidOf, { timeout: 20_000 }).not.toBe(pid)
+    const { stdout } = await run('qemu-io', [
+      '-f',
+      'raw',
+      '-c',
+      'read -P 0x77 0 48M',
+      urlAt(running, 2),
+    ])
+    expect(stdout).toContain('read 50331648/50331648')
+    expect(stdout).not.toContain('Pattern verification failed')
+  })
+
+  test('a data folder and a port in use are refused with a sentence', async () => {
+    await up()
+    const other = await freeRange(6)
+    await expect(startGroup(join(folder, 'data'), other)).rejects.toThrow(
+      /exit code 1: evenkeel: The data folder .* is in use by process \d+\.\n$/,
+    )
+    await expect(startGroup(join(folder, 'other'), basePort)).rejects.toThrow(
+      new RegExp(`evenkeel: Port ${basePort} on 127\\.0\\.0\\.1 is in use; .*--base-port\\.\\n$`),
+    )
+  })
+})
+
+/** As the API has them: the CLI prints them within `status`. */
+async function evenkeelMembers(): Promise<{ items: { id: string; pid: number | null }[] }> {
+  const response = await fetch(`http://127.0.0.1:${basePort}/api/v1/members`)
+  return (await response.json()) as { items: { id: string; pid: number | null }[] }
+}
