@@ -1,0 +1,128 @@
+// A real group in a folder of its own for one test file, and what tests do with it: the API, the volume's URL at a member,
+// Debian's tools. Nobody is moved or placed but by the test, unless it asks for that.
+import { type ChildProcess, execFile } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Move, Session, Status, Volume } from '../../src/api/schema.ts'
+import { freeRange, startGroup, stopGroup } from '../e2e/running-group.ts'
+
+export interface Ended {
+  readonly code: number | null
+  /** Both streams, as they came. */
+  readonly said: string
+}
+
+export class TestGroup {
+  readonly folder: string
+  readonly basePort: number
+  readonly process: ChildProcess
+  readonly members: readonly string[]
+
+  /** Settles when the group is ready; `stop` belongs to `afterAll`. */
+  static async start(...more: string[]): Promise<TestGroup> {
+    const folder = await mkdtemp(join(tmpdir(), 'evenkeel-group-'))
+    try {
+      const basePort = await freeRange(6)
+      const options = ['--placement', 'off', '--balance', 'off', ...more]
+      const { process, ready } = await startGroup(join(folder, 'data'), basePort, ...options)
+      // Nobody reads it any more, and a full pipe would stop the launcher.
+      process.stdout?.resume()
+      const members = ready.members.map(({ id }) => id)
+      return new TestGroup(folder, basePort, process, members)
+    } catch (error) {
+      await rm(folder, { recursive: true, force: true })
+      throw error
+    }
+  }
+
+  private constructor(
+    folder: string,
+    basePort: number,
+    process: ChildProcess,
+    members: readonly string[],
+  ) {
+    this.folder = folder
+    this.basePort = basePort
+    this.process = process
+    this.members = members
+  }
+
+  /** The exit code of the launcher. */
+  async stop(): Promise<number | null> {
+    const code = await stopGroup(this)
+    await rm(this.folder, { recursive: true, force: true })
+    return code
+  }
+
+  get api(): string {
+    return `http://127.0.0.1:${this.basePort}`
+  }
+
+  portOf(member: string): number {
+    return this.basePort + 1 + this.members.indexOf(member)
+  }
+
+  url(member: string, iqn: string): string {
+    return `iscsi://127.0.0.1:${this.portOf(member)}/${iqn}/0`
+  }
+
+  /** The body, whatever the status; rejects if nobody answers. */
+  async call<T>(path: string, body?: object): Promise<{ status: number; body: T }> {
+    const headers = { 'content-type': 'application/json' }
+    const posted = body === undefined ? {} : { method: 'POST', headers, body: JSON.stringify(body) }
+    const response = await fetch(`${this.api}/api/v1/${path}`, posted)
+    return { status: response.status, body: (await response.json()) as T }
+  }
+
+  async createVolume(name: string, bytes: number): Promise<Volume> {
+    const { status, body } = await this.call<Volume>('volumes', { name, bytes, shared: true })
+    if (status !== 201) throw new Error(`volume ${name}: ${JSON.stringify(body)}`)
+    return body
+  }
+
+  async sessions(): Promise<readonly Session[]> {
+    return (await this.call<{ items: Session[] }>('sessions')).body.items
+  }
+
+  async status(): Promise<Status> {
+    return (await this.call<Status>('status')).body
+  }
+
+  /** By the operator; settles with the record of the move when its outcome is known. */
+  async move(session: string, to: string): Promise<Move> {
+    const { status, body } = await this.call<Move>(`sessions/${session}/move`, { to })
+    if (status !== 200) throw new Error(`move ${session} to ${to}: ${JSON.stringify(body)}`)
+    return body
+  }
+
+  /** Of the process that is the member now; null while it is down. */
+  async pidOf(member: string): Promise<number | null> {
+    return (await this.status()).members.find(({ id }) => id === member)?.pid ?? null
+  }
+}
+
+/** Runs a tool to its end; it is killed if that takes longer. */
+export async function tool(
+  command: string,
+  args: readonly string[],
+  limitMs = 60_000,
+): Promise<Ended> {
+  const child = execFile(command, args, { timeout: limitMs, killSignal: 'SIGKILL' })
+  let said = ''
+  child.stdout?.on('data', (text: string) => {
+    said += text
+  })
+  child.stderr?.on('data', (text: string) => {
+    said += text
+  })
+  const [code] = await once(child, 'close')
+  return { code, said }
+}
+
+/** The q-th part, 0 … 1, of the values by size. */
+export function quantile(values: readonly number[], q: number): number {
+  const sorted = values.toSorted((a, b) => a - b)
+  return sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))] ?? Number.NaN
+}
