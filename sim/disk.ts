@@ -220,9 +220,12 @@ export class SimDisk implements Disk {
     return this.#inode(path).size
   }
 
-  /** Offsets at which bytes were ever stored: rot elsewhere meets nobody. */
-  storedChunks(path: string): { readonly offset: number; readonly bytes: number }[] {
-    return [...this.#inode(path).chunks.keys()].map((i) => ({ offset: i * CHUNK, bytes: CHUNK }))
+  /** What a reader of the whole file would get. */
+  peek(path: string): Uint8Array {
+    const inode = this.#inode(path)
+    const bytes = new Uint8Array(inode.size)
+    inode.read(bytes, 0)
+    return bytes
   }
 
   filePaths(): string[] {

@@ -4,7 +4,9 @@
 // Judge: after recovery the store must be exactly as some number k of its first changes left it, with k at least the
 // number of answered ones (ST1, ST2), no block damaged (ST3), and the operations of the first k remembered (ST5).
 //
-//   node sim/power-cuts.ts [--seeds N] [--start SEED] [--stop-first]
+//   node sim/power-cuts.ts [--seeds N] [--start SEED] [--stop-first] [--focus large|stale|reuse]
+// 'large': writes of several records. 'stale': records of one size in short lives, so that those which a cut left behind
+// lie where new ones are expected. 'reuse': few blocks, unmapped as often as written, so that slots change their pages.
 import { pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
 import { Prng } from '../src/base/prng.ts'
@@ -13,7 +15,7 @@ import { PageStore } from '../src/store/page-store.ts'
 import type { StoreWrite } from '../src/store/record.ts'
 import { type StoreSettings, storeDefaults } from '../src/store/settings.ts'
 import { SimClock } from './clock.ts'
-import { SimDisk } from './disk.ts'
+import { type Choose, SimDisk } from './disk.ts'
 import { Timeline } from './timeline.ts'
 
 const PAGES = [0, 1, 16] as const
@@ -64,6 +66,12 @@ class Program {
   readonly #disk: SimDisk
   readonly #settings: StoreSettings
   readonly #large: boolean
+  /** All records are of one size, so that stale ones fit where new ones are expected. */
+  readonly #uniform: boolean
+  /** Lives end after a few operations of the disk. */
+  readonly #short: boolean
+  /** Pages have one or two blocks and lose them again. */
+  readonly #reuse: boolean
   readonly #totals: CutTotals
   #clock: SimClock
   /** Values of the blocks after the changes that the last recovery showed. */
@@ -78,7 +86,7 @@ class Program {
   #kept: number[] = []
   #failure: unknown = null
 
-  constructor(seed: number, totals: CutTotals) {
+  constructor(seed: number, totals: CutTotals, focus: CutFocus | null) {
     this.#prng = new Prng(seed)
     this.#totals = totals
     this.#clock = new SimClock(this.#timeline)
@@ -86,7 +94,10 @@ class Program {
     this.#disk = new SimDisk(new SimClock(this.#timeline))
     const latency = this.#prng.fork()
     if (this.#prng.chance(0.7)) this.#disk.faults.latencyMs = () => latency.integer(0, 20) / 10
-    this.#large = this.#prng.chance(0.25)
+    this.#large = focus === null ? this.#prng.chance(0.25) : focus === 'large'
+    this.#uniform = focus === 'stale' || (!this.#large && this.#prng.chance(0.3))
+    this.#short = focus === 'stale'
+    this.#reuse = focus === 'reuse'
     this.#settings = {
       ...storeDefaults,
       groupId: 'g',
@@ -96,8 +107,8 @@ class Program {
       slotsPerSegment: this.#prng.integer(1, 3),
       overlayBytes: (this.#large ? 200 : this.#prng.integer(12, 60)) * BLOCK_BYTES,
       cachedPages: this.#prng.integer(1, 4),
-      homeAfterMs: this.#prng.integer(2, 30),
-      checkpointAfterMs: this.#prng.integer(5, 100),
+      homeAfterMs: this.#reuse ? 1 : this.#prng.integer(2, 30),
+      checkpointAfterMs: this.#prng.integer(5, this.#reuse ? 1000 : 100),
     }
   }
 
@@ -133,7 +144,7 @@ class Program {
 
   async #live(store: PageStore): Promise<void> {
     let isCut = false
-    const after = this.#prng.integer(1, this.#prng.chance(0.5) ? 40 : 160)
+    const after = this.#prng.integer(1, this.#short ? 4 : this.#prng.pick([6, 40, 160]))
     void this.#disk.cutAfter(after).then(() => {
       isCut = true
     })
@@ -181,22 +192,24 @@ class Program {
   #invent(): Change {
     const volume = this.#prng.integer(0, VOLUMES.length - 1)
     const page = this.#prng.integer(0, PAGES.length - 1)
-    const within = this.#prng.pick([0, 1, 2, 3, 63, 64, 128, 252, 253, 254, 255])
+    const places = this.#reuse ? [0, 1] : [0, 1, 2, 3, 63, 64, 128, 252, 253, 254, 255]
+    const within = this.#prng.pick(places)
     const first = (volume * PAGES.length + page) * BLOCKS_PER_PAGE + within
     // Pages 0 and 1 lie side by side in one run; the other one is at the end of its reach.
     const room = page === 0 ? 2 * BLOCKS_PER_PAGE - within : BLOCKS_PER_PAGE - within
     const many = this.#large && this.#prng.chance(0.3)
-    const wanted = many ? this.#prng.integer(60, 140) : this.#prng.integer(1, 4)
+    const few = this.#uniform ? 1 : this.#prng.integer(1, this.#reuse ? 2 : 4)
+    const wanted = many ? this.#prng.integer(60, 140) : few
     const blocks = Math.min(room, wanted)
-    const dice = this.#prng.unit()
+    const dice = this.#uniform ? 1 : this.#prng.unit()
     this.#operation += 1
     if (dice < 0.02) {
       const start = volume * PAGES.length * BLOCKS_PER_PAGE
       const all = PAGES.length * BLOCKS_PER_PAGE
       return { kind: 'drop', first: start, blocks: all, value: 0, operation: 0 }
     }
-    if (dice < 0.2) {
-      const whole = this.#prng.chance(0.5)
+    if (dice < (this.#reuse ? 0.5 : 0.2)) {
+      const whole = !this.#reuse && this.#prng.chance(0.5)
       const from = whole ? first - within : first
       const length = whole ? BLOCKS_PER_PAGE : blocks
       return { kind: 'unmap', first: from, blocks: length, value: 0, operation: this.#operation }
@@ -227,7 +240,21 @@ class Program {
     this.#totals.cuts += 1
     this.#clock.kill()
     this.#clock = new SimClock(this.#timeline)
-    this.#disk.crash((choices) => this.#prng.integer(0, choices - 1))
+    this.#disk.crash(this.#prng.chance(0.3) ? this.#chooseEach() : this.#chooseRuns())
+  }
+
+  #chooseEach(): Choose {
+    return (choices) => this.#prng.integer(0, choices - 1)
+  }
+
+  /** Neighbouring sectors mostly share their fate, so that whole records vanish before others that stay. */
+  #chooseRuns(): Choose {
+    let fate = this.#prng.unit()
+    const changeable = this.#prng.pick([0.06, 0.06, 0.005, 0.001])
+    return (choices) => {
+      if (this.#prng.chance(changeable)) fate = this.#prng.chance(0.5) ? 0 : this.#prng.unit()
+      return Math.min(choices - 1, Math.floor(fate * 1.5 * choices))
+    }
   }
 
   /** Finds k, and makes the state after k the new base. */
@@ -245,36 +272,33 @@ class Program {
       applyTo(state, change)
       k += 1
     }
-    k = this.#judgeOperations(store, k, state)
+    this.#judgeOperations(store, k, state)
     this.#base = state
     this.#changes = []
     this.#answered = 0
     this.#settled = 0
   }
 
-  /** Changes that leave all blocks as they are make several k possible: the operations remembered decide. */
-  #judgeOperations(store: PageStore, least: number, state: Int32Array): number {
-    let k = least
+  /** Changes that undo each other make several k possible: the last operation remembered decides. */
+  #judgeOperations(store: PageStore, least: number, state: Int32Array): void {
     for (const operation of this.#kept) this.#mustRemember(store, operation)
-    for (const [i, change] of this.#changes.entries()) {
-      if (change.operation === 0) continue
-      const remembered = store.remembered(SESSION, 1, SLICE, change.operation)
-      if (i < least) this.#mustRemember(store, change.operation)
-      else if (remembered) {
-        const further = state.slice()
-        for (const later of this.#changes.slice(k, i + 1)) applyTo(further, later)
-        if (differing(further, state) !== null) {
-          throw new Violation('forgotten', `operation ${change.operation} is remembered too early`)
-        }
-        k = i + 1
-      }
+    const isKept = (change: Change) =>
+      change.operation > 0 && store.remembered(SESSION, 1, SLICE, change.operation)
+    const k = Math.max(least, this.#changes.findLastIndex(isKept) + 1)
+    const further = state.slice()
+    for (const change of this.#changes.slice(least, k)) applyTo(further, change)
+    if (differing(further, state) !== null) {
+      throw new Violation(
+        'forgotten',
+        `operation ${k - 1} of the life is remembered, but not there`,
+      )
     }
-    for (const change of this.#changes.slice(0, k)) {
-      if (change.operation > 0) this.#mustRemember(store, change.operation)
-      if (change.operation > 0) this.#kept.push(change.operation)
+    for (const { operation } of this.#changes.slice(0, k)) {
+      if (operation === 0) continue
+      this.#mustRemember(store, operation)
+      this.#kept.push(operation)
     }
     this.#kept = this.#kept.slice(-200)
-    return k
   }
 
   #mustRemember(store: PageStore, operation: number): void {
@@ -385,7 +409,11 @@ export interface CutOptions {
   readonly seeds: number
   readonly start: number
   readonly stopFirst: boolean
+  readonly focus: CutFocus | null
 }
+
+const FOCUSES = ['large', 'stale', 'reuse'] as const
+export type CutFocus = (typeof FOCUSES)[number]
 
 export async function runPowerCuts(options: CutOptions): Promise<CutTotals> {
   const totals: CutTotals = {
@@ -404,7 +432,7 @@ export async function runPowerCuts(options: CutOptions): Promise<CutTotals> {
   for (let seed = options.start; seed < options.start + options.seeds; seed += 1) {
     totals.seeds += 1
     try {
-      await new Program(seed, totals).run()
+      await new Program(seed, totals, options.focus).run()
     } catch (error) {
       totals[error instanceof Violation ? error.kind : 'broken'] += 1
       totals.firstSeed ??= seed
@@ -425,9 +453,13 @@ if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
       seeds: { type: 'string', default: '200' },
       start: { type: 'string', default: '1' },
       'stop-first': { type: 'boolean', default: false },
+      focus: { type: 'string' },
     },
   })
+  const focus = FOCUSES.find((name) => name === values.focus) ?? null
+  if (values.focus !== undefined && focus === null) throw new Error('unknown focus')
   const totals = await runPowerCuts({
+    focus,
     seeds: Number(values.seeds),
     start: Number(values.start),
     stopFirst: values['stop-first'],

@@ -2,7 +2,8 @@
 // fail; a rule whose removal no test notices is not tested.
 //
 // A mutation is a file sim/mutations/<room>/<name>.patch.json:
-//   { "rule": what is taken out, in words, "file": "src/…", "find": text, "replace": text }
+//   { "rule": what is taken out, in words, "file": "src/…", "find": text, "replace": text,
+//     "parameters": [more arguments of the script, that make the rule matter sooner] (optional) }
 // `find` must occur exactly once, so that a mutation that no longer fits the source is an error and not a survivor.
 //
 //   node sim/mutations/apply.ts <room> <script> [arguments of the script …]
@@ -19,6 +20,7 @@ export interface Mutation {
   readonly file: string
   readonly find: string
   readonly replace: string
+  readonly parameters: readonly string[]
 }
 
 export interface MutationRun {
@@ -109,7 +111,10 @@ export async function runRoom(
 ): Promise<MutationRun[]> {
   const runs: MutationRun[] = []
   for (const mutation of await loadMutations(room)) {
-    const { exitCode, output } = await runMutation(mutation, script, parameters)
+    const { exitCode, output } = await runMutation(mutation, script, [
+      ...parameters,
+      ...mutation.parameters,
+    ])
     runs.push({ mutation, killed: exitCode !== 0, exitCode, output })
   }
   return runs
@@ -122,8 +127,13 @@ function parseMutation(name: string, value: unknown): Mutation {
     if (typeof text !== 'string') throw new Error(`mutation '${name}' has no text '${key}'`)
     return text
   }
+  const more: unknown = Reflect.get(fields, 'parameters') ?? []
+  if (!Array.isArray(more) || !more.every((text) => typeof text === 'string')) {
+    throw new Error(`mutation '${name}' has parameters that are not texts`)
+  }
   return {
     name,
+    parameters: more,
     rule: field('rule'),
     file: field('file'),
     find: field('find'),

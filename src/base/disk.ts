@@ -27,7 +27,7 @@ export interface DiskFile {
   sync(): Promise<void>
   sizeBytes(): number
   truncate(bytes: number): Promise<void>
-  /** Gives the range back to the file system where it can (reads as zero afterwards in any case). */
+  /** Gives the range back to the file system where it can. Afterwards it holds zeros or what it held: nobody may rely on either. */
   punch(offset: number, bytes: number): Promise<void>
   close(): Promise<void>
 }

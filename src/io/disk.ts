@@ -1,195 +1,235 @@
-// The real Disk: files of one data folder on a local file system.
-import { execFile } from 'node:child_process'
-import { constants, fdatasync, readSync, write, writev } from 'node:fs'
-import { type FileHandle, mkdir, open, readdir, rename, rm, statfs } from 'node:fs/promises'
+// The Disk port on a real file system: the files of one data folder, by file descriptors and node:fs.
+//
+// Durable writes go through a descriptor of their own, opened with O_DSYNC: one system call instead of a write and a sync.
+// A file is closed only when nothing is under way on it, so that a slow read never meets a descriptor that was given away.
+import * as fs from 'node:fs'
+import { mkdir, open, readdir, rename, rm, statfs } from 'node:fs/promises'
 import { join, normalize } from 'node:path'
-import { promisify } from 'node:util'
+import { assert } from '../base/assert.ts'
 import { type Disk, DiskError, type DiskFile } from '../base/disk.ts'
+import { HolePunch } from './hole-punch.ts'
 
-const run = promisify(execFile)
+const { O_CREAT, O_DSYNC, O_RDWR } = fs.constants
+const FILE_MODE = 0o600
+const FOLDER_MODE = 0o700
 
-export class SystemDisk implements Disk {
-  readonly #folder: string
+export class FolderDisk implements Disk {
+  readonly #root: string
+  readonly #holes = new HolePunch()
 
-  constructor(folder: string) {
-    this.#folder = folder
+  /** The folder itself is made with the first folder in it. */
+  constructor(root: string) {
+    this.#root = root
   }
 
   async open(path: string, mode: 'existing' | 'create'): Promise<DiskFile> {
-    const file = this.#path(path)
-    const flags = constants.O_RDWR | (mode === 'create' ? constants.O_CREAT : 0)
-    const handle = await failing(path, open(file, flags, 0o600))
-    const durable = await failing(path, open(file, constants.O_RDWR | constants.O_DSYNC))
-    const { size } = await failing(path, handle.stat())
-    return new SystemFile(file, handle, durable, size)
+    const full = this.#inside(path)
+    const flags = mode === 'create' ? O_RDWR | O_CREAT : O_RDWR
+    const fd = await attempt(path, () => openDescriptor(full, flags))
+    return new FolderFile(full, path, fd, this.#holes)
   }
 
   async list(folder: string): Promise<string[]> {
     try {
-      return (await readdir(this.#path(folder))).sort()
+      const entries = await readdir(this.#inside(folder), { withFileTypes: true })
+      return entries
+        .filter((entry) => entry.isFile())
+        .map((entry) => entry.name)
+        .sort()
     } catch (error) {
-      if (codeOf(error) === 'ENOENT') return []
-      throw asDiskError(folder, error)
+      const failure = diskError(folder, error)
+      if (failure.code === 'NOT_FOUND') return []
+      throw failure
     }
   }
 
   async makeFolder(path: string): Promise<void> {
-    await failing(path, mkdir(this.#path(path), { recursive: true, mode: 0o700 }))
+    const full = this.#inside(path)
+    await attempt(path, () => mkdir(full, { recursive: true, mode: FOLDER_MODE }))
   }
 
-  remove(path: string): Promise<void> {
-    return failing(path, rm(this.#path(path)))
+  async remove(path: string): Promise<void> {
+    await attempt(path, () => rm(this.#inside(path)))
   }
 
-  rename(from: string, to: string): Promise<void> {
-    return failing(from, rename(this.#path(from), this.#path(to)))
+  async rename(from: string, to: string): Promise<void> {
+    await attempt(from, () => rename(this.#inside(from), this.#inside(to)))
   }
 
   async syncFolder(path: string): Promise<void> {
-    const handle = await failing(path, open(this.#path(path), constants.O_RDONLY))
-    try {
-      await failing(path, handle.sync())
-    } finally {
-      await handle.close()
-    }
+    await attempt(path, async () => {
+      const folder = await open(this.#inside(path), 'r')
+      try {
+        await folder.sync()
+      } finally {
+        await folder.close()
+      }
+    })
   }
 
   async freeBytes(): Promise<number> {
-    const { bavail, bsize } = await failing(this.#folder, statfs(this.#folder))
+    const { bavail, bsize } = await attempt('.', () => statfs(this.#root))
     return bavail * bsize
   }
 
-  #path(path: string): string {
-    const clean = normalize(path)
-    if (clean.startsWith('..') || clean.startsWith('/')) {
-      throw new DiskError('IO', `${path} is not inside the data folder`)
-    }
-    return join(this.#folder, clean)
+  #inside(path: string): string {
+    const plain = normalize(path)
+    assert(!plain.startsWith('..') && !plain.startsWith('/'), `'${path}' is inside the data folder`)
+    return join(this.#root, plain)
   }
 }
 
-class SystemFile implements DiskFile {
+class FolderFile implements DiskFile {
+  readonly #full: string
   readonly #path: string
-  readonly #handle: FileHandle
-  /** The same file, opened so that a write returns once it is on stable media. */
-  readonly #durable: FileHandle
-  #size: number
+  readonly #fd: number
+  readonly #holes: HolePunch
+  /** Opened at the first durable write; most files never have one. */
+  #durableFd: number | null = null
+  #underWay = 0
+  #open = true
+  #idle: (() => void) | null = null
 
-  constructor(path: string, handle: FileHandle, durable: FileHandle, size: number) {
+  constructor(full: string, path: string, fd: number, holes: HolePunch) {
+    this.#full = full
     this.#path = path
-    this.#handle = handle
-    this.#durable = durable
-    this.#size = size
+    this.#fd = fd
+    this.#holes = holes
   }
 
   readSync(into: Uint8Array, offset: number): number {
-    let done = 0
+    assert(this.#open, `'${this.#path}' is open`)
+    let got = 0
     try {
-      while (done < into.length) {
-        const bytes = readSync(this.#handle.fd, into, done, into.length - done, offset + done)
-        if (bytes === 0) break
-        done += bytes
+      while (got < into.length) {
+        const more = fs.readSync(this.#fd, into, got, into.length - got, offset + got)
+        if (more === 0) break
+        got += more
       }
     } catch (error) {
-      throw asDiskError(this.#path, error)
+      throw diskError(this.#path, error)
     }
-    return done
+    return got
   }
 
   async read(into: Uint8Array, offset: number): Promise<number> {
-    let done = 0
-    while (done < into.length) {
-      const position = offset + done
-      const reading = this.#handle.read(into, done, into.length - done, position)
-      const { bytesRead } = await failing(this.#path, reading)
-      if (bytesRead === 0) break
-      done += bytesRead
+    let got = 0
+    while (got < into.length) {
+      const more = await this.#call<number>((done) =>
+        fs.read(this.#fd, into, got, into.length - got, offset + got, done),
+      )
+      if (more === 0) break
+      got += more
     }
-    return done
+    return got
   }
 
   write(parts: readonly Uint8Array[], offset: number): Promise<void> {
-    return this.#write(this.#handle.fd, parts, offset)
+    return this.#writeAll(this.#fd, parts, offset)
   }
 
-  writeDurable(parts: readonly Uint8Array[], offset: number): Promise<void> {
-    return this.#write(this.#durable.fd, parts, offset)
+  async writeDurable(parts: readonly Uint8Array[], offset: number): Promise<void> {
+    this.#durableFd ??= await attempt(this.#path, () =>
+      openDescriptor(this.#full, O_RDWR | O_DSYNC),
+    )
+    await this.#writeAll(this.#durableFd, parts, offset)
   }
 
-  #write(fd: number, parts: readonly Uint8Array[], offset: number): Promise<void> {
-    const bytes = parts.reduce((sum, part) => sum + part.length, 0)
-    return new Promise((resolve, reject) => {
-      const finish = (error: NodeJS.ErrnoException | null, written: number) => {
-        if (error !== null) return reject(asDiskError(this.#path, error))
-        if (written !== bytes) {
-          // The kernel stops short of a batch only when the disk is full or broken; the rest would be a second write.
-          return reject(new DiskError('IO', `${this.#path}: ${written} of ${bytes} bytes written`))
-        }
-        this.#size = Math.max(this.#size, offset + bytes)
-        resolve()
-      }
-      const [only] = parts
-      if (parts.length === 1 && only !== undefined) {
-        write(fd, only, 0, only.length, offset, (error, written) => finish(error, written))
-      } else writev(fd, [...parts], offset, (error, written) => finish(error, written))
-    })
-  }
-
-  sync(): Promise<void> {
-    return new Promise((resolve, reject) => {
-      fdatasync(this.#handle.fd, (error) => {
-        if (error === null) resolve()
-        else reject(asDiskError(this.#path, error))
-      })
-    })
+  async sync(): Promise<void> {
+    await this.#call<void>((done) => fs.fdatasync(this.#fd, done))
   }
 
   sizeBytes(): number {
-    return this.#size
-  }
-
-  async truncate(bytes: number): Promise<void> {
-    await failing(this.#path, this.#handle.truncate(bytes))
-    this.#size = bytes
-  }
-
-  /** By util-linux `fallocate`, since Node has no call for it; where there is none the space stays taken. */
-  async punch(offset: number, bytes: number): Promise<void> {
     try {
-      await run('fallocate', ['-p', '-o', String(offset), '-l', String(bytes), this.#path])
-    } catch {
-      await zero(this, offset, bytes)
+      return fs.fstatSync(this.#fd).size
+    } catch (error) {
+      throw diskError(this.#path, error)
     }
   }
 
+  async truncate(bytes: number): Promise<void> {
+    await this.#call<void>((done) => fs.ftruncate(this.#fd, bytes, done))
+  }
+
+  punch(offset: number, bytes: number): Promise<void> {
+    return this.#holes.punch(this.#full, offset, bytes)
+  }
+
   async close(): Promise<void> {
-    await this.#durable.close()
-    await this.#handle.close()
+    assert(this.#open, `'${this.#path}' is open`)
+    this.#open = false
+    if (this.#underWay > 0) {
+      await new Promise<void>((resolve) => {
+        this.#idle = resolve
+      })
+    }
+    await attempt(this.#path, async () => {
+      fs.closeSync(this.#fd)
+      if (this.#durableFd !== null) fs.closeSync(this.#durableFd)
+    })
+  }
+
+  /** One vectored write as a rule; the kernel may take less of it. */
+  async #writeAll(fd: number, parts: readonly Uint8Array[], offset: number): Promise<void> {
+    let left = [...parts]
+    let at = offset
+    for (;;) {
+      const [only] = left
+      const written = await this.#call<number>((done) =>
+        left.length === 1 && only !== undefined
+          ? fs.write(fd, only, 0, only.length, at, done)
+          : fs.writev(fd, left, at, done),
+      )
+      left = without(left, written)
+      if (left.length === 0) return
+      at += written
+      if (written === 0) throw new DiskError('IO', `nothing could be written to '${this.#path}'`)
+    }
+  }
+
+  #call<T>(start: (done: (error: Error | null, result?: T) => void) => void): Promise<T> {
+    assert(this.#open, `'${this.#path}' is open`)
+    return new Promise((resolve, reject) => {
+      this.#underWay += 1
+      start((error, result) => {
+        this.#underWay -= 1
+        if (this.#underWay === 0) this.#idle?.()
+        if (error) reject(diskError(this.#path, error))
+        else resolve(result as T)
+      })
+    })
   }
 }
 
-async function zero(file: DiskFile, offset: number, bytes: number): Promise<void> {
-  const zeros = new Uint8Array(Math.min(bytes, 1024 * 1024))
-  for (let done = 0; done < bytes; done += zeros.length) {
-    await file.write([zeros.subarray(0, Math.min(zeros.length, bytes - done))], offset + done)
+/** What is left of the parts after so many bytes. */
+function without(parts: Uint8Array[], bytes: number): Uint8Array[] {
+  let skip = bytes
+  for (const [i, part] of parts.entries()) {
+    if (skip < part.length) return [part.subarray(skip), ...parts.slice(i + 1)]
+    skip -= part.length
   }
+  return []
 }
 
-async function failing<T>(path: string, work: Promise<T>): Promise<T> {
+function openDescriptor(path: string, flags: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    fs.open(path, flags, FILE_MODE, (error, fd) => (error ? reject(error) : resolve(fd)))
+  })
+}
+
+async function attempt<T>(path: string, work: () => Promise<T>): Promise<T> {
   try {
-    return await work
+    return await work()
   } catch (error) {
-    throw asDiskError(path, error)
+    throw diskError(path, error)
   }
 }
 
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : ''
-}
-
-function asDiskError(path: string, error: unknown): DiskError {
-  const code = codeOf(error)
-  const kind = code === 'ENOENT' ? 'NOT_FOUND' : code === 'ENOSPC' || code === 'EDQUOT' ? 'FULL' : 'IO'
-  const message = error instanceof Error ? error.message : String(error)
-  return new DiskError(kind, `${path}: ${message}`, { cause: error })
+function diskError(path: string, cause: unknown): DiskError {
+  if (cause instanceof DiskError) return cause
+  const code = (cause as NodeJS.ErrnoException).code
+  const message = `'${path}': ${cause instanceof Error ? cause.message : String(cause)}`
+  if (code === 'ENOENT') return new DiskError('NOT_FOUND', message, { cause })
+  if (code === 'ENOSPC' || code === 'EDQUOT') return new DiskError('FULL', message, { cause })
+  return new DiskError('IO', message, { cause })
 }

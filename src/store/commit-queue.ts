@@ -75,8 +75,9 @@ export class CommitQueue {
     this.#start()
   }
 
-  /** Resolves when nothing waits and nothing is under way. */
+  /** Resolves when nothing waits and nothing is under way, or everything is refused. */
   idle(): Promise<void> {
+    if (this.#refusal !== null) return Promise.resolve()
     if (!this.#running && this.#waiting.length === 0) return Promise.resolve()
     return new Promise((resolve) => {
       this.#idle.push(resolve)

@@ -1,0 +1,165 @@
+// Small programs, every crash state: for programs of at most three operations the power is cut at each operation of the
+// disk, and every combination of kept and lost sectors is recovered from, up to a bound past which they are drawn.
+import { expect, it } from 'vitest'
+import { Prng } from '../src/base/prng.ts'
+import { BLOCK_BYTES, PAGE_BYTES } from '../src/store/layout.ts'
+import { PageStore } from '../src/store/page-store.ts'
+import { storeDefaults } from '../src/store/settings.ts'
+import { SimClock } from './clock.ts'
+import { type Choose, SimDisk } from './disk.ts'
+import { Timeline } from './timeline.ts'
+
+const settings = {
+  ...storeDefaults,
+  groupId: 'g',
+  memberId: 'm',
+  newFolderId: 'f',
+  journalBytes: 64 * 512,
+  slotsPerSegment: 1,
+  budgetBytes: 1e9,
+  overlayBytes: 8 * BLOCK_BYTES,
+  cachedPages: 1,
+  homeAfterMs: 1,
+  checkpointAfterMs: 1,
+}
+
+/** Blocks of one volume that the programs touch. */
+const PLACES = [0, PAGE_BYTES - BLOCK_BYTES, PAGE_BYTES] as const
+
+type Step = { readonly at: number; readonly blocks: number; readonly value: number | null }
+
+/** What each place reads after the first k steps. */
+function stateAfter(steps: readonly Step[], k: number): string {
+  const values = PLACES.map(() => 0)
+  for (const step of steps.slice(0, k)) {
+    for (const [i, place] of PLACES.entries()) {
+      if (place >= step.at && place < step.at + step.blocks * BLOCK_BYTES) {
+        values[i] = step.value ?? 0
+      }
+    }
+  }
+  return values.join()
+}
+
+async function stateOf(timeline: Timeline, store: PageStore): Promise<string> {
+  const values: (number | string)[] = []
+  for (const place of PLACES) {
+    const into = new Uint8Array(BLOCK_BYTES)
+    const result = await timeline.finish(Promise.resolve(store.read(1, place, into)))
+    const value = into[0] ?? 0
+    values.push(
+      result === 'done' ? (into.every((byte) => byte === value) ? value : 'torn') : result,
+    )
+  }
+  return values.join()
+}
+
+/** Runs the steps one after the other, each answered and brought home; cut at the operation of this number. */
+async function cutRun(timeline: Timeline, disk: SimDisk, steps: readonly Step[], cutAt: number) {
+  const clock = new SimClock(timeline)
+  let cut = false
+  let answered = 0
+  let ended = false
+  void disk.cutAfter(cutAt).then(() => {
+    cut = true
+  })
+  const program = async () => {
+    const store = await PageStore.open(disk, clock, settings)
+    for (const [i, { at, blocks, value }] of steps.entries()) {
+      const bytes = blocks * BLOCK_BYTES
+      const data = value === null ? null : new Uint8Array(bytes).fill(value)
+      const ids = { slice: 0, epoch: 1, sliceSeq: i, sessionId: 1, gen: 1, operation: i + 1 }
+      await store.write({ volume: 1, offset: at, bytes, data, ...ids })
+      answered = i + 1
+      await new Promise<void>((resolve) => {
+        clock.after(i % 2 === 0 ? 5 : 0, resolve)
+      })
+    }
+    await store.close()
+    ended = true
+  }
+  const running = program()
+  running.catch(() => {})
+  await timeline.until(() => cut || ended)
+  if (ended) await running
+  clock.kill()
+  return { answered, ended }
+}
+
+const STATES_A_CUT = 96
+
+/** Every combination of choices if there are few, else some. */
+function* crashChoices(versions: readonly number[], prng: Prng): Generator<Choose> {
+  const product = versions.reduce((all, each) => Math.min(1e9, all * each), 1)
+  const count = Math.min(product, STATES_A_CUT)
+  for (let state = 0; state < count; state += 1) {
+    let rest = product <= STATES_A_CUT ? state : -1
+    yield (choices) => {
+      if (rest < 0) return prng.integer(0, choices - 1)
+      const choice = rest % choices
+      rest = Math.floor(rest / choices)
+      return choice
+    }
+  }
+}
+
+/** Before it the folder is being made, which sim/power-cuts.ts cuts. */
+const FIRST_CUT = 24
+const CUT_EVERY = 13
+
+/** All states of one cut; false if the program ended before it. */
+async function explore(
+  steps: readonly Step[],
+  cutAt: number,
+  prng: Prng,
+  explored: { cuts: number; states: number },
+  wrong: string[],
+): Promise<boolean> {
+  const timeline = new Timeline()
+  const disk = new SimDisk()
+  const { answered, ended } = await cutRun(timeline, disk, steps, cutAt)
+  if (ended) return false
+  explored.cuts += 1
+  const allowed = new Set<string>()
+  for (let k = answered; k <= steps.length; k += 1) allowed.add(stateAfter(steps, k))
+  for (const choose of crashChoices(disk.unsynced(), prng)) {
+    explored.states += 1
+    const copy = disk.clone()
+    copy.crash(choose)
+    const opening = PageStore.open(copy, new SimClock(timeline), settings)
+    const state = await stateOf(timeline, await timeline.finish(opening))
+    if (!allowed.has(state)) {
+      wrong.push(`${JSON.stringify(steps)} cut at ${cutAt}: ${state}, answered ${answered}`)
+    }
+  }
+  return true
+}
+
+it('ST1 ST2 ST3 every crash state of small programs recovers to a whole number of steps', async () => {
+  const [first, second, third] = PLACES
+  const kinds: readonly Step[] = [
+    { at: first, blocks: 1, value: 1 },
+    { at: first, blocks: 1, value: 2 },
+    { at: second, blocks: 2, value: 3 },
+    { at: third, blocks: 1, value: 4 },
+    { at: first, blocks: 256, value: null },
+  ]
+  const programs: Step[][] = []
+  for (const a of kinds.slice(0, 3)) {
+    for (const b of kinds) for (const c of kinds.slice(1)) programs.push([a, b, c])
+  }
+  const prng = new Prng(11)
+  const explored = { cuts: 0, states: 0 }
+  const wrong: string[] = []
+  // Neighbouring programs are cut at different operations, and together at all of them.
+  for (const [number, steps] of programs.entries()) {
+    let at = FIRST_CUT + (number % CUT_EVERY)
+    while (await explore(steps, at, prng, explored, wrong)) at += CUT_EVERY
+  }
+  const { cuts, states } = explored
+  console.log(
+    `crash states: ${programs.length} programs, ${cuts} cuts, ${states} states, ${wrong.length} wrong`,
+  )
+  expect(wrong).toEqual([])
+  expect(states).toBeGreaterThan(2000)
+})

@@ -1,0 +1,44 @@
+import { readdir, readFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, it } from 'vitest'
+import { loadMutations, mutate, runMutation, runRoom } from './apply.ts'
+
+const here = dirname(fileURLToPath(import.meta.url))
+
+describe('mutations', () => {
+  it('every mutation of every room fits the source exactly once', async () => {
+    const entries = await readdir(here, { withFileTypes: true })
+    const rooms = entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name)
+    expect(rooms).toContain('store')
+    for (const room of rooms) {
+      for (const mutation of await loadMutations(room)) {
+        const source = await readFile(join(here, '../..', mutation.file), 'utf8')
+        expect(mutate(source, mutation)).not.toBe(source)
+      }
+    }
+  })
+
+  it('a mutation that fits nowhere or twice is an error', () => {
+    const mutation = { name: 'm', rule: 'r', file: 'f', find: 'ab', replace: 'x', parameters: [] }
+    expect(mutate('1ab2', mutation)).toBe('1x2')
+    expect(() => mutate('12', mutation)).toThrow(/0 times/)
+    expect(() => mutate('abab', mutation)).toThrow(/2 times/)
+  })
+
+  it('the copy as it is passes', async () => {
+    const { exitCode, output } = await runMutation(null, 'sim/power-cuts.ts', ['--seeds', '10'])
+    expect(output).toContain('"lost":0')
+    expect(exitCode).toBe(0)
+  })
+
+  it('store: every removed rule is noticed by the power cuts', async () => {
+    const runs = await runRoom('store', 'sim/power-cuts.ts', ['--seeds', '200', '--stop-first'])
+    const survivors = runs.filter((run) => !run.killed).map((run) => run.mutation.name)
+    console.log(`mutations of store: ${runs.length - survivors.length} of ${runs.length} killed`)
+    expect(survivors).toEqual([])
+    expect(runs.length).toBeGreaterThanOrEqual(6)
+    // Killed by a violation that was judged, not by a program that does not start.
+    for (const run of runs) expect(run.output, run.mutation.name).toContain('"firstSeed":')
+  }, 300_000)
+})

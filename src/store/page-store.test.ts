@@ -1,0 +1,431 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { SimClock } from '../../sim/clock.ts'
+import { SimDisk } from '../../sim/disk.ts'
+import { Timeline } from '../../sim/timeline.ts'
+import { DiskError } from '../base/disk.ts'
+import { SystemClock } from '../io/clock.ts'
+import { FolderDisk } from '../io/disk.ts'
+import { FolderRefused, StoreFailed } from './failure.ts'
+import {
+  BLOCK_BYTES,
+  PAGE_BYTES,
+  paths,
+  RUN_BYTES,
+  SLOT_BYTES,
+  SLOT_HEADER_BYTES,
+} from './layout.ts'
+import { PageStore } from './page-store.ts'
+import type { StoreWrite } from './record.ts'
+import { type StoreSettings, storeDefaults } from './settings.ts'
+
+const settings: StoreSettings = {
+  ...storeDefaults,
+  groupId: 'group-1',
+  memberId: 'm1',
+  newFolderId: 'f00d',
+  journalBytes: 1024 * 1024,
+  slotsPerSegment: 2,
+  budgetBytes: 1024 * 1024 * 1024,
+  overlayBytes: 512 * 1024,
+  cachedPages: 4,
+}
+
+let operation = 0
+
+function block(value: number, blocks = 1): Uint8Array {
+  return new Uint8Array(blocks * BLOCK_BYTES).fill(value)
+}
+
+function write(volume: number, offset: number, data: Uint8Array | null, bytes = 0): StoreWrite {
+  operation += 1
+  return {
+    volume,
+    offset,
+    bytes: data?.length ?? bytes,
+    data,
+    slice: 1,
+    epoch: 1,
+    sliceSeq: operation,
+    sessionId: 5,
+    gen: 1,
+    operation,
+  }
+}
+
+class World {
+  readonly timeline = new Timeline()
+  readonly disk = new SimDisk()
+  readonly settings: StoreSettings
+
+  constructor(own: Partial<StoreSettings> = {}) {
+    this.settings = { ...settings, ...own }
+  }
+
+  run<T>(promise: Promise<T>): Promise<T> {
+    return this.timeline.finish(promise)
+  }
+
+  open(own: Partial<StoreSettings> = {}): Promise<PageStore> {
+    const clock = new SimClock(this.timeline)
+    return this.run(PageStore.open(this.disk, clock, { ...this.settings, ...own }))
+  }
+
+  write(store: PageStore, volume: number, offset: number, data: Uint8Array): Promise<string> {
+    return this.run(store.write(write(volume, offset, data)))
+  }
+
+  async read(store: PageStore, volume: number, offset: number, bytes = BLOCK_BYTES) {
+    const into = new Uint8Array(bytes).fill(0xee)
+    const result = await this.run(Promise.resolve(store.read(volume, offset, into)))
+    return { result, into }
+  }
+
+  /** Home, checkpointed, closed and opened again. */
+  async reopen(store: PageStore, own: Partial<StoreSettings> = {}): Promise<PageStore> {
+    await this.run(store.close())
+    return this.open(own)
+  }
+}
+
+describe('PageStore', () => {
+  it('ST1 reads what was written, from the overlay, from home and after a restart', async () => {
+    const world = new World()
+    let store = await world.open()
+    await world.write(store, 1, 8192, block(7))
+    await world.write(store, 1, PAGE_BYTES - BLOCK_BYTES, block(9, 2))
+    for (let pass = 0; pass < 2; pass += 1) {
+      expect((await world.read(store, 1, 8192)).into).toEqual(block(7))
+      const across = await world.read(store, 1, PAGE_BYTES - BLOCK_BYTES, 2 * BLOCK_BYTES)
+      expect(across.into).toEqual(block(9, 2))
+      const odd = await world.read(store, 1, 8192 - 3, BLOCK_BYTES + 700)
+      expect(odd.into.subarray(0, 3)).toEqual(new Uint8Array(3))
+      expect(odd.into.subarray(3, 3 + BLOCK_BYTES)).toEqual(block(7))
+      expect(odd.into.subarray(3 + BLOCK_BYTES)).toEqual(new Uint8Array(697))
+      expect((await world.read(store, 2, 8192)).into).toEqual(block(0))
+      store = await world.reopen(store)
+      expect(store.recovery).toEqual({ replayed: 0, pages: 2, damage: null })
+    }
+  })
+
+  it('answers a hot read in the same turn and brings a cold one in first', async () => {
+    const world = new World()
+    let store = await world.open()
+    await world.write(store, 1, 0, block(3))
+    const into = block(0)
+    expect(store.read(1, 0, into)).toBe('done')
+    store = await world.reopen(store)
+    expect(store.read(1, 0, into)).toBeInstanceOf(Promise)
+    await world.read(store, 1, 0)
+    expect(store.read(1, 0, into)).toBe('done')
+    expect(into).toEqual(block(3))
+  })
+
+  it('GC1 commits the writes of one turn together', async () => {
+    const world = new World()
+    const store = await world.open()
+    let batches = 0
+    world.disk.faults.fail = (kind) => {
+      if (kind === 'writeDurable') batches += 1
+      return null
+    }
+    const writes = Array.from({ length: 50 }, (_, i) => store.write(write(1, i * 4096, block(i))))
+    await world.run(Promise.all(writes))
+    expect(batches).toBe(1)
+  })
+
+  it('GC3 a write that finds the overlay and the ring full waits, and is not refused', async () => {
+    const world = new World({ journalBytes: 200 * 512, overlayBytes: 16 * BLOCK_BYTES })
+    const store = await world.open()
+    const writes = Array.from({ length: 300 }, (_, i) =>
+      store.write(write(1, (i % 40) * 4096, block((i % 250) + 1))),
+    )
+    const results = await world.run(Promise.all(writes))
+    expect(new Set(results)).toEqual(new Set(['done']))
+    for (let i = 260; i < 300; i += 1) {
+      expect((await world.read(store, 1, (i % 40) * 4096)).into).toEqual(block((i % 250) + 1))
+    }
+    expect(store.usage().journalUsedBytes).toBeLessThanOrEqual(200 * 512)
+  })
+
+  it('a write of a whole megabyte and one across pages of a run arrive whole', async () => {
+    const world = new World({ journalBytes: 8 * 1024 * 1024, overlayBytes: 4 * 1024 * 1024 })
+    let store = await world.open()
+    const data = new Uint8Array(PAGE_BYTES + 8192).map((_, i) => (i >> 12) + (i & 3))
+    await world.write(store, 1, 4096 * 200, data)
+    expect((await world.read(store, 1, 4096 * 200, data.length)).into).toEqual(data)
+    store = await world.reopen(store)
+    expect((await world.read(store, 1, 4096 * 200, data.length)).into).toEqual(data)
+  })
+
+  it('unmapped blocks read as zeros, and a page without blocks gives its slot back', async () => {
+    const world = new World()
+    let store = await world.open()
+    await world.write(store, 1, 0, block(1, 4))
+    await world.write(store, 1, PAGE_BYTES, block(2))
+    store = await world.reopen(store)
+    expect(store.volumeUsage(1)).toEqual({ pages: 2, bytes: 5 * BLOCK_BYTES })
+    await world.run(store.write(write(1, 4096, null, 8192)))
+    expect((await world.read(store, 1, 0, 4 * BLOCK_BYTES)).into).toEqual(
+      Uint8Array.from([...block(1), ...block(0, 2), ...block(1)]),
+    )
+    await world.run(store.write(write(1, 0, null, RUN_BYTES)))
+    store = await world.reopen(store)
+    expect(store.volumeUsage(1)).toEqual({ pages: 0, bytes: 0 })
+    expect((await world.read(store, 1, PAGE_BYTES)).into).toEqual(block(0))
+  })
+
+  it('dropVolume takes all pages of one volume, and empty segments but a spare are unlinked', async () => {
+    const world = new World()
+    let store = await world.open()
+    for (let page = 0; page < 9; page += 1) {
+      await world.write(store, 1, page * PAGE_BYTES, block(page + 1))
+    }
+    await world.write(store, 2, 0, block(99))
+    store = await world.reopen(store)
+    const segments = () => world.disk.filePaths().filter((path) => path.startsWith('data/')).length
+    expect(segments()).toBe(5)
+    await world.run(store.dropVolume(1))
+    expect(store.volumeUsage(1)).toEqual({ pages: 0, bytes: 0 })
+    await world.timeline.until(() => segments() === 2)
+    store = await world.reopen(store)
+    expect((await world.read(store, 1, 0)).into).toEqual(block(0))
+    expect((await world.read(store, 2, 0)).into).toEqual(block(99))
+    expect(store.volumes()).toEqual([2])
+  })
+
+  it('ST5 remembers an operation over a restart until it is acknowledged or its session forgotten', async () => {
+    const world = new World()
+    let store = await world.open()
+    const first = write(1, 0, block(1))
+    const second = write(1, 4096, block(2))
+    expect(store.remembered(5, 1, 1, first.operation)).toBe(false)
+    await world.run(Promise.all([store.write(first), store.write(second)]))
+    for (let pass = 0; pass < 2; pass += 1) {
+      expect(store.remembered(5, 1, 1, first.operation)).toBe(true)
+      expect(store.remembered(5, 1, 1, second.operation)).toBe(true)
+      expect(store.remembered(5, 1, 2, second.operation)).toBe(false)
+      expect(store.remembered(5, 2, 1, second.operation)).toBe(false)
+      expect(store.remembered(5, 1, 1, second.operation + 1)).toBe(false)
+      store = await world.reopen(store)
+    }
+    store.acknowledge(5, 1, 1, second.operation)
+    expect(store.remembered(5, 1, 1, first.operation)).toBe(true)
+    expect(store.rememberedSessions()).toEqual([5])
+    store.forgetSession(5)
+    expect(store.rememberedSessions()).toEqual([])
+    expect(store.remembered(5, 1, 1, first.operation)).toBe(false)
+  })
+
+  it('ST6 a full store refuses new pages, overwrites old ones, and takes new ones when some are gone', async () => {
+    const world = new World({ budgetBytes: 4 * SLOT_BYTES, fullAt: 0.8 })
+    const store = await world.open()
+    for (let page = 0; page < 3; page += 1) {
+      expect(await world.write(store, 1, page * PAGE_BYTES, block(page + 1))).toBe('done')
+    }
+    expect(await world.write(store, 1, 3 * PAGE_BYTES, block(4))).toBe('full')
+    expect(await world.write(store, 1, 2 * PAGE_BYTES, block(5, 3))).toBe('done')
+    expect((await world.read(store, 1, 3 * PAGE_BYTES)).into).toEqual(block(0))
+    expect((await world.read(store, 1, 2 * PAGE_BYTES)).into).toEqual(block(5))
+    await world.run(store.write(write(1, 0, null, PAGE_BYTES)))
+    await world.timeline.run(world.timeline.nowMs + 5000)
+    await world.write(store, 1, 3 * PAGE_BYTES, block(4))
+    await world.timeline.run(world.timeline.nowMs + 5000)
+    expect(await world.write(store, 1, 3 * PAGE_BYTES, block(4))).toBe('done')
+  })
+
+  it('ST7 the first error of a write ends the store: all waiting writes and later calls are refused', async () => {
+    for (const kind of ['writeDurable', 'write', 'sync'] as const) {
+      const world = new World()
+      const store = await world.open()
+      await world.write(store, 1, 0, block(1))
+      let tries = 0
+      world.disk.faults.fail = (operation) => {
+        if (operation !== kind) return null
+        tries += 1
+        return new DiskError('IO', 'the medium is gone')
+      }
+      const writes = [1, 2].map((i) => store.write(write(1, i * 4096, block(i))))
+      const settled = Promise.allSettled(writes)
+      const reason = await world.run(store.failed)
+      expect(reason).toMatch(/medium is gone/)
+      expect(store.failure()).toBe(reason)
+      const [one] = await world.run(settled)
+      if (kind === 'writeDurable') {
+        expect(one).toMatchObject({ status: 'rejected', reason: { name: 'StoreFailed' } })
+      }
+      await expect(store.write(write(1, 0, block(1)))).rejects.toBeInstanceOf(StoreFailed)
+      expect(() => store.read(1, 0, block(0))).toThrow(StoreFailed)
+      await world.timeline.run(world.timeline.nowMs + 60_000)
+      // Two lanes of home writing may have met the error at once.
+      expect(tries).toBeLessThanOrEqual(2)
+      await world.run(store.close())
+    }
+  })
+
+  it('refuses the folder of another member, a newer format and pages without a superblock', async () => {
+    const world = new World()
+    const store = await world.open()
+    await world.write(store, 1, 0, block(1))
+    await world.run(store.close())
+    await expect(world.open({ memberId: 'm2' })).rejects.toThrow(/belongs to member 'm1'/)
+    await expect(world.open({ groupId: 'other' })).rejects.toBeInstanceOf(FolderRefused)
+    for (const copy of [0, 1]) world.disk.flip(paths.superblock, (copy * 4096 + 7) * 8 + 6)
+    await expect(world.open()).rejects.toThrow(/format 65; this release knows format 1/)
+    await world.disk.remove(paths.superblock)
+    await expect(world.open()).rejects.toThrow(/holds pages but has no superblock/)
+  })
+
+  it('one damaged copy of the superblock does no harm', async () => {
+    const world = new World()
+    const store = await world.open()
+    await world.write(store, 1, 0, block(1))
+    world.disk.flip(paths.superblock, 100)
+    const again = await world.reopen(store)
+    expect((await world.read(again, 1, 0)).into).toEqual(block(1))
+  })
+})
+
+describe('rot', () => {
+  const path = paths.segment(0)
+  const home = async (world: World) => {
+    const store = await world.open()
+    await world.write(store, 1, 0, block(1, 2))
+    await world.run(store.close())
+  }
+
+  it('ST3 a flipped bit of a block is damage, of this block alone, until it is overwritten', async () => {
+    const world = new World()
+    await home(world)
+    world.disk.flip(path, (SLOT_HEADER_BYTES + 5000) * 8 + 3)
+    const store = await world.open()
+    expect((await world.read(store, 1, 0)).into).toEqual(block(1))
+    expect((await world.read(store, 1, 4096)).result).toBe('damaged')
+    expect((await world.read(store, 1, 0, 8192)).result).toBe('damaged')
+    expect((await world.read(store, 1, 6000, 8)).result).toBe('damaged')
+    expect(store.damagedPages()).toEqual([{ volume: 1, page: 0 }])
+    await world.write(store, 1, 4096, block(8))
+    expect((await world.read(store, 1, 4096)).into).toEqual(block(8))
+    const again = await world.reopen(store)
+    expect((await world.read(again, 1, 4096)).into).toEqual(block(8))
+  })
+
+  it('ST3 under a lost header all blocks are damaged, and stay so when one of them is overwritten', async () => {
+    const world = new World()
+    await home(world)
+    world.disk.flip(path, 100 * 8)
+    world.disk.flip(path, (2048 + 100) * 8)
+    let store = await world.open()
+    expect((await world.read(store, 1, 0)).result).toBe('damaged')
+    await world.write(store, 1, 0, block(5))
+    store = await world.reopen(store)
+    expect((await world.read(store, 1, 0)).into).toEqual(block(5))
+    expect((await world.read(store, 1, 4096)).result).toBe('damaged')
+    expect((await world.read(store, 1, 8192)).result).toBe('damaged')
+  })
+
+  it('ST3 a missing segment is damage', async () => {
+    const world = new World()
+    await home(world)
+    await world.disk.remove(path)
+    const store = await world.open()
+    expect((await world.read(store, 1, 0)).result).toBe('damaged')
+  })
+
+  it('RC3 a rotten newest checkpoint is noticed once the journal knows it', async () => {
+    const world = new World({ homeAfterMs: 1, checkpointAfterMs: 0 })
+    const store = await world.open()
+    await world.write(store, 1, 0, block(1))
+    await world.timeline.run(world.timeline.nowMs + 100)
+    await world.write(store, 1, 4096, block(2))
+    await world.timeline.run(world.timeline.nowMs + 100)
+    const before = world.disk.clone()
+    await world.write(store, 1, 8192, block(3))
+    for (const index of paths.checkpoints) {
+      const rotten = before.clone()
+      rotten.crash(() => 0)
+      rotten.flip(index, 9 * 8)
+      const clock = new SimClock(world.timeline)
+      const opening = world.run(PageStore.open(rotten, clock, world.settings))
+      const outcome = await opening.then(
+        () => 'opened',
+        (error: unknown) => (error instanceof FolderRefused ? 'refused' : 'failed'),
+      )
+      if (outcome === 'opened') {
+        const opened = await world.run(
+          PageStore.open(rotten, new SimClock(world.timeline), world.settings),
+        )
+        expect((await world.read(opened, 1, 0)).into).toEqual(block(1))
+        expect((await world.read(opened, 1, 4096)).into).toEqual(block(2))
+      } else expect(outcome).toBe('refused')
+    }
+  })
+
+  it('RC3 damage before the proven end of the journal is told; after it, it is a torn tail', async () => {
+    const world = new World({ homeAfterMs: 1e9 })
+    const store = await world.open()
+    for (let i = 0; i < 3; i += 1) await world.write(store, 1, i * 4096, block(i + 1))
+    const records = { first: 0, second: 4608, third: 9216 }
+    const head = firstRecordAt(world)
+    const openWith = async (at: number, accept: boolean) => {
+      const disk = world.disk.clone()
+      disk.crash(() => 0)
+      disk.flip(paths.journal, (head + at) * 8)
+      const own = { ...world.settings, acceptDamage: accept }
+      return world.run(PageStore.open(disk, new SimClock(world.timeline), own))
+    }
+    await expect(openWith(records.second + 20, false)).rejects.toThrow(
+      /acknowledged writes are lost/,
+    )
+    const accepted = await openWith(records.second + 20, true)
+    expect(accepted.recovery.damage).toMatch(/acknowledged writes are lost/)
+    expect((await world.read(accepted, 1, 8192)).into).toEqual(block(3))
+    const payload = await openWith(records.second + 700, false)
+    expect(payload.recovery.damage).toMatch(/1 acknowledged blocks are lost/)
+    expect((await world.read(payload, 1, 0)).into).toEqual(block(1))
+    expect((await world.read(payload, 1, 4096)).result).toBe('damaged')
+    expect((await world.read(payload, 1, 8192)).into).toEqual(block(3))
+    // Nothing after the last record proves that it was answered: only another copy could tell.
+    const tail = await openWith(records.third + 700, false)
+    expect(tail.recovery).toMatchObject({ replayed: 2, damage: null })
+  })
+})
+
+/** The first bytes of the ring that are not zero. */
+function firstRecordAt(world: World): number {
+  return world.disk.peek(paths.journal).findIndex((byte) => byte !== 0)
+}
+
+describe('on a real disk', () => {
+  it('writes, comes home, survives a restart and takes no space for a dropped volume', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'evenkeel-store-'))
+    try {
+      const disk = new FolderDisk(folder)
+      const own = { ...settings, budgetBytes: null, homeAfterMs: 5 }
+      let store = await PageStore.open(disk, new SystemClock(), own)
+      const writes = Array.from({ length: 400 }, (_, i) =>
+        store.write(write(1, ((i * 7919) % 4096) * 4096, block((i % 250) + 1))),
+      )
+      expect(new Set(await Promise.all(writes))).toEqual(new Set(['done']))
+      for (let pass = 0; pass < 2; pass += 1) {
+        for (let i = 0; i < 400; i += 1) {
+          const into = block(0)
+          expect(await store.read(1, ((i * 7919) % 4096) * 4096, into)).toBe('done')
+          expect(into).toEqual(block((i % 250) + 1))
+        }
+        await store.close()
+        store = await PageStore.open(disk, new SystemClock(), own)
+      }
+      expect(store.usage().pages).toBe(16)
+      await store.dropVolume(1)
+      await store.close()
+      store = await PageStore.open(disk, new SystemClock(), own)
+      expect(store.usage()).toMatchObject({ pages: 0, bytes: 0 })
+      await store.close()
+    } finally {
+      await rm(folder, { recursive: true })
+    }
+  })
+})

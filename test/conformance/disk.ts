@@ -1,0 +1,133 @@
+// What every implementation of the Disk port must do: the real one and the simulated one run the same cases.
+import { describe, expect, it } from 'vitest'
+import { type Disk, DiskError } from '../../src/base/disk.ts'
+
+const bytesOf = (length: number, seed: number) =>
+  Uint8Array.from({ length }, (_, i) => (i * 31 + seed) % 251)
+
+export function diskConformance(name: string, make: () => Disk): void {
+  describe(`disk conformance: ${name}, bytes`, () => bytesConformance(make))
+  describe(`disk conformance: ${name}, files`, () => filesConformance(make))
+}
+
+function bytesConformance(make: () => Disk): void {
+  it('opens what exists, creates what does not, and says NOT_FOUND otherwise', async () => {
+    const disk = make()
+    await expect(disk.open('a', 'existing')).rejects.toMatchObject({
+      name: 'DiskError',
+      code: 'NOT_FOUND',
+    })
+    const file = await disk.open('a', 'create')
+    await file.write([bytesOf(10, 1)], 0)
+    await file.close()
+    const again = await disk.open('a', 'create')
+    expect(again.sizeBytes()).toBe(10)
+    await again.close()
+    await expect(disk.remove('b')).rejects.toBeInstanceOf(DiskError)
+  })
+
+  it('reads back what was written in parts, at any offset, on and off the event loop', async () => {
+    const disk = make()
+    const file = await disk.open('a', 'create')
+    const parts = [bytesOf(512, 1), bytesOf(1, 2), bytesOf(70_000, 3)]
+    await file.write(parts, 1000)
+    const whole = new Uint8Array(70_513)
+    expect(file.readSync(whole, 1000)).toBe(70_513)
+    expect(whole).toEqual(Uint8Array.from(parts.flatMap((part) => [...part])))
+    const later = new Uint8Array(513)
+    expect(await file.read(later, 1000)).toBe(513)
+    expect(later).toEqual(whole.subarray(0, 513))
+    const before = new Uint8Array(1000).fill(7)
+    expect(file.readSync(before, 0)).toBe(1000)
+    expect(before).toEqual(new Uint8Array(1000))
+    await file.close()
+  })
+
+  it('reads fewer bytes only at the end of the file', async () => {
+    const disk = make()
+    const file = await disk.open('a', 'create')
+    await file.write([bytesOf(100, 1)], 0)
+    expect(file.readSync(new Uint8Array(64), 60)).toBe(40)
+    expect(await file.read(new Uint8Array(64), 60)).toBe(40)
+    expect(file.readSync(new Uint8Array(64), 100)).toBe(0)
+    expect(await file.read(new Uint8Array(64), 5000)).toBe(0)
+    await file.close()
+  })
+
+  it('a durable write of more than a thousand parts arrives whole', async () => {
+    const disk = make()
+    const file = await disk.open('a', 'create')
+    const parts = Array.from({ length: 2500 }, (_, i) => bytesOf(513, i))
+    await file.writeDurable(parts, 512)
+    const last = new Uint8Array(513)
+    expect(file.readSync(last, 512 + 2499 * 513)).toBe(513)
+    expect(last).toEqual(parts[2499])
+    expect(file.sizeBytes()).toBe(512 + 2500 * 513)
+    await file.sync()
+    await file.close()
+  })
+}
+
+function filesConformance(make: () => Disk): void {
+  it('truncates, and reads zeros where a file was extended', async () => {
+    const disk = make()
+    const file = await disk.open('a', 'create')
+    await file.write([bytesOf(5000, 1)], 0)
+    await file.truncate(100)
+    await file.truncate(9000)
+    expect(file.sizeBytes()).toBe(9000)
+    const all = new Uint8Array(9000)
+    expect(file.readSync(all, 0)).toBe(9000)
+    expect(all.subarray(0, 100)).toEqual(bytesOf(5000, 1).subarray(0, 100))
+    expect(all.subarray(100)).toEqual(new Uint8Array(8900))
+    await file.close()
+  })
+
+  it('a punched hole leaves its neighbours and the size alone', async () => {
+    const disk = make()
+    const file = await disk.open('a', 'create')
+    const bytes = bytesOf(64 * 1024, 5)
+    await file.write([bytes], 0)
+    await Promise.all([file.punch(8192, 16384), file.punch(40_960, 4096)])
+    const all = new Uint8Array(64 * 1024)
+    expect(file.readSync(all, 0)).toBe(64 * 1024)
+    expect(all.subarray(0, 8192)).toEqual(bytes.subarray(0, 8192))
+    expect(all.subarray(24_576, 40_960)).toEqual(bytes.subarray(24_576, 40_960))
+    expect(all.subarray(45_056)).toEqual(bytes.subarray(45_056))
+    await file.close()
+  })
+
+  it('lists files of a folder, [] for none, and follows renames and removals', async () => {
+    const disk = make()
+    expect(await disk.list('data')).toEqual([])
+    await disk.makeFolder('data')
+    await disk.makeFolder('data')
+    for (const name of ['data/2', 'data/1', 'other'])
+      await (await disk.open(name, 'create')).close()
+    expect(await disk.list('data')).toEqual(['1', '2'])
+    expect(await disk.list('.')).toContain('other')
+    await disk.rename('data/1', 'data/3')
+    await disk.remove('data/2')
+    await disk.syncFolder('data')
+    expect(await disk.list('data')).toEqual(['3'])
+    await disk.rename('other', 'data/3')
+    expect(await disk.list('data')).toEqual(['3'])
+  })
+
+  it('close waits for what is under way; afterwards the file is not used', async () => {
+    const disk = make()
+    const file = await disk.open('a', 'create')
+    const done: string[] = []
+    const write = file.write([bytesOf(300_000, 1)], 0).then(() => done.push('write'))
+    const read = file.read(new Uint8Array(1000), 0).then(() => done.push('read'))
+    await file.close()
+    expect(done.length).toBe(2)
+    await Promise.all([write, read])
+    expect(() => file.readSync(new Uint8Array(1), 0)).toThrow(/open/)
+  })
+
+  it('says how many bytes are free', async () => {
+    const disk = make()
+    expect(await disk.freeBytes()).toBeGreaterThan(0)
+  })
+}
