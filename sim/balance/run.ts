@@ -1,4 +1,4 @@
-// node sim/balance/run.ts [--scenario fig5,zipf30] [--seeds 5] [--attribution 0.1] [--mode off] [--log]
+// node sim/balance/run.ts [--scenario fig5,zipf30] [--seeds 5] [--attribution 0.1] [--machine 0] [--mode off] [--log]
 // Prints, for each scenario, the figures of our distribution process: means over the seeds, and the worst seed's gap.
 import { parseArgs } from 'node:util'
 import { DEFAULT_POLICY } from '../../src/distribution/policy.ts'
@@ -11,6 +11,7 @@ const { values } = parseArgs({
     scenario: { type: 'string' },
     seeds: { type: 'string', default: '3' },
     attribution: { type: 'string', default: '0.1' },
+    machine: { type: 'string', default: '0' },
     mode: { type: 'string', default: 'on' },
     log: { type: 'boolean', default: false },
   },
@@ -35,6 +36,7 @@ for (const name of names) {
       seed,
       policy,
       attribution: Number(values.attribution),
+      machine: Number(values.machine),
     })
     runs.push(figures)
     if (!values.log) continue

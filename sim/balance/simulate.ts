@@ -17,6 +17,8 @@ export interface Settings {
   readonly policy?: Policy
   /** Standard deviation of the logarithm of each session's attribution error; SCENARIO.md has 0.1. */
   readonly attribution?: number
+  /** A shared machine: the same work costs a member more or less CPU, by this deviation of the logarithm, changing over 20 s. */
+  readonly machine?: number
 }
 
 export function simulate(scenario: Scenario, settings: Settings): Figures {
@@ -34,6 +36,8 @@ class Simulation {
   readonly #luck: Chance
   readonly #error: Float64Array
   readonly #reports: Report[][] = []
+  readonly #machine: number
+  readonly #slowness: Float64Array
 
   constructor(scenario: Scenario, settings: Settings) {
     this.#scenario = scenario
@@ -47,6 +51,8 @@ class Simulation {
     )
     this.#measuring = new Chance(settings.seed, 3)
     this.#luck = new Chance(settings.seed, 4)
+    this.#machine = settings.machine ?? 0
+    this.#slowness = new Float64Array(scenario.members)
     const spread = settings.attribution ?? 0.1
     this.#error = Float64Array.from({ length: this.#world.demand.count }, () =>
       Math.exp(spread * this.#measuring.normal() - (spread * spread) / 2),
@@ -115,10 +121,20 @@ class Simulation {
     }
     this.#members.forEach((member, s) => {
       const capacity = world.capacity[s] ?? 1
-      const cpu = Math.min(world.load[s] ?? 0, capacity) * (1 + 0.01 * this.#measuring.normal())
+      const busy = Math.min((world.load[s] ?? 0) * this.#dearness(s), capacity)
+      const cpu = busy * (1 + 0.01 * this.#measuring.normal())
       const primary = { stored: stored[s] ?? 0, handled: handled[s] ?? 0 }
       if (world.alive[s]) member.measure(samples[s] ?? [], cpu, capacity, primary)
     })
+  }
+
+  #dearness(s: number): number {
+    if (this.#machine === 0) return 1
+    const keep = Math.exp(-1 / 20)
+    const fresh = Math.sqrt(1 - keep * keep) * this.#measuring.normal()
+    const x = keep * (this.#slowness[s] ?? 0) + fresh
+    this.#slowness[s] = x
+    return Math.exp(this.#machine * x)
   }
 
   #count(c: number, stored: Float64Array, handled: Float64Array): void {

@@ -2,7 +2,7 @@
 // what it knows. The objective is the number of requests that wait: φ(u) = u / (1 − u), linear from 0.95 so that saturated members stay comparable.
 //
 // R1. Significance: the gap exceeds what comes and goes, or the long averages show it too and then the smaller gain counts.
-// R2. No undershoot: the source does not fall below the mean, unless it is the fullest and the pair's maximum falls clearly.
+// R2. No undershoot: the source does not fall below the mean, unless it is the fullest and the pair's maximum falls clearly, by more than comes and goes.
 // R3. Destination cap: nobody is filled beyond the source or a sound level.
 // R4. No return to a member that was left a short while ago.
 import type { MemberId } from '../group/record.ts'
@@ -97,7 +97,10 @@ export function judge(candidate: Candidate, policy: Policy): Verdict {
     }
     const slow = candidate.urgent ? on('slow') : effect
     const drop = Math.min(slow.drop, long.drop)
-    if (gain > 0 && undershoots(candidate, effect, drop, policy)) return verdict('UNDERSHOOT', gain)
+    const clear = candidate.topmost && drop >= Math.max(policy.topImprovement, need)
+    if (gain > 0 && !clear && undershoots(candidate, effect, policy)) {
+      return verdict('UNDERSHOOT', gain)
+    }
   }
   return verdict(lastRules(candidate, effect, gain, policy), gain)
 }
@@ -118,15 +121,9 @@ function gapOf(effect: Effect, r: number): number {
   return (effect.source[r]?.before ?? 0) - (effect.target[r]?.before ?? 0)
 }
 
-function undershoots(
-  { mean, topmost }: Candidate,
-  effect: Effect,
-  drop: number,
-  policy: Policy,
-): boolean {
+function undershoots({ mean }: Candidate, effect: Effect, policy: Policy): boolean {
   const r = effect.top
-  if ((effect.source[r]?.after ?? 0) >= (mean[r] ?? 0) - policy.undershoot) return false
-  return !topmost || drop < policy.topImprovement
+  return (effect.source[r]?.after ?? 0) < (mean[r] ?? 0) - policy.undershoot
 }
 
 function overfills(effect: Effect, mean: readonly number[], policy: Policy): boolean {

@@ -48,10 +48,10 @@ const MOST_OFF = 5
 const ALIVE_MOST_OFF = 100
 /** The prior counts like one sample that knows each kind to ± 50 %, but hardly for `alive`. */
 const PRIOR_WEIGHT = 4
-const ALIVE_PRIOR_WEIGHT = 0.01
+const ALIVE_PRIOR_WEIGHT = 1e-4
 const MEMORY_SECONDS = 900
 /** Successive seconds are not independent: a busy neighbour stays for many of them. */
-const SAMPLE_WEIGHT = 0.1
+const SAMPLE_WEIGHT = 0.02
 /** Most evidence that one member's fit brings into the group's: nobody drowns the others by age. */
 const MOST_EVIDENCE = 2000
 
@@ -79,21 +79,12 @@ export class CostFit {
     this.#prior = prior
   }
 
-  /**
-   * One sample. `asked` is Σ over sessions of their `WORK`; pieces in it that this member held itself were not sent.
-   * `sentPieces` and `sentBytes` are the rest.
-   */
-  observe(
-    seconds: number,
-    cpuSeconds: number,
-    asked: readonly number[],
-    sent: { readonly pieces: number; readonly bytes: number },
-    primary: PrimaryAmounts,
-  ): void {
+  /** One sample: `rates` by `COST_KINDS`, see `workRates`. */
+  observe(seconds: number, cpuSeconds: number, rates: readonly number[]): void {
     if (!(seconds > 0) || !(cpuSeconds >= 0)) return
-    const z = this.#predictors(seconds, asked, sent, primary)
+    const z = COST_KINDS.map((kind, i) => (rates[i] ?? 0) * this.#prior[kind])
     const cpu = cpuSeconds / seconds
-    const deviation = 0.02 + 0.1 * cpu
+    const deviation = 0.03 + 0.2 * cpu
     const weight = (SAMPLE_WEIGHT * seconds) / (deviation * deviation)
     const fade = Math.exp(-seconds / MEMORY_SECONDS)
     for (let i = 0; i < KINDS; i++) {
@@ -104,33 +95,6 @@ export class CostFit {
         this.#information[k] = (this.#information[k] ?? 0) * fade + weight * zi * (z[j] ?? 0)
       }
     }
-  }
-
-  #predictors(
-    seconds: number,
-    asked: readonly number[],
-    sent: { readonly pieces: number; readonly bytes: number },
-    primary: PrimaryAmounts,
-  ): Float64Array {
-    const amounts = [
-      asked[WORK.read] ?? 0,
-      asked[WORK.write] ?? 0,
-      asked[WORK.other] ?? 0,
-      asked[WORK.readByte] ?? 0,
-      asked[WORK.writtenByte] ?? 0,
-      sent.pieces,
-      sent.bytes,
-      primary.handledPieces,
-      primary.handledBytes,
-      primary.storedPieces,
-      primary.storedBytes,
-      seconds,
-    ]
-    const z = new Float64Array(KINDS)
-    COST_KINDS.forEach((kind, i) => {
-      z[i] = ((amounts[i] ?? 0) * this.#prior[kind]) / seconds
-    })
-    return z
   }
 
   fitted(): CostEvidence {
@@ -150,11 +114,44 @@ export class CostFit {
   }
 }
 
+/**
+ * Amounts a second by `COST_KINDS`. `asked` is Σ over sessions of their `WORK`; `sent` is what of its pieces this member did not
+ * hold itself.
+ */
+export function workRates(
+  seconds: number,
+  asked: readonly number[],
+  sent: { readonly pieces: number; readonly bytes: number },
+  primary: PrimaryAmounts,
+): number[] {
+  const amounts = [
+    asked[WORK.read] ?? 0,
+    asked[WORK.write] ?? 0,
+    asked[WORK.other] ?? 0,
+    asked[WORK.readByte] ?? 0,
+    asked[WORK.writtenByte] ?? 0,
+    sent.pieces,
+    sent.bytes,
+    primary.handledPieces,
+    primary.handledBytes,
+    primary.storedPieces,
+    primary.storedBytes,
+    seconds,
+  ]
+  return amounts.map((amount) => amount / seconds)
+}
+
+/** CPU seconds a second that this work should cost. */
+export function expectedCpu(rates: readonly number[], costs: Costs): number {
+  return COST_KINDS.reduce((sum, kind, i) => sum + (rates[i] ?? 0) * costs[kind], 0)
+}
+
 /** The group's costs from the fits of its members. Give them in the same order everywhere (by member id). */
 export function groupCosts(fits: readonly CostEvidence[], prior: Costs = PRIOR_COSTS): Costs {
   const costs: Partial<Record<CostKind, number>> = {}
   COST_KINDS.forEach((kind, i) => {
-    let weight = priorWeight(kind)
+    // The fits lean on the prior already: it only decides where nobody has seen the kind.
+    let weight = priorWeight(kind) / 10
     let sum = weight
     for (const fit of fits) {
       const evidence = fit.evidence[i] ?? 0

@@ -1,9 +1,11 @@
-// The estimate of one member: its sessions' loads, the residual base (what no move of a session changes: pages, forwarded requests
-// handled, the process itself), and both together, fresh. Attribution is additive: base + Σ own weights = measured.
+// The estimate of one member: its sessions' loads, the base (what no move of a session changes: pages, forwarded requests handled, the
+// process itself), and both together, fresh. Attribution is additive: Σ own weights + base + residue = measured. Weights and base are what
+// the counted work is expected to cost; the residue (residue.ts) is what is left of the measured CPU.
 //
 // E1. A move changes the fresh totals of both ends at once: `leave` and `admit` hand the session's estimate over, and nobody reacts to load that has gone.
 // E2. Neither a move nor a login is noise: σ is corrected for both.
-// E3. A step of the base is not averaged in over minutes.
+// E3. A step of the base or of the residue is not averaged in over minutes.
+// E4. What the machine makes of the same work from minute to minute is neither load nor a reason to move.
 import type { MemberId, SessionId } from '../group/record.ts'
 import { newestWeight } from './average.ts'
 import {
@@ -11,9 +13,11 @@ import {
   CostFit,
   type Costs,
   emptyWork,
+  expectedCpu,
   gatewayCpu,
   groupCosts,
   PRIOR_COSTS,
+  workRates,
 } from './cost-model.ts'
 import {
   AVERAGE_KINDS,
@@ -27,6 +31,7 @@ import {
   weightAt,
 } from './load-table.ts'
 import { Noise } from './noise.ts'
+import { Residue } from './residue.ts'
 import type { SessionSample, SystemSample } from './sample.ts'
 import { WORK, WORK_KINDS } from './sample.ts'
 import { SessionEstimate, type SessionMemory, TAU_SECONDS } from './session-load.ts'
@@ -35,6 +40,9 @@ import { SessionEstimate, type SessionMemory, TAU_SECONDS } from './session-load
 const SATURATED_LOOP = 0.97
 /** How long a capacity that was seen to be smaller is remembered. */
 const CAPACITY_SECONDS = 120
+
+/** Until about this age an average is hardly better than a block. */
+const YOUNG_SECONDS = 60
 
 export interface EstimateSettings {
   readonly self: MemberId
@@ -64,6 +72,7 @@ export class MemberEstimate {
   readonly #loads = new Map<SessionId, SessionLoad>()
   readonly #base: BaseAverages[] = []
   readonly #noise: Noise[] = []
+  readonly #residue = new Residue()
   #now: LoadTable
   #capacity: number[] = []
   #attainable = Number.POSITIVE_INFINITY
@@ -87,8 +96,9 @@ export class MemberEstimate {
     return this.#now
   }
 
-  get base(): readonly Readonly<BaseAverages>[] {
-    return this.#base
+  /** What no move of a session changes, by resource, on slow averages. */
+  get base(): readonly number[] {
+    return this.#base.map((base, r) => base.slow + (r === 0 ? this.#residue.value : 0))
   }
 
   get capacity(): readonly number[] {
@@ -114,10 +124,16 @@ export class MemberEstimate {
   /** Noise in units of utilisation, by resource. */
   get sigma(): readonly number[] {
     return this.#noise.map((noise, r) => {
-      const capacity = this.#capacity[r] ?? 1
-      const variance = (this.#now.variance[r] ?? 0) + (this.#base[r]?.variance ?? 0)
-      return (noise.sigma ?? 0.5 * Math.sqrt(variance)) / capacity
+      const own = noise.sigma ?? Math.sqrt(this.#promised(r))
+      const sigma = r === 0 ? Math.sqrt(own * own + this.#residue.valueVariance) : own
+      return sigma / (this.#capacity[r] ?? 1)
     })
+  }
+
+  /** σ² before there are blocks: of noise of some ten seconds half the deviation is left in a block, and more in what is younger. */
+  #promised(r: number): number {
+    const variance = (this.#now.variance[r] ?? 0) + (this.#base[r]?.variance ?? 0)
+    return 0.25 * variance * (1 + YOUNG_SECONDS / Math.max(1, this.#ageSeconds))
   }
 
   evidence(): CostEvidence {
@@ -186,11 +202,12 @@ export class MemberEstimate {
       addSent(sent, sample, this.#self, this.#members)
       this.#attribute(attributed, sample, share)
     }
-    this.#fit.observe(seconds, system.cpuSeconds, asked, sent, system)
-    const totals = [
-      Math.min(system.cpuSeconds / seconds, system.capacityCpu),
-      system.networkBytes / seconds / NETWORK_UNIT_BYTES,
-    ]
+    const rates = workRates(seconds, asked, sent, system)
+    this.#fit.observe(seconds, system.cpuSeconds, rates)
+    const expected = expectedCpu(rates, this.#costs)
+    const cpu = Math.min(system.cpuSeconds / seconds, system.capacityCpu)
+    this.#residue.observe(cpu - expected, seconds)
+    const totals = [expected, system.networkBytes / seconds / NETWORK_UNIT_BYTES]
     this.#now = now
     for (let r = 0; r < this.#resources; r++) {
       this.#observeBase(r, totals[r] ?? 0, attributed[r] ?? 0, seconds)
@@ -242,9 +259,9 @@ export class MemberEstimate {
       base.variance +=
         (away * (x - base.slow) - base.variance) * newestWeight(TAU_SECONDS.long, seconds, before)
     }
-    noise.observe(total, seconds, this.#ageSeconds)
-    const sigma = (this.sigma[r] ?? 0) * (this.#capacity[r] ?? 1)
-    if (noise.stepped(base.fast, base.slow, sigma, seconds)) {
+    noise.observe(total, seconds, this.#ageSeconds, this.#promised(r))
+    const sigma = noise.sigma ?? 0
+    if (noise.stepped(base.fast - base.slow, sigma, seconds, this.#ageSeconds)) {
       base.slow = base.fast
       base.long = base.fast
     }
@@ -252,7 +269,10 @@ export class MemberEstimate {
 
   #withBase(sessions: LoadTable): LoadTable {
     const part = (kind: 'slow' | 'long' | 'fast' | 'variance') =>
-      sessions[kind].map((value, r) => Math.max(0, value + (this.#base[r]?.[kind] ?? 0)))
+      sessions[kind].map((value, r) => {
+        const rest = r === 0 && kind !== 'variance' ? this.#residue.value : 0
+        return Math.max(0, value + (this.#base[r]?.[kind] ?? 0) + rest)
+      })
     return {
       slow: part('slow'),
       long: part('long'),

@@ -1,10 +1,14 @@
-// How much of a member's load comes and goes: σ, the Allan deviation of 30 s block means. A step counts once and little, a move
-// not at all, for it shifts both blocks. And whether the immovable part has stepped.
+// How much of a load comes and goes: σ, the Allan deviation of 30 s block means. A step counts once and little, a move
+// not at all, for it shifts both blocks. And whether the load has stepped.
 
 export const BLOCK_SECONDS = 30
 const ALLAN_WEIGHT = 0.02
 const CHANGE_SIGMAS = 4
 const CHANGE_SECONDS = 10
+/** Steps are rare. What steps again sooner comes and goes: it must reach σ, or a σ that began too small would stay so for ever. */
+const STEP_APART_SECONDS = 300
+/** The first pairs of blocks are few: they are weighed with this many pairs of what the seconds promise. */
+const PROMISED_PAIRS = 3
 /** A member's first minute is left out: its base still grows with everybody's logins. */
 const SETTLING_SECONDS = 2 * BLOCK_SECONDS + 1
 
@@ -15,19 +19,25 @@ export class Noise {
   #allan = 0
   #pairs = 0
   #farSeconds = 0
+  #steppedAt = Number.NEGATIVE_INFINITY
 
   /** σ in units of load, or null before the first pair of blocks. */
   get sigma(): number | null {
     return this.#pairs === 0 ? null : Math.sqrt(this.#allan)
   }
 
-  observe(load: number, seconds: number, ageSeconds: number): void {
+  /** `promised`: σ² as the deviation from second to second lets expect it. */
+  observe(load: number, seconds: number, ageSeconds: number, promised: number): void {
     this.#sum += load * seconds
     this.#seconds += seconds
     if (this.#seconds < BLOCK_SECONDS - 1e-9) return
     const mean = this.#sum / this.#seconds
     if (this.#before !== null && ageSeconds >= SETTLING_SECONDS) {
       const difference = mean - this.#before
+      if (this.#pairs === 0) {
+        this.#pairs = PROMISED_PAIRS
+        this.#allan = promised
+      }
       this.#pairs += 1
       this.#allan +=
         ((difference * difference) / 2 - this.#allan) * Math.max(1 / this.#pairs, ALLAN_WEIGHT)
@@ -43,11 +53,13 @@ export class Noise {
     this.#sum += weight * this.#seconds
   }
 
-  /** True once the base has been off its slow average by more than noise for 10 s: the averages must then start again from the fast one. */
-  stepped(fast: number, slow: number, sigma: number, seconds: number): boolean {
-    const far = this.#pairs > 0 && Math.abs(fast - slow) > CHANGE_SIGMAS * Math.max(sigma, 1e-3)
+  /** `away`: fast average less what the load is taken to be. True once that has been more than noise for 10 s: it must then be taken to be the fast average. */
+  stepped(away: number, sigma: number, seconds: number, ageSeconds: number): boolean {
+    const far = this.#pairs > 0 && Math.abs(away) > CHANGE_SIGMAS * Math.max(sigma, 1e-3)
     this.#farSeconds = far ? this.#farSeconds + seconds : 0
     if (this.#farSeconds < CHANGE_SECONDS) return false
+    if (ageSeconds - this.#steppedAt < STEP_APART_SECONDS) return false
+    this.#steppedAt = ageSeconds
     this.#farSeconds = 0
     this.#before = null
     this.#sum = Number.NaN

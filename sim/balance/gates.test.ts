@@ -1,0 +1,59 @@
+// The small gates of balancing.md §9. Attribution error 0.1 is the reference's; the noisy machine is ours: CPU of the same work ± 10 %, changing over 20 s.
+import { expect, test } from 'vitest'
+import { SCENARIOS } from './scenario.ts'
+import { simulate } from './simulate.ts'
+
+const SEEDS = [1, 2, 3, 4, 5]
+
+test.each([
+  ['as the reference measures', { attribution: 0.1 }],
+  ['with equal work counted equal, on a noisy machine', { attribution: 0, machine: 0.1 }],
+])('fig5 %s: exactly one move, a right one, within 35 s', (_, how) => {
+  for (const seed of SEEDS) {
+    const { log, rebalanced, gapEnd } = simulate(SCENARIOS.fig5, { seed, ...how })
+    expect(
+      log.map((m) => [m.from, m.to]),
+      `seed ${seed}`,
+    ).toEqual([[0, 1]])
+    expect(rebalanced).toBeLessThanOrEqual(35)
+    expect(gapEnd).toBeLessThan(0.03)
+  }
+})
+
+test('fig5local: exactly one move, of the session whose pages are at the empty member', () => {
+  for (const seed of SEEDS) {
+    const { log, rebalanced } = simulate(SCENARIOS.fig5local, { seed })
+    expect(
+      log.map((m) => [m.session, m.from, m.to]),
+      `seed ${seed}`,
+    ).toEqual([[2, 0, 1]])
+    expect(rebalanced).toBeLessThanOrEqual(40)
+  }
+})
+
+test('fig5light: exactly one move, within 440 s', () => {
+  for (const seed of SEEDS) {
+    const { log, rebalanced } = simulate(SCENARIOS.fig5light, { seed })
+    expect(
+      log.map((m) => [m.from, m.to]),
+      `seed ${seed}`,
+    ).toEqual([[0, 1]])
+    expect(rebalanced).toBeLessThanOrEqual(440)
+  }
+})
+
+test.each([
+  ['as the reference measures', { attribution: 0.1 }],
+  ['on a noisy machine', { attribution: 0, machine: 0.1 }],
+])('balanced3 %s: no move', (_, how) => {
+  for (const seed of SEEDS) {
+    expect(simulate(SCENARIOS.balanced3, { seed, ...how }).moves, `seed ${seed}`).toBe(0)
+  }
+})
+
+test('zipf3: level with at most four moves, none of them a return', () => {
+  const { gap, moves, returns } = simulate(SCENARIOS.zipf3, { seed: 1 })
+  expect(gap).toBeLessThan(0.035)
+  expect(moves).toBeLessThanOrEqual(4)
+  expect(returns).toBe(0)
+})

@@ -1,0 +1,201 @@
+import { expect, test } from 'vitest'
+import { CODES } from './code.ts'
+import { decide, type Proposal, type Reason } from './decide.ts'
+import { amount, DecisionLog, span, whatCame, whyMoved, whyNot } from './explain.ts'
+import { imbalance, observedGain } from './imbalance.ts'
+import { DEFAULT_POLICY as P } from './policy.ts'
+import type { End, Own, SessionView, View } from './view.ts'
+
+const table = (x: number) => ({ slow: [x], long: [x], fast: [x], variance: [0] })
+const end = (member: string, load: number): End => ({
+  member,
+  capacity: [1],
+  load: table(load),
+  sigma: [0.01],
+})
+
+function session(id: number, more: Partial<SessionView> = {}): SessionView {
+  const demand = { remote: [0.2], local: [0.1] }
+  const load = {
+    slow: demand,
+    long: demand,
+    fast: demand,
+    variance: 0,
+    owners: [],
+    elsewhere: 1 / 3,
+  }
+  return {
+    id,
+    load,
+    ageSeconds: 100,
+    price: 6.6,
+    debt: 0,
+    restUntilMs: 0,
+    left: [],
+    held: null,
+    barred: new Map(),
+    ...more,
+  }
+}
+
+const own = (load: number, sessions: SessionView[]): Own => ({
+  ...end('A', load),
+  urgent: false,
+  sessions,
+})
+
+function view(...ends: End[]): View {
+  const members = new Map(ends.map((e) => [e.member, { ...e, ageMs: 500, sessions: 1 }]))
+  return { members, absent: new Map() }
+}
+
+const NOW = { nowMs: 1_000_000, seed: 1 }
+
+function reasonOf(more: Partial<SessionView>, load = 0.8, there = 0.2): Reason {
+  const round = decide(own(load, [session(17, more)]), view(end('B', there)), NOW, P)
+  const [reason] = round.reasons
+  if (reason === undefined) throw new Error('it was proposed')
+  return reason
+}
+
+function proposal(): Proposal {
+  const round = decide(own(0.8, [session(17, { debt: 9 })]), view(end('B', 0.2)), NOW, P)
+  const [first] = round.proposals
+  if (first === undefined) throw new Error('nothing was proposed')
+  return first
+}
+
+const names = { session: 'c17', self: 'A', nowMs: NOW.nowMs }
+
+test('a move says what staying cost, what it costs, what it saves, and what it expects', () => {
+  expect(whyMoved(proposal(), 'c17')).toBe(
+    'c17 moves A → B: staying has cost 19 request-seconds, a move costs 6.6 and saves 1.9 each second, so it pays back in 3 s. ' +
+      'Expected A 80 % → 63 %, B 20 % → 37 %. The difference of 60 % is more than comes and goes (4 %).',
+  )
+})
+
+test.each<[string, Partial<SessionView>, number, number, string]>([
+  [
+    'DEBT_BUILDING',
+    { price: 50 },
+    0.8,
+    0.2,
+    'staying has cost 9.7 of the 50 request-seconds that a move to B costs; expected in 21 s',
+  ],
+  ['COOLDOWN', { debt: 9, restUntilMs: NOW.nowMs + 65_000 }, 0.8, 0.2, 'rests for another 65 s'],
+  ['TOO_YOUNG', { ageSeconds: 10 }, 0.8, 0.2, 'too new to be judged, for another 20 s'],
+  ['PINNED', { held: 'PINNED' }, 0.8, 0.2, 'pinned by the operator'],
+  [
+    'MULTIPATH',
+    { barred: new Map([['B', 'MULTIPATH']]) },
+    0.8,
+    0.2,
+    'B already serves another path',
+  ],
+  [
+    'RETURN_BAN',
+    { left: [{ member: 'B', atMs: NOW.nowMs - 1000 }] },
+    0.8,
+    0.2,
+    'it left B less than 10 min ago',
+  ],
+  ['NO_PAYBACK', { price: 5000 }, 0.8, 0.2, 'too little to earn the price of 5000 within 15 min'],
+  ['NO_GAIN', {}, 0.3, 0.8, 'no member has room below the mean'],
+  ['UNDERSHOOT', {}, 0.6, 0.42, 'would fall below the mean'],
+])('why-not says %s', (code, more, load, there, part) => {
+  const reason = reasonOf(more, load, there)
+  expect(reason.code).toBe(code)
+  expect(whyNot(reason, names, P)).toContain(part)
+  expect(whyNot(reason, names, P)).toMatch(/^c17 stays at A: .*\.$/)
+})
+
+test('NOISE names the gap and what it had to exceed', () => {
+  const noisy = (e: End) => ({ ...e, sigma: [0.2] })
+  const me = { ...own(0.6, [session(17)]), sigma: [0.2] }
+  const round = decide(me, view(noisy(end('B', 0.3))), NOW, { ...P, longFactor: 1 })
+  expect(round.reasons[0]?.code).toBe('NOISE')
+  const [reason] = round.reasons
+  if (reason) expect(whyNot(reason, names, P)).toContain('30 %, less than comes and goes (85 %)')
+})
+
+test('a member whose own pages fill it is told so', () => {
+  const round = decide(own(0.9, [session(1)]), view(end('B', 0.2)), NOW, P)
+  expect(round.notMovable).toBe(true)
+  expect(decide(own(0.3, [session(1)]), view(end('B', 0.2)), NOW, P).notMovable).toBe(false)
+})
+
+test('every code has a sentence', () => {
+  const reason = reasonOf({ held: 'PINNED' })
+  for (const code of CODES) {
+    const text = whyNot({ ...reason, code, to: 'B' }, names, P)
+    expect(text.length, code).toBeGreaterThan(20)
+    expect(text, code).not.toContain('undefined')
+    expect(text, code).not.toContain('NaN')
+  }
+})
+
+test('predicted against observed', () => {
+  const record = {
+    id: 'v',
+    session: 17,
+    volume: 1,
+    initiator: 'i',
+    from: 'A',
+    to: 'B',
+    reason: '',
+    code: 'MOVED',
+    by: 'balance' as const,
+    predicted: {
+      gain: 2,
+      price: 6.6,
+      from: { before: 0.8, after: 0.6 },
+      to: { before: 0.2, after: 0.4 },
+    },
+    observed: 1.5,
+    pauseMs: 31.6,
+    outcome: 'returned' as const,
+    at: '2026-01-01T00:00:00Z',
+  }
+  expect(whatCame(record)).toBe(
+    'Returned, pause 32 ms. Predicted to save 2 each second, observed 1.5 (75 %).',
+  )
+  const gain = observedGain(
+    { capacity: 1, before: 0.8, after: 0.6 },
+    { capacity: 1, before: 0.2, after: 0.4 },
+  )
+  expect(gain).toBeCloseTo(4 - 1.5 - (2 / 3 - 0.25), 9)
+})
+
+test('the gauge: what imbalance costs, and how much of it no move mends', () => {
+  const level = imbalance([end('A', 0.5), end('B', 0.5)], [[0.1], [0.1]], P)
+  expect(level).toEqual({ cost: 0, fixed: 0 })
+  const movable = imbalance([end('A', 0.8), end('B', 0.2)], [[0.1], [0.1]], P)
+  expect(movable.cost).toBeCloseTo(4 + 0.25 - 2, 6)
+  expect(movable.fixed).toBeCloseTo(0, 6)
+  const pages = imbalance([end('A', 0.8), end('B', 0.2)], [[0.8], [0.1]], P)
+  expect(pages.fixed).toBeCloseTo(pages.cost, 6)
+})
+
+test('the log keeps the last of each session, counts codes, and is bounded', () => {
+  const log = new DecisionLog(3)
+  for (let i = 0; i < 9; i++) {
+    log.add({
+      atMs: i,
+      session: i % 2,
+      code: 'NOISE',
+      to: 'B',
+      sentence: '',
+      gain: 0,
+      debt: 0,
+      price: 0,
+    })
+  }
+  expect(log.records.map((r) => r.atMs)).toEqual([6, 7, 8])
+  expect(log.last(1)?.atMs).toBe(7)
+  expect(log.counts.get('NOISE')).toBe(9)
+})
+
+test('numbers as people read them', () => {
+  expect([0, 0.0344, 1.26, 41.2].map(amount)).toEqual(['0', '0.034', '1.3', '41'])
+  expect([5, 120, 7200].map(span)).toEqual(['5 s', '2 min', '2 h'])
+})

@@ -1,0 +1,216 @@
+import { expect, test } from 'vitest'
+import { Prng } from '../base/prng.ts'
+import { CostFit, expectedCpu, groupCosts, PRIOR_COSTS, workRates } from './cost-model.ts'
+import { MemberEstimate } from './estimate.ts'
+import { asTable, shareAt } from './load-table.ts'
+import type { SessionSample, SystemSample } from './sample.ts'
+import { parseSessionMemory } from './session-load.ts'
+
+const NONE = { storedPieces: 0, storedBytes: 0, handledPieces: 0, handledBytes: 0 }
+
+function system(cpuSeconds: number, more: Partial<SystemSample> = {}): SystemSample {
+  return {
+    seconds: 1,
+    cpuSeconds,
+    capacityCpu: 1,
+    hostCpu: 0,
+    loopUtilisation: 0,
+    loopDelayMs: 0,
+    rssBytes: 0,
+    networkBytes: 0,
+    networkCapacityBytes: 0,
+    diskLatencyMs: 0,
+    diskQueue: 0,
+    ...NONE,
+    ...more,
+  }
+}
+
+function reads(session: number, count: number, local = 0): SessionSample {
+  const own = { member: 'a', pieces: count * local, bytes: count * local * 4096 }
+  const far = { member: 'b', pieces: count - own.pieces, bytes: count * 4096 - own.bytes }
+  return {
+    session,
+    seconds: 1,
+    work: [count, 0, 0, count * 4096, 0, count, count * 4096],
+    byPrimary: [own, far],
+    outstanding: 0,
+    deepest: 16,
+    latencySumMs: 0,
+    latencyCount: 0,
+  }
+}
+
+function member() {
+  const estimate = new MemberEstimate({ self: 'a', resources: 1 })
+  estimate.learn([], 2)
+  return estimate
+}
+
+test('C1 costs are the prior at once, and leave it only as far as samples say', () => {
+  const fit = new CostFit()
+  expect(fit.fitted().factors.every((f) => Math.abs(f - 1) < 1e-9)).toBe(true)
+  const random = new Prng(1)
+  for (let i = 0; i < 3000; i++) {
+    const count = random.integer(1000, 60_000)
+    const rates = workRates(1, [count, 0, 0, 0, 0, 0, 0], { pieces: 0, bytes: 0 }, NONE)
+    fit.observe(1, count * PRIOR_COSTS.read * 2 + 0.05, rates)
+  }
+  const costs = groupCosts([fit.fitted()])
+  expect(costs.read / PRIOR_COSTS.read).toBeGreaterThan(1.85)
+  expect(costs.read / PRIOR_COSTS.read).toBeLessThan(2.1)
+  // A kind that never occurred is as it was believed.
+  expect(costs.write).toBe(PRIOR_COSTS.write)
+})
+
+test('C2 costs stay within bounds, whatever the machine does', () => {
+  const random = new Prng(2)
+  const fit = new CostFit()
+  for (let i = 0; i < 2000; i++) {
+    const rates = workRates(1, [50_000, 10, 0, 0, 0, 0, 0], { pieces: 3, bytes: 0 }, NONE)
+    fit.observe(1, random.chance(0.5) ? 0 : 8, rates)
+  }
+  for (const [i, kind] of (['read', 'write'] as const).entries()) {
+    const factor = fit.fitted().factors[i] ?? 0
+    expect(factor, kind).toBeGreaterThanOrEqual(0.2)
+    expect(factor, kind).toBeLessThanOrEqual(5)
+  }
+})
+
+test('C3 CPU that no work explains is charged to being alive, not to sessions', () => {
+  const fit = new CostFit()
+  const random = new Prng(3)
+  for (let i = 0; i < 600; i++) {
+    const count = random.integer(5000, 20_000)
+    const rates = workRates(1, [count, 0, 0, 0, 0, 0, 0], { pieces: 0, bytes: 0 }, NONE)
+    fit.observe(1, count * PRIOR_COSTS.read + 0.3, rates)
+  }
+  const costs = groupCosts([fit.fitted()])
+  expect(costs.read / PRIOR_COSTS.read).toBeLessThan(1.15)
+  expect(costs.alive).toBeGreaterThan(0.2)
+})
+
+test('equal work is equal load, on a quiet member and on a noisy one that pool their fits', () => {
+  const random = new Prng(4)
+  const quiet = new MemberEstimate({ self: 'a', resources: 1 })
+  const noisy = new MemberEstimate({ self: 'b', resources: 1 })
+  for (let t = 0; t < 300; t++) {
+    const asked = [reads(1, 10_000), reads(2, 10_000)]
+    const rates = workRates(1, [20_000, 0, 0, 81_920_000, 0, 0, 0], { pieces: 0, bytes: 0 }, NONE)
+    const cpu = expectedCpu(rates, PRIOR_COSTS)
+    quiet.observe(system(cpu), asked)
+    noisy.observe(system(cpu * (0.7 + 0.9 * random.unit())), asked)
+    const fits = [quiet.evidence(), noisy.evidence()]
+    quiet.learn(fits, 2)
+    noisy.learn(fits, 2)
+  }
+  quiet.observe(system(0.2), [reads(1, 10_000), reads(2, 10_000)])
+  noisy.observe(system(0.2), [reads(1, 10_000), reads(2, 10_000)])
+  const weights = [quiet, noisy].flatMap((m) => [1, 2].map((s) => m.load(s)?.slow.remote[0] ?? 0))
+  for (const weight of weights) expect(weight / (weights[0] ?? 1)).toBeCloseTo(1, 6)
+})
+
+test('E1 a move changes both ends at once, by the same estimate, through its JSON', () => {
+  const from = member()
+  const to = new MemberEstimate({ self: 'b', resources: 1 })
+  to.learn([], 2)
+  for (let t = 0; t < 60; t++) {
+    from.observe(system(0.5), [reads(1, 10_000), reads(2, 20_000)])
+    to.observe(system(0.1), [])
+  }
+  const load = from.load(1)
+  if (load === null) throw new Error('session 1 has no load')
+  const before = [from.now.slow[0] ?? 0, to.now.slow[0] ?? 0]
+  const memory = parseSessionMemory(JSON.parse(JSON.stringify(from.leave(1))))
+  to.admit(1, memory)
+  const here = asTable(load, shareAt(load, 'a'), 1).slow[0] ?? 0
+  const there = asTable(load, shareAt(load, 'b'), 1).slow[0] ?? 0
+  expect(here).toBeGreaterThan(there)
+  expect(from.now.slow[0]).toBeCloseTo((before[0] ?? 0) - here, 9)
+  expect(to.now.slow[0]).toBeCloseTo((before[1] ?? 0) + there, 9)
+  expect(to.load(1)).toEqual(load)
+  expect(to.session(1)?.ageSeconds).toBe(60)
+})
+
+test('E2 neither a move nor a login is noise', () => {
+  const run = (moves: boolean) => {
+    const m = member()
+    let here = [reads(1, 10_000), reads(2, 20_000)]
+    for (let t = 0; t < 400; t++) {
+      if (moves && t === 200) {
+        m.leave(2)
+        here = [reads(1, 10_000)]
+      }
+      const cpu = expectedCpu(ratesOf(here), PRIOR_COSTS)
+      m.observe(system(cpu), here)
+    }
+    return m.sigma[0] ?? 0
+  }
+  expect(run(true)).toBeLessThan(run(false) + 0.002)
+})
+
+test('E3 a step of what is not work counts within seconds, and E4 noise of the machine does not', () => {
+  const m = member()
+  const random = new Prng(5)
+  const here = [reads(1, 20_000)]
+  const cpu = expectedCpu(ratesOf(here), PRIOR_COSTS)
+  let most = 0
+  let least = 9
+  for (let t = 0; t < 600; t++) {
+    m.observe(system(cpu * (1 + 0.1 * (random.unit() - 0.5))), here)
+    if (t < 200) continue
+    most = Math.max(most, m.now.slow[0] ?? 0)
+    least = Math.min(least, m.now.slow[0] ?? 0)
+  }
+  expect(most - least).toBeLessThan(0.01)
+  for (let t = 0; t < 25; t++) m.observe(system(cpu + 0.3), here)
+  expect(m.now.slow[0]).toBeGreaterThan(cpu + 0.27)
+})
+
+test('attribution is additive: own weights, base and residue are what was measured', () => {
+  const m = member()
+  const here = [reads(1, 10_000, 0.2), reads(2, 15_000, 0.9)]
+  for (let t = 0; t < 120; t++) {
+    m.observe(system(0.6, { storedPieces: 8000, handledPieces: 3000 }), here)
+  }
+  const own = [1, 2].reduce((sum, s) => {
+    const load = m.load(s)
+    return load === null ? sum : sum + (asTable(load, shareAt(load, 'a'), 1).slow[0] ?? 0)
+  }, 0)
+  expect(own + (m.base[0] ?? 0)).toBeCloseTo(0.6, 3)
+  expect(m.now.slow[0]).toBeCloseTo(0.6, 3)
+})
+
+test('locality is weighed by what it saves, and ten requests are none', () => {
+  const m = member()
+  m.observe(system(0.1), [reads(1, 10, 1), reads(2, 20_000, 1)])
+  const few = m.load(1)
+  const many = m.load(2)
+  if (few === null || many === null) throw new Error('no load')
+  expect(shareAt(few, 'a')).toBeLessThan(0.65)
+  expect(shareAt(many, 'a')).toBeGreaterThan(0.98)
+})
+
+test('a loop that is always busy gets all it can get: less capacity, not less load', () => {
+  const m = member()
+  for (let t = 0; t < 60; t++) m.observe(system(0.5, { loopUtilisation: 1 }), [reads(1, 10_000)])
+  expect(m.capacity[0]).toBeLessThan(0.55)
+  for (let t = 0; t < 900; t++) m.observe(system(0.3, { loopUtilisation: 0.4 }), [reads(1, 9000)])
+  expect(m.capacity[0]).toBe(1)
+})
+
+function ratesOf(samples: readonly SessionSample[]): number[] {
+  const asked = new Array<number>(7).fill(0)
+  const sent = { pieces: 0, bytes: 0 }
+  for (const sample of samples) {
+    sample.work.forEach((x, i) => {
+      asked[i] = (asked[i] ?? 0) + x
+    })
+    for (const held of sample.byPrimary) {
+      if (held.member === 'a') continue
+      sent.pieces += held.pieces
+      sent.bytes += held.bytes
+    }
+  }
+  return workRates(1, asked, sent, NONE)
+}

@@ -1,0 +1,62 @@
+// The CPU that counted work does not explain: a neighbour on the core, garbage collection, something else in the process. Work is
+// counted exactly, so what the costs expect of it has no noise of the machine; this has all of it. Hence it counts by its long average, unless
+// it has clearly stepped, and then from the step on.
+import { newestWeight } from './average.ts'
+import { BLOCK_SECONDS, Noise } from './noise.ts'
+import { TAU_SECONDS } from './session-load.ts'
+
+/** From this age on a second counts for the variance by at most this many deviations, so that a step does not hide itself. */
+const SETTLED_SECONDS = 60
+const OUTLIER = 4
+/** Noise of 20 s: the mean of blocks varies by this much more than their differences tell. */
+const DEPENDENCE = 3
+/** What is left of its age after a step. */
+const YOUNG_SECONDS = 10
+
+export class Residue {
+  #value = 0
+  #fast = 0
+  #variance = 0
+  #seconds = 0
+  #ageSeconds = 0
+  readonly #noise = new Noise()
+
+  /** What it is taken to be. */
+  get value(): number {
+    return this.#value
+  }
+
+  /** σ² of `value`: its blocks' noise, less the more of them it averages, and more for blocks are not independent. */
+  get valueVariance(): number {
+    const block = this.#noise.sigma ?? Math.sqrt(this.#promised())
+    const seconds = Math.min(TAU_SECONDS.long, Math.max(BLOCK_SECONDS, this.#seconds))
+    return (DEPENDENCE * block * block * BLOCK_SECONDS) / seconds
+  }
+
+  observe(x: number, seconds: number): void {
+    this.#ageSeconds += seconds
+    this.#seconds += seconds
+    const away = x - this.#value
+    this.#value += away * newestWeight(TAU_SECONDS.long, seconds, this.#seconds)
+    this.#fast += (x - this.#fast) * newestWeight(TAU_SECONDS.fast, seconds, this.#ageSeconds)
+    const before = this.#ageSeconds - seconds
+    if (before > 0) {
+      const square = away * (x - this.#value)
+      const most = before < SETTLED_SECONDS ? square : OUTLIER ** 2 * this.#variance
+      this.#variance +=
+        (Math.min(square, most) - this.#variance) * newestWeight(TAU_SECONDS.long, seconds, before)
+    }
+    this.#noise.observe(x, seconds, this.#ageSeconds, this.#promised())
+    // Slow noise stays away for many seconds, though its blocks differ little: it is no step before it is an outlier among seconds too.
+    const sigma = Math.max(this.#noise.sigma ?? 0, Math.sqrt(Math.max(0, this.#variance)))
+    if (this.#noise.stepped(this.#fast - this.#value, sigma, seconds, this.#ageSeconds)) {
+      this.#value = this.#fast
+      this.#seconds = YOUNG_SECONDS
+    }
+  }
+
+  /** σ² of a block before there are any: of noise of ten seconds half the deviation is left in one, of slower noise nearly all. */
+  #promised(): number {
+    return 0.5 * Math.max(0, this.#variance)
+  }
+}

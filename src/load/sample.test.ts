@@ -1,0 +1,83 @@
+import { expect, test } from 'vitest'
+import { newestWeight } from './average.ts'
+import { SessionCounters } from './counters.ts'
+import { parseReport, REPORT_FORMAT, type Report } from './report.ts'
+import { counterMark, readCounters, WORK } from './sample.ts'
+import { parseSessionMemory, SessionEstimate } from './session-load.ts'
+
+test('a sample is the difference of counters, by kind and by primary', () => {
+  const counters = new SessionCounters()
+  const mark = counterMark()
+  counters.reads = 5
+  counters.readBytes = 5 * 4096
+  counters.piecesByPrimary[0] = 2
+  counters.piecesByPrimary[1] = 3
+  counters.bytesByPrimary[1] = 3 * 4096
+  counters.deepest = 9
+  counters.outstanding = 4
+  const first = readCounters(7, counters, mark, ['a', undefined], 1)
+  expect(first.work[WORK.read]).toBe(5)
+  expect(first.work[WORK.piece]).toBe(5)
+  expect(first.byPrimary).toEqual([{ member: 'a', pieces: 2, bytes: 0 }])
+  expect(first.deepest).toBe(9)
+  counters.reads = 6
+  const second = readCounters(7, counters, mark, ['a', 'b'], 1)
+  expect(second.work[WORK.read]).toBe(1)
+  expect(second.work[WORK.piece]).toBe(0)
+  expect(second.deepest).toBe(4)
+  const anew = readCounters(7, new SessionCounters(), mark, ['a', 'b'], 1)
+  expect(anew.work.every((x) => x === 0)).toBe(true)
+})
+
+test('an average is the mean of few samples and forgets many', () => {
+  let x = 0
+  for (let n = 1; n <= 4; n++) x += (n - x) * newestWeight(300, 1, n)
+  expect(x).toBeCloseTo(2.5, 1)
+  for (let n = 0; n < 60; n++) x += (9 - x) * newestWeight(5, 1, 100 + n)
+  expect(x).toBeCloseTo(9, 4)
+})
+
+const REPORT: Report = {
+  format: REPORT_FORMAT,
+  member: 'm1',
+  incarnation: 'boot',
+  sequence: 1,
+  atMs: 5,
+  state: 'up',
+  capacity: [1],
+  load: { slow: [0.5], long: [0.4], fast: [0.6], variance: [0.01] },
+  sigma: [0.02],
+  reserved: [0],
+  sessions: 3,
+  loopUtilisation: 0.5,
+  fit: { factors: new Array(12).fill(1), evidence: new Array(12).fill(0) },
+}
+
+test('a report passes through JSON unchanged, and a wild one is clamped', () => {
+  expect(parseReport(JSON.parse(JSON.stringify(REPORT)))).toEqual(REPORT)
+  const wild = parseReport({ ...REPORT, load: { ...REPORT.load, fast: [1e300] } })
+  if ('refused' in wild) throw new Error(wild.refused)
+  expect(wild.load.fast).toEqual([2])
+})
+
+test.each([
+  ['format', { ...REPORT, format: 2 }],
+  ['state', { ...REPORT, state: 'zombie' }],
+  ['capacity', { ...REPORT, capacity: [0] }],
+  ['load', { ...REPORT, load: { ...REPORT.load, slow: [0.1, 0.2] } }],
+  ['sigma', { ...REPORT, sigma: [Number.NaN] }],
+  ['fit', { ...REPORT, fit: { factors: [1], evidence: [1] } }],
+  ['not an object', null],
+])('a report with a wrong %s is refused', (what, value) => {
+  const parsed = parseReport(value)
+  expect('refused' in parsed && parsed.refused).toContain(what)
+})
+
+test('a memory that is none is refused, and one that is makes the same estimate', () => {
+  const memory = new SessionEstimate(1).handOver()
+  expect(parseSessionMemory(JSON.parse(JSON.stringify(memory)))).toEqual(memory)
+  expect(parseSessionMemory({ ...memory, slow: [1] })).toBeNull()
+  expect(parseSessionMemory({ ...memory, variance: -1 })).toBeNull()
+  expect(parseSessionMemory({ ...memory, primaries: [['a', 1]] })).toBeNull()
+  expect(parseSessionMemory('x')).toBeNull()
+})
