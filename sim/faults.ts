@@ -1,0 +1,252 @@
+// The faults of one simulation: moves by hand at random times, and what breaks meanwhile (the faults of move-model.mjs):
+// crashes, pauses to 10 s, cuts that drop or stick, a coordinator that is slow, away or loses answers, hosts of initiators
+// that die. `heal` ends them all.
+import type { Prng } from '../src/base/prng.ts'
+import type { MemberId } from '../src/group/record.ts'
+import type { TargetEvent } from '../src/target/target.ts'
+import { memberIds, type SimGroup, type SimMember } from './group.ts'
+import type { SimHost, Workload } from './workload.ts'
+
+const CALM_CHANCE = 0.08
+const sure = { lateChance: 0, loseRequestChance: 0, loseAnswerChance: 0 }
+
+type Fault =
+  | 'crash'
+  | 'pause'
+  | 'peer cut'
+  | 'initiator cut'
+  | 'coordinator cut'
+  | 'coordinator away'
+  | 'coordinator lossy'
+  | 'connection lost'
+  | 'host crash'
+
+const weighted: readonly Fault[] = [
+  'crash',
+  'crash',
+  'pause',
+  'pause',
+  'peer cut',
+  'peer cut',
+  'initiator cut',
+  'initiator cut',
+  'coordinator cut',
+  'coordinator away',
+  'coordinator lossy',
+  'coordinator lossy',
+  'connection lost',
+  'host crash',
+]
+
+export class Faults {
+  readonly #group: SimGroup
+  readonly #workload: Workload
+  readonly #prng: Prng
+  readonly #untilMs: number
+  readonly #gapMs: number
+  readonly #moveGapMs: number
+  #isOver = false
+
+  readonly #isCalm: boolean
+
+  constructor(group: SimGroup, workload: Workload, untilMs: number, wanted: boolean) {
+    this.#group = group
+    this.#workload = workload
+    this.#prng = group.prng.fork()
+    this.#untilMs = untilMs
+    this.#gapMs = this.#prng.pick([300, 700, 1_500])
+    this.#moveGapMs = this.#prng.pick([100, 400, 1_000])
+    this.#isCalm = this.#prng.chance(CALM_CHANCE) || !wanted
+  }
+
+  start(): void {
+    this.#moveLater()
+    if (this.#isCalm) return
+    this.#faultLater()
+    const focused = this.#prng.chance(0.5)
+    if (focused) this.#group.listeners.push((member, event) => this.#afterMove(member, event))
+  }
+
+  /** Ends every fault: all run, all reach all. */
+  heal(): void {
+    this.#isOver = true
+    const { net, coordination, members, trace } = this.#group
+    trace.add('*', 'heal')
+    net.healAll()
+    coordination.set(sure)
+    for (const id of memberIds) coordination.heal(id)
+    for (const member of members) {
+      member.clock.resume()
+      if (!member.isUp) member.start()
+    }
+    for (const host of this.#workload.hosts) {
+      host.clock.resume()
+      if (!host.isUp) host.start()
+    }
+  }
+
+  #later(delayMs: number, f: () => void): void {
+    this.#group.timeline.after(delayMs, () => {
+      if (!this.#isOver) f()
+    })
+  }
+
+  #moveLater(): void {
+    this.#later(this.#prng.unit() * 2 * this.#moveGapMs, () => {
+      this.#move()
+      this.#moveLater()
+    })
+  }
+
+  #move(): void {
+    const prng = this.#prng
+    const { id, member, clock } = prng.pick(this.#group.members)
+    if (member === null || clock.paused || !clock.alive) return
+    const sessions = [...member.target.registry.all()].filter((one) => one.phase === 'live')
+    if (sessions.length === 0) return
+    const session = prng.pick(sessions)
+    const to = prng.pick(memberIds.filter((one) => one !== id))
+    const order = this.#group.newId()
+    this.#group.totals.movesOrdered += 1
+    this.#group.trace.add(id, `is told to move session ${session.id} to ${to}`)
+    void member.target.move(session.id, {
+      id: order,
+      to,
+      by: 'operator',
+      code: 'hand',
+      reason: 'the simulation says so',
+      predicted: null,
+      proposal: null,
+      estimate: null,
+    })
+  }
+
+  #faultLater(): void {
+    this.#later(this.#prng.unit() * 2 * this.#gapMs, () => {
+      if (this.#group.timeline.nowMs < this.#untilMs) this.#strike(this.#prng.pick(weighted))
+      this.#faultLater()
+    })
+  }
+
+  #strike(fault: Fault): void {
+    const prng = this.#prng
+    const { members } = this.#group
+    switch (fault) {
+      case 'crash':
+        return this.#crash(prng.pick(members))
+      case 'pause':
+        return this.#pause(prng.pick(members))
+      case 'peer cut': {
+        const [a, b] = prng.pick([
+          ['m1', 'm2'],
+          ['m1', 'm3'],
+          ['m2', 'm3'],
+        ] as const)
+        return this.#cut(a, b)
+      }
+      case 'initiator cut':
+        return this.#cut(prng.pick(this.#workload.hosts).plan.name, prng.pick(memberIds))
+      case 'coordinator cut':
+        return this.#cutCoordinator(prng.pick(memberIds))
+      case 'coordinator away': {
+        const ms = prng.integer(50, 2_000)
+        this.#group.trace.add('*', `coordinator away for ${ms}`)
+        return this.#group.coordination.down(ms)
+      }
+      case 'coordinator lossy':
+        return this.#loseCalls()
+      case 'connection lost': {
+        const runners = this.#workload.runners
+        if (runners.length > 0) prng.pick(runners).initiator?.breakConnection()
+        return
+      }
+      case 'host crash':
+        return this.#crashHost(prng.pick(this.#workload.hosts))
+      default:
+        fault satisfies never
+    }
+  }
+
+  /** Right after a commit the moved session is between two members: what breaks now finds it open. */
+  #afterMove(from: SimMember, event: TargetEvent): void {
+    if (this.#isOver || event.kind !== 'move' || event.end.kind !== 'committed') return
+    if (!this.#prng.chance(0.2)) return
+    const to = this.#group.member(event.to)
+    const record = this.#group.records().find(({ id }) => id === event.session)?.record
+    const host = this.#workload.hosts.find(({ plan }) =>
+      record?.initiator.endsWith(`:${plan.name}`),
+    )
+    this.#later(this.#prng.unit() * 3, () => {
+      const what = this.#prng.integer(0, 4)
+      if (what === 0) this.#crash(to)
+      else if (what === 1) this.#crash(from)
+      else if (what === 2) this.#pause(to)
+      else if (what === 3 && host !== undefined) this.#cut(host.plan.name, to.id)
+      else if (host !== undefined) this.#crashHost(host)
+    })
+  }
+
+  #crash(member: SimMember): void {
+    if (!member.isUp) return
+    member.crash(this.#prng.chance(0.5) ? 'power' : 'process')
+    this.#later(this.#prng.integer(20, 3_000), () => {
+      if (!member.isUp) member.start()
+    })
+  }
+
+  #pause(member: SimMember): void {
+    const { clock } = member
+    if (!member.isUp || clock.paused) return
+    const ms = this.#prng.chance(0.6)
+      ? this.#prng.integer(20, 1_500)
+      : this.#prng.integer(1_500, 10_000)
+    this.#group.trace.add(member.id, `pauses for ${ms}`)
+    this.#group.totals.pauses += 1
+    clock.pause()
+    this.#later(ms, () => clock.resume())
+  }
+
+  #cut(a: string, b: string): void {
+    const { net, trace, totals } = this.#group
+    const mode = this.#prng.pick(['drop', 'stick'] as const)
+    const ms = this.#prng.chance(0.5)
+      ? this.#prng.integer(20, 1_500)
+      : this.#prng.integer(1_500, 8_000)
+    trace.add('*', `cut ${a} ${b} ${mode} for ${ms}`)
+    totals.cuts += 1
+    const isOneWay = this.#prng.chance(0.3)
+    if (isOneWay) net.cutOneWay(a, b, mode)
+    else net.cut(a, b, mode)
+    this.#later(ms, () => net.heal(a, b))
+  }
+
+  #cutCoordinator(id: MemberId): void {
+    const { coordination, trace } = this.#group
+    const mode = this.#prng.pick(['drop', 'hold'] as const)
+    const ms = this.#prng.integer(50, 4_000)
+    trace.add('*', `coordinator cut ${id} ${mode} for ${ms}`)
+    coordination.cut(id, mode)
+    this.#later(ms, () => coordination.heal(id))
+  }
+
+  #loseCalls(): void {
+    const { coordination, trace } = this.#group
+    const prng = this.#prng
+    coordination.set({
+      lateChance: prng.pick([0, 0.05, 0.3]),
+      loseRequestChance: prng.pick([0, 0.05, 0.12]),
+      loseAnswerChance: prng.pick([0, 0.12, 0.3]),
+    })
+    trace.add('*', 'coordinator lossy')
+    this.#later(prng.integer(200, 5_000), () => coordination.set(sure))
+  }
+
+  #crashHost(host: SimHost): void {
+    if (!host.isUp) return
+    host.crash(this.#prng.chance(0.5) ? 'power' : 'process')
+    const ms = this.#prng.chance(0.6) ? this.#prng.integer(20, 2_000) : 30_000
+    this.#later(ms, () => {
+      if (!host.isUp) host.start()
+    })
+  }
+}

@@ -1,0 +1,321 @@
+// A group of real members in one process and in virtual time: simulated clocks, network, disks and coordinator under the
+// member's own wiring (src/member/member.ts). Members crash, lose what was not synced, pause and start again.
+//
+// Invariants:
+//   S1. With equal seeds two runs are equal, event for event (trace.ts).
+//   S2. What a member's life left behind reaches nobody: its clock is dead, its files and streams are.
+
+import type { Clock } from '../src/base/clock.ts'
+import { sleep } from '../src/base/clock.ts'
+import type { Net } from '../src/base/net.ts'
+import { Prng } from '../src/base/prng.ts'
+import type { Coordinator } from '../src/coordination/coordinator.ts'
+import { parseSession, parseSlice } from '../src/group/parse.ts'
+import { keys, type MemberId, type SessionRecord, type VolumeRecord } from '../src/group/record.ts'
+import { createVolume, volumeCounterKey } from '../src/group/volumes.ts'
+import { Member, type MemberSettings } from '../src/member/member.ts'
+import { storeDefaults } from '../src/store/settings.ts'
+import type { TargetEvent } from '../src/target/target.ts'
+import { SimClock } from './clock.ts'
+import { SimCoordination } from './coordinator.ts'
+import { SimDisk } from './disk.ts'
+import { SimNet } from './net.ts'
+import { Timeline } from './timeline.ts'
+import { noTotals, type Totals } from './totals.ts'
+import { Trace } from './trace.ts'
+
+export const memberIds = ['m1', 'm2', 'm3'] as const
+export const runBytes = 16 * 1024 * 1024
+const PORTAL = 3260
+const PEERS = 7000
+const START_MS = 30_000
+
+export interface GroupSettings {
+  readonly seed: number
+  readonly print: ((line: string) => void) | null
+}
+
+export class SimGroup {
+  readonly timeline = new Timeline()
+  readonly prng: Prng
+  readonly net: SimNet
+  readonly coordination: SimCoordination
+  readonly trace: Trace
+  readonly totals: Totals = noTotals()
+  readonly violations: string[] = []
+  readonly members: readonly SimMember[]
+  readonly blockBytes: 512 | 4096
+  /** Told of everything that targets tell. */
+  readonly listeners: ((member: SimMember, event: TargetEvent) => void)[] = []
+  readonly #operator: Coordinator
+  #volume: VolumeRecord | null = null
+  #ids = 0
+
+  constructor({ seed, print }: GroupSettings) {
+    this.prng = new Prng(seed)
+    this.trace = new Trace(this.timeline, print)
+    const { timeline, prng } = this
+    this.net = new SimNet(timeline, prng.fork(), { spikeOneIn: prng.pick([0, 0, 300]) })
+    this.coordination = new SimCoordination(new SimClock(timeline), prng.fork())
+    this.blockBytes = prng.chance(0.3) ? 512 : 4096
+    this.members = memberIds.map((id) => new SimMember(this, id, prng.fork()))
+    this.#operator = this.coordination.handle('operator')
+  }
+
+  get volume(): VolumeRecord {
+    if (this.#volume === null) throw new Error('the volume is made by start()')
+    return this.#volume
+  }
+
+  /** Three members that serve one volume with a lane on each. */
+  async start(): Promise<void> {
+    for (const member of this.members) member.start()
+    const serving = () => this.members.every(({ member }) => member?.target.takesSessions === true)
+    await this.timeline.until(serving, START_MS, 'serving')
+    const made = this.#createVolume()
+    this.#volume = await this.timeline.finish(made, START_MS)
+    const { id } = this.#volume
+    const known = () => this.members.every(({ member }) => member?.group.volumes.has(id) === true)
+    await this.timeline.until(known, START_MS, 'a volume that all know')
+    void this.#watch()
+  }
+
+  member(id: MemberId): SimMember {
+    const found = this.members.find((one) => one.id === id)
+    if (found === undefined) throw new Error(`there is no member ${id}`)
+    return found
+  }
+
+  violation(what: string): void {
+    this.trace.add('!', what)
+    this.violations.push(what)
+  }
+
+  newId(): string {
+    this.#ids += 1
+    return `id-${this.#ids}`
+  }
+
+  /** The sessions' records as they are, with their ids. */
+  records(): { readonly id: number; readonly record: SessionRecord }[] {
+    return this.coordination
+      .inspect(keys.sessions)
+      .map(({ value, created }) => ({ id: created, record: recordOf(value) }))
+  }
+
+  async #createVolume(): Promise<VolumeRecord> {
+    const slices = this.coordination.inspect(keys.slices).map(({ value }) => {
+      const slice = parseSlice(value)
+      if (typeof slice === 'string') throw new Error(slice)
+      return slice
+    })
+    const wish = { name: 'v', bytes: 3 * runBytes, blockBytes: this.blockBytes, shared: true }
+    const group = this.members[0]?.member?.group.group
+    if (group === undefined) throw new Error('no member is there')
+    const at = new Date(0).toISOString()
+    const { record, change } = createVolume({ group, id: 1, wish, slices, counterRev: 0, at })
+    const result = await this.#operator.txn(change)
+    if (result.kind !== 'done') throw new Error(`${volumeCounterKey} is taken`)
+    return record
+  }
+
+  /** Judges every change of a session's record, and counts how moves end. */
+  async #watch(): Promise<void> {
+    const watch = this.#operator.watch(keys.sessions, 0)
+    const known = new Map<number, SessionRecord>()
+    for (;;) {
+      const batch = await watch.next()
+      if (batch.kind !== 'changes') return
+      for (const { value, created } of batch.changes) {
+        const before = known.get(created)
+        if (value === null) known.delete(created)
+        else {
+          const record = recordOf(value)
+          this.trace.add('record', `${created} ${value}`)
+          if (before !== undefined) this.#judgeChange(created, before, record)
+          known.set(created, record)
+        }
+      }
+    }
+  }
+
+  #judgeChange(id: number, before: SessionRecord, now: SessionRecord): void {
+    const { totals } = this
+    if (now.gen < before.gen) this.violation(`the generation of session ${id} fell`)
+    if (now.gen === before.gen && (now.owner !== before.owner || now.state !== before.state)) {
+      this.violation(`session ${id} changed hands within generation ${now.gen}`)
+    }
+    if (before.move?.open !== true || now.gen === before.gen) return
+    if (now.state === 'dead') totals.expired += 1
+    else if (now.owner === before.move.to) totals.returned += 1
+    else totals.reclaimed += 1
+  }
+}
+
+function recordOf(value: string): SessionRecord {
+  const record = parseSession(value)
+  if (typeof record === 'string') throw new Error(record)
+  return record
+}
+
+export class SimMember {
+  readonly id: MemberId
+  readonly disk: SimDisk
+  /** Of its last life. */
+  clock: SimClock
+  /** null while it is down or opens its store. */
+  member: Member | null = null
+  readonly #group: SimGroup
+  readonly #prng: Prng
+  readonly #seen = new Set<string>()
+  #lives = 0
+
+  constructor(group: SimGroup, id: MemberId, prng: Prng) {
+    this.id = id
+    this.#group = group
+    this.#prng = prng
+    this.clock = new SimClock(group.timeline)
+    this.disk = new SimDisk(this.#hostClock())
+    const latency = prng.fork()
+    this.disk.faults.latencyMs = (operation) => (operation === 'read' ? 0 : latency.unit() * 1.5)
+  }
+
+  get isUp(): boolean {
+    return this.#lives > 0 && this.clock.alive
+  }
+
+  start(): void {
+    const { timeline, net, coordination } = this.#group
+    this.#lives += 1
+    this.clock = new SimClock(timeline, 1 + (this.#prng.unit() - 0.5) / 500)
+    this.clock.wallOffsetMs = this.#prng.integer(-200, 200)
+    const { clock, id } = this
+    const network = net.host(id, clock)
+    const handle = coordination.handle(id, (f) => clock.deliver(f))
+    this.#group.trace.add(id, 'starts')
+    void this.#open(clock, network, this.#counted(handle)).catch((error: unknown) => {
+      this.#group.violation(`${id} failed: ${error instanceof Error ? error.stack : String(error)}`)
+    })
+  }
+
+  /** `power` loses what was not synced; `process` keeps it, as kill -9 does. */
+  crash(how: 'process' | 'power'): void {
+    if (!this.isUp) return
+    const { trace, net, totals } = this.#group
+    trace.add(this.id, `crashes (${how})`)
+    totals.crashes += 1
+    net.crash(this.id, how)
+    this.member = null
+    const prng = this.#prng
+    this.disk.crash((choices) => (how === 'power' ? prng.integer(0, choices - 1) : choices - 1))
+  }
+
+  async #open(clock: SimClock, net: Net, coordinator: Coordinator): Promise<void> {
+    const { id, disk } = this
+    const group = this.#group
+    const newId = () => group.newId()
+    const tell = (event: TargetEvent) => this.#tell(event)
+    const ports = { clock, net, disk, coordinator, newId }
+    const member = await Member.open(ports, settingsOf(id), tell)
+    this.#count(member)
+    this.member = member
+    void member.store.failed.then((why) => group.violation(`the store of ${id} failed: ${why}`))
+    await member.serve()
+    group.trace.add(id, 'serves')
+  }
+
+  #tell(event: TargetEvent): void {
+    const { totals, trace, listeners } = this.#group
+    trace.add(
+      this.id,
+      JSON.stringify(event, (key, value) => (key === 'counters' ? null : value)),
+    )
+    if (event.kind === 'login') totals.logins += 1
+    if (event.kind === 'redirect') totals.redirects += 1
+    if (event.kind === 'barrier') totals.barrierClosed += 1
+    if (event.kind === 'move' && event.end.kind === 'committed') totals.movesCommitted += 1
+    if (event.kind === 'move' && event.end.kind === 'abandoned') totals.movesAbandoned += 1
+    if (event.kind === 'move' && event.end.kind === 'lost') totals.movesLost += 1
+    for (const listener of listeners) listener(this, event)
+  }
+
+  /** Counts what the primary refuses and what it knows already. */
+  #count(member: Member): void {
+    const { totals } = this.#group
+    const { primary } = member
+    const mutate = primary.mutate.bind(primary)
+    const read = primary.read.bind(primary)
+    primary.mutate = (mutation) => {
+      const outcome = mutate(mutation)
+      if (outcome === 'refused') totals.refused += 1
+      else if (outcome !== 'stale' && mutation.operation > 0) {
+        const { origin, slice, operation } = mutation
+        const key = `${origin.sessionId}.${origin.gen}.${slice}.${operation}`
+        if (this.#seen.has(key)) totals.deduplicated += 1
+        else this.#seen.add(key)
+      }
+      return outcome
+    }
+    primary.read = (origin, volume, slice, offset, into) => {
+      const outcome = read(origin, volume, slice, offset, into)
+      if (outcome === 'refused') totals.refused += 1
+      return outcome
+    }
+  }
+
+  #counted(handle: Coordinator): Coordinator {
+    const { totals } = this.#group
+    const counted = async <T extends { readonly kind: string }>(call: Promise<T>): Promise<T> => {
+      const result = await call
+      if (result.kind === 'unknown') totals.unknown += 1
+      return result
+    }
+    return {
+      txn: (transaction) => counted(handle.txn(transaction)),
+      list: (prefix) => counted(handle.list(prefix)),
+      watch: (prefix, afterRev) => handle.watch(prefix, afterRev),
+      nudge: () => handle.nudge(),
+      close: () => handle.close(),
+    }
+  }
+
+  /** The disk answers this member alone, so it is as paused and as dead as its host. */
+  #hostClock(): Clock {
+    return {
+      nowMs: () => this.clock.nowMs(),
+      wallMs: () => this.clock.wallMs(),
+      after: (delayMs, f) => this.clock.after(delayMs, f),
+      soon: (f) => this.clock.soon(f),
+    }
+  }
+}
+
+function settingsOf(id: MemberId): MemberSettings {
+  return {
+    memberId: id,
+    groupName: 'sim',
+    founders: memberIds,
+    slices: memberIds.length,
+    namingAuthority: 'iqn.2026-11.dev.evenkeel',
+    portal: { kind: 'tcp', host: id, port: PORTAL },
+    peer: { kind: 'tcp', host: id, port: PEERS },
+    api: `http://${id}:1`,
+    groupAddress: null,
+    store: {
+      ...storeDefaults,
+      journalBytes: 512 * 1024,
+      overlayBytes: 512 * 1024,
+      slotsPerSegment: 2,
+      checkpointAfterMs: 5_000,
+    },
+  }
+}
+
+export function portalOf(id: MemberId) {
+  return { kind: 'tcp', host: id, port: PORTAL } as const
+}
+
+/** Waits on the timeline itself, whatever becomes of any host. */
+export function pause(timeline: Timeline, delayMs: number): Promise<void> {
+  return sleep(new SimClock(timeline), delayMs)
+}

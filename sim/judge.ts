@@ -1,0 +1,60 @@
+// What must hold of a simulated group at the end: blocks are linearizable registers, everybody made progress after the
+// last fault, and nothing is left over.
+import { isRandomKind } from '../src/group/login.ts'
+import { judge } from './checkers/linearizability.ts'
+import type { SimGroup } from './group.ts'
+import type { Workload } from './workload.ts'
+
+/** After the last fault each initiator gets an answer to a new command within so long. */
+export const PROGRESS_MS = 25_000
+/** Then moves expire (10 s), barriers and sweeps come to rest. */
+export const REST_MS = 40_000
+
+export function judgeHistories(group: SimGroup, workload: Workload): void {
+  for (const { lba, kind, detail } of judge(workload.histories)) {
+    group.violation(`LBA ${lba} is not linearizable (${kind}): ${detail}`)
+  }
+}
+
+/** Initiators without an answer to a command that began after `sinceMs`. */
+export function stalled(workload: Workload, sinceMs: number): string[] {
+  const idle = workload.runners.filter(({ lastGoodBeganMs }) => lastGoodBeganMs < sinceMs)
+  return idle.map(({ name, initiator }) => `${name} (${initiator?.phase ?? 'no session yet'})`)
+}
+
+/** What is not at rest, as sentences; none: nothing leaked. */
+export function leaks(group: SimGroup): string[] {
+  const found: string[] = []
+  for (const { id, record } of group.records()) {
+    const { owner, state, gen, move, isid } = record
+    if (state === 'dead') {
+      if (isRandomKind(isid)) found.push(`session ${id} is dead and not retired`)
+      continue
+    }
+    if (move !== undefined) found.push(`session ${id} is still in a move to ${move.to}`)
+    const served = group.member(owner).member?.target.registry.get(id)
+    if (served?.gen !== gen) found.push(`session ${id} lives nowhere, its record names ${owner}`)
+  }
+  const records = new Map(group.records().map(({ id, record }) => [id, record]))
+  for (const { id: member, member: running } of group.members) {
+    if (running === null) found.push(`${member} does not run`)
+    for (const session of running?.target.registry.all() ?? []) {
+      const record = records.get(session.id)
+      if (record?.owner !== member || record.gen !== session.gen || record.state !== 'live') {
+        found.push(`${member} serves session ${session.id}.${session.gen} which is not its own`)
+      }
+      if (session.moving) found.push(`${member} still moves session ${session.id}`)
+    }
+  }
+  return found
+}
+
+/** Living sessions after all initiators have logged out; those of a host that died without a word may remain. */
+export function leftOver(group: SimGroup, workload: Workload): string[] {
+  const silent = workload.hosts.filter(({ hasDied }) => hasDied).map(({ plan }) => plan.name)
+  return group
+    .records()
+    .filter(({ record }) => record.state === 'live')
+    .filter(({ record }) => !silent.some((name) => record.initiator.endsWith(`:${name}`)))
+    .map(({ id, record }) => `session ${id} of ${record.initiator} at ${record.owner} outlived it`)
+}

@@ -1,0 +1,51 @@
+// npm run sim -- [--seeds N] [--from S] [--calm] [--trace]: simulates N seeds and prints what happened. A seed that fails is
+// printed with the command that repeats it; the exit code is 0 only if none did.
+import { parseArgs } from 'node:util'
+import { runSeed } from './seed.ts'
+import { addTotals, mustHappen, noTotals } from './totals.ts'
+
+const { values } = parseArgs({
+  options: {
+    seeds: { type: 'string', default: '50' },
+    from: { type: 'string', default: '1' },
+    calm: { type: 'boolean', default: false },
+    trace: { type: 'boolean', default: false },
+    /** Stops at the first seed that fails. */
+    first: { type: 'boolean', default: false },
+  },
+})
+const seeds = Number(values.seeds)
+const from = Number(values.from)
+const print = values.trace ? (line: string) => console.log(line) : null
+const totals = noTotals()
+let failing = 0
+let played = 0
+const began = performance.now()
+for (let seed = from; seed < from + seeds; seed += 1) {
+  const verdict = await runSeed(seed, { faults: !values.calm, print })
+  played += 1
+  addTotals(totals, verdict.totals)
+  if (values.trace) console.log(`hash ${verdict.hash}`)
+  if (verdict.violations.length === 0) continue
+  failing += 1
+  console.log(`seed ${seed} failed:`)
+  for (const violation of verdict.violations.slice(0, 5)) console.log(`  ${violation}`)
+  console.log(
+    `  repeat it with: npm run sim -- --seeds 1 --from ${seed} --trace${values.calm ? ' --calm' : ''}`,
+  )
+  if (values.first) break
+}
+console.log(
+  JSON.stringify({
+    seeds: played,
+    failing,
+    seconds: Math.round((performance.now() - began) / 100) / 10,
+  }),
+)
+console.log(JSON.stringify(totals))
+const missing = mustHappen.filter((key) => totals[key] === 0)
+if (missing.length > 0 && seeds >= 50 && !values.calm) {
+  console.log(`never happened: ${missing.join(', ')}`)
+  process.exitCode = 1
+}
+if (failing > 0) process.exitCode = 1

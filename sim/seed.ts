@@ -1,0 +1,88 @@
+// One seed: a group, its initiators, its faults, and the verdict.
+//
+//   0 ── start ──▶ faults ──15 s──▶ heal ──progress, ≤ 25 s──▶ commands end ──▶ rest ──▶ logout ──▶ judged
+import { Faults } from './faults.ts'
+import { SimGroup } from './group.ts'
+import { judgeHistories, leaks, leftOver, PROGRESS_MS, REST_MS, stalled } from './judge.ts'
+import type { Totals } from './totals.ts'
+import { planHosts, Workload } from './workload.ts'
+
+const FAULTS_MS = 15_000
+const LOOK_MS = 250
+
+export interface Verdict {
+  readonly seed: number
+  /** Sentences; none: all is well. */
+  readonly violations: readonly string[]
+  readonly totals: Totals
+  /** Of everything that happened. */
+  readonly hash: string
+  readonly virtualMs: number
+}
+
+export interface SeedSettings {
+  readonly faults: boolean
+  readonly print: ((line: string) => void) | null
+}
+
+export async function runSeed(seed: number, settings: SeedSettings): Promise<Verdict> {
+  const group = new SimGroup({ seed, print: settings.print })
+  // Errors of members have nobody else to go to: in production they end the process.
+  const failed = (error: unknown) =>
+    group.violation(`unhandled: ${error instanceof Error ? error.stack : String(error)}`)
+  process.on('unhandledRejection', failed)
+  try {
+    await play(group, settings)
+  } catch (error) {
+    failed(error)
+  } finally {
+    process.off('unhandledRejection', failed)
+  }
+  const { violations, totals, trace, timeline } = group
+  return { seed, violations, totals, hash: trace.digest(), virtualMs: timeline.nowMs }
+}
+
+async function play(group: SimGroup, settings: SeedSettings): Promise<void> {
+  const { timeline } = group
+  await group.start()
+  const workload = new Workload(group, planHosts(group.prng))
+  workload.start()
+  const faults = new Faults(group, workload, timeline.nowMs + FAULTS_MS, settings.faults)
+  faults.start()
+  await timeline.run(timeline.nowMs + FAULTS_MS)
+  faults.heal()
+  const healedMs = timeline.nowMs
+  const served = () => stalled(workload, healedMs).length === 0
+  if (!(await comesAbout(group, served, PROGRESS_MS))) {
+    group.violation(`stalled: ${stalled(workload, healedMs).join(', ')}`)
+  }
+  await timeline.run(timeline.nowMs + 1_000)
+  workload.stop()
+  const quiet = () => workload.runners.every(({ underWay }) => underWay === 0)
+  if (!(await comesAbout(group, quiet, PROGRESS_MS))) group.violation('commands without an answer')
+  if (!(await comesAbout(group, () => leaks(group).length === 0, REST_MS))) {
+    group.violation(`leaked: ${leaks(group).join('; ')}`)
+  }
+  for (const runner of workload.runners) void runner.close()
+  const nobody = () => leftOver(group, workload).length === 0 && leaks(group).length === 0
+  if (!(await comesAbout(group, nobody, REST_MS))) {
+    const left = [...leftOver(group, workload), ...leaks(group)]
+    group.violation(`left over: ${left.join('; ')}`)
+  }
+  judgeHistories(group, workload)
+}
+
+/** Looks every quarter of a second. */
+async function comesAbout(
+  group: SimGroup,
+  condition: () => boolean,
+  limitMs: number,
+): Promise<boolean> {
+  const { timeline } = group
+  const untilMs = timeline.nowMs + limitMs
+  while (!condition()) {
+    if (timeline.nowMs >= untilMs) return false
+    await timeline.run(timeline.nowMs + LOOK_MS)
+  }
+  return true
+}

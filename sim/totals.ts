@@ -1,0 +1,64 @@
+// What happened in simulations, counted: a rule that is never needed is not tested by any of them.
+export interface Totals {
+  answers: number
+  logins: number
+  redirects: number
+  movesOrdered: number
+  movesCommitted: number
+  movesAbandoned: number
+  movesLost: number
+  /** Sessions that came to where they were moved. */
+  returned: number
+  /** Open moves that ended at another member than planned. */
+  reclaimed: number
+  /** Open moves that nobody came for. */
+  expired: number
+  /** Sessions that were closed by the barrier of a login. */
+  barrierClosed: number
+  /** Requests that a primary refused for their generation. */
+  refused: number
+  /** Calls to the coordinator without an answer. */
+  unknown: number
+  /** Writes that came to a primary once more and were answered from memory. */
+  deduplicated: number
+  crashes: number
+  pauses: number
+  cuts: number
+}
+
+export function noTotals(): Totals {
+  return {
+    answers: 0,
+    logins: 0,
+    redirects: 0,
+    movesOrdered: 0,
+    movesCommitted: 0,
+    movesAbandoned: 0,
+    movesLost: 0,
+    returned: 0,
+    reclaimed: 0,
+    expired: 0,
+    barrierClosed: 0,
+    refused: 0,
+    unknown: 0,
+    deduplicated: 0,
+    crashes: 0,
+    pauses: 0,
+    cuts: 0,
+  }
+}
+
+/** Each must be above zero in a run that is worth its name. */
+export const mustHappen = [
+  'movesCommitted',
+  'reclaimed',
+  'expired',
+  'barrierClosed',
+  'refused',
+  'unknown',
+  'deduplicated',
+] as const satisfies readonly (keyof Totals)[]
+
+export function addTotals(sum: Totals, more: Totals): void {
+  for (const key of Object.keys(sum) as (keyof Totals)[]) sum[key] += more[key]
+}

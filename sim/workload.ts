@@ -1,0 +1,220 @@
+// The initiators of a simulated group: hosts of both kinds, each with a few commands under way on few blocks, and a
+// history of every transmission that a judge can read. A host that is crashed forgets its sessions and starts anew.
+import { sleep } from '../src/base/clock.ts'
+import type { Net } from '../src/base/net.ts'
+import type { Prng } from '../src/base/prng.ts'
+import type { MemberId } from '../src/group/record.ts'
+import { History } from '../src/initiator/history.ts'
+import { Initiator } from '../src/initiator/initiator.ts'
+import { SimClock } from './clock.ts'
+import { memberIds, portalOf, runBytes, type SimGroup } from './group.ts'
+
+const IQN = 'iqn.1994-05.org.example:'
+
+export interface HostPlan {
+  readonly name: string
+  readonly initiators: readonly InitiatorPlan[]
+}
+
+export interface InitiatorPlan {
+  readonly kind: 'stable' | 'random'
+  readonly portal: MemberId
+  readonly depth: number
+  /** Most milliseconds between an answer and the next command. */
+  readonly thinkMs: number
+}
+
+/** One host of the Linux kind with a session, sometimes two, and one of the QEMU kind with several under one name. */
+export function planHosts(prng: Prng): HostPlan[] {
+  const initiator = (kind: 'stable' | 'random'): InitiatorPlan => ({
+    kind,
+    portal: prng.pick(memberIds),
+    depth: prng.integer(1, 4),
+    thinkMs: prng.pick([10, 60, 150]),
+  })
+  const hosts: HostPlan[] = [{ name: 'linux1', initiators: [initiator('stable')] }]
+  if (prng.chance(0.3)) hosts.push({ name: 'linux2', initiators: [initiator('stable')] })
+  const siblings = prng.integer(1, 3)
+  const initiators = Array.from({ length: siblings }, () => initiator('random'))
+  return [...hosts, { name: 'qemu', initiators }]
+}
+
+export class Workload {
+  readonly hosts: readonly SimHost[]
+  readonly histories: History[] = []
+  readonly group: SimGroup
+  readonly prng: Prng
+  isStopped = false
+
+  constructor(group: SimGroup, plans: readonly HostPlan[]) {
+    this.group = group
+    this.prng = group.prng.fork()
+    this.hosts = plans.map((plan) => new SimHost(this, plan))
+  }
+
+  start(): void {
+    for (const host of this.hosts) host.start()
+  }
+
+  get runners(): Runner[] {
+    return this.hosts.flatMap(({ runners }) => runners)
+  }
+
+  /** What has been answered stays answered; nothing new begins. */
+  stop(): void {
+    this.isStopped = true
+  }
+
+  newHistory(): { readonly history: History; readonly writer: number } {
+    const { timeline, blockBytes } = this.group
+    const writer = this.histories.length + 1
+    const history = new History({ nowMs: () => timeline.nowMs, writer, blockBytes })
+    this.histories.push(history)
+    return { history, writer }
+  }
+}
+
+export class SimHost {
+  readonly plan: HostPlan
+  runners: Runner[] = []
+  /** Of its last life. */
+  clock: SimClock
+  /** It has died without a word: members may still hold its sessions. */
+  hasDied = false
+  readonly #workload: Workload
+
+  constructor(workload: Workload, plan: HostPlan) {
+    this.#workload = workload
+    this.plan = plan
+    this.clock = new SimClock(workload.group.timeline)
+  }
+
+  get isUp(): boolean {
+    return this.runners.length > 0 && this.clock.alive
+  }
+
+  start(): void {
+    const { group } = this.#workload
+    this.clock = new SimClock(group.timeline)
+    const net = group.net.host(this.plan.name, this.clock)
+    group.trace.add(this.plan.name, 'starts')
+    this.runners = this.plan.initiators.map(
+      (plan, at) => new Runner(this.#workload, this, plan, { net, at }),
+    )
+    for (const runner of this.runners) void runner.run()
+  }
+
+  crash(how: 'process' | 'power'): void {
+    if (!this.isUp) return
+    const { group } = this.#workload
+    group.trace.add(this.plan.name, `crashes (${how})`)
+    group.net.crash(this.plan.name, how)
+    this.hasDied = true
+    this.runners = []
+  }
+}
+
+/** One initiator of one life of its host. */
+export class Runner {
+  readonly name: string
+  /** Virtual time of the last GOOD answer to a command that began at `lastGoodBeganMs`. */
+  lastGoodBeganMs = Number.NEGATIVE_INFINITY
+  initiator: Initiator | null = null
+  underWay = 0
+  readonly #workload: Workload
+  readonly #host: SimHost
+  readonly #plan: InitiatorPlan
+  readonly #net: Net
+  readonly #isid: string
+  readonly #prng: Prng
+  readonly #history: History
+
+  constructor(
+    workload: Workload,
+    host: SimHost,
+    plan: InitiatorPlan,
+    place: { readonly net: Net; readonly at: number },
+  ) {
+    const { history, writer } = workload.newHistory()
+    this.#workload = workload
+    this.#host = host
+    this.#plan = plan
+    this.#net = place.net
+    this.#isid = `00023d${String(place.at + 1).padStart(6, '0')}`
+    this.#prng = workload.prng.fork()
+    this.#history = history
+    this.name = `${host.plan.name}.${place.at}#${writer}`
+  }
+
+  async run(): Promise<void> {
+    const { group } = this.#workload
+    const { plan, clock } = this.#host
+    const kind = this.#plan.kind
+    const initiator = await Initiator.connect({
+      net: this.#net,
+      clock,
+      prng: this.#prng.fork(),
+      portal: portalOf(this.#plan.portal),
+      targetName: group.volume.iqn,
+      initiatorName: `${IQN}${plan.name}`,
+      isid: kind === 'stable' ? { kind, value: this.#isid } : { kind },
+      behaviour: {
+        queueDepth: this.#plan.depth,
+        securityStage: kind === 'stable',
+        loginLimitMs: 6_000,
+        retryMostMs: 600,
+        pingIdleMs: 1_500,
+        pingLimitMs: 2_500,
+      },
+    })
+    this.initiator = initiator
+    initiator.blockBytes = group.blockBytes
+    for (let i = 0; i < this.#plan.depth; i += 1) void this.#work(initiator)
+  }
+
+  /** null: it has ended. */
+  async close(): Promise<void> {
+    await this.initiator?.close()
+  }
+
+  async #work(initiator: Initiator): Promise<void> {
+    const { clock } = this.#host
+    try {
+      while (!this.#workload.isStopped) {
+        this.underWay += 1
+        await this.#command(initiator)
+        this.underWay -= 1
+        await sleep(clock, this.#prng.unit() * this.#plan.thinkMs)
+      }
+    } catch (error) {
+      this.#workload.group.violation(`${this.name}: ${String(error)}`)
+    }
+  }
+
+  async #command(initiator: Initiator): Promise<void> {
+    const { group } = this.#workload
+    const { blockBytes, timeline, totals, trace } = group
+    const runBlocks = runBytes / blockBytes
+    const run = this.#prng.integer(0, 2)
+    // The last one reaches from one lane into the next.
+    const lba = run * runBlocks + this.#prng.pick(run < 2 ? [0, 1, 1, 2, runBlocks - 1] : [0, 1, 2])
+    const blocks = this.#prng.integer(1, 2)
+    const bytes = new Uint8Array(blocks * blockBytes)
+    const isWrite = this.#prng.chance(0.55)
+    const beganMs = timeline.nowMs
+    const answer = isWrite
+      ? await initiator.write(lba, bytes, this.#history.writing(lba, bytes))
+      : await initiator.read(lba, blocks, bytes, this.#history.reading(lba, bytes))
+    totals.answers += 1
+    const status = answer.kind === 'answered' ? answer.status : answer.kind
+    trace.add(
+      this.name,
+      `${isWrite ? 'wrote' : 'read'} ${lba}+${blocks} ${bytes.slice(4, 12).join('.')} ${status}`,
+    )
+    if (status === 0) this.lastGoodBeganMs = Math.max(this.lastGoodBeganMs, beganMs)
+    else {
+      const sense = answer.kind === 'answered' ? (answer.sense?.join(' ') ?? '') : ''
+      group.violation(`${this.name} saw an I/O error: ${status} ${sense}`)
+    }
+  }
+}
