@@ -4,6 +4,7 @@ import { ApiRefusal } from '../api/caller.ts'
 import { SCHEMA } from '../api/errors.ts'
 import { balanceCommand } from './balance.ts'
 import { API_DEFAULT, contextFrom, type GlobalOptions, type Outside, screenOf } from './context.ts'
+import { demoCommand } from './demo/demo.ts'
 import { EXIT, exitCodeOf } from './exit-code.ts'
 import { serveCommand } from './serve.ts'
 import { sessionCommand } from './session.ts'
@@ -53,6 +54,7 @@ export function buildProgram(outside: Outside, version: string): Command {
   const contextOf = contextFrom(outside)
   program.addCommand(upCommand(outside))
   program.addCommand(serveCommand(outside))
+  program.addCommand(demoCommand(outside))
   for (const make of [volumeCommand, sessionCommand, balanceCommand, topCommand, statusCommand]) {
     program.addCommand(make(contextOf))
   }

@@ -21,15 +21,15 @@ import {
 } from '../distribution/history.ts'
 import { observedGain } from '../distribution/imbalance.ts'
 import { utilisation } from '../distribution/judge.ts'
-import { membersToAsk, meanSession, placeLogin } from '../distribution/place.ts'
+import { meanSession, membersToAsk, placeLogin } from '../distribution/place.ts'
 import { DEFAULT_POLICY, type Mode, type Policy, parsePolicy } from '../distribution/policy.ts'
 import { Reservations } from '../distribution/reservations.ts'
 import type { End, Own, SessionView, View } from '../distribution/view.ts'
 import { isRandomKind } from '../group/login.ts'
 import { keys, type MemberId, type SessionId } from '../group/record.ts'
+import type { SystemProbe } from '../io/system-probe.ts'
 import { asTable, type SessionLoad, shareAt } from '../load/load-table.ts'
 import { parseSessionMemory, type SessionMemory } from '../load/session-load.ts'
-import type { SystemProbe } from '../io/system-probe.ts'
 import type { Json } from '../peer/message.ts'
 import type { LiveSession } from '../target/live-session.ts'
 import type { LoginAttempt, Placement } from '../target/login.ts'
@@ -161,7 +161,9 @@ export class Balancer implements Grants, Placement {
       load: load === null ? null : weightOf(load, this.#member.id),
       why: null,
       decided:
-        last === null ? null : { at: this.#wall(last.atMs), code: last.code, sentence: last.sentence },
+        last === null
+          ? null
+          : { at: this.#wall(last.atMs), code: last.code, sentence: last.sentence },
     }
   }
 
@@ -232,7 +234,12 @@ export class Balancer implements Grants, Placement {
     const { clock } = this.#member.ports
     for (const proposal of proposals.slice(0, policy.tries)) {
       const nowMs = clock.nowMs()
-      const back = heldBack({ ...policy, mode: this.settings.mode }, this.#begun, nowMs, clock.wallMs())
+      const back = heldBack(
+        { ...policy, mode: this.settings.mode },
+        this.#begun,
+        nowMs,
+        clock.wallMs(),
+      )
       this.#note(proposal, back ?? 'MOVED', nowMs)
       if (back !== null) continue
       this.#busy = true
@@ -291,7 +298,11 @@ export class Balancer implements Grants, Placement {
     const { session, to, gain, debt, price } = proposal
     const told = whyMoved(proposal, `session ${session.id}`)
     const sentence =
-      code === 'MOVED' ? told : why === undefined ? `Advised, not done: ${told}` : `${to} denied it: ${why}`
+      code === 'MOVED'
+        ? told
+        : why === undefined
+          ? `Advised, not done: ${told}`
+          : `${to} denied it: ${why}`
     const known = code === 'MOVED' || code === 'RATE_LIMIT' || code === 'PAUSED' ? code : 'DENIED'
     this.#log.add({ atMs, session: session.id, code: known, to, sentence, gain, debt, price })
   }
@@ -422,12 +433,10 @@ export class Balancer implements Grants, Placement {
     )
     const ends = fresh.filter((end) => end !== null) as unknown as End[]
     const load = this.#meanLoad()
-    const placed = placeLogin(
-      { load, barred },
-      { ...here, draining, stays: false },
-      ends,
-      { ...policy, mode: 'on' },
-    )
+    const placed = placeLogin({ load, barred }, { ...here, draining, stays: false }, ends, {
+      ...policy,
+      mode: 'on',
+    })
     return placed?.to ?? null
   }
 

@@ -18,3 +18,13 @@ function isFree(host: string, port: number): Promise<boolean> {
   server.listen({ host, port, exclusive: true }, () => server.close(() => resolve(true)))
   return promise
 }
+
+/** A port that is free with the `count - 1` behind it, at the moment; for groups that nobody needs to find again. */
+export async function freeBasePort(host: string, count: number): Promise<number> {
+  for (let tries = 0; tries < 100; tries += 1) {
+    const base = 20_000 + Math.floor(Math.random() * 20_000)
+    const ports = Array.from({ length: count }, (_, i) => base + i)
+    if ((await portTaken(host, ports)) === null) return base
+  }
+  throw new Error(`no ${count} consecutive ports are free on ${host}`)
+}

@@ -7,20 +7,14 @@ import type { Disk } from '../base/disk.ts'
 import { type Address, formatAddress, type Net } from '../base/net.ts'
 import type { Coordinator } from '../coordination/coordinator.ts'
 import { GroupView } from '../coordination/group-view.ts'
-import { foundGroup, writeMember } from '../group/founding.ts'
-import {
-  type GroupRecord,
-  keys,
-  type MemberId,
-  type MemberRecord,
-  RECORD_FORMAT,
-} from '../group/record.ts'
-import type { Json } from '../peer/message.ts'
+import { foundGroup, startMember } from '../group/founding.ts'
+import { type GroupRecord, keys, type MemberId, RECORD_FORMAT } from '../group/record.ts'
 import { PeerLinks } from '../peer/links.ts'
+import type { Json } from '../peer/message.ts'
 import { PageStore } from '../store/page-store.ts'
 import type { StoreSettings } from '../store/settings.ts'
-import { Target, type TargetEvent } from '../target/target.ts'
 import type { Placement } from '../target/login.ts'
+import { Target, type TargetEvent } from '../target/target.ts'
 import { Gateway } from '../volume/gateway.ts'
 import { answerRequest } from '../volume/peer-requests.ts'
 import { Primary } from '../volume/primary.ts'
@@ -103,7 +97,13 @@ export class Member {
       },
     })
     this.primary = new Primary({ self, clock, coordinator, group: this.group, store: this.store })
-    this.gateway = new Gateway({ self, clock, group: this.group, peers: this.peers, primary: this.primary })
+    this.gateway = new Gateway({
+      self,
+      clock,
+      group: this.group,
+      peers: this.peers,
+      primary: this.primary,
+    })
     this.target = new Target({
       self,
       clock,
@@ -182,18 +182,13 @@ export class Member {
 
   async #register(peer: string): Promise<void> {
     const { coordinator, clock } = this.ports
-    const record: MemberRecord = {
-      id: this.id,
-      bootId: this.bootId,
-      portal: this.#portal,
-      peer,
-      api: this.settings.api,
-      draining: false,
-    }
+    const { id, bootId, settings } = this
     for (;;) {
-      const result = await coordinator.txn(writeMember(record))
+      const mine = { id, bootId, portal: this.#portal, peer, api: settings.api }
+      const result = await coordinator.txn(startMember(this.group.storedMember(id), mine))
       if (result.kind === 'done') return
       await sleep(clock, RETRY_MS)
+      await this.group.refresh()
     }
   }
 

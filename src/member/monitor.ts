@@ -3,14 +3,21 @@
 import type { MemberLoad } from '../api/schema.ts'
 import type { Timer } from '../base/clock.ts'
 import type { Policy } from '../distribution/policy.ts'
-import { type Reservations } from '../distribution/reservations.ts'
-import { buildView, type End, type Heard, hear, type View, withReserved } from '../distribution/view.ts'
+import type { Reservations } from '../distribution/reservations.ts'
+import {
+  buildView,
+  type End,
+  type Heard,
+  hear,
+  type View,
+  withReserved,
+} from '../distribution/view.ts'
 import type { MemberId, SessionId } from '../group/record.ts'
+import type { SystemLook, SystemProbe } from '../io/system-probe.ts'
 import { MemberEstimate } from '../load/estimate.ts'
 import { clampReport, parseReport, REPORT_FORMAT, type Report } from '../load/report.ts'
 import { type CounterMark, counterMark, readCounters, type SystemSample } from '../load/sample.ts'
 import type { Json } from '../peer/message.ts'
-import type { SystemLook, SystemProbe } from '../io/system-probe.ts'
 import type { Member } from './member.ts'
 
 const EVERY_MS = 1_000
@@ -31,9 +38,22 @@ export class Monitor {
   #look: SystemLook | null = null
   #timer: Timer
   /** Work of the last second, for people. */
-  #lately = { commands: 0, bytes: 0, pieces: 0, forwarded: 0, handled: 0, latencySumMs: 0, answered: 0 }
+  #lately = {
+    commands: 0,
+    bytes: 0,
+    pieces: 0,
+    forwarded: 0,
+    handled: 0,
+    latencySumMs: 0,
+    answered: 0,
+  }
 
-  constructor(member: Member, probe: SystemProbe, reservations: Reservations, policy: () => Policy) {
+  constructor(
+    member: Member,
+    probe: SystemProbe,
+    reservations: Reservations,
+    policy: () => Policy,
+  ) {
     this.#member = member
     this.#probe = probe
     this.#reservations = reservations
@@ -108,14 +128,23 @@ export class Monitor {
     const primaries: (MemberId | undefined)[] = []
     for (const member of group.members.keys()) primaries[gateway.primaryIndex(member)] = member
     const living = new Set<SessionId>()
-    const lately = { commands: 0, bytes: 0, pieces: 0, forwarded: 0, handled: 0, latencySumMs: 0, answered: 0 }
+    const lately = {
+      commands: 0,
+      bytes: 0,
+      pieces: 0,
+      forwarded: 0,
+      handled: 0,
+      latencySumMs: 0,
+      answered: 0,
+    }
     let own = { pieces: 0, bytes: 0 }
     const samples = [...target.registry.all()].map((session) => {
       living.add(session.id)
       const mark = this.#marks.get(session.id) ?? counterMark()
       this.#marks.set(session.id, mark)
       const sample = readCounters(session.id, session.counters, mark, primaries, look.seconds)
-      const [reads = 0, writes = 0, others = 0, readBytes = 0, writtenBytes = 0, pieces = 0] = sample.work
+      const [reads = 0, writes = 0, others = 0, readBytes = 0, writtenBytes = 0, pieces = 0] =
+        sample.work
       const mine = sample.byPrimary.find(({ member }) => member === id) ?? { pieces: 0, bytes: 0 }
       own = { pieces: own.pieces + mine.pieces, bytes: own.bytes + mine.bytes }
       lately.commands += reads + writes + others
@@ -137,12 +166,18 @@ export class Monitor {
     this.estimate.observe(systemSample(look, own, handled, lately.bytes), samples)
     const fits = [...this.#heard.values()].map(({ report }) => report)
     fits.sort((a, b) => (a.member < b.member ? -1 : 1))
-    this.estimate.learn([this.estimate.evidence(), ...fits.map(({ fit }) => fit)], group.members.size)
+    this.estimate.learn(
+      [this.estimate.evidence(), ...fits.map(({ fit }) => fit)],
+      group.members.size,
+    )
   }
 
   #handledSince(): { pieces: number; bytes: number } {
     const now = this.#member.handled
-    const since = { pieces: now.pieces - this.#handled.pieces, bytes: now.bytes - this.#handled.bytes }
+    const since = {
+      pieces: now.pieces - this.#handled.pieces,
+      bytes: now.bytes - this.#handled.bytes,
+    }
     this.#handled = { ...now }
     return since
   }
@@ -168,7 +203,8 @@ export class Monitor {
       fit: estimate.evidence(),
     })
     const body = JSON.parse(JSON.stringify(report)) as Json
-    for (const member of group.members.keys()) if (member !== id) peers.tell(member, REPORT_KIND, body)
+    for (const member of group.members.keys())
+      if (member !== id) peers.tell(member, REPORT_KIND, body)
   }
 
   #hear(body: Json): Json {

@@ -1,7 +1,8 @@
 // The operator's commands at one member, for the whole group: what is common is read from the group record, what others
 // know is asked from them when it is needed.
-import { type Answered, answered, type Operator } from '../api/operator.ts'
+
 import { refusal } from '../api/errors.ts'
+import { type Answered, answered, type Operator } from '../api/operator.ts'
 import type { Readings } from '../api/readings.ts'
 import type {
   Balance,
@@ -23,7 +24,13 @@ import type { Balancer } from './balancer.ts'
 import type { Member } from './member.ts'
 import { Rates } from './rates.ts'
 import { SessionDesk } from './session-desk.ts'
-import { askAll, type SessionSummary, SUMMARY_KIND, type Summary, summaryFormat } from './summary.ts'
+import {
+  askAll,
+  type SessionSummary,
+  SUMMARY_KIND,
+  type Summary,
+  summaryFormat,
+} from './summary.ts'
 import type { Tally } from './tally.ts'
 import { VolumeDesk } from './volume-desk.ts'
 

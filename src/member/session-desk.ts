@@ -1,10 +1,11 @@
 // The operator's commands on sessions and moves.
-import { sleep } from '../base/clock.ts'
-import { type Answered, answered } from '../api/operator.ts'
+
 import { type ErrorCode, refusal } from '../api/errors.ts'
+import { type Answered, answered } from '../api/operator.ts'
 import type { Move, MoveRequest, Session, SessionDetail } from '../api/schema.ts'
-import type { StoredSession } from '../group/sessions.ts'
+import { sleep } from '../base/clock.ts'
 import type { MemberId, MoveRecord } from '../group/record.ts'
+import type { StoredSession } from '../group/sessions.ts'
 import type { Json } from '../peer/message.ts'
 import type { Member } from './member.ts'
 import type { SessionSummary, Summary } from './summary.ts'
@@ -83,7 +84,8 @@ export class SessionDesk {
       owner === this.#member.id
         ? await this.#moveHere(order)
         : await this.#member.peers.ask(owner, MOVE_KIND, order, MOVE_ASK_MS)
-    if (reply === null) return refusal('memberSilent', `${owner}, which serves the session, does not answer`)
+    if (reply === null)
+      return refusal('memberSilent', `${owner}, which serves the session, does not answer`)
     if (typeof reply === 'string' && reply !== 'begun') return denial(id, request.to, reply)
     return this.#outcome(moveId, request.wait)
   }
@@ -118,7 +120,8 @@ export class SessionDesk {
       if (clock.nowMs() >= until || (settled && clock.nowMs() >= until - OUTCOME_MS + 3_000)) break
       await sleep(clock, LOOK_MS)
     }
-    if (record === undefined) return refusal('coordinatorDown', 'the record of the move cannot be read now')
+    if (record === undefined)
+      return refusal('coordinatorDown', 'the record of the move cannot be read now')
     return answered(this.#move(record))
   }
 
@@ -193,6 +196,8 @@ function summaryOf(
 }
 
 function denial(id: string, to: MemberId, reason: string) {
-  const code: ErrorCode = reason.includes('already being moved') ? 'sessionMoving' : 'memberNotReady'
+  const code: ErrorCode = reason.includes('already being moved')
+    ? 'sessionMoving'
+    : 'memberNotReady'
   return refusal(code, `session ${id} was not moved to ${to}: ${reason}`)
 }

@@ -6,7 +6,7 @@ import { startApi } from '../api/server.ts'
 import { EmbeddedCoordinator } from '../coordination/embedded.ts'
 import { DEFAULT_POLICY, parsePolicy } from '../distribution/policy.ts'
 import { SystemClock } from '../io/clock.ts'
-import { SystemDisk } from '../io/disk.ts'
+import { FolderDisk } from '../io/disk.ts'
 import { SystemNet } from '../io/net.ts'
 import { SqliteWorker } from '../io/sqlite-worker.ts'
 import { RealSystemProbe } from '../io/system-probe.ts'
@@ -30,8 +30,11 @@ export async function startMember(config: MemberConfig, log: Log): Promise<Runni
   const parsed = parsePolicy(config.policy, DEFAULT_POLICY)
   if (parsed.kind === 'wrong') throw new ConfigError(`policy: ${parsed.reasons.join(' ')}`)
   const clock = new SystemClock()
-  const disk = new SystemDisk(config.dataFolder)
-  const coordinator = await EmbeddedCoordinator.open(new SqliteWorker(config.coordinationFile), clock)
+  const disk = new FolderDisk(config.dataFolder)
+  const coordinator = await EmbeddedCoordinator.open(
+    new SqliteWorker(config.coordinationFile),
+    clock,
+  )
   const tally = new Tally()
   const tell = (event: TargetEvent) => {
     tally.tell(event)
@@ -90,7 +93,7 @@ export async function startMember(config: MemberConfig, log: Log): Promise<Runni
   }
 }
 
-async function lookFree(member: Member, disk: SystemDisk): Promise<void> {
+async function lookFree(member: Member, disk: FolderDisk): Promise<void> {
   member.freeBytes = await disk.freeBytes()
 }
 
@@ -100,7 +103,8 @@ async function settle(config: MemberConfig, balancer: Balancer): Promise<void> {
   const now = balancer.settings
   const says = config.balance !== null || Object.keys(config.policy).length > 0
   const mode = config.balance ?? now.mode
-  if (says || placement !== now.placement) await balancer.write({ mode, placement, policy: config.policy })
+  if (says || placement !== now.placement)
+    await balancer.write({ mode, placement, policy: config.policy })
 }
 
 function write(log: Log, event: TargetEvent): void {

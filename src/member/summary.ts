@@ -26,7 +26,11 @@ export interface Summary {
   readonly version: string
   readonly usedBytes: number
   readonly freeBytes: number
-  readonly volumes: readonly { readonly id: number; readonly pages: number; readonly bytes: number }[]
+  readonly volumes: readonly {
+    readonly id: number
+    readonly pages: number
+    readonly bytes: number
+  }[]
   readonly sessions: readonly SessionSummary[]
   readonly load: MemberLoad | null
 }

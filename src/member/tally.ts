@@ -22,7 +22,15 @@ class Durations implements DurationCounts {
 
 type Counted = Pick<
   Readings,
-  'moves' | 'drain' | 'pause' | 'loginRedirects' | 'logins' | 'barriers' | 'latency' | 'forwarded' | 'volumes'
+  | 'moves'
+  | 'drain'
+  | 'pause'
+  | 'loginRedirects'
+  | 'logins'
+  | 'barriers'
+  | 'latency'
+  | 'forwarded'
+  | 'volumes'
 >
 
 interface Sums {
@@ -76,7 +84,12 @@ export class Tally {
       forwarded,
       volumes: [...member.group.volumes.values()].map(({ id, name, bytes }): VolumeReadings => {
         const allocatedBytes = member.store.volumeUsage(id).bytes
-        return { name, sizeBytes: bytes, allocatedBytes, ...(volumes.get(id) ?? plus(undefined, none)) }
+        return {
+          name,
+          sizeBytes: bytes,
+          allocatedBytes,
+          ...(volumes.get(id) ?? plus(undefined, none)),
+        }
       }),
     }
   }
@@ -104,7 +117,8 @@ function plus(sums: Sums = none, more: Sums): Sums {
 }
 
 function addDurations(into: Durations, more: DurationCounts): void {
-  for (let i = 0; i < BUCKETS; i += 1) into.buckets[i] = (into.buckets[i] ?? 0) + (more.buckets[i] ?? 0)
+  for (let i = 0; i < BUCKETS; i += 1)
+    into.buckets[i] = (into.buckets[i] ?? 0) + (more.buckets[i] ?? 0)
   into.sumMs += more.sumMs
   into.count += more.count
 }

@@ -1,8 +1,9 @@
 // The operator's commands on volumes.
-import { sleep } from '../base/clock.ts'
-import { type Answered, answered } from '../api/operator.ts'
+
 import { refusal } from '../api/errors.ts'
+import { type Answered, answered } from '../api/operator.ts'
 import type { Volume, VolumeDetail, VolumeRequest } from '../api/schema.ts'
+import { sleep } from '../base/clock.ts'
 import { keys, type VolumeRecord } from '../group/record.ts'
 import { createVolume, deleteVolume, refuseVolume, volumeCounterKey } from '../group/volumes.ts'
 import { PHYSICAL_BLOCK_BYTES } from '../scsi/logical-unit.ts'
@@ -27,9 +28,9 @@ export class VolumeDesk {
   }
 
   async create(request: VolumeRequest): Promise<Answered<VolumeDetail>> {
-    const wrong = refuseVolume(request)
-    if (wrong !== null) return refusal('badRequest', wrong)
     const { group, ports } = this.#member
+    const wrong = refuseVolume(request, group.group.slices)
+    if (wrong !== null) return refusal('badRequest', wrong)
     for (let tries = 0; tries < TRIES; tries += 1) {
       const [counter, name] = await Promise.all([
         ports.coordinator.list(volumeCounterKey),
@@ -76,7 +77,7 @@ export class VolumeDesk {
     if (live > 0) {
       return refusal('volumeInUse', `volume '${name}' has ${live} session${live === 1 ? '' : 's'}`)
     }
-    const rev = volume.items[0]?.rev
+    const rev = volume.items.find(({ key }) => key === keys.volume(record.id))?.rev
     if (rev === undefined) return refusal('volumeNotFound', `there is no volume '${name}'`)
     const result = await ports.coordinator.txn(deleteVolume(record, rev))
     if (result.kind !== 'done') return down
@@ -89,7 +90,8 @@ export class VolumeDesk {
   }
 
   #find(name: string): VolumeRecord | undefined {
-    for (const record of this.#member.group.volumes.values()) if (record.name === name) return record
+    for (const record of this.#member.group.volumes.values())
+      if (record.name === name) return record
     return undefined
   }
 

@@ -7,6 +7,7 @@
 //   B2. Anything else (closed, silent for 2 s, unknown at its owner, its owner silent) is closed by compare-and-swap.
 //   B3. Dead sessions, and those in an open move, are fenced again at the generation of their record.
 import { type Clock, within } from '../base/clock.ts'
+import { ProtocolError } from '../base/protocol-error.ts'
 import type { StoredSession } from '../coordination/group-view.ts'
 import type { MemberId } from '../group/record.ts'
 import type { Json, PeerLinks } from '../peer/links.ts'
@@ -86,7 +87,8 @@ export class Barrier {
   async #verdict(stored: StoredSession): Promise<ProbeVerdict> {
     const { self, peers, clock } = this.#deps
     const { owner, gen, loginToken } = stored.record
-    if (owner === self) return within(clock, VERDICT_MS, this.verdict(stored.id, gen, loginToken), 'dead')
+    if (owner === self)
+      return within(clock, VERDICT_MS, this.verdict(stored.id, gen, loginToken), 'dead')
     const reply = await peers.ask(owner, 'probe', { id: stored.id, gen, loginToken }, VERDICT_MS)
     return reply === 'alive' ? 'alive' : 'dead'
   }
@@ -126,6 +128,6 @@ export class Barrier {
         return this.verdict(id, gen, loginToken)
       }
     }
-    throw new TypeError('a probe needs id, gen and loginToken')
+    throw new ProtocolError('a probe needs id, gen and loginToken', 'peer/DESIGN.md')
   }
 }

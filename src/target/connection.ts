@@ -32,6 +32,7 @@ const LEAVING_MS = 2_000
 /** An initiator that has sent nothing for so long after its window closed sends nothing more (DESIGN §5.3). */
 const GAP_MS = 100
 const RECHECK_MS = 10
+const TICK_MS = 1_000
 const limits = { maxDataBytes: 262_144, maxAhsBytes: 1_024 }
 
 /** What a connection needs of the member, handed in by target/target.ts. */
@@ -55,6 +56,7 @@ interface Serving {
   readonly live: LiveSession
   readonly iscsi: Session
   readonly runner: TaskRunner
+  ticking: Timer
   answered: boolean
 }
 
@@ -206,6 +208,14 @@ export class Connection implements StreamOwner, Carrier, MovingCarrier, LoginHos
     }
   }
 
+  /** The window forgets depths that are long past. */
+  #tick(): void {
+    const phase = this.#phase
+    if (phase.kind !== 'session') return
+    phase.iscsi.tick(this.#deps.clock.nowMs())
+    phase.ticking = this.#deps.clock.after(TICK_MS, () => this.#tick())
+  }
+
   #targets(question: Uint8Array): Uint8Array {
     const { localHost, localPort } = this.#stream
     return this.#deps.discover(localHost, localPort, question)
@@ -237,7 +247,9 @@ export class Connection implements StreamOwner, Carrier, MovingCarrier, LoginHos
 
   #leave(): void {
     this.#stream.end()
-    const timer = this.#deps.clock.after(LEAVING_MS, () => this.close('the initiator did not close'))
+    const timer = this.#deps.clock.after(LEAVING_MS, () =>
+      this.close('the initiator did not close'),
+    )
     this.#phase = { kind: 'leaving', timer }
   }
 
@@ -251,16 +263,13 @@ export class Connection implements StreamOwner, Carrier, MovingCarrier, LoginHos
     this.#phase = { kind: 'discovery', iscsi: this.#fullFeature(settled) }
   }
 
-  session(
-    settled: Settled,
-    taken: Taken & { readonly kind: 'taken' },
-    volume: VolumeRecord,
-  ): void {
+  session(settled: Settled, taken: Taken & { readonly kind: 'taken' }, volume: VolumeRecord): void {
     const live = taken.session
     const iscsi = this.#fullFeature(settled)
     const runner = this.#deps.runner(live, iscsi, volume)
     live.phase = 'live'
-    this.#phase = { kind: 'session', live, iscsi, runner, answered: false }
+    const ticking = this.#deps.clock.after(TICK_MS, () => this.#tick())
+    this.#phase = { kind: 'session', live, iscsi, runner, ticking, answered: false }
     this.#deps.began(taken, this)
   }
 
@@ -354,6 +363,7 @@ export class Connection implements StreamOwner, Carrier, MovingCarrier, LoginHos
     const held = phase.iscsi.discardHeld()
     phase.iscsi.asyncMessage(asyncEvent.sessionDrops, 0, 0, 0)
     phase.iscsi.silence() // C1
+    phase.ticking.cancel()
     this.#flush()
     this.#leave()
     phase.runner.stop()
@@ -404,6 +414,7 @@ export class Connection implements StreamOwner, Carrier, MovingCarrier, LoginHos
   // The end
 
   #endSession(phase: Serving, reason: EndReason): void {
+    phase.ticking.cancel()
     phase.iscsi.silence()
     phase.runner.stop()
     phase.iscsi.close()

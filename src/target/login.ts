@@ -54,7 +54,12 @@ export type Route =
       readonly byIsid: boolean
       readonly why: TakeReason
     }
-  | { readonly kind: 'redirect'; readonly to: MemberId; readonly portal: string; readonly why: RedirectReason }
+  | {
+      readonly kind: 'redirect'
+      readonly to: MemberId
+      readonly portal: string
+      readonly why: RedirectReason
+    }
   | { readonly kind: 'reject'; readonly why: RejectReason }
 
 export type TakeReason = 'new' | 'returned' | 'reclaimed' | 'reinstated' | 'revived'
@@ -63,7 +68,12 @@ export type RedirectReason = 'move' | 'owner' | 'placement'
 export type RejectReason = 'busy' | 'in use' | 'gone'
 
 export type Taken =
-  | { readonly kind: 'taken'; readonly session: LiveSession; readonly why: TakeReason; readonly from: StoredSession | null }
+  | {
+      readonly kind: 'taken'
+      readonly session: LiveSession
+      readonly why: TakeReason
+      readonly from: StoredSession | null
+    }
   | Exclude<Route, { kind: 'take' }>
 
 /** Chooses a member for a new session, by load; null: it may stay where it came. */
@@ -136,7 +146,11 @@ export class Logins {
   async #routeBy(attempt: LoginAttempt, records: readonly StoredSession[]): Promise<Route> {
     const { self, clock } = this.#deps
     const now = clock.nowMs()
-    const found = matchLogin(records, attempt, (moveId) => this.#redirected.get(moveId, now) !== undefined)
+    const found = matchLogin(
+      records,
+      attempt,
+      (moveId) => this.#redirected.get(moveId, now) !== undefined,
+    )
     if (found === null) return this.#routeNew(attempt)
     const { stored, byIsid } = found
     const move = stored.record.move
@@ -264,7 +278,12 @@ export class Logins {
     }
     const change =
       route.stored === null
-        ? createSession({ ...who, volume: attempt.volume.id, initiator: attempt.initiator })
+        ? createSession({
+            ...who,
+            volume: attempt.volume.id,
+            ...this.#volumeRev(attempt.volume.id),
+            initiator: attempt.initiator,
+          })
         : takeSession(route.stored, who)
     const result = await coordinator.txn({
       compare: [...change.compare, ...claim.compare],
@@ -277,8 +296,17 @@ export class Logins {
     return this.#settle(attempt, loginToken)
   }
 
+  /** No session begins on a volume that changes under it. */
+  #volumeRev(volume: number): { readonly volumeRev?: number } {
+    const volumeRev = this.#deps.group.volumeRevs.get(volume)
+    return volumeRev === undefined ? {} : { volumeRev }
+  }
+
   /** The outcome of the take is unknown: the token in a living record settles it. If it takes effect later, the sweep closes it. */
-  async #settle(attempt: LoginAttempt, loginToken: string): Promise<{ mine: StoredSession; others: StoredSession[] } | 'failed'> {
+  async #settle(
+    attempt: LoginAttempt,
+    loginToken: string,
+  ): Promise<{ mine: StoredSession; others: StoredSession[] } | 'failed'> {
     const { clock } = this.#deps
     while (clock.nowMs() - attempt.startedMs <= 2 * HOLD_MS) {
       const records = await this.#pair(attempt)
@@ -292,7 +320,10 @@ export class Logins {
     return 'failed'
   }
 
-  #split(result: TransactionResult & { kind: 'done' }, loginToken: string): { mine: StoredSession; others: StoredSession[] } | null {
+  #split(
+    result: TransactionResult & { kind: 'done' },
+    loginToken: string,
+  ): { mine: StoredSession; others: StoredSession[] } | null {
     const records = (result.read[0] ?? []).map(storedSession)
     const mine = records.find((one) => one.record.loginToken === loginToken)
     if (mine === undefined) return null
@@ -319,7 +350,9 @@ export class Logins {
     const claim = claims.items.find((item) => item.key === key)
     const compare = [{ key, rev: claim?.rev ?? 0 }]
     if (claim?.value === initiator) return { compare, put: [] }
-    const used = sessions.items.map(storedSession).some(({ record }) => record.state === 'live' && record.initiator !== initiator)
+    const used = sessions.items
+      .map(storedSession)
+      .some(({ record }) => record.state === 'live' && record.initiator !== initiator)
     return used ? 'in use' : { compare, put: [{ key, value: initiator }] }
   }
 
@@ -367,7 +400,9 @@ export class Logins {
   }
 
   async #pair(attempt: LoginAttempt): Promise<readonly StoredSession[] | null> {
-    const listed = await this.#deps.coordinator.list(keys.pair(attempt.volume.id, attempt.initiator))
+    const listed = await this.#deps.coordinator.list(
+      keys.pair(attempt.volume.id, attempt.initiator),
+    )
     return listed.kind === 'done' ? listed.items.map(storedSession) : null
   }
 }

@@ -9,6 +9,8 @@ import type { MoveOrder } from './move.ts'
 
 /** Older records are removed as new ones are written. */
 const KEPT_MAX = 1_000
+/** A transaction changes at most 100 keys. */
+const REMOVED_AT_ONCE = 50
 const TRIES = 20
 const AGAIN_MS = 50
 /** Commands on the wire at the break have arrived by then: the old member discards input for 2 s at most. */
@@ -48,7 +50,10 @@ export class MoveLog {
       at: new Date(this.#clock.wallMs()).toISOString(),
     }
     const surplus = this.#group.moves.size + 1 - KEPT_MAX
-    const remove = surplus > 0 ? [...this.#group.moves.keys()].slice(0, surplus).map(keys.move) : []
+    const remove =
+      surplus > 0
+        ? [...this.#group.moves.keys()].slice(0, Math.min(surplus, REMOVED_AT_ONCE)).map(keys.move)
+        : []
     await this.#coordinator.txn({
       put: [{ key: keys.move(order.id), value: JSON.stringify(record) }],
       remove,

@@ -15,7 +15,7 @@
 import { type Clock, sleep, type Timer } from '../base/clock.ts'
 import type { Coordinator } from '../coordination/coordinator.ts'
 import { type StoredSession, storedSession } from '../coordination/group-view.ts'
-import { type MemberId, type MoveOutcome, type MoveRecord } from '../group/record.ts'
+import type { MemberId, MoveOutcome, MoveRecord } from '../group/record.ts'
 import { clearIntent, commitMove, noteIntent } from '../group/sessions.ts'
 import type { Json, PeerLinks } from '../peer/links.ts'
 import type { EndReason, LiveSession } from './live-session.ts'
@@ -101,7 +101,13 @@ export class Mover {
     const reply = await peers.ask(
       order.to,
       'grant',
-      { move: order.id, session: session.id, by: order.by, proposal: order.proposal, estimate: order.estimate },
+      {
+        move: order.id,
+        session: session.id,
+        by: order.by,
+        proposal: order.proposal,
+        estimate: order.estimate,
+      },
       GRANT_MS,
     )
     if (reply === null) return `${order.to} does not answer`
@@ -126,7 +132,10 @@ export class Mover {
     if (session.phase !== 'live') return this.#ended(order, 'lost', 'its connection closed')
     if (intent.kind === 'lost') return this.#lose(session, order)
     if (intent.kind === 'unknown') return this.#settle(session, carrier, order, 0)
-    this.#wrote(session, intent.rev, { ...session.record, move: { ...this.#openMove(order), open: false } })
+    this.#wrote(session, intent.rev, {
+      ...session.record,
+      move: { ...this.#openMove(order), open: false },
+    })
 
     const frozenMs = clock.nowMs()
     const quiet = await carrier.quiesce(QUIESCE_MS)
@@ -153,19 +162,15 @@ export class Mover {
   ): Promise<MoveEnd> {
     const { clock, coordinator } = this.#deps
     for (;;) {
-      const listed = await coordinator.list(session.key)
+      const found = await this.#find(session, order)
       if (session.phase !== 'live') return this.#ended(order, 'lost', 'its connection closed')
-      if (listed.kind === 'done') {
-        const item = listed.items.find((one) => one.key === session.key)
-        const now = item === undefined ? null : storedSession(item)
-        if (now === null || now.record.gen !== session.gen || now.record.loginToken !== session.loginToken) {
-          const ours = now?.record.move?.id === order.id && now.record.move.open
-          return ours ? this.#committed(session, carrier, order, drainMs) : this.#lose(session, order)
-        }
-        const cleared = await coordinator.txn(clearIntent(now))
+      if (found === 'ours') return this.#committed(session, carrier, order, drainMs)
+      if (found === 'gone') return this.#lose(session, order)
+      if (found !== 'unknown') {
+        const cleared = await coordinator.txn(clearIntent(found))
         if (session.phase !== 'live') return this.#ended(order, 'lost', 'its connection closed')
         if (cleared.kind === 'done') {
-          const { move: _, ...record } = now.record
+          const { move: _, ...record } = found.record
           this.#wrote(session, cleared.rev, record)
           carrier.reopen()
           carrier.release()
@@ -174,6 +179,21 @@ export class Mover {
       }
       await sleep(clock, SETTLE_AGAIN_MS)
     }
+  }
+
+  /** The record as it is, if it is still this session's; 'ours': the commit took effect; 'gone': somebody else changed it. */
+  async #find(
+    session: LiveSession,
+    order: MoveOrder,
+  ): Promise<StoredSession | 'ours' | 'gone' | 'unknown'> {
+    const listed = await this.#deps.coordinator.list(session.key)
+    if (listed.kind === 'unknown') return 'unknown'
+    const item = listed.items.find(({ key }) => key === session.key)
+    if (item === undefined) return 'gone'
+    const now = storedSession(item)
+    const { gen, loginToken, move } = now.record
+    if (gen === session.gen && loginToken === session.loginToken) return now
+    return move?.id === order.id && move.open ? 'ours' : 'gone'
   }
 
   #committed(

@@ -7,6 +7,7 @@
 //   Q2. A question whose asker then does not redirect leaves no mark.
 //   Q3. No answer within 500 ms is a no.
 import type { Clock } from '../base/clock.ts'
+import { ProtocolError } from '../base/protocol-error.ts'
 import type { MemberId, VolumeId } from '../group/record.ts'
 import type { Json, PeerLinks } from '../peer/links.ts'
 import { Marks } from './marks.ts'
@@ -100,9 +101,10 @@ export interface Question {
 function parseQuestion(body: Json): Question {
   if (body !== null && typeof body === 'object' && !Array.isArray(body)) {
     const { id, key, reserve } = body as { [name: string]: Json }
-    if (typeof id === 'string' && typeof key === 'string') return { id, key, reserve: reserve === true }
+    if (typeof id === 'string' && typeof key === 'string')
+      return { id, key, reserve: reserve === true }
   }
-  throw new TypeError('a login question needs an id and a key')
+  throw new ProtocolError('a login question needs an id and a key', 'peer/DESIGN.md')
 }
 
 function isYes(reply: Json): boolean {

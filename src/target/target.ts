@@ -6,6 +6,7 @@
 //   T2. A stop answers what was accepted, sends event 3 and closes.
 import { type Clock, sleep } from '../base/clock.ts'
 import type { Address, Listener, Net } from '../base/net.ts'
+import { ProtocolError } from '../base/protocol-error.ts'
 import type { Coordinator } from '../coordination/coordinator.ts'
 import { type GroupView, storedSession } from '../coordination/group-view.ts'
 import type { MemberId, SessionId, VolumeRecord } from '../group/record.ts'
@@ -19,11 +20,11 @@ import { logicalUnit } from '../scsi/logical-unit.ts'
 import type { Gateway } from '../volume/gateway.ts'
 import { Barrier } from './barrier.ts'
 import { Connection, type ConnectionDeps } from './connection.ts'
-import { targetPortalGroupTag } from './login-phase.ts'
 import { Ending } from './ending.ts'
 import type { EndReason, LiveSession } from './live-session.ts'
 import { settleProbes } from './live-session.ts'
 import { Logins, type Placement, type Taken } from './login.ts'
+import { targetPortalGroupTag } from './login-phase.ts'
 import { type MoveEnd, type MoveOrder, Mover } from './move.ts'
 import { MoveLog } from './move-log.ts'
 import { Questions } from './questions.ts'
@@ -38,12 +39,42 @@ const BUFFER_BYTES = 64 * 1024 * 1024
 
 /** One line for people about something that happened here; see member/log.ts. */
 export type TargetEvent =
-  | { readonly kind: 'login'; readonly session: SessionId; readonly initiator: string; readonly volume: number; readonly why: string; readonly gen: number }
-  | { readonly kind: 'end'; readonly session: SessionId; readonly initiator: string; readonly reason: EndReason; readonly volume: number; readonly counters: SessionCounters }
-  | { readonly kind: 'redirect'; readonly initiator: string; readonly to: MemberId; readonly why: string }
+  | {
+      readonly kind: 'login'
+      readonly session: SessionId
+      readonly initiator: string
+      readonly volume: number
+      readonly why: string
+      readonly gen: number
+    }
+  | {
+      readonly kind: 'end'
+      readonly session: SessionId
+      readonly initiator: string
+      readonly reason: EndReason
+      readonly volume: number
+      readonly counters: SessionCounters
+    }
+  | {
+      readonly kind: 'redirect'
+      readonly initiator: string
+      readonly to: MemberId
+      readonly why: string
+    }
   | { readonly kind: 'reject'; readonly initiator: string; readonly reason: string }
-  | { readonly kind: 'barrier'; readonly session: SessionId; readonly initiator: string; readonly owner: MemberId }
-  | { readonly kind: 'move'; readonly move: string; readonly session: SessionId; readonly to: MemberId; readonly end: MoveEnd }
+  | {
+      readonly kind: 'barrier'
+      readonly session: SessionId
+      readonly initiator: string
+      readonly owner: MemberId
+    }
+  | {
+      readonly kind: 'move'
+      readonly move: string
+      readonly session: SessionId
+      readonly to: MemberId
+      readonly end: MoveEnd
+    }
 
 export interface TargetDeps {
   readonly self: MemberId
@@ -107,7 +138,12 @@ export class Target {
       end,
       reread: (key) => this.#reread(key),
       closed: ({ id, record }) =>
-        deps.tell({ kind: 'barrier', session: id, initiator: record.initiator, owner: record.owner }),
+        deps.tell({
+          kind: 'barrier',
+          session: id,
+          initiator: record.initiator,
+          owner: record.owner,
+        }),
     })
     this.logins = new Logins({
       self,
@@ -151,10 +187,12 @@ export class Target {
     const { clock } = this.#deps
     this.#state = 'stopping'
     await this.#listener?.close()
-    await Promise.all([...this.#connections].map(async (connection) => {
-      if (connection.live !== null) await connection.quiesce(STOP_MS)
-      connection.stop()
-    }))
+    await Promise.all(
+      [...this.#connections].map(async (connection) => {
+        if (connection.live !== null) await connection.quiesce(STOP_MS)
+        connection.stop()
+      }),
+    )
     const deadline = clock.nowMs() + STOP_MS
     while (this.#connections.size > 0 && clock.nowMs() < deadline) await sleep(clock, 10)
     for (const connection of [...this.#connections]) connection.close('the member stops')
@@ -248,7 +286,8 @@ export class Target {
       ended: (session, reason) => this.#end(session, reason),
       firstAnswer: (session) => this.#firstAnswer(session),
       rejected: (initiator, reason) => tell({ kind: 'reject', initiator, reason }),
-      redirected: (attempt, to, why) => tell({ kind: 'redirect', initiator: attempt.initiator, to, why }),
+      redirected: (attempt, to, why) =>
+        tell({ kind: 'redirect', initiator: attempt.initiator, to, why }),
       gone: (connection) => this.#connections.delete(connection),
     }
   }
@@ -273,7 +312,14 @@ export class Target {
     const { session } = taken
     this.#carriers.set(session, connection)
     const { record, id, gen } = session
-    this.#deps.tell({ kind: 'login', session: id, initiator: record.initiator, volume: record.volume, why: taken.why, gen })
+    this.#deps.tell({
+      kind: 'login',
+      session: id,
+      initiator: record.initiator,
+      volume: record.volume,
+      why: taken.why,
+      gen,
+    })
     const move = taken.from?.record.move
     if (move === undefined || !move.open) return
     this.log.settled(move.id, taken.why === 'returned' ? 'returned' : 'reclaimed')
@@ -326,7 +372,8 @@ export class Target {
   async #sweep(): Promise<void> {
     if (this.#state !== 'serving') return
     const expired = await this.ending.sweep()
-    for (const { record } of expired) if (record.move !== undefined) this.log.settled(record.move.id, 'expired')
+    for (const { record } of expired)
+      if (record.move !== undefined) this.log.settled(record.move.id, 'expired')
     this.#sweepLater()
   }
 
@@ -339,12 +386,13 @@ export class Target {
 }
 
 function fields(body: Json): { readonly [name: string]: Json | undefined } {
-  if (body === null || typeof body !== 'object' || Array.isArray(body)) throw new TypeError('not an object')
+  if (body === null || typeof body !== 'object' || Array.isArray(body))
+    throw new ProtocolError('not an object', 'peer/DESIGN.md')
   return body as { readonly [name: string]: Json | undefined }
 }
 
 function moveOf(body: Json): string {
   const { move } = fields(body)
-  if (typeof move !== 'string') throw new TypeError('which move?')
+  if (typeof move !== 'string') throw new ProtocolError('which move?', 'peer/DESIGN.md')
   return move
 }
