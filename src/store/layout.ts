@@ -70,7 +70,6 @@ export const RECORD_BLOCKS = 64
 export const RECORD = derive({
   magic: 4,
   kind: 1,
-  spare: 1,
   part: 2,
   parts: 2,
   blocks: 2,
@@ -78,7 +77,6 @@ export const RECORD = derive({
   syncedUpTo: 8,
   checkpoint: 8,
   slice: 4,
-  spare2: 4,
   epoch: 8,
   sliceSeq: 8,
   sessionId: 8,
