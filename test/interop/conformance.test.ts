@@ -1,0 +1,90 @@
+// The tests of libiscsi against two members at once: the families that the first release holds to, one process a test.
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { TestGroup, tool } from '../kit/group.ts'
+
+const FAMILIES = [
+  ...['Mandatory', 'Inquiry', 'TestUnitReady', 'ModeSense6', 'ReadCapacity10', 'ReadCapacity16'],
+  ...['Read6', 'Read10', 'Read12', 'Read16', 'Write10', 'Write12', 'Write16'],
+  ...['WriteVerify10', 'WriteVerify12', 'WriteVerify16', 'Verify10', 'Verify12', 'Verify16'],
+  ...['iSCSIcmdsn', 'iSCSIResiduals'],
+]
+const TESTS = 107
+/**
+ * These never connect again, and the tool does not serve its first connection while it opens the second under the same
+ * name: by then the login barrier has closed the first, which did not answer. So they run at each member by itself.
+ */
+const AT_EACH_MEMBER = ['iSCSIResiduals']
+/** Each has a volume and names of its own: the tool leaves a session behind that the next login of its name must ask for. */
+const RUNNERS = 16
+const VOLUME_BYTES = 256 * 2 ** 20
+const TOOL_LIMIT_MS = 60_000
+
+type Result = 'passed' | 'skipped' | 'failed'
+
+let group: TestGroup
+
+beforeAll(async () => {
+  group = await TestGroup.start()
+})
+afterAll(async () => {
+  await group.stop()
+})
+
+/** All tests of the tool, `ALL.Family.Name`. */
+async function listTests(): Promise<readonly string[]> {
+  const { said } = await tool('iscsi-test-cu', ['-l'])
+  return said.split('\n').filter((line) => /^ALL\.[^.]+\.[^.]+$/.test(line))
+}
+
+const familyOf = (name: string) => name.split('.')[1] ?? ''
+
+function judgeOutput({ code, said }: { code: number | null; said: string }): Result {
+  const summary = /^\s*tests\s+1\s+1\s+(\d)\s+(\d)\s/m.exec(said)
+  if (code !== 0 || summary?.[1] !== '1' || summary[2] !== '0') return 'failed'
+  // Before and after each test the tool wants to clear persistent reservations, which it says are not here yet.
+  const ofTest = said
+    .slice(said.indexOf('Suite: '))
+    .replaceAll('[SKIPPED] PERSISTENT RESERVE IN is not implemented.', '')
+  return ofTest.includes('[SKIPPED]') ? 'skipped' : 'passed'
+}
+
+test('libiscsi finds nothing to fail or to skip in the families of the first mark', async () => {
+  const names = (await listTests()).filter((name) => FAMILIES.includes(familyOf(name)))
+  expect(names).toHaveLength(TESTS)
+  const results = new Map<string, Result>()
+  const problems: string[] = []
+  const waiting = names.toReversed()
+  const beganMs = performance.now()
+
+  const runner = async (n: number) => {
+    const { iqn } = await group.createVolume(`conformance-${n}`, VOLUME_BYTES)
+    const urls = [group.url('m1', iqn), group.url('m2', iqn)]
+    for (let name = waiting.pop(), i = 0; name !== undefined; name = waiting.pop(), i += 1) {
+      const who = ['a', 'b'].map((port) => `iqn.2026-11.test.evenkeel:${n}-${i}-${port}`)
+      const names = ['-i', String(who[0]), '-I', String(who[1])]
+      results.set(name, 'passed')
+      for (const at of AT_EACH_MEMBER.includes(familyOf(name))
+        ? urls.map((url) => [url])
+        : [urls]) {
+        const args = ['-d', '-S', '-v', ...names, '-t', name, ...at]
+        const ended = await tool('iscsi-test-cu', args, TOOL_LIMIT_MS)
+        const result = judgeOutput(ended)
+        if (result === 'passed') continue
+        results.set(name, result)
+        problems.push(`${name} ${result}: ${ended.said}`)
+      }
+    }
+  }
+  await Promise.all(Array.from({ length: RUNNERS }, (_, n) => runner(n)))
+
+  const score = FAMILIES.map((family) => {
+    const ofFamily = [...results].filter(([name]) => familyOf(name) === family)
+    const passed = ofFamily.filter(([, result]) => result === 'passed').length
+    return `${family} ${passed}/${ofFamily.length}`
+  })
+  const passed = [...results.values()].filter((result) => result === 'passed').length
+  const seconds = ((performance.now() - beganMs) / 1000).toFixed(0)
+  console.log(`iscsi-test-cu: ${passed} of ${TESTS} passed in ${seconds} s: ${score.join(', ')}`)
+  expect(problems).toEqual([])
+  expect(results.size).toBe(TESTS)
+}, 240_000)
