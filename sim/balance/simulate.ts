@@ -3,6 +3,7 @@ import { decide, type Proposal, urgentRounds } from '../../src/distribution/deci
 import { type GrantAnswer, grant } from '../../src/distribution/grant.ts'
 import { DEFAULT_POLICY, type Policy } from '../../src/distribution/policy.ts'
 import { corrected, type View } from '../../src/distribution/view.ts'
+import { packAsk, unpackAsk } from '../../src/distribution/wire.ts'
 import { asTable, shareAt } from '../../src/load/load-table.ts'
 import type { Report } from '../../src/load/report.ts'
 import type { SessionSample } from '../../src/load/sample.ts'
@@ -211,6 +212,8 @@ class Simulation {
     const { messageLoss = 0 } = this.#scenario
     if (messageLoss > 0 && this.#luck.unit() < messageLoss) return null
     const receiver = this.#member(memberNumber(proposal.to))
+    const asked = unpackAsk(JSON.parse(JSON.stringify(packAsk(proposal, nowMs))), nowMs)
+    if ('refused' in asked) throw new Error(`a proposal was refused: ${asked.refused}`)
     const answer = grant(
       {
         end: receiver.end(nowMs),
@@ -220,7 +223,7 @@ class Simulation {
         grantedThisRound: receiver.grantedThisRound,
         barred: null,
       },
-      proposal,
+      asked,
       nowMs,
       this.#policy,
     )

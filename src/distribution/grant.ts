@@ -5,11 +5,11 @@
 // G3. A move by hand or for a drain passes over rates and rests, never over what makes it unsafe (bounds.ts) or over saturation.
 import { asTable, shareAt } from '../load/load-table.ts'
 import type { Code } from './code.ts'
-import type { Proposal } from './decide.ts'
 import { meanUtilisation } from './decide.ts'
 import { effective, judge } from './judge.ts'
 import type { Policy } from './policy.ts'
 import type { End, SessionView, View } from './view.ts'
+import type { Asked } from './wire.ts'
 
 export interface Receiver {
   /** Reservations are in its load. */
@@ -26,11 +26,6 @@ export interface Receiver {
 export type GrantAnswer =
   | { readonly kind: 'granted'; readonly gain: number }
   | { readonly kind: 'denied'; readonly reason: Code }
-
-/** What the receiver judges by. */
-export type Asked = Pick<Proposal, 'source' | 'price' | 'topmost' | 'urgent'> & {
-  readonly session: Pick<SessionView, 'load' | 'left'>
-}
 
 export function grant(
   receiver: Receiver,

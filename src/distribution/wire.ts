@@ -1,0 +1,129 @@
+// A proposal and its answer as they go between two members: times as ages, for their clocks have nothing in common, and everything
+// checked on arrival. What is malformed is refused with the reason, never repaired.
+import type { MemberId, SessionId } from '../group/record.ts'
+import type { Demand, LoadTable, SessionLoad } from '../load/load-table.ts'
+import { CODES, type Code } from './code.ts'
+import type { GrantAnswer } from './grant.ts'
+import type { End, SessionView } from './view.ts'
+
+/** What a receiver must know to judge a move; a `Proposal` is one. Times are by the clock of whoever holds it. */
+export interface Asked {
+  readonly session: Pick<SessionView, 'id' | 'load' | 'left'>
+  readonly source: End
+  readonly price: number
+  readonly topmost: boolean
+  readonly urgent: boolean
+}
+
+export interface PackedAsk {
+  readonly session: SessionId
+  readonly load: SessionLoad
+  readonly left: readonly (readonly [MemberId, agoMs: number])[]
+  readonly source: End
+  readonly price: number
+  readonly topmost: boolean
+  readonly urgent: boolean
+}
+
+export interface Answered {
+  readonly answer: GrantAnswer
+  readonly fresh: End
+}
+
+type Refused = { readonly refused: string }
+type Unknown<T> = Partial<Record<keyof T, unknown>>
+
+export function packAsk(asked: Asked, nowMs: number): PackedAsk {
+  const { session, source, price, topmost, urgent } = asked
+  return {
+    session: session.id,
+    load: session.load,
+    left: session.left.map((l) => [l.member, Math.max(0, nowMs - l.atMs)]),
+    source: packEnd(source),
+    price,
+    topmost,
+    urgent,
+  }
+}
+
+export function unpackAsk(value: unknown, nowMs: number): Asked | Refused {
+  if (!isObject(value)) return { refused: 'not an object' }
+  const { session, load, left, source, price, topmost, urgent }: Unknown<PackedAsk> = value
+  const end = unpackEnd(source)
+  if ('refused' in end) return end
+  if (!isId(session)) return { refused: 'session' }
+  if (!isSessionLoad(load, end.capacity.length)) return { refused: 'load' }
+  if (!isLeft(left)) return { refused: 'left' }
+  if (!isAmount(price)) return { refused: 'price' }
+  if (typeof topmost !== 'boolean' || typeof urgent !== 'boolean') return { refused: 'flags' }
+  const times = left.map(([member, agoMs]) => ({ member, atMs: nowMs - agoMs }))
+  return { session: { id: session, load, left: times }, source: end, price, topmost, urgent }
+}
+
+/** An answer brings the receiver's fresh load, granted or not: the source corrects its view by it. */
+export function packAnswer(answer: GrantAnswer, fresh: End): Answered {
+  return { answer, fresh: packEnd(fresh) }
+}
+
+export function unpackAnswer(value: unknown): Answered | Refused {
+  if (!isObject(value)) return { refused: 'not an answer' }
+  const { answer, fresh }: Unknown<Answered> = value
+  if (!isObject(answer)) return { refused: 'not an answer' }
+  const end = unpackEnd(fresh)
+  if ('refused' in end) return end
+  const { kind, gain, reason }: { kind?: unknown; gain?: unknown; reason?: unknown } = answer
+  if (kind === 'granted' && isAmount(gain)) return { answer: { kind, gain }, fresh: end }
+  if (kind === 'denied' && isCode(reason)) return { answer: { kind, reason }, fresh: end }
+  return { refused: 'answer' }
+}
+
+function packEnd({ member, capacity, load, sigma }: End): End {
+  return { member, capacity, load, sigma }
+}
+
+export function unpackEnd(value: unknown): End | Refused {
+  if (!isObject(value)) return { refused: 'end' }
+  const { member, capacity, load, sigma }: Unknown<End> = value
+  if (typeof member !== 'string' || member === '') return { refused: 'member' }
+  if (!isAmounts(capacity) || capacity.length < 1 || capacity.length > 2) {
+    return { refused: 'capacity' }
+  }
+  if (capacity.some((c) => c <= 0)) return { refused: 'capacity' }
+  if (!isTable(load, capacity.length)) return { refused: 'load' }
+  if (!isAmounts(sigma, capacity.length)) return { refused: 'sigma' }
+  return { member, capacity, load, sigma }
+}
+
+function isSessionLoad(value: unknown, resources: number): value is SessionLoad {
+  if (!isObject(value)) return false
+  const { slow, long, fast, variance, owners, elsewhere }: Unknown<SessionLoad> = value
+  if (![slow, long, fast].every((d) => isDemand(d, resources))) return false
+  if (!isAmount(variance) || !isShare(elsewhere)) return false
+  const owner = (o: unknown) => Array.isArray(o) && typeof o[0] === 'string' && isShare(o[1])
+  return Array.isArray(owners) && owners.length <= 64 && owners.every(owner)
+}
+
+function isDemand(value: unknown, resources: number): value is Demand {
+  if (!isObject(value)) return false
+  const { remote, local }: Unknown<Demand> = value
+  return isAmounts(remote, resources) && isAmounts(local, resources)
+}
+
+function isTable(value: unknown, resources: number): value is LoadTable {
+  if (!isObject(value)) return false
+  const { slow, long, fast, variance }: Unknown<LoadTable> = value
+  return [slow, long, fast, variance].every((a) => isAmounts(a, resources))
+}
+
+function isLeft(value: unknown): value is PackedAsk['left'] {
+  const row = (l: unknown) => Array.isArray(l) && typeof l[0] === 'string' && isAmount(l[1])
+  return Array.isArray(value) && value.length <= 64 && value.every(row)
+}
+
+const isObject = (x: unknown): x is object => typeof x === 'object' && x !== null
+const isId = (x: unknown): x is SessionId => Number.isSafeInteger(x)
+const isAmount = (x: unknown): x is number => typeof x === 'number' && x >= 0 && x < 1e12
+const isShare = (x: unknown) => isAmount(x) && x <= 1.000001
+const isAmounts = (x: unknown, count?: number): x is number[] =>
+  Array.isArray(x) && x.every(isAmount) && (count === undefined || x.length === count)
+const isCode = (x: unknown): x is Code => CODES.some((code) => code === x)
