@@ -3,7 +3,7 @@
 // are pure (distribution/); here they meet the group. Level-triggered: every round reads the state as it is.
 import type { Balance, MemberLoad } from '../api/schema.ts'
 import type { Timer } from '../base/clock.ts'
-import { BadPaths, barredMembers, heldBy, type SessionFacts } from '../distribution/bounds.ts'
+import { BadPaths, barredMembers, heldBy } from '../distribution/bounds.ts'
 import { type Begun, heldBack, withBegun } from '../distribution/budget.ts'
 import { decide, type Proposal, urgentRounds } from '../distribution/decide.ts'
 import { DecisionLog, predictionOf, whyMoved, whyNot } from '../distribution/explain.ts'
@@ -12,7 +12,6 @@ import {
   leftMembers,
   type MoveHistory,
   NO_HISTORY,
-  pausedMsLately,
   recallHistory,
   rememberHistory,
   restUntilMs,
@@ -25,6 +24,7 @@ import { meanSession, membersToAsk, placeLogin } from '../distribution/place.ts'
 import { DEFAULT_POLICY, type Mode, type Policy, parsePolicy } from '../distribution/policy.ts'
 import { Reservations } from '../distribution/reservations.ts'
 import type { End, Own, SessionView, View } from '../distribution/view.ts'
+import { packAsk, unpackAsk, unpackEnd } from '../distribution/wire.ts'
 import { isRandomKind } from '../group/login.ts'
 import { keys, type MemberId, type SessionId } from '../group/record.ts'
 import type { SystemProbe } from '../io/system-probe.ts'
@@ -36,7 +36,7 @@ import type { LoginAttempt, Placement } from '../target/login.ts'
 import type { Grants } from '../target/target.ts'
 import type { Member } from './member.ts'
 import { Monitor } from './monitor.ts'
-import { readProposal, writeProposal } from './proposal-wire.ts'
+import { factsOf, factsOfNewcomer } from './session-facts.ts'
 
 const END_KIND = 'end'
 const ASK_MS = 500
@@ -88,7 +88,7 @@ export class Balancer implements Grants, Placement {
     this.#member = member
     this.#initial = initial
     this.#monitor = new Monitor(member, probe, this.#reservations, () => this.settings.policy)
-    member.answers.set(END_KIND, () => JSON.parse(JSON.stringify(this.#monitor.end())))
+    member.answers.set(END_KIND, () => toJson(this.#monitor.end()))
     member.estimateOf = (session) => this.#handOver(session)
     const phase = Number(member.id.replace(/\D/g, '')) || 0
     const { intervalSeconds } = this.settings.policy
@@ -261,7 +261,7 @@ export class Balancer implements Grants, Placement {
       code: 'MOVED',
       reason: whyMoved(proposal, `session ${id}`),
       predicted: predictionOf(proposal),
-      proposal: writeProposal(proposal, nowMs),
+      proposal: toJson(packAsk(proposal, nowMs)),
       estimate: this.#handOver(id),
     })
     if (end.kind === 'denied') {
@@ -314,7 +314,7 @@ export class Balancer implements Grants, Placement {
       const estimate = this.#monitor.estimate.session(session.id)
       if (load === null || estimate === null || session.phase !== 'live') continue
       const history = this.#histories.get(session.id) ?? NO_HISTORY
-      const facts = this.#facts(session, history, nowMs, policy)
+      const facts = factsOf(this.#member, session, history, nowMs, policy)
       const pause = facts.stableIsid ? PAUSE_SECONDS.stable : PAUSE_SECONDS.random
       views.push({
         id: session.id,
@@ -331,37 +331,6 @@ export class Balancer implements Grants, Placement {
     return views
   }
 
-  #facts(
-    { id, record, moving }: LiveSession,
-    history: MoveHistory,
-    nowMs: number,
-    policy: Policy,
-  ): SessionFacts {
-    const siblings = [...this.#member.group.sessions.values()]
-      .filter((one) => one.id !== id && one.record.state === 'live')
-      .filter(({ record: r }) => r.volume === record.volume && r.initiator === record.initiator)
-      .map(({ record: r }) => ({ member: r.owner, stableIsid: !isRandomKind(r.isid) }))
-    const stableIsid = !isRandomKind(record.isid)
-    return {
-      initiator: record.initiator,
-      pinned: false,
-      moving,
-      stableIsid,
-      holdsState: this.#member.target.holdsState(id),
-      keepsIsid: stableIsid,
-      suspectUntilMs: history.suspectUntilMs,
-      pausedEnough: pausedMsLately(history, nowMs) >= policy.pauseMsPerHour,
-      siblings,
-      partitionedOn: policy.partitionedOnly ? this.#primariesOf(record.volume) : null,
-    }
-  }
-
-  #primariesOf(volume: number): ReadonlySet<MemberId> {
-    const { group } = this.#member
-    const lanes = group.volumes.get(volume)?.lanes ?? []
-    return new Set(lanes.map((slice) => group.slices[slice]?.primary ?? ''))
-  }
-
   // Grants: the other end of a move
 
   grant(from: MemberId, proposal: Json, estimate: Json, move: string): string | null {
@@ -376,7 +345,8 @@ export class Balancer implements Grants, Placement {
       grantedThisRound: this.#grantedThisRound,
       barred: null,
     }
-    const asked = readProposal(proposal, nowMs)
+    const asked = proposal === null ? null : unpackAsk(proposal, nowMs)
+    if (asked !== null && 'refused' in asked) return `a malformed proposal: ${asked.refused}`
     const carried = carriedOf(estimate)
     const load = asked?.session.load ?? this.#meanLoad()
     const answer =
@@ -424,39 +394,20 @@ export class Balancer implements Grants, Placement {
     const draining = !this.#member.target.takesSessions
     if (!placement && !draining) return null
     const view = this.#monitor.view()
-    const facts = this.#newcomerFacts(attempt)
+    const facts = factsOfNewcomer(this.#member, attempt)
     const nowMs = this.#member.ports.clock.nowMs()
     const barred = barredMembers(facts, this.#member.group.members.keys(), this.#badPaths, nowMs)
     const asked = membersToAsk(view, barred, this.#seed(), policy)
     const fresh = await Promise.all(
       asked.map((id) => this.#member.peers.ask(id, END_KIND, null, ASK_MS)),
     )
-    const ends = fresh.filter((end) => end !== null) as unknown as End[]
+    const ends = fresh.map(unpackEnd).filter((end): end is End => !('refused' in end))
     const load = this.#meanLoad()
     const placed = placeLogin({ load, barred }, { ...here, draining, stays: false }, ends, {
       ...policy,
       mode: 'on',
     })
     return placed?.to ?? null
-  }
-
-  #newcomerFacts({ volume, initiator, isid }: LoginAttempt): SessionFacts {
-    const siblings = [...this.#member.group.sessions.values()]
-      .filter(({ record }) => record.state === 'live' && record.volume === volume.id)
-      .filter(({ record }) => record.initiator === initiator)
-      .map(({ record }) => ({ member: record.owner, stableIsid: !isRandomKind(record.isid) }))
-    return {
-      initiator,
-      pinned: false,
-      moving: false,
-      stableIsid: !isRandomKind(isid),
-      holdsState: false,
-      keepsIsid: true,
-      suspectUntilMs: 0,
-      pausedEnough: false,
-      siblings,
-      partitionedOn: null,
-    }
   }
 
   /** A new session is expected here: its room is promised until it has been measured. */
@@ -487,7 +438,7 @@ export class Balancer implements Grants, Placement {
     const memory = this.#monitor.estimate.session(session)?.handOver() ?? null
     const history = this.#histories.get(session) ?? NO_HISTORY
     const now = this.#member.ports.clock.nowMs()
-    return JSON.parse(JSON.stringify({ memory, history: rememberHistory(history, now) })) as Json
+    return toJson({ memory, history: rememberHistory(history, now) })
   }
 
   #seed(): number {
@@ -520,4 +471,9 @@ function readSettings(text: string, initial: DistributionSettings): Distribution
   const parsed = parsePolicy(record.policy ?? {}, DEFAULT_POLICY)
   const policy = parsed.kind === 'policy' ? parsed.policy : initial.policy
   return { mode: policy.mode, placement: record.placement ?? initial.placement, policy }
+}
+
+/** As it will be on the wire. */
+function toJson(value: object): Json {
+  return JSON.parse(JSON.stringify(value)) as Json
 }

@@ -1,0 +1,68 @@
+// What the distribution must know of a session besides its load: its siblings, its state, where its volume lives.
+import type { SessionFacts } from '../distribution/bounds.ts'
+import { type MoveHistory, pausedMsLately } from '../distribution/history.ts'
+import type { Policy } from '../distribution/policy.ts'
+import { isRandomKind } from '../group/login.ts'
+import type { MemberId, SessionId, VolumeId } from '../group/record.ts'
+import type { LiveSession } from '../target/live-session.ts'
+import type { LoginAttempt } from '../target/login.ts'
+import type { Member } from './member.ts'
+
+/** Of a session that this member serves. */
+export function factsOf(
+  member: Member,
+  { id, record, moving }: LiveSession,
+  history: MoveHistory,
+  nowMs: number,
+  policy: Policy,
+): SessionFacts {
+  const stableIsid = !isRandomKind(record.isid)
+  return {
+    initiator: record.initiator,
+    pinned: false,
+    moving,
+    stableIsid,
+    holdsState: member.target.holdsState(id),
+    keepsIsid: stableIsid,
+    suspectUntilMs: history.suspectUntilMs,
+    pausedEnough: pausedMsLately(history, nowMs) >= policy.pauseMsPerHour,
+    siblings: siblings(member, record.volume, record.initiator, id),
+    partitionedOn: policy.partitionedOnly ? primariesOf(member, record.volume) : null,
+  }
+}
+
+/** Of a login that is new to the group. */
+export function factsOfNewcomer(
+  member: Member,
+  { volume, initiator, isid }: LoginAttempt,
+): SessionFacts {
+  return {
+    initiator,
+    pinned: false,
+    moving: false,
+    stableIsid: !isRandomKind(isid),
+    holdsState: false,
+    keepsIsid: true,
+    suspectUntilMs: 0,
+    pausedEnough: false,
+    siblings: siblings(member, volume.id, initiator, null),
+    partitionedOn: null,
+  }
+}
+
+function siblings(
+  member: Member,
+  volume: VolumeId,
+  initiator: string,
+  but: SessionId | null,
+): SessionFacts['siblings'] {
+  return [...member.group.sessions.values()]
+    .filter(({ id, record }) => id !== but && record.state === 'live')
+    .filter(({ record }) => record.volume === volume && record.initiator === initiator)
+    .map(({ record }) => ({ member: record.owner, stableIsid: !isRandomKind(record.isid) }))
+}
+
+function primariesOf({ group }: Member, volume: VolumeId): ReadonlySet<MemberId> {
+  const lanes = group.volumes.get(volume)?.lanes ?? []
+  return new Set(lanes.map((slice) => group.slices[slice]?.primary ?? ''))
+}
