@@ -53,6 +53,9 @@ export interface Policy {
   readonly movesPerHour: number
   /** Pauses that one session is given by moves in any hour, in milliseconds. */
   readonly pauseMsPerHour: number
+  /** What a move is expected to cost an initiator: one that keeps its ISID (Linux), and one that does not (libiscsi, QEMU). */
+  readonly pauseStableSeconds: number
+  readonly pauseRandomSeconds: number
   /** A destination must be primary of a lane of the volume. */
   readonly partitionedOnly: boolean
   /** A new session is sent away only if that lowers its member's utilisation by this much. */
@@ -90,6 +93,8 @@ export const DEFAULT_POLICY: Policy = {
   badPathSeconds: 3600,
   movesPerHour: 600,
   pauseMsPerHour: 10_000,
+  pauseStableSeconds: 0.1,
+  pauseRandomSeconds: 0.02,
   partitionedOnly: true,
   placementStep: 0.02,
   blackouts: [],
@@ -130,6 +135,8 @@ const RANGES: Readonly<Record<NumberKey, readonly [least: number, most: number, 
     badPathSeconds: [0, 86_400],
     movesPerHour: [0, 1e6, 'whole'],
     pauseMsPerHour: [0, 3_600_000],
+    pauseStableSeconds: [0, 60],
+    pauseRandomSeconds: [0, 60],
     placementStep: [0, 1],
   }
 

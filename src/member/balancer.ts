@@ -40,8 +40,6 @@ import { factsOf, factsOfNewcomer } from './session-facts.ts'
 
 const END_KIND = 'end'
 const ASK_MS = 500
-/** What a move costs the initiator, in seconds, measured with unmodified ones (iSCSI reference §2.4). */
-const PAUSE_SECONDS = { stable: 0.1, random: 0.02 }
 /** When the averages have taken a move in, its observed gain is written down. */
 const OBSERVE_MS = 30_000
 const DECISIONS_SHOWN = 50
@@ -315,7 +313,7 @@ export class Balancer implements Grants, Placement {
       if (load === null || estimate === null || session.phase !== 'live') continue
       const history = this.#histories.get(session.id) ?? NO_HISTORY
       const facts = factsOf(this.#member, session, history, nowMs, policy)
-      const pause = facts.stableIsid ? PAUSE_SECONDS.stable : PAUSE_SECONDS.random
+      const pause = pauseSeconds(policy, facts.stableIsid)
       views.push({
         id: session.id,
         load,
@@ -379,7 +377,7 @@ export class Balancer implements Grants, Placement {
     this.#coming.delete(move)
     this.#monitor.estimate.admit(session.id, coming.memory)
     const stable = !isRandomKind(session.record.isid)
-    const pauseMs = 1_000 * (stable ? PAUSE_SECONDS.stable : PAUSE_SECONDS.random)
+    const pauseMs = 1_000 * pauseSeconds(this.settings.policy, stable)
     this.#histories.set(
       session.id,
       withMove(coming.history, { left: coming.from, atMs: nowMs, pauseMs }),
@@ -476,4 +474,8 @@ function readSettings(text: string, initial: DistributionSettings): Distribution
 /** As it will be on the wire. */
 function toJson(value: object): Json {
   return JSON.parse(JSON.stringify(value)) as Json
+}
+
+function pauseSeconds(policy: Policy, stableIsid: boolean): number {
+  return stableIsid ? policy.pauseStableSeconds : policy.pauseRandomSeconds
 }

@@ -20,7 +20,7 @@ import { fig5, LEVEL_AT_MOST, type Scenario, unequal } from './scenario.ts'
 import { Worker } from './worker.ts'
 
 /** CPU that a client of one unit should cost its member: enough to stand out, little enough for one small machine. */
-const UNIT_CORES = 0.06
+const UNIT_CORES = 0.04
 const CALIBRATION_RATE = 120
 const CALIBRATION_MS = 8_000
 const RATE_RANGE = [40, 1_200] as const
@@ -36,6 +36,7 @@ const POLICY = {
   intervalSeconds: 2,
   minAgeSeconds: 5,
   sigmas: 1,
+  pauseStableSeconds: 0.02,
 } as const
 
 export function demoCommand(outside: Outside): Command {
@@ -102,7 +103,7 @@ async function show(scenario: Scenario, group: RunningGroup, screen: Screen): Pr
     if (screen.form === 'table') screen.print(`\n${picture(before, screen)}\n\n`)
     screen.note(
       `One unit is ${Math.round(rate)} commands a second. Distribution is switched on ` +
-        `(for the demo: κ ${POLICY.kappa}, a decision every ${POLICY.intervalSeconds} s, ${POLICY.sigmas} σ).`,
+        `(for the demo: κ ${POLICY.kappa}, a decision every ${POLICY.intervalSeconds} s, ${POLICY.sigmas} σ, pauses of ${1_000 * POLICY.pauseStableSeconds} ms).`,
     )
     await caller.setBalance('on')
     await waitForMove(caller, screen)

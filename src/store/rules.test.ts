@@ -1,0 +1,43 @@
+// Each rule of the store is taken out of a copy of the source; the power cuts must notice.
+import { expect, it } from 'vitest'
+import { loadMutations, runMutation } from '../../sim/mutations/apply.ts'
+
+const rules: Readonly<Record<string, string>> = {
+  'GC1 J1 nothing is answered before the disk has it on stable media': 'commit-without-sync',
+  'HW1 nothing goes home before the journal has it': 'home-before-journal',
+  'J3 a batch ends where the ring ends': 'batch-over-the-end',
+  'ST2 the records of a write are replayed together or not at all': 'part-of-a-write',
+  'ST5 remembered operations are in the checkpoint': 'operation-not-in-checkpoint',
+  'CK1 the newest durable checkpoint is not overwritten': 'checkpoint-in-place',
+  'HW2 CK2 slots are synced before the table and the checkpoint say so': 'no-home-sync',
+  'SH1 HW3 the header copy that the index names is not overwritten': 'header-in-place',
+  'SH2 a header newer than the checkpoint is the base of recovery': 'exact-version-forgotten',
+  'SL1 UP2 a released slot waits for a checkpoint without it': 'free-slots-early',
+  'J2 UP1 the tail waits until changes have taken effect and are home': 'tail-from-durable',
+  'RC2 recovery skips a whole ring of positions': 'no-ring-skip',
+  'a record counts only if its payload is whole': 'no-payload-checksum',
+  'the superblock appears when the folder is complete': 'superblock-first',
+  'the name of a segment is durable before pages are at home in it': 'no-segment-name-sync',
+}
+
+const mutations = await loadMutations('store')
+
+it('the table names every mutation', () => {
+  expect(Object.values(rules).sort()).toEqual(mutations.map(({ name }) => name))
+})
+
+let killed = 0
+for (const [rule, name] of Object.entries(rules)) {
+  it(`${rule} (without it, power cuts lose something)`, async () => {
+    const mutation = mutations.find((each) => each.name === name)
+    expect(mutation).toBeDefined()
+    if (mutation === undefined) return
+    const parameters = ['--seeds', '200', '--stop-first', ...mutation.parameters]
+    const { exitCode, output } = await runMutation(mutation, 'sim/power-cuts.ts', parameters)
+    expect(exitCode, `survived: ${output}`).toBe(1)
+    // By a violation that was judged, not by a program that does not start.
+    expect(output).toMatch(/"firstSeed":\d/)
+    killed += 1
+    process.stdout.write(`store mutations killed: ${killed} of ${mutations.length} (${name})\n`)
+  }, 120_000)
+}
