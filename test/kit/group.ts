@@ -5,7 +5,7 @@ import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Move, Session, Status, Volume } from '../../src/api/schema.ts'
+import type { Move, Session, Status, VolumeDetail } from '../../src/api/schema.ts'
 import { freeRange, startGroup, stopGroup } from '../e2e/running-group.ts'
 
 export interface Ended {
@@ -56,8 +56,10 @@ export class TestGroup {
     return code
   }
 
-  get api(): string {
-    return `http://127.0.0.1:${this.basePort}`
+  /** Each member has an API; that of the first is the group's. */
+  apiOf(member: string): string {
+    const n = this.members.indexOf(member)
+    return `http://127.0.0.1:${n <= 0 ? this.basePort : this.basePort + this.members.length + n}`
   }
 
   portOf(member: string): number {
@@ -69,15 +71,16 @@ export class TestGroup {
   }
 
   /** The body, whatever the status; rejects if nobody answers. */
-  async call<T>(path: string, body?: object): Promise<{ status: number; body: T }> {
+  async call<T>(path: string, body?: object, at = 'm1'): Promise<{ status: number; body: T }> {
     const headers = { 'content-type': 'application/json' }
     const posted = body === undefined ? {} : { method: 'POST', headers, body: JSON.stringify(body) }
-    const response = await fetch(`${this.api}/api/v1/${path}`, posted)
+    const response = await fetch(`${this.apiOf(at)}/api/v1/${path}`, posted)
     return { status: response.status, body: (await response.json()) as T }
   }
 
-  async createVolume(name: string, bytes: number): Promise<Volume> {
-    const { status, body } = await this.call<Volume>('volumes', { name, bytes, shared: true })
+  async createVolume(name: string, bytes: number, blockBytes = 512): Promise<VolumeDetail> {
+    const request = { name, bytes, blockBytes, shared: true }
+    const { status, body } = await this.call<VolumeDetail>('volumes', request)
     if (status !== 201) throw new Error(`volume ${name}: ${JSON.stringify(body)}`)
     return body
   }
@@ -86,8 +89,9 @@ export class TestGroup {
     return (await this.call<{ items: Session[] }>('sessions')).body.items
   }
 
-  async status(): Promise<Status> {
-    return (await this.call<Status>('status')).body
+  /** As the API at a member tells it. */
+  async status(at = 'm1'): Promise<Status> {
+    return (await this.call<Status>('status', undefined, at)).body
   }
 
   /** By the operator; settles with the record of the move when its outcome is known. */
@@ -95,11 +99,6 @@ export class TestGroup {
     const { status, body } = await this.call<Move>(`sessions/${session}/move`, { to })
     if (status !== 200) throw new Error(`move ${session} to ${to}: ${JSON.stringify(body)}`)
     return body
-  }
-
-  /** Of the process that is the member now; null while it is down. */
-  async pidOf(member: string): Promise<number | null> {
-    return (await this.status()).members.find(({ id }) => id === member)?.pid ?? null
   }
 }
 
