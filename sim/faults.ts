@@ -20,6 +20,8 @@ type Fault =
   | 'coordinator lossy'
   | 'connection lost'
   | 'host crash'
+  | 'island'
+  | 'sleep'
 
 const weighted: readonly Fault[] = [
   'crash',
@@ -36,6 +38,8 @@ const weighted: readonly Fault[] = [
   'coordinator lossy',
   'connection lost',
   'host crash',
+  'island',
+  'sleep',
 ]
 
 export class Faults {
@@ -162,6 +166,10 @@ export class Faults {
       }
       case 'host crash':
         return this.#crashHost(prng.pick(this.#workload.hosts))
+      case 'island':
+        return this.#isolate(prng.pick(members))
+      case 'sleep':
+        return this.#sleep(prng.pick(members))
       default:
         fault satisfies never
     }
@@ -218,6 +226,39 @@ export class Faults {
     if (isOneWay) net.cutOneWay(a, b, mode)
     else net.cut(a, b, mode)
     this.#later(ms, () => net.heal(a, b))
+  }
+
+  /** Its initiators go elsewhere while what they had under way here still waits for a primary. */
+  #isolate({ id }: SimMember): void {
+    const { net, trace, totals } = this.#group
+    const ms = this.#prng.integer(2_000, 7_000)
+    trace.add('*', `${id} is an island for ${ms}`)
+    totals.cuts += 1
+    const others = memberIds.filter((one) => one !== id)
+    const away = this.#prng.chance(0.5) ? others : [this.#prng.pick(others)]
+    const names = [...away, ...this.#workload.hosts.map(({ plan }) => plan.name)]
+    for (const name of names) net.cut(id, name, 'drop')
+    this.#later(ms, () => {
+      for (const name of away) net.heal(id, name)
+    })
+    this.#later(ms + this.#prng.integer(0, 2_000), () => {
+      for (const name of names) net.heal(id, name)
+    })
+  }
+
+  /** It sleeps over what its initiators sent; meanwhile they go elsewhere and the primaries start anew. */
+  #sleep(member: SimMember): void {
+    const { clock } = member
+    if (!member.isUp || clock.paused) return
+    const ms = this.#prng.integer(3_500, 9_000)
+    this.#group.trace.add(member.id, `sleeps for ${ms}`)
+    this.#group.totals.pauses += 1
+    clock.pause()
+    this.#later(ms, () => clock.resume())
+    for (const other of this.#group.members) {
+      if (other === member || this.#prng.chance(0.4)) continue
+      this.#later(ms - this.#prng.integer(100, 900), () => this.#crash(other))
+    }
   }
 
   #cutCoordinator(id: MemberId): void {

@@ -19,6 +19,7 @@ import type { TargetEvent } from '../src/target/target.ts'
 import { SimClock } from './clock.ts'
 import { SimCoordination } from './coordinator.ts'
 import { SimDisk } from './disk.ts'
+import { Monitor } from './monitor.ts'
 import { SimNet } from './net.ts'
 import { Timeline } from './timeline.ts'
 import { noTotals, type Totals } from './totals.ts'
@@ -193,7 +194,7 @@ export class SimMember {
     const network = net.host(id, clock)
     const handle = coordination.handle(id, (f) => clock.deliver(f))
     this.#group.trace.add(id, 'starts')
-    void this.#open(clock, network, this.#counted(handle)).catch((error: unknown) => {
+    void this.#open(clock, network, handle).catch((error: unknown) => {
       this.#group.violation(`${id} failed: ${error instanceof Error ? error.stack : String(error)}`)
     })
   }
@@ -215,9 +216,12 @@ export class SimMember {
     const group = this.#group
     const newId = () => group.newId()
     const tell = (event: TargetEvent) => this.#tell(event)
-    const ports = { clock, net, disk, coordinator, newId }
+    const monitor = new Monitor(group.totals, this.#seen, (what) =>
+      group.violation(`${id}: ${what}`),
+    )
+    const ports = { clock, net, disk, coordinator: monitor.coordinator(coordinator), newId }
     const member = await Member.open(ports, settingsOf(id), tell)
-    this.#count(member)
+    monitor.watch(member)
     this.member = member
     void member.store.failed.then((why) => group.violation(`the store of ${id} failed: ${why}`))
     await member.serve()
@@ -237,46 +241,6 @@ export class SimMember {
     if (event.kind === 'move' && event.end.kind === 'abandoned') totals.movesAbandoned += 1
     if (event.kind === 'move' && event.end.kind === 'lost') totals.movesLost += 1
     for (const listener of listeners) listener(this, event)
-  }
-
-  /** Counts what the primary refuses and what it knows already. */
-  #count(member: Member): void {
-    const { totals } = this.#group
-    const { primary } = member
-    const mutate = primary.mutate.bind(primary)
-    const read = primary.read.bind(primary)
-    primary.mutate = (mutation) => {
-      const outcome = mutate(mutation)
-      if (outcome === 'refused') totals.refused += 1
-      else if (outcome !== 'stale' && mutation.operation > 0) {
-        const { origin, slice, operation } = mutation
-        const key = `${origin.sessionId}.${origin.gen}.${slice}.${operation}`
-        if (this.#seen.has(key)) totals.deduplicated += 1
-        else this.#seen.add(key)
-      }
-      return outcome
-    }
-    primary.read = (origin, volume, slice, offset, into) => {
-      const outcome = read(origin, volume, slice, offset, into)
-      if (outcome === 'refused') totals.refused += 1
-      return outcome
-    }
-  }
-
-  #counted(handle: Coordinator): Coordinator {
-    const { totals } = this.#group
-    const counted = async <T extends { readonly kind: string }>(call: Promise<T>): Promise<T> => {
-      const result = await call
-      if (result.kind === 'unknown') totals.unknown += 1
-      return result
-    }
-    return {
-      txn: (transaction) => counted(handle.txn(transaction)),
-      list: (prefix) => counted(handle.list(prefix)),
-      watch: (prefix, afterRev) => handle.watch(prefix, afterRev),
-      nudge: () => handle.nudge(),
-      close: () => handle.close(),
-    }
   }
 
   /** The disk answers this member alone, so it is as paused and as dead as its host. */

@@ -24,6 +24,11 @@ export function stalled(workload: Workload, sinceMs: number): string[] {
 
 /** What is not at rest, as sentences; none: nothing leaked. */
 export function leaks(group: SimGroup): string[] {
+  return [...unserved(group), ...unrecorded(group)]
+}
+
+/** Records that say something which no member does. */
+function unserved(group: SimGroup): string[] {
   const found: string[] = []
   for (const { id, record } of group.records()) {
     const { owner, state, gen, move, isid } = record
@@ -35,6 +40,12 @@ export function leaks(group: SimGroup): string[] {
     const served = group.member(owner).member?.target.registry.get(id)
     if (served?.gen !== gen) found.push(`session ${id} lives nowhere, its record names ${owner}`)
   }
+  return found
+}
+
+/** Sessions that members serve and no record names. */
+function unrecorded(group: SimGroup): string[] {
+  const found: string[] = []
   const records = new Map(group.records().map(({ id, record }) => [id, record]))
   for (const { id: member, member: running } of group.members) {
     if (running === null) found.push(`${member} does not run`)

@@ -22,7 +22,15 @@ export interface InitiatorPlan {
   readonly depth: number
   /** Most milliseconds between an answer and the next command. */
   readonly thinkMs: number
+  readonly pingIdleMs: number
+  readonly pingLimitMs: number
 }
+
+/** Short, so that lost connections are noticed while the others' faults last. */
+const patience = [
+  { pingIdleMs: 1_500, pingLimitMs: 2_500 },
+  { pingIdleMs: 500, pingLimitMs: 700 },
+] as const
 
 /** One host of the Linux kind with a session, sometimes two, and one of the QEMU kind with several under one name. */
 export function planHosts(prng: Prng): HostPlan[] {
@@ -30,7 +38,8 @@ export function planHosts(prng: Prng): HostPlan[] {
     kind,
     portal: prng.pick(memberIds),
     depth: prng.integer(1, 4),
-    thinkMs: prng.pick([10, 60, 150]),
+    thinkMs: prng.pick([15, 60, 150, 1_000]),
+    ...prng.pick(patience),
   })
   const hosts: HostPlan[] = [{ name: 'linux1', initiators: [initiator('stable')] }]
   if (prng.chance(0.3)) hosts.push({ name: 'linux2', initiators: [initiator('stable')] })
@@ -163,8 +172,8 @@ export class Runner {
         securityStage: kind === 'stable',
         loginLimitMs: 6_000,
         retryMostMs: 600,
-        pingIdleMs: 1_500,
-        pingLimitMs: 2_500,
+        pingIdleMs: this.#plan.pingIdleMs,
+        pingLimitMs: this.#plan.pingLimitMs,
       },
     })
     this.initiator = initiator

@@ -15,7 +15,6 @@ import {
   type SliceRecord,
 } from './record.ts'
 
-export const DEFAULT_SLICES = 1024
 export const SLICES_MAX = 16_384
 export const DEFAULT_AUTHORITY = 'iqn.2026-11.dev.evenkeel'
 /** Keys that one transaction changes; the coordinator allows 100. */

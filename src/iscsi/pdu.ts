@@ -124,7 +124,6 @@ export const dataInAt = {
   bufferOffset: 40,
   residualCount: 44,
 } as const
-export const dataInAcknowledgeBit = 0x40
 export const dataInStatusBit = 0x01
 
 /** §11.8. */

@@ -16,13 +16,6 @@ export type TaskState = 'free' | 'queued' | 'delivered' | 'collecting' | 'aborte
 /** What was wrong with a write's data (RFC 7143 §7.8, §11.4.7.2). */
 export type DataError = 'none' | 'damaged' | 'unexpected' | 'wrongAmount'
 
-/** The sense to answer each with: key, additional sense code and its qualifier. */
-export const dataErrorSense = {
-  damaged: [0x0b, 0x47, 0x05],
-  unexpected: [0x0b, 0x0c, 0x0c],
-  wrongAmount: [0x0b, 0x0c, 0x0d],
-} as const satisfies Record<Exclude<DataError, 'none'>, readonly [number, number, number]>
-
 const cdbBytes = 16
 const nothing = new Uint8Array(0)
 

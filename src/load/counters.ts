@@ -23,7 +23,7 @@ export class SessionCounters {
     this.latencySumMs += latencyMs
     this.latencyCount += 1
     const bucket = latencyMs <= 0 ? 0 : Math.max(0, Math.ceil(Math.log2(latencyMs * 64)))
-    const index = bucket > 23 ? 23 : bucket
+    const index = Math.min(bucket, 23)
     this.latencyBuckets[index] = (this.latencyBuckets[index] ?? 0) + 1
   }
 }

@@ -71,6 +71,8 @@ interface Quiescing {
   readonly settle: (end: 'quiet' | 'busy' | 'gone') => void
   readonly timer: Timer
   recheck: Timer | null
+  /** When the last answer had been given: an initiator sends on what it was answered. */
+  idleSinceMs: number | null
 }
 
 export class Connection implements StreamOwner, Carrier, MovingCarrier, LoginHost {
@@ -315,7 +317,7 @@ export class Connection implements StreamOwner, Carrier, MovingCarrier, LoginHos
     phase.iscsi.freeze()
     return new Promise((resolve) => {
       const timer = this.#deps.clock.after(limitMs, () => this.#quiesced('busy'))
-      this.#quiescing = { settle: resolve, timer, recheck: null }
+      this.#quiescing = { settle: resolve, timer, recheck: null, idleSinceMs: null }
       this.#checkQuiet()
     })
   }
@@ -325,8 +327,13 @@ export class Connection implements StreamOwner, Carrier, MovingCarrier, LoginHos
     const quiescing = this.#quiescing
     if (quiescing === null || phase.kind !== 'session') return
     quiescing.recheck?.cancel()
-    if (phase.iscsi.outstanding > 0) return // looked at again with the next answers
-    const silentMs = this.#deps.clock.nowMs() - this.#lastArrivalMs
+    if (phase.iscsi.outstanding > 0) {
+      quiescing.idleSinceMs = null
+      return // looked at again with the next answers
+    }
+    const nowMs = this.#deps.clock.nowMs()
+    quiescing.idleSinceMs ??= nowMs
+    const silentMs = nowMs - Math.max(quiescing.idleSinceMs, this.#lastArrivalMs)
     if (phase.iscsi.windowUsedUp || silentMs >= GAP_MS) return this.#quiesced('quiet')
     quiescing.recheck = this.#deps.clock.after(RECHECK_MS, () => this.#checkQuiet())
   }

@@ -1,0 +1,121 @@
+// Watches one life of a member while it runs, for rules that a history of blocks alone would show too rarely: from the
+// moment in which a move's commit is sent the old member has answered everything and executes nothing (M1, M2 of
+// src/target/move.ts), unless it has taken its intent back.
+import type { Coordinator, Transaction } from '../src/coordination/coordinator.ts'
+import { parseSession } from '../src/group/parse.ts'
+import type { SessionRecord } from '../src/group/record.ts'
+import type { Member } from '../src/member/member.ts'
+import type { Totals } from './totals.ts'
+
+export class Monitor {
+  readonly #totals: Totals
+  readonly #violation: (what: string) => void
+  /** Names of writes that primaries of this member have seen, over all its lives. */
+  readonly #seen: Set<string>
+  /** `session token.generation` of commits that were sent and not taken back. */
+  readonly #committing = new Set<string>()
+  #member: Member | null = null
+
+  constructor(totals: Totals, seen: Set<string>, violation: (what: string) => void) {
+    this.#totals = totals
+    this.#seen = seen
+    this.#violation = violation
+  }
+
+  /** The coordinator as the member sees it, watched. */
+  coordinator(handle: Coordinator): Coordinator {
+    const counted = async <T extends { readonly kind: string }>(call: Promise<T>): Promise<T> => {
+      const result = await call
+      if (result.kind === 'unknown') this.#totals.unknown += 1
+      return result
+    }
+    return {
+      txn: async (transaction) => {
+        this.#sending(transaction)
+        const result = await counted(handle.txn(transaction))
+        if (result.kind === 'done') this.#wrote(transaction)
+        return result
+      },
+      list: (prefix) => counted(handle.list(prefix)),
+      watch: (prefix, afterRev) => handle.watch(prefix, afterRev),
+      nudge: () => handle.nudge(),
+      close: () => handle.close(),
+    }
+  }
+
+  watch(member: Member): void {
+    this.#member = member
+    this.#watchPrimary(member)
+    const { gateway } = member
+    const read = gateway.read.bind(gateway)
+    const write = gateway.write.bind(gateway)
+    gateway.read = (origin, ...rest) => {
+      this.#executes(member, origin.sessionId, origin.gen)
+      return read(origin, ...rest)
+    }
+    gateway.write = (origin, ...rest) => {
+      this.#executes(member, origin.sessionId, origin.gen)
+      return write(origin, ...rest)
+    }
+  }
+
+  /** Counts what the primary refuses, and what it knows already. */
+  #watchPrimary({ primary }: Member): void {
+    const totals = this.#totals
+    const mutate = primary.mutate.bind(primary)
+    const read = primary.read.bind(primary)
+    primary.mutate = (mutation) => {
+      const outcome = mutate(mutation)
+      if (outcome === 'refused') totals.refused += 1
+      else if (outcome !== 'stale' && mutation.operation > 0) {
+        const { origin, slice, operation } = mutation
+        const key = `${origin.sessionId}.${origin.gen}.${slice}.${operation}`
+        if (this.#seen.has(key)) totals.deduplicated += 1
+        else this.#seen.add(key)
+      }
+      return outcome
+    }
+    primary.read = (origin, ...rest) => {
+      const outcome = read(origin, ...rest)
+      if (outcome === 'refused') totals.refused += 1
+      return outcome
+    }
+  }
+
+  #sending(transaction: Transaction): void {
+    for (const record of recordsIn(transaction)) {
+      if (record.move?.open !== true) continue
+      this.#committing.add(`${record.loginToken}.${record.gen - 1}`)
+      const session = this.#sessionOf(record)
+      const outstanding = session?.counters.outstanding ?? 0
+      if (outstanding > 0) this.#violation(`a move commits with ${outstanding} commands unanswered`)
+    }
+  }
+
+  #wrote(transaction: Transaction): void {
+    for (const { move, loginToken, gen } of recordsIn(transaction)) {
+      if (move === undefined) this.#committing.delete(`${loginToken}.${gen}`)
+    }
+  }
+
+  #executes(member: Member, id: number, gen: number): void {
+    const token = member.target.registry.get(id)?.loginToken
+    if (token === undefined || !this.#committing.has(`${token}.${gen}`)) return
+    this.#violation(`session ${id} executes a command though its move's commit was sent`)
+  }
+
+  #sessionOf({ loginToken }: SessionRecord) {
+    for (const session of this.#member?.target.registry.all() ?? []) {
+      if (session.loginToken === loginToken) return session
+    }
+    return undefined
+  }
+}
+
+function recordsIn({ put = [] }: Transaction): SessionRecord[] {
+  return put.flatMap(({ key, value }) => {
+    if (!key.startsWith('session/')) return []
+    const record = parseSession(value)
+    return typeof record === 'string' ? [] : [record]
+  })
+}
