@@ -15,8 +15,11 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   throw error
 })
 
-process.exitCode = await run(
+const code = await run(
   process.argv.slice(2),
   { out: outlet(process.stdout), err: outlet(process.stderr), environment: process.env },
   packageJson.version,
 )
+process.exitCode = code
+// A member that could not start has opened things that would hold the event loop, and its supervisor waits for its end.
+if (code !== 0) process.exit()

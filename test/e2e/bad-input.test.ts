@@ -1,7 +1,7 @@
 // What no member should be sent: each gets a clear answer or a closed connection, every member goes on, nothing is lost.
 // A port or a data folder in use: see up.test.ts.
 import { once } from 'node:events'
-import { open } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { request as httpRequest } from 'node:http'
 import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
@@ -180,11 +180,13 @@ describe('a connection', () => {
     await after.isClosed()
   })
 
-  test('that does not begin with a login is closed', async () => {
+  test('that does not begin with a login is refused and closed', async () => {
     const connection = await RawConnection.open()
     connection.send(nopOut(1, 1))
+    // RFC 7143 §6.3.1: Login reject, "invalid during login".
+    const response = await connection.pdu()
+    expect([response[0], response.readUInt16BE(36)]).toEqual([LOGIN_RESPONSE, 0x020b])
     await connection.isClosed()
-    expect(connection.received).toHaveLength(0)
   })
 
   test('that sends an unknown opcode is told so, or closed', async () => {
@@ -296,13 +298,13 @@ test('a damaged data folder is refused with a sentence, and left as it is', asyn
     other.process.kill('SIGTERM')
     await once(other.process, 'close')
     const data = join(other.folder, 'data')
-    const file = await open(join(data, 'm2', 'super'), 'r+')
-    const noise = Buffer.alloc(8192, 0xa5)
-    await file.write(noise, 0, noise.length, 0)
-    await file.close()
+    const file = join(data, 'm2', 'super')
+    const noise = Buffer.alloc((await readFile(file)).length, 0xa5)
+    await writeFile(file, noise)
     await expect(startGroup(data, await freeRange(6))).rejects.toThrow(
       /m2 did not start: .*superblock .* damaged\./,
     )
+    expect((await readFile(file)).equals(noise)).toBe(true)
   } finally {
     await other.stop()
   }
