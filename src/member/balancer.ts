@@ -3,8 +3,9 @@
 // are pure (distribution/); here they meet the group. Level-triggered: every round reads the state as it is.
 import type { Balance, MemberLoad } from '../api/schema.ts'
 import type { Timer } from '../base/clock.ts'
-import { BadPaths, barredMembers, heldBy } from '../distribution/bounds.ts'
+import { BadPaths, barredFrom, barredMembers, heldBy } from '../distribution/bounds.ts'
 import { type Begun, heldBack, withBegun } from '../distribution/budget.ts'
+import type { Code } from '../distribution/code.ts'
 import { decide, type Proposal, urgentRounds } from '../distribution/decide.ts'
 import { DecisionLog, predictionOf, whyMoved, whyNot } from '../distribution/explain.ts'
 import { grant, grantForced, type Receiver } from '../distribution/grant.ts'
@@ -33,10 +34,10 @@ import { parseSessionMemory, type SessionMemory } from '../load/session-load.ts'
 import type { Json } from '../peer/message.ts'
 import type { LiveSession } from '../target/live-session.ts'
 import type { LoginAttempt, Placement } from '../target/login.ts'
-import type { Grants } from '../target/target.ts'
+import type { GrantRequest, Grants } from '../target/target.ts'
 import type { Member } from './member.ts'
 import { Monitor } from './monitor.ts'
-import { factsOf, factsOfNewcomer } from './session-facts.ts'
+import { factsOf, factsOfNewcomer, factsOfRecord } from './session-facts.ts'
 
 const END_KIND = 'end'
 const ASK_MS = 500
@@ -272,6 +273,9 @@ export class Balancer implements Grants, Placement {
       this.#histories.set(id, wentBadly(history, ports.clock.nowMs()))
       return true
     }
+    this.#monitor.estimate.leave(id)
+    this.#histories.delete(id)
+    this.#log.forget(id)
     this.#observeLater(move, proposal)
     return true
   }
@@ -331,7 +335,7 @@ export class Balancer implements Grants, Placement {
 
   // Grants: the other end of a move
 
-  grant(from: MemberId, proposal: Json, estimate: Json, move: string): string | null {
+  grant(from: MemberId, { move, session, proposal, estimate }: GrantRequest): string | null {
     const { clock } = this.#member.ports
     const { policy } = this.settings
     const nowMs = clock.nowMs()
@@ -341,7 +345,7 @@ export class Balancer implements Grants, Placement {
       busy: this.#busy,
       draining: !this.#member.target.takesSessions,
       grantedThisRound: this.#grantedThisRound,
-      barred: null,
+      barred: this.#barredHere(session, nowMs),
     }
     const asked = proposal === null ? null : unpackAsk(proposal, nowMs)
     if (asked !== null && 'refused' in asked) return `a malformed proposal: ${asked.refused}`
@@ -358,6 +362,14 @@ export class Balancer implements Grants, Placement {
     const history = recallHistory(carried.history, nowMs)
     this.#coming.set(move, { from, memory: parseSessionMemory(carried.memory), history })
     return null
+  }
+
+  /** Why this member must not serve the session, by what it knows itself. */
+  #barredHere(session: SessionId, nowMs: number): Code | null {
+    const stored = this.#member.group.sessions.get(session)
+    if (stored === undefined) return null
+    const facts = factsOfRecord(this.#member, stored)
+    return barredFrom(facts, this.#member.id, this.#badPaths, nowMs)
   }
 
   renew(move: string): void {

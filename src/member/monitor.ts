@@ -164,10 +164,11 @@ export class Monitor {
       this.estimate.leave(session)
     }
     this.estimate.observe(systemSample(look, own, handled, lately.bytes), samples)
-    const fits = [...this.#heard.values()].map(({ report }) => report)
-    fits.sort((a, b) => (a.member < b.member ? -1 : 1))
+    const fits = [...this.#heard.values()].map(({ report }) => [report.member, report.fit] as const)
+    fits.push([id, this.estimate.evidence()])
+    fits.sort(([a], [b]) => (a < b ? -1 : 1))
     this.estimate.learn(
-      [this.estimate.evidence(), ...fits.map(({ fit }) => fit)],
+      fits.map(([, fit]) => fit),
       group.members.size,
     )
   }

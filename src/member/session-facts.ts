@@ -4,6 +4,7 @@ import { type MoveHistory, pausedMsLately } from '../distribution/history.ts'
 import type { Policy } from '../distribution/policy.ts'
 import { isRandomKind } from '../group/login.ts'
 import type { MemberId, SessionId, VolumeId } from '../group/record.ts'
+import type { StoredSession } from '../group/sessions.ts'
 import type { LiveSession } from '../target/live-session.ts'
 import type { LoginAttempt } from '../target/login.ts'
 import type { Member } from './member.ts'
@@ -36,6 +37,20 @@ export function factsOfNewcomer(
   member: Member,
   { volume, initiator, isid }: LoginAttempt,
 ): SessionFacts {
+  return plainFacts(initiator, isid, siblings(member, volume.id, initiator, null))
+}
+
+/** Of a session that another member serves: what its record tells. */
+export function factsOfRecord(member: Member, { id, record }: StoredSession): SessionFacts {
+  const { initiator, isid, volume } = record
+  return plainFacts(initiator, isid, siblings(member, volume, initiator, id))
+}
+
+function plainFacts(
+  initiator: string,
+  isid: string,
+  others: SessionFacts['siblings'],
+): SessionFacts {
   return {
     initiator,
     pinned: false,
@@ -45,7 +60,7 @@ export function factsOfNewcomer(
     keepsIsid: true,
     suspectUntilMs: 0,
     pausedEnough: false,
-    siblings: siblings(member, volume.id, initiator, null),
+    siblings: others,
     partitionedOn: null,
   }
 }

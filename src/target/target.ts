@@ -91,10 +91,18 @@ export interface TargetDeps {
   readonly tell: (event: TargetEvent) => void
 }
 
+/** What another member asks for one of its sessions; `proposal` null: an operator's move, which only safety can refuse. */
+export interface GrantRequest {
+  readonly move: string
+  readonly session: SessionId
+  readonly proposal: Json
+  readonly estimate: Json
+}
+
 /** What the member's distribution adds to a move that others propose to it. */
 export interface Grants {
   /** null: granted; else why not. `estimate` is the session's estimator state, to be kept for its arrival. */
-  grant(from: MemberId, proposal: Json, estimate: Json, move: string): string | null
+  grant(from: MemberId, asked: GrantRequest): string | null
   renew(move: string): void
   release(move: string): void
   /** The session of a granted move has come. */
@@ -255,8 +263,9 @@ export class Target {
   #grant(from: MemberId, body: Json): Json {
     if (!this.takesSessions) return 'it takes no sessions now'
     if (this.grants === null) return 'granted'
-    const { proposal, estimate } = fields(body)
-    return this.grants.grant(from, proposal ?? null, estimate ?? null, moveOf(body)) ?? 'granted'
+    const { session, proposal = null, estimate = null } = fields(body)
+    if (typeof session !== 'number') throw new ProtocolError('which session?', 'peer/DESIGN.md')
+    return this.grants.grant(from, { move: moveOf(body), session, proposal, estimate }) ?? 'granted'
   }
 
   /** A later login took this session's record: only saves time (its generation is refused in any case). */
