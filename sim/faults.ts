@@ -22,6 +22,7 @@ type Fault =
   | 'host crash'
   | 'island'
   | 'sleep'
+  | 'mute'
 
 const weighted: readonly Fault[] = [
   'crash',
@@ -39,7 +40,10 @@ const weighted: readonly Fault[] = [
   'connection lost',
   'host crash',
   'island',
+  'island',
   'sleep',
+  'sleep',
+  'mute',
 ]
 
 export class Faults {
@@ -167,9 +171,11 @@ export class Faults {
       case 'host crash':
         return this.#crashHost(prng.pick(this.#workload.hosts))
       case 'island':
-        return this.#isolate(prng.pick(members))
+        return this.#isolate(this.#left())
       case 'sleep':
-        return this.#sleep(prng.pick(members))
+        return this.#sleep(this.#left())
+      case 'mute':
+        return this.#mute(prng.pick(members))
       default:
         fault satisfies never
     }
@@ -228,6 +234,15 @@ export class Faults {
     this.#later(ms, () => net.heal(a, b))
   }
 
+  /** A member whose initiators go elsewhere when they lose it, if there is one: those were moved to it. */
+  #left(): SimMember {
+    const { members } = this.#group
+    const away = this.#workload.runners.flatMap(({ initiator, portal }) =>
+      members.filter(({ id }) => id !== portal && initiator?.address.startsWith(`${id}:`)),
+    )
+    return this.#prng.pick(away.length > 0 ? away : members)
+  }
+
   /** Its initiators go elsewhere while what they had under way here still waits for a primary. */
   #isolate({ id }: SimMember): void {
     const { net, trace, totals } = this.#group
@@ -259,6 +274,19 @@ export class Faults {
       if (other === member || this.#prng.chance(0.4)) continue
       this.#later(ms - this.#prng.integer(100, 900), () => this.#crash(other))
     }
+  }
+
+  /** It carries out what others ask and they do not hear of it; then it crashes, and is asked again. */
+  #mute(member: SimMember): void {
+    const { net, trace, totals } = this.#group
+    trace.add(member.id, 'is mute')
+    totals.cuts += 1
+    const others = memberIds.filter((one) => one !== member.id)
+    for (const id of others) net.cutOneWay(member.id, id, 'drop')
+    this.#later(this.#prng.integer(20, 700), () => {
+      this.#crash(member)
+      for (const id of others) net.healOneWay(member.id, id)
+    })
   }
 
   #cutCoordinator(id: MemberId): void {

@@ -19,7 +19,7 @@ import type { TargetEvent } from '../src/target/target.ts'
 import { SimClock } from './clock.ts'
 import { SimCoordination } from './coordinator.ts'
 import { SimDisk } from './disk.ts'
-import { Monitor } from './monitor.ts'
+import { Monitor, type SeenWrites } from './monitor.ts'
 import { SimNet } from './net.ts'
 import { Timeline } from './timeline.ts'
 import { noTotals, type Totals } from './totals.ts'
@@ -168,7 +168,7 @@ export class SimMember {
   member: Member | null = null
   readonly #group: SimGroup
   readonly #prng: Prng
-  readonly #seen = new Set<string>()
+  readonly #seen: SeenWrites = new Map()
   #lives = 0
 
   constructor(group: SimGroup, id: MemberId, prng: Prng) {

@@ -7,16 +7,18 @@ import type { SessionRecord } from '../src/group/record.ts'
 import type { Member } from '../src/member/member.ts'
 import type { Totals } from './totals.ts'
 
+export type SeenWrites = Map<string, 'begun' | 'done'>
+
 export class Monitor {
   readonly #totals: Totals
   readonly #violation: (what: string) => void
   /** Names of writes that primaries of this member have seen, over all its lives. */
-  readonly #seen: Set<string>
+  readonly #seen: SeenWrites
   /** `session token.generation` of commits that were sent and not taken back. */
   readonly #committing = new Set<string>()
   #member: Member | null = null
 
-  constructor(totals: Totals, seen: Set<string>, violation: (what: string) => void) {
+  constructor(totals: Totals, seen: SeenWrites, violation: (what: string) => void) {
     this.#totals = totals
     this.#seen = seen
     this.#violation = violation
@@ -46,6 +48,7 @@ export class Monitor {
   watch(member: Member): void {
     this.#member = member
     this.#watchPrimary(member)
+    this.#watchStore(member)
     const { gateway } = member
     const read = gateway.read.bind(gateway)
     const write = gateway.write.bind(gateway)
@@ -71,13 +74,28 @@ export class Monitor {
         const { origin, slice, operation } = mutation
         const key = `${origin.sessionId}.${origin.gen}.${slice}.${operation}`
         if (this.#seen.has(key)) totals.deduplicated += 1
-        else this.#seen.add(key)
+        else this.#seen.set(key, 'begun')
       }
       return outcome
     }
     primary.read = (origin, ...rest) => {
       const outcome = read(origin, ...rest)
       if (outcome === 'refused') totals.refused += 1
+      return outcome
+    }
+  }
+
+  /** A write that took effect is carried out no more, in no life (V3 of src/volume/primary.ts). */
+  #watchStore({ store }: Member): void {
+    const write = store.write.bind(store)
+    store.write = async (change) => {
+      const { sessionId, gen, slice, operation } = change
+      const name = `${sessionId}.${gen}.${slice}.${operation}`
+      if (operation > 0 && this.#seen.get(name) === 'done') {
+        this.#violation(`the write ${name} is carried out twice`)
+      }
+      const outcome = await write(change)
+      if (operation > 0 && outcome === 'done') this.#seen.set(name, 'done')
       return outcome
     }
   }

@@ -44,7 +44,7 @@ console.log(
 )
 console.log(JSON.stringify(totals))
 const missing = mustHappen.filter((key) => totals[key] === 0)
-if (missing.length > 0 && seeds >= 50 && !values.calm) {
+if (missing.length > 0 && played >= 50 && !values.calm) {
   console.log(`never happened: ${missing.join(', ')}`)
   process.exitCode = 1
 }

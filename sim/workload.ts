@@ -181,7 +181,11 @@ export class Runner {
     for (let i = 0; i < this.#plan.depth; i += 1) void this.#work(initiator)
   }
 
-  /** null: it has ended. */
+  /** Where it begins every login. */
+  get portal(): MemberId {
+    return this.#plan.portal
+  }
+
   async close(): Promise<void> {
     await this.initiator?.close()
   }
