@@ -21,6 +21,7 @@ const VOLUME_BYTES = 24 * RUN_BYTES
 /** Blocks of each run that are used, by everybody. */
 const BLOCKS_A_RUN = 16
 const WORKERS = 2
+/** A member that ends again and again is started again after up to 10 s. */
 const WAIT_MS = 30_000
 
 const clock = new SystemClock()
@@ -162,7 +163,7 @@ test('whatever is acknowledged survives the crash of any member at any time', as
     working = false
     await Promise.all(clients.map(({ initiator }) => initiator.close()))
   }
-}, 240_000)
+}, 400_000)
 
 function report(clients: readonly Client[], outagesMs: readonly number[]): void {
   const good = snapshots(clients).reduce((sum, snapshot) => sum + snapshot.good, 0)
