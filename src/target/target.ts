@@ -380,10 +380,24 @@ export class Target {
 
   async #sweep(): Promise<void> {
     if (this.#state !== 'serving') return
+    this.#letGo()
     const expired = await this.ending.sweep()
     for (const { record } of expired)
       if (record.move !== undefined) this.log.settled(record.move.id, 'expired')
     this.#sweepLater()
+  }
+
+  /**
+   * Sessions whose record is somebody else's or gone: the owner was not told, and a half-open connection sends nothing that
+   * a primary could refuse. One in a move is settled by its mover.
+   */
+  #letGo(): void {
+    const { group } = this.#deps
+    for (const session of [...this.registry.all()]) {
+      if (session.phase !== 'live' || session.moving || group.rev < session.rev) continue
+      const gen = group.sessions.get(session.id)?.record.gen
+      if (gen === undefined || gen > session.gen) this.#end(session, 'lost')
+    }
   }
 
   async #reread(key: string) {
