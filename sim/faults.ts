@@ -26,7 +26,6 @@ type Fault =
 
 const weighted: readonly Fault[] = [
   'crash',
-  'crash',
   'pause',
   'pause',
   'peer cut',
@@ -39,6 +38,8 @@ const weighted: readonly Fault[] = [
   'coordinator lossy',
   'connection lost',
   'host crash',
+  'island',
+  'island',
   'island',
   'island',
   'sleep',
@@ -63,7 +64,7 @@ export class Faults {
     this.#prng = group.prng.fork()
     this.#untilMs = untilMs
     this.#gapMs = this.#prng.pick([300, 700, 1_500])
-    this.#moveGapMs = this.#prng.pick([100, 400, 1_000])
+    this.#moveGapMs = this.#prng.pick([100, 300, 700])
     this.#isCalm = this.#prng.chance(CALM_CHANCE) || !wanted
   }
 
@@ -271,7 +272,7 @@ export class Faults {
     clock.pause()
     this.#later(ms, () => clock.resume())
     for (const other of this.#group.members) {
-      if (other === member || this.#prng.chance(0.4)) continue
+      if (other === member || this.#prng.chance(0.65)) continue
       this.#later(ms - this.#prng.integer(100, 900), () => this.#crash(other))
     }
   }

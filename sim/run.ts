@@ -6,7 +6,7 @@ import { addTotals, mustHappen, noTotals } from './totals.ts'
 
 const { values } = parseArgs({
   options: {
-    seeds: { type: 'string', default: '50' },
+    seeds: { type: 'string', default: '200' },
     from: { type: 'string', default: '1' },
     calm: { type: 'boolean', default: false },
     trace: { type: 'boolean', default: false },
