@@ -1,0 +1,346 @@
+// Planned moves against a fake connection and the simulated coordinator, whose lines lose and delay what is named here.
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { SimClock } from '../../sim/clock.ts'
+import { SimCoordination, type SimCoordinationSettings } from '../../sim/coordinator.ts'
+import { Timeline } from '../../sim/timeline.ts'
+import { Prng } from '../base/prng.ts'
+import type { Coordinator } from '../coordination/coordinator.ts'
+import { GroupView, storedSession } from '../coordination/group-view.ts'
+import { foundGroup } from '../group/founding.ts'
+import { createSession, takeSession } from '../group/sessions.ts'
+import { SessionCounters } from '../load/counters.ts'
+import type { EndReason, LiveSession } from './live-session.ts'
+import { type MoveOrder, Mover, type MovingCarrier, QUIESCE_MS } from './move.ts'
+import { MoveLog } from './move-log.ts'
+
+type Transaction = Parameters<Coordinator['txn']>[0]
+type Quiet = 'quiet' | 'busy' | 'gone'
+
+const order: MoveOrder = {
+  id: 'move-1',
+  to: 'm2',
+  by: 'operator',
+  code: 'operator',
+  reason: 'by hand',
+  predicted: null,
+  proposal: null,
+  estimate: null,
+}
+/** Longer than any line of the simulated coordinator delays. */
+const AFTERWARDS_MS = 10_000
+const LOSE_NOTHING: Partial<SimCoordinationSettings> = {
+  loseRequestChance: 0,
+  loseAnswerChance: 0,
+  lateChance: 0,
+}
+
+/** A connection whose initiator sends commands 1, 2, ... and says what became of each. */
+class FakeCarrier implements MovingCarrier {
+  readonly executed: number[] = []
+  readonly thrownAway: number[] = []
+  readonly calls: string[] = []
+  limitMs = 0
+  discarded = 0
+  readonly lastAnswerWallMs = 77
+  readonly #quiet: () => Promise<Quiet>
+  #held: number[] | null = null
+  #away = false
+  #sent = 0
+
+  constructor(quiet: () => Promise<Quiet>) {
+    this.#quiet = quiet
+  }
+
+  /** The initiator sends its next command. */
+  arrive(): void {
+    this.#sent += 1
+    if (this.#away) {
+      this.discarded += 1
+      this.thrownAway.push(this.#sent)
+    } else if (this.#held === null) this.executed.push(this.#sent)
+    else this.#held.push(this.#sent)
+  }
+
+  quiesce(limitMs: number): Promise<Quiet> {
+    this.calls.push('quiesce')
+    this.limitMs = limitMs
+    return this.#quiet()
+  }
+
+  reopen(): void {
+    this.calls.push('reopen')
+  }
+
+  hold(): void {
+    this.calls.push('hold')
+    this.#held = []
+  }
+
+  release(): void {
+    this.calls.push('release')
+    this.executed.push(...(this.#held ?? []))
+    this.#held = null
+  }
+
+  sendAway(): number {
+    this.calls.push('sendAway')
+    this.#away = true
+    this.thrownAway.push(...(this.#held ?? []))
+    return this.#held?.length ?? 0
+  }
+}
+
+interface BenchSettings {
+  readonly seed?: number
+  readonly quiet?: (clock: SimClock) => Promise<Quiet>
+  /** Called in the instant in which the transaction that commits is sent. */
+  readonly committing?: (faults: SimCoordination) => void
+}
+
+async function bench({ seed = 1, quiet, committing }: BenchSettings = {}) {
+  const timeline = new Timeline()
+  const clock = new SimClock(timeline)
+  const coordination = new SimCoordination(clock, new Prng(seed))
+  const handle = coordination.handle('m1')
+  const coordinator: Coordinator = {
+    txn(transaction) {
+      if (commits(transaction)) committing?.(coordination)
+      return handle.txn(transaction)
+    },
+    list: (prefix) => handle.list(prefix),
+    watch: (prefix, afterRev) => handle.watch(prefix, afterRev),
+    nudge: () => handle.nudge(),
+    close: () => handle.close(),
+  }
+  const group = { format: 1, name: 'g', groupId: 'x', slices: 1, namingAuthority: 'iqn.2026-11.x' }
+  for (const change of foundGroup(group, ['m1'])) await timeline.finish(handle.txn(change))
+  const view = await timeline.finish(GroupView.open(handle, clock))
+  const taking = { owner: 'm1', isid: '400001370001', source: '10.0.0.1', loginToken: 't1', at: '' }
+  const who = { ...taking, volume: 1, initiator: 'iqn.2026-11.test:a' }
+  await timeline.finish(handle.txn(createSession(who)))
+  const stored = () => {
+    const item = coordination.inspect('session/')[0]
+    if (item === undefined) throw new Error('the record is gone')
+    return storedSession(item)
+  }
+  const { id, key, rev, record } = stored()
+  const carrier = new FakeCarrier(() => quiet?.(clock) ?? Promise.resolve('quiet'))
+  const session: LiveSession = {
+    id,
+    key,
+    gen: 1,
+    loginToken: 't1',
+    record,
+    rev,
+    carrier: { probe: () => {}, close: () => {} },
+    counters: new SessionCounters(),
+    phase: 'live',
+    guarded: false,
+    moving: false,
+    probes: new Map(),
+    sinceMs: 0,
+  }
+  const ends: EndReason[] = []
+  const told: string[] = []
+  const mover = new Mover({
+    self: 'm1',
+    clock,
+    coordinator,
+    peers: {
+      ask: () => Promise.resolve('granted'),
+      tell: (to, kind) => told.push(`${kind} ${to}`),
+    },
+    log: new MoveLog('m1', clock, handle, view),
+    end(ending, reason) {
+      ending.phase = 'ended'
+      ends.push(reason)
+    },
+  })
+  const move = () => mover.move(session, carrier, order)
+  return { timeline, clock, coordination, handle, carrier, session, stored, ends, told, move }
+}
+
+function commits({ put = [] }: Transaction): boolean {
+  return put.some(({ key, value }) => key.startsWith('session/') && value.includes('"open":true'))
+}
+
+/** 'quiet' once the clock has run on so far. */
+const quietAfter = (delayMs: number) => (clock: SimClock) =>
+  new Promise<Quiet>((resolve) => {
+    clock.after(delayMs, () => resolve('quiet'))
+  })
+
+describe('a planned move', () => {
+  it('M1 the record keeps its owner until everything accepted was answered, and changes it then', async () => {
+    const delays = fc.integer({ min: 0, max: QUIESCE_MS })
+    await fc.assert(
+      fc.asyncProperty(delays, fc.integer(), async (drainMs, seed) => {
+        const commitsSent: string[] = []
+        let answeredAll = false
+        const b = await bench({
+          seed,
+          quiet: async (clock) => {
+            const result = await quietAfter(drainMs)(clock)
+            answeredAll = true
+            return result
+          },
+          committing: () => commitsSent.push(answeredAll ? 'after' : 'before'),
+        })
+        const moving = b.move()
+        await b.timeline.until(() => b.carrier.calls.includes('quiesce'))
+        await b.timeline.run(b.timeline.nowMs + drainMs - 0.01)
+        expect(b.stored().record).toMatchObject({ owner: 'm1', gen: 1, move: { open: false } })
+        expect(await b.timeline.finish(moving)).toMatchObject({ kind: 'committed' })
+        expect(commitsSent).toEqual(['after'])
+        expect(b.stored().record).toMatchObject({ owner: 'm2', gen: 2, move: { open: true } })
+      }),
+      { numRuns: 20 },
+    )
+  })
+
+  it('M1 a connection that closes before it was quiet leaves the record with its owner', async () => {
+    const b = await bench({ quiet: () => Promise.resolve('gone') })
+    expect(await b.timeline.finish(b.move())).toEqual({ kind: 'lost' })
+    await b.timeline.run(AFTERWARDS_MS)
+    expect(b.stored().record).toMatchObject({ owner: 'm1', gen: 1 })
+    expect(b.carrier.calls).toEqual(['quiesce'])
+  })
+
+  it('M2 a commit that took effect throws away what came meanwhile and answers nothing more', async () => {
+    const b = await bench({ committing: (faults) => faults.set({ loseAnswerChance: 1 }) })
+    const moving = b.move()
+    await b.timeline.until(() => b.carrier.calls.includes('hold'))
+    b.carrier.arrive()
+    await b.timeline.until(() => b.stored().record.owner === 'm2')
+    b.carrier.arrive()
+    expect(b.carrier.executed).toEqual([])
+    b.coordination.set(LOSE_NOTHING)
+    expect(await b.timeline.finish(moving)).toMatchObject({ kind: 'committed', held: 2 })
+    b.carrier.arrive()
+    expect(b.carrier.executed).toEqual([])
+    expect(b.carrier.thrownAway).toEqual([1, 2, 3])
+    expect(b.carrier.calls).toEqual(['quiesce', 'hold', 'sendAway'])
+    expect(b.session).toMatchObject({ guarded: true, phase: 'ended', moving: false })
+    expect(b.ends).toEqual(['moved'])
+  })
+
+  it('M2 a commit that did not take effect runs what came meanwhile, each command once', async () => {
+    const b = await bench({ committing: (faults) => faults.set({ loseRequestChance: 1 }) })
+    const moving = b.move()
+    await b.timeline.until(() => b.carrier.calls.includes('hold'))
+    b.carrier.arrive()
+    b.carrier.arrive()
+    await b.timeline.run(b.timeline.nowMs + 1_000)
+    expect(b.carrier.executed).toEqual([])
+    b.coordination.set(LOSE_NOTHING)
+    expect(await b.timeline.finish(moving)).toMatchObject({ kind: 'abandoned' })
+    b.carrier.arrive()
+    expect(b.carrier.executed).toEqual([1, 2, 3])
+    expect(b.carrier.thrownAway).toEqual([])
+    expect(b.session).toMatchObject({ guarded: false, phase: 'live', moving: false })
+    expect(b.ends).toEqual([])
+  })
+
+  it('M3 a commit that arrives after it was settled changes nothing', async () => {
+    const b = await bench({
+      committing: (faults) => faults.set({ lateChance: 1, lateMs: [5_000, 5_000] }),
+    })
+    const moving = b.move()
+    await b.timeline.until(() => b.carrier.calls.includes('hold'))
+    b.coordination.set(LOSE_NOTHING)
+    expect(await b.timeline.finish(moving, 4_000)).toMatchObject({ kind: 'abandoned' })
+    const settled = b.stored()
+    await b.timeline.run(b.timeline.nowMs + AFTERWARDS_MS)
+    expect(b.stored()).toEqual(settled)
+    expect(settled).toMatchObject({ rev: b.session.rev, record: { owner: 'm1', gen: 1 } })
+    expect(settled.record.move).toBeUndefined()
+  })
+
+  it('M3 a record that another took meanwhile is not this session any more', async () => {
+    const b = await bench({
+      committing: (faults) => faults.set({ lateChance: 1, lateMs: [5_000, 5_000] }),
+    })
+    const moving = b.move()
+    await b.timeline.until(() => b.carrier.calls.includes('hold'))
+    b.coordination.set(LOSE_NOTHING)
+    const { isid, source } = b.session.record
+    const taking = { owner: 'm3', isid, source, loginToken: 't2', at: '' }
+    await b.timeline.finish(b.handle.txn(takeSession(b.stored(), taking)))
+    expect(await b.timeline.finish(moving)).toEqual({ kind: 'lost' })
+    expect(b.ends).toEqual(['lost'])
+    expect(b.carrier.calls).toEqual(['quiesce', 'hold'])
+    expect(b.stored().record).toMatchObject({ owner: 'm3', gen: 2 })
+  })
+
+  it('M2 M3 whatever the lines lose and delay, the member and the record agree for good', async () => {
+    const chances = fc.record({
+      loseRequestChance: fc.constantFrom(0, 0.3),
+      loseAnswerChance: fc.constantFrom(0, 0.3),
+      lateChance: fc.constantFrom(0, 0.3),
+    })
+    const seen = new Set<string>()
+    await fc.assert(
+      fc.asyncProperty(chances, fc.integer(), async (faults, seed) => {
+        const b = await bench({ seed, quiet: quietAfter(5) })
+        b.coordination.set(faults)
+        const moving = b.move()
+        const arrive = () => {
+          b.carrier.arrive()
+          b.clock.after(200, arrive)
+        }
+        arrive()
+        const end = await b.timeline.finish(moving, 600_000)
+        seen.add(end.kind)
+        await b.timeline.run(b.timeline.nowMs + AFTERWARDS_MS)
+        const { record } = b.stored()
+        const { executed, thrownAway, calls } = b.carrier
+        const all = [...executed, ...thrownAway]
+        expect(all).toEqual(Array.from({ length: all.length }, (_, i) => i + 1))
+        const away = calls.filter((call) => call === 'sendAway' || call === 'release')
+        if (end.kind === 'committed') {
+          expect(record).toMatchObject({ owner: 'm2', gen: 2, move: { open: true } })
+          expect(away).toEqual(['sendAway'])
+        } else {
+          expect(end.kind).toBe('abandoned')
+          expect(record).toMatchObject({ owner: 'm1', gen: 1 })
+          expect(record.move).toBeUndefined()
+          expect(away).toEqual(['release'])
+        }
+      }),
+      { numRuns: 40, seed: 7 },
+    )
+    expect([...seen].sort()).toEqual(['abandoned', 'committed'])
+  })
+
+  it('M4 an initiator that does not fall silent within 4 s keeps its connection and its window', async () => {
+    const b = await bench({
+      quiet: (clock) =>
+        new Promise((resolve) => {
+          clock.after(QUIESCE_MS, () => resolve('busy'))
+        }),
+    })
+    const before = b.stored().record
+    const moving = b.move()
+    await b.timeline.until(() => b.carrier.calls.includes('quiesce'))
+    b.carrier.arrive()
+    const end = await b.timeline.finish(moving)
+    b.carrier.arrive()
+    expect(end).toMatchObject({ kind: 'abandoned' })
+    expect(b.carrier.limitMs).toBe(4_000)
+    expect(b.carrier.calls).toEqual(['quiesce', 'reopen', 'release'])
+    expect(b.carrier.executed).toEqual([1, 2])
+    expect(b.ends).toEqual([])
+    expect(b.stored().record).toEqual(before)
+    expect(b.session).toMatchObject({
+      phase: 'live',
+      guarded: false,
+      moving: false,
+      record: before,
+    })
+    expect(b.told.at(-1)).toBe('release m2')
+    const tellings = b.told.length
+    await b.timeline.run(b.timeline.nowMs + AFTERWARDS_MS)
+    expect(b.told.length).toBe(tellings)
+  })
+})
