@@ -8,7 +8,7 @@ const { EVENKEEL_SIM_SEEDS = '200' } = process.env
 const SEEDS = Number(EVENKEEL_SIM_SEEDS)
 const LIMIT_MS = 5_000 * SEEDS
 
-test('a seed repeats itself, event for event', { timeout: LIMIT_MS }, async () => {
+test('S1 a seed repeats itself, event for event', { timeout: LIMIT_MS }, async () => {
   const settings = { faults: true, print: null }
   const first = await runSeed(3, settings)
   const again = await runSeed(3, settings)
@@ -17,7 +17,9 @@ test('a seed repeats itself, event for event', { timeout: LIMIT_MS }, async () =
   expect(other.hash).not.toBe(first.hash)
 })
 
-test(`${SEEDS} seeds: no violation, no stall, no leak`, { timeout: LIMIT_MS }, async () => {
+test(`S2 ${SEEDS} seeds of crashes and restarts: no violation, no stall, no leak`, {
+  timeout: LIMIT_MS,
+}, async () => {
   const totals = noTotals()
   const failures: string[] = []
   for (let seed = 1; seed <= SEEDS; seed += 1) {

@@ -6,7 +6,6 @@
 //   S2. What a member's life left behind reaches nobody: its clock is dead, its files and streams are.
 
 import type { Clock } from '../src/base/clock.ts'
-import { sleep } from '../src/base/clock.ts'
 import type { Net } from '../src/base/net.ts'
 import { Prng } from '../src/base/prng.ts'
 import type { Coordinator } from '../src/coordination/coordinator.ts'
@@ -277,9 +276,4 @@ function settingsOf(id: MemberId): MemberSettings {
 
 export function portalOf(id: MemberId) {
   return { kind: 'tcp', host: id, port: PORTAL } as const
-}
-
-/** Waits on the timeline itself, whatever becomes of any host. */
-export function pause(timeline: Timeline, delayMs: number): Promise<void> {
-  return sleep(new SimClock(timeline), delayMs)
 }
