@@ -1,0 +1,144 @@
+// For the tests of logins, barriers and the ends of sessions: members that share one simulated coordinator in virtual
+// time, a post between them that delays and falls silent, and the fences of a gateway as they were set.
+import { SimClock } from '../../sim/clock.ts'
+import { SimCoordination } from '../../sim/coordinator.ts'
+import { Timeline } from '../../sim/timeline.ts'
+import { Prng } from '../base/prng.ts'
+import { GroupView, type StoredSession, storedSession } from '../coordination/group-view.ts'
+import type { GroupChange } from '../group/change.ts'
+import { foundGroup, startMember } from '../group/founding.ts'
+import { keys, RECORD_FORMAT, type SessionId } from '../group/record.ts'
+import { type Creating, createSession } from '../group/sessions.ts'
+import { SessionCounters } from '../load/counters.ts'
+import type { Json } from '../peer/links.ts'
+import type { LiveSession } from './live-session.ts'
+
+export const initiator = 'iqn.2026-11.example:host'
+export const stableIsid = '00023d000001'
+export const randomIsid = '800000000001'
+
+const group = {
+  format: RECORD_FORMAT,
+  name: 'lab',
+  groupId: 'g',
+  slices: 2,
+  namingAuthority: 'iqn.2026-11.dev.evenkeel',
+}
+
+type Answerer = (kind: string, body: Json) => Json | Promise<Json>
+
+/** What members ask and tell each other, `delayMs` each way; nobody hears a silent member, and it hears nobody. */
+export class Post {
+  readonly clock: SimClock
+  readonly members = new Map<string, Answerer>()
+  readonly silent = new Set<string>()
+  readonly asked: { readonly to: string; readonly kind: string; readonly body: Json }[] = []
+  readonly told: { readonly to: string; readonly kind: string; readonly body: Json }[] = []
+  delayMs = 1
+
+  constructor(clock: SimClock) {
+    this.clock = clock
+  }
+
+  ask(to: string, kind: string, body: Json, timeoutMs: number): Promise<Json | null> {
+    this.asked.push({ to, kind, body })
+    return new Promise((resolve) => {
+      this.clock.after(timeoutMs, () => resolve(null))
+      const answered = (reply: Json) => {
+        this.clock.after(this.delayMs, () => resolve(reply))
+      }
+      this.clock.after(this.delayMs, () => {
+        const answerer = this.members.get(to)
+        if (answerer === undefined || this.silent.has(to)) return
+        void Promise.resolve(answerer(kind, body)).then(answered)
+      })
+    })
+  }
+
+  tell(to: string, kind: string, body: Json): void {
+    this.told.push({ to, kind, body })
+    this.clock.after(this.delayMs, () => {
+      if (!this.silent.has(to)) void this.members.get(to)?.(kind, body)
+    })
+  }
+}
+
+/** Generations only rise, as at a primary; `known`: every primary has acknowledged them. */
+export class FakeFences {
+  readonly set = new Map<SessionId, number>()
+  known = true
+
+  fence(id: SessionId, gen: number): void {
+    this.set.set(id, Math.max(gen, this.set.get(id) ?? 0))
+  }
+
+  fenced(id: SessionId, gen: number): boolean {
+    return this.known && (this.set.get(id) ?? 0) >= gen
+  }
+
+  unfence(id: SessionId): void {
+    this.set.delete(id)
+  }
+
+  fencedSessions(): ReadonlySet<SessionId> {
+    return new Set(this.set.keys())
+  }
+}
+
+export async function records() {
+  const timeline = new Timeline()
+  const clock = new SimClock(timeline)
+  const coordination = new SimCoordination(clock, new Prng(7))
+  const writer = coordination.handle('writer')
+  const write = async (change: GroupChange) => {
+    const result = await timeline.finish(writer.txn(change))
+    if (result.kind !== 'done') throw new Error(result.kind)
+  }
+  for (const change of foundGroup(group, ['m1', 'm2'])) await write(change)
+  for (const id of ['m1', 'm2']) {
+    const member = { id, bootId: 'b', portal: `${id}:3260`, peer: `${id}:7`, api: '' }
+    await write(startMember(null, member))
+  }
+  const all = () =>
+    coordination
+      .inspect(keys.sessions)
+      .map(storedSession)
+      .sort((a, b) => a.id - b.id)
+  const stored = (id: SessionId) => {
+    const found = all().find((one) => one.id === id)
+    if (found === undefined) throw new Error(`no record of session ${id}`)
+    return found
+  }
+  /** A living record, as its member wrote it. */
+  const create = async (who: Partial<Creating>): Promise<StoredSession> => {
+    const loginToken = who.loginToken ?? `t${coordination.rev}`
+    const basics = { volume: 1, initiator, isid: stableIsid, source: 's', owner: 'm1', at: '' }
+    await write(createSession({ ...basics, ...who, loginToken }))
+    const created = all().find(({ record }) => record.loginToken === loginToken)
+    if (created === undefined) throw new Error('no record was created')
+    return created
+  }
+  const view = (member: string) =>
+    timeline.finish(GroupView.open(coordination.handle(member), clock))
+  const caughtUp = (of: GroupView) =>
+    timeline.until(() => of.rev === coordination.rev, 10_000, 'the view')
+  return { timeline, clock, coordination, write, all, stored, create, view, caughtUp }
+}
+
+/** A session that lives at its member, and what was asked of its carrier. */
+export function liveOf({ id, key, rev, record }: StoredSession) {
+  const probes: number[] = []
+  const carrier = { probe: (tag: number) => probes.push(tag), close() {} }
+  const session: LiveSession = {
+    ...{ id, key, rev, record, carrier },
+    gen: record.gen,
+    loginToken: record.loginToken,
+    counters: new SessionCounters(),
+    phase: 'live',
+    guarded: false,
+    moving: false,
+    probes: new Map(),
+    sinceMs: 0,
+  }
+  return { session, probes }
+}
