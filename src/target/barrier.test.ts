@@ -1,0 +1,181 @@
+import { describe, expect, it } from 'vitest'
+import { ProtocolError } from '../base/protocol-error.ts'
+import { storedSession } from '../coordination/group-view.ts'
+import { closeSession, commitMove, takeSession } from '../group/sessions.ts'
+import { Barrier } from './barrier.ts'
+import { Ending } from './ending.ts'
+import { type LiveSession, settleProbes } from './live-session.ts'
+import { FakeFences, liveOf, Post, records, stableIsid } from './records.fixture.ts'
+import { Registry } from './registry.ts'
+
+/** A login at m1 with its barrier, and m2, which owns sessions too. */
+async function barriers() {
+  const scene = await records()
+  const { timeline, clock, coordination } = scene
+  const post = new Post(clock)
+  const at = async (self: string) => {
+    const group = await scene.view(self)
+    const gateway = new FakeFences()
+    const registry = new Registry()
+    const coordinator = coordination.handle(self)
+    const ending = new Ending({ self, clock, coordinator, group, gateway, registry })
+    const closed: number[] = []
+    const ended: LiveSession[] = []
+    const reread = async (key: string) => {
+      const listed = await coordinator.list(key)
+      if (listed.kind === 'unknown') return 'unknown' as const
+      const item = listed.items[0]
+      return item === undefined ? null : storedSession(item)
+    }
+    const barrier = new Barrier({
+      ...{ self, clock, peers: post, gateway, registry, ending, reread },
+      end: (session) => {
+        session.phase = 'ended'
+        registry.remove(session)
+        ended.push(session)
+      },
+      closed: ({ id }) => closed.push(id),
+    })
+    post.members.set(self, (_, body) => barrier.answer(body))
+    return { barrier, registry, gateway, closed, ended }
+  }
+  const m1 = await at('m1')
+  const m2 = await at('m2')
+  const run = () => timeline.finish(m1.barrier.run(scene.all(), () => false))
+  const states = () => scene.all().map(({ record }) => record.state)
+  return { ...scene, post, m1, m2, run, states }
+}
+
+describe('a session is left alone', () => {
+  it('B1 if it answers a NOP-In sent for this very barrier, wherever it lives', async () => {
+    const { timeline, create, m1, m2, run, states } = await barriers()
+    const here = liveOf(await create({}))
+    const there = liveOf(await create({ isid: '00023d000002', owner: 'm2' }))
+    m1.registry.add(here.session)
+    m2.registry.add(there.session)
+    const running = run()
+    for (const { session, probes } of [here, there]) {
+      timeline.after(1_900, () => session.probes.get(probes[0] ?? 0)?.('alive'))
+    }
+    await running
+    expect(states()).toEqual(['live', 'live'])
+    expect([here.probes.length, there.probes.length]).toEqual([1, 1])
+    expect(m1.gateway.set.size).toBe(0)
+  })
+
+  it('B1 if it is a login under way at its owner, without a question to its initiator', async () => {
+    const { create, m1, m2, run, states } = await barriers()
+    const taken = liveOf(await create({}))
+    taken.session.phase = 'login'
+    m1.registry.add(taken.session)
+    await create({ isid: '00023d000002', owner: 'm2', loginToken: 'sent' })
+    m2.registry.begin('sent')
+    await run()
+    expect(states()).toEqual(['live', 'live'])
+    expect(taken.probes).toEqual([])
+  })
+})
+
+describe('anything else is closed', () => {
+  it('B2 if it is silent for 2 s, and its session ends', async () => {
+    const { timeline, create, m1, run, stored } = await barriers()
+    const silent = liveOf(await create({}))
+    m1.registry.add(silent.session)
+    const startMs = timeline.nowMs
+    await run()
+    expect(timeline.nowMs - startMs).toBeGreaterThanOrEqual(2_000)
+    expect(timeline.nowMs - startMs).toBeLessThan(2_100)
+    expect(stored(silent.session.id).record).toMatchObject({ state: 'dead', gen: 2 })
+    expect(m1.ended).toEqual([silent.session])
+    expect([...m1.gateway.set]).toEqual([[silent.session.id, 2]])
+    expect(m1.closed).toEqual([silent.session.id])
+  })
+
+  it('B2 if its connection closes while it is asked', async () => {
+    const { timeline, create, m2, run, states } = await barriers()
+    const { session } = liveOf(await create({ owner: 'm2' }))
+    m2.registry.add(session)
+    timeline.after(100, () => settleProbes(session, 'dead'))
+    await run()
+    expect(timeline.nowMs).toBeLessThan(1_000)
+    expect(states()).toEqual(['dead'])
+  })
+
+  it('B2 if its owner does not know it, has lost it to another member, or knows another generation', async () => {
+    const { create, write, m2, run, states, stored } = await barriers()
+    await create({ owner: 'm2' })
+    const guarded = liveOf(await create({ owner: 'm2', isid: '00023d000002' }))
+    guarded.session.guarded = true
+    const old = await create({ owner: 'm2', isid: '00023d000003' })
+    const before = liveOf(old)
+    const again = { owner: 'm2', isid: '00023d000003', source: 's', loginToken: 'x', at: '' }
+    await write(takeSession(stored(old.id), again))
+    for (const { session } of [guarded, before]) m2.registry.add(session)
+    await run()
+    expect(states()).toEqual(['dead', 'dead', 'dead'])
+    expect([guarded.probes, before.probes]).toEqual([[], []])
+  })
+
+  it('B2 if its owner is silent', async () => {
+    const { timeline, create, post, m1, m2, run, stored } = await barriers()
+    const { session } = liveOf(await create({ owner: 'm2' }))
+    m2.registry.add(session)
+    post.silent.add('m2')
+    await run()
+    expect(timeline.nowMs).toBeLessThan(2_500)
+    expect(stored(session.id).record.state).toBe('dead')
+    expect([...m1.gateway.set]).toEqual([[session.id, 2]])
+  })
+
+  it('B2 by compare-and-swap: a record that changed meanwhile is judged anew', async () => {
+    const { timeline, create, write, all, m1, m2, states } = await barriers()
+    const read = await create({ owner: 'm2' })
+    const found = all()
+    const again = { owner: 'm2', isid: stableIsid, source: 's', loginToken: 'login', at: '' }
+    await write(takeSession(read, again))
+    m2.registry.begin('login')
+    await timeline.finish(m1.barrier.run(found, () => false))
+    expect(states()).toEqual(['live'])
+    expect(m1.gateway.set.size).toBe(0)
+  })
+
+  it('B2 however often the coordinator does not answer', async () => {
+    const { coordination, create, run, states } = await barriers()
+    await create({ owner: 'm1' })
+    coordination.down(5_000)
+    await run()
+    expect(states()).toEqual(['dead'])
+  })
+
+  it('B2 unless the login is abandoned', async () => {
+    const { timeline, create, all, m1, states } = await barriers()
+    await create({})
+    await timeline.finish(m1.barrier.run(all(), () => true))
+    expect(states()).toEqual(['live'])
+  })
+})
+
+describe('what is dead or in an open move', () => {
+  it('B3 is fenced again at the generation of its record, and nobody is asked', async () => {
+    const { create, write, all, post, m1, run } = await barriers()
+    const dead = await create({})
+    const moved = await create({ isid: '00023d000002' })
+    await write(closeSession(dead, ''))
+    await write(commitMove(moved, { id: 'mv', to: 'm2', openedAt: '' }))
+    const before = all()
+    await run()
+    expect(new Map(m1.gateway.set)).toEqual(
+      new Map([
+        [dead.id, 2],
+        [moved.id, 2],
+      ]),
+    )
+    expect(all()).toEqual(before)
+    expect(post.asked).toEqual([])
+  })
+})
+
+it('a probe that names nothing is refused', async () => {
+  const { m1 } = await barriers()
+  expect(() => m1.barrier.answer({ id: 1 })).toThrow(ProtocolError)
+})
