@@ -1,0 +1,180 @@
+import { describe, expect, it } from 'vitest'
+import { storedSession } from '../coordination/group-view.ts'
+import type { VolumeRecord } from '../group/record.ts'
+import { closeSession, commitMove } from '../group/sessions.ts'
+import { Barrier } from './barrier.ts'
+import { Ending } from './ending.ts'
+import type { EndReason } from './live-session.ts'
+import { type LoginAttempt, Logins } from './login.ts'
+import { Questions } from './questions.ts'
+import { FakeFences, initiator, liveOf, Post, randomIsid, records } from './records.fixture.ts'
+import { Registry } from './registry.ts'
+
+const volume: VolumeRecord = {
+  ...{ id: 1, name: 'v', iqn: 'iqn.2026-11.dev.evenkeel:v', bytes: 2 ** 20, blockBytes: 512 },
+  ...{ shared: true, lanes: [0], view: 1, createdAt: '' },
+}
+
+/** Logins at m1; m2 says yes to every question. */
+async function logins() {
+  const scene = await records()
+  const { timeline, clock, coordination } = scene
+  const self = 'm1'
+  const post = new Post(clock)
+  post.members.set('m2', (kind) => (kind === 'login' ? { yes: true } : 'dead'))
+  const group = await scene.view(self)
+  const [gateway, registry, coordinator] = [
+    new FakeFences(),
+    new Registry(),
+    coordination.handle(self),
+  ]
+  const ending = new Ending({ self, clock, coordinator, group, gateway, registry })
+  const ends: EndReason[] = []
+  const barrier = new Barrier({
+    ...{ self, clock, peers: post, gateway, registry, ending, end: () => {}, closed: () => {} },
+    reread: async (key) => {
+      const listed = await coordinator.list(key)
+      const item = listed.kind === 'done' ? listed.items[0] : undefined
+      return item === undefined ? null : storedSession(item)
+    },
+  })
+  let tokens = 0
+  const at = new Logins({
+    ...{ self, clock, coordinator, group, peers: post, barrier, registry },
+    questions: new Questions(clock, post),
+    placement: { choose: async () => null, expect() {}, unexpect() {} },
+    end: (session, reason) => {
+      session.phase = 'ended'
+      registry.remove(session)
+      ends.push(reason)
+    },
+    isServing: () => true,
+    newToken: () => `m1-${++tokens}`,
+  })
+  const attempt = (isid = '00023d000001'): LoginAttempt => ({
+    ...{ volume, initiator, isid, source: 's', isGone: () => false, startedMs: clock.nowMs() },
+    carrier: { probe() {}, close() {} },
+  })
+  const login = async (isid?: string) => {
+    const arrived = attempt(isid)
+    const route = await at.route(arrived)
+    return route.kind === 'take' ? at.take(arrived, route) : route
+  }
+  const finish = (isid?: string) => timeline.finish(login(isid))
+  return { ...scene, post, gateway, registry, barrier, ends, at, login, finish }
+}
+
+describe('a login', () => {
+  it('L1 of one ISID that comes many times at once has one record, taken once by each', async () => {
+    const { timeline, login, all, registry } = await logins()
+    const taken = await timeline.finish(Promise.all([1, 2, 3, 4].map(() => login())))
+    expect(taken.map(({ kind }) => kind)).toEqual(['taken', 'taken', 'taken', 'taken'])
+    expect(all()).toMatchObject([{ record: { gen: 4, state: 'live', owner: 'm1' } }])
+    const gens = taken.flatMap((one) => (one.kind === 'taken' ? [one.session.gen] : []))
+    expect(gens.sort()).toEqual([1, 2, 3, 4])
+    expect([...registry.all()].map(({ gen }) => gen)).toEqual([4])
+  })
+
+  it.each(['00023d000001', randomIsid])('L2 consumes the open move of %s', async (isid) => {
+    const { create, write, finish, stored } = await logins()
+    const before = await create({ owner: 'm2', isid })
+    await write(commitMove(before, { id: 'mv', to: 'm1', openedAt: '' }))
+    const came = isid === randomIsid ? '800000000002' : isid
+    expect(await finish(came)).toMatchObject({ kind: 'taken', why: 'returned' })
+    const { record } = stored(before.id)
+    expect(record).toMatchObject({ gen: 3, owner: 'm1', isid: came })
+    expect(record.move).toBeUndefined()
+  })
+
+  it('L3 runs its barrier where it is taken, if no record has its ISID', async () => {
+    const { create, finish, gateway, stored } = await logins()
+    const other = await create({ owner: 'm2', isid: '00023d000009' })
+    expect(await finish()).toMatchObject({ kind: 'taken', why: 'new' })
+    expect(stored(other.id).record.state).toBe('dead')
+    expect([...gateway.set]).toEqual([[other.id, 2]])
+  })
+
+  it('L3 runs no barrier where it is redirected', async () => {
+    const { create, finish, gateway, post, all } = await logins()
+    await create({ owner: 'm2' })
+    await create({ owner: 'm2', isid: '00023d000009' })
+    const before = all()
+    expect(await finish()).toMatchObject({ kind: 'redirect', to: 'm2' })
+    expect(all()).toEqual(before)
+    expect(gateway.set.size).toBe(0)
+    expect(post.asked.map(({ kind }) => kind)).toEqual(['login'])
+  })
+
+  it('L4 is redirected to its last owner once a generation, and taken when it repeats', async () => {
+    const { timeline, create, write, finish, stored } = await logins()
+    const { id } = await create({ owner: 'm2' })
+    const toOwner = { kind: 'redirect', to: 'm2', portal: 'm2:3260', why: 'owner' }
+    expect(await finish()).toEqual(toOwner)
+    await timeline.run(timeline.nowMs + 500)
+    expect(await finish()).toEqual(toOwner)
+    await write(closeSession(stored(id), ''))
+    await timeline.run(timeline.nowMs + 1_000)
+    expect(await finish()).toEqual(toOwner)
+    await timeline.run(timeline.nowMs + 1_000)
+    expect(await finish()).toMatchObject({ kind: 'taken', why: 'revived', session: { gen: 3 } })
+  })
+
+  it('L5 is rejected after 4 s without a coordinator, and goes on if that comes back before', async () => {
+    const { timeline, coordination, finish } = await logins()
+    const startMs = timeline.nowMs
+    coordination.down(60_000)
+    expect(await finish()).toEqual({ kind: 'reject', why: 'busy' })
+    expect(timeline.nowMs - startMs).toBeGreaterThan(4_000)
+    expect(timeline.nowMs - startMs).toBeLessThan(4_000 + 1_300)
+    await timeline.run(startMs + 60_000)
+    coordination.down(3_000)
+    expect(await finish()).toMatchObject({ kind: 'taken' })
+  })
+})
+
+describe('the session that a login makes', () => {
+  it('N1 has the generation that was taken, and an older one here ends first', async () => {
+    const { finish, stored, registry, ends } = await logins()
+    const first = await finish()
+    const second = await finish()
+    if (first.kind !== 'taken' || second.kind !== 'taken') throw new Error('both are taken')
+    expect(second.session.gen).toBe(stored(second.session.id).record.gen)
+    expect(first.session).toMatchObject({ phase: 'ended', id: second.session.id, gen: 1 })
+    expect(ends).toEqual(['reinstated'])
+    expect(registry.get(first.session.id)).toBe(second.session)
+  })
+
+  it('N1 answers for nothing once another member owns it', async () => {
+    const { timeline, create, registry, barrier } = await logins()
+    const { session, probes } = liveOf(await create({}))
+    registry.add(session)
+    session.guarded = true
+    const verdict = barrier.verdict(session.id, session.gen, session.loginToken)
+    expect(await timeline.finish(verdict)).toBe('dead')
+    expect(probes).toEqual([])
+  })
+
+  it('N2 counts as alive at every moment that its record names it', async () => {
+    const { timeline, login, all, registry, barrier } = await logins()
+    const taking = login()
+    let [looks, dead, done] = [0, 0, false]
+    const look = () => {
+      for (const { id, record } of all()) {
+        looks += 1
+        const known = registry.get(id)?.gen === record.gen
+        if (!known && !registry.isUnderWay(record.loginToken)) dead += 1
+        void barrier.verdict(id, record.gen, record.loginToken).then((verdict) => {
+          if (verdict === 'dead') dead += 1
+        })
+      }
+      if (!done) timeline.after(0.02, look)
+    }
+    look()
+    await timeline.finish(taking)
+    done = true
+    expect(looks).toBeGreaterThan(5)
+    expect(dead).toBe(0)
+    expect(registry.isUnderWay('m1-1')).toBe(false)
+    expect(registry.size).toBe(1)
+  })
+})
