@@ -159,7 +159,7 @@ test.each<[Code, Partial<SessionFacts>, 'operator' | null]>([
   else expect(heldBy(facts, ALL, 10, 'operator')).toBeNull()
 })
 
-test('B1 and B4 where a session may not go', () => {
+test('B1 B4 where a session may not go', () => {
   const bad = new BadPaths()
   const siblings = [{ member: 'b', stableIsid: true }]
   expect(barredFrom({ ...FACTS, siblings }, 'b', bad, 0)).toBe('MULTIPATH')
@@ -191,7 +191,7 @@ test('I8 promises are what was given and has not arrived or run out', () => {
 const load = meanSession([], 3)
 const small = { load: { ...load, slow: { remote: [0.1], local: [0] } }, barred: new Map() }
 
-test('P1 to P3 a login goes to the least utilised of those asked, for a clear difference, unless it stays', () => {
+test('P1 P2 P3 a login goes to the least utilised of those asked, for a clear difference, unless it stays', () => {
   const here = { ...end('a', 0.5), draining: false, stays: false }
   expect(placeLogin(small, here, [end('b', 0.3), end('c', 0.2)], P)?.to).toBe('c')
   expect(placeLogin(small, here, [end('b', 0.49)], P)).toBeNull()

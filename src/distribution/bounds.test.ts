@@ -1,0 +1,60 @@
+import { expect, test } from 'vitest'
+import { BadPaths, barredMembers, heldBy, type SessionFacts } from './bounds.ts'
+import type { Absence, View } from './view.ts'
+
+const FACTS: SessionFacts = {
+  initiator: 'iqn.x',
+  pinned: false,
+  moving: false,
+  stableIsid: true,
+  holdsState: false,
+  keepsIsid: true,
+  suspectUntilMs: 0,
+  pausedEnough: false,
+  siblings: [],
+  partitionedOn: null,
+}
+
+const missing = (absence: Absence): View => ({
+  members: new Map(),
+  absent: new Map([['c', absence]]),
+})
+
+test('B2 who is matched by address waits while the member of a sibling is silent', () => {
+  const sibling = { ...FACTS, siblings: [{ member: 'c', stableIsid: false }] }
+  const random = { ...sibling, stableIsid: false }
+  for (const by of [null, 'operator', 'drain'] as const) {
+    expect(heldBy(random, missing('silent'), 0, by)).toBe('SIBLING_SILENT')
+    expect(heldBy(random, missing('unheard'), 0, by)).toBe('SIBLING_SILENT')
+    expect(heldBy(random, missing('draining'), 0, by)).toBeNull()
+    expect(heldBy(sibling, missing('silent'), 0, by)).toBeNull()
+  }
+})
+
+test('B3 what only its nexus has goes along only with an initiator that keeps its ISID', () => {
+  const holds = { ...FACTS, holdsState: true }
+  for (const by of [null, 'operator', 'drain'] as const) {
+    expect(heldBy({ ...holds, keepsIsid: false }, missing('draining'), 0, by)).toBe('HOLDS_STATE')
+    expect(heldBy(holds, missing('draining'), 0, by)).toBeNull()
+    expect(heldBy({ ...FACTS, keepsIsid: false }, missing('draining'), 0, by)).toBeNull()
+  }
+})
+
+test('B4 a path that failed bars that initiator from that member alone, for its time', () => {
+  const bad = new BadPaths()
+  bad.mark('iqn.x', 'b', 100)
+  const barred = (facts: SessionFacts, nowMs: number) => [
+    ...barredMembers(facts, ['b', 'c'], bad, nowMs),
+  ]
+  expect(barred(FACTS, 99)).toEqual([['b', 'BAD_PATH']])
+  expect(barred({ ...FACTS, initiator: 'iqn.y' }, 99)).toEqual([])
+  expect(barred(FACTS, 100)).toEqual([])
+  bad.forget(99)
+  expect(barred(FACTS, 99)).toEqual([['b', 'BAD_PATH']])
+})
+
+test('B4 a session whose last move went badly is left alone, for its time', () => {
+  const suspect = { ...FACTS, suspectUntilMs: 50 }
+  expect(heldBy(suspect, missing('draining'), 49, null)).toBe('LAST_MOVE_FAILED')
+  expect(heldBy(suspect, missing('draining'), 50, null)).toBeNull()
+})
