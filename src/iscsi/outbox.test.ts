@@ -38,7 +38,7 @@ describe('Outbox', () => {
     ])
   })
 
-  it('O2 gives a chunk back with its last part, and not before; O3', () => {
+  it('O2 O3 gives a chunk back with its last part, and not before; idle, it holds none', () => {
     const pool = new BufferPool(1 << 24)
     const outbox = new Outbox(pool)
     put(outbox, 10, 1)

@@ -149,7 +149,7 @@ test('E2 neither a move nor a login is noise', () => {
   expect(run(true)).toBeLessThan(run(false) + 0.002)
 })
 
-test('E3 a step of what is not work counts within seconds, and E4 noise of the machine does not', () => {
+test('E3 E4 a step of what is not work counts within seconds, and noise of the machine does not', () => {
   const m = member()
   const random = new Prng(5)
   const here = [reads(1, 20_000)]
