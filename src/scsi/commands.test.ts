@@ -349,6 +349,25 @@ describe('unit attentions', () => {
   })
 })
 
+describe('a plan', () => {
+  it('P3 is valid until the next one is made, and planning again makes it anew', () => {
+    for (const [opcode, kind] of [
+      [0x28, 'read'],
+      [0x2a, 'write'],
+    ] as const) {
+      const cdb = (lba: number, count: number) =>
+        Uint8Array.from([...cdbs[10](opcode, lba, count), ...Array(6).fill(0)])
+      const first = planCommand(cdb(8, 2), unit, newNexusState())
+      const asPlanned = { ...first }
+      expect(asPlanned).toMatchObject({ kind, offset: 4096, bytes: 1024, transferBytes: 1024 })
+      const second = planCommand(cdb(16, 1), unit, newNexusState())
+      expect(second).toBe(first)
+      expect(second).toMatchObject({ kind, offset: 8192, bytes: 512, transferBytes: 512 })
+      expect({ ...planCommand(cdb(8, 2), unit, newNexusState()) }).toEqual(asPlanned)
+    }
+  })
+})
+
 describe('the table', () => {
   it('has the CDB length that the opcode group says (SPC-4 §4.2.5.1)', () => {
     const groups: Record<number, number> = { 0: 6, 1: 10, 2: 10, 4: 16, 5: 12 }
