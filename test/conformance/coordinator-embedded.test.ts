@@ -11,6 +11,7 @@ import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { EmbeddedCoordinator } from '../../src/coordination/embedded.ts'
 import { SystemClock } from '../../src/io/clock.ts'
+import { isBusy, SqliteStore } from '../../src/io/sqlite-store.ts'
 import { SqliteWorker } from '../../src/io/sqlite-worker.ts'
 import { done, listed, range, take } from './coordinator-calls.ts'
 
@@ -67,7 +68,7 @@ async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await new Promise((resolve) => setTimeout(resolve, 2))
 }
 
-it('G1 increments by several processes are all counted, and all of them watched', async () => {
+it('G1 W3 increments by several processes are all counted, and all of them watched', async () => {
   const handle = await open()
   const watch = handle.watch('', 0)
   const counts = range(1, 2).map(() => start('count', file, '150'))
@@ -77,7 +78,7 @@ it('G1 increments by several processes are all counted, and all of them watched'
   watch.close()
 })
 
-it('G1 a process killed inside a transaction leaves nothing of it', async () => {
+it('G1 E2 F1 a process killed inside a transaction leaves nothing of it', async () => {
   const handle = await open()
   await done(handle, { put: [{ key: 'a', value: 'before' }] })
   const { child, lines } = start('hold', file)
@@ -95,7 +96,7 @@ it('G1 a process killed inside a transaction leaves nothing of it', async () => 
   ])
 })
 
-it('G1 a process killed in a stream of transactions leaves a prefix of them', async () => {
+it('G1 F1 F2 a process killed in a stream of transactions leaves a prefix of them', async () => {
   for (const least of [1, 7, 23]) {
     const { child, lines } = start('stream', file)
     await until(() => lines().length >= least)
@@ -120,7 +121,7 @@ it('G1 a process killed in a stream of transactions leaves a prefix of them', as
   }
 })
 
-it('E1 a stopped process that holds the lock delays transactions and never the event loop', async () => {
+it('E1 W2 a stopped process that holds the lock delays transactions and never the event loop', async () => {
   const handle = await open()
   const { rev } = await done(handle, { put: [{ key: 'a', value: '1' }] })
   const { child, lines } = start('hold', file)
@@ -149,6 +150,52 @@ it('E1 a stopped process that holds the lock delays transactions and never the e
   const late = handle.txn({ put: [{ key: 'a', value: '3' }] })
   await killed(child)
   expect(await late).toMatchObject({ kind: 'done', rev: rev + 1 })
+})
+
+it('F3 a store that finds the file locked says so at once, and has done nothing', async () => {
+  const store = new SqliteStore(file, 100)
+  try {
+    store.transact({ put: [{ key: 'a', value: 'before' }] })
+    const holder = new DatabaseSync(file, { timeout: 0 })
+    holder.exec('BEGIN IMMEDIATE')
+    const startedMs = performance.now()
+    let error: unknown = null
+    try {
+      store.transact({ put: [{ key: 'a', value: 'x' }] })
+    } catch (thrown) {
+      error = thrown
+    }
+    expect(isBusy(error)).toBe(true)
+    // The shortest wait that SQLite is ever asked for here would be that of the worker, half a second.
+    expect(performance.now() - startedMs).toBeLessThan(400)
+    holder.exec('ROLLBACK')
+    holder.close()
+    expect(store.list('')).toMatchObject({ rev: 1, items: [{ key: 'a', value: 'before' }] })
+    expect(isBusy(new Error('of another kind'))).toBe(false)
+  } finally {
+    store.close()
+  }
+})
+
+it('F2 W1 W3 writes that wait for a lock are done in order, without gaps, and watched', async () => {
+  const worker = new SqliteWorker(file, 100, 3_600_000)
+  const handle = await open(worker)
+  const watch = handle.watch('', 0)
+  const holder = new DatabaseSync(file, { timeout: 0 })
+  holder.exec('BEGIN IMMEDIATE')
+  const writes = range(1, 20).map(async (n) => handle.txn({ put: [{ key: 'n', value: `${n}` }] }))
+  // Answered behind the writes: they have all come to the worker.
+  await handle.list('')
+  holder.exec('ROLLBACK')
+  holder.close()
+  const results = await Promise.all(writes)
+  expect(results.map((result) => result.kind === 'done' && result.rev)).toEqual(range(1, 20))
+  // The next poll is an hour away: what this worker wrote is told at once.
+  const changes = await take(watch, 20)
+  expect(changes.map(({ value, rev }) => [Number(value), rev])).toEqual(
+    range(1, 20).map((n) => [n, n]),
+  )
+  watch.close()
 })
 
 it('E3 a worker that dies leaves its calls unknown; the next ones and the watches go on', async () => {
