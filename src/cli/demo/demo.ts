@@ -20,10 +20,10 @@ import { fig5, LEVEL_AT_MOST, type Scenario, unequal } from './scenario.ts'
 import { Worker } from './worker.ts'
 
 /** CPU that a client of one unit should cost its member: enough to stand out, little enough for one small machine. */
-const UNIT_CORES = 0.04
-const CALIBRATION_RATE = 120
+const UNIT_CORES = 0.05
+const CALIBRATION_RATE = 1_000
 const CALIBRATION_MS = 8_000
-const RATE_RANGE = [40, 1_200] as const
+const RATE_RANGE = [40, 4_000] as const
 const SETTLE_MS = 10_000
 const MOVE_WITHIN_MS = 60_000
 const AFTER_MS = 12_000
@@ -36,7 +36,7 @@ const POLICY = {
   intervalSeconds: 2,
   minAgeSeconds: 5,
   sigmas: 1,
-  pauseStableSeconds: 0.02,
+  pauseStableSeconds: 0.002,
 } as const
 
 export function demoCommand(outside: Outside): Command {

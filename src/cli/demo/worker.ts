@@ -7,11 +7,13 @@ import { Initiator } from '../../initiator/initiator.ts'
 import { readPattern, writePattern } from '../../initiator/pattern.ts'
 import type { InitiatorSettings } from '../../initiator/settings.ts'
 
-/** Large enough that a few hundred a second are a load worth levelling. */
-const BLOCK_BYTES = 64 * 1024
+/** What most initiators send most: the work of the member that serves the session outweighs that of the page holder. */
+const BLOCK_BYTES = 4 * 1024
 const PAGE_BYTES = 1024 * 1024
 /** Blocks of each page that a worker has for itself. */
-const BLOCKS_EACH = 1
+const BLOCKS_EACH = 16
+/** Of all members alike, and few enough that all is soon written and then verified. */
+const PAGES_MAX = 192
 /** What a late tick may catch up with; what is beyond was not asked for in time and is left out. */
 const OUTSTANDING_MAX = 64
 const TICK_MS = 1
@@ -64,7 +66,7 @@ export class Worker {
     this.number = settings.number
     this.initiator = initiator
     this.#clock = settings.clock
-    this.#pages = Math.floor(settings.volumeBytes / PAGE_BYTES)
+    this.#pages = Math.min(PAGES_MAX, Math.floor(settings.volumeBytes / PAGE_BYTES))
     this.#sectorsPerBlock = BLOCK_BYTES / initiator.blockBytes
     this.#prng = new Prng(1000 + settings.number)
     this.#ran = this.#run()
