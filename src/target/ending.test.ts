@@ -76,6 +76,16 @@ describe('a record is closed', () => {
 })
 
 describe('a closed generation', () => {
+  it('E2 is fenced as soon as it is closed, also by a member that does not own it', async () => {
+    const { timeline, create, ending, gateway, sweep } = await ended('m2')
+    const stored = await create({})
+    const closed = await timeline.finish(ending.close(stored))
+    expect(closed).toEqual({ kind: 'closed', gen: 2 })
+    expect([...gateway.set]).toEqual([[stored.id, 2]])
+    await sweep()
+    expect([...gateway.set]).toEqual([[stored.id, 2]])
+  })
+
   it('E2 is fenced by the member that closed it, until it is retired', async () => {
     const { create, all, gateway, sweep } = await ended()
     const { id } = await create({ isid: randomIsid })
