@@ -347,6 +347,42 @@ describe('links', () => {
     }
   })
 
+  it('P6 an operation is carried out only when all of it has come, and only by a member that serves', async () => {
+    const world = new World()
+    const a = await world.member('a')
+    const b = await world.member('b', { ready: false })
+    const payload = new Uint8Array(1024 * 1024).map((_, i) => i * 7)
+    const carriedOut: (Uint8Array | undefined)[] = []
+    b.answer = (request) => {
+      carriedOut.push(request.payload?.slice())
+      return DONE
+    }
+    const long = operation(1, { payload, bytes: payload.length })
+    a.links.link('b').request(long)
+    await world.timeline.run(world.timeline.nowMs + 2_000)
+    expect(carriedOut).toEqual([])
+    b.ready.resolve()
+    await world.timeline.until(() => long.settled !== null)
+    expect(carriedOut).toEqual([payload])
+  })
+
+  it('P7 of what is unanswered 32 MiB are read, and more only when some is answered', async () => {
+    const world = new World()
+    const b = await world.member('b')
+    const answers: (() => void)[] = []
+    b.answer = () => new Promise((resolve) => answers.push(() => resolve(DONE)))
+    const greedy = await stranger(world).open(1)
+    greedy.confirm()
+    await world.timeline.until(() => greedy.answers.kinds.includes(frameKind.ready))
+    for (let i = 1; i <= 40; i += 1) {
+      greedy.read(i, 1024 * 1024)
+      await world.timeline.run(world.timeline.nowMs + 20)
+    }
+    expect(b.operations.length).toBe(32)
+    for (const answer of answers.splice(0)) answer()
+    await world.timeline.until(() => b.operations.length === 40)
+  })
+
   it('P5 a later stream of a member ends the older one: nothing more is read from it', async () => {
     const world = new World()
     const b = await world.member('b')
@@ -389,8 +425,8 @@ function stranger(world: World) {
   const hello = { groupId: 'g', memberId: 'n', bootId: 'n-1', to: 'b' }
   const open = async (stream: number) => {
     const opened = await world.timeline.finish(host.connect(addressOf('b'), 500))
-    const answers = listenTo(opened)
     const sender = new Sender(opened, clock)
+    const answers = listenTo(opened, () => sender.written())
     sender.send(frameFields(frameKind.hello, 0), encodeJson({ ...hello, stream }))
     await world.timeline.until(() => answers.texts.length === 1)
     const tell = (kind: string) => {
@@ -401,7 +437,12 @@ function stranger(world: World) {
       sender.send(frameFields(frameKind.confirm, 0), encodeJson(nonce))
       tell(`on ${stream}`)
     }
-    return { answers, confirm, tell }
+    const read = (request: number, bytes: number) => {
+      const fields = frameFields(frameKind.read, request)
+      fields.bytes = bytes
+      sender.send(fields, null)
+    }
+    return { answers, confirm, tell, read }
   }
   return { open }
 }
@@ -416,7 +457,10 @@ function restart(world: World, dead: Member): Member {
   return again
 }
 
-function listenTo(stream: Stream): { kinds: number[]; texts: string[]; closed: boolean } {
+function listenTo(
+  stream: Stream,
+  written = () => {},
+): { kinds: number[]; texts: string[]; closed: boolean } {
   const reader = new FrameReader()
   const heard = { kinds: [] as number[], texts: [] as string[], closed: false }
   stream.own({
@@ -428,7 +472,7 @@ function listenTo(stream: Stream): { kinds: number[]; texts: string[]; closed: b
       }
     },
     ended: () => stream.destroy(),
-    written: () => {},
+    written,
     closed: () => {
       heard.closed = true
     },
