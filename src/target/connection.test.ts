@@ -1,0 +1,115 @@
+// Connections of real members in virtual time, with our own initiator and with streams that break the rules.
+import { describe, expect, it } from 'vitest'
+import { portalOf } from '../../sim/group.ts'
+import { startGroup } from './group.fixture.ts'
+import type { MoveOrder } from './move.ts'
+
+const LOGIN_MS = 15_000
+const BASIC_HEADER_BYTES = 48
+
+describe('a connection', () => {
+  it('C1 nothing is executed or answered for a session that is guarded', async () => {
+    const { group, timeline, written, connect, home } = await startGroup(1)
+    const initiator = await connect()
+    const block = new Uint8Array(group.blockBytes).fill(7)
+    const { session } = home()
+    await timeline.finish(initiator.write(1, block))
+    expect(session.counters.writes).toBe(1)
+    session.guarded = true
+    const before = written.length
+    initiator.write(1, block.fill(8)).catch(() => {})
+    await timeline.run(timeline.nowMs + 2_000)
+    expect(written.length).toBe(before)
+    expect(session.counters.writes).toBe(1)
+    session.guarded = false
+    const other = await connect()
+    const read = new Uint8Array(group.blockBytes)
+    await timeline.finish(other.read(1, 1, read))
+    expect(read.every((value) => value === 7)).toBe(true)
+  })
+
+  it('C1 after a move the old member answers nothing, and each command counts at one member once', async () => {
+    const { group, timeline, written, events, connect, home } = await startGroup(2)
+    const initiator = await connect()
+    const { at, target, session } = home()
+    const to = group.members.find((member) => member !== at)?.id ?? ''
+    const block = new Uint8Array(group.blockBytes).fill(1)
+    let issued = 0
+    let answered = 0
+    let stopping = false
+    const work = async (lba: number) => {
+      while (!stopping) {
+        issued += 1
+        const answer = await initiator.write(lba, block)
+        if (answer.kind === 'answered' && answer.status === 0) answered += 1
+      }
+    }
+    const working = Promise.all([0, 1, 2, 3, 4, 5, 6, 7].map(work))
+    await timeline.run(timeline.nowMs + 50)
+    const order: MoveOrder = {
+      ...{ id: 'move-1', to, by: 'operator', code: 'operator', reason: 'by hand' },
+      ...{ predicted: null, proposal: null, estimate: null },
+    }
+    const end = await timeline.finish(target.move(session.id, order))
+    expect(end).toMatchObject({ kind: 'committed' })
+    const after = session.counters.writes
+    const old = written.findLast(({ stream }) => stream.remoteHost === 'host1')?.stream
+    const before = written.length
+    await timeline.run(timeline.nowMs + 800)
+    stopping = true
+    await timeline.finish(working)
+    const now = home()
+    expect(now.at.id).toBe(to)
+    expect(written.slice(before).filter(({ stream }) => stream === old)).toEqual([])
+    expect(session.counters.writes).toBe(after)
+    expect(after).toBeGreaterThan(0)
+    expect(now.session.counters.writes).toBeGreaterThan(0)
+    expect(answered).toBe(issued)
+    expect(after + now.session.counters.writes).toBe(issued)
+    expect(initiator.travels).toMatchObject({ movesFollowed: 1, reconnects: 0 })
+    expect(events.some((event) => event.kind === 'end' && event.reason === 'moved')).toBe(true)
+    expect(group.violations).toEqual([])
+  })
+
+  it('C2 the answers of a turn leave in one write', async () => {
+    const { timeline, written, connect } = await startGroup(3)
+    const initiator = await connect()
+    await timeline.run(timeline.nowMs + 100)
+    const before = written.length
+    const cdb = new Uint8Array(6) // TEST UNIT READY
+    const all = Array.from({ length: 24 }, () => initiator.command({ cdb }))
+    await timeline.finish(Promise.all(all))
+    const writes = written.slice(before)
+    expect(writes.reduce((sum, { bytes }) => sum + bytes.length, 0)).toBe(24 * BASIC_HEADER_BYTES)
+    expect(new Set(writes.map(({ turn }) => turn)).size).toBe(writes.length)
+    expect(writes.some(({ bytes }) => bytes.length >= 4 * BASIC_HEADER_BYTES)).toBe(true)
+  })
+
+  it('C3 a login that does not finish in time, or breaks the protocol, is closed; others go on', async () => {
+    const { group, timeline, connect, home, hostNet } = await startGroup(4)
+    const initiator = await connect()
+    const { id } = home().at
+    const net = hostNet('stranger')
+    const closedMs: number[] = []
+    const open = async (first: Uint8Array) => {
+      const stream = await net.connect(portalOf(id), 1_000)
+      const fromMs = timeline.nowMs
+      stream.own({
+        received() {},
+        ended: () => stream.destroy(),
+        written() {},
+        closed: () => closedMs.push(timeline.nowMs - fromMs),
+      })
+      if (first.length > 0) stream.write(first)
+    }
+    await timeline.finish(open(new Uint8Array(BASIC_HEADER_BYTES).fill(0xff)))
+    await timeline.until(() => closedMs.length === 1, 1_000)
+    await timeline.finish(open(new Uint8Array(0)))
+    await timeline.finish(open(new Uint8Array(BASIC_HEADER_BYTES - 1).fill(0x43)))
+    await timeline.until(() => closedMs.length === 3, LOGIN_MS + 1_000)
+    for (const ms of closedMs.slice(1)) expect(ms).toBeGreaterThan(LOGIN_MS - 100)
+    const answer = await timeline.finish(initiator.write(0, new Uint8Array(group.blockBytes)))
+    expect(answer).toMatchObject({ kind: 'answered', status: 0 })
+    expect(initiator.travels.logins).toBe(1)
+  })
+})

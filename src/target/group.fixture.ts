@@ -1,0 +1,84 @@
+// A whole group in virtual time, with a tap on what its portals write and an initiator, for tests of target and connection.
+import { SimClock } from '../../sim/clock.ts'
+import { portalOf, SimGroup, type SimMember } from '../../sim/group.ts'
+import type { Net, Stream } from '../base/net.ts'
+import { Initiator } from '../initiator/initiator.ts'
+import type { LiveSession } from './live-session.ts'
+import type { Target, TargetEvent } from './target.ts'
+
+const PORTAL_PORT = 3260
+
+/** One write of a portal's connection; `turn` counts the events of the timeline. */
+export interface Written {
+  readonly stream: Stream
+  readonly turn: number
+  readonly atMs: number
+  readonly bytes: Uint8Array
+}
+
+export async function startGroup(seed: number) {
+  const group = new SimGroup({ seed, print: null })
+  const { timeline, net } = group
+  const written: Written[] = []
+  const events: (TargetEvent & { readonly at: SimMember })[] = []
+  group.listeners.push((at, event) => events.push({ ...event, at }))
+  const hostOf = net.host.bind(net)
+  net.host = (name, clock) => tapped(hostOf(name, clock))
+
+  function tapped(inner: Net): Net {
+    return {
+      connect: (address, timeoutMs) => inner.connect(address, timeoutMs),
+      listen: (address, accept) =>
+        inner.listen(address, (stream) => {
+          if (address.kind === 'tcp' && address.port === PORTAL_PORT) tap(stream)
+          accept(stream)
+        }),
+    }
+  }
+
+  function tap(stream: Stream): void {
+    const write = stream.write.bind(stream)
+    stream.write = (bytes) => {
+      const { events: turn, nowMs: atMs } = timeline
+      written.push({ stream, turn, atMs, bytes: bytes.slice() })
+      write(bytes)
+    }
+  }
+
+  await group.start()
+  let hosts = 0
+
+  async function connect(portal = 'm1'): Promise<Initiator> {
+    const initiator = await timeline.finish(dial(portal))
+    initiator.blockBytes = group.blockBytes
+    return initiator
+  }
+
+  function dial(portal: string): Promise<Initiator> {
+    hosts += 1
+    const clock = new SimClock(timeline)
+    return Initiator.connect({
+      net: hostOf(`host${hosts}`, clock),
+      clock,
+      prng: group.prng.fork(),
+      portal: portalOf(portal),
+      targetName: group.volume.iqn,
+      initiatorName: `iqn.2026-11.test:host${hosts}`,
+      isid: { kind: 'stable', value: '400001370001' },
+      behaviour: { pingIdleMs: 600_000 },
+    })
+  }
+
+  /** The session that was last begun, and where. */
+  function home(): { at: SimMember; target: Target; session: LiveSession } {
+    for (const at of group.members) {
+      const target = at.member?.target
+      const session = target?.registry.all()[Symbol.iterator]().next().value
+      if (target !== undefined && session !== undefined) return { at, target, session }
+    }
+    throw new Error('there is no session')
+  }
+
+  const hostNet = (name: string) => hostOf(name, new SimClock(timeline))
+  return { group, timeline, written, events, connect, dial, home, hostNet }
+}
