@@ -1,0 +1,94 @@
+// The target of a real member in virtual time: how it begins to take logins, and how it stops.
+import { describe, expect, it } from 'vitest'
+import type { Coordinator } from '../coordination/coordinator.ts'
+import { keys } from '../group/record.ts'
+import { Framer } from '../iscsi/framer.ts'
+import { asyncEvent, asyncMessageAt, opcode } from '../iscsi/pdu.ts'
+import { startGroup, type Written } from './group.fixture.ts'
+
+const OPCODE_BITS = 0x3f
+const limits = { maxDataBytes: 16 * 1024 * 1024, maxAhsBytes: 1_024 }
+
+describe('the target of a member', () => {
+  it('T1 no login is accepted before the primaries of this member serve', async () => {
+    const { group, timeline, events, dial } = await startGroup(5)
+    const member = group.member('m1')
+    member.crash('process')
+    let open = () => {}
+    const gate = new Promise<void>((resolve) => {
+      open = resolve
+    })
+    const handleOf = group.coordination.handle.bind(group.coordination)
+    group.coordination.handle = (id, deliver) => {
+      const handle = handleOf(id, deliver)
+      return id === 'm1' ? heldAtActivation(handle, gate) : handle
+    }
+    member.start()
+    await timeline.until(() => member.member !== null)
+    const dialling = dial('m1')
+    await timeline.run(timeline.nowMs + 3_000)
+    expect(member.member?.target.takesSessions).toBe(false)
+    expect(events.filter(({ kind }) => kind === 'login' || kind === 'redirect')).toEqual([])
+    open()
+    const initiator = await timeline.finish(dialling)
+    expect(member.member?.target.takesSessions).toBe(true)
+    expect(initiator.phase).toBe('serving')
+    expect(events.filter(({ kind }) => kind === 'login').length).toBe(1)
+  })
+
+  it('T2 a stop answers what was accepted, sends event 3, closes, and writes nothing more', async () => {
+    const { group, timeline, written, events, connect, home } = await startGroup(6)
+    const initiator = await connect()
+    const { at, target, session } = home()
+    const blocks = 64
+    const data = new Uint8Array(group.blockBytes * blocks).fill(5)
+    const writes = Array.from({ length: 8 }, (_, i) => initiator.write(i * blocks, data))
+    await timeline.until(() => session.counters.outstanding === 8)
+    const from = written.length
+    const stopping = target.stop()
+    const ended = () => events.some(({ kind }) => kind === 'end')
+    await timeline.until(ended)
+    expect(session.counters.outstanding).toBe(0)
+    expect(session.counters.writes).toBe(8)
+    await timeline.finish(stopping)
+    const last = written.slice(from).filter(({ stream }) => stream.remoteHost === 'host1')
+    const opcodes = pdusOf(last)
+    expect(opcodes.filter(({ kind }) => kind === opcode.scsiResponse).length).toBe(8)
+    expect(opcodes.at(-1)).toEqual({ kind: opcode.asyncMessage, event: asyncEvent.sessionDrops })
+    expect(events.filter(({ kind }) => kind === 'end')).toMatchObject([{ reason: 'stopped', at }])
+    const answers = await timeline.finish(Promise.all(writes))
+    expect(answers.every((answer) => answer.kind === 'answered' && answer.status === 0)).toBe(true)
+    expect(initiator.travels).toMatchObject({ asyncMessages: 1, answers: 8 })
+    expect(target.takesSessions).toBe(false)
+  })
+})
+
+/** What was written, PDU by PDU; the event of an Asynchronous Message, else null. */
+function pdusOf(written: readonly Written[]): { kind: number; event: number | null }[] {
+  const framer = new Framer(limits)
+  const found: { kind: number; event: number | null }[] = []
+  for (const { bytes } of written) {
+    framer.push(bytes)
+    for (let pdu = framer.next(); pdu !== null; pdu = framer.next()) {
+      const kind = (pdu.header[0] ?? 0) & OPCODE_BITS
+      const event = kind === opcode.asyncMessage ? pdu.header[asyncMessageAt.asyncEvent] : null
+      found.push({ kind, event: event ?? null })
+    }
+  }
+  return found
+}
+
+/** Transactions that raise epochs wait at the gate; all others pass. */
+function heldAtActivation(handle: Coordinator, gate: Promise<void>): Coordinator {
+  return {
+    async txn(transaction) {
+      const raises = (transaction.put ?? []).some(({ key }) => key.startsWith(keys.slices))
+      if (raises) await gate
+      return handle.txn(transaction)
+    },
+    list: (prefix) => handle.list(prefix),
+    watch: (prefix, afterRev) => handle.watch(prefix, afterRev),
+    nudge: () => handle.nudge(),
+    close: () => handle.close(),
+  }
+}
