@@ -34,6 +34,32 @@ describe('other work on blocks', () => {
     expect(code(last())).toEqual([0x0e, 0x1d, 0])
   })
 
+  it.each([
+    ['WRITE SAME', writeSame16(0, 0, 8192), 512],
+    ['VERIFY', verify10(0, 8192, 0), 0],
+    ['VERIFY with one block', verify10(0, 8192, 3), 512],
+    ['WRITE AND VERIFY', writeVerify10(0, 8192, 1), 4 * MIB],
+  ])('J1 %s of 4 MiB holds one piece beside its own data', async (_, cdb, expected) => {
+    const { gateway, start, last } = bench()
+    const held = new Set<ArrayBufferLike>()
+    const { read, write } = gateway
+    gateway.read = (...args) => {
+      held.add(args[3].buffer)
+      return read.apply(gateway, args)
+    }
+    gateway.write = (...args) => {
+      // Data-Out as a whole is the command's own.
+      if (args[3].length !== expected) held.add(args[3].buffer)
+      return write.apply(gateway, args)
+    }
+    gateway.bytes.fill(3, 0, 4 * MIB)
+    start(cdb, expected === 0 ? 'none' : 'out', expected, filled(expected, 3))
+    await gateway.settle()
+    expect(last()).toMatchObject({ status: 0 })
+    expect(gateway.calls).toBeGreaterThanOrEqual(4)
+    expect([...held].map(({ byteLength }) => byteLength)).toEqual([MIB])
+  })
+
   it('J2 VERIFY of more than a piece compares each byte with its own', async () => {
     const { gateway, start, last } = bench()
     const bytes = 3 * MIB
