@@ -1,10 +1,6 @@
 // The inside of the SqlWorker: takes requests one by one, retries those that find the file locked, and polls for the
 // changes of other processes while somebody watches.
-//
-// Invariants:
-//   W1. Requests that write are carried out in the order in which they came.
-//   W2. A request that finds the file locked is tried again without blocking the thread, for BUSY_MS at most.
-//   W3. A watch that waits is answered at the next poll after a commit of another process, at once after one of ours.
+// What it promises is numbered in sqlite-worker.ts, through which it is used.
 import { parentPort, workerData } from 'node:worker_threads'
 import type { SqlAnswer, SqlRequest } from '../coordination/sql-worker.ts'
 import { isBusy, RefusedFile, SqliteStore } from './sqlite-store.ts'

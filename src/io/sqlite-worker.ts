@@ -1,5 +1,10 @@
 // The SqlWorker port on a worker thread running node:sqlite: the member's half. The thread is started with the first
 // request, and again with the first one after it died.
+//
+// Invariants:
+//   W1. Requests that write are carried out in the order in which they came.
+//   W2. A request that finds the file locked is tried again without blocking the thread, for BUSY_MS at most.
+//   W3. A watch that waits is answered at the next poll after a commit of another process, at once after one of ours.
 import { Worker } from 'node:worker_threads'
 import type { SqlAnswer, SqlRequest, SqlWorker } from '../coordination/sql-worker.ts'
 import type { Numbered, ThreadSettings } from './sqlite-thread.ts'
