@@ -18,11 +18,11 @@ export const fig5: Scenario = {
 export const unequal: Scenario = {
   title: 'two clients on m1 and m2, one on m3, of unequal rates',
   clients: [
-    { member: 0, units: 1.8 },
-    { member: 0, units: 0.8 },
-    { member: 1, units: 0.25 },
-    { member: 1, units: 0.25 },
-    { member: 2, units: 1.4 },
+    { member: 0, units: 1.6 },
+    { member: 0, units: 1.2 },
+    { member: 1, units: 0.15 },
+    { member: 1, units: 0.15 },
+    { member: 2, units: 1.1 },
   ],
   after: [1, 3, 1],
 }
