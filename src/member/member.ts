@@ -116,6 +116,7 @@ export class Member {
         choose: async (attempt) => (await this.placement?.choose(attempt)) ?? null,
         expect: (key) => this.placement?.expect(key),
         unexpect: (key) => this.placement?.unexpect(key),
+        markBadPath: (initiator, to) => this.placement?.markBadPath(initiator, to),
       },
       newToken: newId,
       groupAddress: parts.settings.groupAddress,

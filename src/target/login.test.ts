@@ -42,7 +42,7 @@ async function logins() {
   const at = new Logins({
     ...{ self, clock, coordinator, group, peers: post, barrier, registry },
     questions: new Questions(clock, post),
-    placement: { choose: async () => null, expect() {}, unexpect() {} },
+    placement: { choose: async () => null, expect() {}, unexpect() {}, markBadPath() {} },
     end: (session, reason) => {
       session.phase = 'ended'
       registry.remove(session)

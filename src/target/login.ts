@@ -32,7 +32,6 @@ const AGAIN_MS = 20
 const REPEAT_MS = 1_000
 const STAY_MS = 60_000
 const RESERVED_MS = 5_000
-const BAD_PATH_MS = 3_600_000
 const MARKS_MAX = 4_096
 
 export interface LoginAttempt {
@@ -82,6 +81,8 @@ export interface Placement {
   /** A new login is expected here, or not any more; `key` of questions.ts. */
   expect(key: string): void
   unexpect(key: string): void
+  /** The initiator was sent to the member and came back without having arrived: nothing moves it there for a while. */
+  markBadPath(initiator: string, member: MemberId): void
 }
 
 export interface LoginsDeps {
@@ -108,15 +109,9 @@ export class Logins {
   readonly #stays = new Marks<true>(STAY_MS, MARKS_MAX)
   /** New logins that another member sends here. */
   readonly #reserved = new Marks<true>(RESERVED_MS, MARKS_MAX)
-  /** `initiator>member`: it was sent there and came back without having arrived. */
-  readonly #badPaths = new Marks<true>(BAD_PATH_MS, MARKS_MAX)
 
   constructor(deps: LoginsDeps) {
     this.#deps = deps
-  }
-
-  isBadPath(initiator: string, member: MemberId): boolean {
-    return this.#badPaths.get(`${initiator}>${member}`, this.#deps.clock.nowMs()) !== undefined
   }
 
   /** Another member will send this new login here. */
@@ -174,7 +169,7 @@ export class Logins {
     const now = this.#deps.clock.nowMs()
     const mark = this.#redirected.get(move.id, now)
     if (mark !== undefined && now - mark.atMs >= REPEAT_MS) {
-      this.#badPaths.set(`${attempt.initiator}>${move.to}`, true, now)
+      this.#deps.placement.markBadPath(attempt.initiator, move.to)
       return reclaim
     }
     return (await this.#redirect(attempt, move.to, move.id, 'move')) ?? reclaim
@@ -206,7 +201,7 @@ export class Logins {
     }
     if (this.#stays.get(key, now) !== undefined) return take
     const to = await placement.choose(attempt)
-    if (to === null || to === self || this.isBadPath(attempt.initiator, to)) return take
+    if (to === null || to === self) return take
     const redirect = await this.#redirect(attempt, to, null, 'placement')
     if (redirect === null) return take
     this.#stays.set(key, true, clock.nowMs())
