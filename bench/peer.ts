@@ -56,6 +56,10 @@ class MemoryStore implements SliceStore {
   }
   acknowledge(): void {}
   forgetSession(): void {}
+  volumes(): number[] {
+    return []
+  }
+  async dropVolume(): Promise<void> {}
 }
 
 const names = ['a', 'b'] as const

@@ -3,15 +3,14 @@
 import { refusal } from '../api/errors.ts'
 import { type Answered, answered } from '../api/operator.ts'
 import type { Volume, VolumeDetail, VolumeRequest } from '../api/schema.ts'
-import { sleep } from '../base/clock.ts'
+import { retry } from '../coordination/retry.ts'
 import { keys, type VolumeRecord } from '../group/record.ts'
 import { createVolume, deleteVolume, refuseVolume, volumeCounterKey } from '../group/volumes.ts'
 import { PHYSICAL_BLOCK_BYTES } from '../scsi/logical-unit.ts'
 import type { Member } from './member.ts'
 import type { Summary } from './summary.ts'
 
-const TRIES = 40
-const AGAIN_MS = 25
+const PACE = { tries: 40, everyMs: 25 }
 const down = refusal('coordinatorDown', 'the coordination file cannot be written now')
 
 export class VolumeDesk {
@@ -31,33 +30,33 @@ export class VolumeDesk {
     const { group, ports } = this.#member
     const wrong = refuseVolume(request, group.group.slices)
     if (wrong !== null) return refusal('badRequest', wrong)
-    for (let tries = 0; tries < TRIES; tries += 1) {
-      const [counter, name] = await Promise.all([
-        ports.coordinator.list(volumeCounterKey),
-        ports.coordinator.list(keys.volumeName(request.name)),
-      ])
-      if (counter.kind === 'done' && name.kind === 'done') {
-        if (name.items.some(({ key }) => key === keys.volumeName(request.name))) {
-          return refusal('volumeExists', `there is a volume '${request.name}' already`)
-        }
-        const last = counter.items.find(({ key }) => key === volumeCounterKey)
-        const { record, change } = createVolume({
-          group: group.group,
-          id: Number(last?.value ?? 0) + 1,
-          wish: request,
-          slices: group.slices,
-          counterRev: last?.rev ?? 0,
-          at: new Date(ports.clock.wallMs()).toISOString(),
-        })
-        const result = await ports.coordinator.txn(change)
-        if (result.kind === 'done') {
-          await this.#seen(() => group.volumes.has(record.id))
-          return answered(await this.#detail(record))
-        }
-      }
-      await sleep(ports.clock, AGAIN_MS)
+    return (await retry(ports.clock, PACE, () => this.#tryCreate(request))) ?? down
+  }
+
+  /** Null: the coordinator does not answer, or somebody else created a volume meanwhile. */
+  async #tryCreate(request: VolumeRequest): Promise<Answered<VolumeDetail> | null> {
+    const { group, ports } = this.#member
+    const [counter, name] = await Promise.all([
+      ports.coordinator.list(volumeCounterKey),
+      ports.coordinator.list(keys.volumeName(request.name)),
+    ])
+    if (counter.kind !== 'done' || name.kind !== 'done') return null
+    if (name.items.some(({ key }) => key === keys.volumeName(request.name))) {
+      return refusal('volumeExists', `there is a volume '${request.name}' already`)
     }
-    return down
+    const last = counter.items.find(({ key }) => key === volumeCounterKey)
+    const { record, change } = createVolume({
+      group: group.group,
+      id: Number(last?.value ?? 0) + 1,
+      wish: request,
+      slices: group.slices,
+      counterRev: last?.rev ?? 0,
+      at: new Date(ports.clock.wallMs()).toISOString(),
+    })
+    const result = await ports.coordinator.txn(change)
+    if (result.kind !== 'done') return null
+    await this.#seen(() => group.volumes.has(record.id))
+    return answered(await this.#detail(record))
   }
 
   async show(name: string): Promise<Answered<VolumeDetail>> {
@@ -97,10 +96,12 @@ export class VolumeDesk {
 
   /** What was written here is seen here before the answer, so that the caller's next question finds it. */
   async #seen(condition: () => boolean): Promise<void> {
-    for (let tries = 0; tries < TRIES && !condition(); tries += 1) {
-      this.#member.ports.coordinator.nudge()
-      await sleep(this.#member.ports.clock, AGAIN_MS)
-    }
+    const { clock, coordinator } = this.#member.ports
+    await retry(clock, PACE, async () => {
+      if (condition()) return true
+      coordinator.nudge()
+      return null
+    })
   }
 
   #volume(record: VolumeRecord): Volume {

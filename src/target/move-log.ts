@@ -1,8 +1,9 @@
 // The records of moves in the coordinator, for people: safety never depends on them. The old member begins a record and
 // adds the drain; whoever settles the move adds the outcome, and the new member the pause.
-import { type Clock, sleep } from '../base/clock.ts'
+import type { Clock } from '../base/clock.ts'
 import type { Coordinator } from '../coordination/coordinator.ts'
 import type { GroupView } from '../coordination/group-view.ts'
+import { retry } from '../coordination/retry.ts'
 import { keys, type MemberId, type MoveOutcome, type MoveRecord } from '../group/record.ts'
 import type { LiveSession } from './live-session.ts'
 import type { MoveOrder } from './move.ts'
@@ -11,8 +12,7 @@ import type { MoveOrder } from './move.ts'
 const KEPT_MAX = 1_000
 /** A transaction changes at most 100 keys. */
 const REMOVED_AT_ONCE = 50
-const TRIES = 20
-const AGAIN_MS = 50
+const PACE = { tries: 20, everyMs: 50 }
 /** Commands on the wire at the break have arrived by then: the old member discards input for 2 s at most. */
 const COUNT_AFTER_MS = 2_500
 
@@ -83,29 +83,23 @@ export class MoveLog {
     void this.#amend(id, () => ({ observed: gain }))
   }
 
-  /** Changes the record as it is; gives up after a while, as nothing depends on it. null: not yet, try again. */
-  async #amend(
-    id: string,
-    change: (record: MoveRecord) => Partial<MoveRecord> | null,
-  ): Promise<void> {
+  /** Changes the record as it is; gives up after a while, as nothing depends on it. `change` gives null: not yet. */
+  #amend(id: string, change: (record: MoveRecord) => Partial<MoveRecord> | null): Promise<unknown> {
     const key = keys.move(id)
-    for (let tries = 0; tries < TRIES; tries += 1) {
+    return retry(this.#clock, PACE, async () => {
       const listed = await this.#coordinator.list(key)
-      const item = listed.kind === 'done' ? listed.items.find((one) => one.key === key) : undefined
-      if (item !== undefined) {
-        const record = JSON.parse(item.value) as MoveRecord
-        const changes = change(record)
-        if (changes !== null) {
-          const value = JSON.stringify({ ...record, ...changes })
-          const result = await this.#coordinator.txn({
-            compare: [{ key, rev: item.rev }],
-            put: [{ key, value }],
-          })
-          if (result.kind === 'done') return
-        }
-      }
-      await sleep(this.#clock, AGAIN_MS)
-    }
+      if (listed.kind !== 'done') return null
+      const item = listed.items.find((one) => one.key === key)
+      if (item === undefined) return null
+      const record = JSON.parse(item.value) as MoveRecord
+      const changes = change(record)
+      if (changes === null) return null
+      const result = await this.#coordinator.txn({
+        compare: [{ key, rev: item.rev }],
+        put: [{ key, value: JSON.stringify({ ...record, ...changes }) }],
+      })
+      return result.kind === 'done' ? true : null
+    })
   }
 }
 

@@ -215,6 +215,29 @@ describe('primary', () => {
     await world.timeline.run(world.timeline.nowMs + 5_000)
     expect(later).toBeNull()
   })
+
+  it('V6 the pages of a volume that was deleted are dropped, also after a restart, and no others', async () => {
+    const { world, session } = await alone(8)
+    const durable = world.durable.get('a')
+    const second = { ...world.volume, id: 2, iqn: 'iqn.test:w' }
+    await world.finish(world.put(keys.volume(2), second))
+    const both = [1, 2].map((volume) =>
+      world
+        .member('a')
+        .primary.mutate(mutation(session, 0, new Uint8Array(BLOCK).fill(volume), { volume })),
+    )
+    expect(await world.finish(Promise.all(both))).toEqual(['done', 'done'])
+    await world.timeline.run(world.timeline.nowMs + 25_000)
+    expect([...(durable?.blocks.keys() ?? [])]).toEqual(['1:0', '2:0'])
+    await world.finish(world.coordinator.txn({ remove: [keys.volume(2)] }))
+    await world.timeline.run(world.timeline.nowMs + 25_000)
+    expect([...(durable?.blocks.keys() ?? [])]).toEqual(['1:0'])
+    world.crash('a')
+    await world.finish(world.coordinator.txn({ remove: [keys.volume(1)] }))
+    await world.finish(world.boot('a'))
+    await world.timeline.run(world.timeline.nowMs + 25_000)
+    expect(durable?.blocks.size).toBe(0)
+  })
 })
 
 /** Any bytes of a write, one whole block of an unmap. */

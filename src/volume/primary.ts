@@ -9,6 +9,8 @@
 //   V3. An operation is carried out once: sent again, it is answered with the first one's answer, also after a restart.
 //   V4. A write of part of a store block keeps the rest of it, and compares (COMPARE AND WRITE) inside its turn.
 //   V5. A store that has failed answers nothing more: the turn never ends, and the member stops.
+//   V6. Pages of a volume that was deleted are dropped, also if it was deleted while this member was down; those of one that
+//       exists never are: what the store has was written after this view, which only goes forward, had the volume.
 import { assert } from '../base/assert.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Coordinator } from '../coordination/coordinator.ts'
@@ -36,7 +38,7 @@ export interface PrimaryDeps {
   readonly store: SliceStore
 }
 
-const LOAD_EVERY_MS = 10_000
+const TIDY_EVERY_MS = 10_000
 /** Volumes that requests name though nobody knows them; ids of volumes that were deleted, mostly. */
 const ABSENT_MAX = 1_024
 
@@ -64,7 +66,7 @@ export class Primary {
     this.#state = 'serving'
     this.#serving.resolve()
     void this.#follow()
-    this.#loadNowAndThen()
+    this.#tidyNowAndThen()
   }
 
   /** Settles once requests and FENCEs may come. */
@@ -220,14 +222,25 @@ export class Primary {
     for (const retired of this.#marks.load(sessions, rev)) this.#deps.store.forgetSession(retired)
   }
 
-  /** Forgets the sessions that were retired since; without it a primary would remember every login for ever. */
-  #loadNowAndThen(): void {
-    this.#deps.clock.after(LOAD_EVERY_MS, () => {
+  /** Forgets what is over: sessions that were retired, and the pages of volumes that were deleted. */
+  #tidyNowAndThen(): void {
+    this.#deps.clock.after(TIDY_EVERY_MS, () => {
       if (this.#state !== 'serving') return
       const { sessions, rev } = this.#deps.group
       const list = [...sessions].map(([id, { record }]) => [id, record.gen] as const)
       this.#load(list, rev)
-      this.#loadNowAndThen()
+      void this.#dropDeleted().then(() => this.#tidyNowAndThen())
     })
+  }
+
+  /** V6. A write that was in its turn meanwhile may bring a page back: it goes the next time. */
+  async #dropDeleted(): Promise<void> {
+    const { group, store } = this.#deps
+    const deleted = store.volumes().filter((volume) => !group.volumes.has(volume))
+    try {
+      for (const volume of deleted) await store.dropVolume(volume)
+    } catch {
+      // V5: the member is about to stop.
+    }
   }
 }

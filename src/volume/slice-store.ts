@@ -33,4 +33,8 @@ export interface SliceStore {
   remembered(sessionId: SessionId, gen: number, slice: SliceId, operation: number): boolean
   acknowledge(sessionId: SessionId, gen: number, slice: SliceId, upTo: number): void
   forgetSession(sessionId: SessionId): void
+  /** Volumes that have pages here. */
+  volumes(): readonly VolumeId[]
+  /** Resolves when all pages of the volume are durably gone; rejects when the store has failed. */
+  dropVolume(volume: VolumeId): Promise<void>
 }

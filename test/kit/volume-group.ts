@@ -103,6 +103,15 @@ export class LateStore implements SliceStore {
       if (key.startsWith(`${sessionId}:`)) this.#durable.operations.delete(key)
     }
   }
+
+  volumes(): number[] {
+    return [...new Set([...this.#durable.blocks.keys()].map((key) => Number.parseInt(key, 10)))]
+  }
+
+  async dropVolume(volume: number): Promise<void> {
+    const { blocks } = this.#durable
+    for (const key of blocks.keys()) if (key.startsWith(`${volume}:`)) blocks.delete(key)
+  }
 }
 
 export interface VolumeMember {
