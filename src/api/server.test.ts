@@ -1,7 +1,7 @@
 import { connect } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { OperatorInMemory } from './operator-in-memory.ts'
+import { OperatorInMemory } from './operator-in-memory.fixture.ts'
 import { buildApi, startApi } from './server.ts'
 
 const settings = (failed: (error: unknown) => void) => ({

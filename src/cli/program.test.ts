@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest'
-import { OperatorInMemory } from '../api/operator-in-memory.ts'
+import { OperatorInMemory } from '../api/operator-in-memory.fixture.ts'
 import { type RunningApi, startApi } from '../api/server.ts'
 import type { Environment } from './context.ts'
 import { run } from './program.ts'

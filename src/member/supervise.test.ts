@@ -10,7 +10,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { GroupPlan } from './plan.ts'
 import { membersIn, type RunningGroup, superviseGroup } from './supervise.ts'
 
-const miniature = fileURLToPath(new URL('member-in-miniature.ts', import.meta.url))
+const miniature = fileURLToPath(new URL('member-in-miniature.fixture.ts', import.meta.url))
 
 let folder: string
 let plan: GroupPlan

@@ -1,7 +1,7 @@
-// A member process that only says that it is ready, for the tests of supervision: node member-in-miniature.ts BEHAVIOUR FILE.
+// A member process that only says that it is ready, for the tests of supervision: node member-in-miniature.fixture.ts BEHAVIOUR FILE.
 // It appends what happens to it to `${dataFolder}/history`, and m1 answers as the API would.
 import { appendFileSync, readFileSync } from 'node:fs'
-import { OperatorInMemory } from '../api/operator-in-memory.ts'
+import { OperatorInMemory } from '../api/operator-in-memory.fixture.ts'
 import { startApi } from '../api/server.ts'
 import { loadConfig } from './config.ts'
 
