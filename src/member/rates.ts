@@ -73,7 +73,10 @@ export class Rates {
 
   #read(session: LiveSession, seconds: number): void {
     const { counters } = session
-    const before = this.#marks.get(session) ?? blank()
+    const known = this.#marks.get(session)
+    const before = known ?? blank()
+    const newest = known === undefined ? 1 : NEWEST
+    const blend = (old: number, now: number) => old + (now - old) * newest
     const commands = counters.reads + counters.writes + counters.others
     const bytes = counters.readBytes + counters.writtenBytes
     let allPieces = 0
@@ -96,10 +99,6 @@ export class Rates {
       latencyCount: counters.latencyCount,
     })
   }
-}
-
-function blend(before: number, now: number): number {
-  return before === 0 ? now : before + (now - before) * NEWEST
 }
 
 function blank(): Marked {
