@@ -1,0 +1,266 @@
+// The load generator of the comparison: one session of one initiator, so and so many commands under way, the next one
+// sent as soon as one is answered. The session's half of src/initiator without what follows a lost connection, and with
+// commands that are used again: it costs about 2 µs a command, so that a target and not the generator sets the pace.
+//
+// Every block carries its own number at its beginning: whoever reads checks it, so that no target wins by returning rubbish.
+import { strict as assert } from 'node:assert'
+import { readU32, writeU32 } from '../src/base/bytes.ts'
+import type { Clock } from '../src/base/clock.ts'
+import { Prng } from '../src/base/prng.ts'
+import { ActiveSession, type SessionOwner } from '../src/initiator/active-session.ts'
+import { readCdb, scsiStatus, testUnitReadyCdb, writeCdb } from '../src/initiator/cdb.ts'
+import { Dial, type DialOutcome } from '../src/initiator/dial.ts'
+import { type Answer, PendingCommand } from '../src/initiator/pending-command.ts'
+import { ordinaryBehaviour, randomIsid } from '../src/initiator/settings.ts'
+import { SystemClock } from '../src/io/clock.ts'
+import { SystemNet } from '../src/io/net.ts'
+import { BufferPool } from '../src/iscsi/buffer-pool.ts'
+import { initiatorSettings } from '../src/iscsi/negotiate.ts'
+
+const SECTOR_BYTES = 512
+const BLOCK_BYTES = 4096
+/** READ(10) and WRITE(10) both have it there. */
+const LBA_AT = 2
+const LATENCIES_MAX = 4_000_000
+const POOL_BYTES = 64 * 1024 * 1024
+const LOGIN_MS = 10_000
+
+/** What is asked of a target. */
+export interface Work {
+  readonly verb: 'read' | 'write'
+  readonly order: 'random' | 'sequential'
+  readonly bytes: number
+  readonly depth: number
+}
+
+/** Where on the logical unit: runs of this many bytes from these offsets on. */
+export interface Region {
+  readonly offsets: readonly number[]
+  readonly runBytes: number
+}
+
+export interface Where {
+  /** On 127.0.0.1. */
+  readonly port: number
+  readonly iqn: string
+  readonly lun: number
+}
+
+export interface Sample {
+  readonly seconds: number
+  readonly commands: number
+  readonly p50Us: number
+  readonly p99Us: number
+  /** User and system time of this process. */
+  readonly generatorUs: number
+}
+
+interface Run {
+  readonly work: Work
+  readonly region: Region
+  readonly finished: () => void
+  readonly failed: (error: Error) => void
+  /** Commands to begin; without end while a sample is taken. */
+  left: number
+  underWay: number
+  position: number
+}
+
+export class Load implements SessionOwner {
+  readonly #clock: Clock
+  readonly #lun: number
+  readonly #prng = new Prng(1)
+  readonly #latenciesMs = new Float64Array(LATENCIES_MAX)
+  #answers = 0
+  #session: ActiveSession | null = null
+  #idle: PendingCommand[] = []
+  #run: Run | null = null
+
+  static async connect(where: Where): Promise<Load> {
+    const clock = new SystemClock()
+    const load = new Load(clock, where.lun)
+    const dialled = Promise.withResolvers<void>()
+    const login = {
+      initiatorName: 'iqn.2026-11.dev.evenkeel.bench:load',
+      targetName: where.iqn,
+      isid: randomIsid(new Prng(where.port)),
+      cmdSn: 1,
+      cid: 0,
+      securityStage: ordinaryBehaviour.securityStage,
+      keys: initiatorSettings,
+    }
+    const settled = (outcome: DialOutcome) => {
+      if (outcome.kind === 'failed') return dialled.reject(new Error(outcome.reason))
+      load.#session = new ActiveSession(outcome.wire, outcome.session, load, () => clock.nowMs())
+      dialled.resolve()
+    }
+    const portal = { kind: 'tcp', host: '127.0.0.1', port: where.port } as const
+    const buffers = new BufferPool(POOL_BYTES)
+    new Dial({ net: new SystemNet(), clock, buffers, portal, login, limitMs: LOGIN_MS }, settled)
+    await dialled.promise
+    await load.#unitReady()
+    return load
+  }
+
+  private constructor(clock: Clock, lun: number) {
+    this.#clock = clock
+    this.#lun = lun
+  }
+
+  /** Writes the whole region once. */
+  async fill(region: Region): Promise<void> {
+    const work: Work = { verb: 'write', order: 'sequential', bytes: 256 * 1024, depth: 8 }
+    await this.#work(work, region, (region.offsets.length * region.runBytes) / work.bytes)
+  }
+
+  /** Keeps the target at work for `ms` after `warmMs`; `began` is called between the two. */
+  async sample(
+    work: Work,
+    region: Region,
+    times: { readonly warmMs: number; readonly ms: number; readonly began: () => void },
+  ): Promise<Sample> {
+    const done = this.#work(work, region, Number.POSITIVE_INFINITY)
+    await Promise.race([done, delay(times.warmMs)])
+    times.began()
+    this.#answers = 0
+    const cpu = process.cpuUsage()
+    const fromMs = performance.now()
+    await Promise.race([done, delay(times.ms)])
+    const seconds = (performance.now() - fromMs) / 1000
+    const { user, system } = process.cpuUsage(cpu)
+    const commands = this.#answers
+    assert(commands > 0 && commands <= LATENCIES_MAX, `${commands} commands in a sample`)
+    const sorted = this.#latenciesMs.slice(0, commands).sort()
+    if (this.#run !== null) this.#run.left = 0
+    await done
+    const at = (q: number) => (sorted[Math.floor(q * (commands - 1))] ?? 0) * 1000
+    const generatorUs = (user + system) / commands
+    return { seconds, commands, p50Us: at(0.5), p99Us: at(0.99), generatorUs }
+  }
+
+  close(): void {
+    this.#session?.wire.destroy('over')
+  }
+
+  #work(work: Work, region: Region, left: number): Promise<void> {
+    assert(this.#run === null, 'one work at a time')
+    this.#idle = Array.from({ length: work.depth }, (_, i) => this.#command(work, i))
+    return new Promise((resolve, reject) => {
+      const finished = () => {
+        this.#run = null
+        resolve()
+      }
+      const failed = (error: Error) => {
+        this.#run = null
+        reject(error)
+      }
+      this.#run = { work, region, finished, failed, left, underWay: 0, position: 0 }
+      this.#pump()
+    })
+  }
+
+  #command({ verb, bytes }: Work, number: number): PendingCommand {
+    const blocks = bytes / SECTOR_BYTES
+    const data = new Uint8Array(bytes)
+    for (let i = 0; i < bytes; i += 1) data[i] = i * 31 + number
+    const cdb = verb === 'read' ? readCdb(0, blocks) : writeCdb(0, blocks)
+    const direction = verb === 'read' ? { read: data } : { write: data }
+    return new PendingCommand({ cdb, lun: this.#lun, ...direction }, number)
+  }
+
+  #pump(): void {
+    const run = this.#run
+    const session = this.#session
+    if (run === null || session === null) return
+    while (run.left > 0 && session.hasRoom) {
+      const command = this.#idle.pop()
+      if (command === undefined) return
+      run.left -= 1
+      run.underWay += 1
+      const offset = this.#next(run)
+      writeU32(command.request.cdb, LBA_AT, offset / SECTOR_BYTES)
+      const { write } = command.request
+      if (write !== undefined) stamp(write, offset)
+      command.receivedBytes = 0
+      command.dataSn = 0
+      command.sentAtMs = this.#clock.nowMs()
+      session.send(command)
+    }
+    if (run.underWay === 0) run.finished()
+  }
+
+  #next({ work, region, position }: Run): number {
+    const { offsets, runBytes } = region
+    const places = (offsets.length * runBytes) / work.bytes
+    const place =
+      work.order === 'random' ? Math.floor(this.#prng.unit() * places) : position % places
+    if (this.#run !== null) this.#run.position += 1
+    const at = place * work.bytes
+    return (offsets[Math.floor(at / runBytes)] ?? 0) + (at % runBytes)
+  }
+
+  answered(command: PendingCommand, answer: Answer): void {
+    const run = this.#run
+    if (run === null) {
+      command.settle(answer)
+      return
+    }
+    const { read, cdb } = command.request
+    if (answer.kind !== 'answered' || answer.status !== scsiStatus.good) {
+      run.failed(new Error(`a ${run.work.verb} was answered with ${JSON.stringify(answer)}`))
+      return
+    }
+    if (read !== undefined && !isStamped(read, readU32(cdb, LBA_AT) * SECTOR_BYTES)) {
+      run.failed(new Error('a read returned something else than was written'))
+      return
+    }
+    if (this.#answers < LATENCIES_MAX) {
+      this.#latenciesMs[this.#answers] = this.#clock.nowMs() - command.sentAtMs
+    }
+    this.#answers += 1
+    run.underWay -= 1
+    this.#idle.push(command)
+  }
+
+  roomFor(): void {
+    this.#pump()
+  }
+
+  asked(): void {
+    this.over('the target asked the session to leave')
+  }
+
+  loggedOut(): void {}
+
+  over(reason: string): void {
+    this.#run?.failed(new Error(reason))
+  }
+
+  /** A new session is told of what it missed (UNIT ATTENTION) until it has heard all of it. */
+  async #unitReady(): Promise<void> {
+    for (let i = 0; i < 8; i += 1) {
+      const command = new PendingCommand({ cdb: testUnitReadyCdb(), lun: this.#lun }, 0)
+      this.#session?.send(command)
+      const answer = await command.answer
+      if (answer.kind === 'answered' && answer.status === scsiStatus.good) return
+    }
+    throw new Error('the logical unit does not become ready')
+  }
+}
+
+function delay(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms))
+}
+
+function stamp(data: Uint8Array, offset: number): void {
+  for (let at = 0; at < data.length; at += BLOCK_BYTES) {
+    writeU32(data, at, (offset + at) / BLOCK_BYTES)
+  }
+}
+
+function isStamped(data: Uint8Array, offset: number): boolean {
+  for (let at = 0; at < data.length; at += BLOCK_BYTES) {
+    if (readU32(data, at) !== (offset + at) / BLOCK_BYTES) return false
+  }
+  return true
+}
