@@ -155,10 +155,13 @@ export class Segments {
     return (slot % this.#slots) * SLOT_BYTES
   }
 
+  /** One after the other: side by side they take all of libuv's threads, and the journal waits for one. */
   async syncTouched(): Promise<void> {
     const touched = [...this.#segments.values()].filter((segment) => segment.touched)
-    for (const segment of touched) segment.touched = false
-    await Promise.all(touched.map((segment) => segment.file.sync()))
+    for (const segment of touched) {
+      segment.touched = false
+      await segment.file.sync()
+    }
   }
 
   async close(): Promise<void> {
