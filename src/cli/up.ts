@@ -19,6 +19,9 @@ interface UpOptions {
   readonly balance?: 'on' | 'off' | 'advise'
 }
 
+/** Megabytes; V8's own choice is 16. Measured: as fast, and 50 MB less of each member stays resident. */
+const YOUNG_GENERATION = '--max-semi-space-size=4'
+
 /** How often it is looked whether npm, if that started us, is still there. */
 const PARENT_LOOK_MS = 500
 
@@ -83,7 +86,8 @@ async function up(options: UpOptions, screen: Screen, environment: Environment):
 
 export function serveChild(configFile: string): readonly string[] {
   const main = fileURLToPath(new URL('main.ts', import.meta.url))
-  return [process.execPath, main, 'serve', '--config', configFile, '--lifeline', '--output', 'json']
+  const serve = ['serve', '--config', configFile, '--lifeline', '--output', 'json']
+  return [process.execPath, YOUNG_GENERATION, main, ...serve]
 }
 
 function announce(group: RunningGroup, screen: Screen, dataFolder: string): void {
