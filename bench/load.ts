@@ -14,7 +14,7 @@ import { type Answer, PendingCommand } from '../src/initiator/pending-command.ts
 import { ordinaryBehaviour, randomIsid } from '../src/initiator/settings.ts'
 import { SystemClock } from '../src/io/clock.ts'
 import { SystemNet } from '../src/io/net.ts'
-import { BufferPool } from '../src/iscsi/buffer-pool.ts'
+import { BufferPool } from '../src/base/buffer-pool.ts'
 import { initiatorSettings } from '../src/iscsi/negotiate.ts'
 
 const SECTOR_BYTES = 512

@@ -3,7 +3,7 @@
 import { readU16, readU32, writeU32 } from '../src/base/bytes.ts'
 import type { Clock } from '../src/base/clock.ts'
 import type { Address, Listener, Net, Stream, StreamOwner } from '../src/base/net.ts'
-import { BufferPool } from '../src/iscsi/buffer-pool.ts'
+import { BufferPool } from '../src/base/buffer-pool.ts'
 import { Framer, type Pdu } from '../src/iscsi/framer.ts'
 import { LoginNegotiation, type LoginRequest, type LoginStep } from '../src/iscsi/login.ts'
 import { type KeySettings, targetSettings } from '../src/iscsi/negotiate.ts'

@@ -7,7 +7,7 @@
 //   I2. A redirection is followed for this attempt only; the ISID stays the same along the chain.
 import type { Clock, Timer } from '../base/clock.ts'
 import type { Address, Net, Stream } from '../base/net.ts'
-import type { BufferPool } from '../iscsi/buffer-pool.ts'
+import type { BufferPool } from '../base/buffer-pool.ts'
 import type { Pdu } from '../iscsi/framer.ts'
 import {
   InitiatorLogin,

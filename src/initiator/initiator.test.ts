@@ -289,7 +289,7 @@ test('R1 close logs out, fails what is unanswered, and leaves nothing behind', a
 test('discovery lists the targets of a portal, in as many PDUs as it takes', async () => {
   const s = await scene()
   const { net, clock, initiatorName } = s.settings
-  const { BufferPool } = await import('../iscsi/buffer-pool.ts')
+  const { BufferPool } = await import('../base/buffer-pool.ts')
   const settings = {
     net,
     clock,

@@ -12,7 +12,7 @@
 //   R5. A session that asked to be left is waited for as long as its Time2Wait says, else as long as was negotiated.
 import type { Timer } from '../base/clock.ts'
 import { formatAddress } from '../base/net.ts'
-import { BufferPool } from '../iscsi/buffer-pool.ts'
+import { BufferPool } from '../base/buffer-pool.ts'
 import {
   asyncEvent,
   loginStatus,

@@ -9,7 +9,7 @@
 import type { Clock } from '../base/clock.ts'
 import type { Stream, StreamOwner } from '../base/net.ts'
 import { ProtocolError } from '../base/protocol-error.ts'
-import type { BufferPool } from '../iscsi/buffer-pool.ts'
+import type { BufferPool } from '../base/buffer-pool.ts'
 import { Framer, type Pdu } from '../iscsi/framer.ts'
 import { Outbox } from '../iscsi/outbox.ts'
 import { PduWriter } from '../iscsi/pdu-writer.ts'

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { BufferPool } from './buffer-pool.ts'
+import { BufferPool } from '../base/buffer-pool.ts'
 import { Outbox } from './outbox.ts'
 import { PduWriter } from './pdu-writer.ts'
 import { concat, takeBytes } from './wire.fixture.ts'

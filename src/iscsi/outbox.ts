@@ -7,7 +7,7 @@
 //   O2. A chunk goes back to the pool when all parts cut from it were released, and not before.
 //   O3. An idle outbox holds no chunk.
 import { assert } from '../base/assert.ts'
-import type { BufferPool } from './buffer-pool.ts'
+import type { BufferPool } from '../base/buffer-pool.ts'
 
 /** Holds one Data-In of our largest data segment, or the answers to over a hundred reads of 4 KiB. */
 const chunkBytes = 512 * 1024

@@ -9,7 +9,7 @@
 //   delivered   the consumer works on it; its data must not move
 //   collecting  nobody works on it; Data-Outs are expected
 //   aborted     nothing will be answered; the consumer still uses its data
-import type { BufferPool } from './buffer-pool.ts'
+import type { BufferPool } from '../base/buffer-pool.ts'
 
 export type TaskState = 'free' | 'queued' | 'delivered' | 'collecting' | 'aborted'
 

@@ -43,7 +43,8 @@ class Member implements PeerServer {
 
   operation(_from: string, request: Incoming): Answer | Promise<Answer> {
     this.log.push(`operation ${request.operation}`)
-    this.operations.push(request)
+    // The payload is another request's when this one is answered.
+    this.operations.push({ ...request, payload: request.payload?.slice() ?? null })
     return this.answer(request)
   }
 

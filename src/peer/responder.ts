@@ -8,6 +8,8 @@
 //       member: nothing more is read from those, and an older one never counts after it.
 //   P6. An operation reaches the primary only when it is complete, and not before this member serves.
 //   P7. What a member has half sent or unanswered here is bounded: beyond, nothing more is read until some is answered.
+//   P8. The buffers of a request are another one's only when it is answered, and what was read is framed.
+import { BufferPool } from '../base/buffer-pool.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Stream, StreamOwner } from '../base/net.ts'
 import { ProtocolError } from '../base/protocol-error.ts'
@@ -25,7 +27,6 @@ import {
 } from './message.ts'
 import { Reassembly } from './reassembly.ts'
 import { Sender } from './sender.ts'
-import { Slab } from './slab.ts'
 
 /** A gateway cuts what is longer. */
 const OPERATION_BYTES_MAX = 1024 * 1024
@@ -35,10 +36,10 @@ const OPERATION_LEAST_BYTES = 1024
 /** Half-sent operations: no gateway has more under way than fit P4 of link.ts. */
 const ASSEMBLIES_MAX = 32 * 1024
 const GREETING_MS = 5_000
-/** Of all streams: their parts live as long as a write takes. */
-const slab = new Slab()
+/** Of all streams: what is written until its answer, what is read until it is framed. As much as one link has under way. */
+const buffers = new BufferPool(16 * 1024 * 1024)
 
-/** A whole request of another member. `payload` is its own and stays valid. */
+/** A whole request of another member. `payload` and `into` are its own until its answer. */
 export interface Incoming {
   readonly kind: number
   readonly volume: number
@@ -50,14 +51,16 @@ export interface Incoming {
   readonly gen: number
   readonly operation: number
   readonly acknowledged: number
-  readonly payload: Uint8Array | null
+  readonly payload: Uint8Array<ArrayBuffer> | null
+  /** Where a read puts its bytes. */
+  readonly into: Uint8Array<ArrayBuffer> | null
 }
 
 export interface Answer {
   readonly status: number
   /** Of a miscompare. */
   readonly offset?: number
-  /** What was read. */
+  /** What was read: the request's `into`. */
   readonly bytes?: Uint8Array
 }
 
@@ -85,7 +88,7 @@ export interface ResponderDeps {
 
 interface Assembly {
   readonly request: Incoming
-  readonly payload: Uint8Array
+  readonly payload: Uint8Array<ArrayBuffer>
   filled: number
 }
 
@@ -237,7 +240,7 @@ export class Responder implements StreamOwner {
         return
       case frameKind.fence:
         this.#deps.server.fence(f.session, f.gen)
-        this.#answer(f.request, { status: 0 })
+        this.#sender.send(frameFields(frameKind.answer, f.request), null)
         return
       case frameKind.ping:
         this.#sender.send(frameFields(frameKind.pong, 0), null)
@@ -258,7 +261,7 @@ export class Responder implements StreamOwner {
       const bytes = f.kind === frameKind.compareAndWrite ? 2 * f.bytes : f.bytes
       if (f.bytes > OPERATION_BYTES_MAX) throw broken('too long a write')
       if (this.#assembling.size >= ASSEMBLIES_MAX) throw broken('too many half-sent writes')
-      const payload = slab.take(bytes)
+      const payload = take(bytes)
       assembly = { request: whole(f, payload), payload, filled: 0 }
       this.#assembling.set(f.request, assembly)
       this.#took(bytes)
@@ -283,7 +286,7 @@ export class Responder implements StreamOwner {
   #carryOut(from: MemberId, number: number, request: Incoming): void {
     const answer = this.#deps.server.operation(from, request)
     if (!(answer instanceof Promise)) {
-      this.#answer(number, answer)
+      this.#answer(number, request, answer)
       return
     }
     const bytes = Math.max(OPERATION_LEAST_BYTES, request.bytes)
@@ -291,7 +294,7 @@ export class Responder implements StreamOwner {
     answer.then(
       (late) => {
         this.#gave(bytes)
-        this.#answer(number, late)
+        this.#answer(number, request, late)
       },
       // The store has failed, and says so to the member itself.
       () => this.close(),
@@ -312,12 +315,17 @@ export class Responder implements StreamOwner {
     this.#stream.resume()
   }
 
-  #answer(request: number, answer: Answer): void {
+  /** The primary is done with the request's buffers; what was read is still to be framed. */
+  #answer(number: number, { payload, into }: Incoming, answer: Answer): void {
+    if (payload !== null) buffers.give(payload)
+    const { bytes } = answer
+    if (into !== null && (bytes === undefined || this.isClosed)) buffers.give(into)
     if (this.isClosed) return
-    const fields = frameFields(frameKind.answer, request)
+    const fields = frameFields(frameKind.answer, number)
     fields.status = answer.status
     fields.offset = answer.offset ?? 0
-    this.#sender.send(fields, answer.bytes ?? null)
+    if (into === null || bytes === undefined) this.#sender.send(fields, null)
+    else this.#sender.send(fields, bytes, () => buffers.give(into))
   }
 
   #control(from: MemberId, f: Frame): void {
@@ -345,7 +353,12 @@ export class Responder implements StreamOwner {
   }
 }
 
-function whole(f: Frame, payload: Uint8Array | null): Incoming {
+function take(bytes: number): Uint8Array<ArrayBuffer> {
+  const buffer = buffers.take(bytes)
+  return buffer.length === bytes ? buffer : buffer.subarray(0, bytes)
+}
+
+function whole(f: Frame, payload: Uint8Array<ArrayBuffer> | null): Incoming {
   const { kind, volume, offset, bytes, slice, epoch, session, gen, operation, acknowledged } = f
   return {
     kind,
@@ -359,5 +372,6 @@ function whole(f: Frame, payload: Uint8Array | null): Incoming {
     operation,
     acknowledged,
     payload,
+    into: kind === frameKind.read ? take(bytes) : null,
   }
 }

@@ -30,12 +30,14 @@ const LONG_UNWRITTEN_BYTES = 256 * 1024
 class Sending {
   readonly fields: FrameFields
   readonly payload: Uint8Array | null
+  readonly framed: (() => void) | null
   sent = 0
   isStarted = false
 
-  constructor(fields: FrameFields, payload: Uint8Array | null) {
+  constructor(fields: FrameFields, payload: Uint8Array | null, framed: (() => void) | null) {
     this.fields = fields
     this.payload = payload
+    this.framed = framed
   }
 
   get isWhole(): boolean {
@@ -60,11 +62,14 @@ export class Sender {
     this.#clock = clock
   }
 
-  /** `payloadBytes` and the last flag are set frame by frame. The payload must not change before it is answered or withdrawn. */
-  send(fields: FrameFields, payload: Uint8Array | null): void {
+  /**
+   * `payloadBytes` and the last flag are set frame by frame. The payload must not change before it is answered or withdrawn,
+   * or `framed` is called: nothing of it is looked at any more.
+   */
+  send(fields: FrameFields, payload: Uint8Array | null, framed: (() => void) | null = null): void {
     const isShort = payload === null || payload.length <= SHORT_BYTES
     const queue = isShort ? this.#short : this.#long
-    queue.push(new Sending(fields, payload))
+    queue.push(new Sending(fields, payload, framed))
     this.#schedule()
   }
 
@@ -148,6 +153,7 @@ export class Sender {
     this.#used = at + headerBytes + bytes
     message.sent += bytes
     message.isStarted = true
+    if (message.isWhole) message.framed?.()
   }
 
   #room(bytes: number): Uint8Array {

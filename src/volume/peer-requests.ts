@@ -1,16 +1,14 @@
 // What this member's primary does for the gateways of the others: the requests of their streams, in the primary's words.
+import { assert } from '../base/assert.ts'
 import { broken, frameKind } from '../peer/frames.ts'
 import { answerStatus } from '../peer/message.ts'
 import type { Answer, Incoming } from '../peer/responder.ts'
-import { Slab } from '../peer/slab.ts'
 import { answerOf } from './answers.ts'
 import { pieceBytes } from './lanes.ts'
 import type { Mutation } from './mutation-turn.ts'
 import type { Primary } from './primary.ts'
 import { storeBlockBytes } from './slice-store.ts'
 
-/** What is read lives until it is copied into a frame. */
-const slab = new Slab()
 const stale: Answer = { status: answerStatus.stale }
 
 /** Throws a ProtocolError for what a gateway never asks for. */
@@ -25,8 +23,8 @@ export function answerRequest(
 }
 
 function answerRead(primary: Pick<Primary, 'read'>, request: Incoming): Answer | Promise<Answer> {
-  const { session, gen, volume, slice, offset, bytes } = request
-  const into = slab.take(bytes)
+  const { session, gen, volume, slice, offset, into } = request
+  assert(into !== null, 'a read has somewhere to put its bytes')
   const read = primary.read({ sessionId: session, gen }, volume, slice, offset, into)
   if (read === 'done') return { status: answerStatus.done, bytes: into }
   if (typeof read === 'string') return answerOf(read)

@@ -1,7 +1,11 @@
 // Byte buffers that are used again instead of being made anew: what is sent, and the data of writes while it is gathered.
-// One pool serves all connections of a member. Sizes are powers of two; what is given back beyond the bound is left to
-// the collector.
-import { assert } from '../base/assert.ts'
+// One pool serves all connections of a kind. Sizes are powers of two; what is given back beyond the bound is left to the
+// collector. A new buffer of 256 KiB costs more than to fill it: it is mapped, cleared, and unmapped when it is collected.
+//
+// Invariants:
+//   BP1. A buffer is taken by one taker at a time, and holds what was asked for.
+//   BP2. The pool keeps no more than it was told.
+import { assert } from './assert.ts'
 
 /** 4 KiB, the smallest write that matters, to 4 MiB; above that a buffer is made and forgotten. */
 const leastShift = 12
@@ -28,8 +32,10 @@ export class BufferPool {
     return buffer
   }
 
-  /** The giver holds no view of it any more. */
-  give(buffer: Uint8Array<ArrayBuffer>): void {
+  /** What was taken, or a view of its beginning. The giver holds no view of it any more. */
+  give(view: Uint8Array<ArrayBuffer>): void {
+    const whole = view.buffer
+    const buffer = view.length === whole.byteLength ? view : new Uint8Array(whole)
     const free = this.#free[31 - Math.clz32(buffer.length) - leastShift]
     if (free === undefined || buffer.length > 1 << mostShift) return
     if (this.#freeBytes + buffer.length > this.#keepBytes) return
