@@ -32,6 +32,7 @@ async function barriers() {
       end: (session) => {
         session.phase = 'ended'
         registry.remove(session)
+        settleProbes(session, 'dead')
         ended.push(session)
       },
       closed: ({ id }) => closed.push(id),
@@ -73,6 +74,39 @@ describe('a session is left alone', () => {
     await run()
     expect(states()).toEqual(['live', 'live'])
     expect(taken.probes).toEqual([])
+  })
+})
+
+describe('a session whose initiator has not answered', () => {
+  it('B4 is left alone when its owner holds it, and is held until it answers', async () => {
+    const { timeline, create, m1, m2, run, states } = await barriers()
+    const here = liveOf(await create({}))
+    const there = liveOf(await create({ isid: '00023d000002', owner: 'm2' }))
+    m1.registry.add(here.session)
+    m2.registry.add(there.session)
+    const running = run()
+    for (const { session, probes } of [here, there]) {
+      timeline.after(100, () => session.probes.get(probes[0] ?? 0)?.('held'))
+    }
+    await running
+    expect(timeline.nowMs).toBeLessThan(1_000)
+    await timeline.run(timeline.nowMs + 5_000)
+    expect(states()).toEqual(['live', 'live'])
+    expect([here.session.probes.size, there.session.probes.size]).toEqual([1, 1])
+    expect([...m1.ended, ...m2.ended]).toEqual([])
+    expect(m1.gateway.set.size).toBe(0)
+  })
+
+  it('B5 owes an answer to each barrier', async () => {
+    const { timeline, create, m1, states } = await barriers()
+    const { session, probes } = liveOf(await create({}))
+    m1.registry.add(session)
+    const verdicts = [1, 2].map(() => m1.barrier.verdict(session.id, 1, session.loginToken))
+    expect(new Set(probes).size).toBe(2)
+    session.probes.get(probes[0] ?? 0)?.('alive')
+    session.probes.get(probes[1] ?? 0)?.('held')
+    expect(await timeline.finish(Promise.all(verdicts))).toEqual(['alive', 'held'])
+    expect(states()).toEqual(['live'])
   })
 })
 

@@ -1,11 +1,28 @@
 // The login barrier (DESIGN §5): a login that was not matched by its ISID may be the return of any session of the same
-// initiator name. Each other record of the pair (volume, initiator name) is either proved alive, or closed and fenced
-// before the login is answered.
+// initiator name. Each other record of the pair (volume, initiator name) is proved alive, or held, or closed and fenced
+// before the login is answered: nothing that a lost connection brought can be executed behind that answer.
+//
+//   question ──▶ holding ──NOP-In answered──▶ alive              released when no barrier waits any more
+//                   │    ──nothing outstanding──▶ held ──NOP-In answered──▶ released
+//                   └────2 s with work outstanding──▶ dead         └──closed, moved, taken, 60 s──▶ discarded
 //
 // Invariants:
-//   B1. A session is left alone only if it answered a NOP-In that was sent for this very barrier, or is a login under way.
-//   B2. Anything else (closed, silent for 2 s, unknown at its owner, its owner silent) is closed by compare-and-swap.
+//   B1. A session is left alone only if its initiator answered the NOP-In of this very barrier, or it is a login under way,
+//       or it is held (B4).
+//   B2. Anything else (closed, busy and silent for 2 s, unknown at its owner, its owner silent) is closed by
+//       compare-and-swap, and fenced.
 //   B3. Dead sessions, and those in an open move, are fenced again at the generation of their record.
+//   B4. The owner keeps what arrives from the moment it is asked, and says 'held' only when nothing that it accepted before
+//       is outstanding: every such command has had its outcome, aborted ones too.
+//   B5. What is held is executed when the NOP-In of each barrier that holds is answered, and only then: an answer to an
+//       earlier barrier may have been sent before a later one's login. Every other end discards it.
+//
+// Why 'held' suffices. Let the login be answered at t, and a sibling's connection have been lost before the login was sent.
+// What its owner took before the question has its outcome before 'held', so before t (B4); what it reads later, however
+// late, waits for an answer that a lost connection cannot send (B5). The owner holds before it answers, so it may stop,
+// sleep or crash at any point: either it has answered and holds (a crash forgets what was held), or it has not, and B2
+// closes the session. A move that commits discards what is held (M2), one that is given up releases only what the move
+// held (C4); a later take or close of the record ends the session. A living initiator answers within a round trip.
 import { type Clock, within } from '../base/clock.ts'
 import { ProtocolError } from '../base/protocol-error.ts'
 import type { StoredSession } from '../coordination/group-view.ts'
@@ -13,10 +30,10 @@ import type { MemberId } from '../group/record.ts'
 import type { Json, PeerLinks } from '../peer/links.ts'
 import type { Gateway } from '../volume/gateway.ts'
 import type { Ending } from './ending.ts'
-import { type LiveSession, type ProbeVerdict, settleProbes } from './live-session.ts'
+import type { LiveSession, ProbeVerdict } from './live-session.ts'
 import type { Registry } from './registry.ts'
 
-/** Longer than any pause of a living initiator that we tolerate (its own NOP time-outs are 5 s). */
+/** For work that is outstanding; longer than a living initiator leaves it waiting (its own NOP time-outs are 5 s). */
 const PROBE_MS = 2_000
 /** The owner's verdict comes at most this much later than its own 2 s. */
 const VERDICT_MS = PROBE_MS + 300
@@ -29,7 +46,7 @@ export interface BarrierDeps {
   readonly gateway: Pick<Gateway, 'fence'>
   readonly registry: Registry
   readonly ending: Ending
-  /** Ends a session of this member. */
+  /** Ends a session of this member; whoever waits for it hears that it is dead. */
   readonly end: (session: LiveSession, reason: 'silent') => void
   /** Reads one record as it is now; null: it does not exist. 'unknown': ask again. */
   readonly reread: (key: string) => Promise<StoredSession | null | 'unknown'>
@@ -59,7 +76,7 @@ export class Barrier {
         gateway.fence(stored.id, record.gen) // B3
         return
       }
-      if ((await this.#verdict(stored)) === 'alive') return // B1
+      if ((await this.#verdict(stored)) !== 'dead') return // B1, B4
       let result = await ending.close(stored) // B2
       while (result.kind === 'unknown' && !abandoned()) {
         await new Promise<void>((resolve) => clock.after(RETRY_MS, resolve))
@@ -90,10 +107,10 @@ export class Barrier {
     if (owner === self)
       return within(clock, VERDICT_MS, this.verdict(stored.id, gen, loginToken), 'dead')
     const reply = await peers.ask(owner, 'probe', { id: stored.id, gen, loginToken }, VERDICT_MS)
-    return reply === 'alive' ? 'alive' : 'dead'
+    return reply === 'alive' || reply === 'held' ? reply : 'dead'
   }
 
-  /** The owner's side: is this generation alive here? */
+  /** The owner's side: is this generation alive here? If that is not known at once, it is held from now on (B4). */
   verdict(id: number, gen: number, loginToken: string): Promise<ProbeVerdict> {
     const { registry, clock } = this.#deps
     const session = registry.get(id)
@@ -106,12 +123,7 @@ export class Barrier {
     this.#tags = (this.#tags + 1) >>> 0 || 1
     const tag = this.#tags
     return new Promise((resolve) => {
-      const timer = clock.after(PROBE_MS, () => {
-        session.probes.delete(tag)
-        resolve('dead')
-        this.#deps.end(session, 'silent')
-        settleProbes(session, 'dead')
-      })
+      const timer = clock.after(PROBE_MS, () => this.#deps.end(session, 'silent'))
       session.probes.set(tag, (verdict) => {
         timer.cancel()
         resolve(verdict)

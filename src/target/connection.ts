@@ -10,6 +10,9 @@
 //   C1. Nothing is executed or answered for a session that is guarded or ended.
 //   C2. All answers of one turn leave together.
 //   C3. A connection that does not finish its login in time, or breaks the protocol, is closed; others go on.
+//   C4. What arrives while a barrier waits for this initiator, or a commit is under way, is kept: executed in order once
+//       neither is the case any more, or never. A session with a barrier that waits does not become quiet.
+//   C5. An initiator that is silent for too long (silence.ts) loses its session; not while it is being moved.
 import { unreachable } from '../base/assert.ts'
 import type { Clock, Timer } from '../base/clock.ts'
 import type { Stream, StreamOwner } from '../base/net.ts'
@@ -25,6 +28,7 @@ import type { Carrier, EndReason, LiveSession } from './live-session.ts'
 import type { LoginAttempt, Taken } from './login.ts'
 import { type LoginHost, LoginPhase, type LoginPhaseDeps, type Settled } from './login-phase.ts'
 import type { MovingCarrier } from './move.ts'
+import { Silence } from './silence.ts'
 import type { TaskRunner } from './task.ts'
 
 const LOGIN_MS = 15_000
@@ -33,6 +37,8 @@ const LEAVING_MS = 2_000
 const GAP_MS = 100
 const RECHECK_MS = 10
 const TICK_MS = 1_000
+/** Of the NOP-In that only asks for a sign of life: no barrier's, whose tags begin with 1. */
+const SIGN_OF_LIFE_TAG = 0
 const limits = { maxDataBytes: 262_144, maxAhsBytes: 1_024 }
 
 /** What a connection needs of the member, handed in by target/target.ts. */
@@ -56,7 +62,10 @@ interface Serving {
   readonly live: LiveSession
   readonly iscsi: Session
   readonly runner: TaskRunner
+  readonly silence: Silence
   ticking: Timer
+  /** A move's commit is under way. */
+  committing: boolean
   answered: boolean
 }
 
@@ -199,7 +208,8 @@ export class Connection implements StreamOwner, Carrier, MovingCarrier, LoginHos
       case 'nopAnswered': {
         const settle = phase.live.probes.get(action.transferTag)
         phase.live.probes.delete(action.transferTag)
-        return settle?.('alive')
+        settle?.('alive')
+        return this.#releaseHeld(phase)
       }
       case 'text':
         return phase.iscsi.answerText(action.request, this.#targets(action.request.text))
@@ -210,11 +220,17 @@ export class Connection implements StreamOwner, Carrier, MovingCarrier, LoginHos
     }
   }
 
-  /** The window forgets depths that are long past. */
+  /** The window forgets depths that are long past; a silent initiator is asked, and given up (C5). */
   #tick(): void {
     const phase = this.#phase
     if (phase.kind !== 'session') return
     phase.iscsi.tick(this.#deps.clock.nowMs())
+    if (!phase.live.moving) {
+      const [owed = null] = phase.live.probes.keys()
+      const next = phase.silence.tick(this.#lastArrivalMs, owed)
+      if (next === 'over') return this.#deps.ended(phase.live, 'silent')
+      if (next === 'ask') this.#ping(phase, SIGN_OF_LIFE_TAG)
+    }
     phase.ticking = this.#deps.clock.after(TICK_MS, () => this.#tick())
   }
 
@@ -271,7 +287,9 @@ export class Connection implements StreamOwner, Carrier, MovingCarrier, LoginHos
     const runner = this.#deps.runner(live, iscsi, volume)
     live.phase = 'live'
     const ticking = this.#deps.clock.after(TICK_MS, () => this.#tick())
-    this.#phase = { kind: 'session', live, iscsi, runner, ticking, answered: false }
+    const silence = new Silence()
+    const state = { ticking, committing: false, answered: false }
+    this.#phase = { kind: 'session', live, iscsi, runner, silence, ...state }
     this.#deps.began(taken, this)
   }
 
@@ -306,9 +324,29 @@ export class Connection implements StreamOwner, Carrier, MovingCarrier, LoginHos
   // Carrier and MovingCarrier
 
   probe(transferTag: number): void {
-    if (this.#phase.kind !== 'session') return
-    this.#phase.iscsi.probe(transferTag)
+    const phase = this.#phase
+    if (phase.kind !== 'session') return
+    phase.iscsi.hold() // C4
+    this.#ping(phase, transferTag)
+    this.#tellHeld(phase)
+  }
+
+  #ping(phase: Serving, transferTag: number): void {
+    phase.iscsi.probe(transferTag)
     this.#scheduleFlush()
+  }
+
+  /** Nothing that was accepted is outstanding: what this connection has brought is harmless to those that ask. */
+  #tellHeld({ live, iscsi }: Serving): void {
+    if (live.probes.size === 0 || iscsi.outstanding > 0) return
+    for (const settle of live.probes.values()) settle('held')
+  }
+
+  /** What was kept becomes actions, unless there is still a reason to keep it (C4). */
+  #releaseHeld(phase: Serving): void {
+    if (phase.live.probes.size > 0 || phase.committing) return
+    phase.iscsi.releaseHeld()
+    if (this.#quiescing !== null) this.#checkQuiet()
   }
 
   quiesce(limitMs: number): Promise<'quiet' | 'busy' | 'gone'> {
@@ -327,9 +365,9 @@ export class Connection implements StreamOwner, Carrier, MovingCarrier, LoginHos
     const quiescing = this.#quiescing
     if (quiescing === null || phase.kind !== 'session') return
     quiescing.recheck?.cancel()
-    if (phase.iscsi.outstanding > 0) {
+    if (phase.iscsi.outstanding > 0 || phase.live.probes.size > 0) {
       quiescing.idleSinceMs = null
-      return // looked at again with the next answers
+      return // looked at again with the next answers, or the initiator's own
     }
     const nowMs = this.#deps.clock.nowMs()
     quiescing.idleSinceMs ??= nowMs
@@ -354,12 +392,15 @@ export class Connection implements StreamOwner, Carrier, MovingCarrier, LoginHos
   }
 
   hold(): void {
-    if (this.#phase.kind === 'session') this.#phase.iscsi.hold()
+    if (this.#phase.kind !== 'session') return
+    this.#phase.committing = true
+    this.#phase.iscsi.hold()
   }
 
   release(): void {
     if (this.#phase.kind !== 'session') return
-    this.#phase.iscsi.releaseHeld()
+    this.#phase.committing = false
+    this.#releaseHeld(this.#phase)
     this.#act(this.#phase)
     this.#scheduleFlush()
   }
@@ -415,6 +456,7 @@ export class Connection implements StreamOwner, Carrier, MovingCarrier, LoginHos
       phase.answered = true
       this.#deps.firstAnswer(phase.live)
     }
+    this.#tellHeld(phase)
     if (this.#quiescing !== null) this.#checkQuiet()
   }
 

@@ -16,6 +16,13 @@ export interface Written {
   readonly bytes: Uint8Array
 }
 
+/** An initiator port: a host, the name by which it logs in (its host's unless given), and its ISID. */
+interface Port {
+  readonly host: string
+  readonly name?: string
+  readonly isid: string
+}
+
 export async function startGroup(seed: number) {
   const group = new SimGroup({ seed, print: null })
   const { timeline, net } = group
@@ -48,23 +55,24 @@ export async function startGroup(seed: number) {
   await group.start()
   let hosts = 0
 
-  async function connect(portal = 'm1'): Promise<Initiator> {
-    const initiator = await timeline.finish(dial(portal))
+  async function connect(portal = 'm1', who: Partial<Port> = {}): Promise<Initiator> {
+    const initiator = await timeline.finish(dial(portal, who))
     initiator.blockBytes = group.blockBytes
     return initiator
   }
 
-  function dial(portal: string): Promise<Initiator> {
+  function dial(portal: string, who: Partial<Port> = {}): Promise<Initiator> {
     hosts += 1
+    const port = { host: `host${hosts}`, isid: '400001370001', ...who }
     const clock = new SimClock(timeline)
     return Initiator.connect({
-      net: hostOf(`host${hosts}`, clock),
+      net: hostOf(port.host, clock),
       clock,
       prng: group.prng.fork(),
       portal: portalOf(portal),
       targetName: group.volume.iqn,
-      initiatorName: `iqn.2026-11.test:host${hosts}`,
-      isid: { kind: 'stable', value: '400001370001' },
+      initiatorName: `iqn.2026-11.test:${port.name ?? port.host}`,
+      isid: { kind: 'stable', value: port.isid },
       behaviour: { pingIdleMs: 600_000 },
     })
   }

@@ -16,7 +16,10 @@ import type { SessionCounters } from '../load/counters.ts'
 
 /** What a session needs of the connection that carries it. */
 export interface Carrier {
-  /** Sends a NOP-In of the barrier's own; its answer comes back through `LiveSession.answered`. */
+  /**
+   * For a barrier: keeps what arrives from now on, and sends a NOP-In with this tag. The tag's entry in
+   * `LiveSession.probes` hears 'held' once nothing is outstanding, and 'alive' when the answer has come.
+   */
   probe(transferTag: number): void
   /** Closes at once: nothing more is answered on it. */
   close(reason: string): void
@@ -25,7 +28,7 @@ export interface Carrier {
 export type EndReason =
   | 'closed' // the connection is gone
   | 'logout'
-  | 'silent' // did not answer the barrier's NOP-In
+  | 'silent' // its initiator gave no sign of life
   | 'fenced' // a primary refused its generation
   | 'reinstated' // a later login took its record
   | 'lost' // its record was changed by somebody else
@@ -47,12 +50,16 @@ export interface LiveSession {
   guarded: boolean
   /** A planned move of it is under way here. */
   moving: boolean
-  /** NOP-Ins of barriers that wait for their answer. */
+  /** NOP-Ins of barriers that wait for their answer, by tag, the oldest first: while there are any, nothing new is executed. */
   readonly probes: Map<number, (verdict: ProbeVerdict) => void>
   readonly sinceMs: number
 }
 
-export type ProbeVerdict = 'alive' | 'dead'
+export type ProbeVerdict =
+  | 'alive'
+  /** Nothing of it is outstanding, and nothing more is executed before its initiator answers. */
+  | 'held'
+  | 'dead'
 
 export function settleProbes(session: LiveSession, verdict: ProbeVerdict): void {
   const waiting = [...session.probes.values()]
