@@ -1,10 +1,13 @@
 // Watches one life of a member while it runs, for rules that a history of blocks alone would show too rarely: from the
 // moment in which a move's commit is sent the old member has answered everything and executes nothing (M1, M2 of
-// src/target/move.ts), unless it has taken its intent back.
+// src/target/move.ts), unless it has taken its intent back; and one that tells a barrier that it holds a session has
+// nothing of it outstanding, and executes nothing before the initiator has answered that barrier (B4, B5 of
+// src/target/barrier.ts).
 import type { Coordinator, Transaction } from '../src/coordination/coordinator.ts'
 import { parseSession } from '../src/group/parse.ts'
 import type { SessionRecord } from '../src/group/record.ts'
 import type { Member } from '../src/member/member.ts'
+import type { LiveSession } from '../src/target/live-session.ts'
 import type { Totals } from './totals.ts'
 
 export type SeenWrites = Map<string, 'begun' | 'done'>
@@ -16,6 +19,8 @@ export class Monitor {
   readonly #seen: SeenWrites
   /** `session token.generation` of commits that were sent and not taken back. */
   readonly #committing = new Set<string>()
+  /** Sessions that are held, with the barriers that were told so and wait. */
+  readonly #held = new WeakMap<LiveSession, Set<number>>()
   #member: Member | null = null
 
   constructor(totals: Totals, seen: SeenWrites, violation: (what: string) => void) {
@@ -49,6 +54,7 @@ export class Monitor {
     this.#member = member
     this.#watchPrimary(member)
     this.#watchStore(member)
+    this.#watchProbes(member)
     const { gateway } = member
     const read = gateway.read.bind(gateway)
     const write = gateway.write.bind(gateway)
@@ -100,6 +106,28 @@ export class Monitor {
     }
   }
 
+  #watchProbes({ target }: Member): void {
+    const control = target.control.bind(target)
+    target.control = (from, kind, body) => {
+      const reply = control(from, kind, body)
+      if (kind !== 'probe' || !(reply instanceof Promise)) return reply
+      const id = body !== null && typeof body === 'object' ? Reflect.get(body, 'id') : undefined
+      const session = typeof id === 'number' ? target.registry.get(id) : undefined
+      const tag = [...(session?.probes.keys() ?? [])].at(-1)
+      return reply.then((verdict) => {
+        if (verdict !== 'held' || session === undefined || tag === undefined) return verdict
+        this.#totals.barrierHeld += 1
+        this.#held.set(session, (this.#held.get(session) ?? new Set()).add(tag))
+        const { outstanding } = session.counters
+        if (outstanding > 0)
+          this.#violation(
+            `session ${id} is said to be held with ${outstanding} commands unanswered`,
+          )
+        return verdict
+      })
+    }
+  }
+
   #sending(transaction: Transaction): void {
     for (const record of recordsIn(transaction)) {
       if (record.move?.open !== true) continue
@@ -117,8 +145,15 @@ export class Monitor {
   }
 
   #executes(member: Member, id: number, gen: number): void {
-    const token = member.target.registry.get(id)?.loginToken
-    if (token === undefined || !this.#committing.has(`${token}.${gen}`)) return
+    const session = member.target.registry.get(id)
+    if (session === undefined) return
+    for (const tag of this.#held.get(session) ?? []) {
+      if (session.gen === gen && session.probes.has(tag))
+        this.#violation(
+          `session ${id} executes a command though a barrier was told that it is held`,
+        )
+    }
+    if (!this.#committing.has(`${session.loginToken}.${gen}`)) return
     this.#violation(`session ${id} executes a command though its move's commit was sent`)
   }
 

@@ -3,7 +3,15 @@
 //   0 ── start ──▶ faults ──15 s──▶ heal ──progress, ≤ 25 s──▶ commands end ──▶ rest ──▶ logout ──▶ judged
 import { Faults } from './faults.ts'
 import { SimGroup } from './group.ts'
-import { judgeHistories, leaks, leftOver, PROGRESS_MS, REST_MS, stalled } from './judge.ts'
+import {
+  judgeHistories,
+  leaks,
+  leftOver,
+  PROGRESS_MS,
+  REST_MS,
+  SILENT_MS,
+  stalled,
+} from './judge.ts'
 import type { Totals } from './totals.ts'
 import { planHosts, Workload } from './workload.ts'
 
@@ -64,9 +72,9 @@ async function play(group: SimGroup, settings: SeedSettings): Promise<void> {
     group.violation(`leaked: ${leaks(group).join('; ')}`)
   }
   for (const runner of workload.runners) void runner.close()
-  const nobody = () => leftOver(group, workload).length === 0 && leaks(group).length === 0
-  if (!(await comesAbout(group, nobody, REST_MS))) {
-    const left = [...leftOver(group, workload), ...leaks(group)]
+  const nobody = () => leftOver(group).length === 0 && leaks(group).length === 0
+  if (!(await comesAbout(group, nobody, SILENT_MS))) {
+    const left = [...leftOver(group), ...leaks(group)]
     group.violation(`left over: ${left.join('; ')}`)
   }
   judgeHistories(group, workload)

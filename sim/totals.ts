@@ -15,6 +15,8 @@ export interface Totals {
   expired: number
   /** Sessions that were closed by the barrier of a login. */
   barrierClosed: number
+  /** Sessions that a barrier left alone though their initiator had not answered: their owner, another member, holds them. */
+  barrierHeld: number
   /** Requests that a primary refused for their generation. */
   refused: number
   /** Calls to the coordinator without an answer. */
@@ -39,6 +41,7 @@ export function noTotals(): Totals {
     reclaimed: 0,
     expired: 0,
     barrierClosed: 0,
+    barrierHeld: 0,
     refused: 0,
     unknown: 0,
     deduplicated: 0,
@@ -54,6 +57,7 @@ export const mustHappen = [
   'reclaimed',
   'expired',
   'barrierClosed',
+  'barrierHeld',
   'refused',
   'unknown',
   'deduplicated',

@@ -88,8 +88,6 @@ export class SimHost {
   runners: Runner[] = []
   /** Of its last life. */
   clock: SimClock
-  /** It has died without a word: members may still hold its sessions. */
-  hasDied = false
   readonly #workload: Workload
 
   constructor(workload: Workload, plan: HostPlan) {
@@ -118,7 +116,6 @@ export class SimHost {
     const { group } = this.#workload
     group.trace.add(this.plan.name, `crashes (${how})`)
     group.net.crash(this.plan.name, how)
-    this.hasDied = true
     this.runners = []
   }
 }
