@@ -4,6 +4,7 @@
 //
 // Every block carries its own number at its beginning: whoever reads checks it, so that no target wins by returning rubbish.
 import { strict as assert } from 'node:assert'
+import { BufferPool } from '../src/base/buffer-pool.ts'
 import { readU32, writeU32 } from '../src/base/bytes.ts'
 import type { Clock } from '../src/base/clock.ts'
 import { Prng } from '../src/base/prng.ts'
@@ -14,7 +15,6 @@ import { type Answer, PendingCommand } from '../src/initiator/pending-command.ts
 import { ordinaryBehaviour, randomIsid } from '../src/initiator/settings.ts'
 import { SystemClock } from '../src/io/clock.ts'
 import { SystemNet } from '../src/io/net.ts'
-import { BufferPool } from '../src/base/buffer-pool.ts'
 import { initiatorSettings } from '../src/iscsi/negotiate.ts'
 
 const SECTOR_BYTES = 512

@@ -1,9 +1,10 @@
 // For tests of the initiator: a small target with a disk in memory, on the product's own half of the protocol, that does
 // what a test tells it to.
+
+import { BufferPool } from '../src/base/buffer-pool.ts'
 import { readU16, readU32, writeU32 } from '../src/base/bytes.ts'
 import type { Clock } from '../src/base/clock.ts'
 import type { Address, Listener, Net, Stream, StreamOwner } from '../src/base/net.ts'
-import { BufferPool } from '../src/base/buffer-pool.ts'
 import { Framer, type Pdu } from '../src/iscsi/framer.ts'
 import { LoginNegotiation, type LoginRequest, type LoginStep } from '../src/iscsi/login.ts'
 import { type KeySettings, targetSettings } from '../src/iscsi/negotiate.ts'

@@ -5,9 +5,10 @@
 // Invariants:
 //   I1. The outcome is told once, within one limit for each connection of the chain; an abandoned attempt tells nothing.
 //   I2. A redirection is followed for this attempt only; the ISID stays the same along the chain.
+
+import type { BufferPool } from '../base/buffer-pool.ts'
 import type { Clock, Timer } from '../base/clock.ts'
 import type { Address, Net, Stream } from '../base/net.ts'
-import type { BufferPool } from '../base/buffer-pool.ts'
 import type { Pdu } from '../iscsi/framer.ts'
 import {
   InitiatorLogin,

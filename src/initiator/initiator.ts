@@ -10,9 +10,10 @@
 //   R3. Every login begins at the configured portal; redirections hold for one login.
 //   R4. Never more than `queueDepth` commands are out, `commandsMax` in all.
 //   R5. A session that asked to be left is waited for as long as its Time2Wait says, else as long as was negotiated.
+
+import { BufferPool } from '../base/buffer-pool.ts'
 import type { Timer } from '../base/clock.ts'
 import { formatAddress } from '../base/net.ts'
-import { BufferPool } from '../base/buffer-pool.ts'
 import {
   asyncEvent,
   loginStatus,

@@ -6,10 +6,11 @@
 // Invariants:
 //   E1. The consumer is told once that the connection is over, and nothing afterwards.
 //   E2. All PDUs written in one turn leave together, in order.
+
+import type { BufferPool } from '../base/buffer-pool.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Stream, StreamOwner } from '../base/net.ts'
 import { ProtocolError } from '../base/protocol-error.ts'
-import type { BufferPool } from '../base/buffer-pool.ts'
 import { Framer, type Pdu } from '../iscsi/framer.ts'
 import { Outbox } from '../iscsi/outbox.ts'
 import { PduWriter } from '../iscsi/pdu-writer.ts'

@@ -17,11 +17,11 @@
 //   S6. No bytes of what was received are referred to after `receive`.
 //   S7. Whatever is received is served, ignored, rejected or closes the connection: never an exception.
 import { assert } from '../base/assert.ts'
+import type { BufferPool } from '../base/buffer-pool.ts'
 import { readU32 } from '../base/bytes.ts'
 import { ProtocolError } from '../base/protocol-error.ts'
 import { Answers } from './answers.ts'
 import { type Arrival, Arrivals } from './arrivals.ts'
-import type { BufferPool } from '../base/buffer-pool.ts'
 import { readCommand } from './command.ts'
 import { DataIn } from './data-in.ts'
 import { DataOut } from './data-out.ts'

@@ -1,6 +1,7 @@
 // For the tests of this room: what an initiator would put on the wire, and what it would find there.
-import { writeU32 } from '../base/bytes.ts'
+
 import { BufferPool } from '../base/buffer-pool.ts'
+import { writeU32 } from '../base/bytes.ts'
 import { Framer, type FramerLimits, type Pdu } from './framer.ts'
 import { type Negotiated, targetSettings } from './negotiate.ts'
 import { Outbox } from './outbox.ts'

@@ -14,11 +14,11 @@
 //       neither is the case any more, or never. A session with a barrier that waits does not become quiet.
 //   C5. An initiator that is silent for too long (silence.ts) loses its session; not while it is being moved.
 import { unreachable } from '../base/assert.ts'
+import type { BufferPool } from '../base/buffer-pool.ts'
 import type { Clock, Timer } from '../base/clock.ts'
 import type { Stream, StreamOwner } from '../base/net.ts'
 import { ProtocolError } from '../base/protocol-error.ts'
 import type { VolumeRecord } from '../group/record.ts'
-import type { BufferPool } from '../base/buffer-pool.ts'
 import { Framer, type Pdu } from '../iscsi/framer.ts'
 import { Outbox } from '../iscsi/outbox.ts'
 import { asyncEvent } from '../iscsi/pdu.ts'

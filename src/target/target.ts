@@ -4,13 +4,14 @@
 // Invariants:
 //   T1. No login is accepted before this member has loaded the records (its primaries serve).
 //   T2. A stop answers what was accepted, sends event 3 and closes.
+
+import { BufferPool } from '../base/buffer-pool.ts'
 import { type Clock, sleep } from '../base/clock.ts'
 import type { Address, Listener, Net } from '../base/net.ts'
 import { ProtocolError } from '../base/protocol-error.ts'
 import type { Coordinator } from '../coordination/coordinator.ts'
 import { type GroupView, storedSession } from '../coordination/group-view.ts'
 import type { MemberId, SessionId, VolumeRecord } from '../group/record.ts'
-import { BufferPool } from '../base/buffer-pool.ts'
 import { formatPortal } from '../iscsi/names.ts'
 import { printTargets, sendTargetsOf } from '../iscsi/send-targets.ts'
 import type { Session } from '../iscsi/session.ts'

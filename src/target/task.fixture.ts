@@ -1,6 +1,7 @@
 // A session and a volume in memory for the tests of task.ts and what belongs to it.
-import type { VolumeRecord } from '../group/record.ts'
+
 import { BufferPool } from '../base/buffer-pool.ts'
+import type { VolumeRecord } from '../group/record.ts'
 import type { TaskManagementRequest } from '../iscsi/requests.ts'
 import { Task } from '../iscsi/task.ts'
 import { SessionCounters } from '../load/counters.ts'

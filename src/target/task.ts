@@ -16,8 +16,8 @@
 //   X4. Bytes are read into a buffer of the task's own and copied into the Data-In: the gateway may keep what it was given
 //       until its outcome, and the outbox is other commands' by then. The copy costs 0.03 µs of 4 KiB, 1.6 of 256 KiB.
 import { assert } from '../base/assert.ts'
-import type { VolumeRecord } from '../group/record.ts'
 import type { BufferPool } from '../base/buffer-pool.ts'
+import type { VolumeRecord } from '../group/record.ts'
 import type { TaskManagementRequest } from '../iscsi/requests.ts'
 import type { Session } from '../iscsi/session.ts'
 import type { Task } from '../iscsi/task.ts'
