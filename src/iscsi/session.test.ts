@@ -246,6 +246,16 @@ describe('Session', () => {
     expect(wire.outbox.waitingBytes).toBe(0)
   })
 
+  it('S5 a Logout is delivered though held, and what was kept before it is gone', () => {
+    const wire = new Wire()
+    wire.session.hold()
+    wire.send(read(1, 100))
+    expect(wire.send(logout(9, 101)).map(({ kind }) => kind)).toEqual(['logout'])
+    wire.session.releaseHeld()
+    expect(wire.actions()).toEqual([])
+    expect(wire.session.outstanding).toBe(0)
+  })
+
   it('S5 a held write gathers its unsolicited data meanwhile', () => {
     const wire = new Wire()
     wire.session.hold()

@@ -4,7 +4,7 @@
 //   serving ──hold──▶ held ──releaseHeld──▶ serving       serving, held ──silence──▶ silent ──close──▶ closed
 //
 //   serving   commands are delivered in order and answered as the consumer says
-//   held      what arrives is kept; NOP-Outs are answered; what was accepted before is still answered
+//   held      what arrives is kept but a Logout; NOP-Outs are answered; what was accepted before is still answered
 //   silent    nothing is read or written any more; the consumer's late answers lead nowhere
 //   closed    silent, and every task that the consumer does not work on is gone
 //
@@ -312,7 +312,7 @@ export class Session {
     if (waiting) this.#answers.nopIn(reservedTag)
   }
 
-  /** From now on commands, task management, Text and Logout Requests that arrive are kept and not delivered. */
+  /** From now on commands, task management and Text Requests that arrive are kept and not delivered. A Logout is, and drops the commands that were kept. */
   hold(): void {
     this.#arrivals.hold()
   }
