@@ -1,6 +1,7 @@
 import { defineConfig } from 'vitest/config'
 
-const limits = { testTimeout: 60_000, hookTimeout: 60_000, pool: 'forks' } as const
+// A limit for what hangs, not for what is slow: the machine may be busy with other work.
+const limits = { testTimeout: 240_000, hookTimeout: 240_000, pool: 'forks' } as const
 
 // Tests with real processes come last and one file at a time: two cores are what one group and its initiators need.
 export default defineConfig({
