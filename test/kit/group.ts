@@ -8,6 +8,9 @@ import { join } from 'node:path'
 import type { Move, Session, Status, VolumeDetail } from '../../src/api/schema.ts'
 import { freeRange, startGroup, stopGroup } from '../e2e/running-group.ts'
 
+/** Longer than any call takes that waits for the outcome of a move. */
+const CALL_MS = 60_000
+
 export interface Ended {
   readonly code: number | null
   /** Both streams, as they came. */
@@ -70,11 +73,17 @@ export class TestGroup {
     return `iscsi://127.0.0.1:${this.portOf(member)}/${iqn}/0`
   }
 
-  /** The body, whatever the status; rejects if nobody answers. */
-  async call<T>(path: string, body?: object, at = 'm1'): Promise<{ status: number; body: T }> {
+  /** The body, whatever the status; rejects if nobody answers, or not in time. */
+  async call<T>(
+    path: string,
+    body?: object,
+    at = 'm1',
+    limitMs = CALL_MS,
+  ): Promise<{ status: number; body: T }> {
     const headers = { 'content-type': 'application/json' }
     const posted = body === undefined ? {} : { method: 'POST', headers, body: JSON.stringify(body) }
-    const response = await fetch(`${this.apiOf(at)}/api/v1/${path}`, posted)
+    const signal = AbortSignal.timeout(limitMs)
+    const response = await fetch(`${this.apiOf(at)}/api/v1/${path}`, { ...posted, signal })
     return { status: response.status, body: (await response.json()) as T }
   }
 
@@ -92,6 +101,13 @@ export class TestGroup {
   /** As the API at a member tells it. */
   async status(at = 'm1'): Promise<Status> {
     return (await this.call<Status>('status', undefined, at)).body
+  }
+
+  /** As a member other than itself sees it; null: silent, or between two runs. */
+  async pidOf(member: string): Promise<number | null> {
+    const witness = this.members.find((other) => other !== member)
+    const found = (await this.status(witness)).members.find(({ id }) => id === member)
+    return found?.state === 'up' ? found.pid : null
   }
 
   /** By the operator; settles with the record of the move when its outcome is known. */
