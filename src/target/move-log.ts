@@ -1,10 +1,17 @@
 // The records of moves in the coordinator, for people: safety never depends on them. The old member begins a record and
-// adds the drain; whoever settles the move adds the outcome, and the new member the pause.
+// adds the drain; whoever settles the move adds the outcome, and the new member the pause. A move that nobody settled,
+// since a member died in it before the commit or right after the return, is lost: the old member says so, later.
 import type { Clock } from '../base/clock.ts'
 import type { Coordinator } from '../coordination/coordinator.ts'
 import type { GroupView } from '../coordination/group-view.ts'
 import { retry } from '../coordination/retry.ts'
-import { keys, type MemberId, type MoveOutcome, type MoveRecord } from '../group/record.ts'
+import {
+  keys,
+  type MemberId,
+  type MoveOutcome,
+  type MoveRecord,
+  type SessionId,
+} from '../group/record.ts'
 import type { LiveSession } from './live-session.ts'
 import type { MoveOrder } from './move.ts'
 
@@ -15,6 +22,8 @@ const REMOVED_AT_ONCE = 50
 const PACE = { tries: 20, everyMs: 50 }
 /** Commands on the wire at the break have arrived by then: the old member discards input for 2 s at most. */
 const COUNT_AFTER_MS = 2_500
+/** Whoever settles a move has written the outcome by then, or has died. */
+const UNSETTLED_MS = 5_000
 
 export interface Committed {
   readonly drainMs: number
@@ -27,6 +36,8 @@ export class MoveLog {
   readonly #clock: Clock
   readonly #coordinator: Coordinator
   readonly #group: GroupView
+  /** Moves from here that no session carries and that have no outcome: when that was first seen. */
+  readonly #unsettled = new Map<string, number>()
 
   constructor(self: MemberId, clock: Clock, coordinator: Coordinator, group: GroupView) {
     this.#self = self
@@ -68,6 +79,26 @@ export class MoveLog {
 
   settled(id: string, outcome: MoveOutcome): void {
     void this.#amend(id, () => ({ outcome }))
+  }
+
+  /** Level-triggered, about once a second: settles as 'lost' what nobody else does. `isMoving`: a move of the session is under way here. */
+  sweep(isMoving: (session: SessionId) => boolean): void {
+    const { moves, sessions } = this.#group
+    const now = this.#clock.nowMs()
+    const carried = new Set([...sessions.values()].map(({ record }) => record.move?.id))
+    const open = [...moves.values()].filter(
+      ({ id, from, session, outcome }) =>
+        from === this.#self && outcome === undefined && !carried.has(id) && !isMoving(session),
+    )
+    const ids = new Set(open.map(({ id }) => id))
+    for (const id of this.#unsettled.keys()) if (!ids.has(id)) this.#unsettled.delete(id)
+    for (const id of ids) {
+      const since = this.#unsettled.get(id) ?? now
+      this.#unsettled.set(id, since)
+      if (now - since < UNSETTLED_MS) continue
+      this.#unsettled.delete(id)
+      void this.#amend(id, (record) => (record.outcome === undefined ? { outcome: 'lost' } : {}))
+    }
   }
 
   /** The new member's first answer: the pause is from the last answer of the old one, by the wall clocks of both. */

@@ -382,6 +382,7 @@ export class Target {
   async #sweep(): Promise<void> {
     if (this.#state !== 'serving') return
     this.#letGo()
+    this.log.sweep((id) => this.registry.get(id)?.moving ?? false)
     const expired = await this.ending.sweep()
     for (const { record } of expired)
       if (record.move !== undefined) this.log.settled(record.move.id, 'expired')
