@@ -6,7 +6,8 @@ import { BLOCK_BYTES, PAGE_BYTES } from '../src/store/layout.ts'
 import { PageStore } from '../src/store/page-store.ts'
 import { storeDefaults } from '../src/store/settings.ts'
 import { SimClock } from './clock.ts'
-import { type Choose, SimDisk } from './disk.ts'
+import { SimDisk } from './disk.ts'
+import type { Choose } from './inode.ts'
 import { Timeline } from './timeline.ts'
 
 const settings = {

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { DiskError, type DiskFile } from '../src/base/disk.ts'
 import { Prng } from '../src/base/prng.ts'
-import { type Choose, SimDisk } from './disk.ts'
+import { SimDisk } from './disk.ts'
+import type { Choose } from './inode.ts'
 
 const SECTOR = 512
 const sectors = (values: readonly number[]) =>

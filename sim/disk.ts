@@ -11,129 +11,21 @@ import { assert } from '../src/base/assert.ts'
 import type { Clock } from '../src/base/clock.ts'
 import { crc32c } from '../src/base/crc32c.ts'
 import { type Disk, DiskError, type DiskFile } from '../src/base/disk.ts'
+import { CHUNK, type Choose, Inode, SECTOR } from './inode.ts'
 
-const SECTOR = 512
-const CHUNK = 16 * 1024
 const never = new Promise<never>(() => {})
 
 export type DiskOperation = 'read' | 'write' | 'writeDurable' | 'sync' | 'punch' | 'name'
 
 export interface SimDiskFaults {
-  /** The disk holds this many bytes; a write that needs more fails with FULL. */
+  /** The disk holds this many bytes; a write that needs more, since there was nothing where it goes, fails with FULL. */
   capacityBytes: number
+  /** Bytes that no read gets: it fails with IO. */
+  unreadable: { readonly path: string; readonly from: number; readonly to: number } | null
   /** Called before each operation; what it returns is thrown. */
   fail: ((operation: DiskOperation, path: string) => DiskError | null) | null
   /** Milliseconds that each operation takes, by the clock; null: answered in the same turn. */
   latencyMs: ((operation: DiskOperation, bytes: number) => number) | null
-}
-
-/** Chooses one of `choices` numbers from 0 on. */
-export type Choose = (choices: number) => number
-
-interface Pending {
-  /** What is on stable media. */
-  readonly base: Uint8Array
-  /** What it was overwritten with, oldest first, each with its write's number. */
-  readonly versions: { readonly number: number; readonly bytes: Uint8Array }[]
-}
-
-/** A file apart from its name. */
-class Inode {
-  readonly chunks = new Map<number, Uint8Array>()
-  readonly pending = new Map<number, Pending>()
-  size = 0
-  durableSize = 0
-
-  read(into: Uint8Array, offset: number): number {
-    const bytes = Math.max(0, Math.min(into.length, this.size - offset))
-    for (let at = 0; at < bytes; ) {
-      const within = (offset + at) % CHUNK
-      const take = Math.min(CHUNK - within, bytes - at)
-      const chunk = this.chunks.get(Math.floor((offset + at) / CHUNK))
-      if (chunk === undefined) into.fill(0, at, at + take)
-      else into.set(chunk.subarray(within, within + take), at)
-      at += take
-    }
-    return bytes
-  }
-
-  sector(number: number): Uint8Array {
-    const first = number * SECTOR
-    const index = Math.floor(first / CHUNK)
-    let chunk = this.chunks.get(index)
-    if (chunk === undefined) {
-      chunk = new Uint8Array(CHUNK)
-      this.chunks.set(index, chunk)
-    }
-    return chunk.subarray(first % CHUNK, (first % CHUNK) + SECTOR)
-  }
-
-  write(bytes: Uint8Array, offset: number, number: number): void {
-    const end = offset + bytes.length
-    for (let at = offset; at < end; ) {
-      const sector = Math.floor(at / SECTOR)
-      const to = Math.min(end, (sector + 1) * SECTOR)
-      const live = this.sector(sector)
-      let pending = this.pending.get(sector)
-      if (pending === undefined) {
-        pending = { base: live.slice(), versions: [] }
-        this.pending.set(sector, pending)
-      }
-      live.set(bytes.subarray(at - offset, to - offset), at % SECTOR)
-      pending.versions.push({ number, bytes: live.slice() })
-      at = to
-    }
-    this.size = Math.max(this.size, end)
-  }
-
-  /** Writes up to this number are on stable media, of these sectors or of all. */
-  settle(number: number, first = 0, last = Number.MAX_SAFE_INTEGER): void {
-    for (const [sector, pending] of this.pending) {
-      if (sector < first || sector > last) continue
-      const later = pending.versions.filter((version) => version.number > number)
-      const settled = pending.versions.filter((version) => version.number <= number).at(-1)
-      if (later.length === 0) this.pending.delete(sector)
-      else if (settled !== undefined) {
-        this.pending.set(sector, { base: settled.bytes, versions: later })
-      }
-    }
-    this.durableSize = this.size
-  }
-
-  crash(choose: Choose): void {
-    for (const [sector, { base, versions }] of this.pending) {
-      const chosen = choose(versions.length + 1)
-      this.sector(sector).set(chosen === 0 ? base : (versions[chosen - 1]?.bytes ?? base))
-    }
-    this.pending.clear()
-    if (this.size !== this.durableSize && choose(2) === 0) this.resize(this.durableSize)
-    this.durableSize = this.size
-  }
-
-  resize(bytes: number): void {
-    if (bytes < this.size) {
-      for (const index of this.chunks.keys()) {
-        const keep = bytes - index * CHUNK
-        if (keep <= 0) this.chunks.delete(index)
-        else if (keep < CHUNK) this.chunks.get(index)?.fill(0, keep)
-      }
-      for (const sector of this.pending.keys()) {
-        if (sector * SECTOR >= bytes) this.pending.delete(sector)
-      }
-    }
-    this.size = bytes
-  }
-
-  clone(): Inode {
-    const copy = new Inode()
-    for (const [index, chunk] of this.chunks) copy.chunks.set(index, chunk.slice())
-    for (const [sector, { base, versions }] of this.pending) {
-      copy.pending.set(sector, { base, versions: [...versions] })
-    }
-    copy.size = this.size
-    copy.durableSize = this.durableSize
-    return copy
-  }
 }
 
 type Names = Map<string, Inode>
@@ -141,6 +33,7 @@ type Names = Map<string, Inode>
 export class SimDisk implements Disk {
   readonly faults: SimDiskFaults = {
     capacityBytes: Number.MAX_SAFE_INTEGER,
+    unreadable: null,
     fail: null,
     latencyMs: null,
   }
@@ -367,12 +260,14 @@ class SimFile implements DiskFile {
     this.#check()
     const error = this.#disk.faults.fail?.('read', this.#path) ?? null
     if (error !== null) throw error
+    this.#mustGive(offset, into.length)
     return this.#inode.read(into, offset)
   }
 
   read(into: Uint8Array, offset: number): Promise<number> {
     return this.#doing(async () => {
       await this.#disk.access('read', this.#path, into.length)
+      this.#mustGive(offset, into.length)
       return this.#inode.read(into, offset)
     })
   }
@@ -447,11 +342,11 @@ class SimFile implements DiskFile {
     const bytes = parts.reduce((sum, part) => sum + part.length, 0)
     if (this.#life !== this.#disk.life || this.#disk.isCut) await never
     const { capacityBytes } = this.#disk.faults
-    if (
-      capacityBytes < Number.MAX_SAFE_INTEGER &&
-      this.#disk.storedBytes() + bytes > capacityBytes
-    ) {
-      throw new DiskError('FULL', `no space for ${bytes} bytes in '${this.#path}'`)
+    if (capacityBytes < Number.MAX_SAFE_INTEGER) {
+      const more = this.#inode.missingBytes(offset, offset + bytes)
+      if (more > 0 && this.#disk.storedBytes() + more > capacityBytes) {
+        throw new DiskError('FULL', `no space for ${bytes} bytes in '${this.#path}'`)
+      }
     }
     const number = this.#disk.nextWrite()
     const began = this.#disk.access(operation, this.#path, bytes)
@@ -466,6 +361,13 @@ class SimFile implements DiskFile {
       assert(crc32c(part) === sums[i], 'the parts of a write do not change until it resolves')
     }
     return number
+  }
+
+  #mustGive(offset: number, bytes: number): void {
+    const bad = this.#disk.faults.unreadable
+    if (bad === null || bad.path !== this.#path) return
+    if (offset >= bad.to || offset + bytes <= bad.from) return
+    throw new DiskError('IO', `'${this.#path}' cannot be read at ${bad.from}`)
   }
 
   async #doing<T>(work: () => Promise<T>): Promise<T> {

@@ -4,42 +4,48 @@
 // Judge: after recovery the store must be exactly as some number k of its first changes left it, with k at least the
 // number of answered ones (ST1, ST2), no block damaged (ST3), and the operations of the first k remembered (ST5).
 //
-//   node sim/power-cuts.ts [--seeds N] [--start SEED] [--stop-first] [--focus large|stale|reuse]
+//   node sim/power-cuts.ts [--seeds N] [--start SEED] [--stop-first] [--focus large|stale|reuse|full]
 // 'large': writes of several records. 'stale': records of one size in short lives, so that those which a cut left behind
 // lie where new ones are expected. 'reuse': few blocks, unmapped as often as written, so that slots change their pages.
+// 'full': others take all the room of the disk and give it back, again and again. A change that is answered 'full' has not
+// happened.
 import { pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
 import { Prng } from '../src/base/prng.ts'
-import { BLOCK_BYTES, BLOCKS_PER_PAGE, PAGE_BYTES } from '../src/store/layout.ts'
+import { FolderRefused } from '../src/store/failure.ts'
+import { BLOCK_BYTES, BLOCKS_PER_PAGE } from '../src/store/layout.ts'
 import { PageStore } from '../src/store/page-store.ts'
-import type { StoreWrite } from '../src/store/record.ts'
 import { type StoreSettings, storeDefaults } from '../src/store/settings.ts'
+import {
+  applyTo,
+  BLOCKS,
+  type Change,
+  differing,
+  PAGES,
+  placeOf,
+  readBlocks,
+  SESSION,
+  SLICE,
+  Violation,
+  VOLUMES,
+  valueAfter,
+  writeOf,
+} from './block-model.ts'
 import { SimClock } from './clock.ts'
-import { type Choose, SimDisk } from './disk.ts'
+import { SimDisk } from './disk.ts'
+import type { Choose } from './inode.ts'
 import { Timeline } from './timeline.ts'
 
-const PAGES = [0, 1, 16] as const
-const VOLUMES = [1, 2] as const
-const BLOCKS = VOLUMES.length * PAGES.length * BLOCKS_PER_PAGE
 const LIVES = 6
 const STEPS = 40
-const SLICE = 3
-const SESSION = 77
-
-interface Change {
-  readonly kind: 'write' | 'unmap' | 'drop'
-  /** Index into the world of blocks. */
-  readonly first: number
-  readonly blocks: number
-  readonly value: number
-  readonly operation: number
-}
 
 export interface CutTotals {
   seeds: number
   cuts: number
   recoveryCuts: number
   acknowledged: number
+  /** Changes answered 'full'. */
+  full: number
   lost: number
   torn: number
   damaged: number
@@ -48,16 +54,6 @@ export interface CutTotals {
   broken: number
   firstSeed: number | null
   firstReason: string | null
-}
-
-class Violation extends Error {
-  override readonly name = 'Violation'
-  readonly kind: 'lost' | 'torn' | 'damaged' | 'forgotten' | 'broken'
-
-  constructor(kind: Violation['kind'], message: string, options?: ErrorOptions) {
-    super(message, options)
-    this.kind = kind
-  }
 }
 
 class Program {
@@ -72,6 +68,8 @@ class Program {
   readonly #short: boolean
   /** Pages have one or two blocks and lose them again. */
   readonly #reuse: boolean
+  /** The disk is full now and then. */
+  readonly #full: boolean
   readonly #totals: CutTotals
   #clock: SimClock
   /** Values of the blocks after the changes that the last recovery showed. */
@@ -79,7 +77,7 @@ class Program {
   #changes: Change[] = []
   /** The first so many are known to be in the store. */
   #answered = 0
-  #settled = 0
+  readonly #unsettled = new Set<Change>()
   #value = 0
   #operation = 0
   /** Operations that are known to be in the store. */
@@ -98,6 +96,7 @@ class Program {
     this.#uniform = focus === 'stale' || (!this.#large && this.#prng.chance(0.3))
     this.#short = focus === 'stale'
     this.#reuse = focus === 'reuse'
+    this.#full = focus === 'full'
     this.#settings = {
       ...storeDefaults,
       groupId: 'g',
@@ -134,8 +133,10 @@ class Program {
       return this.#must(PageStore.open(this.#disk, this.#clock, this.#settings))
     }
     const cut = this.#disk.cutAfter(this.#prng.integer(1, 14)).then(() => null)
-    const opened = PageStore.open(this.#disk, this.#clock, this.#settings)
+    if (this.#full && this.#prng.chance(0.5)) this.#takeRoom()
+    const opened = PageStore.open(this.#disk, this.#clock, this.#settings).catch(refusedForRoom)
     const store = await this.#must(Promise.race([cut, opened]))
+    this.#giveRoom()
     if (store !== null) return store
     this.#totals.recoveryCuts += 1
     this.#crash()
@@ -151,36 +152,61 @@ class Program {
     void store.failed.then((reason) => {
       this.#failure = new Error(reason)
     })
-    for (let step = 0; step < STEPS && !isCut; step += 1) {
-      if (this.#prng.chance(0.6)) {
-        for (let i = this.#prng.integer(1, 6); i > 0; i -= 1) this.#submit(store)
-      } else if (this.#prng.chance(0.3) && this.#answered > 0) this.#acknowledge(store)
-      else if (this.#prng.chance(0.3)) {
-        await this.#drive(this.#checkOne(store), () => isCut)
-      }
-      await this.#timeline.run(this.#timeline.nowMs + this.#prng.integer(0, 8))
-      if (this.#failure !== null) throw this.#failure
-    }
+    for (let step = 0; step < STEPS && !isCut; step += 1) await this.#step(store, () => isCut)
+    // As often as not it dies without room; it always starts again with some.
+    if (this.#prng.chance(0.5)) this.#giveRoom()
     // What hangs now hangs for good, unless the power is off.
-    for (let i = 0; i < 100 && !isCut && this.#settled < this.#changes.length; i += 1) {
+    for (let i = 0; i < 100 && !isCut && this.#unsettled.size > 0; i += 1) {
       await this.#timeline.run(this.#timeline.nowMs + 10)
     }
     if (this.#failure !== null) throw this.#failure
-    if (!isCut && this.#settled < this.#changes.length) {
-      throw new Violation('broken', 'a write never settled')
-    }
+    const hangs = [...this.#unsettled].some(({ kind }) => this.#hasRoom || kind !== 'drop')
+    if (!isCut && hangs) throw new Violation('broken', 'a change never settled')
+    this.#giveRoom()
+  }
+
+  async #step(store: PageStore, isCut: () => boolean): Promise<void> {
+    if (this.#prng.chance(0.6)) {
+      for (let i = this.#prng.integer(1, 6); i > 0; i -= 1) this.#submit(store)
+    } else if (this.#prng.chance(0.3) && this.#answered > 0) this.#acknowledge(store)
+    else if (this.#prng.chance(0.3)) await this.#drive(this.#checkOne(store), isCut)
+    await this.#timeline.run(this.#timeline.nowMs + this.#prng.integer(0, 8))
+    if (this.#failure !== null) throw this.#failure
+    if (!this.#full || this.#prng.chance(0.8)) return
+    if (this.#prng.chance(0.5)) this.#takeRoom()
+    else this.#giveRoom()
+  }
+
+  get #hasRoom(): boolean {
+    return this.#disk.faults.capacityBytes === Number.MAX_SAFE_INTEGER
+  }
+
+  /** Somebody else's files leave no more than a little. */
+  #takeRoom(): void {
+    const left = this.#prng.integer(0, 6) * 16 * 1024
+    this.#disk.faults.capacityBytes = this.#disk.storedBytes() + left
+  }
+
+  #giveRoom(): void {
+    this.#disk.faults.capacityBytes = Number.MAX_SAFE_INTEGER
   }
 
   #submit(store: PageStore): void {
     const index = this.#changes.length
     const change = this.#invent()
     this.#changes.push(change)
+    this.#unsettled.add(change)
     const done = change.kind === 'drop' ? dropIn(store, change) : store.write(writeOf(change))
     done.then(
-      () => {
+      (result) => {
+        this.#unsettled.delete(change)
+        if (result === 'full') {
+          this.#changes[index] = { ...change, blocks: 0, operation: 0 }
+          this.#totals.full += 1
+          return
+        }
         // Answered means that it and all changes before it are in the store.
         this.#answered = Math.max(this.#answered, index + 1)
-        this.#settled += 1
         this.#totals.acknowledged += 1
       },
       (error: unknown) => {
@@ -276,7 +302,7 @@ class Program {
     this.#base = state
     this.#changes = []
     this.#answered = 0
-    this.#settled = 0
+    this.#unsettled.clear()
   }
 
   /** Changes that undo each other make several k possible: the last operation remembered decides. */
@@ -337,72 +363,15 @@ class Program {
   }
 }
 
-function dropIn(store: PageStore, change: Change): Promise<void> {
-  return store.dropVolume(placeOf(change.first).volume)
+async function dropIn(store: PageStore, change: Change): Promise<'done'> {
+  await store.dropVolume(placeOf(change.first).volume)
+  return 'done'
 }
 
-function placeOf(block: number): { volume: number; offset: number } {
-  const page = Math.floor(block / BLOCKS_PER_PAGE)
-  const volume = VOLUMES[Math.floor(page / PAGES.length)] ?? 0
-  const number = PAGES[page % PAGES.length] ?? 0
-  return { volume, offset: number * PAGE_BYTES + (block % BLOCKS_PER_PAGE) * BLOCK_BYTES }
-}
-
-function writeOf(change: Change): StoreWrite {
-  const bytes = change.blocks * BLOCK_BYTES
-  const data =
-    change.kind === 'unmap'
-      ? null
-      : new Uint8Array(new Uint32Array(bytes / 4).fill(change.value).buffer)
-  return {
-    ...placeOf(change.first),
-    bytes,
-    data,
-    slice: SLICE,
-    epoch: 1,
-    sliceSeq: change.operation,
-    sessionId: SESSION,
-    gen: 1,
-    operation: change.operation,
-  }
-}
-
-/** Each block's value; every word of a block must say the same. */
-async function readBlocks(store: PageStore, first: number, blocks: number): Promise<Int32Array> {
-  const { volume, offset } = placeOf(first)
-  const bytes = new Uint8Array(blocks * BLOCK_BYTES)
-  const result = await store.read(volume, offset, bytes)
-  if (result !== 'done') throw new Violation('damaged', `page of block ${first} reads as damaged`)
-  const words = new Uint32Array(bytes.buffer)
-  const perBlock = BLOCK_BYTES / 4
-  const values = new Int32Array(blocks)
-  for (let block = 0; block < blocks; block += 1) {
-    const end = (block + 1) * perBlock
-    const value = words[block * perBlock] ?? 0
-    for (let i = block * perBlock; i < end; i += 1) {
-      if (words[i] !== value) throw new Violation('torn', `block ${first + block} is torn`)
-    }
-    values[block] = value
-  }
-  return values
-}
-
-function applyTo(state: Int32Array, change: Change): void {
-  state.fill(change.value, change.first, change.first + change.blocks)
-}
-
-function valueAfter(base: Int32Array, changes: readonly Change[], k: number, block: number) {
-  for (let i = k - 1; i >= 0; i -= 1) {
-    const change = changes[i]
-    if (change === undefined) continue
-    if (block >= change.first && block < change.first + change.blocks) return change.value
-  }
-  return base[block] ?? 0
-}
-
-function differing(a: Int32Array, b: Int32Array): number | null {
-  for (let i = 0; i < a.length; i += 1) if (a[i] !== b[i]) return i
-  return null
+/** As good as a cut in the middle of it. */
+function refusedForRoom(error: unknown): null {
+  if (error instanceof FolderRefused && error.message.includes('no room')) return null
+  throw error
 }
 
 export interface CutOptions {
@@ -412,7 +381,7 @@ export interface CutOptions {
   readonly focus: CutFocus | null
 }
 
-const FOCUSES = ['large', 'stale', 'reuse'] as const
+const FOCUSES = ['large', 'stale', 'reuse', 'full'] as const
 export type CutFocus = (typeof FOCUSES)[number]
 
 export async function runPowerCuts(options: CutOptions): Promise<CutTotals> {
@@ -421,6 +390,7 @@ export async function runPowerCuts(options: CutOptions): Promise<CutTotals> {
     cuts: 0,
     recoveryCuts: 0,
     acknowledged: 0,
+    full: 0,
     lost: 0,
     torn: 0,
     damaged: 0,

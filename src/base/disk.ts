@@ -3,6 +3,8 @@
 //
 // Failure: a method that cannot do its work throws or rejects with a DiskError. After any failed write or sync the
 // contents are unknown: nobody retries, the member stops (fsync errors are reported once, then forgotten by the kernel).
+// Two errors are no failure of that kind: a read of what the medium has lost, and FULL of a write that extends a file,
+// which has then at most written less, into room that nothing refers to yet.
 
 export class DiskError extends Error {
   override readonly name = 'DiskError'
@@ -12,6 +14,11 @@ export class DiskError extends Error {
     super(message, options)
     this.code = code
   }
+}
+
+/** Not enough room, said by a write: what it was to replace is as it was, or partly written. Of a sync it means what any error does. */
+export function isFull(error: unknown): boolean {
+  return error instanceof DiskError && error.code === 'FULL'
 }
 
 export interface DiskFile {

@@ -5,9 +5,10 @@
 // Invariants:
 //   CK1. The newest durable checkpoint is never overwritten.
 //   CK2. Everything that it names as home was synced before it was begun.
+//   CK3. One for which the disk has no room is not the newest: the one before it holds.
 import { readU16, readU32, writeU16, writeU32 } from '../base/bytes.ts'
 import { crc32c } from '../base/crc32c.ts'
-import type { Disk, DiskFile } from '../base/disk.ts'
+import { type Disk, type DiskFile, isFull } from '../base/disk.ts'
 import { FolderRefused } from './failure.ts'
 import { readU64, writeU64 } from './fields.ts'
 import {
@@ -75,20 +76,42 @@ export class Checkpoints {
       if (loaded === null) continue
       if (newest === null || loaded.head.sequence > newest.head.sequence) newest = loaded
     }
-    if (newest === null) throw new FolderRefused('Both checkpoints of the index are damaged.')
+    if (newest === null) {
+      throw new FolderRefused(
+        'Both checkpoints of the index are damaged, so nobody knows which page is where. ' +
+          'Put a backup of the folder back. Nothing was touched.',
+      )
+    }
     this.#sequence = newest.head.sequence
     return newest
   }
 
-  /** Durable when it resolves. The table may lose volumes meanwhile (their drop is in the journal after `tail`), nothing else. */
+  /** Durable when it resolves with 'done'. The table may lose volumes meanwhile (their drop is in the journal after `tail`), nothing else. */
   async write(
     head: Omit<CheckpointHead, 'sequence'>,
     table: PageTable,
     operations: Uint8Array,
-  ): Promise<void> {
+  ): Promise<'done' | 'full'> {
     const sequence = this.#sequence + 1
     const file = this.#files[sequence % 2]
     if (file === undefined) throw new RangeError('there are two checkpoint files')
+    try {
+      await this.#write(file, { ...head, sequence }, table, operations)
+    } catch (error) {
+      if (!isFull(error)) throw error
+      return 'full' // CK3
+    }
+    await file.sync()
+    this.#sequence = sequence
+    return 'done'
+  }
+
+  async #write(
+    file: DiskFile,
+    head: CheckpointHead,
+    table: PageTable,
+    operations: Uint8Array,
+  ): Promise<void> {
     let at = CHECKPOINT_HEAD_BYTES
     let pages = 0
     let sum = this.#seed
@@ -105,7 +128,7 @@ export class Checkpoints {
     const bytes = new Uint8Array(CHECKPOINT_HEAD_BYTES)
     writeU32(bytes, CHECKPOINT.magic, CHECKPOINT_MAGIC)
     writeU32(bytes, CHECKPOINT.format, FORMAT)
-    writeU64(bytes, CHECKPOINT.sequence, sequence)
+    writeU64(bytes, CHECKPOINT.sequence, head.sequence)
     writeU64(bytes, CHECKPOINT.tail, head.tail)
     writeU64(bytes, CHECKPOINT.syncedUpTo, head.syncedUpTo)
     writeU64(bytes, CHECKPOINT.pages, pages)
@@ -114,8 +137,6 @@ export class Checkpoints {
     const checksum = crc32c(bytes.subarray(0, CHECKPOINT.checksum), this.#seed)
     writeU32(bytes, CHECKPOINT.checksum, checksum)
     await file.write([bytes], 0)
-    await file.sync()
-    this.#sequence = sequence
   }
 
   async close(): Promise<void> {

@@ -6,17 +6,24 @@
 // Invariants:
 //   GC1. A change takes effect in memory, and is answered, only when it is durable.
 //   GC2. Changes take effect in the order in which they were handed in.
-//   GC3. A change that finds no room in the ring or the overlay waits; it never fails for that.
+//   GC3. A change that finds no room in the ring or the overlay waits; it never fails for that, but on a disk that has no
+//        room to write home what takes it: then a write is answered 'full', and nothing of it has happened.
 import type { Clock } from '../base/clock.ts'
 import type { Change, Journal } from './journal.ts'
 import { BLOCK_BYTES } from './layout.ts'
 import type { Pages } from './pages.ts'
+import type { StoreWrite } from './record.ts'
+
+export type WriteResult =
+  | 'done'
+  /** Nothing was written: there is no room. */
+  | 'full'
 
 interface Waiting {
   readonly change: Change
   /** Blocks of the overlay that it may need. */
   readonly blocks: number
-  readonly resolve: (result: 'done') => void
+  readonly resolve: (result: WriteResult) => void
   readonly reject: (error: Error) => void
 }
 
@@ -52,7 +59,7 @@ export class CommitQueue {
   }
 
   /** Resolves when the change is durable and visible. */
-  add(change: Change): Promise<'done'> {
+  add(change: Change): Promise<WriteResult> {
     return new Promise((resolve, reject) => {
       if (this.#refusal !== null) {
         reject(this.#refusal)
@@ -73,6 +80,24 @@ export class CommitQueue {
     if (this.#running || this.#waiting.length === 0) return
     this.#running = true
     this.#start()
+  }
+
+  /** GC3: what waits for room will not get it. Returns the writes that were answered 'full'. */
+  refuseStalled(): readonly StoreWrite[] {
+    if (!this.stalled || this.#running) return []
+    const refused: StoreWrite[] = []
+    const left: Waiting[] = []
+    for (const waiting of this.#waiting) {
+      if (waiting.change.kind === 'drop') left.push(waiting)
+      else {
+        refused.push(waiting.change.write)
+        waiting.resolve('full')
+      }
+    }
+    this.#waiting = left
+    this.stalled = left.length > 0
+    if (left.length === 0) this.#settleIdle()
+    return refused
   }
 
   /** Resolves when nothing waits and nothing is under way, or everything is refused. */

@@ -1,6 +1,6 @@
 // The data folder: made, or opened and checked. What is in it is DESIGN.md's.
 import type { Disk, DiskFile } from '../base/disk.ts'
-import { DiskError } from '../base/disk.ts'
+import { DiskError, isFull } from '../base/disk.ts'
 import { Checkpoints } from './checkpoints.ts'
 import { FolderRefused } from './failure.ts'
 import { FORMAT, paths, SECTOR_BYTES, SUPER_COPY_BYTES } from './layout.ts'
@@ -20,7 +20,7 @@ export interface Folder {
 }
 
 export async function openFolder(disk: Disk, settings: StoreSettings): Promise<Folder> {
-  const superblock = (await readSuperblock(disk)) ?? (await makeFolder(disk, settings))
+  const superblock = (await readSuperblock(disk)) ?? (await makeNewFolder(disk, settings))
   if (superblock.groupId !== settings.groupId || superblock.memberId !== settings.memberId) {
     throw new FolderRefused(
       `The data folder belongs to member '${superblock.memberId}' of group ` +
@@ -55,8 +55,22 @@ async function readSuperblock(disk: Disk): Promise<Superblock | null> {
     reading.kind === 'newer'
       ? `The data folder has format ${reading.format}; this release knows format ${FORMAT} and ` +
           'leaves it untouched.'
-      : 'Both copies of the superblock of the data folder are damaged.',
+      : 'Both copies of the superblock of the data folder are damaged. It never changes: put a backup ' +
+          `of the file '${paths.superblock}' back. Nothing was touched.`,
   )
+}
+
+async function makeNewFolder(disk: Disk, settings: StoreSettings): Promise<Superblock> {
+  try {
+    return await makeFolder(disk, settings)
+  } catch (cause) {
+    if (!isFull(cause)) throw cause
+    const mib = Math.ceil(settings.journalBytes / ZEROS_BYTES)
+    throw new FolderRefused(
+      `The disk has no room for a data folder: its journal alone takes ${mib} MiB. Make room and start again.`,
+      { cause },
+    )
+  }
 }
 
 /** The superblock comes last: a cut before it leaves a folder that is made again. */

@@ -6,7 +6,8 @@
 //   HW2. The table and the overlay change only after every touched segment is synced.
 //   HW3. A header copy that the index names is not overwritten: the other copy is (SH1). A slot that is new for its page
 //        gets both, the second empty, so that nothing of an earlier owner can be taken for it.
-import type { DiskFile } from '../base/disk.ts'
+//   HW4. A page for which the disk has no room stays in the overlay, and its old home counts as before.
+import { type DiskFile, isFull } from '../base/disk.ts'
 import { clearBit, countBits, hasBit, setBit } from './bitmap.ts'
 import type { Homes } from './homes.ts'
 import {
@@ -37,30 +38,54 @@ export class HomeWriter {
     this.#overlay = overlay
   }
 
-  /** Everything that was dirty at the call is home when it resolves. `position`: everything before it in the journal was dirty or home then. Returns the number of pages. */
+  /** Everything that was dirty at the call is home when it resolves, but for as many pages as it returns, for which the disk had no room. `position`: everything before it in the journal was dirty or home then. */
   async round(position: number): Promise<number> {
     const { table, segments } = this.#homes
     table.reuseRetired()
     const pages = this.#overlay.beginRound()
+    const homeless = new Set<DirtyPage>()
     for (const page of pages) {
       if (page.dropped) continue
       page.slot = table.slotOf(page.entry)
       page.isNew = page.slot === NO_SLOT
-      if (page.isNew && holdsBlocks(page)) page.slot = await segments.take()
+      if (!page.isNew || !holdsBlocks(page)) continue
+      const slot = await segments.take()
+      if (slot === null) homeless.add(page)
+      else page.slot = slot
     }
     pages.sort((a, b) => a.slot - b.slot)
     let next = 0
     const lane = async () => {
       const header = new Uint8Array(SLOT_HEADER_BYTES)
       for (let page = pages[next++]; page !== undefined; page = pages[next++]) {
-        if (page.slot !== NO_SLOT && !page.dropped) await this.#writePage(page, header, position)
+        if (page.slot === NO_SLOT || page.dropped) continue
+        if (!(await this.#hasRoom(this.#writePage(page, header, position)))) homeless.add(page)
       }
     }
     await Promise.all(Array.from({ length: LANES }, lane))
     await segments.syncTouched()
-    for (const page of pages) this.#settle(page)
+    for (const page of pages) {
+      if (homeless.has(page) && !page.dropped) this.#putBack(page)
+      else this.#settle(page)
+    }
     this.#overlay.endRound()
-    return pages.length
+    return homeless.size
+  }
+
+  async #hasRoom(writing: Promise<void>): Promise<boolean> {
+    try {
+      await writing
+      return true
+    } catch (error) {
+      if (!isFull(error)) throw error
+      return false
+    }
+  }
+
+  /** HW4 */
+  #putBack(page: DirtyPage): void {
+    if (page.isNew && page.slot !== NO_SLOT) this.#homes.segments.giveBack(page.slot)
+    this.#overlay.putBack(page)
   }
 
   async #writePage(page: DirtyPage, header: Uint8Array, position: number): Promise<void> {
@@ -71,7 +96,7 @@ export class HomeWriter {
     while (base === 'cached' && this.#homes.cache.find(entry) < 0) {
       const loaded = await this.#homes.load(entry)
       if (page.dropped) return
-      if (loaded === 'lost') base = 'lost'
+      if (loaded === 'lost' || loaded === 'unreadable') base = 'lost'
     }
     const wholeHeader = base !== 'cached'
     this.#merge(page, base)

@@ -1,5 +1,5 @@
 // The pages at home: their headers, from the cache or from disk.
-
+import { DiskError } from '../base/disk.ts'
 import type { HeaderCache } from './header-cache.ts'
 import { SLOT_HEADER_BYTES } from './layout.ts'
 import type { PageTable } from './page-table.ts'
@@ -10,6 +10,8 @@ export type HeaderLoad =
   | 'cached'
   /** No copy is the one that the index names: the header is damaged, or a write was lost or went elsewhere. */
   | 'lost'
+  /** The medium does not give it now; a later try may. */
+  | 'unreadable'
   /** The page was written home or dropped meanwhile: look again. */
   | 'changed'
 
@@ -33,7 +35,11 @@ export class Homes {
     if (this.table.headerLost[entry] === 1) return 'lost'
     const slot = this.table.slotOf(entry)
     this.#header.fill(0)
-    this.segments.fileOf(slot).readSync(this.#header, this.segments.offsetOf(slot))
+    try {
+      this.segments.fileOf(slot).readSync(this.#header, this.segments.offsetOf(slot))
+    } catch (error) {
+      return unreadable(error)
+    }
     return this.#take(entry, this.#header)
   }
 
@@ -43,7 +49,11 @@ export class Homes {
     const slot = table.slotOf(entry)
     const version = table.versionOf(entry)
     const bytes = new Uint8Array(SLOT_HEADER_BYTES)
-    await this.segments.fileOf(slot).read(bytes, this.segments.offsetOf(slot))
+    try {
+      await this.segments.fileOf(slot).read(bytes, this.segments.offsetOf(slot))
+    } catch (error) {
+      return unreadable(error)
+    }
     if (table.slotOf(entry) !== slot || table.versionOf(entry) !== version) return 'changed'
     if (this.cache.find(entry) >= 0) return 'cached'
     return this.#take(entry, bytes)
@@ -66,4 +76,10 @@ export class Homes {
     this.cache.load(entry, bytes, chosen.copy)
     return 'cached'
   }
+}
+
+/** A read that fails is the medium's: anything else is ours. */
+function unreadable(error: unknown): 'unreadable' {
+  if (error instanceof DiskError) return 'unreadable'
+  throw error
 }

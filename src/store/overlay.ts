@@ -114,6 +114,25 @@ export class Overlay {
     return [...this.#homing.values()]
   }
 
+  /** It found no room at home: it is dirty again, under what has become dirty since. */
+  putBack(page: DirtyPage): void {
+    this.#homing.delete(page.entry)
+    const newer = this.#dirty.get(page.entry)
+    page.slot = -1
+    page.isNew = false
+    if (newer === undefined) {
+      this.#dirty.set(page.entry, page)
+      return
+    }
+    for (const [block, cell] of page.cells.entries()) {
+      if (cell === UNTOUCHED || newer.cells[block] !== UNTOUCHED) continue
+      newer.checksums[block] = page.checksums[block] ?? 0
+      this.#mark(newer, block, cell)
+      page.cells[block] = UNTOUCHED
+    }
+    this.#recycle(page)
+  }
+
   endRound(): void {
     for (const page of this.#homing.values()) this.#recycle(page)
     this.#homing.clear()

@@ -5,8 +5,10 @@
 // Invariants:
 //   RD1. No byte of a block that fails its checksum is returned as good.
 //   RD2. What is not durable is not seen; what is durable is.
+//   RD3. A block that the medium does not give is damaged for the read that wanted it, and for no other block.
 import { crc32c } from '../base/crc32c.ts'
-import { hasBit, setBit } from './bitmap.ts'
+import { DiskError, type DiskFile } from '../base/disk.ts'
+import { clearBit, hasBit, setBit } from './bitmap.ts'
 import type { Homes } from './homes.ts'
 import { BLOCK_BYTES, BLOCKS_PER_PAGE, MAP_WORDS, PAGE_BYTES, SLOT_HEADER_BYTES } from './layout.ts'
 import { ABSENT, DAMAGED, type DirtyPage, type Overlay, UNTOUCHED } from './overlay.ts'
@@ -14,11 +16,18 @@ import { NO_ENTRY, NO_SLOT } from './page-table.ts'
 
 export type ReadResult = 'done' | 'damaged'
 type Attempt = ReadResult | 'cold'
+/** Places (`placeOf`) that the medium did not give just now; every other one is read at once. Null: only what is believed hot is read. */
+type Unreadable = ReadonlySet<number> | null
+const NONE: Unreadable = new Set<number>()
 
 /** Warming this often without success means that the cache is too small for the reader: then it reads at once. */
 const WARM_ATTEMPTS = 3
 const WARM_BYTES = 256 * 1024
 const DAMAGES_LISTED = 1000
+/** Where `placeOf` has the header: after the blocks. */
+const HEADER_PLACE = BLOCKS_PER_PAGE
+
+type BlocksRead = ReadResult | 'unreadable'
 
 export interface DamagedPage {
   readonly volume: number
@@ -30,6 +39,8 @@ export class PageReader {
   readonly #overlay: Overlay
   readonly #block = new Uint8Array(BLOCK_BYTES)
   readonly #damaged = new Map<string, DamagedPage>()
+  /** Of the attempt under way, which nothing interrupts. */
+  #unreadable: Unreadable = null
 
   constructor(homes: Homes, overlay: Overlay) {
     this.#homes = homes
@@ -42,20 +53,24 @@ export class PageReader {
   }
 
   read(volume: number, offset: number, into: Uint8Array): ReadResult | Promise<ReadResult> {
-    const attempt = this.#attempt(volume, offset, into, false)
+    const attempt = this.#attempt(volume, offset, into, null)
     return attempt === 'cold' ? this.#readCold(volume, offset, into) : attempt
   }
 
   async #readCold(volume: number, offset: number, into: Uint8Array): Promise<ReadResult> {
     for (let i = 0; i < WARM_ATTEMPTS; i += 1) {
-      await this.#warm(volume, offset, into.length)
-      const attempt = this.#attempt(volume, offset, into, false)
+      const unreadable = await this.#warm(volume, offset, into.length)
+      let attempt = this.#attempt(volume, offset, into, null)
+      if (attempt === 'cold' && unreadable.size > 0) {
+        attempt = this.#attempt(volume, offset, into, unreadable)
+      }
       if (attempt !== 'cold') return attempt
     }
-    return this.#attempt(volume, offset, into, true) === 'done' ? 'done' : 'damaged'
+    return this.#attempt(volume, offset, into, NONE) === 'done' ? 'done' : 'damaged'
   }
 
-  #attempt(volume: number, offset: number, into: Uint8Array, now: boolean): Attempt {
+  #attempt(volume: number, offset: number, into: Uint8Array, unreadable: Unreadable): Attempt {
+    this.#unreadable = unreadable
     const { table } = this.#homes
     const end = offset + into.length
     let result: Attempt = 'done'
@@ -65,9 +80,7 @@ export class PageReader {
       const piece = into.subarray(at - offset, to - offset)
       const entry = table.find(volume, page)
       const got =
-        entry === NO_ENTRY
-          ? zeros(piece)
-          : this.#readPage(entry, at - page * PAGE_BYTES, piece, now)
+        entry === NO_ENTRY ? zeros(piece) : this.#readPage(entry, at - page * PAGE_BYTES, piece)
       if (got === 'cold') return 'cold'
       if (got === 'damaged') {
         result = 'damaged'
@@ -80,11 +93,11 @@ export class PageReader {
     return result
   }
 
-  #readPage(entry: number, offset: number, into: Uint8Array, now: boolean): Attempt {
+  #readPage(entry: number, offset: number, into: Uint8Array): Attempt {
     const dirty = this.#overlay.dirty(entry)
     const homing = this.#overlay.homing(entry)
     const end = offset + into.length
-    if (dirty === undefined && homing === undefined) return this.#readHome(entry, offset, into, now)
+    if (dirty === undefined && homing === undefined) return this.#readHome(entry, offset, into)
     for (let at = offset; at < end; ) {
       const block = Math.floor(at / BLOCK_BYTES)
       const cell = newestCell(dirty, homing, block)
@@ -93,7 +106,8 @@ export class PageReader {
         while (to < end && newestCell(dirty, homing, to / BLOCK_BYTES) === UNTOUCHED) {
           to = Math.min(end, to + BLOCK_BYTES)
         }
-        const got = this.#readHome(entry, at, into.subarray(at - offset, to - offset), now)
+        const piece = into.subarray(at - offset, to - offset)
+        const got = this.#readHome(entry, at, piece)
         if (got !== 'done') return got
       } else if (cell === DAMAGED) return 'damaged'
       else if (cell === ABSENT) into.fill(0, at - offset, to - offset)
@@ -106,22 +120,20 @@ export class PageReader {
     return 'done'
   }
 
-  #readHome(entry: number, offset: number, into: Uint8Array, now: boolean): Attempt {
+  #readHome(entry: number, offset: number, into: Uint8Array): Attempt {
     const { table, cache } = this.#homes
     const slot = table.slotOf(entry)
     if (slot === NO_SLOT) return zeros(into)
-    let place = cache.find(entry)
-    if (place < 0) {
-      if (table.headerLost[entry] === 1) return 'damaged'
-      if (!now) return 'cold'
-      if (this.#homes.loadSync(entry) !== 'cached') return 'damaged'
-      place = cache.find(entry)
+    if (cache.find(entry) < 0) {
+      const header = this.#headerOf(entry, slot)
+      if (header !== 'done') return header
     }
+    const place = cache.find(entry)
     const maps = place * MAP_WORDS
     const first = Math.floor(offset / BLOCK_BYTES)
     const last = Math.floor((offset + into.length - 1) / BLOCK_BYTES)
-    const state = this.#stateOf(maps, first, last)
-    if (state === 'damaged' || (state === 'cold' && !now)) return state
+    const state = this.#stateOf(slot, maps, first, last)
+    if (state !== 'done') return state
     for (let block = first; block <= last; ) {
       const present = hasBit(cache.present, maps, block)
       let next = block + 1
@@ -129,65 +141,91 @@ export class PageReader {
       const from = Math.max(offset, block * BLOCK_BYTES)
       const to = Math.min(offset + into.length, next * BLOCK_BYTES)
       const piece = into.subarray(from - offset, to - offset)
-      if (!present) piece.fill(0)
-      else if (!this.#readBlocks(slot, place, from, piece)) return 'damaged'
+      const got = present ? this.#readBlocks(slot, place, from, piece) : zeros(piece)
+      if (got === 'unreadable') return this.#notHot(maps, block, next)
+      if (got === 'damaged') return 'damaged'
       block = next
     }
     return 'done'
   }
 
+  /** Of a page that is not in the cache; 'done': now it is. */
+  #headerOf(entry: number, slot: number): Attempt {
+    if (this.#homes.table.headerLost[entry] === 1) return 'damaged'
+    if (this.#unreadable === null) return 'cold'
+    if (this.#unreadable.has(placeOf(slot, HEADER_PLACE))) return 'damaged'
+    return this.#homes.loadSync(entry) === 'cached' ? 'done' : 'damaged'
+  }
+
   /** Of the present blocks among these. */
-  #stateOf(maps: number, first: number, last: number): Attempt {
+  #stateOf(slot: number, maps: number, first: number, last: number): Attempt {
     const { cache } = this.#homes
+    const unreadable = this.#unreadable
     let state: Attempt = 'done'
     for (let block = first; block <= last; block += 1) {
       if (!hasBit(cache.present, maps, block)) continue
       if (hasBit(cache.damaged, maps, block)) return 'damaged'
-      if (!hasBit(cache.hot, maps, block)) state = 'cold'
+      if (unreadable !== null) {
+        if (unreadable.has(placeOf(slot, block))) return 'damaged'
+      } else if (!hasBit(cache.hot, maps, block)) state = 'cold'
     }
     return state
   }
 
+  /** The medium does not give what was believed hot. Which block it is, is found out off the event loop, unless it was tried there. */
+  #notHot(maps: number, block: number, end: number): Attempt {
+    for (let lost = block; lost < end; lost += 1) clearBit(this.#homes.cache.hot, maps, lost)
+    return this.#unreadable === null ? 'cold' : 'damaged'
+  }
+
   /** Present blocks, side by side in one slot. A block that is wanted in part is read whole, for its checksum. */
-  #readBlocks(slot: number, place: number, offset: number, into: Uint8Array): boolean {
+  #readBlocks(slot: number, place: number, offset: number, into: Uint8Array): BlocksRead {
     let at = 0
     const headOff = offset % BLOCK_BYTES
     if (headOff !== 0) {
       at = Math.min(into.length, BLOCK_BYTES - headOff)
-      if (!this.#readPart(slot, place, offset, into.subarray(0, at))) return false
+      const got = this.#readPart(slot, place, offset, into.subarray(0, at))
+      if (got !== 'done') return got
     }
     const whole = into.length - at - ((into.length - at) % BLOCK_BYTES)
     if (whole > 0) {
-      const blocks = into.subarray(at, at + whole)
-      if (!this.#readWhole(slot, place, offset + at, blocks)) return false
+      const got = this.#readWhole(slot, place, offset + at, into.subarray(at, at + whole))
+      if (got !== 'done') return got
     }
     at += whole
-    return at === into.length || this.#readPart(slot, place, offset + at, into.subarray(at))
+    if (at === into.length) return 'done'
+    return this.#readPart(slot, place, offset + at, into.subarray(at))
   }
 
-  #readPart(slot: number, place: number, offset: number, into: Uint8Array): boolean {
+  #readPart(slot: number, place: number, offset: number, into: Uint8Array): BlocksRead {
     const start = offset - (offset % BLOCK_BYTES)
-    if (!this.#readWhole(slot, place, start, this.#block)) return false
-    into.set(this.#block.subarray(offset - start, offset - start + into.length))
-    return true
+    const got = this.#readWhole(slot, place, start, this.#block)
+    if (got === 'done') into.set(this.#block.subarray(offset - start, offset - start + into.length))
+    return got
   }
 
-  #readWhole(slot: number, place: number, offset: number, into: Uint8Array): boolean {
+  #readWhole(slot: number, place: number, offset: number, into: Uint8Array): BlocksRead {
     const { segments, cache } = this.#homes
     const at = segments.offsetOf(slot) + SLOT_HEADER_BYTES + offset
-    if (segments.fileOf(slot).readSync(into, at) < into.length) return false
+    try {
+      if (segments.fileOf(slot).readSync(into, at) < into.length) return 'damaged'
+    } catch (error) {
+      if (error instanceof DiskError) return 'unreadable'
+      throw error
+    }
     const sums = place * BLOCKS_PER_PAGE + offset / BLOCK_BYTES
     for (let block = 0; block * BLOCK_BYTES < into.length; block += 1) {
       const from = block * BLOCK_BYTES
       const bytes = into.length === BLOCK_BYTES ? into : into.subarray(from, from + BLOCK_BYTES)
-      if (crc32c(bytes) !== cache.checksums[sums + block]) return false
+      if (crc32c(bytes) !== cache.checksums[sums + block]) return 'damaged'
     }
-    return true
+    return 'done'
   }
 
-  /** Brings the range's headers and blocks into the page cache, off the event loop. */
-  async #warm(volume: number, offset: number, bytes: number): Promise<void> {
+  /** Brings the range's headers and blocks into the page cache, off the event loop; returns the places that cannot be read. */
+  async #warm(volume: number, offset: number, bytes: number): Promise<ReadonlySet<number>> {
     const { table, cache, segments } = this.#homes
+    const unreadable = new Set<number>()
     const end = offset + bytes
     for (let at = offset; at < end; ) {
       const page = Math.floor(at / PAGE_BYTES)
@@ -195,37 +233,66 @@ export class PageReader {
       const entry = table.find(volume, page)
       const slot = entry === NO_ENTRY ? NO_SLOT : table.slotOf(entry)
       if (slot !== NO_SLOT) {
-        if (cache.find(entry) < 0) await this.#homes.load(entry)
+        const header = cache.find(entry) < 0 ? await this.#homes.load(entry) : 'cached'
+        if (header === 'unreadable') unreadable.add(placeOf(slot, HEADER_PLACE))
         const first = Math.floor((at - page * PAGE_BYTES) / BLOCK_BYTES)
         const last = Math.floor((to - 1 - page * PAGE_BYTES) / BLOCK_BYTES)
         // The page may have moved or gone while its header was read; the next attempt sees.
         if (table.slotOf(entry) === slot) {
-          await warmBlocks(segments.fileOf(slot), segments.offsetOf(slot), first, last)
-          this.#believeHot(entry, slot, first, last)
+          const firstAt = segments.offsetOf(slot) + SLOT_HEADER_BYTES + first * BLOCK_BYTES
+          const lost = await warmBlocks(segments.fileOf(slot), firstAt, last + 1 - first)
+          for (const index of lost) unreadable.add(placeOf(slot, first + index))
+          this.#believeHot(entry, slot, { first, last, but: lost })
         }
       }
       at = to
     }
+    return unreadable
   }
 
-  #believeHot(entry: number, slot: number, first: number, last: number): void {
+  #believeHot(
+    entry: number,
+    slot: number,
+    { first, last, but }: { first: number; last: number; but: readonly number[] },
+  ): void {
     const { table, cache } = this.#homes
     const place = table.slotOf(entry) === slot ? cache.find(entry) : -1
     if (place < 0) return
-    for (let block = first; block <= last; block += 1) setBit(cache.hot, place * MAP_WORDS, block)
+    for (let block = first; block <= last; block += 1) {
+      if (!but.includes(block - first)) setBit(cache.hot, place * MAP_WORDS, block)
+    }
   }
 }
 
-async function warmBlocks(
-  file: { read(into: Uint8Array, offset: number): Promise<number> },
-  slotAt: number,
-  first: number,
-  last: number,
-): Promise<void> {
-  const end = slotAt + SLOT_HEADER_BYTES + (last + 1) * BLOCK_BYTES
-  const scratch = new Uint8Array(Math.min(WARM_BYTES, (last + 1 - first) * BLOCK_BYTES))
-  for (let at = slotAt + SLOT_HEADER_BYTES + first * BLOCK_BYTES; at < end; at += scratch.length) {
-    await file.read(scratch.subarray(0, Math.min(scratch.length, end - at)), at)
+/** The number of a place that is read as a whole: a block of a slot, or its header. */
+function placeOf(slot: number, block: number): number {
+  return slot * (BLOCKS_PER_PAGE + 1) + block
+}
+
+/** Reads the blocks from `firstAt` on and forgets them; returns, by index, those that the medium does not give. */
+async function warmBlocks(file: DiskFile, firstAt: number, blocks: number): Promise<number[]> {
+  const scratch = new Uint8Array(Math.min(WARM_BYTES, blocks * BLOCK_BYTES))
+  const step = scratch.length / BLOCK_BYTES
+  const lost: number[] = []
+  for (let index = 0; index < blocks; index += step) {
+    const count = Math.min(step, blocks - index)
+    const at = firstAt + index * BLOCK_BYTES
+    if (await isReadable(file, scratch.subarray(0, count * BLOCK_BYTES), at)) continue
+    for (let one = 0; one < count; one += 1) {
+      const block = scratch.subarray(0, BLOCK_BYTES)
+      if (!(await isReadable(file, block, at + one * BLOCK_BYTES))) lost.push(index + one)
+    }
+  }
+  return lost
+}
+
+async function isReadable(file: DiskFile, into: Uint8Array, offset: number): Promise<boolean> {
+  try {
+    await file.read(into, offset)
+    return true
+  } catch (error) {
+    if (error instanceof DiskError) return false
+    throw error
   }
 }
 

@@ -11,12 +11,15 @@
 //   ST3. Bytes that fail their checksum are never returned: 'damaged'.
 //   ST4. Recovery may be cut and begun again any number of times.
 //   ST5. An operation is remembered exactly if its write is in the store, until it is acknowledged.
-//   ST6. A store that is full goes on overwriting the pages that it has.
-//   ST7. After any error of the disk nothing is retried, answered or written any more.
+//   ST6. A store that is full goes on overwriting the pages that it has. If others took the room that it counted on, what
+//        was answered stays in the journal until there is room again; when the journal is used up by that, writes are 'full'
+//        and reads go on.
+//   ST7. After an error of a write or of a sync nothing is retried, answered or written any more.
+//   ST8. What the medium does not give is 'damaged' for the read that wanted it; the store goes on.
 import { assert } from '../base/assert.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Disk } from '../base/disk.ts'
-import { CommitQueue } from './commit-queue.ts'
+import { CommitQueue, type WriteResult } from './commit-queue.ts'
 import { StoreFailed } from './failure.ts'
 import { type Folder, openFolder } from './folder.ts'
 import { HeaderCache } from './header-cache.ts'
@@ -34,11 +37,6 @@ import { type RecoveryReport, recover } from './recovery.ts'
 import { Segments } from './segments.ts'
 import type { StoreSettings } from './settings.ts'
 import { Upkeep } from './upkeep.ts'
-
-export type WriteResult =
-  | 'done'
-  /** Nothing was written: there is no room for a new page. */
-  | 'full'
 
 export interface StoreUsage {
   readonly pages: number
@@ -65,6 +63,7 @@ export class PageStore {
   #tellFailed: (reason: string) => void = () => {}
   #refusal: StoreFailed | null = null
   #slotsAtMost = 0
+  #measuring = false
 
   private constructor(
     ports: { readonly disk: Disk; readonly clock: Clock; readonly settings: StoreSettings },
@@ -98,6 +97,7 @@ export class PageStore {
       homeAfterMs: settings.homeAfterMs,
       checkpointAfterMs: settings.checkpointAfterMs,
       measureSpace: () => this.#measureSpace(),
+      refused: (writes) => this.#unclaim(writes),
       failed: (error) => this.#fail(error),
     })
   }
@@ -228,6 +228,7 @@ export class PageStore {
     const taken = segments.usedSlots + segments.limboSlots + table.claims
     if (taken + fresh > this.#slotsAtMost) {
       this.#upkeep.wantSpace()
+      void this.#measureAgain()
       return false
     }
     for (let page = first; page <= last; page += 1) {
@@ -236,11 +237,39 @@ export class PageStore {
     return true
   }
 
+  /** Pages that a refused write was to begin need no slot now. */
+  #unclaim(writes: readonly StoreWrite[]): void {
+    const { homes, overlay } = this.#pages
+    for (const { volume, offset, bytes } of writes) {
+      const last = Math.floor((offset + bytes - 1) / PAGE_BYTES)
+      for (let page = Math.floor(offset / PAGE_BYTES); page <= last; page += 1) {
+        const entry = homes.table.find(volume, page)
+        if (entry < 0 || overlay.dirty(entry) || overlay.homing(entry)) continue
+        homes.table.unclaim(entry)
+      }
+    }
+  }
+
+  /** Others may have given room back since. */
+  async #measureAgain(): Promise<void> {
+    if (this.#measuring) return
+    this.#measuring = true
+    try {
+      await this.#measureSpace()
+    } catch (error) {
+      this.#fail(error)
+    } finally {
+      this.#measuring = false
+    }
+  }
+
+  /** The budget counts only as far as the disk, of which others may take too, has the room. */
   async #measureSpace(): Promise<void> {
     const { table, segments } = this.#pages.homes
     const { budgetBytes, fullAt } = this.#settings
     const written = table.homeBlocks * BLOCK_BYTES + segments.usedSlots * BLOCK_BYTES
-    const budget = budgetBytes ?? (await this.#disk.freeBytes()) + written
+    const there = (await this.#disk.freeBytes()) + written
+    const budget = Math.min(budgetBytes ?? there, there)
     this.#slotsAtMost = Math.floor((budget * fullAt) / SLOT_BYTES)
   }
 

@@ -50,7 +50,8 @@ export async function recover(
   if (found.checkpoint > loaded.head.sequence) {
     throw new FolderRefused(
       `The newest checkpoint of the index (${found.checkpoint}) is damaged, and the older one ` +
-        `(${loaded.head.sequence}) no longer fits the journal.`,
+        `(${loaded.head.sequence}) no longer fits the journal. Put a backup of the folder back. ` +
+        'Nothing was touched.',
     )
   }
   // Beyond the end of any log that starts at this tail, whatever its length, and beyond every stale record.
@@ -58,23 +59,38 @@ export async function recover(
   let replayed = 0
   const end = await replay(folder.journal, folder.ring, tail, found, async (records) => {
     const blocks = records.reduce((sum, record) => sum + record.header.blocks, 0)
-    if (pages.overlay.freeCells < blocks) await home.round(beyond)
+    if (pages.overlay.freeCells < blocks) await bringHome(home, beyond)
     apply(pages, records)
     replayed += 1
   })
   const damage = damageOf(end)
   if (end.gaps.length > 0 && !acceptDamage) {
-    throw new FolderRefused(`${damage} Resynchronise the member, or accept the loss.`)
+    throw new FolderRefused(
+      `${damage} Put a backup of the folder back, or accept the loss with acceptDamage.`,
+    )
   }
-  await home.round(beyond)
+  await bringHome(home, beyond)
   homes.recovering = false
   const head = Math.max(beyond, home.version) + 1
   const limbo = segments.takeLimbo()
-  await folder.checkpoints.write({ tail: head, syncedUpTo: head }, table, operations.encode())
+  const newest = { tail: head, syncedUpTo: head }
+  const written = await folder.checkpoints.write(newest, table, operations.encode())
+  if (written === 'full') throw noRoom()
   segments.free(limbo)
   const checkpoint = folder.checkpoints.sequence
   const journal = new Journal(folder.journal, folder.ring, folder.seed, { head, checkpoint })
   return { journal, report: { replayed, pages: table.homePages, damage } }
+}
+
+/** Until all of it is home the journal is needed as it is. */
+async function bringHome(home: HomeWriter, position: number): Promise<void> {
+  if ((await home.round(position)) > 0) throw noRoom()
+}
+
+function noRoom(): FolderRefused {
+  return new FolderRefused(
+    'The disk has no room for what is in the journal. Nothing is lost: make room and start again.',
+  )
 }
 
 function apply(pages: Pages, records: readonly Replayed[]): void {

@@ -18,6 +18,8 @@ const rules: Readonly<Record<string, string>> = {
   'a record counts only if its payload is whole': 'no-payload-checksum',
   'the superblock appears when the folder is complete': 'superblock-first',
   'the name of a segment is durable before pages are at home in it': 'no-segment-name-sync',
+  'HW4 a page for which the disk has no room stays in the overlay': 'homeless-forgotten',
+  'UP3 the tail waits for what the disk has no room for': 'tail-past-the-homeless',
 }
 
 const mutations = await loadMutations('store')

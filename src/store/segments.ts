@@ -2,12 +2,14 @@
 // segment is kept as a spare, other empty ones are unlinked. All of this happens in the one background loop.
 //
 //   free ──take──▶ used ──release──▶ limbo ──a checkpoint without it is durable──▶ free
+//     ▲─────giveBack──┘ in the same round
 //
 // Invariants:
 //   SL1. A slot that any checkpoint on disk may name is not given to another page.
 //   SL2. A segment is unlinked only when all its slots are free.
+//   SL3. A segment for which the disk has no room leaves nothing behind.
 import { assert } from '../base/assert.ts'
-import type { Disk, DiskFile } from '../base/disk.ts'
+import { type Disk, type DiskFile, isFull } from '../base/disk.ts'
 import { paths, SLOT_BYTES } from './layout.ts'
 
 const FREE = 0
@@ -72,14 +74,28 @@ export class Segments {
     this.#used += 1
   }
 
-  async take(): Promise<number> {
-    const segment = this.#withFree() ?? (await this.#create(this.#unusedNumber()))
+  /** Null: all are taken, and the disk has no room for another segment. */
+  async take(): Promise<number | null> {
+    const segment = this.#withFree() ?? (await this.#tryCreate(this.#unusedNumber()))
+    if (segment === null) return null
     const at = segment.states.indexOf(FREE)
     segment.states[at] = USED
     segment.unpunched[at] = 0
     segment.free -= 1
     this.#used += 1
     return segment.number * this.#slots + at
+  }
+
+  /** Taken since the last checkpoint was written, so none names it. */
+  giveBack(slot: number): void {
+    const segment = this.#segmentOf(slot)
+    const at = slot % this.#slots
+    assert(segment.states[at] === USED, 'only a slot in use is given back')
+    segment.states[at] = FREE
+    segment.unpunched[at] = 1
+    segment.free += 1
+    this.#used -= 1
+    this.#lowest = Math.min(this.#lowest, segment.number)
   }
 
   release(slot: number): void {
@@ -95,6 +111,11 @@ export class Segments {
     const limbo = this.#limbo
     this.#limbo = []
     return limbo
+  }
+
+  /** That checkpoint was not written: they wait for the next. */
+  returnLimbo(slots: readonly number[]): void {
+    this.#limbo.push(...slots)
   }
 
   /** That checkpoint is durable. */
@@ -190,6 +211,27 @@ export class Segments {
     let number = 0
     while (this.#segments.has(number)) number += 1
     return number
+  }
+
+  async #tryCreate(number: number): Promise<Segment | null> {
+    const lowest = this.#lowest
+    try {
+      return await this.#create(number)
+    } catch (error) {
+      if (!isFull(error)) throw error
+      this.#lowest = lowest
+      await this.#discard(number)
+      return null
+    }
+  }
+
+  /** SL3 */
+  async #discard(number: number): Promise<void> {
+    const segment = this.#segments.get(number)
+    if (segment === undefined) return
+    this.#segments.delete(number)
+    await segment.file.close()
+    await this.#disk.remove(paths.segment(number))
   }
 
   async #create(number: number): Promise<Segment> {

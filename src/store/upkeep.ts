@@ -7,12 +7,14 @@
 //   UP1. A checkpoint's tail is a position of which everything before had taken effect in memory when the last round
 //        began, and that round's slots are synced.
 //   UP2. Slots released before a checkpoint was begun become free after it is durable, and not earlier.
+//   UP3. While the disk has no room, nothing that is not home is given up, and it is tried again once every `homeAfterMs`.
 import type { Clock, Timer } from '../base/clock.ts'
 import type { Checkpoints } from './checkpoints.ts'
 import type { CommitQueue } from './commit-queue.ts'
 import type { HomeWriter } from './home-writer.ts'
 import type { Journal } from './journal.ts'
 import type { Pages } from './pages.ts'
+import type { StoreWrite } from './record.ts'
 
 /** Ranges given back to the file system after one checkpoint: each may cost a process. */
 const PUNCHES = 16
@@ -28,6 +30,8 @@ export interface UpkeepParts {
   readonly checkpointAfterMs: number
   /** After every pass: how much may be allocated is looked up anew. */
   readonly measureSpace: () => Promise<void>
+  /** These were answered 'full' while they waited for room. */
+  readonly refused: (writes: readonly StoreWrite[]) => void
   readonly failed: (error: unknown) => void
 }
 
@@ -38,6 +42,9 @@ export class Upkeep {
   #aged = false
   #spaceWanted = false
   #closing = false
+  #hadNoRoom = false
+  /** The disk had no room in the last pass: the next is begun by this. */
+  #again: Timer | null = null
   /** Everything before it in the journal is home. */
   #homeUpTo: number
   #checkpointMs: number
@@ -51,7 +58,7 @@ export class Upkeep {
   /** Looks whether something is due. Cheap; called after every batch. */
   look(): void {
     if (this.#closing) return
-    if (this.#running === null && this.#due()) this.#start()
+    if (this.#running === null && this.#again === null && this.#due()) this.#start()
     if (this.#timer === null && this.#parts.pages.overlay.dirtyPages > 0) {
       this.#timer = this.#parts.clock.after(this.#parts.homeAfterMs, () => {
         this.#timer = null
@@ -72,6 +79,7 @@ export class Upkeep {
   stop(): void {
     this.#closing = true
     this.#timer?.cancel()
+    this.#again?.cancel()
   }
 
   /** Resolves when the pass under way has ended. */
@@ -97,15 +105,36 @@ export class Upkeep {
   async #run(): Promise<void> {
     while (!this.#closing && this.#due()) {
       const { journal, queue } = this.#parts
-      await this.#round()
+      let hasRoom = await this.#round()
       const old = this.#parts.clock.nowMs() - this.#checkpointMs >= this.#parts.checkpointAfterMs
       const ringHalf = journal.used * 2 > journal.ring
       if (this.#closing) return
-      if (old || ringHalf || queue.stalled || this.#spaceWanted) await this.#checkpoint()
+      if (old || ringHalf || queue.stalled || this.#spaceWanted) {
+        hasRoom = (await this.#checkpoint()) && hasRoom
+      }
       queue.wake()
+      if (!hasRoom) {
+        await this.#outOfRoom()
+        return
+      }
+      if (this.#hadNoRoom) await this.#parts.measureSpace()
+      this.#hadNoRoom = false
     }
     // What came due in the last step is due now, not when the next batch looks.
     if (!this.#closing) this.#parts.clock.soon(() => this.look())
+  }
+
+  /** UP3 */
+  async #outOfRoom(): Promise<void> {
+    const { queue, clock, homeAfterMs, measureSpace, refused } = this.#parts
+    this.#hadNoRoom = true
+    await measureSpace()
+    refused(queue.refuseStalled())
+    if (this.#closing) return
+    this.#again = clock.after(homeAfterMs, () => {
+      this.#again = null
+      this.look()
+    })
   }
 
   #due(): boolean {
@@ -119,15 +148,18 @@ export class Upkeep {
     return this.#aged && overlay.dirtyPages > 0
   }
 
-  async #round(): Promise<void> {
+  /** False: the disk had no room for all of it. */
+  async #round(): Promise<boolean> {
     const { queue, home } = this.#parts
     this.#aged = false
     const position = queue.applied
-    await home.round(position)
+    if ((await home.round(position)) > 0) return false
     this.#homeUpTo = position
+    return true
   }
 
-  async #checkpoint(): Promise<void> {
+  /** False: the disk had no room for it. */
+  async #checkpoint(): Promise<boolean> {
     const { pages, journal, checkpoints, clock, measureSpace, queue } = this.#parts
     const { segments, table } = pages.homes
     this.#spaceWanted = false
@@ -135,12 +167,17 @@ export class Upkeep {
     const tail = this.#homeUpTo
     const limbo = segments.takeLimbo()
     const head = { tail, syncedUpTo: journal.durable }
-    await checkpoints.write(head, table, pages.operations.encode())
+    const written = await checkpoints.write(head, table, pages.operations.encode())
+    if (written === 'full') {
+      segments.returnLimbo(limbo)
+      return false
+    }
     segments.free(limbo)
     journal.release(tail, checkpoints.sequence)
     queue.wake()
     await segments.unlinkEmpty()
     if (!queue.stalled) await segments.punch(PUNCHES)
     await measureSpace()
+    return true
   }
 }

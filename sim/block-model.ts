@@ -1,0 +1,98 @@
+// What the programs of sim/power-cuts.ts do to a store, and what it must hold after any number of their changes: a few
+// pages of two volumes, block by block, each block a number.
+import { BLOCK_BYTES, BLOCKS_PER_PAGE, PAGE_BYTES } from '../src/store/layout.ts'
+import type { PageStore } from '../src/store/page-store.ts'
+import type { StoreWrite } from '../src/store/record.ts'
+
+export const PAGES = [0, 1, 16] as const
+export const VOLUMES = [1, 2] as const
+export const BLOCKS = VOLUMES.length * PAGES.length * BLOCKS_PER_PAGE
+export const SLICE = 3
+export const SESSION = 77
+
+export interface Change {
+  readonly kind: 'write' | 'unmap' | 'drop'
+  /** Index into the world of blocks. */
+  readonly first: number
+  readonly blocks: number
+  readonly value: number
+  readonly operation: number
+}
+
+export class Violation extends Error {
+  override readonly name = 'Violation'
+  readonly kind: 'lost' | 'torn' | 'damaged' | 'forgotten' | 'broken'
+
+  constructor(kind: Violation['kind'], message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.kind = kind
+  }
+}
+
+export function placeOf(block: number): { volume: number; offset: number } {
+  const page = Math.floor(block / BLOCKS_PER_PAGE)
+  const volume = VOLUMES[Math.floor(page / PAGES.length)] ?? 0
+  const number = PAGES[page % PAGES.length] ?? 0
+  return { volume, offset: number * PAGE_BYTES + (block % BLOCKS_PER_PAGE) * BLOCK_BYTES }
+}
+
+export function writeOf(change: Change): StoreWrite {
+  const bytes = change.blocks * BLOCK_BYTES
+  const data =
+    change.kind === 'unmap'
+      ? null
+      : new Uint8Array(new Uint32Array(bytes / 4).fill(change.value).buffer)
+  return {
+    ...placeOf(change.first),
+    bytes,
+    data,
+    slice: SLICE,
+    epoch: 1,
+    sliceSeq: change.operation,
+    sessionId: SESSION,
+    gen: 1,
+    operation: change.operation,
+  }
+}
+
+/** Each block's value; every word of a block must say the same. */
+export async function readBlocks(
+  store: PageStore,
+  first: number,
+  blocks: number,
+): Promise<Int32Array> {
+  const { volume, offset } = placeOf(first)
+  const bytes = new Uint8Array(blocks * BLOCK_BYTES)
+  const result = await store.read(volume, offset, bytes)
+  if (result !== 'done') throw new Violation('damaged', `page of block ${first} reads as damaged`)
+  const words = new Uint32Array(bytes.buffer)
+  const perBlock = BLOCK_BYTES / 4
+  const values = new Int32Array(blocks)
+  for (let block = 0; block < blocks; block += 1) {
+    const end = (block + 1) * perBlock
+    const value = words[block * perBlock] ?? 0
+    for (let i = block * perBlock; i < end; i += 1) {
+      if (words[i] !== value) throw new Violation('torn', `block ${first + block} is torn`)
+    }
+    values[block] = value
+  }
+  return values
+}
+
+export function applyTo(state: Int32Array, change: Change): void {
+  state.fill(change.value, change.first, change.first + change.blocks)
+}
+
+export function valueAfter(base: Int32Array, changes: readonly Change[], k: number, block: number) {
+  for (let i = k - 1; i >= 0; i -= 1) {
+    const change = changes[i]
+    if (change === undefined) continue
+    if (block >= change.first && block < change.first + change.blocks) return change.value
+  }
+  return base[block] ?? 0
+}
+
+export function differing(a: Int32Array, b: Int32Array): number | null {
+  for (let i = 0; i < a.length; i += 1) if (a[i] !== b[i]) return i
+  return null
+}

@@ -1,0 +1,82 @@
+// A store on a simulated disk in virtual time, for the tests of this room.
+import { SimClock } from '../../sim/clock.ts'
+import { SimDisk } from '../../sim/disk.ts'
+import { Timeline } from '../../sim/timeline.ts'
+import { BLOCK_BYTES } from './layout.ts'
+import { PageStore } from './page-store.ts'
+import type { StoreWrite } from './record.ts'
+import { type StoreSettings, storeDefaults } from './settings.ts'
+
+export const settings: StoreSettings = {
+  ...storeDefaults,
+  groupId: 'group-1',
+  memberId: 'm1',
+  newFolderId: 'f00d',
+  journalBytes: 1024 * 1024,
+  slotsPerSegment: 2,
+  budgetBytes: 1024 * 1024 * 1024,
+  overlayBytes: 512 * 1024,
+  cachedPages: 4,
+}
+
+let operation = 0
+
+export function block(value: number, blocks = 1): Uint8Array {
+  return new Uint8Array(blocks * BLOCK_BYTES).fill(value)
+}
+
+export function write(
+  volume: number,
+  offset: number,
+  data: Uint8Array | null,
+  bytes = 0,
+): StoreWrite {
+  operation += 1
+  return {
+    volume,
+    offset,
+    bytes: data?.length ?? bytes,
+    data,
+    slice: 1,
+    epoch: 1,
+    sliceSeq: operation,
+    sessionId: 5,
+    gen: 1,
+    operation,
+  }
+}
+
+export class World {
+  readonly timeline = new Timeline()
+  readonly disk = new SimDisk()
+  readonly settings: StoreSettings
+
+  constructor(own: Partial<StoreSettings> = {}) {
+    this.settings = { ...settings, ...own }
+  }
+
+  run<T>(promise: Promise<T>): Promise<T> {
+    return this.timeline.finish(promise)
+  }
+
+  open(own: Partial<StoreSettings> = {}): Promise<PageStore> {
+    const clock = new SimClock(this.timeline)
+    return this.run(PageStore.open(this.disk, clock, { ...this.settings, ...own }))
+  }
+
+  write(store: PageStore, volume: number, offset: number, data: Uint8Array): Promise<string> {
+    return this.run(store.write(write(volume, offset, data)))
+  }
+
+  async read(store: PageStore, volume: number, offset: number, bytes = BLOCK_BYTES) {
+    const into = new Uint8Array(bytes).fill(0xee)
+    const result = await this.run(Promise.resolve(store.read(volume, offset, into)))
+    return { result, into }
+  }
+
+  /** Home, checkpointed, closed and opened again. */
+  async reopen(store: PageStore, own: Partial<StoreSettings> = {}): Promise<PageStore> {
+    await this.run(store.close())
+    return this.open(own)
+  }
+}
