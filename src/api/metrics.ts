@@ -80,7 +80,12 @@ function describeMember(readings: Readings, gauge: Describe, counter: Describe):
   )
   gauge('evenkeel_pages', 'Pages stored on this member', one(readings.pages))
   gauge('evenkeel_store_used_bytes', 'Bytes of the data folder in use', one(readings.usedBytes))
-  gauge('evenkeel_store_free_bytes', 'Bytes that the disk still has', one(readings.freeBytes))
+  gauge('evenkeel_store_free_bytes', 'Bytes that pages may still take', one(readings.freeBytes))
+  gauge(
+    'evenkeel_store_damaged_pages',
+    'Pages of which a read found a block that has no good copy here, since the start',
+    one(readings.damagedPages),
+  )
   gauge(
     'evenkeel_event_loop_delay_seconds',
     'Event-loop delay, mean of the last sample',

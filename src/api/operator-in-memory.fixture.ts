@@ -287,6 +287,7 @@ export class OperatorInMemory implements Operator {
       pages: 1,
       usedBytes: 1024,
       freeBytes: 2048,
+      damagedPages: 0,
       eventLoopDelaySeconds: 0.0004,
       eventLoopUtilisation: 0.33,
     }

@@ -24,6 +24,7 @@ export interface Readings {
   readonly pages: number
   readonly usedBytes: number
   readonly freeBytes: number
+  readonly damagedPages: number
   readonly eventLoopDelaySeconds: number
   readonly eventLoopUtilisation: number
 }

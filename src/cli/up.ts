@@ -9,7 +9,7 @@ import { membersIn, type RunningGroup, superviseGroup } from '../member/supervis
 import type { Environment, GlobalOptions, Outside } from './context.ts'
 import { screenOf } from './context.ts'
 import type { Screen } from './screen.ts'
-import { formatSize } from './size.ts'
+import { formatSize, parseSize } from './size.ts'
 
 interface UpOptions {
   readonly members?: number
@@ -17,6 +17,8 @@ interface UpOptions {
   readonly basePort: number
   readonly placement: 'on' | 'off'
   readonly balance?: 'on' | 'off' | 'advise'
+  readonly budget?: number
+  readonly acceptDamage: readonly string[]
 }
 
 /** Megabytes; V8's own choice is 16. Measured: as fast, and 50 MB less of each member stays resident. */
@@ -51,6 +53,16 @@ export function upCommand(outside: Outside): Command {
         'move sessions by load; as it was, or on in a new group',
       ).choices(['on', 'off', 'advise']),
     )
+    .option(
+      '--budget <size>',
+      'what all volumes together may take, as 100G; what the disk has free',
+      parseSize,
+    )
+    .option(
+      '--accept-damage <members...>',
+      'start these although acknowledged writes are lost from their folders',
+      [],
+    )
     .action(async (options: UpOptions, command: Command) => {
       const { output } = command.optsWithGlobals<GlobalOptions>()
       await up(options, screenOf(outside, output), outside.environment)
@@ -68,6 +80,8 @@ async function up(options: UpOptions, screen: Screen, environment: Environment):
       placement: options.placement,
       balance: options.balance ?? null,
       policy: {},
+      budgetBytes: options.budget ?? null,
+      acceptDamage: options.acceptDamage,
       temporaryFolder: tmpdir(),
     },
     command: serveChild,

@@ -93,6 +93,17 @@ export const memberConfig = z
       .multipleOf(MIB)
       .default(KIB * MIB),
     slotsPerSegment: z.number().int().min(16).max(4096).default(256),
+    budgetBytes: z
+      .number()
+      .int()
+      .min(0)
+      .nullable()
+      .default(null)
+      .describe('The most that pages may take here; null: whatever the file system has free.'),
+    acceptDamage: z
+      .boolean()
+      .default(false)
+      .describe('Start although writes that were acknowledged are lost from the data folder.'),
     insecure: z.boolean().default(false).describe('Listen beyond loopback without authentication.'),
   })
   .transform((config) => ({

@@ -62,7 +62,7 @@ export class Member {
   readonly answers = new Map<string, (from: MemberId, body: Json) => Json | Promise<Json>>()
   /** Where new sessions go, by load; wired by the balancer. */
   placement: Placement | null = null
-  /** What the disk has free, looked up now and then. */
+  /** What pages may still take here, looked up now and then. */
   freeBytes = 0
   /** Requests done here for sessions of other members, since the start. */
   readonly handled = { pieces: 0, bytes: 0 }

@@ -197,6 +197,7 @@ export class MemberOperator implements Operator {
       pages: usage.pages,
       usedBytes: usage.bytes,
       freeBytes: member.freeBytes,
+      damagedPages: member.store.damagedPages().length,
       eventLoopDelaySeconds: (load?.eventLoopDelayMs ?? 0) / 1_000,
       eventLoopUtilisation: load?.eventLoop ?? 0,
     }

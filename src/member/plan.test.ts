@@ -9,6 +9,8 @@ const plan: GroupPlan = {
   placement: 'off',
   balance: 'advise',
   policy: {},
+  budgetBytes: null,
+  acceptDamage: [],
   temporaryFolder: '/tmp',
 }
 
@@ -36,6 +38,13 @@ describe('the layout of a group on one machine', () => {
         slotsPerSegment: 64,
       })
     }
+  })
+
+  test('a budget is dealt out in equal parts, and damage accepted only where it is said', () => {
+    const configs = planMembers({ ...plan, budgetBytes: 1_000, acceptDamage: ['m2'] })
+    expect(configs.map(({ budgetBytes }) => budgetBytes)).toEqual([333, 333, 333])
+    expect(configs.map(({ acceptDamage }) => acceptDamage)).toEqual([false, true, false])
+    expect(planMembers(plan).map(({ budgetBytes }) => budgetBytes)).toEqual([null, null, null])
   })
 
   test('sockets move to a short folder of their own when the data folder is too deep for them', () => {

@@ -11,6 +11,7 @@ export const MEMBERS_MAX = 32
 export const MEMBERS_DEFAULT = 3
 const HOST = '127.0.0.1'
 const MIB = 1024 ** 2
+export const JOURNAL_BYTES = 64 * MIB
 
 export interface GroupPlan {
   readonly members: number
@@ -20,6 +21,10 @@ export interface GroupPlan {
   readonly placement: 'on' | 'off'
   readonly balance: 'on' | 'off' | 'advise' | null
   readonly policy: Readonly<Record<string, unknown>>
+  /** What the pages of all members may take together, an equal part each; null: each counts on all that is free. */
+  readonly budgetBytes: number | null
+  /** Members that start although acknowledged writes are lost from their data folder. */
+  readonly acceptDamage: readonly string[]
   /** Absolute; for sockets whose path in the data folder would be too long. */
   readonly temporaryFolder: string
 }
@@ -40,7 +45,7 @@ export function socketFolder(plan: GroupPlan): string {
 }
 
 export function planMembers(plan: GroupPlan): readonly MemberConfigFile[] {
-  const { members, dataFolder, basePort, placement, balance, policy } = plan
+  const { members, dataFolder, basePort, placement, balance, policy, budgetBytes } = plan
   const founders = [...memberNames(members)]
   const sockets = socketFolder(plan)
   return founders.map((memberId, i) => ({
@@ -57,7 +62,9 @@ export function planMembers(plan: GroupPlan): readonly MemberConfigFile[] {
     placement,
     balance,
     policy: { ...policy },
-    journalBytes: 64 * MIB,
+    journalBytes: JOURNAL_BYTES,
     slotsPerSegment: 64,
+    budgetBytes: budgetBytes === null ? null : Math.floor(budgetBytes / members),
+    acceptDamage: plan.acceptDamage.includes(memberId),
   }))
 }

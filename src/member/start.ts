@@ -10,6 +10,7 @@ import { FolderDisk } from '../io/disk.ts'
 import { SystemNet } from '../io/net.ts'
 import { SqliteWorker } from '../io/sqlite-worker.ts'
 import { RealSystemProbe } from '../io/system-probe.ts'
+import { PAGE_BYTES } from '../store/layout.ts'
 import { storeDefaults } from '../store/settings.ts'
 import type { TargetEvent } from '../target/target.ts'
 import { Balancer } from './balancer.ts'
@@ -20,7 +21,7 @@ import { Member } from './member.ts'
 import { MemberOperator } from './operator.ts'
 import { Tally } from './tally.ts'
 
-const FREE_EVERY_MS = 5_000
+const LOOK_EVERY_MS = 5_000
 
 export const version: string = (
   createRequire(import.meta.url)('../../package.json') as { version: string }
@@ -58,6 +59,8 @@ export async function startMember(config: MemberConfig, log: Log): Promise<Runni
         ...storeDefaults,
         journalBytes: config.journalBytes,
         slotsPerSegment: config.slotsPerSegment,
+        budgetBytes: config.budgetBytes,
+        acceptDamage: config.acceptDamage,
       },
     },
     tell,
@@ -75,8 +78,16 @@ export async function startMember(config: MemberConfig, log: Log): Promise<Runni
     version,
     failed: (error) => log.error('api', error),
   })
-  const free = setInterval(() => void lookFree(member, disk), FREE_EVERY_MS)
-  await lookFree(member, disk)
+  const { damage, ...recovered } = member.store.recovery
+  log.info('recovered', recovered)
+  if (damage !== null) log.error('damage', new Error(damage))
+  const told = new Set<string>()
+  const look = async () => {
+    tellDamage(member, log, told)
+    await lookFree(member, disk)
+  }
+  const looking = setInterval(() => void look(), LOOK_EVERY_MS)
+  await look()
   await member.serve()
   await settle(config, balancer)
   return {
@@ -84,7 +95,7 @@ export async function startMember(config: MemberConfig, log: Log): Promise<Runni
     api: api.url,
     failed: member.store.failed.then((why) => `the store of ${config.memberId} has failed: ${why}`),
     stop: async () => {
-      clearInterval(free)
+      clearInterval(looking)
       balancer.stop()
       operator.stop()
       await api.close()
@@ -93,8 +104,23 @@ export async function startMember(config: MemberConfig, log: Log): Promise<Runni
   }
 }
 
+/** What pages may still take: of the disk, and of the budget. */
 async function lookFree(member: Member, disk: FolderDisk): Promise<void> {
-  member.freeBytes = await disk.freeBytes()
+  const { pagesAtMost, pages } = member.store.usage()
+  const left = Math.max(0, pagesAtMost - pages) * PAGE_BYTES
+  member.freeBytes = Math.min(await disk.freeBytes(), left)
+}
+
+/** Each page once. */
+function tellDamage(member: Member, log: Log, told: Set<string>): void {
+  for (const { volume, page } of member.store.damagedPages()) {
+    const key = `${volume}/${page}`
+    if (told.has(key)) continue
+    told.add(key)
+    const name = member.group.volumes.get(volume)?.name ?? String(volume)
+    const sentence = `blocks of page ${page} of volume ${name} cannot be read: overwrite them, or restore them from a backup`
+    log.error('damage', new Error(sentence), { volume, page })
+  }
 }
 
 /** What the configuration says of the group's policy holds for the group from now on. */

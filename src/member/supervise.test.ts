@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, statfs } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -28,6 +28,8 @@ beforeEach(async () => {
     placement: 'on',
     balance: null,
     policy: {},
+    budgetBytes: null,
+    acceptDamage: [],
     temporaryFolder: folder,
   }
   said = []
@@ -69,6 +71,23 @@ describe('a group under supervision', () => {
     await running?.stop()
     for (const { pid } of running?.members ?? []) expect(alive(pid)).toBe(false)
     expect(await history('m3')).toContain('told to stop')
+  })
+
+  test('V4 its members share what the disk has free, and a budget that is less', async () => {
+    const budgets = async () => {
+      await (await up())?.stop()
+      const files = ['m1', 'm2', 'm3'].map((id) => join(plan.dataFolder, id, 'member.json'))
+      const configs = await Promise.all(files.map((file) => readFile(file, 'utf8')))
+      return configs.map((text) => Number(JSON.parse(text).budgetBytes))
+    }
+    const { bavail, bsize } = await statfs(folder)
+    const shares = await budgets()
+    const all = shares.reduce((sum, share) => sum + share, 0)
+    expect(all).toBeGreaterThan(0)
+    // Others may use the disk meanwhile; three times what is free would be far more.
+    expect(all).toBeLessThan(2 * bavail * bsize)
+    plan = { ...plan, budgetBytes: 3_000_000 }
+    expect(await budgets()).toEqual([1_000_000, 1_000_000, 1_000_000])
   })
 
   test('U1 a member that is killed is started again', async () => {

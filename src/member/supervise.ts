@@ -4,10 +4,12 @@
 //   V1. A data folder or a port in use is refused with a sentence before any member is started.
 //   V2. If one member cannot start, none is left behind.
 //   V3. A group is never started with fewer members than it has: their slices would have no primary.
+//   V4. What its members may store together is not more than the disk has room for.
 import { chmod, lstat, mkdir, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Caller, isUnavailable } from '../api/caller.ts'
 import { lockFolder } from '../io/folder-lock.ts'
+import { roomForPages } from './budget.ts'
 import { Child, type ReadyMember } from './child.ts'
 import { portTaken } from './free-ports.ts'
 import {
@@ -134,7 +136,9 @@ async function refuseWrongPlan(plan: GroupPlan): Promise<void> {
 async function writeConfigs(plan: GroupPlan): Promise<readonly string[]> {
   await makeSocketFolder(plan)
   const files: string[] = []
-  for (const config of planMembers(plan)) {
+  const room = await roomForPages(plan.dataFolder, plan.members)
+  const budgetBytes = Math.min(plan.budgetBytes ?? room, room) // V4
+  for (const config of planMembers({ ...plan, budgetBytes })) {
     const file = join(config.dataFolder, 'member.json')
     await mkdir(config.dataFolder, { recursive: true, mode: PRIVATE })
     await writeFile(file, `${JSON.stringify(config, null, 2)}\n`)

@@ -66,7 +66,8 @@ export async function recover(
   const damage = damageOf(end)
   if (end.gaps.length > 0 && !acceptDamage) {
     throw new FolderRefused(
-      `${damage} Put a backup of the folder back, or accept the loss with acceptDamage.`,
+      `${damage} Put a backup of the folder back, or accept the loss: 'evenkeel up ` +
+        `--accept-damage ${folder.superblock.memberId}', or acceptDamage in the member's configuration.`,
     )
   }
   await bringHome(home, beyond)

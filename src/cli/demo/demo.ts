@@ -84,6 +84,8 @@ async function startGroup(
       placement: 'off',
       balance: 'off',
       policy: POLICY,
+      budgetBytes: null,
+      acceptDamage: [],
       temporaryFolder: tmpdir(),
     },
     command: serveChild,
