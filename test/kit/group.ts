@@ -5,9 +5,12 @@ import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { kill } from 'node:process'
+import { expect } from 'vitest'
 import type { Move, Session, Status, VolumeDetail } from '../../src/api/schema.ts'
-import { freeRange, startGroup, stopGroup } from '../e2e/running-group.ts'
+import { alive, freeRange, startGroup, stopGroup } from '../e2e/running-group.ts'
 
+const QUIET = ['--placement', 'off', '--balance', 'off']
 /** Longer than any call takes that waits for the outcome of a move. */
 const CALL_MS = 60_000
 
@@ -20,7 +23,7 @@ export interface Ended {
 export class TestGroup {
   readonly folder: string
   readonly basePort: number
-  readonly process: ChildProcess
+  process: ChildProcess
   readonly members: readonly string[]
 
   /** Settles when the group is ready; `stop` belongs to `afterAll`. */
@@ -28,7 +31,7 @@ export class TestGroup {
     const folder = await mkdtemp(join(tmpdir(), 'evenkeel-group-'))
     try {
       const basePort = await freeRange(6)
-      const options = ['--placement', 'off', '--balance', 'off', ...more]
+      const options = [...QUIET, ...more]
       const { process, ready } = await startGroup(join(folder, 'data'), basePort, ...options)
       // Nobody reads it any more, and a full pipe would stop the launcher.
       process.stdout?.resume()
@@ -50,6 +53,34 @@ export class TestGroup {
     this.basePort = basePort
     this.process = process
     this.members = members
+  }
+
+  /** In the same folder, on the same ports. */
+  async startAgain(...more: string[]): Promise<void> {
+    const options = [...QUIET, ...more]
+    const { process } = await startGroup(this.dataFolder, this.basePort, ...options)
+    process.stdout?.resume()
+    this.process = process
+  }
+
+  /** Stops all of it, and keeps its folder. */
+  stopMembers(): Promise<number | null> {
+    return stopGroup(this)
+  }
+
+  /** As a power cut would, but for the page cache: no process has the time to bring anything home. */
+  async killAll(): Promise<void> {
+    const { members } = await this.status()
+    const closed = once(this.process, 'close')
+    this.process.kill('SIGKILL')
+    const pids = members.flatMap(({ pid }) => (pid === null ? [] : [pid]))
+    for (const pid of pids) kill(pid, 'SIGKILL')
+    await closed
+    await expect.poll(() => pids.filter(alive), { timeout: 10_000, interval: 10 }).toEqual([])
+  }
+
+  get dataFolder(): string {
+    return join(this.folder, 'data')
   }
 
   /** The exit code of the launcher. */
@@ -85,6 +116,13 @@ export class TestGroup {
     const signal = AbortSignal.timeout(limitMs)
     const response = await fetch(`${this.apiOf(at)}/api/v1/${path}`, { ...posted, signal })
     return { status: response.status, body: (await response.json()) as T }
+  }
+
+  /** DELETE; the status. */
+  async remove(path: string): Promise<number> {
+    const response = await fetch(`${this.apiOf('m1')}/api/v1/${path}`, { method: 'DELETE' })
+    await response.arrayBuffer()
+    return response.status
   }
 
   async createVolume(name: string, bytes: number, blockBytes = 512): Promise<VolumeDetail> {

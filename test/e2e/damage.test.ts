@@ -1,0 +1,167 @@
+// Bytes that rot in the data folder of a member while nobody looks: what was lost is said, as MEDIUM ERROR to who reads it,
+// as a sentence to who starts the member; nothing else is, and never are wrong bytes returned.
+import { readFileSync } from 'node:fs'
+import { open, readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
+import type { VolumeDetail } from '../../src/api/schema.ts'
+import { Prng } from '../../src/base/prng.ts'
+import { parseSense } from '../../src/initiator/cdb.ts'
+import { Initiator } from '../../src/initiator/initiator.ts'
+import { SystemClock } from '../../src/io/clock.ts'
+import { SystemNet } from '../../src/io/net.ts'
+import { RECORD_BYTES, RECORD_MAGIC, SECTOR_BYTES } from '../../src/store/layout.ts'
+import { TestGroup } from '../kit/group.ts'
+import { startGroup } from './running-group.ts'
+
+const MIB = 2 ** 20
+const BLOCK_BYTES = 4096
+const RUN_BLOCKS = (16 * MIB) / BLOCK_BYTES
+const RUNS = 12
+const MEDIUM_ERROR = { key: 3, asc: 0x11, ascq: 0 }
+/** The member whose files rot. */
+const VICTIM = 'm2'
+
+let group: TestGroup
+let volume: VolumeDetail
+let initiator: Initiator
+
+beforeAll(async () => {
+  group = await TestGroup.start()
+  volume = await group.createVolume('rot', RUNS * 16 * MIB, BLOCK_BYTES)
+})
+afterAll(async () => {
+  await group.stop()
+})
+beforeEach(async () => {
+  initiator = await Initiator.connect({
+    ...{ net: new SystemNet(), clock: new SystemClock(), prng: new Prng(1) },
+    portal: { kind: 'tcp', host: '127.0.0.1', port: group.portOf('m1') },
+    targetName: volume.iqn,
+    initiatorName: 'iqn.2026-11.test.evenkeel:rot',
+    isid: { kind: 'stable', value: '00023d0000d0' },
+  })
+  initiator.blockBytes = BLOCK_BYTES
+})
+afterEach(async () => {
+  await initiator.close()
+})
+
+const homeOf = (lba: number) =>
+  volume.lanes[Math.floor(lba / RUN_BLOCKS) % volume.lanes.length]?.primary
+
+/** The first blocks of every run. */
+const firsts = Array.from({ length: RUNS }, (_, run) => run * RUN_BLOCKS)
+const victims = () => firsts.filter((lba) => homeOf(lba) === VICTIM)
+
+/** A block that is like no other, and can be found in a file. */
+function blockOf(lba: number, round: number): Uint8Array {
+  const bytes = new Uint8Array(BLOCK_BYTES)
+  bytes.set(Buffer.from(`block ${lba} round ${round} `.repeat(200)).subarray(0, BLOCK_BYTES))
+  return bytes
+}
+
+async function write(lba: number, round: number): Promise<void> {
+  const answer = await initiator.write(lba, blockOf(lba, round))
+  expect(answer).toMatchObject({ kind: 'answered', status: 0 })
+}
+
+/** The sense if it is refused; else the bytes are what was written in that round. */
+async function read(lba: number, round: number) {
+  const into = new Uint8Array(BLOCK_BYTES)
+  const answer = await initiator.read(lba, 1, into)
+  if (answer.kind !== 'answered') return answer.kind
+  if (answer.status !== 0) return parseSense(answer.sense ?? new Uint8Array())
+  return Buffer.compare(into, blockOf(lba, round)) === 0 ? 'as written' : 'other bytes'
+}
+
+const fileOf = (...path: string[]) => join(group.dataFolder, VICTIM, ...path)
+
+async function flip(file: string, offset: number): Promise<void> {
+  const handle = await open(file, 'r+')
+  const byte = Buffer.alloc(1)
+  await handle.read(byte, 0, 1, offset)
+  byte[0] = (byte[0] ?? 0) ^ 0x10
+  await handle.write(byte, 0, 1, offset)
+  await handle.sync()
+  await handle.close()
+}
+
+/** Lines of the victim's log with this event. */
+const logged = (event: string) =>
+  readFileSync(fileOf('member.log'), 'utf8')
+    .split('\n')
+    .filter((line) => line.includes(`"event":"${event}"`))
+
+test('a flipped bit of a page costs its block: MEDIUM ERROR, a line in the log, until it is overwritten', async () => {
+  for (const lba of firsts) for (const next of [0, 1]) await write(lba + next, 1)
+  const [lost = 0] = victims()
+  await group.stopMembers()
+  const content = Buffer.from(blockOf(lost, 1))
+  let found = 0
+  for (const name of await readdir(fileOf('data'))) {
+    const at = (await readFile(fileOf('data', name))).indexOf(content)
+    if (at < 0) continue
+    await flip(fileOf('data', name), at + 1234)
+    found += 1
+  }
+  expect(found).toBe(1)
+  await group.startAgain()
+
+  expect(await read(lost, 1)).toEqual(MEDIUM_ERROR)
+  const others = firsts.flatMap((lba) => [lba, lba + 1]).filter((lba) => lba !== lost)
+  for (const lba of others) expect(await read(lba, 1)).toBe('as written')
+  await expect.poll(() => logged('damage').length, { timeout: 15_000, interval: 100 }).toBe(1)
+  expect(logged('damage')[0]).toMatch(/page \d+ of volume rot cannot be read: overwrite them/)
+  await write(lost, 2)
+  expect(await read(lost, 2)).toBe('as written')
+}, 90_000)
+
+/** Writes one block after the other, so that each proves the one before, and ends every process in the middle of it. */
+async function writeAndDie(lba: number, rounds: readonly number[]): Promise<void> {
+  for (const round of rounds) await write(lba, round)
+  await group.killAll()
+}
+
+/** Where in the journal the record stands that brought this block. */
+async function recordOf(lba: number, round: number): Promise<number> {
+  const journal = await readFile(fileOf('journal'))
+  const at = journal.indexOf(Buffer.from(blockOf(lba, round))) - RECORD_BYTES
+  expect(at % SECTOR_BYTES).toBe(0)
+  expect(journal.readUInt32BE(at)).toBe(RECORD_MAGIC)
+  return at
+}
+
+test('a record of the journal that lost its blocks costs them, and is told', async () => {
+  const [lost = 0, kept = 0] = victims()
+  await write(kept, 10)
+  await writeAndDie(lost, [11])
+  // Nothing after the last record would prove that it was answered.
+  await group.startAgain()
+  await write(lost, 12)
+  await writeAndDie(kept, [13])
+  await flip(fileOf('journal'), (await recordOf(lost, 12)) + RECORD_BYTES + 99)
+  await group.startAgain()
+  expect(await read(lost, 12)).toEqual(MEDIUM_ERROR)
+  expect(await read(kept, 13)).toBe('as written')
+  expect(logged('damage').at(-1)).toMatch(/1 acknowledged blocks are lost and read as damaged/)
+  await write(lost, 14)
+}, 90_000)
+
+test('a record of the journal that is lost itself keeps the member from starting until that is accepted', async () => {
+  const [lba = 0, other = 0] = victims()
+  await write(lba, 20)
+  await write(other, 21)
+  await writeAndDie(lba, [22])
+  await flip(fileOf('journal'), (await recordOf(other, 21)) + 20)
+  const before = await readFile(fileOf('journal'))
+  await expect(startGroup(group.dataFolder, group.basePort)).rejects.toThrow(
+    /m2 did not start: The journal is damaged .*acknowledged writes are lost\. .*up --accept-damage m2/,
+  )
+  expect(before.equals(await readFile(fileOf('journal')))).toBe(true)
+  await group.startAgain('--accept-damage', VICTIM)
+  expect(await read(lba, 22)).toBe('as written')
+  // It had come home already, or it is as it was before: nobody knows, and that was accepted.
+  expect(['as written', 'other bytes']).toContain(await read(other, 21))
+  expect(logged('damage').at(-1)).toMatch(/acknowledged writes are lost/)
+}, 90_000)

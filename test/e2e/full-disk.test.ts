@@ -1,0 +1,146 @@
+// A group whose members may store only a little: what needs a new page is refused with the sense that says so, everything
+// else goes on, nothing is lost by a restart, and what is given back is used again.
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { VolumeDetail } from '../../src/api/schema.ts'
+import { Prng } from '../../src/base/prng.ts'
+import { parseSense, unmapCdb, unmapList } from '../../src/initiator/cdb.ts'
+import { Initiator } from '../../src/initiator/initiator.ts'
+import type { Answer } from '../../src/initiator/pending-command.ts'
+import { SystemClock } from '../../src/io/clock.ts'
+import { SystemNet } from '../../src/io/net.ts'
+import { TestGroup } from '../kit/group.ts'
+
+const MIB = 2 ** 20
+const BLOCK_BYTES = 4096
+const BLOCKS_A_PAGE = MIB / BLOCK_BYTES
+const VOLUME_PAGES = 256
+/** For all members together: less than half of the volume. */
+const BUDGET = ['--budget', '96M']
+const DATA_PROTECT = { key: 7, asc: 0x27, ascq: 7 }
+
+let group: TestGroup
+let volume: VolumeDetail
+let initiator: Initiator
+
+beforeAll(async () => {
+  group = await TestGroup.start(...BUDGET)
+  volume = await group.createVolume('thin', VOLUME_PAGES * MIB, BLOCK_BYTES)
+  initiator = await connect(volume)
+})
+afterAll(async () => {
+  await initiator.close()
+  await group.stop()
+})
+
+async function connect({ iqn }: VolumeDetail): Promise<Initiator> {
+  const connected = await Initiator.connect({
+    ...{ net: new SystemNet(), clock: new SystemClock(), prng: new Prng(1) },
+    portal: { kind: 'tcp', host: '127.0.0.1', port: group.portOf('m1') },
+    targetName: iqn,
+    initiatorName: 'iqn.2026-11.test.evenkeel:full',
+    isid: { kind: 'stable', value: '00023d0000f0' },
+  })
+  connected.blockBytes = BLOCK_BYTES
+  return connected
+}
+
+const filled = (value: number) => new Uint8Array(BLOCK_BYTES).fill(value)
+
+/** 'good', 'full', or what else came. */
+async function outcome(answer: Promise<Answer>): Promise<string> {
+  const got = await answer
+  if (got.kind !== 'answered') return got.kind
+  if (got.status === 0) return 'good'
+  const sense = parseSense(got.sense ?? new Uint8Array())
+  return JSON.stringify(sense) === JSON.stringify(DATA_PROTECT) ? 'full' : JSON.stringify(sense)
+}
+
+const write = (page: number, block: number, value: number) =>
+  outcome(initiator.write(page * BLOCKS_A_PAGE + block, filled(value)))
+
+async function valueAt(page: number, block: number): Promise<number | string> {
+  const bytes = filled(0xee)
+  const answer = await outcome(initiator.read(page * BLOCKS_A_PAGE + block, 1, bytes))
+  if (answer !== 'good') return answer
+  const [value = -1] = bytes
+  return bytes.every((byte) => byte === value) ? value : 'torn'
+}
+
+const stampOf = (page: number) => (page % 200) + 1
+
+/** One block to each page of the volume; those that found room. */
+async function fillUp(): Promise<readonly number[]> {
+  const pages = Array.from({ length: VOLUME_PAGES }, (_, page) => page)
+  const answers = await Promise.all(pages.map((page) => write(page, 0, stampOf(page))))
+  expect(new Set(answers)).toEqual(new Set(['good', 'full']))
+  return pages.filter((page) => answers[page] === 'good')
+}
+
+async function expectKept(taken: readonly number[]): Promise<void> {
+  const values = await Promise.all(taken.map((page) => valueAt(page, 0)))
+  expect(values).toEqual(taken.map(stampOf))
+}
+
+test('what needs a new page is refused with 7/27/07, everything else goes on, nothing is lost', async () => {
+  const taken = await fillUp()
+  const refused = Array.from({ length: VOLUME_PAGES }, (_, page) => page).filter(
+    (page) => !taken.includes(page),
+  )
+  // Each member has its own third, and each is full.
+  const pagesAt = new Map(group.members.map((member) => [member, 0]))
+  for (const page of taken) {
+    const home = volume.lanes[Math.floor(page / 16) % volume.lanes.length]?.primary ?? ''
+    pagesAt.set(home, (pagesAt.get(home) ?? 0) + 1)
+  }
+  const told = [...pagesAt].map(([member, pages]) => `${member} ${pages}`).join(', ')
+  console.log(
+    `full: ${taken.length} pages of ${VOLUME_PAGES} found room (${told}); the others 7/27/07`,
+  )
+  for (const pages of pagesAt.values()) expect(pages).toBeLessThanOrEqual(32)
+  expect(taken.length).toBeGreaterThan(60)
+
+  await expectKept(taken)
+  expect(await valueAt(refused[0] ?? 0, 0)).toBe(0)
+  // Overwriting, and blocks that a page did not have yet.
+  for (const page of taken.slice(0, 20)) {
+    expect(await write(page, 0, stampOf(page))).toBe('good')
+    expect(await write(page, 77, 99)).toBe('good')
+  }
+  expect(await write(refused[0] ?? 0, 0, 1)).toBe('full')
+
+  await group.stopMembers()
+  await group.startAgain(...BUDGET)
+  await expectKept(taken)
+  expect(await valueAt(taken[3] ?? 0, 77)).toBe(99)
+  expect(await write(refused[0] ?? 0, 0, 1)).toBe('full')
+  expect(initiator.phase).toBe('serving')
+}, 120_000)
+
+test('what is unmapped or deleted makes room again', async () => {
+  const taken: number[] = []
+  for (let page = 0; page < VOLUME_PAGES; page += 1) {
+    if ((await valueAt(page, 0)) !== 0) taken.push(page)
+  }
+  const [given = 0] = taken
+  const home = (page: number) =>
+    volume.lanes[Math.floor(page / 16) % volume.lanes.length]?.primary ?? ''
+  const wanted = Array.from({ length: VOLUME_PAGES }, (_, page) => page).find(
+    (page) => !taken.includes(page) && home(page) === home(given),
+  )
+  if (wanted === undefined) throw new Error('nothing was refused where the page was')
+  const list = unmapList(given * BLOCKS_A_PAGE, BLOCKS_A_PAGE)
+  expect(await outcome(initiator.command({ cdb: unmapCdb(), write: list }))).toBe('good')
+  expect(await valueAt(given, 0)).toBe(0)
+  const room = () => write(wanted, 0, stampOf(wanted))
+  await expect.poll(room, { timeout: 20_000, interval: 100 }).toBe('good')
+  expect(await valueAt(wanted, 0)).toBe(stampOf(wanted))
+
+  await initiator.close()
+  const deleted = await group.remove(`volumes/${volume.name}`)
+  expect(deleted).toBe(200)
+  volume = await group.createVolume('next', VOLUME_PAGES * MIB, BLOCK_BYTES)
+  initiator = await connect(volume)
+  await expect
+    .poll(async () => (await fillUp()).length, { timeout: 40_000, interval: 500 })
+    .toBeGreaterThan(60)
+}, 120_000)
