@@ -1,0 +1,66 @@
+// The records that the members of a group agree on, seen from outside as they change: in the file that the members share,
+// by the same polling watch that they use. For a test that has to act in a certain step of a move.
+import { join } from 'node:path'
+import type { Versioned } from '../../src/coordination/coordinator.ts'
+import { EmbeddedCoordinator } from '../../src/coordination/embedded.ts'
+import { keys, type SessionRecord } from '../../src/group/record.ts'
+import { SystemClock } from '../../src/io/clock.ts'
+import { SqliteWorker } from '../../src/io/sqlite-worker.ts'
+import type { TestGroup } from './group.ts'
+
+export function coordinationFile(group: TestGroup): string {
+  return join(group.dataFolder, 'coordination.sqlite')
+}
+
+export class Records {
+  readonly #coordinator: EmbeddedCoordinator
+  readonly #waiting = new Set<(record: SessionRecord) => void>()
+
+  static async open(group: TestGroup): Promise<Records> {
+    const worker = new SqliteWorker(coordinationFile(group))
+    const records = new Records(await EmbeddedCoordinator.open(worker, new SystemClock()))
+    void records.#follow()
+    return records
+  }
+
+  private constructor(coordinator: EmbeddedCoordinator) {
+    this.#coordinator = coordinator
+  }
+
+  /** Acts in the turn in which a session's record is first seen to be so; settles then. */
+  when(isSo: (record: SessionRecord) => boolean, act: () => void): Promise<void> {
+    return new Promise((resolve) => {
+      const look = (record: SessionRecord) => {
+        if (!isSo(record)) return
+        this.#waiting.delete(look)
+        act()
+        resolve()
+      }
+      this.#waiting.add(look)
+    })
+  }
+
+  async sessions(): Promise<readonly Versioned[]> {
+    const listed = await this.#coordinator.list(keys.sessions)
+    if (listed.kind !== 'done') throw new Error(`the records cannot be read: ${listed.reason}`)
+    return listed.items
+  }
+
+  close(): Promise<void> {
+    return this.#coordinator.close()
+  }
+
+  async #follow(): Promise<void> {
+    const listed = await this.#coordinator.list(keys.sessions)
+    const watch = this.#coordinator.watch(keys.sessions, listed.kind === 'done' ? listed.rev : 0)
+    for (;;) {
+      const batch = await watch.next()
+      if (batch.kind !== 'changes') return
+      for (const { value } of batch.changes) {
+        if (value === null) continue
+        const record = JSON.parse(value) as SessionRecord
+        for (const look of [...this.#waiting]) look(record)
+      }
+    }
+  }
+}
