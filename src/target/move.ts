@@ -27,6 +27,7 @@ const RENEW_MS = 1_000
 /** Below the 5 s after which initiators take an unanswered NOP-Out for a dead connection. */
 export const QUIESCE_MS = 4_000
 const SETTLE_AGAIN_MS = 100
+const NO_OUTCOME = 'the coordinator did not say in time whether it had happened'
 
 export interface MovingCarrier {
   /** Stops the command window; 'quiet' once nothing is outstanding and no more can come, or has come for 100 ms. */
@@ -131,7 +132,9 @@ export class Mover {
     const intent = await coordinator.txn(noteIntent(stored(session), this.#openMove(order)))
     if (session.phase !== 'live') return this.#ended(order, 'lost', 'its connection closed')
     if (intent.kind === 'lost') return this.#lose(session, order)
-    if (intent.kind === 'unknown') return this.#settle(session, carrier, order, 0)
+    if (intent.kind === 'unknown') {
+      return this.#settle(session, carrier, order, { drainMs: 0, why: NO_OUTCOME })
+    }
     this.#wrote(session, intent.rev, {
       ...session.record,
       move: { ...this.#openMove(order), open: false },
@@ -143,13 +146,18 @@ export class Mover {
     if (quiet === 'gone' || session.phase !== 'live') {
       return this.#ended(order, 'lost', 'its connection closed')
     }
-    if (quiet === 'busy') return this.#settle(session, carrier, order, drainMs) // M4
+    if (quiet === 'busy') {
+      const why = 'the initiator did not fall silent in time'
+      return this.#settle(session, carrier, order, { drainMs, why }) // M4
+    }
 
     carrier.hold() // M2
     const commit = await coordinator.txn(commitMove(stored(session), this.#openMove(order)))
     if (session.phase !== 'live') return this.#ended(order, 'lost', 'its connection closed')
     if (commit.kind === 'lost') return this.#lose(session, order)
-    if (commit.kind === 'unknown') return this.#settle(session, carrier, order, drainMs)
+    if (commit.kind === 'unknown') {
+      return this.#settle(session, carrier, order, { drainMs, why: NO_OUTCOME })
+    }
     return this.#committed(session, carrier, order, drainMs)
   }
 
@@ -158,7 +166,7 @@ export class Mover {
     session: LiveSession,
     carrier: MovingCarrier,
     order: MoveOrder,
-    drainMs: number,
+    { drainMs, why }: { readonly drainMs: number; readonly why: string },
   ): Promise<MoveEnd> {
     const { clock, coordinator } = this.#deps
     for (;;) {
@@ -174,7 +182,7 @@ export class Mover {
           this.#wrote(session, cleared.rev, record)
           carrier.reopen()
           carrier.release()
-          return this.#ended(order, 'abandoned', 'the initiator did not fall silent in time')
+          return this.#ended(order, 'abandoned', why)
         }
       }
       await sleep(clock, SETTLE_AGAIN_MS)
