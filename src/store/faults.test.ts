@@ -53,6 +53,15 @@ describe('rot', () => {
     expect((await world.read(store, 1, 0)).result).toBe('damaged')
   })
 
+  it('RC3 two rotten checkpoints are refused with a sentence, and left as they are', async () => {
+    const world = new World()
+    await home(world)
+    for (const index of paths.checkpoints) world.disk.flip(index, 9 * 8)
+    const before = world.disk.peek(paths.checkpoints[0])
+    await expect(world.open()).rejects.toThrow(/nobody knows which page .* Put a backup/)
+    expect(world.disk.peek(paths.checkpoints[0])).toEqual(before)
+  })
+
   it('RC3 a rotten newest checkpoint is noticed once the journal knows it', async () => {
     const world = new World({ homeAfterMs: 1, checkpointAfterMs: 0 })
     const store = await world.open()

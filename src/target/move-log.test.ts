@@ -1,0 +1,43 @@
+// The records of moves: what becomes of those that nobody settles.
+import { expect, it } from 'vitest'
+import { keys, type MoveRecord } from '../group/record.ts'
+import { noteIntent } from '../group/sessions.ts'
+import { MoveLog } from './move-log.ts'
+import { records } from './records.fixture.ts'
+
+it('a move from here that no session carries and nobody settles is lost, and no other', async () => {
+  const { timeline, clock, coordination, write, create, view, caughtUp } = await records()
+  const carrying = await create({})
+  const put = (id: string, more: Partial<MoveRecord> = {}) => {
+    const record = { id, session: carrying.id, volume: 1, initiator: 'i', from: 'm1', to: 'm2' }
+    const rest = { reason: '', code: 'MOVED', by: 'operator', predicted: null, at: '' }
+    const value = JSON.stringify({ ...record, ...rest, ...more })
+    return write({ compare: [], put: [{ key: keys.move(id), value }], remove: [] })
+  }
+  await put('unsettled')
+  await put('of-another', { from: 'm2' })
+  await put('settled', { outcome: 'returned' })
+  await put('carried')
+  await put('under-way', { session: 999 })
+  await write(noteIntent(carrying, { id: 'carried', to: 'm2', openedAt: '' }))
+  const group = await view('m1')
+  await caughtUp(group)
+  const log = new MoveLog('m1', clock, coordination.handle('m1'), group)
+  const outcomes = () =>
+    Object.fromEntries(
+      coordination
+        .inspect(keys.moves)
+        .map(({ value }) => JSON.parse(value) as MoveRecord)
+        .map(({ id, outcome }) => [id, outcome ?? 'none']),
+    )
+  const before = outcomes()
+  const sweep = async () => {
+    log.sweep((session) => session === 999)
+    await timeline.run(timeline.nowMs + 1_000)
+  }
+  // Whoever settles it may be slow to write it.
+  for (let seconds = 0; seconds < 4; seconds += 1) await sweep()
+  expect(outcomes()).toEqual(before)
+  for (let seconds = 0; seconds < 6; seconds += 1) await sweep()
+  expect(outcomes()).toEqual({ ...before, unsettled: 'lost' })
+})
