@@ -73,6 +73,11 @@ describe('a group under supervision', () => {
     expect(await history('m3')).toContain('told to stop')
   })
 
+  test('V1 the damage of a member that there is not cannot be accepted', async () => {
+    plan = { ...plan, acceptDamage: ['m2', 'm7'] }
+    await expect(up()).rejects.toThrow(/no member 'm7'/)
+  })
+
   test('V4 its members share what the disk has free, and a budget that is less', async () => {
     const budgets = async () => {
       await (await up())?.stop()

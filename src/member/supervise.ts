@@ -128,6 +128,10 @@ async function refuseWrongPlan(plan: GroupPlan): Promise<void> {
   }
   if (members < 1 || members > MEMBERS_MAX)
     throw new CannotStart(`A group on one machine has 1 to ${MEMBERS_MAX} members.`)
+  const stranger = plan.acceptDamage.find((id) => !memberNames(members).includes(id))
+  if (stranger !== undefined) {
+    throw new CannotStart(`There is no member '${stranger}' whose damage could be accepted.`)
+  }
   const last = portsInUse(plan).at(-1) ?? 0
   if (last > 65_535)
     throw new CannotStart(`The last port would be ${last}: choose a lower --base-port.`)
