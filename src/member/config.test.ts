@@ -36,6 +36,8 @@ describe('the configuration of a member', () => {
       policy: {},
       journalBytes: 1024 ** 3,
       slotsPerSegment: 256,
+      budgetBytes: null,
+      acceptDamage: false,
       insecure: false,
     })
   })
