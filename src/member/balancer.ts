@@ -43,6 +43,8 @@ const END_KIND = 'end'
 const ASK_MS = 500
 /** When the averages have taken a move in, its observed gain is written down. */
 const OBSERVE_MS = 30_000
+/** A move is renewed each second until its commit, and expires 10 s after it: a session that has not come by now does not. */
+const COMES_MS = 20_000
 const DECISIONS_SHOWN = 50
 const WRITE_TRIES = 20
 
@@ -61,6 +63,8 @@ export interface PolicyChange {
 
 interface Coming {
   readonly from: MemberId
+  /** When its old member last spoke of it. */
+  heardMs: number
   readonly memory: SessionMemory | null
   readonly history: MoveHistory
 }
@@ -142,6 +146,11 @@ export class Balancer implements Grants, Placement {
     return ratio === null ? [] : [{ resource: 'cpu', ratio }]
   }
 
+  /** Sessions that were granted to this member and have not arrived. */
+  get awaited(): number {
+    return this.#coming.size
+  }
+
   isHeard(member: MemberId): boolean {
     return this.#monitor.isHeard(member)
   }
@@ -199,6 +208,7 @@ export class Balancer implements Grants, Placement {
       this.#round += 1
       this.#grantedThisRound = 0
       this.#begun = { ...this.#begun, thisRound: 0 }
+      this.#forget()
       if (mode !== 'off') await this.#decideRound(policy)
     } finally {
       const everyMs = policy.intervalSeconds * 1_000
@@ -360,7 +370,8 @@ export class Balancer implements Grants, Placement {
     const room = asTable(load, shareAt(load, this.#member.id), 1).slow
     this.#reservations.promise(move, room, nowMs, policy)
     const history = recallHistory(carried.history, nowMs)
-    this.#coming.set(move, { from, memory: parseSessionMemory(carried.memory), history })
+    const memory = parseSessionMemory(carried.memory)
+    this.#coming.set(move, { from, heardMs: nowMs, memory, history })
     return null
   }
 
@@ -373,7 +384,10 @@ export class Balancer implements Grants, Placement {
   }
 
   renew(move: string): void {
-    this.#reservations.renew(move, this.#member.ports.clock.nowMs(), this.settings.policy)
+    const nowMs = this.#member.ports.clock.nowMs()
+    this.#reservations.renew(move, nowMs, this.settings.policy)
+    const coming = this.#coming.get(move)
+    if (coming !== undefined) coming.heardMs = nowMs
   }
 
   release(move: string): void {
@@ -394,6 +408,19 @@ export class Balancer implements Grants, Placement {
       session.id,
       withMove(coming.history, { left: coming.from, atMs: nowMs, pauseMs }),
     )
+  }
+
+  /** What is kept for sessions that will not come, and of those that have no record any more. */
+  #forget(): void {
+    const { group, ports, target } = this.#member
+    const nowMs = ports.clock.nowMs()
+    for (const [move, { heardMs }] of this.#coming) {
+      if (nowMs - heardMs > COMES_MS) this.#coming.delete(move)
+    }
+    for (const id of this.#histories.keys()) {
+      if (!group.sessions.has(id) && !target.registry.get(id)) this.#histories.delete(id)
+    }
+    this.#badPaths.forget(nowMs)
   }
 
   // Placement
