@@ -23,6 +23,7 @@ type Fault =
   | 'island'
   | 'sleep'
   | 'mute'
+  | 'balance off'
 
 const weighted: readonly Fault[] = [
   'crash',
@@ -45,6 +46,7 @@ const weighted: readonly Fault[] = [
   'sleep',
   'sleep',
   'mute',
+  'balance off',
 ]
 
 export class Faults {
@@ -64,7 +66,7 @@ export class Faults {
     this.#prng = group.prng.fork()
     this.#untilMs = untilMs
     this.#gapMs = this.#prng.pick([300, 700, 1_500])
-    this.#moveGapMs = this.#prng.pick([100, 300, 700])
+    this.#moveGapMs = this.#prng.pick([100, 300, 700, 4_000])
     this.#isCalm = this.#prng.chance(CALM_CHANCE) || !wanted
   }
 
@@ -126,7 +128,7 @@ export class Faults {
       reason: 'the simulation says so',
       predicted: null,
       proposal: null,
-      estimate: null,
+      estimate: member.estimateOf(session.id),
     })
   }
 
@@ -177,6 +179,10 @@ export class Faults {
         return this.#sleep(this.#left())
       case 'mute':
         return this.#mute(prng.pick(members))
+      case 'balance off': {
+        this.#group.switchBalance('off')
+        return this.#later(prng.integer(500, 4_000), () => this.#group.switchBalance('on'))
+      }
       default:
         fault satisfies never
     }

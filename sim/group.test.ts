@@ -38,10 +38,14 @@ test(`S2 ${SEEDS} seeds of crashes and restarts: no violation, no stall, no leak
 })
 
 // Each begins at the seed that caught it; a change of the product moves the draws, and then a later one must.
-test('each rule that is taken out is noticed', { timeout: 600_000 }, async () => {
-  const runs = await runRoom('session', 'sim/run.ts', [])
-  const noticed = runs.filter(({ killed, output }) => killed && /seed \d+ failed/.test(output))
-  console.log(`${noticed.length} of ${runs.length} mutations killed`)
-  const names = (some: typeof runs) => some.map(({ mutation }) => mutation.name)
-  expect(names(noticed)).toEqual(names(runs))
-})
+test.each(['session', 'distribution'])(
+  'each rule of %s that is taken out is noticed',
+  { timeout: 600_000 },
+  async (room) => {
+    const runs = await runRoom(room, 'sim/run.ts', [])
+    const noticed = runs.filter(({ killed, output }) => killed && /seed \d+ failed/.test(output))
+    console.log(`${noticed.length} of ${runs.length} mutations killed`)
+    const names = (some: typeof runs) => some.map(({ mutation }) => mutation.name)
+    expect(names(noticed)).toEqual(names(runs))
+  },
+)

@@ -12,12 +12,14 @@ import type { Coordinator } from '../src/coordination/coordinator.ts'
 import { parseSession, parseSlice } from '../src/group/parse.ts'
 import { keys, type MemberId, type SessionRecord, type VolumeRecord } from '../src/group/record.ts'
 import { createVolume, volumeCounterKey } from '../src/group/volumes.ts'
+import { Balancer, type DistributionSettings } from '../src/member/balancer.ts'
 import { Member, type MemberSettings } from '../src/member/member.ts'
 import { storeDefaults } from '../src/store/settings.ts'
 import type { TargetEvent } from '../src/target/target.ts'
 import { SimClock } from './clock.ts'
 import { SimCoordination } from './coordinator.ts'
 import { SimDisk } from './disk.ts'
+import { DistributionWatch, SimProbe, simDistribution } from './distribution.ts'
 import { Monitor, type SeenWrites } from './monitor.ts'
 import { SimNet } from './net.ts'
 import { Timeline } from './timeline.ts'
@@ -45,6 +47,9 @@ export class SimGroup {
   readonly violations: string[] = []
   readonly members: readonly SimMember[]
   readonly blockBytes: 512 | 4096
+  /** As every member is started. */
+  readonly distribution: DistributionSettings
+  readonly watch: DistributionWatch
   /** Told of everything that targets tell. */
   readonly listeners: ((member: SimMember, event: TargetEvent) => void)[] = []
   readonly #operator: Coordinator
@@ -60,6 +65,8 @@ export class SimGroup {
     this.blockBytes = prng.chance(0.3) ? 512 : 4096
     this.members = memberIds.map((id) => new SimMember(this, id, prng.fork()))
     this.#operator = this.coordination.handle('operator')
+    this.distribution = simDistribution(prng.fork())
+    this.watch = new DistributionWatch(this, prng.fork())
   }
 
   get volume(): VolumeRecord {
@@ -84,6 +91,13 @@ export class SimGroup {
     const found = this.members.find((one) => one.id === id)
     if (found === undefined) throw new Error(`there is no member ${id}`)
     return found
+  }
+
+  /** By way of whichever member runs; the others learn of it from the group's record. */
+  switchBalance(mode: 'on' | 'off'): void {
+    this.trace.add('*', `balance ${mode}`)
+    const running = this.members.filter(({ balancer, clock }) => balancer !== null && !clock.paused)
+    if (running.length > 0) void this.prng.pick(running).balancer?.setMode(mode)
   }
 
   violation(what: string): void {
@@ -165,6 +179,7 @@ export class SimMember {
   clock: SimClock
   /** null while it is down or opens its store. */
   member: Member | null = null
+  balancer: Balancer | null = null
   readonly #group: SimGroup
   readonly #prng: Prng
   readonly #seen: SeenWrites = new Map()
@@ -206,6 +221,7 @@ export class SimMember {
     totals.crashes += 1
     net.crash(this.id, how)
     this.member = null
+    this.balancer = null
     const prng = this.#prng
     this.disk.crash((choices) => (how === 'power' ? prng.integer(0, choices - 1) : choices - 1))
   }
@@ -221,14 +237,26 @@ export class SimMember {
     const ports = { clock, net, disk, coordinator: monitor.coordinator(coordinator), newId }
     const member = await Member.open(ports, settingsOf(id), tell)
     monitor.watch(member)
+    this.#distribute(member)
     this.member = member
     void member.store.failed.then((why) => group.violation(`the store of ${id} failed: ${why}`))
     await member.serve()
     group.trace.add(id, 'serves')
   }
 
+  /** As src/member/start.ts does. */
+  #distribute(member: Member): void {
+    const { distribution, watch } = this.#group
+    const balancer = new Balancer(member, new SimProbe(member, this.#prng.fork()), distribution)
+    member.placement = balancer
+    member.target.grants = balancer
+    watch.watch(member, balancer)
+    this.balancer = balancer
+  }
+
   #tell(event: TargetEvent): void {
-    const { totals, trace, listeners } = this.#group
+    const { totals, trace, listeners, watch } = this.#group
+    watch.told(this.id, event)
     trace.add(
       this.id,
       JSON.stringify(event, (key, value) => (key === 'counters' ? null : value)),

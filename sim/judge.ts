@@ -26,7 +26,7 @@ export function stalled(workload: Workload, sinceMs: number): string[] {
 
 /** What is not at rest, as sentences; none: nothing leaked. */
 export function leaks(group: SimGroup): string[] {
-  return [...unserved(group), ...unrecorded(group)]
+  return [...unserved(group), ...unrecorded(group), ...group.watch.promised()]
 }
 
 /** Records that say something which no member does. */
@@ -49,8 +49,10 @@ function unserved(group: SimGroup): string[] {
 function unrecorded(group: SimGroup): string[] {
   const found: string[] = []
   const records = new Map(group.records().map(({ id, record }) => [id, record]))
-  for (const { id: member, member: running } of group.members) {
+  for (const { id: member, member: running, balancer } of group.members) {
     if (running === null) found.push(`${member} does not run`)
+    const awaited = balancer?.awaited ?? 0
+    if (awaited > 0) found.push(`${member} still awaits ${awaited} sessions`)
     for (const session of running?.target.registry.all() ?? []) {
       const record = records.get(session.id)
       if (record?.owner !== member || record.gen !== session.gen || record.state !== 'live') {

@@ -7,6 +7,13 @@ export interface Totals {
   movesCommitted: number
   movesAbandoned: number
   movesLost: number
+  /** Of the committed ones, those that balance began; and those that balance was switched off during. */
+  balanceMoved: number
+  movedWhileOff: number
+  /** Proposals of balance that were denied. */
+  balanceDenied: number
+  /** New sessions that were sent to another member for its load. */
+  placed: number
   /** Sessions that came to where they were moved. */
   returned: number
   /** Open moves that ended at another member than planned. */
@@ -37,6 +44,10 @@ export function noTotals(): Totals {
     movesCommitted: 0,
     movesAbandoned: 0,
     movesLost: 0,
+    balanceMoved: 0,
+    movedWhileOff: 0,
+    balanceDenied: 0,
+    placed: 0,
     returned: 0,
     reclaimed: 0,
     expired: 0,
@@ -54,6 +65,10 @@ export function noTotals(): Totals {
 /** Each must be above zero in a run that is worth its name. */
 export const mustHappen = [
   'movesCommitted',
+  'balanceMoved',
+  'movedWhileOff',
+  'balanceDenied',
+  'placed',
   'reclaimed',
   'expired',
   'barrierClosed',
