@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import { Prng } from '../../src/base/prng.ts'
 import type { Operation } from '../../src/initiator/history.ts'
 import { judge, judgeBlock } from './linearizability.ts'
+import { needsSearch, search } from './search.ts'
 
 const never = Number.POSITIVE_INFINITY
 
@@ -22,14 +23,21 @@ function isLinearizable(operations: readonly Operation[]): boolean {
 function continues(left: readonly Operation[], value: number): boolean {
   if (left.every((operation) => !operation.certain)) return true
   for (const operation of left) {
-    if (operation.kind === 'read' && operation.value !== value) continue
+    if (!mayCome(operation, value)) continue
     const rest = left.filter((other) => other !== operation)
     const earlier = rest.filter((other) => other.returnedMs < operation.invokedMs)
     if (earlier.some((other) => other.certain)) continue
     const next = rest.filter((other) => !earlier.includes(other))
-    if (continues(next, operation.kind === 'write' ? operation.value : value)) return true
+    const writes = operation.kind === 'write' || operation.kind === 'compareAndWrite'
+    if (continues(next, writes ? operation.value : value)) return true
   }
   return false
+}
+
+function mayCome({ kind, value, expected }: Operation, now: number): boolean {
+  if (kind === 'read') return value === now
+  if (kind === 'compareAndWrite') return expected === now
+  return kind === 'write' || expected !== now
 }
 
 function randomHistory(prng: Prng): Operation[] {
@@ -69,6 +77,48 @@ test('the zone test agrees with the definition on 30,000 small histories', () =>
   // Both kinds came about often enough.
   expect(good).toBeGreaterThan(5_000)
   expect(good).toBeLessThan(25_000)
+})
+
+/** Some writes of it compare first, some write zeros. */
+function withComparisons(prng: Prng): Operation[] {
+  return randomHistory(prng).map((operation) => {
+    if (operation.kind === 'read' || prng.chance(0.4)) return operation
+    if (prng.chance(0.3)) return { ...operation, value: 0 }
+    const expected = prng.integer(0, 3)
+    const missed = operation.certain && prng.chance(0.4)
+    return { ...operation, kind: missed ? 'miscompare' : 'compareAndWrite', expected }
+  })
+}
+
+test('the search agrees with the definition on 30,000 small histories, and with the zone test where that judges', () => {
+  const prng = new Prng(12)
+  const came = { searched: 0, good: 0 }
+  for (let i = 0; i < 30_000; i++) {
+    const operations = withComparisons(prng)
+    const expected = isLinearizable(operations)
+    if (needsSearch(operations)) came.searched += 1
+    if (expected) came.good += 1
+    const verdict = search(operations) === 'linearizable'
+    if (verdict !== expected || (judgeBlock(operations) === null) !== expected) {
+      throw new Error(`expected ${expected}: ${JSON.stringify(operations)}`)
+    }
+  }
+  expect(came.searched).toBeGreaterThan(15_000)
+  expect(came.good).toBeGreaterThan(5_000)
+  expect(came.good).toBeLessThan(25_000)
+})
+
+test('a comparison that found what it expected is a read and a write at one moment', () => {
+  const swap = (expected: number, value: number, from: number, to: number): Operation => ({
+    ...write(value, from, to),
+    kind: 'compareAndWrite',
+    expected,
+  })
+  expect(kindOf([swap(0, 1, 0, 9), swap(1, 2, 0, 9), read(2, 10, 11)])).toBe('linearizable')
+  expect(kindOf([swap(0, 1, 0, 9), swap(0, 2, 0, 9)])).toBe('not linearizable')
+  const missed: Operation = { ...swap(0, 3, 2, 3), kind: 'miscompare' }
+  expect(kindOf([write(1, 0, 1), missed])).toBe('linearizable')
+  expect(kindOf([missed])).toBe('not linearizable')
 })
 
 const kindOf = (operations: Operation[]) => judgeBlock(operations)?.kind ?? 'linearizable'
@@ -118,6 +168,18 @@ test('blocks of several histories are judged together, faults are told', () => {
 
 test('two writes of one value are a mistake of the caller', () => {
   expect(() => judgeBlock([write(1, 0, 1), write(1, 2, 3)])).toThrow('twice')
+})
+
+test('a history with comparisons of a whole simulation is judged in time', () => {
+  const operations: Operation[] = []
+  for (let i = 1; i <= 400; i++) {
+    const swap = write(i, i, i + 6)
+    operations.push({ ...swap, kind: 'compareAndWrite', expected: i - 1 }, read(i - 1, i, i + 4))
+    if (i % 40 === 0) operations.push(write(1_000 + i, i, never, false))
+  }
+  expect(search(operations)).toBe('linearizable')
+  operations.push(read(5, 500, 501))
+  expect(search(operations)).toBe('not linearizable')
 })
 
 test('a long history is judged in time', () => {

@@ -5,15 +5,23 @@
 // return, and s, the latest invocation, of its operations: if f < s the value must have been there from f to s
 // (a forward zone); else there is a moment in [s, f] in which all of it can have happened (a backward zone).
 // A history is linearizable if and only if no read returned before its write was invoked, no two forward zones overlap,
-// and no backward zone lies inside a forward one.
+// and no backward zone lies inside a forward one. Blocks that were compared or unmapped are judged by search (search.ts).
 //
 // Verified: every value read was written, the order of operations on each block. Not verified: that a command over several
 // blocks is atomic (SBC does not promise it), that a value that nobody read survives.
 import type { Fault, History, Operation } from '../../src/initiator/history.ts'
+import { needsSearch, search } from './search.ts'
 
 export interface Violation {
   readonly lba: number
-  readonly kind: 'damaged' | 'never written' | 'from the future' | 'overlapping' | 'enclosed'
+  readonly kind:
+    | 'damaged'
+    | 'never written'
+    | 'from the future'
+    | 'overlapping'
+    | 'enclosed'
+    | 'not linearizable'
+    | 'undecided'
   readonly detail: string
 }
 
@@ -58,6 +66,14 @@ type Found = Omit<Violation, 'lba'>
 
 /** One register that held 0 before anything began. */
 export function judgeBlock(operations: readonly Operation[]): Found | null {
+  if (!needsSearch(operations)) return judgeZones(operations)
+  const verdict = search(operations)
+  return verdict === 'linearizable'
+    ? null
+    : { kind: verdict, detail: `${operations.length} operations` }
+}
+
+function judgeZones(operations: readonly Operation[]): Found | null {
   const clusters = new Map<number, Cluster>()
   clusters.set(0, {
     value: 0,

@@ -85,6 +85,8 @@ const unsentBytesMax = 8 * 1024 * 1024
 const managementMax = 16
 
 interface Management extends TaskManagement {
+  /** Of the next command when it was sent: what comes from there on, it does not end. */
+  readonly cmdSn: number
   readonly answered: (response: number | null) => void
 }
 
@@ -195,7 +197,7 @@ export class ActiveSession implements WireConsumer {
       return
     }
     const tag = this.#takeTag()
-    this.#managements.set(tag, { ...request, answered })
+    this.#managements.set(tag, { ...request, cmdSn: this.#cmdSn, answered })
     const flags = finalBit | request.function
     const at = this.#begin(opcode.taskManagementRequest | immediateBit, flags, tag)
     const { bytes } = this.wire.writer
@@ -400,9 +402,12 @@ export class ActiveSession implements WireConsumer {
   }
 
   /** What a request ended will not be answered any more. */
-  #abort({ task, lun }: Management): void {
+  #abort({ task, lun, cmdSn }: Management): void {
+    const before = (one: PendingCommand) => ahead(one.cmdSn, cmdSn) > 0
     const ended =
-      task === null ? this.unanswered().filter((x) => (x.request.lun ?? 0) === lun) : [task]
+      task === null
+        ? this.unanswered().filter((one) => (one.request.lun ?? 0) === lun && before(one))
+        : [task]
     for (const command of ended) {
       if (!this.#commands.delete(command.tag)) continue
       this.#owner.answered(command, { kind: 'aborted' })

@@ -11,6 +11,7 @@ const operation = {
   read16: 0x88,
   compareAndWrite: 0x89,
   write16: 0x8a,
+  writeSame16: 0x93,
   serviceActionIn16: 0x9e,
 } as const
 const readCapacity16 = 0x10
@@ -25,6 +26,8 @@ export const scsiStatus = {
 } as const
 
 const unitAttention = 6
+const miscompare = 14
+const unmapBit = 0x08
 const twoTo32 = 0x1_0000_0000
 
 export function readCdb(lba: number, blocks: number): Uint8Array {
@@ -60,6 +63,14 @@ function longCdb(code: number, lba: number): Uint8Array {
 export function compareAndWriteCdb(lba: number, blocks: number): Uint8Array {
   const cdb = longCdb(operation.compareAndWrite, lba)
   cdb[13] = blocks
+  return cdb
+}
+
+/** With one block of data. `unmap`: zeros may give their space back. */
+export function writeSameCdb(lba: number, blocks: number, unmap: boolean): Uint8Array {
+  const cdb = longCdb(operation.writeSame16, lba)
+  if (unmap) cdb[1] = unmapBit
+  writeU32(cdb, 10, blocks)
   return cdb
 }
 
@@ -138,4 +149,9 @@ export function parseSense(sense: Uint8Array): Sense | null {
 
 export function isUnitAttention(sense: Uint8Array | null): boolean {
   return sense !== null && parseSense(sense)?.key === unitAttention
+}
+
+/** A comparison found something else. */
+export function isMiscompare(sense: Uint8Array | null): boolean {
+  return sense !== null && parseSense(sense)?.key === miscompare
 }

@@ -7,22 +7,27 @@
 //   (a) a GOOD answer to the same command on a later connection,
 //   (b) the first GOOD answer on a later connection to any command sent there to the same place,
 //   (c) its own answer with another status, or the one to the task management function that aborted it;
-// without any of them it never ends. A read begins when its last transmission was sent.
+// without any of them it never ends. A read begins when its last transmission was sent. A COMPARE AND WRITE that found
+// what it expected is a read and a write at one moment; one that did not is a read of anything else.
 //
 // Invariants:
 //   H1. Every transmission of a write is one operation a block, with a value that no other has.
 //   H2. An operation without a GOOD answer is optional, and ends by (a), (b) or (c), never before.
 //   H3. A block that is damaged, or lies where it was not written, is a fault at once.
 import { assert } from '../base/assert.ts'
+import { isMiscompare, scsiStatus } from './cdb.ts'
 import type { CommandObserver } from './observer.ts'
 import { readPattern, writePattern } from './pattern.ts'
 import type { Answer } from './pending-command.ts'
 
 export interface Operation {
-  readonly kind: 'write' | 'read'
+  /** Of a comparison it is known only afterwards whether it wrote. */
+  kind: 'write' | 'read' | 'compareAndWrite' | 'miscompare'
   readonly lba: number
-  /** `valueOfWrite` of the stamp that was written or read; 0 is what was there at the beginning. */
+  /** `valueOfWrite` of the stamp that was written or read; 0 is what was there at the beginning, and what unmapping leaves. */
   readonly value: number
+  /** What a comparison expects; a miscompare found anything else. */
+  readonly expected?: number
   readonly invokedMs: number
   /** Infinity while it may still take effect. */
   returnedMs: number
@@ -87,7 +92,32 @@ export class History {
   /** For `Initiator.write`: stamps the blocks of `data` before each transmission. */
   writing(lba: number, data: Uint8Array): CommandObserver {
     assert(!this.isFull, 'a full history records nothing more')
-    return new Writing(this, lba, data)
+    const blocks = data.length / this.blockBytes
+    return new Writing(this, lba, blocks, (login) => this.beginWrite(lba, data, login))
+  }
+
+  /** For an UNMAP, or a WRITE SAME of zeros. */
+  clearing(lba: number, blocks: number): CommandObserver {
+    assert(!this.isFull, 'a full history records nothing more')
+    return new Writing(this, lba, blocks, (login) =>
+      this.#begin(lba, blocks, login, { kind: 'write', value: 0 }),
+    )
+  }
+
+  /** For a COMPARE AND WRITE of one block: `data` is what it must hold, then what is written, stamped before each transmission. */
+  comparing(lba: number, data: Uint8Array): CommandObserver {
+    assert(!this.isFull, 'a full history records nothing more')
+    assert(data.length === 2 * this.blockBytes, 'one block is compared and written')
+    const expected = this.#valueIn(data, 0, lba)
+    assert(expected !== null, 'what is expected was written by somebody')
+    const written = data.subarray(this.blockBytes)
+    return new Writing(this, lba, 1, (login) =>
+      this.#begin(lba, 1, login, {
+        kind: 'compareAndWrite',
+        value: this.#stamp(lba, written),
+        expected,
+      }),
+    )
   }
 
   /** For `Initiator.read`. */
@@ -97,19 +127,33 @@ export class History {
   }
 
   beginWrite(lba: number, data: Uint8Array, login: number): Transmission {
+    const value = this.#stamp(lba, data)
+    return this.#begin(lba, data.length / this.blockBytes, login, { kind: 'write', value })
+  }
+
+  /** The value that no other transmission has. */
+  #stamp(lba: number, data: Uint8Array): number {
     const { blockBytes } = this
     this.#sequence += 1
-    const invokedMs = this.#nowMs()
-    const value = valueOfWrite(this.#writer, this.#sequence)
-    const transmission: Transmission = { login, operations: [] }
     for (let at = 0; at < data.length; at += blockBytes) {
-      const block = lba + at / blockBytes
-      const stamp = { writer: this.#writer, sequence: this.#sequence, lba: block }
+      const stamp = { writer: this.#writer, sequence: this.#sequence, lba: lba + at / blockBytes }
       writePattern(data, at, blockBytes, stamp)
+    }
+    return valueOfWrite(this.#writer, this.#sequence)
+  }
+
+  #begin(
+    lba: number,
+    blocks: number,
+    login: number,
+    what: Pick<Operation, 'kind' | 'value' | 'expected'>,
+  ): Transmission {
+    const invokedMs = this.#nowMs()
+    const transmission: Transmission = { login, operations: [] }
+    for (let block = lba; block < lba + blocks; block += 1) {
       const operation: Operation = {
-        kind: 'write',
+        ...what,
         lba: block,
-        value,
         invokedMs,
         returnedMs: Number.POSITIVE_INFINITY,
         certain: false,
@@ -212,25 +256,38 @@ export function valueOfWrite(writer: number, sequence: number): number {
 class Writing implements CommandObserver {
   readonly #history: History
   readonly #lba: number
-  readonly #data: Uint8Array
+  readonly #blocks: number
+  readonly #begin: (login: number) => Transmission
   readonly #transmissions: Transmission[] = []
 
-  constructor(history: History, lba: number, data: Uint8Array) {
+  constructor(
+    history: History,
+    lba: number,
+    blocks: number,
+    begin: (login: number) => Transmission,
+  ) {
     this.#history = history
     this.#lba = lba
-    this.#data = data
+    this.#blocks = blocks
+    this.#begin = begin
   }
 
   sending(login: number): void {
-    this.#transmissions.push(this.#history.beginWrite(this.#lba, this.#data, login))
+    this.#transmissions.push(this.#begin(login))
   }
 
   answered(answer: Answer, login: number): void {
     const history = this.#history
-    const good = answer.kind === 'answered' && answer.status === 0
-    history.endWrite(this.#transmissions, good)
+    const compared = answer.kind === 'answered' && foundElse(answer)
+    const executed = compared || (answer.kind === 'answered' && answer.status === scsiStatus.good)
+    if (compared) {
+      for (const operation of this.#transmissions.at(-1)?.operations ?? []) {
+        operation.kind = 'miscompare'
+      }
+    }
+    history.endWrite(this.#transmissions, executed)
     // Other answers may come from the target alone: they say nothing about the place.
-    if (good) history.heard(this.#lba, this.#data.length / history.blockBytes, login)
+    if (executed) history.heard(this.#lba, this.#blocks, login)
   }
 }
 
@@ -256,4 +313,9 @@ class Reading implements CommandObserver {
     history.endRead(this.#lba, this.#into, this.#sentMs)
     history.heard(this.#lba, this.#into.length / history.blockBytes, login)
   }
+}
+
+/** Where the blocks are they were compared, and are not what was expected. */
+function foundElse({ status, sense }: Answer & { readonly kind: 'answered' }): boolean {
+  return status === scsiStatus.checkCondition && isMiscompare(sense)
 }

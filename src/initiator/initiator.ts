@@ -175,6 +175,11 @@ export class Initiator implements SessionOwner {
     return this.#manage(taskManagementFunction.abortTask, lun, command)
   }
 
+  /** ABORT TASK SET: ends all commands of this initiator on the logical unit. */
+  abortTaskSet(lun = 0): Promise<number | null> {
+    return this.#manage(taskManagementFunction.abortTaskSet, lun, null)
+  }
+
   /** LOGICAL UNIT RESET; ends all commands of this initiator on it, and those of others. */
   resetLogicalUnit(lun = 0): Promise<number | null> {
     return this.#manage(taskManagementFunction.logicalUnitReset, lun, null)
