@@ -24,6 +24,7 @@ type Fault =
   | 'sleep'
   | 'mute'
   | 'balance off'
+  | 'stop'
 
 const weighted: readonly Fault[] = [
   'crash',
@@ -47,6 +48,8 @@ const weighted: readonly Fault[] = [
   'sleep',
   'mute',
   'balance off',
+  'stop',
+  'stop',
 ]
 
 export class Faults {
@@ -179,6 +182,8 @@ export class Faults {
         return this.#sleep(this.#left())
       case 'mute':
         return this.#mute(prng.pick(members))
+      case 'stop':
+        return this.#stop(prng.pick(members))
       case 'balance off': {
         this.#group.switchBalance('off')
         return this.#later(prng.integer(500, 4_000), () => this.#group.switchBalance('on'))
@@ -213,6 +218,12 @@ export class Faults {
     this.#later(this.#prng.integer(20, 3_000), () => {
       if (!member.isUp) member.start()
     })
+  }
+
+  /** It answers what it accepted, tells its initiators to come back, and starts anew after a while. */
+  #stop(member: SimMember): void {
+    if (member.member === null || !member.isUp || member.clock.paused) return
+    member.stop(this.#prng.integer(100, 3_000))
   }
 
   #pause(member: SimMember): void {

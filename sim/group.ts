@@ -1,5 +1,5 @@
 // A group of real members in one process and in virtual time: simulated clocks, network, disks and coordinator under the
-// member's own wiring (src/member/member.ts). Members crash, lose what was not synced, pause and start again.
+// member's own wiring (src/member/member.ts). Members crash, lose what was not synced, pause, stop and start again.
 //
 // Invariants:
 //   S1. With equal seeds two runs are equal, event for event (trace.ts).
@@ -31,6 +31,8 @@ export const runBytes = 16 * 1024 * 1024
 const PORTAL = 3260
 const PEERS = 7000
 const START_MS = 30_000
+/** As src/member/main.ts: what has not stopped by then is ended. */
+const STOP_MS = 10_000
 
 export interface GroupSettings {
   readonly seed: number
@@ -184,6 +186,7 @@ export class SimMember {
   readonly #prng: Prng
   readonly #seen: SeenWrites = new Map()
   #lives = 0
+  #stopping: Member | null = null
 
   constructor(group: SimGroup, id: MemberId, prng: Prng) {
     this.id = id
@@ -216,14 +219,43 @@ export class SimMember {
   /** `power` loses what was not synced; `process` keeps it, as kill -9 does. */
   crash(how: 'process' | 'power'): void {
     if (!this.isUp) return
-    const { trace, net, totals } = this.#group
+    const { trace, totals } = this.#group
     trace.add(this.id, `crashes (${how})`)
     totals.crashes += 1
-    net.crash(this.id, how)
+    this.#ended(how)
+  }
+
+  #ended(how: 'process' | 'power'): void {
+    this.#group.net.crash(this.id, how)
     this.member = null
     this.balancer = null
     const prng = this.#prng
     this.disk.crash((choices) => (how === 'power' ? prng.integer(0, choices - 1) : choices - 1))
+  }
+
+  /** As it is told to by its supervisor, which starts it again some time after it has ended. */
+  stop(againMs: number): void {
+    const { member, balancer, clock } = this
+    if (member === null || !clock.alive || member === this.#stopping) return
+    const { trace, timeline, totals } = this.#group
+    this.#stopping = member
+    trace.add(this.id, 'stops')
+    balancer?.stop()
+    const end = (how: string) => {
+      // It may have crashed meanwhile, and live again.
+      if (this.member !== member) return
+      trace.add(this.id, how)
+      this.#ended('process')
+      timeline.after(againMs, () => {
+        if (!this.isUp) this.start()
+      })
+    }
+    const late = timeline.after(STOP_MS, () => end('has not stopped in time'))
+    void member.stop().then(() => {
+      late.cancel()
+      totals.stops += 1
+      end('has stopped')
+    })
   }
 
   async #open(clock: SimClock, net: Net, coordinator: Coordinator): Promise<void> {

@@ -1,6 +1,13 @@
 // What happened in simulations, counted: a rule that is never needed is not tested by any of them.
 export interface Totals {
   answers: number
+  /** Commands that a task management function ended. */
+  aborted: number
+  unmaps: number
+  /** COMPARE AND WRITEs that wrote, and that did not. */
+  swaps: number
+  miscompares: number
+  discoveries: number
   logins: number
   redirects: number
   movesOrdered: number
@@ -31,6 +38,8 @@ export interface Totals {
   /** Writes that came to a primary once more and were answered from memory. */
   deduplicated: number
   crashes: number
+  /** Members that stopped as they were told to, in time. */
+  stops: number
   pauses: number
   cuts: number
 }
@@ -38,6 +47,11 @@ export interface Totals {
 export function noTotals(): Totals {
   return {
     answers: 0,
+    aborted: 0,
+    unmaps: 0,
+    swaps: 0,
+    miscompares: 0,
+    discoveries: 0,
     logins: 0,
     redirects: 0,
     movesOrdered: 0,
@@ -57,6 +71,7 @@ export function noTotals(): Totals {
     unknown: 0,
     deduplicated: 0,
     crashes: 0,
+    stops: 0,
     pauses: 0,
     cuts: 0,
   }
@@ -64,6 +79,12 @@ export function noTotals(): Totals {
 
 /** Each must be above zero in a run that is worth its name. */
 export const mustHappen = [
+  'aborted',
+  'unmaps',
+  'swaps',
+  'miscompares',
+  'discoveries',
+  'stops',
   'movesCommitted',
   'balanceMoved',
   'movedWhileOff',

@@ -1,13 +1,18 @@
 // The initiators of a simulated group: hosts of both kinds, each with a few commands under way on few blocks, and a
-// history of every transmission that a judge can read. A host that is crashed forgets its sessions and starts anew.
+// history of every transmission that a judge can read. A host that is crashed forgets its sessions and starts anew. Now and
+// then a host asks a portal for its targets, which disturbs nobody.
 import { sleep } from '../src/base/clock.ts'
 import type { Net } from '../src/base/net.ts'
 import type { Prng } from '../src/base/prng.ts'
 import type { MemberId } from '../src/group/record.ts'
+import { discover } from '../src/initiator/discover.ts'
 import { History } from '../src/initiator/history.ts'
 import { Initiator } from '../src/initiator/initiator.ts'
+import { BufferPool } from '../src/iscsi/buffer-pool.ts'
+import type { KeySettings } from '../src/iscsi/negotiate.ts'
 import { SimClock } from './clock.ts'
-import { memberIds, portalOf, runBytes, type SimGroup } from './group.ts'
+import { Commands } from './commands.ts'
+import { memberIds, portalOf, type SimGroup } from './group.ts'
 
 const IQN = 'iqn.1994-05.org.example:'
 
@@ -24,6 +29,7 @@ export interface InitiatorPlan {
   readonly thinkMs: number
   readonly pingIdleMs: number
   readonly pingLimitMs: number
+  readonly keys: Partial<KeySettings>
 }
 
 /** Short, so that lost connections are noticed while the others' faults last. */
@@ -31,6 +37,20 @@ const patience = [
   { pingIdleMs: 1_500, pingLimitMs: 2_500 },
   { pingIdleMs: 500, pingLimitMs: 700 },
 ] as const
+
+const digests = { headerDigest: ['CRC32C'], dataDigest: ['CRC32C'] } as const
+/** The first as open-iscsi and libiscsi do; the others check their bytes, or send data only when asked. */
+const keySettings: readonly Partial<KeySettings>[] = [
+  {},
+  {},
+  digests,
+  { headerDigest: ['CRC32C'] },
+  { initialR2T: true, immediateData: false },
+  { ...digests, initialR2T: true },
+]
+
+const DISCOVERY_EVERY_MS = 4_000
+const DISCOVERY_LIMIT_MS = 3_000
 
 /** One host of the Linux kind with a session, sometimes two, and one of the QEMU kind with several under one name. */
 export function planHosts(prng: Prng): HostPlan[] {
@@ -40,6 +60,7 @@ export function planHosts(prng: Prng): HostPlan[] {
     depth: prng.integer(1, 4),
     thinkMs: prng.pick([15, 60, 150, 1_000]),
     ...prng.pick(patience),
+    keys: prng.pick(keySettings),
   })
   const hosts: HostPlan[] = [{ name: 'linux1', initiators: [initiator('stable')] }]
   if (prng.chance(0.3)) hosts.push({ name: 'linux2', initiators: [initiator('stable')] })
@@ -109,6 +130,32 @@ export class SimHost {
       (plan, at) => new Runner(this.#workload, this, plan, { net, at }),
     )
     for (const runner of this.runners) void runner.run()
+    this.#discoverLater(net, this.#workload.prng.fork())
+  }
+
+  #discoverLater(net: Net, prng: Prng): void {
+    this.clock.after(prng.unit() * 2 * DISCOVERY_EVERY_MS, () => {
+      if (this.#workload.isStopped) return
+      void this.#discover(net, prng)
+      this.#discoverLater(net, prng)
+    })
+  }
+
+  /** What is answered is right; there may be no answer, for members are away. */
+  async #discover(net: Net, prng: Prng): Promise<void> {
+    const { group } = this.#workload
+    const at = prng.pick(memberIds)
+    const portal = portalOf(at)
+    const settings = { net, clock: this.clock, buffers: new BufferPool(0), portal }
+    const initiatorName = `${IQN}${this.plan.name}`
+    const who = { initiatorName, isid: '00023dffffff', limitMs: DISCOVERY_LIMIT_MS }
+    const found = await discover({ ...settings, ...who }).catch(() => null)
+    group.trace.add(this.plan.name, `discovers ${JSON.stringify(found)} at ${at}`)
+    if (found === null) return
+    group.totals.discoveries += 1
+    const wanted = [{ name: group.volume.iqn, addresses: [`${at}:${portal.port},1`] }]
+    if (JSON.stringify(found) === JSON.stringify(wanted)) return
+    group.violation(`${at} shows ${JSON.stringify(found)} to a discovery session`)
   }
 
   crash(how: 'process' | 'power'): void {
@@ -133,7 +180,7 @@ export class Runner {
   readonly #net: Net
   readonly #isid: string
   readonly #prng: Prng
-  readonly #history: History
+  readonly #commands: Commands
 
   constructor(
     workload: Workload,
@@ -148,8 +195,9 @@ export class Runner {
     this.#net = place.net
     this.#isid = `00023d${String(place.at + 1).padStart(6, '0')}`
     this.#prng = workload.prng.fork()
-    this.#history = history
     this.name = `${host.plan.name}.${place.at}#${writer}`
+    const own = { clock: host.clock, prng: this.#prng, history }
+    this.#commands = new Commands(workload.group, this.name, own)
   }
 
   async run(): Promise<void> {
@@ -164,6 +212,7 @@ export class Runner {
       targetName: group.volume.iqn,
       initiatorName: `${IQN}${plan.name}`,
       isid: kind === 'stable' ? { kind, value: this.#isid } : { kind },
+      keys: this.#plan.keys,
       behaviour: {
         queueDepth: this.#plan.depth,
         securityStage: kind === 'stable',
@@ -202,29 +251,8 @@ export class Runner {
   }
 
   async #command(initiator: Initiator): Promise<void> {
-    const { group } = this.#workload
-    const { blockBytes, timeline, totals, trace } = group
-    const runBlocks = runBytes / blockBytes
-    const run = this.#prng.integer(0, 2)
-    // The last one reaches from one lane into the next.
-    const lba = run * runBlocks + this.#prng.pick(run < 2 ? [0, 1, 1, 2, runBlocks - 1] : [0, 1, 2])
-    const blocks = this.#prng.integer(1, 2)
-    const bytes = new Uint8Array(blocks * blockBytes)
-    const isWrite = this.#prng.chance(0.55)
-    const beganMs = timeline.nowMs
-    const answer = isWrite
-      ? await initiator.write(lba, bytes, this.#history.writing(lba, bytes))
-      : await initiator.read(lba, blocks, bytes, this.#history.reading(lba, bytes))
-    totals.answers += 1
-    const status = answer.kind === 'answered' ? answer.status : answer.kind
-    trace.add(
-      this.name,
-      `${isWrite ? 'wrote' : 'read'} ${lba}+${blocks} ${bytes.slice(4, 12).join('.')} ${status}`,
-    )
-    if (status === 0) this.lastGoodBeganMs = Math.max(this.lastGoodBeganMs, beganMs)
-    else {
-      const sense = answer.kind === 'answered' ? (answer.sense?.join(' ') ?? '') : ''
-      group.violation(`${this.name} saw an I/O error: ${status} ${sense}`)
-    }
+    const beganMs = this.#workload.group.timeline.nowMs
+    if (!(await this.#commands.next(initiator))) return
+    this.lastGoodBeganMs = Math.max(this.lastGoodBeganMs, beganMs)
   }
 }
