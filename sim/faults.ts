@@ -8,6 +8,7 @@ import { memberIds, type SimGroup, type SimMember } from './group.ts'
 import type { SimHost, Workload } from './workload.ts'
 
 const CALM_CHANCE = 0.08
+const STOP_EVERY_MS = 12_000
 const sure = { lateChance: 0, loseRequestChance: 0, loseAnswerChance: 0 }
 
 type Fault =
@@ -61,6 +62,7 @@ export class Faults {
   readonly #moveGapMs: number
   #isOver = false
 
+  /** Nothing breaks: sessions are moved, and members stop when they are told to. */
   readonly #isCalm: boolean
 
   constructor(group: SimGroup, workload: Workload, untilMs: number, wanted: boolean) {
@@ -75,7 +77,10 @@ export class Faults {
 
   start(): void {
     this.#moveLater()
-    if (this.#isCalm) return
+    if (this.#isCalm) {
+      this.#stopLater()
+      return
+    }
     this.#faultLater()
     const focused = this.#prng.chance(0.5)
     if (focused) this.#group.listeners.push((member, event) => this.#afterMove(member, event))
@@ -139,6 +144,13 @@ export class Faults {
     this.#later(this.#prng.unit() * 2 * this.#gapMs, () => {
       if (this.#group.timeline.nowMs < this.#untilMs) this.#strike(this.#prng.pick(weighted))
       this.#faultLater()
+    })
+  }
+
+  #stopLater(): void {
+    this.#later(this.#prng.unit() * STOP_EVERY_MS, () => {
+      this.#stop(this.#prng.pick(this.#group.members))
+      this.#stopLater()
     })
   }
 

@@ -187,6 +187,7 @@ export class SimMember {
   readonly #seen: SeenWrites = new Map()
   #lives = 0
   #stopping: Member | null = null
+  #stoppingSinceMs = 0
 
   constructor(group: SimGroup, id: MemberId, prng: Prng) {
     this.id = id
@@ -239,6 +240,7 @@ export class SimMember {
     if (member === null || !clock.alive || member === this.#stopping) return
     const { trace, timeline, totals } = this.#group
     this.#stopping = member
+    this.#stoppingSinceMs = timeline.nowMs
     trace.add(this.id, 'stops')
     balancer?.stop()
     const end = (how: string) => {
@@ -262,7 +264,12 @@ export class SimMember {
     const { id, disk } = this
     const group = this.#group
     const newId = () => group.newId()
-    const tell = (event: TargetEvent) => this.#tell(event)
+    const tell = (event: TargetEvent) => {
+      this.#tell(event)
+      const { nowMs } = group.timeline
+      if (event.kind !== 'end' || event.reason !== 'stopped') return
+      monitor.stopped(event.session, nowMs - this.#stoppingSinceMs)
+    }
     const monitor = new Monitor(group.totals, this.#seen, (what) =>
       group.violation(`${id}: ${what}`),
     )

@@ -1,14 +1,18 @@
 // Watches one life of a member while it runs, for rules that a history of blocks alone would show too rarely: from the
 // moment in which a move's commit is sent the old member has answered everything and executes nothing (M1, M2 of
-// src/target/move.ts), unless it has taken its intent back; and one that tells a barrier that it holds a session has
-// nothing of it outstanding, and executes nothing before the initiator has answered that barrier (B4, B5 of
-// src/target/barrier.ts).
+// src/target/move.ts), unless it has taken its intent back; one that tells a barrier that it holds a session has nothing
+// of it outstanding, and executes nothing before the initiator has answered that barrier (B4, B5 of
+// src/target/barrier.ts); and one that stops answers what it accepted (T2 of src/target/target.ts).
 import type { Coordinator, Transaction } from '../src/coordination/coordinator.ts'
 import { parseSession } from '../src/group/parse.ts'
 import type { SessionRecord } from '../src/group/record.ts'
 import type { Member } from '../src/member/member.ts'
 import type { LiveSession } from '../src/target/live-session.ts'
+import type { Origin } from '../src/volume/outcome.ts'
 import type { Totals } from './totals.ts'
+
+/** A member that stops waits 4 s for what it accepted, by its own clock. */
+const ANSWERED_WITHIN_MS = 3_980
 
 export type SeenWrites = Map<string, 'begun' | 'done'>
 
@@ -21,6 +25,8 @@ export class Monitor {
   readonly #committing = new Set<string>()
   /** Sessions that are held, with the barriers that were told so and wait. */
   readonly #held = new WeakMap<LiveSession, Set<number>>()
+  /** Operations of each session that the gateway has. */
+  readonly #underWay = new Map<number, number>()
   #member: Member | null = null
 
   constructor(totals: Totals, seen: SeenWrites, violation: (what: string) => void) {
@@ -58,14 +64,22 @@ export class Monitor {
     const { gateway } = member
     const read = gateway.read.bind(gateway)
     const write = gateway.write.bind(gateway)
-    gateway.read = (origin, ...rest) => {
-      this.#executes(member, origin.sessionId, origin.gen)
-      return read(origin, ...rest)
-    }
-    gateway.write = (origin, ...rest) => {
-      this.#executes(member, origin.sessionId, origin.gen)
-      return write(origin, ...rest)
-    }
+    const unmap = gateway.unmap.bind(gateway)
+    const compareAndWrite = gateway.compareAndWrite.bind(gateway)
+    gateway.read = (origin, ...rest) => this.#executes(member, origin, () => read(origin, ...rest))
+    gateway.write = (origin, ...rest) =>
+      this.#executes(member, origin, () => write(origin, ...rest))
+    gateway.unmap = (origin, ...rest) =>
+      this.#executes(member, origin, () => unmap(origin, ...rest))
+    gateway.compareAndWrite = (origin, ...rest) =>
+      this.#executes(member, origin, () => compareAndWrite(origin, ...rest))
+  }
+
+  /** The session was ended by the stop of its member, after so long. */
+  stopped(session: number, afterMs: number): void {
+    const underWay = this.#underWay.get(session) ?? 0
+    if (underWay === 0 || afterMs >= ANSWERED_WITHIN_MS) return
+    this.#violation(`session ${session} ends by a stop with ${underWay} commands unanswered`)
   }
 
   /** Counts what the primary refuses, and what it knows already. */
@@ -144,16 +158,27 @@ export class Monitor {
     }
   }
 
-  #executes(member: Member, id: number, gen: number): void {
+  #executes<T>(member: Member, { sessionId: id, gen }: Origin, run: () => T | Promise<T>) {
     const session = member.target.registry.get(id)
-    if (session === undefined) return
+    if (session !== undefined) this.#mayExecute(session, gen)
+    const outcome = run()
+    if (outcome instanceof Promise) {
+      this.#underWay.set(id, (this.#underWay.get(id) ?? 0) + 1)
+      const settled = () => this.#underWay.set(id, (this.#underWay.get(id) ?? 0) - 1)
+      outcome.then(settled, settled)
+    }
+    return outcome
+  }
+
+  #mayExecute(session: LiveSession, gen: number): void {
+    const { id, loginToken, probes } = session
     for (const tag of this.#held.get(session) ?? []) {
-      if (session.gen === gen && session.probes.has(tag))
+      if (session.gen === gen && probes.has(tag))
         this.#violation(
           `session ${id} executes a command though a barrier was told that it is held`,
         )
     }
-    if (!this.#committing.has(`${session.loginToken}.${gen}`)) return
+    if (!this.#committing.has(`${loginToken}.${gen}`)) return
     this.#violation(`session ${id} executes a command though its move's commit was sent`)
   }
 
