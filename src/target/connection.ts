@@ -354,8 +354,16 @@ export class Connection implements StreamOwner, Carrier, MovingCarrier, LoginHos
     if (phase.kind !== 'session') return Promise.resolve('gone')
     phase.iscsi.freeze()
     return new Promise((resolve) => {
+      // A stop may come upon a move: the later one's limit holds for both.
+      const before = this.#quiescing
+      before?.timer.cancel()
+      before?.recheck?.cancel()
       const timer = this.#deps.clock.after(limitMs, () => this.#quiesced('busy'))
-      this.#quiescing = { settle: resolve, timer, recheck: null, idleSinceMs: null }
+      const settle = (end: 'quiet' | 'busy' | 'gone') => {
+        before?.settle(end)
+        resolve(end)
+      }
+      this.#quiescing = { settle, timer, recheck: null, idleSinceMs: null }
       this.#checkQuiet()
     })
   }

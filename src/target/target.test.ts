@@ -61,6 +61,37 @@ describe('the target of a member', () => {
     expect(initiator.travels).toMatchObject({ asyncMessages: 1, answers: 8 })
     expect(target.takesSessions).toBe(false)
   })
+
+  it('T2 a stop that comes upon a move waits as long as any other for what was accepted, and no move begins', async () => {
+    const { group, timeline, events, connect, home } = await startGroup(8)
+    const initiator = await connect()
+    const { at, target, session } = home()
+    const [near = 'm2', far = 'm3'] = group.members.map(({ id }) => id).filter((id) => id !== at.id)
+    group.net.cut(at.id, far, 'stick')
+    const runBlocks = (16 * 1024 * 1024) / group.blockBytes
+    const data = new Uint8Array(group.blockBytes)
+    const writes = Promise.all([0, 1, 2].map((run) => initiator.write(run * runBlocks, data)))
+    await timeline.until(() => session.counters.outstanding === 1 && session.counters.writes === 2)
+    const order = { by: 'operator', code: 'hand', reason: '', predicted: null } as const
+    const rest = { proposal: null, estimate: null }
+    const moving = target.move(session.id, { id: 'first', to: near, ...order, ...rest })
+    await timeline.run(timeline.nowMs + 2_000)
+    const stopping = target.stop()
+    await timeline.run(timeline.nowMs + 3_000)
+    expect(session.phase).toBe('live')
+    const late = await timeline.finish(
+      target.move(session.id, { id: 'second', to: near, ...order, ...rest }),
+    )
+    expect(late.kind).toBe('denied')
+    group.net.healAll()
+    await timeline.finish(stopping)
+    expect((await timeline.finish(writes)).map(({ kind }) => kind)).toEqual(
+      Array(3).fill('answered'),
+    )
+    expect(initiator.travels).toMatchObject({ asyncMessages: 1, resent: 0 })
+    expect(events.filter(({ kind }) => kind === 'end')).toMatchObject([{ reason: 'stopped' }])
+    expect(['lost', 'committed']).toContain((await timeline.finish(moving)).kind)
+  })
 })
 
 /** What was written, PDU by PDU; the event of an Asynchronous Message, else null. */

@@ -215,6 +215,7 @@ export class Target {
       return { kind: 'denied', reason: `session ${id} is not served here` }
     }
     if (session.moving) return { kind: 'denied', reason: `session ${id} is already being moved` }
+    if (this.#state === 'stopping') return { kind: 'denied', reason: 'its member stops' }
     const end = await this.#mover.move(session, carrier, order)
     this.#deps.tell({ kind: 'move', move: order.id, session: id, to: order.to, end })
     return end
