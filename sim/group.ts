@@ -36,6 +36,8 @@ const STOP_MS = 10_000
 
 export interface GroupSettings {
   readonly seed: number
+  /** Sessions are moved and placed by load; absent: by hand alone. */
+  readonly distributes?: boolean
   readonly print: ((line: string) => void) | null
 }
 
@@ -49,8 +51,8 @@ export class SimGroup {
   readonly violations: string[] = []
   readonly members: readonly SimMember[]
   readonly blockBytes: 512 | 4096
-  /** As every member is started. */
-  readonly distribution: DistributionSettings
+  /** As every member is started; null: without. */
+  readonly distribution: DistributionSettings | null
   readonly watch: DistributionWatch
   /** Told of everything that targets tell. */
   readonly listeners: ((member: SimMember, event: TargetEvent) => void)[] = []
@@ -58,7 +60,7 @@ export class SimGroup {
   #volume: VolumeRecord | null = null
   #ids = 0
 
-  constructor({ seed, print }: GroupSettings) {
+  constructor({ seed, print, distributes = false }: GroupSettings) {
     this.prng = new Prng(seed)
     this.trace = new Trace(this.timeline, print)
     const { timeline, prng } = this
@@ -67,7 +69,8 @@ export class SimGroup {
     this.blockBytes = prng.chance(0.3) ? 512 : 4096
     this.members = memberIds.map((id) => new SimMember(this, id, prng.fork()))
     this.#operator = this.coordination.handle('operator')
-    this.distribution = simDistribution(prng.fork())
+    const distribution = simDistribution(prng.fork())
+    this.distribution = distributes ? distribution : null
     this.watch = new DistributionWatch(this, prng.fork())
   }
 
@@ -286,6 +289,7 @@ export class SimMember {
   /** As src/member/start.ts does. */
   #distribute(member: Member): void {
     const { distribution, watch } = this.#group
+    if (distribution === null) return
     const balancer = new Balancer(member, new SimProbe(member, this.#prng.fork()), distribution)
     member.placement = balancer
     member.target.grants = balancer

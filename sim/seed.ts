@@ -34,7 +34,7 @@ export interface SeedSettings {
 }
 
 export async function runSeed(seed: number, settings: SeedSettings): Promise<Verdict> {
-  const group = new SimGroup({ seed, print: settings.print })
+  const group = new SimGroup({ seed, print: settings.print, distributes: true })
   // Errors of members have nobody else to go to: in production they end the process.
   const failed = (error: unknown) =>
     group.violation(`unhandled: ${error instanceof Error ? error.stack : String(error)}`)
