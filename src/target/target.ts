@@ -31,6 +31,7 @@ import { MoveLog } from './move-log.ts'
 import { Questions } from './questions.ts'
 import { Registry } from './registry.ts'
 import { TaskRunner } from './task.ts'
+import { RESET_KIND, UnitResets } from './unit-reset.ts'
 
 const SWEEP_MS = 1_000
 const STOP_MS = 4_000
@@ -121,6 +122,8 @@ export class Target {
   readonly #mover: Mover
   readonly #connections = new Set<Connection>()
   readonly #carriers = new Map<LiveSession, Connection>()
+  readonly #runners = new Map<LiveSession, TaskRunner>()
+  readonly #resets: UnitResets
   /** Moves whose session has come and has not yet answered its first command. */
   readonly #awaitingAnswer = new Map<LiveSession, string>()
   readonly #buffers = new BufferPool(BUFFER_BYTES)
@@ -168,6 +171,8 @@ export class Target {
       isServing: () => this.#state === 'serving',
       newToken,
     })
+    const runnerOf = (session: LiveSession) => this.#runners.get(session)
+    this.#resets = new UnitResets({ self, clock, coordinator, peers, gateway, registry, runnerOf })
     this.#mover = new Mover({ self, clock, coordinator, peers, log: this.log, end })
   }
 
@@ -247,6 +252,8 @@ export class Target {
         return null
       case 'probe':
         return this.#barrier.answer(body)
+      case RESET_KIND:
+        return this.#resets.answer(body)
       case 'taken':
         return this.#taken(body)
       case 'grant':
@@ -305,7 +312,7 @@ export class Target {
 
   #runner(live: LiveSession, iscsi: Session, volume: VolumeRecord): TaskRunner {
     const carrier = () => this.#carriers.get(live)
-    return new TaskRunner({
+    const runner = new TaskRunner({
       session: iscsi,
       unit: logicalUnit(volume),
       buffers: this.#buffers,
@@ -315,8 +322,11 @@ export class Target {
       counters: live.counters,
       nowMs: () => this.#deps.clock.nowMs(),
       answered: () => carrier()?.answered(),
+      resetOthers: () => this.#resets.reset(volume.id, live),
       refused: () => this.#end(live, 'fenced'),
     })
+    this.#runners.set(live, runner)
+    return runner
   }
 
   #began(taken: Taken & { readonly kind: 'taken' }, connection: Connection): void {
@@ -353,6 +363,7 @@ export class Target {
     this.#awaitingAnswer.delete(session)
     const connection = this.#carriers.get(session)
     this.#carriers.delete(session)
+    this.#runners.delete(session)
     settleProbes(session, 'dead')
     this.#deps.gateway.endSession(session.id, session.gen)
     const { volume, initiator } = session.record

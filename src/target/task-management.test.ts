@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { bench, filled, manage, read10, write10 } from './task.fixture.ts'
+import { bench, code, filled, manage, read10, write10 } from './task.fixture.ts'
 
 describe('task management', () => {
   it('U1 ABORT TASK is answered at once for a task that waits for data, which is never answered', () => {
@@ -30,7 +30,8 @@ describe('task management', () => {
   it.each([2, 4, 5, 6])(
     'U2 function %i ends everything that came before it, and nothing that came after',
     async (fn) => {
-      const { start, runner, session, gateway, command } = bench()
+      const { start, runner, session, gateway, command, others } = bench()
+      others.resolve(true)
       start(write10(0, 2), 'out', 1024)
       gateway.holding = true
       start(read10(0, 1), 'in', 512)
@@ -61,6 +62,75 @@ describe('task management', () => {
     runner.nexus.softwareWriteProtect = true
     runner.manage(manage(5))
     expect(runner.nexus.softwareWriteProtect).toBe(false)
+  })
+
+  it('U3 a reset is answered when the other nexuses are done, and as rejected if that is not sure', async () => {
+    for (const [sure, response] of [
+      [true, 0],
+      [false, 255],
+    ] as const) {
+      const { start, runner, session, gateway, told, others } = bench()
+      gateway.holding = true
+      start(write10(0, 1), 'out', 512, filled(512, 1))
+      runner.manage(manage(5))
+      await gateway.settle()
+      expect([told.resets, session.managed.length]).toEqual([1, 0])
+      const before = told.answered
+      others.resolve(sure)
+      await gateway.settle()
+      expect(session.managed).toEqual([[0x99, response]])
+      expect(told.answered).toBe(before + 1)
+    }
+  })
+
+  it('U3 a reset is not answered when its session is over first', async () => {
+    const { runner, session, gateway, others } = bench()
+    runner.manage(manage(6))
+    runner.stop()
+    others.resolve(true)
+    await gateway.settle()
+    expect(session.managed).toEqual([])
+  })
+
+  it('U3 a reset of another nexus waits for what the gateway has, which is answered as it comes', async () => {
+    const { start, runner, session, gateway } = bench()
+    gateway.holding = true
+    start(write10(0, 1), 'out', 512, filled(512, 1))
+    const said: boolean[] = []
+    void runner.resetByAnother().then((sure) => said.push(sure))
+    gateway.holding = false
+    start(read10(8, 1), 'in', 512)
+    await Promise.resolve()
+    expect(said).toEqual([])
+    await gateway.settle()
+    expect(said).toEqual([true])
+    expect(session.answers.map(({ tag, status }) => [tag, status])).toEqual([
+      [2, 2],
+      [1, 0],
+    ])
+  })
+
+  it('U3 what waits for data when another nexus resets is answered with the unit attention and not executed', async () => {
+    const { start, arrive, runner, gateway, last, counters } = bench()
+    const task = start(write10(0, 2), 'out', 1024)
+    runner.nexus.descriptorSense = true
+    expect(await runner.resetByAnother()).toBe(true)
+    expect(runner.nexus.descriptorSense).toBe(false)
+    arrive(task, filled(1024, 1))
+    expect(last()).toMatchObject({ tag: 1, status: 2 })
+    expect(code(last())).toEqual([6, 0x29, 3])
+    expect([gateway.calls, counters.outstanding]).toEqual([0, 0])
+    start(read10(0, 1), 'in', 512)
+    expect(last()).toMatchObject({ tag: 2, status: 0 })
+  })
+
+  it('U3 a session that is over says nothing for its commands', async () => {
+    const { start, runner, gateway } = bench()
+    gateway.holding = true
+    start(write10(0, 1), 'out', 512, filled(512, 1))
+    const waiting = runner.resetByAnother()
+    runner.stop()
+    expect([await waiting, await runner.resetByAnother()]).toEqual([false, false])
   })
 
   it('answers what it does not do, what is not there and other LUNs', () => {

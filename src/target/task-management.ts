@@ -4,8 +4,11 @@
 //   U1. A request is answered when no command that it aborted can reach the volume any more: an outcome that the gateway
 //       owes is waited for.
 //   U2. Only commands that came before the request are aborted.
+//   U3. A reset ends the commands and mode parameters of every nexus of the volume, at every member (unit-reset.ts). Another
+//       nexus hears of it by a unit attention: what waits for data is answered with it, what the gateway has comes to its
+//       own end first.
 // The control mode page reports one task set for each nexus (TST=001b), so CLEAR TASK SET ends where ABORT TASK SET does. A
-// reset ends the commands and the mode parameters of the nexus that asks for it; other nexuses are not touched.
+// target has one logical unit, so its warm reset is that of the unit.
 import { taskManagementFunction as functions, taskManagementResponse } from '../iscsi/pdu.ts'
 import type { TaskManagementRequest } from '../iscsi/requests.ts'
 import { ahead } from '../iscsi/serial.ts'
@@ -18,12 +21,28 @@ export type ManagedSession = Pick<
   'findTask' | 'tasksOf' | 'abort' | 'abortUnreceived' | 'answerTaskManagement'
 >
 
-/** Where a command is that was started and not answered: its data is missing, or the gateway has it. */
-export type Waiting = 'collecting' | 'working'
+/** Where a command is that was started and not answered: its data is missing, or the gateway has it. `ended`: its data is let come, and it is answered with the unit attention. */
+export type Waiting = 'collecting' | 'working' | 'ended'
+
+/** The other nexuses of the volume, as something that a reset waits for. */
+const others = Symbol('others')
 
 interface Pending {
   readonly request: TaskManagementRequest
+  readonly owed: Set<Task | typeof others>
+}
+
+/** Another nexus waits for these. */
+interface Watched {
   readonly owed: Set<Task>
+  readonly over: (sure: boolean) => void
+}
+
+export interface ResetDeps {
+  /** Settles when no command of another nexus that came before can reach the volume any more; false: that is not sure. */
+  readonly resetOthers: () => Promise<boolean>
+  /** A request was answered outside of `manage`. */
+  readonly answered: () => void
 }
 
 const unit = 0
@@ -34,11 +53,19 @@ export class TaskManagement {
   /** The runner's: commands that were started and are not answered. */
   readonly #waiting: Map<Task, Waiting>
   readonly #pending = new Set<Pending>()
+  readonly #watched = new Set<Watched>()
+  readonly #deps: ResetDeps
 
-  constructor(session: ManagedSession, nexus: NexusState, waiting: Map<Task, Waiting>) {
+  constructor(
+    session: ManagedSession,
+    nexus: NexusState,
+    waiting: Map<Task, Waiting>,
+    deps: ResetDeps,
+  ) {
     this.#session = session
     this.#nexus = nexus
     this.#waiting = waiting
+    this.#deps = deps
   }
 
   manage(request: TaskManagementRequest): void {
@@ -52,8 +79,7 @@ export class TaskManagement {
         break
       case functions.logicalUnitReset:
       case functions.targetWarmReset:
-        if (request.lun === unit) resetModePages(this.#nexus)
-        this.#abortAll(request)
+        this.#reset(request)
         break
       case functions.taskReassign:
         this.#answer(request, taskManagementResponse.reassignNotSupported)
@@ -63,21 +89,50 @@ export class TaskManagement {
     }
   }
 
+  /** U3, for another nexus: settles when nothing that was started can reach the volume any more; false: the session is over. */
+  resetByAnother(): Promise<boolean> {
+    resetModePages(this.#nexus)
+    this.#nexus.attentions.raise('logicalUnitReset')
+    const owed = new Set<Task>()
+    for (const [task, waiting] of this.#waiting) {
+      if (waiting === 'working') owed.add(task)
+      else this.#waiting.set(task, 'ended')
+    }
+    if (owed.size === 0) return Promise.resolve(true)
+    return new Promise((over) => this.#watched.add({ owed, over }))
+  }
+
   /** The outcome of a command is known that the gateway had. True if that was an answer's last obstacle. */
   settled(task: Task): boolean {
+    for (const watched of this.#watched) {
+      if (!watched.owed.delete(task) || watched.owed.size > 0) continue
+      this.#watched.delete(watched)
+      watched.over(true)
+    }
     let answered = false
     for (const pending of this.#pending) {
-      if (!pending.owed.delete(task) || pending.owed.size > 0) continue
-      this.#pending.delete(pending)
-      this.#answer(pending.request, taskManagementResponse.complete)
-      answered = true
+      if (this.#paid(pending, task)) answered = true
     }
     return answered
+  }
+
+  /** Nobody waits for the outcomes of commands. */
+  get isIdle(): boolean {
+    return this.#watched.size + this.#pending.size === 0
   }
 
   /** The session is over: nothing is answered. */
   stop(): void {
     this.#pending.clear()
+    for (const { over } of this.#watched) over(false)
+    this.#watched.clear()
+  }
+
+  #paid(pending: Pending, what: Task | typeof others): boolean {
+    if (!pending.owed.delete(what) || pending.owed.size > 0) return false
+    this.#pending.delete(pending)
+    this.#answer(pending.request, taskManagementResponse.complete)
+    return true
   }
 
   #abortTask(request: TaskManagementRequest): void {
@@ -92,24 +147,55 @@ export class TaskManagement {
   }
 
   #abortAll(request: TaskManagementRequest): void {
+    if (request.lun === unit) this.#abort(request, this.#tasksBefore(request))
+    else this.#answer(request, taskManagementResponse.noSuchLun)
+  }
+
+  /** U3. */
+  #reset(request: TaskManagementRequest): void {
     if (request.lun !== unit) {
       this.#answer(request, taskManagementResponse.noSuchLun)
       return
     }
-    const before = (task: Task) => this.#waiting.has(task) || ahead(task.cmdSn, request.cmdSn) > 0 // U2
-    this.#abort(request, this.#session.tasksOf(unit).filter(before))
+    resetModePages(this.#nexus)
+    const owed = this.#end(this.#tasksBefore(request))
+    const pending: Pending = { request, owed: new Set([...owed, others]) }
+    this.#pending.add(pending)
+    void this.#deps.resetOthers().then((sure) => this.#othersReset(pending, sure))
+  }
+
+  #othersReset(pending: Pending, sure: boolean): void {
+    if (!this.#pending.has(pending)) return // the session is over
+    if (sure) this.#paid(pending, others)
+    else {
+      this.#pending.delete(pending)
+      this.#answer(pending.request, taskManagementResponse.rejected)
+    }
+    this.#deps.answered()
+  }
+
+  /** U2. */
+  #tasksBefore({ cmdSn }: TaskManagementRequest): Task[] {
+    const before = (task: Task) => this.#waiting.has(task) || ahead(task.cmdSn, cmdSn) > 0
+    return this.#session.tasksOf(unit).filter(before)
   }
 
   #abort(request: TaskManagementRequest, tasks: readonly Task[]): void {
+    const owed = this.#end(tasks)
+    if (owed.size > 0)
+      this.#pending.add({ request, owed }) // U1
+    else this.#answer(request, taskManagementResponse.complete)
+  }
+
+  /** Those of them whose outcome the gateway owes. */
+  #end(tasks: readonly Task[]): Set<Task> {
     const owed = new Set<Task>()
     for (const task of tasks) {
       if (this.#waiting.get(task) === 'working') owed.add(task)
       else this.#waiting.delete(task)
       this.#session.abort(task)
     }
-    if (owed.size > 0)
-      this.#pending.add({ request, owed }) // U1
-    else this.#answer(request, taskManagementResponse.complete)
+    return owed
   }
 
   #answer(request: TaskManagementRequest, response: number): void {

@@ -170,7 +170,8 @@ export function bench() {
   const gateway = new FakeGateway()
   const counters = new SessionCounters()
   const buffers = new BufferPool(16 * MIB)
-  const told = { answered: 0, refused: 0 }
+  const told = { answered: 0, refused: 0, resets: 0 }
+  const others = Promise.withResolvers<boolean>()
   const runner = new TaskRunner({
     session,
     unit: logicalUnit(volume),
@@ -182,6 +183,10 @@ export function bench() {
     nowMs: () => 5,
     answered: () => {
       told.answered += 1
+    },
+    resetOthers: () => {
+      told.resets += 1
+      return others.promise
     },
     refused: () => {
       told.refused += 1
@@ -232,7 +237,8 @@ export function bench() {
   }
 
   const last = () => session.answers.at(-1)
-  return { session, gateway, counters, buffers, told, runner, command, start, arrive, last }
+  const bases = { session, gateway, counters, buffers, told, runner, others }
+  return { ...bases, command, start, arrive, last }
 }
 
 export const filled = (bytes: number, value: number) => new Uint8Array(bytes).fill(value)

@@ -172,7 +172,7 @@ describe('outcomes', () => {
       start(read10(0, 1), 'in', 512)
       await gateway.settle()
       expect(session.answers).toEqual([])
-      expect(told).toEqual({ answered: 0, refused: 1 })
+      expect(told).toMatchObject({ answered: 0, refused: 1 })
       expect(counters.outstanding).toBe(0)
     }
   })

@@ -52,6 +52,8 @@ export interface TaskDeps {
   readonly nowMs: () => number
   /** An answer was written outside of `start`, `dataArrived` and `manage`. */
   readonly answered: () => void
+  /** U3 of task-management.ts. */
+  readonly resetOthers: () => Promise<boolean>
   /** A primary refused the session's generation: its connection must be closed, and nothing is answered any more. */
   readonly refused: () => void
 }
@@ -67,10 +69,14 @@ export class TaskRunner {
   #isOver = false
 
   constructor(deps: TaskDeps) {
-    const { gateway, origin, volume, counters } = deps
+    const { gateway, origin, volume, counters, session, resetOthers } = deps
     this.#deps = deps
     this.#access = new VolumeAccess(gateway, origin, volume, counters)
-    this.#management = new TaskManagement(deps.session, this.nexus, this.#waiting)
+    const answered = () => {
+      if (!this.#isOver) deps.answered()
+    }
+    const resets = { resetOthers, answered }
+    this.#management = new TaskManagement(session, this.nexus, this.#waiting, resets)
   }
 
   /** A command came, in its order. */
@@ -98,8 +104,14 @@ export class TaskRunner {
   /** The data that was solicited is here, or an error was found in it. */
   dataArrived(task: Task): void {
     if (this.#isOver) return
-    if (!this.#waiting.delete(task)) {
+    const waiting = this.#waiting.get(task)
+    if (waiting === undefined) {
       if (task.state === 'aborted') this.#deps.session.release(task)
+      return
+    }
+    this.#waiting.delete(task)
+    if (waiting === 'ended') {
+      this.#fail(task, this.nexus.attentions.take() ?? conditions.logicalUnitReset, {}, 0)
       return
     }
     if (task.dataError !== 'none') {
@@ -120,6 +132,11 @@ export class TaskRunner {
     const before = this.#waiting.size
     this.#management.manage(request)
     this.#deps.counters.outstanding -= before - this.#waiting.size
+  }
+
+  /** Another nexus resets the logical unit: settles when no command that was started before can reach the volume any more; false: the session is over, and its generation not yet refused everywhere. */
+  resetByAnother(): Promise<boolean> {
+    return this.#isOver ? Promise.resolve(false) : this.#management.resetByAnother()
   }
 
   /** The session is over: what is under way may still reach the volume, but nothing is answered. */
@@ -340,7 +357,10 @@ export class TaskRunner {
 
   /** The outcome of a command is known that was working: whether nobody is to hear of it (X1). */
   #wasDropped(task: Task): boolean {
-    if (this.#waiting.delete(task) && task.state === 'delivered') return false
+    if (this.#waiting.delete(task) && task.state === 'delivered') {
+      if (!this.#management.isIdle) this.#management.settled(task)
+      return false
+    }
     this.#discard(task)
     if (this.#isOver) return true
     this.#deps.counters.outstanding -= 1
