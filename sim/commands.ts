@@ -1,6 +1,6 @@
 // What a simulated initiator asks of the volume: reads and writes of few blocks, on some of them also UNMAP, WRITE SAME and
 // COMPARE AND WRITE; now and then a command is aborted, alone or with all others of its session. Every transmission goes
-// into the initiator's history.
+// into the initiator's history. Rarely the logical unit is reset, which ends everybody's.
 import { type Clock, sleep } from '../src/base/clock.ts'
 import type { Prng } from '../src/base/prng.ts'
 import {
@@ -23,6 +23,9 @@ const PHYSICAL = 4096
 const ABORTED = 0.02
 const SETS_ABORTED = 0.15
 const ABORT_WITHIN_MS = 15
+const RESETS = 0.002
+/** A reset that could not be made sure of. */
+const REJECTED = 255
 
 interface Named extends CommandRequest {
   readonly name: string
@@ -60,6 +63,7 @@ export class Commands {
     if (this.#prng.chance(ABORTED)) {
       void this.#abortSoon(initiator, () => initiator.abortTask(command))
     }
+    if (this.#prng.chance(RESETS)) void this.reset(initiator)
     const answer = await command.answer
     totals.answers += 1
     const { name, lba, blocks, read, write } = named
@@ -168,6 +172,21 @@ export class Commands {
     if (name === 'unmaps' || name === 'writes zeros') this.#seen.delete(lba)
     else if (name === 'compares') this.#seen.set(lba, (write ?? nothing).slice(blockBytes))
     else this.#seen.set(lba, (read ?? write ?? nothing).slice(0, blockBytes))
+  }
+
+  /** Of the logical unit, for everybody. */
+  async reset(initiator: Initiator): Promise<void> {
+    const { totals, trace, timeline, resets } = this.#group
+    const sentMs = timeline.nowMs
+    const response = await initiator.resetLogicalUnit()
+    trace.add(this.#name, `reset of ${sentMs}: ${response}`)
+    if (response === 0) {
+      totals.resets += 1
+      resets.complete(sentMs)
+    } else if (response === REJECTED) totals.resetsRejected += 1
+    else if (response !== null) {
+      this.#group.violation(`${this.#name} was answered ${response} to a reset`)
+    }
   }
 
   async #abortSoon(initiator: Initiator, one: () => Promise<number | null>): Promise<void> {

@@ -9,6 +9,8 @@ import type { SimHost, Workload } from './workload.ts'
 
 const CALM_CHANCE = 0.08
 const STOP_EVERY_MS = 12_000
+const RESET_CHANCE = 0.3
+const RESET_WITHIN_MS = 1_000
 const sure = { lateChance: 0, loseRequestChance: 0, loseAnswerChance: 0 }
 
 type Fault =
@@ -247,6 +249,7 @@ export class Faults {
     this.#group.trace.add(member.id, `pauses for ${ms}`)
     this.#group.totals.pauses += 1
     clock.pause()
+    this.#resetSoon()
     this.#later(ms, () => clock.resume())
   }
 
@@ -261,6 +264,7 @@ export class Faults {
     const isOneWay = this.#prng.chance(0.3)
     if (isOneWay) net.cutOneWay(a, b, mode)
     else net.cut(a, b, mode)
+    this.#resetSoon()
     this.#later(ms, () => net.heal(a, b))
   }
 
@@ -283,11 +287,21 @@ export class Faults {
     const away = this.#prng.chance(0.5) ? others : [this.#prng.pick(others)]
     const names = [...away, ...this.#workload.hosts.map(({ plan }) => plan.name)]
     for (const name of names) net.cut(id, name, 'drop')
+    this.#resetSoon()
     this.#later(ms, () => {
       for (const name of away) net.heal(id, name)
     })
     this.#later(ms + this.#prng.integer(0, 2_000), () => {
       for (const name of names) net.heal(id, name)
+    })
+  }
+
+  /** Somebody resets the logical unit while what is under way at this member, or on its way to it, does not come to an end. */
+  #resetSoon(): void {
+    if (!this.#prng.chance(RESET_CHANCE)) return
+    this.#later(this.#prng.unit() * RESET_WITHIN_MS, () => {
+      const { runners } = this.#workload
+      if (runners.length > 0) void this.#prng.pick(runners).reset()
     })
   }
 

@@ -22,6 +22,7 @@ import { SimDisk } from './disk.ts'
 import { DistributionWatch, SimProbe, simDistribution } from './distribution.ts'
 import { Monitor, type SeenWrites } from './monitor.ts'
 import { SimNet } from './net.ts'
+import { ResetWatch } from './resets.ts'
 import { Timeline } from './timeline.ts'
 import { noTotals, type Totals } from './totals.ts'
 import { Trace } from './trace.ts'
@@ -54,6 +55,7 @@ export class SimGroup {
   /** As every member is started; null: without. */
   readonly distribution: DistributionSettings | null
   readonly watch: DistributionWatch
+  readonly resets = new ResetWatch()
   /** Told of everything that targets tell. */
   readonly listeners: ((member: SimMember, event: TargetEvent) => void)[] = []
   readonly #operator: Coordinator
@@ -273,9 +275,7 @@ export class SimMember {
       if (event.kind !== 'end' || event.reason !== 'stopped') return
       monitor.stopped(event.session, nowMs - this.#stoppingSinceMs)
     }
-    const monitor = new Monitor(group.totals, this.#seen, (what) =>
-      group.violation(`${id}: ${what}`),
-    )
+    const monitor = new Monitor(group, this.#seen, (what) => group.violation(`${id}: ${what}`))
     const ports = { clock, net, disk, coordinator: monitor.coordinator(coordinator), newId }
     const member = await Member.open(ports, settingsOf(id), tell)
     monitor.watch(member)

@@ -8,7 +8,10 @@ import { parseSession } from '../src/group/parse.ts'
 import type { SessionRecord } from '../src/group/record.ts'
 import type { Member } from '../src/member/member.ts'
 import type { LiveSession } from '../src/target/live-session.ts'
+import type { Mutation } from '../src/volume/mutation-turn.ts'
 import type { Origin } from '../src/volume/outcome.ts'
+import type { ResetWatch } from './resets.ts'
+import type { Timeline } from './timeline.ts'
 import type { Totals } from './totals.ts'
 
 /** A member that stops waits 4 s for what it accepted, by its own clock. */
@@ -16,7 +19,15 @@ const ANSWERED_WITHIN_MS = 3_980
 
 export type SeenWrites = Map<string, 'begun' | 'done'>
 
+/** What all members share. */
+interface WatchedGroup {
+  readonly totals: Totals
+  readonly resets: ResetWatch
+  readonly timeline: Timeline
+}
+
 export class Monitor {
+  readonly #group: WatchedGroup
   readonly #totals: Totals
   readonly #violation: (what: string) => void
   /** Names of writes that primaries of this member have seen, over all its lives. */
@@ -29,8 +40,9 @@ export class Monitor {
   readonly #underWay = new Map<number, number>()
   #member: Member | null = null
 
-  constructor(totals: Totals, seen: SeenWrites, violation: (what: string) => void) {
-    this.#totals = totals
+  constructor(group: WatchedGroup, seen: SeenWrites, violation: (what: string) => void) {
+    this.#group = group
+    this.#totals = group.totals
     this.#seen = seen
     this.#violation = violation
   }
@@ -67,12 +79,19 @@ export class Monitor {
     const unmap = gateway.unmap.bind(gateway)
     const compareAndWrite = gateway.compareAndWrite.bind(gateway)
     gateway.read = (origin, ...rest) => this.#executes(member, origin, () => read(origin, ...rest))
-    gateway.write = (origin, ...rest) =>
-      this.#executes(member, origin, () => write(origin, ...rest))
+    const { resets, timeline } = this.#group
+    gateway.write = (origin, volume, offset, data, counters) => {
+      resets.begins(data, timeline.nowMs)
+      return this.#executes(member, origin, () => write(origin, volume, offset, data, counters))
+    }
     gateway.unmap = (origin, ...rest) =>
       this.#executes(member, origin, () => unmap(origin, ...rest))
-    gateway.compareAndWrite = (origin, ...rest) =>
-      this.#executes(member, origin, () => compareAndWrite(origin, ...rest))
+    gateway.compareAndWrite = (origin, volume, offset, buffers, counters) => {
+      resets.begins(buffers.data, timeline.nowMs)
+      return this.#executes(member, origin, () =>
+        compareAndWrite(origin, volume, offset, buffers, counters),
+      )
+    }
   }
 
   /** The session was ended by the stop of its member, after so long. */
@@ -90,11 +109,9 @@ export class Monitor {
     primary.mutate = (mutation) => {
       const outcome = mutate(mutation)
       if (outcome === 'refused') totals.refused += 1
-      else if (outcome !== 'stale' && mutation.operation > 0) {
-        const { origin, slice, operation } = mutation
-        const key = `${origin.sessionId}.${origin.gen}.${slice}.${operation}`
-        if (this.#seen.has(key)) totals.deduplicated += 1
-        else this.#seen.set(key, 'begun')
+      else if (outcome !== 'stale' && !this.#isKnown(mutation) && mutation.data !== null) {
+        const objection = this.#group.resets.objection(mutation.data)
+        if (objection !== null) this.#violation(objection)
       }
       return outcome
     }
@@ -103,6 +120,16 @@ export class Monitor {
       if (outcome === 'refused') totals.refused += 1
       return outcome
     }
+  }
+
+  /** It came before, and is answered from memory or waited for. */
+  #isKnown({ origin, slice, operation }: Mutation): boolean {
+    if (operation === 0) return false
+    const key = `${origin.sessionId}.${origin.gen}.${slice}.${operation}`
+    const known = this.#seen.has(key)
+    if (known) this.#totals.deduplicated += 1
+    else this.#seen.set(key, 'begun')
+    return known
   }
 
   /** A write that took effect is carried out no more, in no life (V3 of src/volume/primary.ts). */

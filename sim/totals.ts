@@ -3,6 +3,9 @@ export interface Totals {
   answers: number
   /** Commands that a task management function ended. */
   aborted: number
+  /** LOGICAL UNIT RESETs that were complete, and that could not be made sure of. */
+  resets: number
+  resetsRejected: number
   unmaps: number
   /** COMPARE AND WRITEs that wrote, and that did not. */
   swaps: number
@@ -48,6 +51,8 @@ export function noTotals(): Totals {
   return {
     answers: 0,
     aborted: 0,
+    resets: 0,
+    resetsRejected: 0,
     unmaps: 0,
     swaps: 0,
     miscompares: 0,
@@ -80,6 +85,7 @@ export function noTotals(): Totals {
 /** Each must be above zero in a run that is worth its name. */
 export const mustHappen = [
   'aborted',
+  'resets',
   'unmaps',
   'swaps',
   'miscompares',

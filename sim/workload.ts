@@ -236,6 +236,10 @@ export class Runner {
     await this.initiator?.close()
   }
 
+  async reset(): Promise<void> {
+    if (this.initiator !== null) await this.#commands.reset(this.initiator)
+  }
+
   async #work(initiator: Initiator): Promise<void> {
     const { clock } = this.#host
     try {
