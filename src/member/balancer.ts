@@ -13,7 +13,6 @@ import {
   leftMembers,
   type MoveHistory,
   NO_HISTORY,
-  recallHistory,
   rememberHistory,
   restUntilMs,
   wentBadly,
@@ -30,11 +29,11 @@ import { isRandomKind } from '../group/login.ts'
 import { keys, type MemberId, type SessionId } from '../group/record.ts'
 import type { SystemProbe } from '../io/system-probe.ts'
 import { asTable, type SessionLoad, shareAt } from '../load/load-table.ts'
-import { parseSessionMemory, type SessionMemory } from '../load/session-load.ts'
 import type { Json } from '../peer/message.ts'
 import type { LiveSession } from '../target/live-session.ts'
 import type { LoginAttempt, Placement } from '../target/login.ts'
 import type { GrantRequest, Grants } from '../target/target.ts'
+import { Arrivals } from './arrivals.ts'
 import type { Member } from './member.ts'
 import { Monitor } from './monitor.ts'
 import { factsOf, factsOfNewcomer, factsOfRecord } from './session-facts.ts'
@@ -43,8 +42,6 @@ const END_KIND = 'end'
 const ASK_MS = 500
 /** When the averages have taken a move in, its observed gain is written down. */
 const OBSERVE_MS = 30_000
-/** A move is renewed each second until its commit, and expires 10 s after it: a session that has not come by now does not. */
-const COMES_MS = 20_000
 const DECISIONS_SHOWN = 50
 const WRITE_TRIES = 20
 
@@ -61,14 +58,6 @@ export interface PolicyChange {
   readonly policy?: Readonly<Record<string, unknown>>
 }
 
-interface Coming {
-  readonly from: MemberId
-  /** When its old member last spoke of it. */
-  heardMs: number
-  readonly memory: SessionMemory | null
-  readonly history: MoveHistory
-}
-
 export class Balancer implements Grants, Placement {
   readonly #member: Member
   readonly #reservations = new Reservations()
@@ -76,7 +65,7 @@ export class Balancer implements Grants, Placement {
   readonly #log = new DecisionLog()
   readonly #badPaths = new BadPaths()
   readonly #histories = new Map<SessionId, MoveHistory>()
-  readonly #coming = new Map<string, Coming>()
+  readonly #arrivals = new Arrivals()
   #debts: ReadonlyMap<SessionId, number> = new Map()
   #begun: Begun = { atMs: [], thisRound: 0 }
   #grantedThisRound = 0
@@ -148,7 +137,7 @@ export class Balancer implements Grants, Placement {
 
   /** Sessions that were granted to this member and have not arrived. */
   get awaited(): number {
-    return this.#coming.size
+    return this.#arrivals.size
   }
 
   isHeard(member: MemberId): boolean {
@@ -359,7 +348,6 @@ export class Balancer implements Grants, Placement {
     }
     const asked = proposal === null ? null : unpackAsk(proposal, nowMs)
     if (asked !== null && 'refused' in asked) return `a malformed proposal: ${asked.refused}`
-    const carried = carriedOf(estimate)
     const load = asked?.session.load ?? this.#meanLoad()
     const answer =
       asked === null
@@ -369,9 +357,7 @@ export class Balancer implements Grants, Placement {
     this.#grantedThisRound += 1
     const room = asTable(load, shareAt(load, this.#member.id), 1).slow
     this.#reservations.promise(move, room, nowMs, policy)
-    const history = recallHistory(carried.history, nowMs)
-    const memory = parseSessionMemory(carried.memory)
-    this.#coming.set(move, { from, heardMs: nowMs, memory, history })
+    this.#arrivals.expect(move, from, estimate, nowMs)
     return null
   }
 
@@ -386,21 +372,19 @@ export class Balancer implements Grants, Placement {
   renew(move: string): void {
     const nowMs = this.#member.ports.clock.nowMs()
     this.#reservations.renew(move, nowMs, this.settings.policy)
-    const coming = this.#coming.get(move)
-    if (coming !== undefined) coming.heardMs = nowMs
+    this.#arrivals.renew(move, nowMs)
   }
 
   release(move: string): void {
     this.#reservations.release(move)
-    this.#coming.delete(move)
+    this.#arrivals.take(move)
   }
 
   arrived(move: string, session: LiveSession): void {
-    const coming = this.#coming.get(move)
+    const coming = this.#arrivals.take(move)
     const nowMs = this.#member.ports.clock.nowMs()
     this.#reservations.arrived(move, coming?.memory != null, nowMs)
-    if (coming === undefined) return
-    this.#coming.delete(move)
+    if (coming === null) return
     this.#monitor.estimate.admit(session.id, coming.memory)
     const stable = !isRandomKind(session.record.isid)
     const pauseMs = 1_000 * pauseSeconds(this.settings.policy, stable)
@@ -414,9 +398,7 @@ export class Balancer implements Grants, Placement {
   #forget(): void {
     const { group, ports, target } = this.#member
     const nowMs = ports.clock.nowMs()
-    for (const [move, { heardMs }] of this.#coming) {
-      if (nowMs - heardMs > COMES_MS) this.#coming.delete(move)
-    }
+    this.#arrivals.forget(nowMs)
     for (const id of this.#histories.keys()) {
       if (!group.sessions.has(id) && !target.registry.get(id)) this.#histories.delete(id)
     }
@@ -492,14 +474,6 @@ export class Balancer implements Grants, Placement {
 
 function weightOf(load: SessionLoad, member: MemberId): number {
   return asTable(load, shareAt(load, member), 1).slow[0] ?? 0
-}
-
-function carriedOf(estimate: Json): { readonly memory: Json; readonly history: Json } {
-  if (estimate === null || typeof estimate !== 'object' || Array.isArray(estimate)) {
-    return { memory: null, history: null }
-  }
-  const { memory = null, history = null } = estimate as { readonly [name: string]: Json }
-  return { memory, history }
 }
 
 /** The group's record of the policy; what it does not say, or says wrongly, is as this member was started. */

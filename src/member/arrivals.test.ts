@@ -1,0 +1,18 @@
+import { expect, test } from 'vitest'
+import { Arrivals, COMES_MS } from './arrivals.ts'
+
+test('G1 what is kept for a session that does not come is forgotten, unless its old member still speaks of it', () => {
+  const arrivals = new Arrivals()
+  arrivals.expect('denied', 'm2', null, 0)
+  arrivals.expect('slow', 'm3', { history: { moves: [['m1', 5_000, 20]], suspectMs: 0 } }, 0)
+  arrivals.forget(COMES_MS)
+  expect(arrivals.size).toBe(2)
+  arrivals.renew('slow', 10_000)
+  arrivals.renew('unknown', 10_000)
+  arrivals.forget(COMES_MS + 1)
+  expect(arrivals.size).toBe(1)
+  expect(arrivals.take('denied')).toBeNull()
+  const left = [{ left: 'm1', atMs: -5_000, pauseMs: 20 }]
+  expect(arrivals.take('slow')).toMatchObject({ from: 'm3', history: { moves: left } })
+  expect([arrivals.take('slow'), arrivals.size]).toEqual([null, 0])
+})

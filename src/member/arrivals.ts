@@ -1,0 +1,65 @@
+// Sessions that were granted to this member and have not come: what their old members said of them.
+//
+// Invariants:
+//   G1. What is kept for a session that does not come is forgotten, whether its move was denied by a lost answer, taken
+//       back elsewhere or expired.
+import { type MoveHistory, recallHistory } from '../distribution/history.ts'
+import type { MemberId } from '../group/record.ts'
+import { parseSessionMemory, type SessionMemory } from '../load/session-load.ts'
+import type { Json } from '../peer/message.ts'
+
+/** A move is renewed each second until its commit, and expires 10 s after it. */
+export const COMES_MS = 20_000
+
+export interface Coming {
+  readonly from: MemberId
+  /** When its old member last spoke of it. */
+  heardMs: number
+  readonly memory: SessionMemory | null
+  readonly history: MoveHistory
+}
+
+export class Arrivals {
+  readonly #coming = new Map<string, Coming>()
+
+  get size(): number {
+    return this.#coming.size
+  }
+
+  expect(move: string, from: MemberId, estimate: Json, nowMs: number): void {
+    const { memory, history } = carriedOf(estimate)
+    this.#coming.set(move, {
+      from,
+      heardMs: nowMs,
+      memory: parseSessionMemory(memory),
+      history: recallHistory(history, nowMs),
+    })
+  }
+
+  renew(move: string, nowMs: number): void {
+    const coming = this.#coming.get(move)
+    if (coming !== undefined) coming.heardMs = nowMs
+  }
+
+  /** It has come, or will not. */
+  take(move: string): Coming | null {
+    const coming = this.#coming.get(move) ?? null
+    this.#coming.delete(move)
+    return coming
+  }
+
+  /** G1. */
+  forget(nowMs: number): void {
+    for (const [move, { heardMs }] of this.#coming) {
+      if (nowMs - heardMs > COMES_MS) this.#coming.delete(move)
+    }
+  }
+}
+
+function carriedOf(estimate: Json): { readonly memory: Json; readonly history: Json } {
+  if (estimate === null || typeof estimate !== 'object' || Array.isArray(estimate)) {
+    return { memory: null, history: null }
+  }
+  const { memory = null, history = null } = estimate as { readonly [name: string]: Json }
+  return { memory, history }
+}
