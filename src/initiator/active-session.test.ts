@@ -66,7 +66,7 @@ test('A1 commands keep to the window: a frozen one stops them, an opened one let
   expect(numbers).toEqual(numbers.map((_, i) => ((numbers[0] ?? 0) + i) >>> 0))
 })
 
-test('ABORT TASK and LOGICAL UNIT RESET end commands, and only those', async () => {
+test('ABORT TASK and LOGICAL UNIT RESET end commands that came before them, and only those', async () => {
   const s = await scene()
   s.a.command = (_, lba) => (lba < 10 ? { kind: 'hold' } : { kind: 'run' })
   const it = await connect(s)
@@ -79,10 +79,12 @@ test('ABORT TASK and LOGICAL UNIT RESET end commands, and only those', async () 
   expect(await s.timeline.finish(it.abortTask(two))).toBe(0)
   expect(await two.answer).toEqual({ kind: 'aborted' })
   expect([one.state, three.state]).toEqual(['sent', 'sent'])
-  expect(await s.timeline.finish(it.resetLogicalUnit())).toBe(0)
+  const reset = it.resetLogicalUnit()
+  const later = it.write(20, bytesOf(512))
+  expect(await s.timeline.finish(reset)).toBe(0)
   expect(await one.answer).toEqual({ kind: 'aborted' })
   expect(await three.answer).toEqual({ kind: 'aborted' })
-  expect(statusOf(await s.timeline.finish(it.write(20, bytesOf(512))))).toBe(0)
+  expect(statusOf(await s.timeline.finish(later))).toBe(0)
   expect(it.underWay).toBe(0)
   expect(await it.abortTask(two)).toBe(1)
 })

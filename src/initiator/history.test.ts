@@ -138,3 +138,28 @@ test('a full history takes no more commands', () => {
   expect(history.isFull).toBe(true)
   expect(() => history.writing(0, new Uint8Array(512))).toThrow('full')
 })
+
+test('H1 unmapping leaves zeros, and a comparison says what it expects and what it writes', () => {
+  const { history, time } = begin()
+  history.clearing(4, 2).sending(1)
+  expect(history.operations.map(({ kind, lba, value }) => [kind, lba, value])).toEqual([
+    ['write', 4, 0],
+    ['write', 5, 0],
+  ])
+  const written = new Uint8Array(512)
+  history.writing(6, written).sending(1)
+  const data = new Uint8Array(1024)
+  data.set(written)
+  const comparing = history.comparing(6, data)
+  comparing.sending(1)
+  comparing.sending(2)
+  const [was] = history.operations.slice(2)
+  const [first, second] = history.operations.slice(3)
+  expect([first?.expected, second?.expected]).toEqual([was?.value, was?.value])
+  expect(first?.value).not.toBe(second?.value)
+  time.nowMs = 9
+  const sense = Uint8Array.of(0x70, 0, 14, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x1d, 0)
+  comparing.answered({ ...good, status: 2, sense }, 2)
+  expect(first).toMatchObject({ kind: 'compareAndWrite', returnedMs: 9, certain: false })
+  expect(second).toMatchObject({ kind: 'miscompare', returnedMs: 9, certain: true })
+})
