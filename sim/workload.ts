@@ -1,6 +1,8 @@
 // The initiators of a simulated group: hosts of both kinds, each with a few commands under way on few blocks, and a
 // history of every transmission that a judge can read. A host that is crashed forgets its sessions and starts anew. Now and
 // then a host asks a portal for its targets, which disturbs nobody.
+
+import { BufferPool } from '../src/base/buffer-pool.ts'
 import { sleep } from '../src/base/clock.ts'
 import type { Net } from '../src/base/net.ts'
 import type { Prng } from '../src/base/prng.ts'
@@ -8,7 +10,6 @@ import type { MemberId } from '../src/group/record.ts'
 import { discover } from '../src/initiator/discover.ts'
 import { History } from '../src/initiator/history.ts'
 import { Initiator } from '../src/initiator/initiator.ts'
-import { BufferPool } from '../src/iscsi/buffer-pool.ts'
 import type { KeySettings } from '../src/iscsi/negotiate.ts'
 import { SimClock } from './clock.ts'
 import { Commands } from './commands.ts'
