@@ -353,19 +353,17 @@ export class Connection implements StreamOwner, Carrier, MovingCarrier, LoginHos
     const phase = this.#phase
     if (phase.kind !== 'session') return Promise.resolve('gone')
     phase.iscsi.freeze()
-    return new Promise((resolve) => {
-      // A stop may come upon a move: the later one's limit holds for both.
-      const before = this.#quiescing
-      before?.timer.cancel()
-      before?.recheck?.cancel()
+    // A stop may come upon a move: the later one's limit holds for both.
+    const before = this.#quiescing
+    before?.timer.cancel()
+    before?.recheck?.cancel()
+    const quiet = new Promise<'quiet' | 'busy' | 'gone'>((resolve) => {
       const timer = this.#deps.clock.after(limitMs, () => this.#quiesced('busy'))
-      const settle = (end: 'quiet' | 'busy' | 'gone') => {
-        before?.settle(end)
-        resolve(end)
-      }
-      this.#quiescing = { settle, timer, recheck: null, idleSinceMs: null }
+      this.#quiescing = { settle: resolve, timer, recheck: null, idleSinceMs: null }
       this.#checkQuiet()
     })
+    if (before !== null) void quiet.then(before.settle)
+    return quiet
   }
 
   #checkQuiet(): void {
