@@ -57,11 +57,50 @@ describe('task management', () => {
     expect(session.released).toEqual([1])
   })
 
-  it('a reset puts the mode pages back', () => {
-    const { runner } = bench()
+  it('U3 a reset puts the mode pages back', async () => {
+    const { runner, gateway, others } = bench()
     runner.nexus.softwareWriteProtect = true
     runner.manage(manage(5))
+    others.resolve(true)
+    await gateway.settle()
     expect(runner.nexus.softwareWriteProtect).toBe(false)
+  })
+
+  it('U4 commands of a nexus whose reset is rejected go on; those of one that is complete have ended', async () => {
+    for (const sure of [false, true]) {
+      const { start, arrive, runner, session, gateway, others, counters } = bench()
+      runner.nexus.descriptorSense = true
+      const collecting = start(write10(0, 1), 'out', 512)
+      gateway.holding = true
+      start(read10(8, 1), 'in', 512)
+      runner.manage(manage(5))
+      others.resolve(sure)
+      await Promise.resolve()
+      await gateway.settle()
+      gateway.holding = false
+      expect(session.managed).toEqual([[0x99, sure ? 0 : 255]])
+      expect(session.answers.map(({ tag }) => tag)).toEqual(sure ? [] : [2])
+      expect(session.findTask(1)).toBe(sure ? null : collecting)
+      if (!sure) arrive(collecting, filled(512, 1))
+      expect(session.answers.map(({ tag }) => tag)).toEqual(sure ? [] : [2, 1])
+      expect(counters.outstanding).toBe(0)
+      expect(runner.nexus.descriptorSense).toBe(!sure)
+    }
+  })
+
+  it('U4 a command that came after the reset, in the place of one before it, is not ended', async () => {
+    const { start, runner, session, gateway, others, command } = bench()
+    gateway.holding = true
+    start(read10(0, 1), 'in', 512)
+    runner.manage(manage(5))
+    await gateway.settle()
+    const later = command(read10(0, 1), 'in', 512)
+    runner.start(later)
+    others.resolve(true)
+    await Promise.resolve()
+    await gateway.settle()
+    expect(session.answers.map(({ tag }) => tag)).toEqual([1, 2])
+    expect(session.managed).toEqual([[0x99, 0]])
   })
 
   it('U3 a reset is answered when the other nexuses are done, and as rejected if that is not sure', async () => {

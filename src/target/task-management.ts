@@ -7,6 +7,7 @@
 //   U3. A reset ends the commands and mode parameters of every nexus of the volume, at every member (unit-reset.ts). Another
 //       nexus hears of it by a unit attention: what waits for data is answered with it, what the gateway has comes to its
 //       own end first.
+//   U4. A reset that is rejected has ended no command of its own nexus: the initiator goes on waiting for them.
 // The control mode page reports one task set for each nexus (TST=001b), so CLEAR TASK SET ends where ABORT TASK SET does. A
 // target has one logical unit, so its warm reset is that of the unit.
 import { taskManagementFunction as functions, taskManagementResponse } from '../iscsi/pdu.ts'
@@ -14,6 +15,7 @@ import type { TaskManagementRequest } from '../iscsi/requests.ts'
 import { ahead } from '../iscsi/serial.ts'
 import type { Session } from '../iscsi/session.ts'
 import type { Task } from '../iscsi/task.ts'
+import type { SessionCounters } from '../load/counters.ts'
 import { type NexusState, resetModePages } from '../scsi/nexus-state.ts'
 
 export type ManagedSession = Pick<
@@ -24,12 +26,16 @@ export type ManagedSession = Pick<
 /** Where a command is that was started and not answered: its data is missing, or the gateway has it. `ended`: its data is let come, and it is answered with the unit attention. */
 export type Waiting = 'collecting' | 'working' | 'ended'
 
-/** The other nexuses of the volume, as something that a reset waits for. */
-const others = Symbol('others')
-
 interface Pending {
   readonly request: TaskManagementRequest
-  readonly owed: Set<Task | typeof others>
+  readonly owed: Set<Task>
+}
+
+/** A command, however often its task serves another one. */
+interface Named {
+  readonly task: Task
+  readonly tag: number
+  readonly cmdSn: number
 }
 
 /** Another nexus waits for these. */
@@ -39,6 +45,7 @@ interface Watched {
 }
 
 export interface ResetDeps {
+  readonly counters: SessionCounters
   /** Settles when no command of another nexus that came before can reach the volume any more; false: that is not sure. */
   readonly resetOthers: () => Promise<boolean>
   /** A request was answered outside of `manage`. */
@@ -54,6 +61,8 @@ export class TaskManagement {
   readonly #waiting: Map<Task, Waiting>
   readonly #pending = new Set<Pending>()
   readonly #watched = new Set<Watched>()
+  /** Resets that wait for the other nexuses. */
+  readonly #resets = new Set<TaskManagementRequest>()
   readonly #deps: ResetDeps
 
   constructor(
@@ -111,7 +120,10 @@ export class TaskManagement {
     }
     let answered = false
     for (const pending of this.#pending) {
-      if (this.#paid(pending, task)) answered = true
+      if (!pending.owed.delete(task) || pending.owed.size > 0) continue
+      this.#pending.delete(pending)
+      this.#answer(pending.request, taskManagementResponse.complete)
+      answered = true
     }
     return answered
   }
@@ -124,15 +136,9 @@ export class TaskManagement {
   /** The session is over: nothing is answered. */
   stop(): void {
     this.#pending.clear()
+    this.#resets.clear()
     for (const { over } of this.#watched) over(false)
     this.#watched.clear()
-  }
-
-  #paid(pending: Pending, what: Task | typeof others): boolean {
-    if (!pending.owed.delete(what) || pending.owed.size > 0) return false
-    this.#pending.delete(pending)
-    this.#answer(pending.request, taskManagementResponse.complete)
-    return true
   }
 
   #abortTask(request: TaskManagementRequest): void {
@@ -151,26 +157,28 @@ export class TaskManagement {
     else this.#answer(request, taskManagementResponse.noSuchLun)
   }
 
-  /** U3. */
+  /** U3, U4: the other nexuses first, and what of this one is still under way then. */
   #reset(request: TaskManagementRequest): void {
     if (request.lun !== unit) {
       this.#answer(request, taskManagementResponse.noSuchLun)
       return
     }
-    resetModePages(this.#nexus)
-    const owed = this.#end(this.#tasksBefore(request))
-    const pending: Pending = { request, owed: new Set([...owed, others]) }
-    this.#pending.add(pending)
-    void this.#deps.resetOthers().then((sure) => this.#othersReset(pending, sure))
+    const before = this.#tasksBefore(request).map(named)
+    this.#resets.add(request)
+    void this.#deps.resetOthers().then((sure) => this.#othersReset(request, before, sure))
   }
 
-  #othersReset(pending: Pending, sure: boolean): void {
-    if (!this.#pending.has(pending)) return // the session is over
-    if (sure) this.#paid(pending, others)
-    else {
-      this.#pending.delete(pending)
-      this.#answer(pending.request, taskManagementResponse.rejected)
-    }
+  #othersReset(request: TaskManagementRequest, before: readonly Named[], sure: boolean): void {
+    if (!this.#resets.delete(request)) return // the session is over
+    if (sure) {
+      resetModePages(this.#nexus)
+      const isSame = ({ task, tag, cmdSn }: Named) =>
+        this.#session.findTask(tag) === task && task.cmdSn === cmdSn
+      this.#abort(
+        request,
+        before.filter(isSame).map(({ task }) => task),
+      )
+    } else this.#answer(request, taskManagementResponse.rejected)
     this.#deps.answered()
   }
 
@@ -181,24 +189,22 @@ export class TaskManagement {
   }
 
   #abort(request: TaskManagementRequest, tasks: readonly Task[]): void {
-    const owed = this.#end(tasks)
+    const owed = new Set<Task>()
+    for (const task of tasks) {
+      if (this.#waiting.get(task) === 'working') owed.add(task)
+      else if (this.#waiting.delete(task)) this.#deps.counters.outstanding -= 1
+      this.#session.abort(task)
+    }
     if (owed.size > 0)
       this.#pending.add({ request, owed }) // U1
     else this.#answer(request, taskManagementResponse.complete)
   }
 
-  /** Those of them whose outcome the gateway owes. */
-  #end(tasks: readonly Task[]): Set<Task> {
-    const owed = new Set<Task>()
-    for (const task of tasks) {
-      if (this.#waiting.get(task) === 'working') owed.add(task)
-      else this.#waiting.delete(task)
-      this.#session.abort(task)
-    }
-    return owed
-  }
-
   #answer(request: TaskManagementRequest, response: number): void {
     this.#session.answerTaskManagement(request, response)
   }
+}
+
+function named(task: Task): Named {
+  return { task, tag: task.initiatorTaskTag, cmdSn: task.cmdSn }
 }

@@ -75,7 +75,7 @@ export class TaskRunner {
     const answered = () => {
       if (!this.#isOver) deps.answered()
     }
-    const resets = { resetOthers, answered }
+    const resets = { resetOthers, answered, counters }
     this.#management = new TaskManagement(session, this.nexus, this.#waiting, resets)
   }
 
@@ -128,10 +128,7 @@ export class TaskRunner {
   }
 
   manage(request: TaskManagementRequest): void {
-    if (this.#isOver) return
-    const before = this.#waiting.size
-    this.#management.manage(request)
-    this.#deps.counters.outstanding -= before - this.#waiting.size
+    if (!this.#isOver) this.#management.manage(request)
   }
 
   /** Another nexus resets the logical unit: settles when no command that was started before can reach the volume any more; false: the session is over, and its generation not yet refused everywhere. */
