@@ -1,4 +1,4 @@
-// Worlds in which the distribution process is judged: what reference/models/balance-sim/SCENARIO.md calls params, of which this has the keys below.
+// Worlds in which the distribution process is judged: their parameters.
 // Units: seconds, load in units of one member of capacity 1, demand q of which one unit costs 1 at the gateway, 0.6 at the primary and, if
 // forwarded, 0.5 more at the gateway and 0.3 more at the primary.
 

@@ -1,4 +1,4 @@
-// What no move may do, however well it would pay: DESIGN §5 "What may not be moved". Asked by the source before it proposes and by the
+// What no move may do, however well it would pay: target/DESIGN.md "What may not be moved". Asked by the source before it proposes and by the
 // receiver before it grants, for planned moves, moves by hand and placement alike.
 //
 // B1. Two paths of one host (one initiator name, different stable ISIDs, one volume) never come together at one member.

@@ -134,7 +134,7 @@ describe('matchLogin', () => {
   })
 })
 
-/** reference/models/move-model.mjs, login(): the same rules, written once more. */
+/** The same rules, written once more and otherwise. */
 function asTheModel(
   records: readonly StoredSession[],
   login: { readonly isid: string; readonly random: boolean; readonly source: string },

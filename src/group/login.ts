@@ -1,4 +1,4 @@
-// Which record a login belongs to (DESIGN §5, "A login, in order"): the same ISID, else an open move of an initiator
+// Which record a login belongs to (target/DESIGN.md): the same ISID, else an open move of an initiator
 // that makes a new ISID at every login (libiscsi, QEMU), matched by where it comes from.
 //
 // Invariants:

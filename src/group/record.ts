@@ -59,7 +59,7 @@ export interface SliceRecord {
   readonly min: number
 }
 
-/** An I_T nexus that logged in, under our own id (the key's `created` revision). DESIGN §5. */
+/** An I_T nexus that logged in, under our own id (the key's `created` revision); target/DESIGN.md. */
 export interface SessionRecord {
   readonly volume: VolumeId
   readonly initiator: string

@@ -1,4 +1,4 @@
-// Transitions of a session's record (DESIGN §5), as transactions compared with the record as it was read.
+// Transitions of a session's record (target/DESIGN.md), as transactions compared with the record as it was read.
 //
 // Invariants:
 //   G1. The generation only rises: at every take, return, reclaim, commit and close.

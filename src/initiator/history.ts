@@ -53,7 +53,7 @@ export interface HistorySettings {
   readonly operationsMax?: number
 }
 
-/** A run of 16 MiB lies in one lane, thus in one slice (DESIGN §4). */
+/** A run of 16 MiB lies in one lane, thus in one slice (volume/lanes.ts). */
 const runBytes = 16 * 1024 * 1024
 const twoTo32 = 0x1_0000_0000
 

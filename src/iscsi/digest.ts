@@ -1,5 +1,5 @@
 // Header and data digests: CRC32C with its least significant byte first on the wire (RFC 7143 §13.1).
-// Vectors (reference/iscsi.md §4): 32 bytes of 00 give aa 36 91 8a, of ff give 43 ab a8 62.
+// Vectors (RFC 3720 §B.4): 32 bytes of 00 give aa 36 91 8a, of ff give 43 ab a8 62.
 import { crc32c } from '../base/crc32c.ts'
 
 export const digestBytes = 4

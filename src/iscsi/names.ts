@@ -33,7 +33,7 @@ export function writeIsid(bytes: Uint8Array, at: number, isid: string): void {
   }
 }
 
-/** §11.12.5, type 10b: libiscsi makes a new one at every login (DESIGN §5). */
+/** §11.12.5, type 10b: libiscsi makes a new one at every login. */
 export function isRandomIsid(isid: string): boolean {
   return (Number.parseInt(isid.slice(0, 2), 16) & 0xc0) === 0x80
 }

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { ProtocolError } from '../base/protocol-error.ts'
 import { initiatorSettings, KeyNegotiation, targetSettings } from './negotiate.ts'
 
-/** What open-iscsi 2.1.8 offers (reference/iscsi.md §1.3, §4). */
+/** What open-iscsi 2.1.8 offers. */
 const openIscsi: [string, string, string | null][] = [
   ['HeaderDigest', 'None', 'None'],
   ['DataDigest', 'None', 'None'],
@@ -23,7 +23,7 @@ const openIscsi: [string, string, string | null][] = [
   ['MaxRecvDataSegmentLength', '262144', null],
 ]
 
-/** The other results that the table must give (reference/iscsi.md §4). */
+/** The other results that the table must give. */
 const others: [string, string, string | null][] = [
   ['HeaderDigest', 'CRC32C,None', 'None'],
   ['HeaderDigest', 'CRC32C', 'CRC32C'],

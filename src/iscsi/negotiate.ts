@@ -54,7 +54,7 @@ export type KeySettings = Pick<
 
 const segmentBytes = 262_144
 
-/** Why each: reference/iscsi.md §4. A write up to 256 KiB needs no R2T with these. */
+/** A write up to 256 KiB needs no R2T with these. */
 export const targetSettings: KeySettings = {
   headerDigest: ['None', 'CRC32C'],
   dataDigest: ['None', 'CRC32C'],

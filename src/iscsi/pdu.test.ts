@@ -67,7 +67,7 @@ describe('PDU layouts', () => {
     )
   })
 
-  it('Asynchronous Message, event 3 with Time2Wait 0 (§11.9; reference/iscsi.md §2.1)', () => {
+  it('Asynchronous Message, event 3 with Time2Wait 0 (§11.9)', () => {
     const wire = new Wire()
     wire.session.asyncMessage(asyncEvent.sessionDrops, 0, 0, 0)
     expect(toHex(takeBytes(wire.outbox))).toBe(

@@ -2,7 +2,7 @@
 //
 // MaxCmdSN is credit: what is under way counts against it, so that at most `width` commands are ever accepted and
 // unanswered. An initiator stops only when its credit is used up, so the width is kept near the depth in use: a session
-// that is to be moved then drains in the time of a few commands (DESIGN §5.2).
+// that is to be moved then drains in the time of a few commands (target/DESIGN.md, quiesce).
 //
 // The depth in use is the initiator's: commands it has sent and not seen answered. Many are answered here in the turn in
 // which they came, so that the target never sees more than one under way; but each command tells by its ExpStatSN which

@@ -18,7 +18,7 @@ export function newNexusState(): NexusState {
   }
 }
 
-/** State that a session would lose if it moved to another member (DESIGN §5, what may not be moved). */
+/** State that a session would lose if it moved to another member (target/DESIGN.md). */
 export function hasChangedModePages(nexus: NexusState): boolean {
   return nexus.descriptorSense || nexus.softwareWriteProtect
 }

@@ -1,4 +1,4 @@
-// The login barrier (DESIGN §5): a login that was not matched by its ISID may be the return of any session of the same
+// The login barrier (DESIGN.md): a login that was not matched by its ISID may be the return of any session of the same
 // initiator name. Each other record of the pair (volume, initiator name) is proved alive, or held, or closed and fenced
 // before the login is answered: nothing that a lost connection brought can be executed behind that answer.
 //

@@ -4,7 +4,7 @@
 //   login ──full feature──▶ session | discovery ──▶ leaving ──▶ closed
 //
 //   leaving    half-closed by us; what arrives is read and discarded, since closing on unread input would reset the
-//              connection and could destroy the Asynchronous Message that was sent (iSCSI reference §2.2)
+//              connection and could destroy the Asynchronous Message that was sent (DESIGN.md, ask)
 //
 // Invariants:
 //   C1. Nothing is executed or answered for a session that is guarded or ended.
@@ -33,7 +33,7 @@ import type { TaskRunner } from './task.ts'
 
 const LOGIN_MS = 15_000
 const LEAVING_MS = 2_000
-/** An initiator that has sent nothing for so long after its window closed sends nothing more (DESIGN §5.3). */
+/** An initiator that has sent nothing for so long after its window closed sends nothing more (DESIGN.md, quiesce). */
 const GAP_MS = 100
 const RECHECK_MS = 10
 const TICK_MS = 1_000

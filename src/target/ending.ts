@@ -1,4 +1,4 @@
-// The end of a session (DESIGN §5, "The end of a session"): its owner closes the record by compare-and-swap (gen + 1,
+// The end of a session (DESIGN.md): its owner closes the record by compare-and-swap (gen + 1,
 // dead) and fences it at the primaries. What a crash or an unknown outcome left behind, the sweep closes about once a
 // second; a dead record is retired when every primary knows, or has started anew since.
 //

@@ -1,4 +1,4 @@
-// A login, in order (DESIGN §5): where it belongs, and taking it. Discovery sessions never come here.
+// A login, in order (DESIGN.md): where it belongs, and taking it. Discovery sessions never come here.
 //
 //   route ──▶ redirect | reject
 //     │ ▲

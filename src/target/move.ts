@@ -1,4 +1,4 @@
-// A planned move of one session from this member to another (DESIGN §5), carried out step by step.
+// A planned move of one session from this member to another (DESIGN.md), carried out step by step.
 //
 //   grant ──▶ intent ──▶ quiesce ──▶ commit ──▶ ask ──▶ (returned | reclaimed | expired: seen by whoever settles it)
 //     │         │           │          │

@@ -1,4 +1,4 @@
-// The question before every redirect (DESIGN §5, "Every redirect first asks the destination"): the member that would
+// The question before every redirect (DESIGN.md): the member that would
 // redirect a login asks the one it would send it to.
 //
 // Invariants:

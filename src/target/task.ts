@@ -11,7 +11,7 @@
 // Invariants:
 //   X1. A command is answered once, or never: not if it was aborted, its generation was refused, or the session is over.
 //   X2. Blocks are changed only by a command whose data came whole; of a WRITE that announced less than its CDB asks for,
-//       the whole blocks of it (iSCSI reference §4, residuals).
+//       the whole blocks of it (RFC 7143 §11.4.5).
 //   X3. Between the PDU and the answer of a read that is answered at once there is no promise and no closure.
 //   X4. Bytes are read into a buffer of the task's own and copied into the Data-In: the gateway may keep what it was given
 //       until its outcome, and the outbox is other commands' by then. The copy costs 0.03 µs of 4 KiB, 1.6 of 256 KiB.

@@ -1,4 +1,4 @@
-// This member as the primary of slices: it alone orders their writes and answers their reads (DESIGN §5 Generations).
+// This member as the primary of slices: it alone orders their writes and answers their reads (generations: target/DESIGN.md).
 //
 //   starting ── epochs raised, sessions listed ──▶ serving ──▶ closed
 //
