@@ -66,7 +66,7 @@ function sentenceAbout(move: Move): string {
   const { session, from, to, outcome, drainMs, pauseMs, resent } = move
   switch (outcome) {
     case 'returned':
-      return `Session ${session} moved from ${from} to ${to}: drained in ${formatMs(drainMs)}, paused for ${formatMs(pauseMs)}, ${resent ?? 'unknown'} commands sent again.`
+      return `Session ${session} moved from ${from} to ${to}: ${measuresOf({ drainMs, pauseMs, resent })}.`
     case null:
       return `Session ${session} is on its way from ${from} to ${to}.`
     case 'abandoned':
@@ -78,6 +78,15 @@ function sentenceAbout(move: Move): string {
     case 'lost':
       return `Session ${session} left ${from} by itself before it could be moved to ${to}.`
   }
+}
+
+/** What is not known is left out: an idle initiator sends nothing by which its pause could be measured. */
+function measuresOf({ drainMs, pauseMs, resent }: Pick<Move, 'drainMs' | 'pauseMs' | 'resent'>) {
+  return [
+    `drained in ${formatMs(drainMs)}`,
+    pauseMs === null ? 'idle since' : `paused for ${formatMs(pauseMs)}`,
+    ...(resent === null ? [] : [`${resent} commands sent again`]),
+  ].join(', ')
 }
 
 function sessionTable(screen: Screen, items: readonly Session[]): string {

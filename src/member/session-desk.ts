@@ -114,7 +114,7 @@ export class SessionDesk {
     for (;;) {
       record = this.#member.group.moves.get(id)
       const settled = record?.outcome !== undefined
-      const measured = record?.outcome !== 'returned' || record.pauseMs !== undefined
+      const measured = record?.outcome !== 'returned' || isMeasured(record)
       if (record !== undefined && (!wait || (settled && measured))) break
       // An initiator that has nothing to do sends no first command: the pause of its move stays unknown.
       if (clock.nowMs() >= until || (settled && clock.nowMs() >= until - OUTCOME_MS + 3_000)) break
@@ -186,6 +186,10 @@ export class SessionDesk {
     }
     return `It is on ${record.owner} because its initiator logged in there.`
   }
+}
+
+function isMeasured({ pauseMs, resent }: MoveRecord): boolean {
+  return pauseMs !== undefined && resent !== undefined
 }
 
 function summaryOf(

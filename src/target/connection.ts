@@ -28,14 +28,12 @@ import type { Carrier, EndReason, LiveSession } from './live-session.ts'
 import type { LoginAttempt, Taken } from './login.ts'
 import { type LoginHost, LoginPhase, type LoginPhaseDeps, type Settled } from './login-phase.ts'
 import type { MovingCarrier } from './move.ts'
+import { Quiet, type QuietEnd, type Sight } from './quiet.ts'
 import { Silence } from './silence.ts'
 import type { TaskRunner } from './task.ts'
 
 const LOGIN_MS = 15_000
 const LEAVING_MS = 2_000
-/** An initiator that has sent nothing for so long after its window closed sends nothing more (DESIGN.md, quiesce). */
-const GAP_MS = 100
-const RECHECK_MS = 10
 const TICK_MS = 1_000
 /** Of the NOP-In that only asks for a sign of life: no barrier's, whose tags begin with 1. */
 const SIGN_OF_LIFE_TAG = 0
@@ -76,14 +74,6 @@ type Phase =
   | { readonly kind: 'leaving'; readonly timer: Timer }
   | { readonly kind: 'closed' }
 
-interface Quiescing {
-  readonly settle: (end: 'quiet' | 'busy' | 'gone') => void
-  readonly timer: Timer
-  recheck: Timer | null
-  /** When the last answer had been given: an initiator sends on what it was answered. */
-  idleSinceMs: number | null
-}
-
 export class Connection implements StreamOwner, Carrier, MovingCarrier, LoginHost {
   readonly #deps: ConnectionDeps
   readonly #stream: Stream
@@ -94,15 +84,17 @@ export class Connection implements StreamOwner, Carrier, MovingCarrier, LoginHos
   #phase: Phase
   #flushScheduled = false
   #lastArrivalMs: number
-  #quiescing: Quiescing | null = null
+  readonly #quiet: Quiet
   discarded = 0
   lastAnswerWallMs = 0
+  readonly #left = Promise.withResolvers<void>()
 
   constructor(deps: ConnectionDeps, stream: Stream) {
     this.#deps = deps
     this.#stream = stream
     this.#outbox = new Outbox(deps.buffers)
     this.#lastArrivalMs = deps.clock.nowMs()
+    this.#quiet = new Quiet(deps.clock, () => this.#sight())
     const came = { source: stream.remoteHost, atMs: this.#lastArrivalMs }
     const login = new LoginPhase(deps, this, this.#outbox, came)
     const timer = deps.clock.after(LOGIN_MS, () => this.close('the login took too long')) // C3
@@ -112,6 +104,10 @@ export class Connection implements StreamOwner, Carrier, MovingCarrier, LoginHos
 
   get live(): LiveSession | null {
     return this.#phase.kind === 'session' ? this.#phase.live : null
+  }
+
+  get left(): Promise<void> {
+    return this.#left.promise
   }
 
   /** Mode pages that were changed would not be found again at another member. */
@@ -346,49 +342,22 @@ export class Connection implements StreamOwner, Carrier, MovingCarrier, LoginHos
   #releaseHeld(phase: Serving): void {
     if (phase.live.probes.size > 0 || phase.committing) return
     phase.iscsi.releaseHeld()
-    if (this.#quiescing !== null) this.#checkQuiet()
+    this.#quiet.look()
   }
 
-  quiesce(limitMs: number): Promise<'quiet' | 'busy' | 'gone'> {
+  quiesce(limitMs: number): Promise<QuietEnd> {
+    if (this.#phase.kind !== 'session') return Promise.resolve('gone')
+    this.#phase.iscsi.freeze()
+    return this.#quiet.wait(limitMs)
+  }
+
+  #sight(): Sight {
     const phase = this.#phase
-    if (phase.kind !== 'session') return Promise.resolve('gone')
-    phase.iscsi.freeze()
-    // A stop may come upon a move: the later one's limit holds for both.
-    const before = this.#quiescing
-    before?.timer.cancel()
-    before?.recheck?.cancel()
-    const quiet = new Promise<'quiet' | 'busy' | 'gone'>((resolve) => {
-      const timer = this.#deps.clock.after(limitMs, () => this.#quiesced('busy'))
-      this.#quiescing = { settle: resolve, timer, recheck: null, idleSinceMs: null }
-      this.#checkQuiet()
-    })
-    if (before !== null) void quiet.then(before.settle)
-    return quiet
-  }
-
-  #checkQuiet(): void {
-    const phase = this.#phase
-    const quiescing = this.#quiescing
-    if (quiescing === null || phase.kind !== 'session') return
-    quiescing.recheck?.cancel()
-    if (phase.iscsi.outstanding > 0 || phase.live.probes.size > 0) {
-      quiescing.idleSinceMs = null
-      return // looked at again with the next answers, or the initiator's own
-    }
-    const nowMs = this.#deps.clock.nowMs()
-    quiescing.idleSinceMs ??= nowMs
-    const silentMs = nowMs - Math.max(quiescing.idleSinceMs, this.#lastArrivalMs)
-    if (phase.iscsi.windowUsedUp || silentMs >= GAP_MS) return this.#quiesced('quiet')
-    quiescing.recheck = this.#deps.clock.after(RECHECK_MS, () => this.#checkQuiet())
-  }
-
-  #quiesced(end: 'quiet' | 'busy' | 'gone'): void {
-    const quiescing = this.#quiescing
-    if (quiescing === null) return
-    this.#quiescing = null
-    quiescing.timer.cancel()
-    quiescing.recheck?.cancel()
-    quiescing.settle(end)
+    const lastArrivalMs = this.#lastArrivalMs
+    if (phase.kind !== 'session') return { pending: true, windowUsedUp: false, lastArrivalMs }
+    const { live, iscsi } = phase
+    const pending = iscsi.outstanding > 0 || live.probes.size > 0
+    return { pending, windowUsedUp: iscsi.windowUsedUp, lastArrivalMs }
   }
 
   reopen(): void {
@@ -463,7 +432,7 @@ export class Connection implements StreamOwner, Carrier, MovingCarrier, LoginHos
       this.#deps.firstAnswer(phase.live)
     }
     this.#tellHeld(phase)
-    if (this.#quiescing !== null) this.#checkQuiet()
+    this.#quiet.look()
   }
 
   // The end
@@ -480,7 +449,8 @@ export class Connection implements StreamOwner, Carrier, MovingCarrier, LoginHos
     const phase = this.#phase
     if (phase.kind === 'closed') return
     this.#phase = { kind: 'closed' }
-    this.#quiesced('gone')
+    this.#left.resolve()
+    this.#quiet.over('gone')
     switch (phase.kind) {
       case 'login':
         phase.timer.cancel()

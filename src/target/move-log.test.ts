@@ -41,3 +41,22 @@ it('a move from here that no session carries and nobody settles is lost, and no 
   for (let seconds = 0; seconds < 6; seconds += 1) await sweep()
   expect(outcomes()).toEqual({ ...before, unsettled: 'lost' })
 })
+
+it('what was on the wire at the break is recorded once the connection is closed', async () => {
+  const { timeline, clock, coordination, write, view } = await records()
+  const record = { id: 'a', session: 1, volume: 1, initiator: 'i', from: 'm1', to: 'm2' }
+  const rest = { reason: '', code: 'MOVED', by: 'operator', predicted: null, at: '' }
+  const value = JSON.stringify({ ...record, ...rest })
+  await write({ compare: [], put: [{ key: keys.move('a'), value }], remove: [] })
+  const log = new MoveLog('m1', clock, coordination.handle('m1'), await view('m1'))
+  const resent = Promise.withResolvers<number>()
+  log.committed('a', { drainMs: 1.234, brokeAtWallMs: 5, resent: resent.promise })
+  const stored = () =>
+    JSON.parse(coordination.inspect(keys.move('a'))[0]?.value ?? '') as MoveRecord
+  await timeline.run(timeline.nowMs + 10_000)
+  expect(stored()).toMatchObject({ drainMs: 1.23, brokeAtWallMs: 5 })
+  expect(stored().resent).toBeUndefined()
+  resent.resolve(3)
+  await timeline.run(timeline.nowMs + 10_000)
+  expect(stored()).toMatchObject({ drainMs: 1.23, resent: 3 })
+})

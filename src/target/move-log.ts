@@ -20,15 +20,14 @@ const KEPT_MAX = 1_000
 /** A transaction changes at most 100 keys. */
 const REMOVED_AT_ONCE = 50
 const PACE = { tries: 20, everyMs: 50 }
-/** Commands on the wire at the break have arrived by then: the old member discards input for 2 s at most. */
-const COUNT_AFTER_MS = 2_500
 /** Whoever settles a move has written the outcome by then, or has died. */
 const UNSETTLED_MS = 5_000
 
 export interface Committed {
   readonly drainMs: number
   readonly brokeAtWallMs: number
-  readonly resent: () => number
+  /** Commands that were on the wire at the break, once all that was sent there has come. */
+  readonly resent: Promise<number>
 }
 
 export class MoveLog {
@@ -74,7 +73,7 @@ export class MoveLog {
   committed(id: string, committed: Committed): void {
     const { drainMs, brokeAtWallMs, resent } = committed
     void this.#amend(id, () => ({ drainMs: round(drainMs), brokeAtWallMs }))
-    this.#clock.after(COUNT_AFTER_MS, () => void this.#amend(id, () => ({ resent: resent() })))
+    void resent.then((count) => this.#amend(id, () => ({ resent: count })))
   }
 
   settled(id: string, outcome: MoveOutcome): void {

@@ -13,9 +13,9 @@ import { SessionCounters } from '../load/counters.ts'
 import type { EndReason, LiveSession } from './live-session.ts'
 import { type MoveOrder, Mover, type MovingCarrier, QUIESCE_MS } from './move.ts'
 import { MoveLog } from './move-log.ts'
+import type { QuietEnd } from './quiet.ts'
 
 type Transaction = Parameters<Coordinator['txn']>[0]
-type Quiet = 'quiet' | 'busy' | 'gone'
 
 const order: MoveOrder = {
   id: 'move-1',
@@ -43,12 +43,13 @@ class FakeCarrier implements MovingCarrier {
   limitMs = 0
   discarded = 0
   readonly lastAnswerWallMs = 77
-  readonly #quiet: () => Promise<Quiet>
+  readonly left = Promise.resolve()
+  readonly #quiet: () => Promise<QuietEnd>
   #held: number[] | null = null
   #away = false
   #sent = 0
 
-  constructor(quiet: () => Promise<Quiet>) {
+  constructor(quiet: () => Promise<QuietEnd>) {
     this.#quiet = quiet
   }
 
@@ -62,7 +63,7 @@ class FakeCarrier implements MovingCarrier {
     else this.#held.push(this.#sent)
   }
 
-  quiesce(limitMs: number): Promise<Quiet> {
+  quiesce(limitMs: number): Promise<QuietEnd> {
     this.calls.push('quiesce')
     this.limitMs = limitMs
     return this.#quiet()
@@ -93,7 +94,7 @@ class FakeCarrier implements MovingCarrier {
 
 interface BenchSettings {
   readonly seed?: number
-  readonly quiet?: (clock: SimClock) => Promise<Quiet>
+  readonly quiet?: (clock: SimClock) => Promise<QuietEnd>
   /** Called in the instant in which the transaction that commits is sent. */
   readonly committing?: (faults: SimCoordination) => void
 }
@@ -167,7 +168,7 @@ function commits({ put = [] }: Transaction): boolean {
 
 /** 'quiet' once the clock has run on so far. */
 const quietAfter = (delayMs: number) => (clock: SimClock) =>
-  new Promise<Quiet>((resolve) => {
+  new Promise<QuietEnd>((resolve) => {
     clock.after(delayMs, () => resolve('quiet'))
   })
 

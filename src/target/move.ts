@@ -21,6 +21,7 @@ import type { Json, PeerLinks } from '../peer/links.ts'
 import type { EndReason, LiveSession } from './live-session.ts'
 import { settleProbes } from './live-session.ts'
 import type { MoveLog } from './move-log.ts'
+import type { QuietEnd } from './quiet.ts'
 
 const GRANT_MS = 1_500
 const RENEW_MS = 1_000
@@ -31,7 +32,7 @@ const NO_OUTCOME = 'the coordinator did not say in time whether it had happened'
 
 export interface MovingCarrier {
   /** Stops the command window; 'quiet' once nothing is outstanding and no more can come, or has come for 100 ms. */
-  quiesce(limitMs: number): Promise<'quiet' | 'busy' | 'gone'>
+  quiesce(limitMs: number): Promise<QuietEnd>
   reopen(): void
   hold(): void
   /** Runs what was held. */
@@ -40,6 +41,8 @@ export interface MovingCarrier {
   sendAway(): number
   /** Commands that have arrived since `sendAway`: sent again by the initiator, never executed here. */
   readonly discarded: number
+  /** Settles when the connection is closed: nothing more arrives. */
+  readonly left: Promise<void>
   /** Wall-clock time of the last answer, ms. */
   readonly lastAnswerWallMs: number
 }
@@ -218,7 +221,7 @@ export class Mover {
     log.committed(order.id, {
       drainMs,
       brokeAtWallMs: carrier.lastAnswerWallMs,
-      resent: () => held + carrier.discarded,
+      resent: carrier.left.then(() => held + carrier.discarded),
     })
     return { kind: 'committed', drainMs, held }
   }
