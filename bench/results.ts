@@ -19,7 +19,9 @@ export interface Comparison {
   readonly command: string
   readonly rounds: number
   readonly members: number
-  /** By system. */
+  /** Of the last minute before. */
+  readonly loadBefore: number
+  /** By system, in the order of the rows. */
   readonly idleCores: ReadonlyMap<string, number>
 }
 
@@ -29,35 +31,39 @@ export function results(comparison: Comparison): string {
   return `${[...preface(comparison), ...sections].join('\n').trimEnd()}\n`
 }
 
-function preface({ tgtVersion, command, rounds, members, idleCores }: Comparison): string[] {
+function preface(comparison: Comparison): string[] {
+  const { tgtVersion, command, rounds, members, idleCores, loadBefore } = comparison
   const gib = (totalmem() / 1024 ** 3).toFixed(0)
-  const idle = [...idleCores].map(([name, cores]) => `${name} ${cores.toFixed(3)}`).join(', ')
+  const [tgtIdle = 0, , ourIdle = 0] = [...idleCores.values()]
+  const date = new Date().toISOString().slice(0, 10)
   return [
     '# Evenkeel beside tgt',
     '',
-    `Written by \`${command}\` on ${new Date().toISOString().slice(0, 10)}; do not edit. ${cpus().length} cores (${cpus()[0]?.model.trim()}), ${gib} GiB,`,
-    `Linux ${release()}, Node ${process.versions.node}, tgt ${tgtVersion}; everything on one machine over loopback.`,
+    `Written by \`${command}\` on ${date}, and not by hand. ${cpus().length} cores (${cpus()[0]?.model.trim()}), ${gib} GiB,`,
+    `Linux ${release()}, Node ${process.versions.node}, tgt ${tgtVersion}; everything on one machine, over loopback. The machine's load`,
+    `average was ${loadBefore.toFixed(1)} when it began: the more beside it, the more the figures spread, and the less absolute rates mean.`,
     '',
-    '**Systems.** *tgt*: as it comes, a file as backing store; it answers a write when the page cache has it. *tgt,',
-    'write-through*: `--bsoflags sync`; it answers when the write is on the disk. *Evenkeel* always answers when the write is',
-    `durable (in the journal), so its writes are to be compared with *write-through*. It is a group of ${members} members; *local*`,
-    "uses blocks whose primary is the session's member, *forwarded* only blocks of the other member: the ordinary case lies",
-    'between the two. Files of all systems are on one file system, and fit into memory.',
+    '**Systems.** _tgt_: as it comes, with a file behind it; it answers a write when the page cache has it. _tgt, write-through_:',
+    'with `--bsoflags sync`; it answers when the write is on the disk. _Evenkeel_ answers every write when it is durable in its',
+    `journal, so its writes are to be compared with _write-through_. It is a group of ${members} members: _local_ uses blocks whose`,
+    "primary is the session's member, _forwarded_ only blocks of the other one; a session of a group does some of both. The files",
+    'of all systems are on one file system, and fit into memory.',
     '',
-    `**Method.** ${rounds} rounds; each gives every work to every system in turn. Figures are medians of the rounds, with the least and the`,
-    'most in brackets; ratios are taken within each round, and of these the median. One session; the same generator for all (bench/load.ts),',
-    'which checks the number in every block that it reads. *CPU* is utime + stime of all processes of the server for each command, to',
-    'the end of a rest of 1.2 s behind writes, in which a member brings home what it has journalled. *Generator* is the CPU of',
-    'the generator for each command: the targets share the machine with it, and where it nears 1 s a second it sets the pace.',
+    `**Method.** ${rounds} rounds; in each, every system is given every work in turn. Figures are medians of the rounds, with the least`,
+    'and the most in brackets. Ratios are taken within a round; the median of these is shown. One session, and one generator for',
+    'all (`bench/load.ts`), which checks the number in every block that it reads. _CPU_ is utime + stime of all processes of the',
+    'server for each command, to the end of a rest of 1.2 s behind writes, in which a member brings home what it has journalled;',
+    "what the kernel's own threads write back for tgt is in no figure. _Generator_ is the generator's CPU for each command: it has",
+    'to share the cores with the servers, and where IOPS × generator nears a second, it is what sets the pace.',
     '',
-    `Cores in use while idle: ${idle} (the same processes serve both Evenkeel rows; the two disks of tgt are of one process).`,
+    `Cores in use while idle: tgt ${tgtIdle.toFixed(3)}, Evenkeel ${ourIdle.toFixed(3)} (${members} members and their launcher; at depth 1 this shows).`,
     '',
   ]
 }
 
-function table({ measured }: Comparison, work: string): string[] {
+function table({ measured, idleCores }: Comparison, work: string): string[] {
   const mine = measured.filter((one) => one.work === work)
-  const systems = [...new Set(mine.map(({ system }) => system))].sort()
+  const systems = [...idleCores.keys()]
   const peer = work.includes('write') ? 'tgt, write-through' : 'tgt'
   const rows = systems.map((system) => {
     const of = mine.filter((one) => one.system === system)
@@ -79,7 +85,7 @@ function table({ measured }: Comparison, work: string): string[] {
       ratio('serverUs', peer),
       figure(median(of.map(({ generatorUs }) => generatorUs))),
     ]
-    return `| ${cells.join(' | ')} |`
+    return cells
   })
   const names = [
     'system',
@@ -92,8 +98,21 @@ function table({ measured }: Comparison, work: string): string[] {
     `CPU × ${peer}`,
     'generator µs',
   ]
-  const rule = names.map((_, i) => (i === 0 ? '---' : '---:'))
-  return [`| ${names.join(' | ')} |`, `| ${rule.join(' | ')} |`, ...rows]
+  return aligned([names, ...rows])
+}
+
+/** As the formatter has it: the first column to the left, figures to the right. */
+function aligned([names = [], ...rows]: readonly (readonly string[])[]): string[] {
+  const widths = names.map((name, i) =>
+    Math.max(name.length, ...rows.map((row) => row[i]?.length ?? 0)),
+  )
+  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`
+  const padded = (row: readonly string[]) =>
+    line(
+      row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0))),
+    )
+  const rule = widths.map((width, i) => (i === 0 ? '-'.repeat(width) : `${'-'.repeat(width - 1)}:`))
+  return [padded(names), line(rule), ...rows.map(padded)]
 }
 
 function spread(values: readonly number[]): string {

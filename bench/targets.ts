@@ -7,7 +7,7 @@
 // server, from the start of the sample to the end of the rest behind it: what a write leaves to be done later counts.
 import { readFileSync } from 'node:fs'
 import { mkdtemp, open, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { Caller } from '../src/api/caller.ts'
@@ -24,7 +24,7 @@ const VOLUME_BYTES = 512 * 1024 ** 2
 const WARM_MS = 300
 /** Members bring blocks home a second after they became durable. */
 const REST_MS = 1200
-const IDLE_MS = 3000
+const IDLE_MS = 4000
 const TICKS_A_SECOND = 100
 
 const { values: options } = parseArgs({
@@ -65,6 +65,7 @@ interface System {
   readonly settle: () => Promise<void>
 }
 
+const [loadBefore = 0] = loadavg()
 const folder = await mkdtemp(join(tmpdir(), 'bench-targets-'))
 const closers: (() => Promise<unknown>)[] = [() => rm(folder, { recursive: true, force: true })]
 try {
@@ -85,7 +86,15 @@ try {
     }
   }
   const command = `node bench/targets.ts --rounds ${rounds} --seconds ${options.seconds}`
-  const text = results({ measured, tgtVersion, command, rounds, members: MEMBERS, idleCores })
+  const text = results({
+    measured,
+    tgtVersion,
+    command,
+    rounds,
+    members: MEMBERS,
+    loadBefore,
+    idleCores,
+  })
   if (!options['no-write']) await writeFile(new URL('RESULTS.md', import.meta.url), text)
   console.log(text)
 } finally {
@@ -180,7 +189,7 @@ function cpuTicks(pids: readonly number[]): number {
   return ticks
 }
 
-/** Cores in use by each system while nobody asks anything of it. */
+/** Cores in use while nobody asks anything, by system. */
 async function idle(systems: readonly System[]): Promise<ReadonlyMap<string, number>> {
   const before = systems.map(({ pids }) => cpuTicks(pids))
   await rest(IDLE_MS)
