@@ -6,6 +6,7 @@ import { EXIT } from './exit-code.ts'
 
 interface ServeOptions {
   readonly config: string
+  readonly insecure: boolean
   readonly lifeline: boolean
 }
 
@@ -13,13 +14,14 @@ export function serveCommand(outside: Outside): Command {
   return new Command('serve')
     .description('run one member, from its configuration')
     .requiredOption('--config <file>', 'YAML or JSON')
+    .option('--insecure', 'may listen beyond loopback, where anybody can connect', false)
     .addOption(new Option('--lifeline', 'stop when standard input ends').default(false).hideHelp())
     .action(async (options: ServeOptions, command: Command) => {
       const screen = screenOf(outside, command.optsWithGlobals<GlobalOptions>().output)
       // Only this command needs the member; the others start faster without it.
       const { loadConfig } = await import('../member/config.ts')
       const { runMember } = await import('../member/main.ts')
-      const config = await loadConfig(options.config)
+      const config = await loadConfig(options.config, { insecure: options.insecure })
       const { startMember } = await import('../member/start.ts')
       await runMember({
         config,

@@ -2,6 +2,7 @@
 import { Command } from 'commander'
 import type { Status } from '../api/schema.ts'
 import type { ContextOf } from './context.ts'
+import { overPromise } from './promise.ts'
 import type { Screen } from './screen.ts'
 import { formatSize } from './size.ts'
 
@@ -18,8 +19,10 @@ function describeStatus(screen: Screen, now: Status): string {
   const { colours } = screen
   const { ok, problems, volumes, moves } = now
   const health = ok ? [colours.green('All is well.')] : problems.map((text) => colours.red(text))
+  const more = overPromise(now)
   return [
     ...health,
+    ...(more === null ? [] : [colours.yellow(more)]),
     '',
     screen.facts([
       ['group', `${now.group}, as ${now.member} sees it (Evenkeel ${now.version})`],

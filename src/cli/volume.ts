@@ -2,6 +2,7 @@
 import { Command, InvalidArgumentError } from 'commander'
 import type { Volume, VolumeDetail } from '../api/schema.ts'
 import type { ContextOf } from './context.ts'
+import { overPromise } from './promise.ts'
 import type { Screen } from './screen.ts'
 import { formatSize, parseSize } from './size.ts'
 
@@ -23,9 +24,11 @@ export function volumeCommand(contextOf: ContextOf): Command {
     .action(async (name: string, { size, shared, block }: CreateOptions, command: Command) => {
       const { caller, screen } = contextOf(command)
       const made = await caller.createVolume({ name, bytes: size, blockBytes: block, shared })
+      const more = overPromise(await caller.status())
       screen.show(
         made,
-        (detail) => `Created ${detail.name} (${formatSize(detail.bytes)}): ${detail.url}`,
+        (detail) =>
+          `Created ${detail.name} (${formatSize(detail.bytes)}): ${detail.url}${more === null ? '' : `\n${more}`}`,
       )
     })
   volume

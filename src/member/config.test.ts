@@ -42,10 +42,17 @@ describe('the configuration of a member', () => {
     })
   })
 
+  test('C1 the command line may say insecure for the file', async () => {
+    const file = join(folder, 'open.yaml')
+    await writeFile(file, JSON.stringify({ ...least, portal: { host: '0.0.0.0' } }))
+    await expect(loadConfig(file)).rejects.toThrow(/beyond loopback/)
+    expect((await loadConfig(file, { insecure: true })).portal.host).toBe('0.0.0.0')
+  })
+
   test('C1 a listener beyond loopback needs insecure', () => {
     const open = { ...least, portal: { host: '0.0.0.0', port: 3260 } }
     expect(() => parseConfig(open, '/etc/m1.yaml')).toThrow(
-      /portal\.host: 0\.0\.0\.0 is beyond loopback.*insecure: true/,
+      /portal\.host: 0\.0\.0\.0 is beyond loopback.*--insecure, or insecure: true/,
     )
     expect(() => parseConfig({ ...least, api: { host: '::' } }, '/etc/m1.yaml')).toThrow(
       /api\.host/,

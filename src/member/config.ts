@@ -117,7 +117,7 @@ export const memberConfig = z
       context.addIssue({
         code: 'custom',
         path: [name, 'host'],
-        message: `${config[name].host} is beyond loopback, where anybody could connect: set insecure: true if that is meant`,
+        message: `${config[name].host} is beyond loopback, where anybody could connect: say --insecure, or insecure: true in the file, if that is meant`,
       })
     }
     if (Buffer.byteLength(config.peer) > SOCKET_PATH_BYTES_MAX) {
@@ -138,22 +138,29 @@ export class ConfigError extends Error {
   override readonly name = 'ConfigError'
 }
 
-/** Relative paths in the file are relative to the file. */
-export async function loadConfig(file: string): Promise<MemberConfig> {
+/** Relative paths in the file are relative to the file. `insecure` is as good as saying so in it. */
+export async function loadConfig(
+  file: string,
+  { insecure = false }: { readonly insecure?: boolean } = {},
+): Promise<MemberConfig> {
+  const raw = await readYaml(file)
+  const isSaid = insecure && typeof raw === 'object' && raw !== null
+  return parseConfig(isSaid ? { ...raw, insecure } : raw, file)
+}
+
+async function readYaml(file: string): Promise<unknown> {
   let text: string
   try {
     text = await readFile(file, 'utf8')
   } catch (cause) {
     throw new ConfigError(`the configuration ${file} cannot be read`, { cause })
   }
-  let raw: unknown
   try {
-    raw = parse(text)
+    return parse(text)
   } catch (cause) {
     const reason = cause instanceof Error ? (cause.message.split('\n')[0] ?? '') : String(cause)
     throw new ConfigError(`${file} is neither YAML nor JSON: ${reason}`, { cause })
   }
-  return parseConfig(raw, file)
 }
 
 export function parseConfig(raw: unknown, file: string): MemberConfig {

@@ -1,0 +1,24 @@
+import { expect, it } from 'vitest'
+import type { Status } from '../api/schema.ts'
+import { overPromise } from './promise.ts'
+
+const GIB = 1024 ** 3
+
+function promised(bytes: number, rooms: readonly (number | null)[]): string | null {
+  const members = rooms.map((room) => ({
+    usedBytes: room === null ? null : GIB,
+    freeBytes: room === null ? null : room - GIB,
+  })) as unknown as Status['members']
+  return overPromise({ volumes: { count: 1, bytes, allocatedBytes: GIB }, members })
+}
+
+it('says nothing while the disks have what is promised, or as long as a member is silent', () => {
+  expect(promised(6 * GIB, [2 * GIB, 4 * GIB])).toBeNull()
+  expect(promised(60 * GIB, [2 * GIB, null])).toBeNull()
+})
+
+it('says how much is promised and how much there is', () => {
+  expect(promised(7 * GIB, [2 * GIB, 4 * GIB])).toContain(
+    'promise 7 GiB, and the disks have room for 6 GiB',
+  )
+})

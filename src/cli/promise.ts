@@ -1,0 +1,20 @@
+// Volumes are thin: together they may promise more than the disks have, which an operator is told.
+import type { Status } from '../api/schema.ts'
+import { formatSize } from './size.ts'
+
+/** A sentence, or null: the disks have room for all that is promised, or not all members say what they have. */
+export function overPromise({
+  volumes,
+  members,
+}: Pick<Status, 'volumes' | 'members'>): string | null {
+  let room = 0
+  for (const { usedBytes, freeBytes } of members) {
+    if (usedBytes === null || freeBytes === null) return null
+    room += usedBytes + freeBytes
+  }
+  if (volumes.bytes <= room) return null
+  return (
+    `The volumes promise ${formatSize(volumes.bytes)}, and the disks have room for ${formatSize(room)}: ` +
+    'once that is used up, writes that need more are refused.'
+  )
+}
