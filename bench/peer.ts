@@ -59,7 +59,9 @@ class MemoryStore implements SliceStore {
   volumes(): number[] {
     return []
   }
-  async dropVolume(): Promise<void> {}
+  async dropVolume(): Promise<'done'> {
+    return 'done'
+  }
 }
 
 const names = ['a', 'b'] as const

@@ -82,22 +82,16 @@ export class CommitQueue {
     this.#start()
   }
 
-  /** GC3: what waits for room will not get it. Returns the writes that were answered 'full'. */
+  /** GC3: what waits for room will not get it; what gives room back may, unless it is all that waits. Returns the writes that were answered 'full'. */
   refuseStalled(): readonly StoreWrite[] {
     if (!this.stalled || this.#running) return []
-    const refused: StoreWrite[] = []
-    const left: Waiting[] = []
-    for (const waiting of this.#waiting) {
-      if (waiting.change.kind === 'drop') left.push(waiting)
-      else {
-        refused.push(waiting.change.write)
-        waiting.resolve('full')
-      }
-    }
-    this.#waiting = left
-    this.stalled = left.length > 0
-    if (left.length === 0) this.#settleIdle()
-    return refused
+    const data = this.#waiting.filter((waiting) => waiting.blocks > 0)
+    const hopeless = data.length > 0 ? data : this.#waiting
+    this.#waiting = data.length > 0 ? this.#waiting.filter(({ blocks }) => blocks === 0) : []
+    for (const waiting of hopeless) waiting.resolve('full')
+    if (this.#waiting.length === 0) this.#settleIdle()
+    this.wake()
+    return hopeless.flatMap(({ change }) => (change.kind === 'write' ? [change.write] : []))
   }
 
   /** Resolves when nothing waits and nothing is under way, or everything is refused. */

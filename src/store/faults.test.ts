@@ -227,6 +227,31 @@ describe('a disk of which others took the room', () => {
     expect(await own.write(store, 1, 0, block(99))).toBe('done')
   })
 
+  it('J4 GC3 a volume can be dropped when the journal is used up, and gives the room that is wanted', async () => {
+    const own = world()
+    const store = await own.open()
+    for (let page = 0; page < 3; page += 1)
+      await own.write(store, 2, page * PAGE_BYTES, block(1, 4))
+    await own.write(store, 1, 0, block(1))
+    await pass(own)
+    fill(own)
+    await own.write(store, 1, 5 * PAGE_BYTES, block(2))
+    let value = 3
+    while ((await own.write(store, 1, 0, block(value))) === 'done') value += 1
+    // More than the sectors that are left over where one more block does not fit.
+    for (let other = 101; other < 111; other += 1) {
+      expect(await own.run(store.dropVolume(other))).toBe('done')
+    }
+    expect(await own.run(store.dropVolume(2))).toBe('done')
+    expect((await own.read(store, 1, 5 * PAGE_BYTES)).into).toEqual(block(2))
+    await own.timeline.run(own.timeline.nowMs + 5_000)
+    expect(await own.write(store, 1, 0, block(99))).toBe('done')
+    const again = await own.reopen(store)
+    expect((await own.read(again, 1, 0)).into).toEqual(block(99))
+    expect((await own.read(again, 1, 5 * PAGE_BYTES)).into).toEqual(block(2))
+    expect((await own.read(again, 2, 0)).into).toEqual(block(0))
+  })
+
   it('SL3 a segment that finds no room is not there, and the page is refused', async () => {
     const own = world()
     const store = await own.open()

@@ -9,6 +9,7 @@
 //   J1. `durable` moves only when the disk has said that everything before it is on stable media.
 //   J2. `tail` moves only when a checkpoint that needs nothing before it is durable.
 //   J3. A write is never split by the end of the ring, and all its records are in one batch.
+//   J4. Data leaves room for what gives room back: when no more of it fits, unmaps and drops still do.
 import { assert } from '../base/assert.ts'
 import type { DiskFile } from '../base/disk.ts'
 import { BLOCK_BYTES, RECORD_BLOCKS, RECORD_BYTES, RUN_BYTES, SECTOR_BYTES } from './layout.ts'
@@ -26,6 +27,8 @@ const BATCH_PARTS = 1000
 /** Past this a batch waits longer for the disk than its members gain. */
 const BATCH_BLOCKS = 1024
 const BATCH_SECTORS = BATCH_BLOCKS * BLOCK_SECTORS
+/** J4: that many unmaps and drops, of one sector each. */
+const KEPT_SECTORS = 16
 
 export interface JournalPositions {
   readonly head: number
@@ -90,7 +93,7 @@ export class Journal {
 
   /** The largest write, in sectors: it and the filler before it always fit into an empty ring. */
   get largest(): number {
-    return Math.floor(this.ring / 2)
+    return Math.floor((this.ring - KEPT_SECTORS) / 2)
   }
 
   get isEmptyBatch(): boolean {
@@ -110,7 +113,8 @@ export class Journal {
     if (full && !this.isEmptyBatch) return 'nextBatch'
     const toEnd = this.ring - (this.#head % this.ring)
     const filler = sectors > toEnd ? toEnd : 0
-    if (this.used + filler + sectors > this.ring) return 'noRoom'
+    const kept = change.kind === 'write' && change.write.data !== null ? KEPT_SECTORS : 0
+    if (this.used + filler + sectors + kept > this.ring) return 'noRoom'
     if (filler > 0) {
       encodePad(this.#nextHeader(), this.#place(), this.#seed)
       this.#head += filler

@@ -153,10 +153,11 @@ export class PageStore {
     return this.#queue.add({ kind: 'write', write, firstSum: 0 })
   }
 
-  /** Resolves when all pages of the volume are durably gone. */
-  async dropVolume(volume: number): Promise<void> {
-    await this.#queue.add({ kind: 'drop', volume })
+  /** Resolves when all pages of the volume are durably gone; 'full': not even that has room now, they are all there. */
+  async dropVolume(volume: number): Promise<WriteResult> {
+    const result = await this.#queue.add({ kind: 'drop', volume })
     this.#upkeep.wantSpace()
+    return result
   }
 
   /** The write of this operation is in the store: a retry is answered, not applied. */

@@ -233,7 +233,7 @@ export class Primary {
     })
   }
 
-  /** V6. A write that was in its turn meanwhile may bring a page back: it goes the next time. */
+  /** V6. A write that was in its turn meanwhile may bring a page back, and a full store may not take the order: the next time. */
   async #dropDeleted(): Promise<void> {
     const { group, store } = this.#deps
     const deleted = store.volumes().filter((volume) => !group.volumes.has(volume))

@@ -36,5 +36,5 @@ export interface SliceStore {
   /** Volumes that have pages here. */
   volumes(): readonly VolumeId[]
   /** Resolves when all pages of the volume are durably gone; rejects when the store has failed. */
-  dropVolume(volume: VolumeId): Promise<void>
+  dropVolume(volume: VolumeId): Promise<'done' | 'full'>
 }

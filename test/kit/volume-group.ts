@@ -108,9 +108,10 @@ export class LateStore implements SliceStore {
     return [...new Set([...this.#durable.blocks.keys()].map((key) => Number.parseInt(key, 10)))]
   }
 
-  async dropVolume(volume: number): Promise<void> {
+  async dropVolume(volume: number): Promise<'done'> {
     const { blocks } = this.#durable
     for (const key of blocks.keys()) if (key.startsWith(`${volume}:`)) blocks.delete(key)
+    return 'done'
   }
 }
 
