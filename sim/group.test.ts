@@ -40,7 +40,7 @@ test(`S2 ${SEEDS} seeds of crashes and restarts: no violation, no stall, no leak
 // Each begins at the seed that caught it; a change of the product moves the draws, and then a later one must.
 test.each(['session', 'distribution', 'operations'])(
   'each rule of %s that is taken out is noticed',
-  { timeout: 600_000 },
+  { timeout: 1_200_000 },
   async (room) => {
     const runs = await runRoom(room, 'sim/run.ts', [])
     const noticed = runs.filter(({ killed, output }) => killed && /seed \d+ failed/.test(output))
