@@ -6,6 +6,7 @@
 // E2. Neither a move nor a login is noise: σ is corrected for both.
 // E3. A step of the base or of the residue is not averaged in over minutes.
 // E4. What the machine makes of the same work from minute to minute is neither load nor a reason to move.
+// E5. Neither is what an idle loop spends on waking up, or what code costs that is cold: lightly loaded members with the same work are equally loaded.
 import type { MemberId, SessionId } from '../group/record.ts'
 import { newestWeight } from './average.ts'
 import {
@@ -41,6 +42,8 @@ const SATURATED_LOOP = 0.97
 /** How long a capacity that was seen to be smaller is remembered. */
 const CAPACITY_SECONDS = 120
 
+/** A process that has just started loads and compiles: that is neither load nor what work costs. */
+const START_UP_SECONDS = 10
 /** Until about this age an average is hardly better than a block. */
 const YOUNG_SECONDS = 60
 
@@ -203,10 +206,12 @@ export class MemberEstimate {
       this.#attribute(attributed, sample, share)
     }
     const rates = workRates(seconds, asked, sent, system)
-    this.#fit.observe(seconds, system.cpuSeconds, rates)
     const expected = expectedCpu(rates, this.#costs)
-    const cpu = Math.min(system.cpuSeconds / seconds, system.capacityCpu)
-    this.#residue.observe(cpu - expected, seconds)
+    if (this.#ageSeconds > START_UP_SECONDS) {
+      this.#fit.observe(seconds, system.cpuSeconds, rates)
+      const cpu = Math.min(system.cpuSeconds / seconds, system.capacityCpu)
+      this.#residue.observe(cpu - expected, cpu / system.capacityCpu, seconds)
+    }
     const totals = [expected, system.networkBytes / seconds / NETWORK_UNIT_BYTES]
     this.#now = now
     for (let r = 0; r < this.#resources; r++) {

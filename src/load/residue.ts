@@ -1,6 +1,7 @@
 // The CPU that counted work does not explain: a neighbour on the core, garbage collection, something else in the process. Work is
-// counted exactly, so what the costs expect of it has no noise of the machine; this has all of it. Hence it counts by its long average, unless
-// it has clearly stepped, and then from the step on.
+// counted exactly, so what the costs expect of it has no noise of the machine; this has all of it, and all that the costs are wrong by. Hence
+// it counts by its long average, unless it has clearly stepped, and then from the step on; and it begins to count where it is more than slack:
+// a loop that is mostly idle wakes up for each request and runs code that is cold, which costs the less the more it has to do.
 import { newestWeight } from './average.ts'
 import { BLOCK_SECONDS, Noise } from './noise.ts'
 import { TAU_SECONDS } from './session-load.ts'
@@ -12,10 +13,15 @@ const OUTLIER = 4
 const DEPENDENCE = 3
 /** What is left of its age after a step. */
 const YOUNG_SECONDS = 10
+/** CPU a second that an idle loop may spend more, or less, than costs say, without being fuller or emptier for it. */
+const SLACK_CORES = 0.06
 
 export class Residue {
-  #value = 0
+  #mean = 0
   #fast = 0
+  #slack = SLACK_CORES
+  /** What steps have made of it. */
+  #stepped = 0
   #variance = 0
   #seconds = 0
   #ageSeconds = 0
@@ -23,25 +29,31 @@ export class Residue {
 
   /** What it is taken to be. */
   get value(): number {
-    return this.#value
+    const drift = this.#mean - this.#stepped
+    const beyond = Math.max(0, Math.abs(drift) - this.#slack)
+    return this.#stepped + Math.sign(drift) * beyond
   }
 
-  /** σ² of `value`: its blocks' noise, less the more of them it averages, and more for blocks are not independent. */
+  /** σ² of `value`: its blocks' noise, less the more of them it averages, and more for blocks are not independent; as far as it counts. */
   get valueVariance(): number {
+    const counted = this.#mean === 0 ? 0 : this.value / this.#mean
     const block = this.#noise.sigma ?? Math.sqrt(this.#promised())
     const seconds = Math.min(TAU_SECONDS.long, Math.max(BLOCK_SECONDS, this.#seconds))
-    return (DEPENDENCE * block * block * BLOCK_SECONDS) / seconds
+    return (counted * counted * DEPENDENCE * block * block * BLOCK_SECONDS) / seconds
   }
 
-  observe(x: number, seconds: number): void {
+  /** `busy`: utilisation of the process, 0 … 1. */
+  observe(x: number, busy: number, seconds: number): void {
     this.#ageSeconds += seconds
     this.#seconds += seconds
-    const away = x - this.#value
-    this.#value += away * newestWeight(TAU_SECONDS.long, seconds, this.#seconds)
+    const away = x - this.#mean
+    const weight = newestWeight(TAU_SECONDS.long, seconds, this.#seconds)
+    this.#mean += away * weight
+    this.#slack += (SLACK_CORES * (1 - busy) ** 4 - this.#slack) * weight
     this.#fast += (x - this.#fast) * newestWeight(TAU_SECONDS.fast, seconds, this.#ageSeconds)
     const before = this.#ageSeconds - seconds
     if (before > 0) {
-      const square = away * (x - this.#value)
+      const square = away * (x - this.#mean)
       const most = before < SETTLED_SECONDS ? square : OUTLIER ** 2 * this.#variance
       this.#variance +=
         (Math.min(square, most) - this.#variance) * newestWeight(TAU_SECONDS.long, seconds, before)
@@ -49,8 +61,9 @@ export class Residue {
     this.#noise.observe(x, seconds, this.#ageSeconds, this.#promised())
     // Slow noise stays away for many seconds, though its blocks differ little: it is no step before it is an outlier among seconds too.
     const sigma = Math.max(this.#noise.sigma ?? 0, Math.sqrt(Math.max(0, this.#variance)))
-    if (this.#noise.stepped(this.#fast - this.#value, sigma, seconds, this.#ageSeconds)) {
-      this.#value = this.#fast
+    if (this.#noise.stepped(this.#fast - this.#mean, sigma, seconds, this.#ageSeconds)) {
+      this.#stepped += this.#fast - this.#mean
+      this.#mean = this.#fast
       this.#seconds = YOUNG_SECONDS
     }
   }
