@@ -18,14 +18,12 @@ export function balanceRoutes(api: Api, operator: Operator): void {
     '/api/v1/balance',
     {
       schema: {
-        summary: 'Set the mode for the whole group',
+        summary: 'Set the mode, and settings of the policy, for the whole group',
         body: balanceRequest,
         response: { 200: answer(balance), ...problems },
       },
     },
     async (request, reply) =>
-      settle(reply, await operator.setBalance(request.body.mode), (body) =>
-        reply.code(200).send(body),
-      ),
+      settle(reply, await operator.setBalance(request.body), (body) => reply.code(200).send(body)),
   )
 }

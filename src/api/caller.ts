@@ -4,6 +4,7 @@ import { statusOf } from './errors.ts'
 import {
   answer,
   type BalanceMode,
+  type BalanceRequest,
   balance,
   list,
   type MoveRequest,
@@ -97,8 +98,8 @@ export class Caller {
     return this.#ask(balanceAnswer, 'GET', '/api/v1/balance')
   }
 
-  setBalance(mode: BalanceMode) {
-    return this.#ask(balanceAnswer, 'PUT', '/api/v1/balance', { mode })
+  setBalance(mode: BalanceMode, policy: BalanceRequest['policy'] = {}) {
+    return this.#ask(balanceAnswer, 'PUT', '/api/v1/balance', { mode, policy })
   }
 
   members() {

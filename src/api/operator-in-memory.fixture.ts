@@ -5,6 +5,7 @@ import type { DurationCounts, Readings } from './readings.ts'
 import type {
   Balance,
   BalanceMode,
+  BalanceRequest,
   Health,
   Member,
   MemberLoad,
@@ -184,7 +185,7 @@ export class OperatorInMemory implements Operator {
     }
   }
 
-  async setBalance(mode: BalanceMode): Promise<Answered<Balance>> {
+  async setBalance({ mode }: BalanceRequest): Promise<Answered<Balance>> {
     this.#mode = mode
     return answered(await this.balance())
   }

@@ -4,7 +4,7 @@ import type { Refusal } from './errors.ts'
 import type { Readings } from './readings.ts'
 import type {
   Balance,
-  BalanceMode,
+  BalanceRequest,
   Health,
   Member,
   Move,
@@ -46,8 +46,8 @@ export interface Operator {
   moves(limit: number): Promise<readonly Move[]>
 
   balance(): Promise<Balance>
-  /** Holds for the group; a move under way is let finish. coordinatorDown. */
-  setBalance(mode: BalanceMode): Promise<Answered<Balance>>
+  /** Holds for the group; a move under way is let finish. badRequest, coordinatorDown. */
+  setBalance(request: BalanceRequest): Promise<Answered<Balance>>
 
   members(): Promise<readonly Member[]>
   top(): Promise<Top>

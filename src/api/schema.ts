@@ -168,7 +168,13 @@ export const moveRequest = z
 export const balanceMode = z.enum(['on', 'off', 'advise'])
 export const placementMode = z.enum(['on', 'off'])
 export const balanceRequest = z
-  .strictObject({ mode: balanceMode })
+  .strictObject({
+    mode: balanceMode,
+    policy: z
+      .record(z.string(), z.number())
+      .default({})
+      .describe('Settings to change, by name; what is not named stays as it is.'),
+  })
   .meta({ id: 'BalanceRequest', description: 'A move under way is let finish.' })
 
 export const decision = z
@@ -296,6 +302,7 @@ export type SessionDetail = z.infer<typeof sessionDetail>
 export type Move = z.infer<typeof move>
 export type MoveRequest = z.infer<typeof moveRequest>
 export type Balance = z.infer<typeof balance>
+export type BalanceRequest = z.infer<typeof balanceRequest>
 export type BalanceMode = z.infer<typeof balanceMode>
 export type Member = z.infer<typeof member>
 export type MemberLoad = z.infer<typeof memberLoad>

@@ -105,11 +105,7 @@ export class Balancer implements Grants, Placement {
     return settings
   }
 
-  /** Writes the mode for the group; false: the coordinator does not answer. */
-  setMode(mode: Mode): Promise<boolean> {
-    return this.write({ mode })
-  }
-
+  /** Writes the policy for the group; false: the coordinator does not answer. */
   async write(change: PolicyChange): Promise<boolean> {
     const { group, ports } = this.#member
     for (let tries = 0; tries < WRITE_TRIES; tries += 1) {

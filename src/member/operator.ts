@@ -6,7 +6,7 @@ import { type Answered, answered, type Operator } from '../api/operator.ts'
 import type { Readings } from '../api/readings.ts'
 import type {
   Balance,
-  BalanceMode,
+  BalanceRequest,
   Health,
   Member as MemberView,
   Move,
@@ -19,6 +19,7 @@ import type {
   VolumeDetail,
   VolumeRequest,
 } from '../api/schema.ts'
+import { parsePolicy } from '../distribution/policy.ts'
 import type { MemberId } from '../group/record.ts'
 import type { Balancer } from './balancer.ts'
 import type { Member } from './member.ts'
@@ -107,8 +108,11 @@ export class MemberOperator implements Operator {
     }
   }
 
-  async setBalance(mode: BalanceMode): Promise<Answered<Balance>> {
-    const set = await this.#deps.balancer.setMode(mode)
+  async setBalance({ mode, policy }: BalanceRequest): Promise<Answered<Balance>> {
+    const { balancer } = this.#deps
+    const parsed = parsePolicy(policy, balancer.settings.policy)
+    if (parsed.kind === 'wrong') return refusal('badRequest', parsed.reasons.join(' '))
+    const set = await balancer.write({ mode, policy })
     if (!set) return refusal('coordinatorDown', 'the policy cannot be written now')
     return answered(await this.balance())
   }
