@@ -2,28 +2,40 @@
 
 export interface Scenario {
   readonly title: string
+  /** Said under the first table. */
+  readonly lesson: string
   /** For each client: the member (0, 1, 2) that it logs in to, and its rate in units. */
   readonly clients: readonly { readonly member: number; readonly units: number }[]
+  /** The client that should move, if it must be a certain one; by its place above. */
+  readonly mover: number | null
   /** Sessions by member when the move is made. */
   readonly after: readonly number[]
 }
 
 export const fig5: Scenario = {
   title: 'three clients on m1, none on m2, two on m3, all alike',
+  lesson: 'Any of the clients of m1 should move to m2, once, and no other.',
   clients: [0, 0, 0, 2, 2].map((member) => ({ member, units: 1 })),
+  mover: null,
   after: [2, 1, 2],
 }
 
-/** By counting, m3 with its one session would be the one to receive; by load it is m2. */
+/**
+ * By counting, m3 with its one session would be the one to receive; by load it is m2, and the lighter client of m1 levels the two, where
+ * the heavier would only turn the picture round.
+ */
 export const unequal: Scenario = {
-  title: 'two clients on m1 and m2, one on m3, of unequal rates',
+  title: 'two clients on m1 and on m2, one on m3, of unequal rates',
+  lesson:
+    'Who counts sessions would send one to m3, or none. By load m2 has the room, and the lighter client of m1 fits in it.',
   clients: [
-    { member: 0, units: 1.6 },
-    { member: 0, units: 1.2 },
-    { member: 1, units: 0.15 },
-    { member: 1, units: 0.15 },
-    { member: 2, units: 1.1 },
+    { member: 0, units: 1.9 },
+    { member: 0, units: 1.1 },
+    { member: 1, units: 0.4 },
+    { member: 1, units: 0.4 },
+    { member: 2, units: 1.4 },
   ],
+  mover: 1,
   after: [1, 3, 1],
 }
 

@@ -15,8 +15,10 @@ const BLOCKS_EACH = 16
 /** Of all members alike, and few enough that all is soon written and then verified. */
 const PAGES_MAX = 192
 /** What a late tick may catch up with; what is beyond was not asked for in time and is left out. */
-const OUTSTANDING_MAX = 64
-const TICK_MS = 1
+const OUTSTANDING_MAX = 128
+/** Commands are sent some tens at a time: one at a time, what a member pays is waking up, which is neither's session. */
+const TICK_MS = 16
+const QUEUE_DEPTH = 64
 
 export interface WorkerSettings
   extends Pick<InitiatorSettings, 'net' | 'clock' | 'portal' | 'targetName'> {
@@ -56,7 +58,7 @@ export class Worker {
       prng: new Prng(number),
       initiatorName: `iqn.2026-11.dev.evenkeel.demo:client${number}`,
       isid: { kind: 'stable', value: `00023d0000${String(number).padStart(2, '0')}` },
-      behaviour: { queueDepth: 32 },
+      behaviour: { queueDepth: QUEUE_DEPTH },
     })
     await initiator.readCapacity()
     return new Worker(settings, initiator)

@@ -1,0 +1,68 @@
+// The demo as a user runs it, on whatever machine and beside whatever else: it succeeds only if its one move was made, the right one,
+// and nothing was lost. Its figures are printed.
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { expect, test } from 'vitest'
+import { launcher } from './running-group.ts'
+
+interface Shown {
+  readonly schema: string
+  readonly ok: boolean
+  readonly wrong: readonly string[]
+  readonly sessions: readonly number[]
+  readonly levelBefore: number
+  readonly level: number
+  readonly resent: number
+  readonly errors: number
+  readonly miscompares: number
+  readonly verifiedBytes: number
+  readonly moves: readonly {
+    readonly from: string
+    readonly to: string
+    readonly reason: string
+    readonly outcome: string
+    readonly drainMs: number
+    readonly pauseMs: number
+  }[]
+}
+
+async function run(...args: string[]) {
+  const child = spawn(launcher, ['demo', '-o', 'json', ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let [out, said] = ['', '']
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    out += text
+  })
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    said += text
+  })
+  const [code] = await once(child, 'close')
+  expect(out, said).toContain('evenkeel/v1')
+  return { code, said, shown: JSON.parse(out) as Shown }
+}
+
+test.each([
+  ['three clients, none and two', [], [2, 1, 2]],
+  ['clients of unequal rates', ['--unequal'], [1, 3, 1]],
+] as const)(
+  '%s: one session moves from m1 to m2, and every byte is right',
+  async (_, args, after) => {
+    const { code, said, shown } = await run(...args)
+    const [move] = shown.moves
+    console.log(
+      `demo ${args.join(' ')}: ${shown.levelBefore.toFixed(2)} → ${shown.level.toFixed(2)} × the mean, drain ${move?.drainMs} ms, ` +
+        `pause ${move?.pauseMs} ms, ${shown.resent} sent again, ${shown.verifiedBytes} bytes verified\n${move?.reason}`,
+    )
+    expect(shown.wrong, said).toEqual([])
+    expect(code, said).toBe(0)
+    expect(shown.moves.map(({ from, to, outcome }) => [from, to, outcome])).toEqual([
+      ['m1', 'm2', 'returned'],
+    ])
+    expect(shown.sessions).toEqual(after)
+    expect(shown.levelBefore).toBeGreaterThan(1.35)
+    expect(shown.level).toBeLessThanOrEqual(1.35)
+    expect([shown.errors, shown.miscompares, shown.resent]).toEqual([0, 0, 0])
+    expect(shown.verifiedBytes).toBeGreaterThan(0)
+  },
+)
