@@ -1,8 +1,8 @@
 // Runs the product's distribution processes in a world, second by second, in the order of SCENARIO.md §1.
-import { decide, type Proposal, urgentRounds } from '../../src/distribution/decide.ts'
+import { type Proposal, urgentRounds } from '../../src/distribution/decide.ts'
 import { type GrantAnswer, grant } from '../../src/distribution/grant.ts'
+import { Negotiation } from '../../src/distribution/negotiation.ts'
 import { DEFAULT_POLICY, type Policy } from '../../src/distribution/policy.ts'
-import { corrected, type View } from '../../src/distribution/view.ts'
 import { packAsk, unpackAsk } from '../../src/distribution/wire.ts'
 import { asTable, shareAt } from '../../src/load/load-table.ts'
 import type { Report } from '../../src/load/report.ts'
@@ -174,37 +174,21 @@ class Simulation {
     const nowMs = t * 1000
     const policy = this.#policy
     const moment = { nowMs, seed: Math.imul(this.#seed, 7919) + t * 31 + memberNumber(member.id) }
-    let view = member.view(this.#group(), nowMs)
+    const view = member.view(this.#group(), nowMs)
     member.urgentRounds = urgentRounds(member.urgentRounds, member.end(nowMs), policy)
     member.grantedThisRound = 0
-    const first = decide(member.own(nowMs), view, moment, policy)
-    member.owe(first.debts)
-    const again = () =>
-      decide(member.own(nowMs), view, moment, policy, first.candidates).proposals.slice()
-    let proposals = first.proposals.slice()
-    for (let moves = 0; moves < policy.movesPerRound; moves++) {
-      let done = false
-      for (let tries = 0; tries < policy.tries && !done; tries++) {
-        const proposal = proposals.shift()
-        if (proposal === undefined) return
-        const answer = this.#ask(proposal, nowMs)
-        if (answer === null) continue
-        done = answer.kind === 'granted'
-        if (done) this.#move(proposal, t)
-        view = this.#correct(view, proposal, nowMs)
-        if (!done) {
-          proposals = again().filter(
-            (p) => p.session.id !== proposal.session.id || p.to !== proposal.to,
-          )
-        }
-      }
-      if (!done) return
-      proposals = again()
+    const negotiation = new Negotiation(member.own(nowMs), view, moment, policy)
+    member.owe(negotiation.round.debts)
+    for (;;) {
+      const proposal = negotiation.next()
+      if (proposal === null) return
+      const answer = this.#ask(proposal, nowMs)
+      if (answer === null) continue
+      const granted = answer.kind === 'granted'
+      if (granted) this.#move(proposal, t)
+      const fresh = this.#member(memberNumber(proposal.to)).end(nowMs)
+      negotiation.answered(proposal, granted, member.own(nowMs), fresh)
     }
-  }
-
-  #correct(view: View, proposal: Proposal, nowMs: number): View {
-    return corrected(view, this.#member(memberNumber(proposal.to)).end(nowMs))
   }
 
   /** null: the proposal or its answer was lost; then what was granted stays promised until it runs out. */

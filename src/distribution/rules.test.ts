@@ -13,8 +13,9 @@ import { decide, type Round } from './decide.ts'
 import { grant } from './grant.ts'
 import { leftMembers, type MoveHistory, NO_HISTORY, restUntilMs, withMove } from './history.ts'
 import { utilisation, waiting } from './judge.ts'
+import { Negotiation } from './negotiation.ts'
 import { DEFAULT_POLICY as P } from './policy.ts'
-import { corrected, type End, type Own, type SessionView, type View } from './view.ts'
+import type { End, Own, SessionView, View } from './view.ts'
 
 interface Instance {
   readonly seed: number
@@ -159,35 +160,27 @@ class Group {
 
   #decide(id: string, round: number, granted: Map<string, number>, check: (r: Round) => void) {
     const nowMs = round * 5000
-    let view = this.view(id, false)
     const moment = { nowMs, seed: round * 31 + Number(id.slice(1)) }
-    let plan = decide(this.own(id), view, moment, P)
-    check(plan)
-    for (const [c, debt] of plan.debts) this.debts.set(c, debt)
-    const { candidates } = plan
-    for (let k = 0; k < P.movesPerRound; k++) {
-      let done = false
-      const refused = new Set<string>()
-      for (let tries = 0; tries < P.tries && !done; tries++) {
-        const found = plan.proposals.find((p) => !refused.has(`${p.session.id} ${p.to}`))
-        if (found === undefined) return
-        const receiver = {
-          end: this.end(found.to),
-          view: this.view(found.to, false),
-          busy: false,
-          draining: false,
-          grantedThisRound: granted.get(found.to) ?? 0,
-          barred: null,
-        }
-        done = grant(receiver, found, nowMs, P).kind === 'granted'
-        if (done) {
-          granted.set(found.to, (granted.get(found.to) ?? 0) + 1)
-          this.#move(found.session.id, found.to, round, found.price)
-        } else refused.add(`${found.session.id} ${found.to}`)
-        view = corrected(view, this.end(found.to))
-        plan = decide(this.own(id), view, moment, P, candidates)
+    const negotiation = new Negotiation(this.own(id), this.view(id, false), moment, P)
+    check(negotiation.round)
+    for (const [c, debt] of negotiation.round.debts) this.debts.set(c, debt)
+    for (;;) {
+      const found = negotiation.next()
+      if (found === null) return
+      const receiver = {
+        end: this.end(found.to),
+        view: this.view(found.to, false),
+        busy: false,
+        draining: false,
+        grantedThisRound: granted.get(found.to) ?? 0,
+        barred: null,
       }
-      if (!done) return
+      const isGranted = grant(receiver, found, nowMs, P).kind === 'granted'
+      if (isGranted) {
+        granted.set(found.to, (granted.get(found.to) ?? 0) + 1)
+        this.#move(found.session.id, found.to, round, found.price)
+      }
+      negotiation.answered(found, isGranted, this.own(id), this.end(found.to))
     }
   }
 

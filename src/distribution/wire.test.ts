@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { type Asked, packAnswer, packAsk, unpackAnswer, unpackAsk } from './wire.ts'
+import { type Asked, packAsk, unpackAsk, unpackEnd } from './wire.ts'
 
 const table = { slow: [0.5], long: [0.5], fast: [0.6], variance: [0.01] }
 const source = { member: 'a', capacity: [1], load: table, sigma: [0.02] }
@@ -28,15 +28,6 @@ test('a proposal arrives as it was sent, its times by the clock of the receiver'
   expect(arrived).toEqual({ ...asked, session: { ...asked.session, left } })
 })
 
-test('an answer arrives as it was sent', () => {
-  for (const answer of [
-    { kind: 'granted', gain: 1.5 },
-    { kind: 'denied', reason: 'DEST_CAP' },
-  ] as const) {
-    expect(unpackAnswer(wire(packAnswer(answer, source)))).toEqual({ answer, fresh: source })
-  }
-})
-
 test.each([
   ['member', { source: { ...source, member: 5 } }],
   ['capacity', { source: { ...source, capacity: [0] } }],
@@ -51,11 +42,8 @@ test.each([
   expect(unpackAsk(wire({ ...packAsk(asked, 0), ...wrong }), 0)).toEqual({ refused: what })
 })
 
-test('what is no answer is refused', () => {
-  const good = packAnswer({ kind: 'granted', gain: 1 }, source)
-  expect(unpackAnswer(null)).toEqual({ refused: 'not an answer' })
-  expect(unpackAnswer({ ...good, answer: { kind: 'denied', reason: 'MOOD' } })).toEqual({
-    refused: 'answer',
-  })
-  expect(unpackAnswer({ ...good, fresh: {} })).toEqual({ refused: 'member' })
+test('the load of an end arrives as it was sent, and what is none is refused', () => {
+  expect(unpackEnd(wire(source))).toEqual(source)
+  expect(unpackEnd(null)).toEqual({ refused: 'end' })
+  expect(unpackEnd({})).toEqual({ refused: 'member' })
 })

@@ -1,9 +1,7 @@
-// A proposal and its answer as they go between two members: times as ages, for their clocks have nothing in common, and everything
+// A proposal, and the load of one end, as they go between two members: times as ages, for their clocks have nothing in common, and everything
 // checked on arrival. What is malformed is refused with the reason, never repaired.
 import type { MemberId, SessionId } from '../group/record.ts'
 import type { Demand, LoadTable, SessionLoad } from '../load/load-table.ts'
-import { CODES, type Code } from './code.ts'
-import type { GrantAnswer } from './grant.ts'
 import type { End, SessionView } from './view.ts'
 
 /** What a receiver must know to judge a move; a `Proposal` is one. Times are by the clock of whoever holds it. */
@@ -23,11 +21,6 @@ export interface PackedAsk {
   readonly price: number
   readonly topmost: boolean
   readonly urgent: boolean
-}
-
-export interface Answered {
-  readonly answer: GrantAnswer
-  readonly fresh: End
 }
 
 type Refused = { readonly refused: string }
@@ -58,23 +51,6 @@ export function unpackAsk(value: unknown, nowMs: number): Asked | Refused {
   if (typeof topmost !== 'boolean' || typeof urgent !== 'boolean') return { refused: 'flags' }
   const times = left.map(([member, agoMs]) => ({ member, atMs: nowMs - agoMs }))
   return { session: { id: session, load, left: times }, source: end, price, topmost, urgent }
-}
-
-/** An answer brings the receiver's fresh load, granted or not: the source corrects its view by it. */
-export function packAnswer(answer: GrantAnswer, fresh: End): Answered {
-  return { answer, fresh: packEnd(fresh) }
-}
-
-export function unpackAnswer(value: unknown): Answered | Refused {
-  if (!isObject(value)) return { refused: 'not an answer' }
-  const { answer, fresh }: Unknown<Answered> = value
-  if (!isObject(answer)) return { refused: 'not an answer' }
-  const end = unpackEnd(fresh)
-  if ('refused' in end) return end
-  const { kind, gain, reason }: { kind?: unknown; gain?: unknown; reason?: unknown } = answer
-  if (kind === 'granted' && isAmount(gain)) return { answer: { kind, gain }, fresh: end }
-  if (kind === 'denied' && isCode(reason)) return { answer: { kind, reason }, fresh: end }
-  return { refused: 'answer' }
 }
 
 function packEnd({ member, capacity, load, sigma }: End): End {
@@ -126,4 +102,3 @@ const isAmount = (x: unknown): x is number => typeof x === 'number' && x >= 0 &&
 const isShare = (x: unknown) => isAmount(x) && x <= 1.000001
 const isAmounts = (x: unknown, count?: number): x is number[] =>
   Array.isArray(x) && x.every(isAmount) && (count === undefined || x.length === count)
-const isCode = (x: unknown): x is Code => CODES.some((code) => code === x)

@@ -6,7 +6,7 @@ import type { Timer } from '../base/clock.ts'
 import { BadPaths, barredFrom, barredMembers, heldBy } from '../distribution/bounds.ts'
 import { type Begun, heldBack, withBegun } from '../distribution/budget.ts'
 import type { Code } from '../distribution/code.ts'
-import { decide, type Proposal, urgentRounds } from '../distribution/decide.ts'
+import { type Proposal, urgentRounds } from '../distribution/decide.ts'
 import { DecisionLog, predictionOf, whyMoved, whyNot } from '../distribution/explain.ts'
 import { grant, grantForced, type Receiver } from '../distribution/grant.ts'
 import {
@@ -20,6 +20,7 @@ import {
 } from '../distribution/history.ts'
 import { observedGain } from '../distribution/imbalance.ts'
 import { utilisation } from '../distribution/judge.ts'
+import { Negotiation } from '../distribution/negotiation.ts'
 import { meanSession, membersToAsk, placeLogin } from '../distribution/place.ts'
 import { DEFAULT_POLICY, type Mode, type Policy, parsePolicy } from '../distribution/policy.ts'
 import { Reservations } from '../distribution/reservations.ts'
@@ -152,7 +153,6 @@ export class Balancer implements Grants, Placement {
     const last = this.#log.last(id)
     return {
       load: load === null ? null : weightOf(load, this.#member.id),
-      why: null,
       decided:
         last === null
           ? null
@@ -204,43 +204,38 @@ export class Balancer implements Grants, Placement {
   async #decideRound(policy: Policy): Promise<void> {
     const { clock } = this.#member.ports
     const nowMs = clock.nowMs()
-    const end = this.#monitor.end()
     const view = this.#monitor.view()
-    this.#urgent = urgentRounds(this.#urgent, end, policy)
-    const own: Own = {
-      ...end,
-      urgent: this.#urgent >= policy.urgentRounds,
-      sessions: this.#sessionViews(view, nowMs, policy),
-    }
-    const round = decide(own, view, { nowMs, seed: this.#seed() }, policy)
-    this.#debts = round.debts
+    this.#urgent = urgentRounds(this.#urgent, this.#monitor.end(), policy)
+    const own = this.#own(view, nowMs, policy)
+    const negotiation = new Negotiation(own, view, { nowMs, seed: this.#seed() }, policy)
+    const { debts, reasons } = negotiation.round
+    this.#debts = debts
     const names = { self: this.#member.id, nowMs }
-    for (const reason of round.reasons) {
+    for (const reason of reasons) {
       const sentence = whyNot(reason, { ...names, session: `session ${reason.session}` }, policy)
       const { session, code, to, gain, debt, price } = reason
       this.#log.add({ atMs: nowMs, session, code, to, sentence, gain, debt, price })
     }
-    await this.#propose(round.proposals, policy)
+    await this.#negotiate(negotiation, policy)
   }
 
-  /** One at a time: each move changes the loads by which the next is judged. */
-  async #propose(proposals: readonly Proposal[], policy: Policy): Promise<void> {
+  /** One proposal at a time: each answer changes the loads by which the next is judged. */
+  async #negotiate(negotiation: Negotiation, policy: Policy): Promise<void> {
     const { clock } = this.#member.ports
-    for (const proposal of proposals.slice(0, policy.tries)) {
+    for (;;) {
+      const proposal = negotiation.next()
+      if (proposal === null) return
       const nowMs = clock.nowMs()
-      const back = heldBack(
-        { ...policy, mode: this.settings.mode },
-        this.#begun,
-        nowMs,
-        clock.wallMs(),
-      )
+      const now = { ...policy, mode: this.settings.mode }
+      const back = heldBack(now, this.#begun, nowMs, clock.wallMs())
       this.#note(proposal, back ?? 'MOVED', nowMs)
       if (back !== null) continue
       this.#busy = true
-      const moved = await this.#move(proposal, nowMs)
+      const granted = await this.#move(proposal, nowMs)
       this.#busy = false
-      // What was decided with the loads of before is not carried on after a move.
-      if (moved) return
+      const fresh = unpackEnd(await this.#member.peers.ask(proposal.to, END_KIND, null, ASK_MS))
+      const own = this.#own(this.#monitor.view(), clock.nowMs(), policy)
+      negotiation.answered(proposal, granted, own, 'refused' in fresh ? null : fresh)
     }
   }
 
@@ -302,6 +297,13 @@ export class Balancer implements Grants, Placement {
           : `${to} denied it: ${why}`
     const known = code === 'MOVED' || code === 'RATE_LIMIT' || code === 'PAUSED' ? code : 'DENIED'
     this.#log.add({ atMs, session: session.id, code: known, to, sentence, gain, debt, price })
+  }
+
+  /** This member as it is now. */
+  #own(view: View, nowMs: number, policy: Policy): Own {
+    const urgent = this.#urgent >= policy.urgentRounds
+    const sessions = this.#sessionViews(view, nowMs, policy)
+    return { ...this.#monitor.end(), urgent, sessions }
   }
 
   #sessionViews(view: View, nowMs: number, policy: Policy): SessionView[] {

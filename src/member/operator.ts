@@ -230,9 +230,9 @@ export class MemberOperator implements Operator {
         ...member.store.volumeUsage(id),
       })),
       sessions: [...member.target.registry.all()].map((session): SessionSummary => {
-        const { load, why, decided } = balancer.session(session.id)
+        const { load, decided } = balancer.session(session.id)
         const state = session.moving ? 'moving' : session.phase === 'login' ? 'login' : 'live'
-        return { id: session.id, state, load, why, decided, ...this.#rates.of(session) }
+        return { id: session.id, state, load, decided, ...this.#rates.of(session) }
       }),
       load: balancer.memberLoad(),
     }

@@ -15,7 +15,6 @@ export interface SessionSummary extends SessionRates {
   readonly state: 'login' | 'live' | 'moving'
   /** CPU attributed to it, in cores; null: not known yet. */
   readonly load: number | null
-  readonly why: string | null
   readonly decided: { readonly at: string; readonly code: string; readonly sentence: string } | null
 }
 

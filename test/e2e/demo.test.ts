@@ -5,6 +5,9 @@ import { once } from 'node:events'
 import { expect, test } from 'vitest'
 import { launcher } from './running-group.ts'
 
+/** About a minute; the demo itself gives up after some three. */
+const TIMEOUT_MS = 300_000
+
 interface Shown {
   readonly schema: string
   readonly ok: boolean
@@ -65,4 +68,5 @@ test.each([
     expect([shown.errors, shown.miscompares, shown.resent]).toEqual([0, 0, 0])
     expect(shown.verifiedBytes).toBeGreaterThan(0)
   },
+  TIMEOUT_MS,
 )

@@ -1,0 +1,97 @@
+import { expect, test } from 'vitest'
+import type { SessionLoad } from '../load/load-table.ts'
+import { Negotiation } from './negotiation.ts'
+import { DEFAULT_POLICY } from './policy.ts'
+import type { End, MemberView, Own, SessionView, View } from './view.ts'
+
+const MOMENT = { nowMs: 1_000_000, seed: 1 }
+const P = { ...DEFAULT_POLICY, movesPerRound: 2, tries: 3 }
+
+const end = (member: string, load: number): End => ({
+  member,
+  capacity: [1],
+  load: { slow: [load], long: [load], fast: [load], variance: [0] },
+  sigma: [0],
+})
+
+const demand = { remote: [0.1], local: [0] }
+const load: SessionLoad = {
+  ...{ slow: demand, long: demand, fast: demand },
+  variance: 0,
+  owners: [],
+  elsewhere: 0,
+}
+const ripe = (id: number): SessionView => ({
+  id,
+  load,
+  ageSeconds: 30,
+  price: 10,
+  debt: 10,
+  restUntilMs: 0,
+  left: [],
+  held: null,
+  barred: new Map(),
+})
+
+const own = (full: number, ids: readonly number[]): Own => ({
+  ...end('a', full),
+  urgent: false,
+  sessions: ids.map(ripe),
+})
+const view = (loads: Readonly<Record<string, number>>): View => ({
+  members: new Map(
+    Object.entries(loads).map(([id, l]): [string, MemberView] => [
+      id,
+      { ...end(id, l), ageMs: 0, sessions: 1 },
+    ]),
+  ),
+  absent: new Map(),
+})
+
+test('N1 a round ends with its moves, and with its tries for one of them', () => {
+  const ids = [1, 2, 3, 4, 5, 6]
+  const generous = new Negotiation(own(0.85, ids), view({ b: 0.05 }), MOMENT, P)
+  let moves = 0
+  for (let left = ids; ; moves += 1) {
+    const proposal = generous.next()
+    if (proposal === null) break
+    left = left.filter((id) => id !== proposal.session.id)
+    const now = own(0.85 - 0.1 * (moves + 1), left)
+    generous.answered(proposal, true, now, end('b', 0.05 + 0.1 * (moves + 1)))
+  }
+  expect(moves).toBe(2)
+  const deaf = new Negotiation(own(0.85, ids), view({ b: 0.05 }), MOMENT, P)
+  let tries = 0
+  for (let proposal = deaf.next(); proposal !== null; proposal = deaf.next()) {
+    tries += 1
+    deaf.answered(proposal, false, own(0.85, ids), end('b', 0.05))
+  }
+  expect(tries).toBe(3)
+})
+
+test('N2 a denial corrects what was believed of the receiver, and the next is proposed to another', () => {
+  const here = own(0.85, [1, 2])
+  const round = new Negotiation(here, view({ b: 0.05, c: 0.3 }), MOMENT, P)
+  const first = round.next()
+  expect(first?.to).toBe('b')
+  if (first === null) return
+  // It is full: the report was stale.
+  round.answered(first, false, here, end('b', 0.84))
+  const second = round.next()
+  expect(second?.to).toBe('c')
+  if (second === null) return
+  // With it gone nothing is left that pays.
+  round.answered(second, true, own(0.5, [2]), end('c', 0.5))
+  expect(round.next()).toBeNull()
+  expect(round.round.debts.get(1)).toBeGreaterThan(10)
+})
+
+test('N3 what was denied is not proposed again, though it would still pay', () => {
+  const here = own(0.85, [1])
+  const round = new Negotiation(here, view({ b: 0.05 }), MOMENT, P)
+  const first = round.next()
+  expect(first?.to).toBe('b')
+  if (first === null) return
+  round.answered(first, false, here, null)
+  expect(round.next()).toBeNull()
+})
