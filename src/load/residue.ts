@@ -15,6 +15,8 @@ const DEPENDENCE = 3
 const YOUNG_SECONDS = 10
 /** CPU a second that an idle loop may spend more, or less, than costs say, without being fuller or emptier for it. */
 const SLACK_CORES = 0.06
+/** Code warms up and costs are learnt: what is still there after minutes is believed. */
+const WARM_SECONDS = 120
 
 export class Residue {
   #mean = 0
@@ -30,7 +32,8 @@ export class Residue {
   /** What it is taken to be. */
   get value(): number {
     const drift = this.#mean - this.#stepped
-    const beyond = Math.max(0, Math.abs(drift) - this.#slack)
+    const slack = this.#slack * Math.exp(-this.#ageSeconds / WARM_SECONDS)
+    const beyond = Math.max(0, Math.abs(drift) - slack)
     return this.#stepped + Math.sign(drift) * beyond
   }
 
