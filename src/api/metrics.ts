@@ -86,6 +86,30 @@ function describeMember(readings: Readings, gauge: Describe, counter: Describe):
     'Pages of which a read found a block that has no good copy here, since the start',
     one(readings.damagedPages),
   )
+  counter(
+    'evenkeel_journal_commits_total',
+    'Batches of changes made durable together',
+    one(readings.commits),
+  )
+  counter(
+    'evenkeel_journal_commit_seconds_total',
+    'Time that the disk took to make them durable',
+    one(readings.commitSeconds),
+  )
+  gauge(
+    'evenkeel_journal_queue',
+    'Changes that waited for the journal, mean of the last sample',
+    one(readings.diskQueue),
+  )
+  counter(
+    'evenkeel_network_bytes_total',
+    'Bytes on the sockets of initiators and members',
+    Object.entries(readings.networkBytes).map(([direction, value]) => ({
+      labels: { member, direction },
+      value,
+    })),
+  )
+  gauge('evenkeel_host_cpu_ratio', 'CPU of the host in use', one(readings.hostCpu))
   gauge(
     'evenkeel_event_loop_delay_seconds',
     'Event-loop delay, mean of the last sample',

@@ -289,6 +289,11 @@ export class OperatorInMemory implements Operator {
       usedBytes: 1024,
       freeBytes: 2048,
       damagedPages: 0,
+      commits: 40,
+      commitSeconds: 0.032,
+      diskQueue: 1.5,
+      networkBytes: { received: 9000, sent: 12_000 },
+      hostCpu: 0.4,
       eventLoopDelaySeconds: 0.0004,
       eventLoopUtilisation: 0.33,
     }

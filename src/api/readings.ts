@@ -25,6 +25,12 @@ export interface Readings {
   readonly usedBytes: number
   readonly freeBytes: number
   readonly damagedPages: number
+  readonly commits: number
+  readonly commitSeconds: number
+  readonly diskQueue: number
+  readonly networkBytes: { readonly received: number; readonly sent: number }
+  /** 0 … 1 of the whole host. */
+  readonly hostCpu: number
   readonly eventLoopDelaySeconds: number
   readonly eventLoopUtilisation: number
 }

@@ -233,9 +233,12 @@ export const memberLoad = z
     eventLoop: share.describe('Event-loop utilisation: only signals saturation.'),
     eventLoopDelayMs: z.number(),
     memoryBytes: count,
-    diskLatencyMs: z.number(),
-    diskQueue: z.number(),
-    networkBytesPerSecond: rate,
+    diskLatencyMs: z
+      .number()
+      .nullable()
+      .describe("Mean of the journal's commits; null: nothing was written in the last second"),
+    diskQueue: z.number().describe('Changes that waited for the journal, on average.'),
+    networkBytesPerSecond: rate.describe('On all its sockets: initiators and members.'),
     iops: rate,
     bytesPerSecond: rate,
     latencyMs: z.number().nullable(),

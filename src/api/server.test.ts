@@ -198,6 +198,8 @@ describe('health, metrics, OpenAPI and events', () => {
       'evenkeel_io_duration_seconds_bucket{le="1.024"} 4',
       'evenkeel_io_duration_seconds_bucket{le="+Inf"} 4',
       'evenkeel_io_duration_seconds_sum 1.0015',
+      'evenkeel_journal_commit_seconds_total{member="m1"} 0.032',
+      'evenkeel_network_bytes_total{member="m1",direction="sent"} 12000',
     ]) {
       expect(lines).toContain(line)
     }

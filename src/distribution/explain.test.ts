@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { CODES } from './code.ts'
 import { decide, type Proposal, type Reason } from './decide.ts'
-import { amount, DecisionLog, span, whatCame, whyMoved, whyNot } from './explain.ts'
+import { amount, DecisionLog, span, whatCame, whyDenied, whyMoved, whyNot } from './explain.ts'
 import { imbalance, observedGain } from './imbalance.ts'
 import { DEFAULT_POLICY as P } from './policy.ts'
 import type { End, Own, SessionView, View } from './view.ts'
@@ -198,4 +198,14 @@ test('the log keeps the last of each session, counts codes, and is bounded', () 
 test('numbers as people read them', () => {
   expect([0, 0.0344, 1.26, 41.2].map(amount)).toEqual(['0', '0.034', '1.3', '41'])
   expect([5, 120, 7200].map(span)).toEqual(['5 s', '2 min', '2 h'])
+})
+
+test('a denial is told with the reason of who denied, in words', () => {
+  const [proposal] = decide(own(0.8, [session(17, {})]), view(end('B', 0.1)), NOW, P).proposals
+  expect(proposal).toBeDefined()
+  if (proposal === undefined) return
+  expect(whyDenied('DEST_CAP', proposal, 'A', P)).toBe(
+    'session 17 stays at A: B denied it, for B would become too full.',
+  )
+  expect(whyDenied('it does not answer', proposal, 'A', P)).toContain('for it does not answer.')
 })

@@ -1,7 +1,7 @@
 // What people are told: why a session moved, why another stays, and whether what was predicted came true. A sentence names the two
 // members, what staying costs and what the move costs, all in request-seconds: one request waiting for one second.
 import type { MemberId, MovePrediction, MoveRecord, SessionId } from '../group/record.ts'
-import type { Code } from './code.ts'
+import { CODES, type Code } from './code.ts'
 import type { Proposal, Reason } from './decide.ts'
 import type { Policy } from './policy.ts'
 
@@ -66,6 +66,23 @@ interface Names {
 export function whyNot(reason: Reason, names: Names, policy: Policy): string {
   const text = SENTENCES[reason.code]
   return `${names.session} stays at ${names.self}: ${text(reason, names, policy)}.`
+}
+
+/** What the destination answered: one of its codes, or a sentence where it was not asked or did not answer. */
+export function whyDenied(
+  answer: string,
+  proposal: Proposal,
+  self: MemberId,
+  policy: Policy,
+): string {
+  const { session, to, gain, debt, price, verdict } = proposal
+  const code = CODES.find((one) => one === answer)
+  const { gap, need } = verdict
+  const reason = { session: session.id, code: 'DENIED', to, gain, debt, price, gap, need } as const
+  const names = { session: `session ${session.id}`, self, nowMs: 0 }
+  const why =
+    code === undefined ? answer : SENTENCES[code]({ ...reason, code, untilMs: 0 }, names, policy)
+  return `${names.session} stays at ${self}: ${to} denied it, for ${why}.`
 }
 
 type Text = (reason: Reason, names: Names, policy: Policy) => string

@@ -11,7 +11,14 @@ const RECEIVE_BYTES = 1024 * 1024
 /** sun_path holds 108 bytes with its end; longer names would be cut off silently. */
 const UNIX_PATH_BYTES = 107
 
+/** Bytes on all sockets of this process's Net, iSCSI and peers alike; only grows. */
+export interface Traffic {
+  receivedBytes: number
+  sentBytes: number
+}
+
 export class SystemNet implements Net {
+  readonly traffic: Traffic = { receivedBytes: 0, sentBytes: 0 }
   // One for all: a view is valid only during the call, and reads are not nested.
   readonly #receive = new Uint8Array(RECEIVE_BYTES)
 
@@ -19,7 +26,7 @@ export class SystemNet implements Net {
     assertPathFits(address)
     const server = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true })
     server.on('connection', (accepted: Socket) => {
-      const stream = new SocketStream(this.#receive)
+      const stream = new SocketStream(this.#receive, this.traffic)
       stream.adopt(takeOver(accepted, stream))
       accept(stream)
     })
@@ -39,7 +46,7 @@ export class SystemNet implements Net {
   connect(address: Address, timeoutMs: number): Promise<Stream> {
     assertPathFits(address)
     return new Promise((resolve, reject) => {
-      const stream = new SocketStream(this.#receive)
+      const stream = new SocketStream(this.#receive, this.traffic)
       const where =
         address.kind === 'unix'
           ? { path: address.path }
@@ -80,14 +87,17 @@ class SocketStream implements Stream {
   #owner: StreamOwner | null = null
   #failure = ''
   #destroyed = false
+  readonly #traffic: Traffic
   // Sizes of the writes that are not reported, oldest at #oldest; one entry a write instead of a closure.
   #sizes: number[] = []
   #oldest = 0
 
-  constructor(receive: Uint8Array) {
+  constructor(receive: Uint8Array, traffic: Traffic) {
+    this.#traffic = traffic
     this.onread = {
       buffer: receive,
       callback: (bytes, buffer) => {
+        traffic.receivedBytes += bytes
         this.#owner?.received(buffer.subarray(0, bytes))
         return true
       },
@@ -118,6 +128,7 @@ class SocketStream implements Stream {
     const socket = this.#socket
     if (socket === null || !socket.writable) return
     this.unwrittenBytes += bytes.length
+    this.#traffic.sentBytes += bytes.length
     this.#sizes.push(bytes.length)
     socket.write(bytes, this.#written)
   }

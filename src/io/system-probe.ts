@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { type EventLoopUtilization, monitorEventLoopDelay, performance } from 'node:perf_hooks'
+import type { Traffic } from './net.ts'
 
 export interface SystemLook {
   readonly seconds: number
@@ -10,6 +11,8 @@ export interface SystemLook {
   readonly loopUtilisation: number
   readonly loopDelayMs: number
   readonly rssBytes: number
+  /** Received and sent on the sockets of the member. */
+  readonly networkBytes: number
 }
 
 /** The port by which the member's monitor learns this; the simulator has one of its own. */
@@ -24,7 +27,11 @@ export class RealSystemProbe implements SystemProbe {
   #atMs = performance.now()
   readonly #delay = monitorEventLoopDelay({ resolution: 10 })
 
-  constructor() {
+  readonly #traffic: Readonly<Traffic>
+  #networkBytes = 0
+
+  constructor(traffic: Readonly<Traffic>) {
+    this.#traffic = traffic
     this.#delay.enable()
   }
 
@@ -38,6 +45,7 @@ export class RealSystemProbe implements SystemProbe {
     const delta = performance.eventLoopUtilization(loop, this.#loop)
     const loopDelayMs = this.#delay.mean / 1e6
     this.#delay.reset()
+    const networkBytes = this.#traffic.receivedBytes + this.#traffic.sentBytes
     const look: SystemLook = {
       seconds: (nowMs - this.#atMs) / 1_000,
       cpuSeconds: used / 1e6,
@@ -45,11 +53,13 @@ export class RealSystemProbe implements SystemProbe {
       loopUtilisation: delta.utilization,
       loopDelayMs: Number.isFinite(loopDelayMs) ? Math.max(0, loopDelayMs - 10) : 0,
       rssBytes: process.memoryUsage.rss(),
+      networkBytes: networkBytes - this.#networkBytes,
     }
     this.#cpu = cpu
     this.#host = host
     this.#loop = loop
     this.#atMs = nowMs
+    this.#networkBytes = networkBytes
     return look
   }
 }

@@ -18,7 +18,8 @@ export interface SystemSample {
   /** Bytes received and sent on all sockets, and what the network takes in a second; 0: not known. */
   readonly networkBytes: number
   readonly networkCapacityBytes: number
-  readonly diskLatencyMs: number
+  /** Of the journal's commits; null: there were none. */
+  readonly diskLatencyMs: number | null
   readonly diskQueue: number
   /** Work done as a primary, for this member's sessions and for other members' (`handled` is the latter alone). */
   readonly storedPieces: number

@@ -7,7 +7,7 @@ import { BadPaths, barredFrom, barredMembers, heldBy } from '../distribution/bou
 import { type Begun, heldBack, withBegun } from '../distribution/budget.ts'
 import type { Code } from '../distribution/code.ts'
 import { type Proposal, urgentRounds } from '../distribution/decide.ts'
-import { DecisionLog, predictionOf, whyMoved, whyNot } from '../distribution/explain.ts'
+import { DecisionLog, predictionOf, whyDenied, whyMoved, whyNot } from '../distribution/explain.ts'
 import { grant, grantForced, type Receiver } from '../distribution/grant.ts'
 import {
   leftMembers,
@@ -228,7 +228,7 @@ export class Balancer implements Grants, Placement {
       const nowMs = clock.nowMs()
       const now = { ...policy, mode: this.settings.mode }
       const back = heldBack(now, this.#begun, nowMs, clock.wallMs())
-      this.#note(proposal, back ?? 'MOVED', nowMs)
+      this.#noteProposal(proposal, back, nowMs)
       if (back !== null) continue
       this.#busy = true
       const granted = await this.#move(proposal, nowMs)
@@ -254,7 +254,8 @@ export class Balancer implements Grants, Placement {
       estimate: this.#handOver(id),
     })
     if (end.kind === 'denied') {
-      this.#note(proposal, 'DENIED', ports.clock.nowMs(), end.reason)
+      const why = whyDenied(end.reason, proposal, this.#member.id, this.settings.policy)
+      this.#note(proposal, 'DENIED', ports.clock.nowMs(), why)
       return false
     }
     this.#begun = withBegun(this.#begun, ports.clock.nowMs())
@@ -286,17 +287,16 @@ export class Balancer implements Grants, Placement {
     })
   }
 
-  #note(proposal: Proposal, code: 'MOVED' | 'DENIED' | string, atMs: number, why?: string): void {
+  /** `back`: why it may not be made now; null: it is tried. */
+  #noteProposal(proposal: Proposal, back: Code | null, atMs: number): void {
+    const told = whyMoved(proposal, `session ${proposal.session.id}`)
+    if (back === null) this.#note(proposal, 'MOVED', atMs, told)
+    else this.#note(proposal, back, atMs, `Advised, not done: ${told}`)
+  }
+
+  #note(proposal: Proposal, code: Code, atMs: number, sentence: string): void {
     const { session, to, gain, debt, price } = proposal
-    const told = whyMoved(proposal, `session ${session.id}`)
-    const sentence =
-      code === 'MOVED'
-        ? told
-        : why === undefined
-          ? `Advised, not done: ${told}`
-          : `${to} denied it: ${why}`
-    const known = code === 'MOVED' || code === 'RATE_LIMIT' || code === 'PAUSED' ? code : 'DENIED'
-    this.#log.add({ atMs, session: session.id, code: known, to, sentence, gain, debt, price })
+    this.#log.add({ atMs, session: session.id, code, to, sentence, gain, debt, price })
   }
 
   /** This member as it is now. */

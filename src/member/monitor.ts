@@ -18,12 +18,19 @@ import { MemberEstimate } from '../load/estimate.ts'
 import { clampReport, parseReport, REPORT_FORMAT, type Report } from '../load/report.ts'
 import { type CounterMark, counterMark, readCounters, type SystemSample } from '../load/sample.ts'
 import type { Json } from '../peer/message.ts'
+import type { CommitWork } from '../store/commit-queue.ts'
 import type { Member } from './member.ts'
 
 const EVERY_MS = 1_000
 const REPORT_KIND = 'report'
 /** One event loop, and a little beside it: journal writes and checksums in the thread pool. */
 const CAPACITY_CPU = 1
+
+interface DiskSince {
+  /** Mean of what became durable together; null: nothing was written. */
+  readonly latencyMs: number | null
+  readonly queue: number
+}
 
 export class Monitor {
   readonly estimate: MemberEstimate
@@ -36,6 +43,9 @@ export class Monitor {
   #sequence = 0
   #handled = { pieces: 0, bytes: 0 }
   #look: SystemLook | null = null
+  #lookedMs = 0
+  #work: CommitWork = { commits: 0, commitMs: 0, waitedMs: 0 }
+  #disk: DiskSince = { latencyMs: null, queue: 0 }
   #timer: Timer
   /** Work of the last second, for people. */
   #lately = {
@@ -96,16 +106,16 @@ export class Monitor {
     if (look === null) return null
     const lately = this.#lately
     return {
-      reportAgeMs: 0,
+      reportAgeMs: this.#member.ports.clock.nowMs() - this.#lookedMs,
       utilisation,
       cpu: look.cpuSeconds / look.seconds,
       hostCpu: look.hostCpu,
       eventLoop: look.loopUtilisation,
       eventLoopDelayMs: look.loopDelayMs,
       memoryBytes: look.rssBytes,
-      diskLatencyMs: 0,
-      diskQueue: 0,
-      networkBytesPerSecond: lately.bytes / look.seconds,
+      diskLatencyMs: this.#disk.latencyMs,
+      diskQueue: this.#disk.queue,
+      networkBytesPerSecond: look.networkBytes / look.seconds,
       iops: lately.commands / look.seconds,
       bytesPerSecond: lately.bytes / look.seconds,
       latencyMs: lately.answered > 0 ? lately.latencySumMs / lately.answered : null,
@@ -124,6 +134,8 @@ export class Monitor {
     const look = this.#probe.look()
     if (!(look.seconds > 0)) return
     this.#look = look
+    this.#lookedMs = this.#member.ports.clock.nowMs()
+    this.#disk = this.#diskSince(look.seconds)
     const { target, gateway, group, id } = this.#member
     const primaries: (MemberId | undefined)[] = []
     for (const member of group.members.keys()) primaries[gateway.primaryIndex(member)] = member
@@ -163,7 +175,7 @@ export class Monitor {
       this.#marks.delete(session)
       this.estimate.leave(session)
     }
-    this.estimate.observe(systemSample(look, own, handled, lately.bytes), samples)
+    this.estimate.observe(systemSample(look, own, handled, this.#disk), samples)
     const fits = [...this.#heard.values()].map(({ report }) => [report.member, report.fit] as const)
     fits.push([id, this.estimate.evidence()])
     fits.sort(([a], [b]) => (a < b ? -1 : 1))
@@ -171,6 +183,17 @@ export class Monitor {
       fits.map(([, fit]) => fit),
       group.members.size,
     )
+  }
+
+  #diskSince(seconds: number): DiskSince {
+    const now = { ...this.#member.store.commitWork }
+    const { commits, commitMs, waitedMs } = this.#work
+    this.#work = now
+    const done = now.commits - commits
+    return {
+      latencyMs: done > 0 ? (now.commitMs - commitMs) / done : null,
+      queue: (now.waitedMs - waitedMs) / (1_000 * seconds),
+    }
   }
 
   #handledSince(): { pieces: number; bytes: number } {
@@ -222,7 +245,7 @@ function systemSample(
   look: SystemLook,
   own: { pieces: number; bytes: number },
   handled: { pieces: number; bytes: number },
-  networkBytes: number,
+  disk: DiskSince,
 ): SystemSample {
   return {
     seconds: look.seconds,
@@ -232,10 +255,10 @@ function systemSample(
     loopUtilisation: look.loopUtilisation,
     loopDelayMs: look.loopDelayMs,
     rssBytes: look.rssBytes,
-    networkBytes,
+    networkBytes: look.networkBytes,
     networkCapacityBytes: 0,
-    diskLatencyMs: 0,
-    diskQueue: 0,
+    diskLatencyMs: disk.latencyMs,
+    diskQueue: disk.queue,
     storedPieces: own.pieces + handled.pieces,
     storedBytes: own.bytes + handled.bytes,
     handledPieces: handled.pieces,

@@ -21,6 +21,7 @@ import type {
 } from '../api/schema.ts'
 import { parsePolicy } from '../distribution/policy.ts'
 import type { MemberId } from '../group/record.ts'
+import type { Traffic } from '../io/net.ts'
 import type { Balancer } from './balancer.ts'
 import type { Member } from './member.ts'
 import { Rates } from './rates.ts'
@@ -39,6 +40,7 @@ export interface OperatorDeps {
   readonly member: Member
   readonly balancer: Balancer
   readonly tally: Tally
+  readonly traffic: Readonly<Traffic>
   readonly version: string
   readonly pid: number
 }
@@ -185,7 +187,8 @@ export class MemberOperator implements Operator {
   }
 
   readings(): Readings {
-    const { member, tally, version, balancer } = this.#deps
+    const { member, tally, traffic, version, balancer } = this.#deps
+    const { commitWork } = member.store
     const usage = member.store.usage()
     const load = balancer.memberLoad()
     return {
@@ -202,6 +205,11 @@ export class MemberOperator implements Operator {
       usedBytes: usage.bytes,
       freeBytes: member.freeBytes,
       damagedPages: member.store.damagedPages().length,
+      commits: commitWork.commits,
+      commitSeconds: commitWork.commitMs / 1_000,
+      diskQueue: load?.diskQueue ?? 0,
+      networkBytes: { received: traffic.receivedBytes, sent: traffic.sentBytes },
+      hostCpu: load?.hostCpu ?? 0,
       eventLoopDelaySeconds: (load?.eventLoopDelayMs ?? 0) / 1_000,
       eventLoopUtilisation: load?.eventLoop ?? 0,
     }

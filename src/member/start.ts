@@ -43,8 +43,9 @@ export async function startMember(config: MemberConfig, log: Log): Promise<Runni
   }
   const { host, port } = config.portal
   const apiUrl = `http://${config.api.host}:${config.api.port}`
+  const net = new SystemNet()
   const member = await Member.open(
-    { clock, net: new SystemNet(), disk, coordinator, newId: randomUUID },
+    { clock, net, disk, coordinator, newId: randomUUID },
     {
       memberId: config.memberId,
       groupName: config.groupName,
@@ -68,10 +69,17 @@ export async function startMember(config: MemberConfig, log: Log): Promise<Runni
   const mode = config.balance ?? parsed.policy.mode
   const policy = { ...parsed.policy, mode }
   const initial = { mode, placement: config.placement === 'on', policy }
-  const balancer = new Balancer(member, new RealSystemProbe(), initial)
+  const balancer = new Balancer(member, new RealSystemProbe(net.traffic), initial)
   member.placement = balancer
   member.target.grants = balancer
-  const operator = new MemberOperator({ member, balancer, tally, version, pid: process.pid })
+  const operator = new MemberOperator({
+    member,
+    balancer,
+    tally,
+    traffic: net.traffic,
+    version,
+    pid: process.pid,
+  })
   const api = await startApi(operator, {
     host: config.api.host,
     port: config.api.port,

@@ -27,6 +27,15 @@ interface Waiting {
   readonly reject: (error: Error) => void
 }
 
+/** What the disk was asked for since the store was opened; only grows. */
+export interface CommitWork {
+  readonly commits: number
+  /** From handing a batch to the disk until it was durable. */
+  readonly commitMs: number
+  /** Changes that waited, times how long: over a time, its mean is the depth of the queue. */
+  readonly waitedMs: number
+}
+
 /** What the queue tells its store. */
 export interface QueueOwner {
   /** A batch has taken effect, or the queue found no room: is there something to write home? */
@@ -42,8 +51,11 @@ export class CommitQueue {
   #waiting: Waiting[] = []
   #batch: Waiting[] = []
   #running = false
+  /** When the batch was handed to the disk, and how many waited behind it. */
+  #placed = { atMs: 0, behind: 0 }
   /** Journal position up to which changes have taken effect in memory. */
   applied: number
+  readonly work = { commits: 0, commitMs: 0, waitedMs: 0 }
   /** The first change in the queue waits for room. */
   stalled = false
   /** Set once: nothing is taken or settled otherwise any more. */
@@ -129,6 +141,15 @@ export class CommitQueue {
     else this.#owner.upkeep()
   }
 
+  /** Once a batch, not once a change: those that came meanwhile have waited for half of it. */
+  #count(): void {
+    const ms = this.#clock.nowMs() - this.#placed.atMs
+    const before = this.#placed.behind
+    this.work.commits += 1
+    this.work.commitMs += ms
+    this.work.waitedMs += ms * (this.#batch.length + (before + this.#waiting.length) / 2)
+  }
+
   /** Fills the next batch; false if there is nothing to commit. */
   #place(): boolean {
     let cells = this.#pages.overlay.freeCells
@@ -142,10 +163,12 @@ export class CommitQueue {
     }
     this.#batch = this.#waiting.splice(0, count)
     this.stalled = this.#journal.isEmptyBatch && this.#waiting.length > 0
+    this.#placed = { atMs: this.#clock.nowMs(), behind: this.#waiting.length }
     return !this.#journal.isEmptyBatch
   }
 
   #apply(): void {
+    this.#count()
     const { operations } = this.#pages
     const batch = this.#batch
     this.#batch = []

@@ -45,6 +45,21 @@ describe('PageStore', () => {
     expect(into).toEqual(block(3))
   })
 
+  it('counts what the disk took for its commits, and what waited for them', async () => {
+    const timeline = new Timeline()
+    const clock = new SimClock(timeline)
+    const disk = new SimDisk(clock)
+    const store = await timeline.finish(PageStore.open(disk, clock, settings))
+    const before = { ...store.commitWork }
+    disk.faults.latencyMs = (kind) => (kind === 'writeDurable' ? 4 : 0)
+    const writes = Array.from({ length: 10 }, (_, i) => store.write(write(1, i * 4096, block(i))))
+    await timeline.finish(Promise.all(writes))
+    const { commits, commitMs, waitedMs } = store.commitWork
+    expect(commits - before.commits).toBe(1)
+    expect(commitMs - before.commitMs).toBeCloseTo(4, 3)
+    expect(waitedMs - before.waitedMs).toBeCloseTo(40, 3)
+  })
+
   it('GC1 commits the writes of one turn together', async () => {
     const world = new World()
     const store = await world.open()

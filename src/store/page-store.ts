@@ -19,7 +19,7 @@
 import { assert } from '../base/assert.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Disk } from '../base/disk.ts'
-import { CommitQueue, type WriteResult } from './commit-queue.ts'
+import { CommitQueue, type CommitWork, type WriteResult } from './commit-queue.ts'
 import { StoreFailed } from './failure.ts'
 import { type Folder, openFolder } from './folder.ts'
 import { HeaderCache } from './header-cache.ts'
@@ -182,6 +182,10 @@ export class PageStore {
   /** Volumes that have, or had since the last start, pages here. */
   volumes(): number[] {
     return this.#pages.homes.table.volumes()
+  }
+
+  get commitWork(): CommitWork {
+    return this.#queue.work
   }
 
   volumeUsage(volume: number): VolumeUsage {
