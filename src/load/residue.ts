@@ -14,9 +14,9 @@ const DEPENDENCE = 3
 /** What is left of its age after a step. */
 const YOUNG_SECONDS = 10
 /** CPU a second that an idle loop may spend more, or less, than costs say, without being fuller or emptier for it. */
-const SLACK_CORES = 0.06
+const SLACK_CORES = 0.1
 /** Code warms up and costs are learnt: what is still there after minutes is believed. */
-const WARM_SECONDS = 120
+const WARM_SECONDS = 90
 
 export class Residue {
   #mean = 0

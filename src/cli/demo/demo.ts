@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Command } from 'commander'
 import { Caller } from '../../api/caller.ts'
-import type { Move } from '../../api/schema.ts'
+import type { Top } from '../../api/schema.ts'
 import { SystemClock } from '../../io/clock.ts'
 import { SystemNet } from '../../io/net.ts'
 import { freeBasePort } from '../../member/free-ports.ts'
@@ -28,7 +28,7 @@ const UNIT_CORES = 0.025
  * κ for clients of one core each: what a move of theirs can save grows with the square of their load, and the right one saves several
  * times this in its time (`horizonSeconds`), one for noise of half a client not once.
  */
-const KAPPA = 24
+const KAPPA = 18
 /** Of what the machine was seen to give, so that rates stay fixed while others use it. */
 const SHARE_ASKED = 0.5
 const WARM_UP_MS = 8_000
@@ -109,18 +109,18 @@ async function startGroup(
 async function show(scenario: Scenario, group: RunningGroup, screen: Screen): Promise<void> {
   const caller = new Caller(group.api)
   screen.note('Finding out what this machine can give …')
-  const { rate, cores } = await calibrate(group, scenario, caller)
-  const kappa = Number((KAPPA * cores ** 2).toPrecision(2))
+  const rate = await calibrate(group, scenario, caller)
   const workers = await connect(group, scenario.clients)
   try {
     for (const [i, worker] of workers.entries())
       worker.rate = rate * (scenario.clients[i]?.units ?? 0)
     screen.note(
-      `Five iSCSI initiators write and verify 4 KiB blocks of one volume, ${Math.round(rate)} commands a second each unit:\n` +
+      `Five iSCSI initiators write and verify 4 KiB blocks of one volume, ${Math.round(rate)} commands a second for each unit of load:\n` +
         `${scenario.title}. Distribution is off.`,
     )
     await sleep(SETTLE_MS)
     const before = await caller.top()
+    const kappa = priceFor(scenario, before)
     if (screen.form === 'table') screen.print(`\n${picture(before, screen)}\n\n`)
     screen.note(
       `${scenario.lesson}\n\nDistribution is switched on. What else takes minutes is set to be seen at once: a decision every ${POLICY.intervalSeconds} s (5), of sessions\n` +
@@ -166,12 +166,8 @@ async function connect(
   return workers
 }
 
-/** The rate of one unit, and what it costs by the group's own cost model: UNIT_CORES, if the machine can give that for all. */
-async function calibrate(
-  group: RunningGroup,
-  scenario: Scenario,
-  caller: Caller,
-): Promise<{ readonly rate: number; readonly cores: number }> {
+/** The rate of one unit: UNIT_CORES by the group's own cost model, if the machine can give that for all. */
+async function calibrate(group: RunningGroup, scenario: Scenario, caller: Caller): Promise<number> {
   const places = WARM_UP_CLIENTS.map((number, member) => ({ member, number }))
   const workers = await connect(group, places)
   try {
@@ -186,15 +182,20 @@ async function calibrate(
     const iops = sessions.reduce((sum, session) => sum + session.iops, 0)
     if (!(load > 0 && iops > 0)) throw failed('no load was measured')
     const units = scenario.clients.reduce((sum, client) => sum + client.units, 0)
-    const rate = Math.min((UNIT_CORES * iops) / load, (SHARE_ASKED * given) / units)
-    return { rate, cores: (rate * load) / iops }
+    return Math.min((UNIT_CORES * iops) / load, (SHARE_ASKED * given) / units)
   } finally {
     await Promise.all(workers.map((worker) => worker.stop()))
   }
 }
 
+function priceFor({ clients }: Scenario, { sessions }: Top): number {
+  const units = clients.reduce((sum, client) => sum + client.units, 0)
+  const cores = sessions.reduce((sum, { load }) => sum + (load ?? 0), 0) / units
+  return Number((KAPPA * cores ** 2).toPrecision(2))
+}
+
 /** Tells the move in its steps, as they become known. */
-async function watchMove(caller: Caller, screen: Screen): Promise<Move> {
+async function watchMove(caller: Caller, screen: Screen): Promise<void> {
   const until = performance.now() + MOVE_WITHIN_MS
   let isTold = false
   let sentence = ''
@@ -211,10 +212,10 @@ async function watchMove(caller: Caller, screen: Screen): Promise<Move> {
       screen.note(
         `  ${move.outcome} at ${move.to}: drained in ${ms(move.drainMs)}, ${ms(move.pauseMs)} without an answer, ${move.resent ?? 0} commands sent again.\n`,
       )
-      return move
+      return
     }
     const [last] = (await caller.balance()).decisions
-    if (!isTold && last !== undefined && last.sentence !== sentence) {
+    if (last !== undefined && last.code !== 'MOVED' && last.sentence !== sentence) {
       sentence = last.sentence
       if (screen.isTerminal) screen.note(screen.colours.dim(`  ${sentence}`))
     }
