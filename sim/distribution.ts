@@ -81,6 +81,7 @@ export class SimProbe implements SystemProbe {
       loopUtilisation: busy,
       loopDelayMs: 0,
       rssBytes: 100e6,
+      networkBytes: 0,
     }
   }
 
@@ -227,7 +228,7 @@ export class DistributionWatch {
 
   #offForAWhile(balancer: Balancer): void {
     this.#group.trace.add('*', 'balance off')
-    void balancer.setMode('off')
+    void balancer.write({ mode: 'off' })
     this.#group.timeline.after(ON_AGAIN_MS, () => void this.#group.switchBalance('on'))
   }
 }

@@ -104,7 +104,7 @@ export class SimGroup {
   switchBalance(mode: 'on' | 'off'): void {
     this.trace.add('*', `balance ${mode}`)
     const running = this.members.filter(({ balancer, clock }) => balancer !== null && !clock.paused)
-    if (running.length > 0) void this.prng.pick(running).balancer?.setMode(mode)
+    if (running.length > 0) void this.prng.pick(running).balancer?.write({ mode })
   }
 
   violation(what: string): void {

@@ -33,6 +33,7 @@ import { asTable, type SessionLoad, shareAt } from '../load/load-table.ts'
 import type { Json } from '../peer/message.ts'
 import type { LiveSession } from '../target/live-session.ts'
 import type { LoginAttempt, Placement } from '../target/login.ts'
+import { loginKey } from '../target/questions.ts'
 import type { GrantRequest, Grants } from '../target/target.ts'
 import { Arrivals } from './arrivals.ts'
 import type { Member } from './member.ts'
@@ -45,6 +46,7 @@ const ASK_MS = 500
 const OBSERVE_MS = 30_000
 const DECISIONS_SHOWN = 50
 const WRITE_TRIES = 20
+const PLACED_KEPT = 1_000
 
 export interface DistributionSettings {
   readonly mode: Mode
@@ -67,6 +69,8 @@ export class Balancer implements Grants, Placement {
   readonly #badPaths = new BadPaths()
   readonly #histories = new Map<SessionId, MoveHistory>()
   readonly #arrivals = new Arrivals()
+  /** Logins that placement sent here, by their key; the oldest are forgotten. */
+  readonly #placed = new Set<string>()
   #debts: ReadonlyMap<SessionId, number> = new Map()
   #begun: Begun = { atMs: [], thisRound: 0 }
   #grantedThisRound = 0
@@ -148,11 +152,14 @@ export class Balancer implements Grants, Placement {
     return end === undefined ? null : utilisation(end, margin)
   }
 
-  session(id: SessionId) {
+  session({ id, record }: LiveSession) {
+    const { volume, initiator, isid, source } = record
+    const key = loginKey({ volume, initiator, isid, source, randomKind: isRandomKind(isid) })
     const load = this.#monitor.estimate.load(id)
     const last = this.#log.last(id)
     return {
       load: load === null ? null : weightOf(load, this.#member.id),
+      placed: this.#placed.has(key),
       decided:
         last === null
           ? null
@@ -429,12 +436,18 @@ export class Balancer implements Grants, Placement {
 
   /** A new session is expected here: its room is promised until it has been measured. */
   expect(key: string): void {
+    this.#placed.add(key)
+    for (const oldest of this.#placed) {
+      if (this.#placed.size <= PLACED_KEPT) break
+      this.#placed.delete(oldest)
+    }
     const load = this.#meanLoad()
     const room = asTable(load, shareAt(load, this.#member.id), 1).slow
     this.#reservations.promise(key, room, this.#member.ports.clock.nowMs(), this.settings.policy)
   }
 
   unexpect(key: string): void {
+    this.#placed.delete(key)
     this.#reservations.release(key)
   }
 

@@ -238,9 +238,9 @@ export class MemberOperator implements Operator {
         ...member.store.volumeUsage(id),
       })),
       sessions: [...member.target.registry.all()].map((session): SessionSummary => {
-        const { load, decided } = balancer.session(session.id)
+        const { load, placed, decided } = balancer.session(session)
         const state = session.moving ? 'moving' : session.phase === 'login' ? 'login' : 'live'
-        return { id: session.id, state, load, decided, ...this.#rates.of(session) }
+        return { id: session.id, state, load, placed, decided, ...this.#rates.of(session) }
       }),
       load: balancer.memberLoad(),
     }

@@ -55,7 +55,7 @@ export class SessionDesk {
       queueDepth: summary?.queueDepth ?? 0,
       latencyMs: summary?.latencyMs ?? null,
       load: summary?.load ?? null,
-      why: this.#whyHere(stored, moves[0]),
+      why: this.#whyHere(stored, moves[0], summary?.placed === true),
       decided: summary?.decided ?? null,
       moves: moves.map((move) => this.#move(move)),
     })
@@ -180,11 +180,13 @@ export class SessionDesk {
     }
   }
 
-  #whyHere({ record }: StoredSession, last: MoveRecord | undefined): string {
+  #whyHere({ record }: StoredSession, last: MoveRecord | undefined, placed: boolean): string {
     if (last?.outcome === 'returned' && last.to === record.owner) {
       return `It is on ${record.owner} because it was moved there from ${last.from} at ${last.at}: ${last.reason.replace(/\.$/, '')}.`
     }
-    return `It is on ${record.owner} because its initiator logged in there.`
+    return placed
+      ? `It is on ${record.owner} because its login was sent there, where the load was lower.`
+      : `It is on ${record.owner} because its initiator logged in there.`
   }
 }
 

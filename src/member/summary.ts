@@ -15,6 +15,8 @@ export interface SessionSummary extends SessionRates {
   readonly state: 'login' | 'live' | 'moving'
   /** CPU attributed to it, in cores; null: not known yet. */
   readonly load: number | null
+  /** Placement sent its login here. */
+  readonly placed: boolean
   readonly decided: { readonly at: string; readonly code: string; readonly sentence: string } | null
 }
 

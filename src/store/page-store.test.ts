@@ -46,7 +46,7 @@ describe('PageStore', () => {
   })
 
   it('counts what the disk took for its commits, and what waited for them', async () => {
-    const timeline = new Timeline()
+    const { timeline } = new World()
     const clock = new SimClock(timeline)
     const disk = new SimDisk(clock)
     const store = await timeline.finish(PageStore.open(disk, clock, settings))
