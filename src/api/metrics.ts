@@ -22,6 +22,7 @@ export async function metricsText(readings: Readings): Promise<string> {
     for (const { labels = {}, value } of values) metric.inc(labels, value)
   }
   describeMember(readings, gauge, counter)
+  describeSystem(readings, gauge, counter)
   describeMoves(readings, counter)
   describeVolumes(readings.volumes, gauge, counter)
   const histograms = [
@@ -86,6 +87,11 @@ function describeMember(readings: Readings, gauge: Describe, counter: Describe):
     'Pages of which a read found a block that has no good copy here, since the start',
     one(readings.damagedPages),
   )
+}
+
+function describeSystem(readings: Readings, gauge: Describe, counter: Describe): void {
+  const { member } = readings
+  const one = (value: number): readonly Value[] => [{ labels: { member }, value }]
   counter(
     'evenkeel_journal_commits_total',
     'Batches of changes made durable together',

@@ -72,14 +72,9 @@ export async function startMember(config: MemberConfig, log: Log): Promise<Runni
   const balancer = new Balancer(member, new RealSystemProbe(net.traffic), initial)
   member.placement = balancer
   member.target.grants = balancer
-  const operator = new MemberOperator({
-    member,
-    balancer,
-    tally,
-    traffic: net.traffic,
-    version,
-    pid: process.pid,
-  })
+  const { traffic } = net
+  const { pid } = process
+  const operator = new MemberOperator({ member, balancer, tally, traffic, version, pid })
   const api = await startApi(operator, {
     host: config.api.host,
     port: config.api.port,

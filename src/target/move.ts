@@ -233,7 +233,8 @@ export class Mover {
 
   #ended(order: MoveOrder, outcome: 'lost' | 'abandoned', reason: string): MoveEnd {
     const { log, peers } = this.#deps
-    peers.tell(order.to, 'release', { move: order.id })
+    // A lost move's commit may yet take effect: what was promised then is for who arrives, and runs out if nobody does.
+    if (outcome === 'abandoned') peers.tell(order.to, 'release', { move: order.id })
     log.settled(order.id, outcome as MoveOutcome)
     return outcome === 'lost' ? { kind: 'lost' } : { kind: 'abandoned', reason }
   }
