@@ -11,6 +11,9 @@ import type { Json } from '../peer/message.ts'
 /** A move is renewed each second until its commit, and expires 10 s after it. */
 export const COMES_MS = 20_000
 
+/** The oldest are forgotten. */
+const PLACED_KEPT = 1_000
+
 export interface Coming {
   readonly from: MemberId
   /** When its old member last spoke of it. */
@@ -21,6 +24,8 @@ export interface Coming {
 
 export class Arrivals {
   readonly #coming = new Map<string, Coming>()
+  /** Logins that placement sent here, by their key: for people, who ask why a session is here. */
+  readonly #placed = new Set<string>()
 
   get size(): number {
     return this.#coming.size
@@ -46,6 +51,22 @@ export class Arrivals {
     const coming = this.#coming.get(move) ?? null
     this.#coming.delete(move)
     return coming
+  }
+
+  place(key: string): void {
+    this.#placed.add(key)
+    for (const oldest of this.#placed) {
+      if (this.#placed.size <= PLACED_KEPT) break
+      this.#placed.delete(oldest)
+    }
+  }
+
+  unplace(key: string): void {
+    this.#placed.delete(key)
+  }
+
+  wasPlaced(key: string): boolean {
+    return this.#placed.has(key)
   }
 
   /** G1. */

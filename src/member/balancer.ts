@@ -46,7 +46,6 @@ const ASK_MS = 500
 const OBSERVE_MS = 30_000
 const DECISIONS_SHOWN = 50
 const WRITE_TRIES = 20
-const PLACED_KEPT = 1_000
 
 export interface DistributionSettings {
   readonly mode: Mode
@@ -69,8 +68,6 @@ export class Balancer implements Grants, Placement {
   readonly #badPaths = new BadPaths()
   readonly #histories = new Map<SessionId, MoveHistory>()
   readonly #arrivals = new Arrivals()
-  /** Logins that placement sent here, by their key; the oldest are forgotten. */
-  readonly #placed = new Set<string>()
   #debts: ReadonlyMap<SessionId, number> = new Map()
   #begun: Begun = { atMs: [], thisRound: 0 }
   #grantedThisRound = 0
@@ -159,7 +156,7 @@ export class Balancer implements Grants, Placement {
     const last = this.#log.last(id)
     return {
       load: load === null ? null : weightOf(load, this.#member.id),
-      placed: this.#placed.has(key),
+      placed: this.#arrivals.wasPlaced(key),
       decided:
         last === null
           ? null
@@ -436,18 +433,14 @@ export class Balancer implements Grants, Placement {
 
   /** A new session is expected here: its room is promised until it has been measured. */
   expect(key: string): void {
-    this.#placed.add(key)
-    for (const oldest of this.#placed) {
-      if (this.#placed.size <= PLACED_KEPT) break
-      this.#placed.delete(oldest)
-    }
+    this.#arrivals.place(key)
     const load = this.#meanLoad()
     const room = asTable(load, shareAt(load, this.#member.id), 1).slow
     this.#reservations.promise(key, room, this.#member.ports.clock.nowMs(), this.settings.policy)
   }
 
   unexpect(key: string): void {
-    this.#placed.delete(key)
+    this.#arrivals.unplace(key)
     this.#reservations.release(key)
   }
 
