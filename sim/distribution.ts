@@ -13,8 +13,9 @@ import { DEFAULT_POLICY, type Mode, type Policy } from '../src/distribution/poli
 import type { MemberId, SessionId } from '../src/group/record.ts'
 import type { SystemLook, SystemProbe } from '../src/io/system-probe.ts'
 import type { SessionCounters } from '../src/load/counters.ts'
-import type { Balancer, DistributionSettings } from '../src/member/balancer.ts'
+import type { Balancer } from '../src/member/balancer.ts'
 import type { Member } from '../src/member/member.ts'
+import type { DistributionSettings } from '../src/member/policy-record.ts'
 import type { MoveEnd, MoveOrder } from '../src/target/move.ts'
 import type { TargetEvent } from '../src/target/target.ts'
 import type { SimGroup } from './group.ts'
@@ -207,7 +208,7 @@ export class DistributionWatch {
 
   #begins(member: Member, balancer: Balancer, id: SessionId, { to }: MoveOrder): void {
     const { timeline, trace } = this.#group
-    const { mode, policy } = balancer.settings
+    const { mode, policy } = balancer.policy.settings
     trace.add(member.id, `balance moves session ${id} to ${to}`)
     if (mode !== 'on') this.#group.violation(`${member.id} moves session ${id}, balance is ${mode}`)
     const banMs = policy.returnBanSeconds * 1_000 * RATES_DIFFER
@@ -223,12 +224,12 @@ export class DistributionWatch {
     if (end.kind === 'denied') totals.balanceDenied += 1
     if (end.kind !== 'committed') return
     totals.balanceMoved += 1
-    if (balancer.settings.mode === 'off') totals.movedWhileOff += 1
+    if (balancer.policy.settings.mode === 'off') totals.movedWhileOff += 1
   }
 
   #offForAWhile(balancer: Balancer): void {
     this.#group.trace.add('*', 'balance off')
-    void balancer.write({ mode: 'off' })
+    void balancer.policy.write({ mode: 'off' })
     this.#group.timeline.after(ON_AGAIN_MS, () => void this.#group.switchBalance('on'))
   }
 }

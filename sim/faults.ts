@@ -121,8 +121,8 @@ export class Faults {
 
   #move(): void {
     const prng = this.#prng
-    const { id, member, clock } = prng.pick(this.#group.members)
-    if (member === null || clock.paused || !clock.alive) return
+    const { id, member, balancer, clock } = prng.pick(this.#group.members)
+    if (member === null || balancer === null || clock.paused || !clock.alive) return
     const sessions = [...member.target.registry.all()].filter((one) => one.phase === 'live')
     if (sessions.length === 0) return
     const session = prng.pick(sessions)
@@ -138,7 +138,7 @@ export class Faults {
       reason: 'the simulation says so',
       predicted: null,
       proposal: null,
-      estimate: member.estimateOf(session.id),
+      estimate: balancer.handOver(session.id),
     })
   }
 

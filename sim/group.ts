@@ -12,8 +12,9 @@ import type { Coordinator } from '../src/coordination/coordinator.ts'
 import { parseSession, parseSlice } from '../src/group/parse.ts'
 import { keys, type MemberId, type SessionRecord, type VolumeRecord } from '../src/group/record.ts'
 import { createVolume, volumeCounterKey } from '../src/group/volumes.ts'
-import { Balancer, type DistributionSettings } from '../src/member/balancer.ts'
+import { Balancer } from '../src/member/balancer.ts'
 import { Member, type MemberSettings } from '../src/member/member.ts'
+import type { DistributionSettings } from '../src/member/policy-record.ts'
 import { storeDefaults } from '../src/store/settings.ts'
 import type { TargetEvent } from '../src/target/target.ts'
 import { SimClock } from './clock.ts'
@@ -104,7 +105,7 @@ export class SimGroup {
   switchBalance(mode: 'on' | 'off'): void {
     this.trace.add('*', `balance ${mode}`)
     const running = this.members.filter(({ balancer, clock }) => balancer !== null && !clock.paused)
-    if (running.length > 0) void this.prng.pick(running).balancer?.write({ mode })
+    if (running.length > 0) void this.prng.pick(running).balancer?.policy.write({ mode })
   }
 
   violation(what: string): void {

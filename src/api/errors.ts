@@ -65,7 +65,7 @@ const catalogue = {
   sessionFixed: {
     status: 409,
     title: 'The session may not be moved',
-    action: "'evenkeel session show' says why.",
+    action: 'It goes on where it is; see whether another member may have it.',
   },
   alreadyThere: {
     status: 409,

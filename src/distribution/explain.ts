@@ -76,13 +76,36 @@ export function whyDenied(
   policy: Policy,
 ): string {
   const { session, to, gain, debt, price, verdict } = proposal
-  const code = CODES.find((one) => one === answer)
   const { gap, need } = verdict
-  const reason = { session: session.id, code: 'DENIED', to, gain, debt, price, gap, need } as const
-  const names = { session: `session ${session.id}`, self, nowMs: 0 }
-  const why =
-    code === undefined ? answer : SENTENCES[code]({ ...reason, code, untilMs: 0 }, names, policy)
-  return `${names.session} stays at ${self}: ${to} denied it, for ${why}.`
+  const reason = { session: session.id, to, gain, debt, price, gap, need, untilMs: 0 }
+  const why = inWords(answer, reason, self, policy)
+  return `session ${session.id} stays at ${self}: ${to} denied it, for ${why}.`
+}
+
+/** Why a session is not moved that an operator wants moved: a code, or a sentence of the target's. */
+export function whyNotByHand(
+  answer: string,
+  {
+    session,
+    self,
+    to,
+  }: { readonly session: SessionId; readonly self: MemberId; readonly to: MemberId },
+  policy: Policy,
+): string {
+  const reason = { session, to, gain: 0, debt: 0, price: 0, gap: 0, need: 0, untilMs: 0 }
+  return inWords(answer, reason, self, policy)
+}
+
+function inWords(
+  answer: string,
+  reason: Omit<Reason, 'code'>,
+  self: MemberId,
+  policy: Policy,
+): string {
+  const code = CODES.find((one) => one === answer)
+  if (code === undefined) return answer
+  const names = { session: `session ${reason.session}`, self, nowMs: 0 }
+  return SENTENCES[code]({ ...reason, code }, names, policy)
 }
 
 type Text = (reason: Reason, names: Names, policy: Policy) => string

@@ -22,12 +22,12 @@ import { observedGain } from '../distribution/imbalance.ts'
 import { utilisation } from '../distribution/judge.ts'
 import { Negotiation } from '../distribution/negotiation.ts'
 import { meanSession, membersToAsk, placeLogin } from '../distribution/place.ts'
-import { DEFAULT_POLICY, type Mode, type Policy, parsePolicy } from '../distribution/policy.ts'
+import type { Policy } from '../distribution/policy.ts'
 import { Reservations } from '../distribution/reservations.ts'
 import type { End, Own, SessionView, View } from '../distribution/view.ts'
 import { packAsk, unpackAsk, unpackEnd } from '../distribution/wire.ts'
 import { isRandomKind } from '../group/login.ts'
-import { keys, type MemberId, type SessionId } from '../group/record.ts'
+import type { MemberId, SessionId } from '../group/record.ts'
 import type { SystemProbe } from '../io/system-probe.ts'
 import { asTable, type SessionLoad, shareAt } from '../load/load-table.ts'
 import type { Json } from '../peer/message.ts'
@@ -38,6 +38,7 @@ import type { GrantRequest, Grants } from '../target/target.ts'
 import { Arrivals } from './arrivals.ts'
 import type { Member } from './member.ts'
 import { Monitor } from './monitor.ts'
+import { type DistributionSettings, PolicyRecord } from './policy-record.ts'
 import { factsOf, factsOfNewcomer, factsOfRecord } from './session-facts.ts'
 
 const END_KIND = 'end'
@@ -45,21 +46,6 @@ const ASK_MS = 500
 /** When the averages have taken a move in, its observed gain is written down. */
 const OBSERVE_MS = 30_000
 const DECISIONS_SHOWN = 50
-const WRITE_TRIES = 20
-
-export interface DistributionSettings {
-  readonly mode: Mode
-  readonly placement: boolean
-  readonly policy: Policy
-}
-
-/** What is not named stays as it is. */
-export interface PolicyChange {
-  readonly mode?: Mode
-  readonly placement?: boolean
-  readonly policy?: Readonly<Record<string, unknown>>
-}
-
 export class Balancer implements Grants, Placement {
   readonly #member: Member
   readonly #reservations = new Reservations()
@@ -75,17 +61,20 @@ export class Balancer implements Grants, Placement {
   #round = 0
   #busy = false
   #timer: Timer
-  #parsed: { readonly text: string | null; readonly settings: DistributionSettings } | null = null
-  readonly #initial: DistributionSettings
+  readonly policy: PolicyRecord
 
   constructor(member: Member, probe: SystemProbe, initial: DistributionSettings) {
     this.#member = member
-    this.#initial = initial
-    this.#monitor = new Monitor(member, probe, this.#reservations, () => this.settings.policy)
+    this.policy = new PolicyRecord(member.ports, member.group, initial)
+    this.#monitor = new Monitor(
+      member,
+      probe,
+      this.#reservations,
+      () => this.policy.settings.policy,
+    )
     member.answers.set(END_KIND, () => toJson(this.#monitor.end()))
-    member.estimateOf = (session) => this.#handOver(session)
     const phase = Number(member.id.replace(/\D/g, '')) || 0
-    const { intervalSeconds } = this.settings.policy
+    const { intervalSeconds } = this.policy.settings.policy
     // Members decide one after the other, not all at once on the same reports.
     this.#timer = member.ports.clock.after(
       intervalSeconds * 1_000 * (1 + (phase % 8) / 8),
@@ -96,30 +85,6 @@ export class Balancer implements Grants, Placement {
   stop(): void {
     this.#timer.cancel()
     this.#monitor.stop()
-  }
-
-  /** The policy in force: the group's record, else what this member was started with. */
-  get settings(): DistributionSettings {
-    const text = this.#member.group.policy
-    if (this.#parsed?.text === text) return this.#parsed.settings
-    const settings = text === null ? this.#initial : readSettings(text, this.#initial)
-    this.#parsed = { text, settings }
-    return settings
-  }
-
-  /** Writes the policy for the group; false: the coordinator does not answer. */
-  async write(change: PolicyChange): Promise<boolean> {
-    const { group, ports } = this.#member
-    for (let tries = 0; tries < WRITE_TRIES; tries += 1) {
-      const now = this.settings
-      const { mode = now.mode, placement = now.placement, policy = {} } = change
-      const value = JSON.stringify({ placement, policy: { ...now.policy, ...policy, mode } })
-      const compare = [{ key: keys.policy, rev: group.policyRev }]
-      const result = await ports.coordinator.txn({ compare, put: [{ key: keys.policy, value }] })
-      await group.refresh()
-      if (result.kind === 'done') return true
-    }
-    return false
   }
 
   // For people
@@ -143,7 +108,7 @@ export class Balancer implements Grants, Placement {
   }
 
   utilisationOf(member: MemberId): number | null {
-    const margin = this.settings.policy.burstMargin
+    const margin = this.policy.settings.policy.burstMargin
     if (member === this.#member.id) return utilisation(this.#monitor.end(), margin)
     const end = this.#monitor.view().members.get(member)
     return end === undefined ? null : utilisation(end, margin)
@@ -165,7 +130,7 @@ export class Balancer implements Grants, Placement {
   }
 
   describe(): Omit<Balance, 'members' | 'underWay'> {
-    const { mode, placement, policy } = this.settings
+    const { mode, placement, policy } = this.policy.settings
     const all = [...this.#member.group.members.keys()].map((id) => this.utilisationOf(id))
     const known = all.filter((one) => one !== null)
     const mean = known.reduce((sum, one) => sum + one, 0) / Math.max(1, known.length)
@@ -192,7 +157,7 @@ export class Balancer implements Grants, Placement {
   // Deciding
 
   async #tick(): Promise<void> {
-    const { policy, mode } = this.settings
+    const { policy, mode } = this.policy.settings
     try {
       this.#round += 1
       this.#grantedThisRound = 0
@@ -230,7 +195,7 @@ export class Balancer implements Grants, Placement {
       const proposal = negotiation.next()
       if (proposal === null) return
       const nowMs = clock.nowMs()
-      const now = { ...policy, mode: this.settings.mode }
+      const now = { ...policy, mode: this.policy.settings.mode }
       const back = heldBack(now, this.#begun, nowMs, clock.wallMs())
       this.#noteProposal(proposal, back, nowMs)
       if (back !== null) continue
@@ -255,10 +220,10 @@ export class Balancer implements Grants, Placement {
       reason: whyMoved(proposal, `session ${id}`),
       predicted: predictionOf(proposal),
       proposal: toJson(packAsk(proposal, nowMs)),
-      estimate: this.#handOver(id),
+      estimate: this.handOver(id),
     })
     if (end.kind === 'denied') {
-      const why = whyDenied(end.reason, proposal, this.#member.id, this.settings.policy)
+      const why = whyDenied(end.reason, proposal, this.#member.id, this.policy.settings.policy)
       this.#note(proposal, 'DENIED', ports.clock.nowMs(), why)
       return false
     }
@@ -334,11 +299,20 @@ export class Balancer implements Grants, Placement {
     return views
   }
 
+  /** Why an operator may not have it moved; null: safety allows it. Rates and rests do not count. */
+  heldByHand(session: LiveSession): Code | null {
+    const { policy } = this.policy.settings
+    const nowMs = this.#member.ports.clock.nowMs()
+    const history = this.#histories.get(session.id) ?? NO_HISTORY
+    const facts = factsOf(this.#member, session, history, nowMs, policy)
+    return heldBy(facts, this.#monitor.view(), nowMs, 'operator')
+  }
+
   // Grants: the other end of a move
 
   grant(from: MemberId, { move, session, proposal, estimate }: GrantRequest): string | null {
     const { clock } = this.#member.ports
-    const { policy } = this.settings
+    const { policy } = this.policy.settings
     const nowMs = clock.nowMs()
     const receiver: Receiver = {
       end: this.#monitor.end(),
@@ -373,7 +347,7 @@ export class Balancer implements Grants, Placement {
 
   renew(move: string): void {
     const nowMs = this.#member.ports.clock.nowMs()
-    this.#reservations.renew(move, nowMs, this.settings.policy)
+    this.#reservations.renew(move, nowMs, this.policy.settings.policy)
     this.#arrivals.renew(move, nowMs)
   }
 
@@ -389,7 +363,7 @@ export class Balancer implements Grants, Placement {
     if (coming === null) return
     this.#monitor.estimate.admit(session.id, coming.memory)
     const stable = !isRandomKind(session.record.isid)
-    const pauseMs = 1_000 * pauseSeconds(this.settings.policy, stable)
+    const pauseMs = 1_000 * pauseSeconds(this.policy.settings.policy, stable)
     this.#histories.set(
       session.id,
       withMove(coming.history, { left: coming.from, atMs: nowMs, pauseMs }),
@@ -410,7 +384,7 @@ export class Balancer implements Grants, Placement {
   // Placement
 
   async choose(attempt: LoginAttempt): Promise<MemberId | null> {
-    const { placement, policy } = this.settings
+    const { placement, policy } = this.policy.settings
     const here = this.#monitor.end()
     const draining = !this.#member.target.takesSessions
     if (!placement && !draining) return null
@@ -436,7 +410,12 @@ export class Balancer implements Grants, Placement {
     this.#arrivals.place(key)
     const load = this.#meanLoad()
     const room = asTable(load, shareAt(load, this.#member.id), 1).slow
-    this.#reservations.promise(key, room, this.#member.ports.clock.nowMs(), this.settings.policy)
+    this.#reservations.promise(
+      key,
+      room,
+      this.#member.ports.clock.nowMs(),
+      this.policy.settings.policy,
+    )
   }
 
   unexpect(key: string): void {
@@ -446,7 +425,7 @@ export class Balancer implements Grants, Placement {
 
   markBadPath(initiator: string, member: MemberId): void {
     const { clock } = this.#member.ports
-    const untilMs = clock.nowMs() + this.settings.policy.badPathSeconds * 1_000
+    const untilMs = clock.nowMs() + this.policy.settings.policy.badPathSeconds * 1_000
     this.#badPaths.mark(initiator, member, untilMs)
   }
 
@@ -457,7 +436,8 @@ export class Balancer implements Grants, Placement {
     return meanSession(loads, this.#member.group.members.size)
   }
 
-  #handOver(session: SessionId): Json {
+  /** What goes with a session that is moved: its estimator and its history. */
+  handOver(session: SessionId): Json {
     const memory = this.#monitor.estimate.session(session)?.handOver() ?? null
     const history = this.#histories.get(session) ?? NO_HISTORY
     const now = this.#member.ports.clock.nowMs()
@@ -478,14 +458,6 @@ export class Balancer implements Grants, Placement {
 
 function weightOf(load: SessionLoad, member: MemberId): number {
   return asTable(load, shareAt(load, member), 1).slow[0] ?? 0
-}
-
-/** The group's record of the policy; what it does not say, or says wrongly, is as this member was started. */
-function readSettings(text: string, initial: DistributionSettings): DistributionSettings {
-  const record = JSON.parse(text) as { readonly placement?: boolean; readonly policy?: unknown }
-  const parsed = parsePolicy(record.policy ?? {}, DEFAULT_POLICY)
-  const policy = parsed.kind === 'policy' ? parsed.policy : initial.policy
-  return { mode: policy.mode, placement: record.placement ?? initial.placement, policy }
 }
 
 /** As it will be on the wire. */

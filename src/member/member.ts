@@ -66,8 +66,6 @@ export class Member {
   freeBytes = 0
   /** Requests done here for sessions of other members, since the start. */
   readonly handled = { pieces: 0, bytes: 0 }
-  /** What the balancer knows of a session and its next member should; wired by balancer.ts. */
-  estimateOf: (session: number) => Json = () => null
   #portal: string
 
   private constructor(parts: Parts) {

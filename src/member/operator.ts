@@ -60,7 +60,7 @@ export class MemberOperator implements Operator {
     this.#rates = new Rates(member.ports.clock, () => member.target.registry.all(), own)
     const summaries = () => this.#summaries()
     this.#volumes = new VolumeDesk(member, summaries)
-    this.#sessions = new SessionDesk(member, summaries)
+    this.#sessions = new SessionDesk(member, deps.balancer, summaries)
     member.answers.set(SUMMARY_KIND, () => JSON.parse(JSON.stringify(this.#summary())))
   }
 
@@ -112,9 +112,9 @@ export class MemberOperator implements Operator {
 
   async setBalance({ mode, policy }: BalanceRequest): Promise<Answered<Balance>> {
     const { balancer } = this.#deps
-    const parsed = parsePolicy(policy, balancer.settings.policy)
+    const parsed = parsePolicy(policy, balancer.policy.settings.policy)
     if (parsed.kind === 'wrong') return refusal('badRequest', parsed.reasons.join(' '))
-    const set = await balancer.write({ mode, policy })
+    const set = await balancer.policy.write({ mode, policy })
     if (!set) return refusal('coordinatorDown', 'the policy cannot be written now')
     return answered(await this.balance())
   }

@@ -4,9 +4,11 @@ import { type ErrorCode, refusal } from '../api/errors.ts'
 import { type Answered, answered } from '../api/operator.ts'
 import type { Move, MoveRequest, Session, SessionDetail } from '../api/schema.ts'
 import { sleep } from '../base/clock.ts'
+import { whyNotByHand } from '../distribution/explain.ts'
 import type { MemberId, MoveRecord } from '../group/record.ts'
 import type { StoredSession } from '../group/sessions.ts'
 import type { Json } from '../peer/message.ts'
+import type { Balancer } from './balancer.ts'
 import type { Member } from './member.ts'
 import type { SessionSummary, Summary } from './summary.ts'
 
@@ -18,12 +20,33 @@ const OUTCOME_MS = 15_000
 const LOOK_MS = 20
 const MOVES_SHOWN = 10
 
+interface Denied {
+  readonly code: ErrorCode
+  readonly why: string
+}
+
+/** The others are the destination's matter: it takes no sessions now, or not this one. */
+const denials: Readonly<Record<string, ErrorCode>> = {
+  ALREADY_MOVING: 'sessionMoving',
+  PINNED: 'sessionFixed',
+  HOLDS_STATE: 'sessionFixed',
+  SIBLING_SILENT: 'sessionFixed',
+  MULTIPATH: 'sessionFixed',
+  BAD_PATH: 'sessionFixed',
+}
+
 export class SessionDesk {
   readonly #member: Member
+  readonly #balancer: Balancer
   readonly #summaries: () => Promise<ReadonlyMap<MemberId, Summary>>
 
-  constructor(member: Member, summaries: () => Promise<ReadonlyMap<MemberId, Summary>>) {
+  constructor(
+    member: Member,
+    balancer: Balancer,
+    summaries: () => Promise<ReadonlyMap<MemberId, Summary>>,
+  ) {
     this.#member = member
+    this.#balancer = balancer
     this.#summaries = summaries
     member.answers.set(MOVE_KIND, (_from, body) => this.#moveHere(body))
   }
@@ -86,14 +109,24 @@ export class SessionDesk {
         : await this.#member.peers.ask(owner, MOVE_KIND, order, MOVE_ASK_MS)
     if (reply === null)
       return refusal('memberSilent', `${owner}, which serves the session, does not answer`)
-    if (typeof reply === 'string' && reply !== 'begun') return denial(id, request.to, reply)
-    return this.#outcome(moveId, request.wait)
+    if (reply === 'begun') return this.#outcome(moveId, request.wait)
+    const { code, why } = reply as unknown as Denied
+    return refusal(code, `session ${id} was not moved to ${request.to}: ${why}`)
   }
 
   /** At the member that serves the session. */
   async #moveHere(body: Json): Promise<Json> {
     const { move, session, to } = body as { move: string; session: number; to: MemberId }
-    const end = await this.#member.target.move(session, {
+    const { target, id } = this.#member
+    const denied = (answer: string): Json => {
+      const { policy } = this.#balancer.policy.settings
+      const why = whyNotByHand(answer, { session, self: id, to }, policy)
+      return { code: denials[answer] ?? 'memberNotReady', why } satisfies Denied
+    }
+    const live = target.registry.get(session)
+    const held = live === undefined ? null : this.#balancer.heldByHand(live)
+    if (held !== null) return denied(held)
+    const end = await target.move(session, {
       id: move,
       to,
       by: 'operator',
@@ -101,9 +134,9 @@ export class SessionDesk {
       reason: 'moved by the operator',
       predicted: null,
       proposal: null,
-      estimate: this.#member.estimateOf(session),
+      estimate: this.#balancer.handOver(session),
     })
-    return end.kind === 'denied' ? end.reason : 'begun'
+    return end.kind === 'denied' ? denied(end.reason) : 'begun'
   }
 
   /** The record of the move, once the outcome, the drain and the pause are known or will not be. */
@@ -199,11 +232,4 @@ function summaryOf(
   { id, record }: StoredSession,
 ): SessionSummary | undefined {
   return summaries.get(record.owner)?.sessions.find((one) => one.id === id)
-}
-
-function denial(id: string, to: MemberId, reason: string) {
-  const code: ErrorCode = reason.includes('already being moved')
-    ? 'sessionMoving'
-    : 'memberNotReady'
-  return refusal(code, `session ${id} was not moved to ${to}: ${reason}`)
 }

@@ -129,11 +129,11 @@ function tellDamage(member: Member, log: Log, told: Set<string>): void {
 /** What the configuration says of the group's policy holds for the group from now on. */
 async function settle(config: MemberConfig, balancer: Balancer): Promise<void> {
   const placement = config.placement === 'on'
-  const now = balancer.settings
+  const now = balancer.policy.settings
   const says = config.balance !== null || Object.keys(config.policy).length > 0
   const mode = config.balance ?? now.mode
   if (says || placement !== now.placement)
-    await balancer.write({ mode, placement, policy: config.policy })
+    await balancer.policy.write({ mode, placement, policy: config.policy })
 }
 
 function write(log: Log, event: TargetEvent): void {

@@ -16,15 +16,16 @@ export interface Written {
   readonly bytes: Uint8Array
 }
 
-/** An initiator port: a host, the name by which it logs in (its host's unless given), and its ISID. */
+/** An initiator port: a host, the name by which it logs in (its host's unless given), and its ISID; null: a new one at every login. */
 interface Port {
   readonly host: string
   readonly name?: string
-  readonly isid: string
+  readonly isid: string | null
 }
 
-export async function startGroup(seed: number) {
-  const group = new SimGroup({ seed, print: null })
+/** `distributes`: with a balancer at each member. */
+export async function startGroup(seed: number, distributes = false) {
+  const group = new SimGroup({ seed, distributes, print: null })
   const { timeline, net } = group
   const written: Written[] = []
   const events: (TargetEvent & { readonly at: SimMember })[] = []
@@ -72,7 +73,7 @@ export async function startGroup(seed: number) {
       portal: portalOf(portal),
       targetName: group.volume.iqn,
       initiatorName: `iqn.2026-11.test:${port.name ?? port.host}`,
-      isid: { kind: 'stable', value: port.isid },
+      isid: port.isid === null ? { kind: 'random' } : { kind: 'stable', value: port.isid },
       behaviour: { pingIdleMs: 600_000 },
     })
   }
