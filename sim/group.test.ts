@@ -1,6 +1,6 @@
 // A few dozen seeds of the whole group (npm run sim plays more; EVENKEEL_SIM_SEEDS says how many here).
 import { expect, test } from 'vitest'
-import { runRoom } from './mutations/apply.ts'
+import { isNoticed, runRoom } from './mutations/apply.ts'
 import { runSeed } from './seed.ts'
 import { addTotals, mustHappen, noTotals } from './totals.ts'
 
@@ -43,7 +43,7 @@ test.each(['session', 'distribution', 'operations'])(
   { timeout: 1_200_000 },
   async (room) => {
     const runs = await runRoom(room, 'sim/run.ts', [])
-    const noticed = runs.filter(({ killed, output }) => killed && /seed \d+ failed/.test(output))
+    const noticed = runs.filter(isNoticed)
     console.log(`${noticed.length} of ${runs.length} mutations killed`)
     const names = (some: typeof runs) => some.map(({ mutation }) => mutation.name)
     expect(names(noticed)).toEqual(names(runs))

@@ -3,8 +3,9 @@
 //
 // A mutation is a file sim/mutations/<room>/<name>.patch.json:
 //   { "rule": what is taken out, in words, "file": "src/…", "find": text, "replace": text,
-//     "parameters": [more arguments of the script, that make the rule matter sooner] (optional) }
-// `find` must occur exactly once, so that a mutation that no longer fits the source is an error and not a survivor.
+//     "parameters": [more arguments of the script, that make the rule matter sooner] (optional),
+//     "scenario": { "file": a test, "name": the beginning of its name } (optional) }
+// With a scenario that test is run in the copy instead of the script: for rules that chance seldom needs. `find` must occur exactly once, so that a mutation that no longer fits the source is an error and not a survivor.
 //
 //   node sim/mutations/apply.ts <room> <script> [arguments of the script …]
 // runs the script of the copy once for each mutation of the room and says which ones it noticed (exit code ≠ 0).
@@ -21,6 +22,12 @@ export interface Mutation {
   readonly find: string
   readonly replace: string
   readonly parameters: readonly string[]
+  readonly scenario: Scenario | null
+}
+
+export interface Scenario {
+  readonly file: string
+  readonly name: string
 }
 
 export interface MutationRun {
@@ -34,6 +41,7 @@ export interface MutationRun {
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
 const OUTPUT_CHARACTERS = 4000
+const vitest = join(root, 'node_modules', 'vitest', 'vitest.mjs')
 
 export async function loadMutations(room: string): Promise<Mutation[]> {
   const folder = join(root, 'sim', 'mutations', room)
@@ -57,14 +65,14 @@ export function mutate(source: string, mutation: Mutation): string {
   return pieces.join(mutation.replace)
 }
 
-/** Copies src/ and sim/ to a folder of their own and mutates the copy; `use` gets the folder, which is removed afterwards. Null: the copy is left as it is. */
+/** Copies the source and its tests to a folder of their own and mutates the copy; `use` gets the folder, which is removed afterwards. Null: the copy is left as it is. */
 export async function withCopy<T>(
   mutation: Mutation | null,
   use: (folder: string) => Promise<T>,
 ): Promise<T> {
   const folder = await mkdtemp(join(tmpdir(), 'evenkeel-mutation-'))
   try {
-    for (const name of ['src', 'sim', 'package.json']) {
+    for (const name of ['src', 'sim', 'test', 'package.json', 'vitest.config.ts']) {
       await cp(join(root, name), join(folder, name), { recursive: true })
     }
     await symlink(join(root, 'node_modules'), join(folder, 'node_modules'), 'dir')
@@ -78,30 +86,44 @@ export async function withCopy<T>(
   }
 }
 
-/** Runs `script` (a path from the project's root) in a mutated copy. Null: in a copy as it is, which must succeed. */
+/** Runs `script` (a path from the project's root), or the mutation's scenario, in a mutated copy. Null: in a copy as it is, which must succeed. */
 export function runMutation(
   mutation: Mutation | null,
   script: string,
   parameters: readonly string[],
-): Promise<{ readonly exitCode: number | null; readonly output: string }> {
-  return withCopy(
-    mutation,
-    (folder) =>
-      new Promise((resolve, reject) => {
-        const child = spawn(process.execPath, [join(folder, script), ...parameters], {
-          cwd: folder,
-          stdio: ['ignore', 'pipe', 'pipe'],
-        })
-        let output = ''
-        const gather = (text: Buffer) => {
-          output = (output + text.toString()).slice(-OUTPUT_CHARACTERS)
-        }
-        child.stdout.on('data', gather)
-        child.stderr.on('data', gather)
-        child.on('error', reject)
-        child.on('close', (exitCode) => resolve({ exitCode, output }))
-      }),
-  )
+): Promise<Ended> {
+  return withCopy(mutation, (folder) => {
+    if (mutation?.scenario == null) return run([join(folder, script), ...parameters], folder)
+    const { file, name } = mutation.scenario
+    return run([vitest, 'run', '--project', 'rooms', file, '-t', name], folder)
+  })
+}
+
+interface Ended {
+  readonly exitCode: number | null
+  readonly output: string
+}
+
+function run(parameters: readonly string[], folder: string): Promise<Ended> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, parameters, {
+      cwd: folder,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    let output = ''
+    const gather = (text: Buffer) => {
+      output = (output + text.toString()).slice(-OUTPUT_CHARACTERS)
+    }
+    child.stdout.on('data', gather)
+    child.stderr.on('data', gather)
+    child.on('error', reject)
+    child.on('close', (exitCode) => resolve({ exitCode, output }))
+  })
+}
+
+/** A seed or a test failed: the mutation was noticed, and not merely broken. */
+export function isNoticed({ killed, output }: MutationRun): boolean {
+  return killed && /[1-9]\d* failed/.test(output)
 }
 
 export async function runRoom(
@@ -134,11 +156,19 @@ function parseMutation(name: string, value: unknown): Mutation {
   return {
     name,
     parameters: more,
+    scenario: parseScenario(name, Reflect.get(fields, 'scenario')),
     rule: field('rule'),
     file: field('file'),
     find: field('find'),
     replace: field('replace'),
   }
+}
+
+function parseScenario(name: string, value: unknown): Scenario | null {
+  if (value === undefined) return null
+  const { file, name: test } = value as { readonly [key: string]: unknown }
+  if (typeof file === 'string' && typeof test === 'string') return { file, name: test }
+  throw new Error(`mutation '${name}' has a scenario without file and name`)
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {

@@ -20,7 +20,15 @@ describe('mutations', () => {
   })
 
   it('a mutation that fits nowhere or twice is an error', () => {
-    const mutation = { name: 'm', rule: 'r', file: 'f', find: 'ab', replace: 'x', parameters: [] }
+    const mutation = {
+      name: 'm',
+      rule: 'r',
+      file: 'f',
+      find: 'ab',
+      replace: 'x',
+      parameters: [],
+      scenario: null,
+    }
     expect(mutate('1ab2', mutation)).toBe('1x2')
     expect(() => mutate('12', mutation)).toThrow(/0 times/)
     expect(() => mutate('abab', mutation)).toThrow(/2 times/)
