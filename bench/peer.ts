@@ -1,6 +1,6 @@
 // What does a 4 KiB operation cost at its primary, and what when another member forwards it?
 //
-//   node bench/peer.ts [milliseconds per row]
+//   sh scripts/node.sh bench/peer.ts [milliseconds per row]
 //
 // Two members in this process over a Unix socket, each with a store in memory that answers reads at once and makes writes
 // durable at the end of the turn: the figures are of links, primary and gateway alone, both sides' CPU together.

@@ -1,6 +1,6 @@
 // How does a member compare with Debian's tgt, on the same machine, in the same minutes, under the same load?
 //
-//   node bench/targets.ts [--rounds N] [--seconds S] [--only TEXT] [--no-write]
+//   npm run bench -- [--rounds N] [--seconds S] [--only TEXT] [--no-write]
 //
 // Each round gives every work to every system in turn (another one first each time), so that what the machine does beside
 // hits all alike; ratios are taken within a round. Writes bench/RESULTS.md. CPU is utime + stime of all processes of a
@@ -85,7 +85,7 @@ try {
       }
     }
   }
-  const command = `node bench/targets.ts --rounds ${rounds} --seconds ${options.seconds}`
+  const command = `npm run bench -- --rounds ${rounds} --seconds ${options.seconds}`
   const text = results({
     measured,
     tgtVersion,

@@ -26,9 +26,7 @@ test(`S2 ${SEEDS} seeds of crashes and restarts: no violation, no stall, no leak
     const verdict = await runSeed(seed, { faults: true, print: null })
     addTotals(totals, verdict.totals)
     if (verdict.violations.length === 0) continue
-    failures.push(
-      `npm run sim -- --seeds 1 --from ${seed} --trace: ${verdict.violations.join('; ')}`,
-    )
+    failures.push(`npm run sim -- --seed ${seed} --trace: ${verdict.violations.join('; ')}`)
   }
   console.log(`${SEEDS} seeds:`, JSON.stringify(totals))
   expect(failures).toEqual([])

@@ -1,5 +1,5 @@
-// npm run sim -- [--seeds N] [--from S] [--calm] [--trace]: simulates N seeds and prints what happened. A seed that fails is
-// printed with the command that repeats it; the exit code is 0 only if none did.
+// npm run sim -- [--seeds N] [--from S] [--seed S] [--calm] [--trace]: simulates N seeds, or one, and prints what happened. A
+// seed that fails is printed with the command that repeats it; the exit code is 0 only if none did.
 import { parseArgs } from 'node:util'
 import { runSeed } from './seed.ts'
 import { addTotals, mustHappen, noTotals } from './totals.ts'
@@ -8,14 +8,16 @@ const { values } = parseArgs({
   options: {
     seeds: { type: 'string', default: '200' },
     from: { type: 'string', default: '1' },
+    /** This one alone. */
+    seed: { type: 'string' },
     calm: { type: 'boolean', default: false },
     trace: { type: 'boolean', default: false },
     /** Stops at the first seed that fails. */
     first: { type: 'boolean', default: false },
   },
 })
-const seeds = Number(values.seeds)
-const from = Number(values.from)
+const seeds = values.seed === undefined ? whole('seeds', values.seeds) : 1
+const from = values.seed === undefined ? whole('from', values.from) : whole('seed', values.seed)
 const print = values.trace ? (line: string) => console.log(line) : null
 const totals = noTotals()
 let failing = 0
@@ -31,7 +33,7 @@ for (let seed = from; seed < from + seeds; seed += 1) {
   console.log(`seed ${seed} failed:`)
   for (const violation of verdict.violations.slice(0, 5)) console.log(`  ${violation}`)
   console.log(
-    `  repeat it with: npm run sim -- --seeds 1 --from ${seed} --trace${values.calm ? ' --calm' : ''}`,
+    `  repeat it with: npm run sim -- --seed ${seed} --trace${values.calm ? ' --calm' : ''}`,
   )
   if (values.first) break
 }
@@ -49,3 +51,10 @@ if (missing.length > 0 && played >= 50 && !values.calm) {
   process.exitCode = 1
 }
 if (failing > 0) process.exitCode = 1
+
+function whole(name: string, text: string): number {
+  const number = Number(text)
+  if (Number.isSafeInteger(number) && number >= 1) return number
+  console.error(`--${name} is a whole number from 1 on, not '${text}'`)
+  process.exit(2)
+}

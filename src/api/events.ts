@@ -15,28 +15,37 @@ const COMMENT_EVERY_POLLS = 60
 
 export function eventRoutes(api: Api, operator: Operator): void {
   let streams = 0
-  api.get('/api/v1/events', { schema: { hide: true } }, async (request, reply) => {
-    if (streams >= STREAMS_MAX) {
-      const body = problem('tooManyStreams', `${STREAMS_MAX} streams are open`)
-      return reply.code(body.status).type(PROBLEM_TYPE).send(JSON.stringify(body))
-    }
-    streams += 1
-    reply.hijack()
-    const { raw } = reply
-    raw.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' })
-    raw.write(': moves as they happen\n\n')
-    let open = true
-    request.raw.once('close', () => {
-      open = false
-    })
-    try {
-      for await (const text of changes(operator, () => open)) raw.write(text)
-    } finally {
-      streams -= 1
-      raw.end()
-    }
-    return reply
-  })
+  api.get(
+    '/api/v1/events',
+    {
+      schema: {
+        summary: 'Moves as they happen: server-sent events named `move`, each with a Move',
+        produces: ['text/event-stream'],
+      },
+    },
+    async (request, reply) => {
+      if (streams >= STREAMS_MAX) {
+        const body = problem('tooManyStreams', `${STREAMS_MAX} streams are open`)
+        return reply.code(body.status).type(PROBLEM_TYPE).send(JSON.stringify(body))
+      }
+      streams += 1
+      reply.hijack()
+      const { raw } = reply
+      raw.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' })
+      raw.write(': moves as they happen\n\n')
+      let open = true
+      request.raw.once('close', () => {
+        open = false
+      })
+      try {
+        for await (const text of changes(operator, () => open)) raw.write(text)
+      } finally {
+        streams -= 1
+        raw.end()
+      }
+      return reply
+    },
+  )
 }
 
 async function* changes(operator: Operator, isOpen: () => boolean): AsyncGenerator<string> {

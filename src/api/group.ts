@@ -40,7 +40,10 @@ export function groupRoutes(api: Api, operator: Operator): void {
       return reply.code(body.ok ? 200 : 503).send(body)
     },
   )
-  api.get('/metrics', { schema: { hide: true } }, async (_request, reply) =>
-    reply.type(METRICS_TYPE).send(await metricsText(operator.readings())),
+  api.get(
+    '/metrics',
+    { schema: { summary: 'Counters for Prometheus', produces: ['text/plain'] } },
+    async (_request, reply) =>
+      reply.type(METRICS_TYPE).send(await metricsText(operator.readings())),
   )
 }

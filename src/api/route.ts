@@ -25,6 +25,8 @@ export const problems = {
   403: problemAnswer,
   404: problemAnswer,
   409: problemAnswer,
+  413: problemAnswer,
+  415: problemAnswer,
   500: problemAnswer,
   503: problemAnswer,
 } as const

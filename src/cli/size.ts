@@ -8,10 +8,13 @@ export function parseSize(text: string): number {
   const match = /^(\d+(?:\.\d+)?)(?:([kmgtp])(?:ib)?)?$/i.exec(text.trim())
   const power = UNITS.findIndex((unit) => unit === (match?.[2] ?? '').toUpperCase())
   const bytes = Number(match?.[1]) * 1024 ** power
-  if (match === null || !Number.isSafeInteger(bytes)) {
+  if (match === null) {
     throw new InvalidArgumentError(
       'Write a size as 1G, 512M or 1.5T (powers of 1024), or in bytes.',
     )
+  }
+  if (!Number.isSafeInteger(bytes)) {
+    throw new InvalidArgumentError('A size is a whole number of bytes, and less than 8 PiB.')
   }
   return bytes
 }

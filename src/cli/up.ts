@@ -4,10 +4,15 @@ import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { API_PORT_DEFAULT } from '../api/caller.ts'
-import { MEMBERS_DEFAULT } from '../member/plan.ts'
+import { MEMBERS_DEFAULT, MEMBERS_MAX } from '../member/plan.ts'
 import { membersIn, type RunningGroup, superviseGroup } from '../member/supervise.ts'
-import type { Environment, GlobalOptions, Outside } from './context.ts'
-import { screenOf } from './context.ts'
+import {
+  API_DEFAULT,
+  type Environment,
+  type GlobalOptions,
+  type Outside,
+  screenOf,
+} from './context.ts'
 import type { Screen } from './screen.ts'
 import { formatSize, parseSize } from './size.ts'
 
@@ -24,6 +29,8 @@ interface UpOptions {
 /** Megabytes; V8's own choice is 16. Measured: as fast, and 50 MB less of each member stays resident. */
 const YOUNG_GENERATION = '--max-semi-space-size=4'
 
+const PORT_MAX = 65_535
+
 /** How often it is looked whether npm, if that started us, is still there. */
 const PARENT_LOOK_MS = 500
 
@@ -35,11 +42,11 @@ export function upCommand(outside: Outside): Command {
       `members; those there are, or ${MEMBERS_DEFAULT} in a new group`,
       parseCount,
     )
-    .option('--data <folder>', 'where everything is kept', 'data')
+    .option('--data <folder>', 'where everything is kept', parseFolder, 'data')
     .option(
       '--base-port <port>',
       'the first of the consecutive ports in use',
-      parseCount,
+      parsePort,
       API_PORT_DEFAULT,
     )
     .addOption(
@@ -56,7 +63,7 @@ export function upCommand(outside: Outside): Command {
     .option(
       '--budget <size>',
       'what all volumes together may take, as 100G; what the disk has free',
-      parseSize,
+      parseBudget,
     )
     .option(
       '--accept-damage <members...>',
@@ -134,7 +141,11 @@ function readyText(group: RunningGroup, screen: Screen, dataFolder: string): str
       '',
     )
   }
-  lines.push(`API at ${group.api}  ('evenkeel status', 'evenkeel top')`, 'Ctrl-C stops everything.')
+  const command = `./bin/evenkeel${group.api === API_DEFAULT ? '' : ` --api ${group.api}`}`
+  lines.push(
+    `API at ${group.api}; in another terminal: ${command} status`,
+    'Ctrl-C stops everything.',
+  )
   return lines.join('\n')
 }
 
@@ -173,6 +184,23 @@ function watchForStop(environment: Environment): StopRequest {
 
 function parseCount(text: string): number {
   const count = Number(text)
-  if (Number.isInteger(count) && count >= 1 && count <= 65_535) return count
-  throw new InvalidArgumentError('Give a whole number from 1 on.')
+  if (Number.isInteger(count) && count >= 1 && count <= MEMBERS_MAX) return count
+  throw new InvalidArgumentError(`A group on one machine has 1 to ${MEMBERS_MAX} members.`)
+}
+
+function parsePort(text: string): number {
+  const port = Number(text)
+  if (Number.isInteger(port) && port >= 1 && port <= PORT_MAX) return port
+  throw new InvalidArgumentError(`Give a port from 1 to ${PORT_MAX}.`)
+}
+
+function parseFolder(text: string): string {
+  if (text !== '') return text
+  throw new InvalidArgumentError('Name a folder.')
+}
+
+function parseBudget(text: string): number {
+  const bytes = parseSize(text)
+  if (bytes > 0) return bytes
+  throw new InvalidArgumentError('Nothing could be written: give the volumes some room.')
 }

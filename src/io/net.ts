@@ -222,7 +222,8 @@ const REASONS: Readonly<Record<string, string>> = {
   ENOENT: 'the folder does not exist',
 }
 
-function listenError(address: Address, cause: unknown): Error {
+/** A sentence that says why nobody can listen there. */
+export function listenError(address: Address, cause: unknown): Error {
   const why = REASONS[codeOf(cause)] ?? (cause instanceof Error ? cause.message : String(cause))
   return new Error(`cannot listen on ${formatAddress(address)}: ${why}`, { cause })
 }

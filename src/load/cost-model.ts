@@ -26,7 +26,7 @@ export const COST_KINDS = [
 export type CostKind = (typeof COST_KINDS)[number]
 export type Costs = Readonly<Record<CostKind, number>>
 
-/** From the prototypes of reference/performance.md, a mix of shallow and deep queues: CPU seconds each. */
+/** Measured on prototypes, for a mix of shallow and deep queues: CPU seconds each. Where the fit begins. */
 export const PRIOR_COSTS: Costs = {
   read: 9e-6,
   write: 10e-6,
@@ -181,7 +181,7 @@ export function gatewayCpu(
   return { remote: front + sent, local: sent + handled }
 }
 
-/** Bytes at the gateway's network: to and from the initiator, and to and from the primaries; see balancing.md §3. */
+/** Bytes at the gateway's network: to and from the initiator, and to and from the primaries. */
 export function gatewayBytes(work: ArrayLike<number>): {
   readonly remote: number
   readonly local: number

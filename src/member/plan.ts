@@ -12,6 +12,7 @@ export const MEMBERS_DEFAULT = 3
 const HOST = '127.0.0.1'
 const MIB = 1024 ** 2
 export const JOURNAL_BYTES = 64 * MIB
+export const COORDINATION_FILE = 'coordination.sqlite'
 
 export interface GroupPlan {
   readonly members: number
@@ -51,7 +52,7 @@ export function planMembers(plan: GroupPlan): readonly MemberConfigFile[] {
   return founders.map((memberId, i) => ({
     memberId,
     dataFolder: join(dataFolder, memberId),
-    coordinationFile: join(dataFolder, 'coordination.sqlite'),
+    coordinationFile: join(dataFolder, COORDINATION_FILE),
     founders,
     portal: { host: HOST, port: basePort + 1 + i },
     api: { host: HOST, port: i === 0 ? basePort : basePort + members + i },

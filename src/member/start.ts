@@ -7,7 +7,7 @@ import { EmbeddedCoordinator } from '../coordination/embedded.ts'
 import { DEFAULT_POLICY, parsePolicy } from '../distribution/policy.ts'
 import { SystemClock } from '../io/clock.ts'
 import { FolderDisk } from '../io/disk.ts'
-import { SystemNet } from '../io/net.ts'
+import { listenError, SystemNet } from '../io/net.ts'
 import { SqliteWorker } from '../io/sqlite-worker.ts'
 import { RealSystemProbe } from '../io/system-probe.ts'
 import { PAGE_BYTES } from '../store/layout.ts'
@@ -80,6 +80,8 @@ export async function startMember(config: MemberConfig, log: Log): Promise<Runni
     port: config.api.port,
     version,
     failed: (error) => log.error('api', error),
+  }).catch((cause: unknown) => {
+    throw listenError({ kind: 'tcp', ...config.api }, cause)
   })
   const { damage, ...recovered } = member.store.recovery
   log.info('recovered', recovered)

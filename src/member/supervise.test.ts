@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
-import { mkdtemp, readFile, rm, statfs } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, statfs, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -143,6 +143,16 @@ describe('a group under supervision', () => {
     await expect(up()).rejects.toThrow(/data is in use by process \d+/)
     expect(said).toEqual([])
     group = first
+  })
+
+  test('V5 a group that lost its coordination file is refused, and nothing is touched', async () => {
+    await mkdir(join(plan.dataFolder, 'm2'), { recursive: true })
+    await writeFile(join(plan.dataFolder, 'm2', 'super'), '')
+    plan = { ...plan, members: 2 }
+    await expect(up()).rejects.toThrow(/coordination\.sqlite is missing.*pages of m2.*put it back/)
+    expect(await readdir(plan.dataFolder)).toEqual(['m2'])
+    await writeFile(join(plan.dataFolder, 'coordination.sqlite'), '')
+    await up()
   })
 
   test('V2 if a member cannot start, its last words are told and none is left behind', async () => {

@@ -5,14 +5,18 @@
 //   V2. If one member cannot start, none is left behind.
 //   V3. A group is never started with fewer members than it has: their slices would have no primary.
 //   V4. What its members may store together is not more than the disk has room for.
+//   V5. A group whose coordination file is gone is not founded anew over the pages that its members have.
+import { existsSync } from 'node:fs'
 import { chmod, lstat, mkdir, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Caller, isUnavailable } from '../api/caller.ts'
 import { lockFolder } from '../io/folder-lock.ts'
+import { paths } from '../store/layout.ts'
 import { roomForPages } from './budget.ts'
 import { Child, type ReadyMember } from './child.ts'
 import { portTaken } from './free-ports.ts'
 import {
+  COORDINATION_FILE,
   type GroupPlan,
   MEMBERS_MAX,
   memberNames,
@@ -126,6 +130,7 @@ async function refuseWrongPlan(plan: GroupPlan): Promise<void> {
       `The group in ${dataFolder} has ${there} members: start it with --members ${there}, or name another folder with --data.`,
     )
   }
+  if (there > 0) await refuseLostCoordination(dataFolder)
   if (members < 1 || members > MEMBERS_MAX)
     throw new CannotStart(`A group on one machine has 1 to ${MEMBERS_MAX} members.`)
   const stranger = plan.acceptDamage.find((id) => !memberNames(members).includes(id))
@@ -135,6 +140,17 @@ async function refuseWrongPlan(plan: GroupPlan): Promise<void> {
   const last = portsInUse(plan).at(-1) ?? 0
   if (last > 65_535)
     throw new CannotStart(`The last port would be ${last}: choose a lower --base-port.`)
+}
+
+/** Without it a new group would be founded, in which the members' pages are strangers. */
+async function refuseLostCoordination(dataFolder: string): Promise<void> {
+  const names = await readdir(dataFolder)
+  if (names.includes(COORDINATION_FILE)) return
+  const stores = names.filter((name) => existsSync(join(dataFolder, name, paths.superblock)))
+  if (stores.length === 0) return
+  throw new CannotStart(
+    `${join(dataFolder, COORDINATION_FILE)} is missing, which says what the pages of ${stores.join(', ')} belong to: put it back, from a backup if need be. Nothing was touched.`,
+  )
 }
 
 async function writeConfigs(plan: GroupPlan): Promise<readonly string[]> {

@@ -208,7 +208,8 @@ async function watchMove(caller: Caller, screen: Screen): Promise<void> {
         `  ${move.from} finishes what session ${move.session} has asked of it and sends it to ${move.to} …`,
       )
     }
-    if (move?.outcome != null) {
+    const isMeasured = move?.outcome !== 'returned' || move.pauseMs !== null
+    if (move?.outcome != null && isMeasured) {
       screen.note(
         `  ${move.outcome} at ${move.to}: drained in ${ms(move.drainMs)}, ${ms(move.pauseMs)} without an answer, ${move.resent ?? 0} commands sent again.\n`,
       )
