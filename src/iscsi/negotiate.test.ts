@@ -25,7 +25,9 @@ const openIscsi: [string, string, string | null][] = [
 
 /** The other results that the table must give. */
 const others: [string, string, string | null][] = [
-  ['HeaderDigest', 'CRC32C,None', 'None'],
+  ['HeaderDigest', 'CRC32C,None', 'CRC32C'],
+  ['DataDigest', 'None,CRC32C', 'None'],
+  ['DataDigest', 'CRC32C-64,CRC32C,None', 'CRC32C'],
   ['HeaderDigest', 'CRC32C', 'CRC32C'],
   ['DataDigest', 'CRC32C-64', 'Reject'],
   ['MaxConnections', '8', '1'],

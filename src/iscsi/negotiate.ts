@@ -46,7 +46,7 @@ type NumberField =
 type BooleanField = 'initialR2T' | 'immediateData' | 'dataPduInOrder' | 'dataSequenceInOrder'
 type DigestField = 'headerDigest' | 'dataDigest'
 
-/** What one side would like: its part of each result function. Digests in order of preference. */
+/** What one side would like: its part of each result function. Digests in the order in which we offer them. */
 export type KeySettings = Pick<
   Negotiated,
   NumberField | BooleanField | 'maxRecvDataSegmentLength'
@@ -257,8 +257,9 @@ export class KeyNegotiation {
   #answerTo(rule: Rule, value: string): string | null {
     switch (rule.kind) {
       case 'digest': {
-        const offers = value.split(',')
-        const chosen = this.#settings[rule.field].find((digest) => offers.includes(digest))
+        const ours = this.#settings[rule.field]
+        // §6.2.1: the first of the other side's list that we have, whatever we prefer.
+        const chosen = value.split(',').find((one) => ours.some((digest) => digest === one))
         if (chosen === undefined) return 'Reject'
         this.#draft[rule.field] = chosen === 'CRC32C'
         return chosen
