@@ -156,12 +156,12 @@ export class TargetConnection implements StreamOwner {
       }
       case 'ready': {
         this.#login.respond(this.#number + 1)
-        const { expCmdSn, statSn } = this.#login
+        const { cid, expCmdSn, statSn } = this.#login
         const { parameters } = step
         this.#framer.headerDigest = parameters.headerDigest
         this.#framer.dataDigest = parameters.dataDigest
-        const outbox = this.#outbox
-        this.session = new Session({ parameters, expCmdSn, statSn, outbox, buffers: this.#pool })
+        const [outbox, buffers] = [this.#outbox, this.#pool]
+        this.session = new Session({ parameters, cid, expCmdSn, statSn, outbox, buffers })
         return
       }
       default:
@@ -202,8 +202,7 @@ export class TargetConnection implements StreamOwner {
         return
       }
       case 'logout':
-        this.loggedOut = true
-        session.answerLogout(action.request)
+        this.loggedOut = session.answerLogout(action.request)
         return
       case 'text':
         session.answerText(

@@ -28,10 +28,6 @@ export class Arrivals {
     this.#delivered = delivered
   }
 
-  get isHeld(): boolean {
-    return this.#held !== null
-  }
-
   /** Commands and task management requests kept back by `hold`. */
   get heldCount(): number {
     if (this.#held === null) return 0

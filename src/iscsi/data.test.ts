@@ -379,15 +379,6 @@ describe('data of reads', () => {
     },
   )
 
-  it('takes a reservation back, and answers otherwise', () => {
-    const { wire, task } = reading({}, 4096)
-    wire.session.reserveDataIn(task, 4096, [])
-    wire.session.dropDataIn(task)
-    expect(wire.outbox.waitingBytes).toBe(0)
-    wire.session.answer(task, 2, null, 0)
-    expect(wire.seen().map(({ opcode: code }) => code)).toEqual([0x21])
-  })
-
   it('sends a long read from where it is', () => {
     const { wire, task } = reading(allDigests, 100_001)
     const data = pattern(100_001)

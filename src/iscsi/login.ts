@@ -130,6 +130,10 @@ export class LoginNegotiation {
     return this.#statSn
   }
 
+  get cid(): number {
+    return this.#first?.cid ?? 0
+  }
+
   /** Nothing has been answered yet: it can still be redirected. */
   get isAsking(): boolean {
     return this.#state.kind === 'asking'

@@ -6,7 +6,9 @@ import {
   flagsOf,
   initiatorTaskTag,
   isImmediate,
+  logoutReason,
   logoutRequestAt,
+  logoutResponse,
   readLun,
   taskManagementRequestAt,
 } from './pdu.ts'
@@ -26,7 +28,7 @@ export interface TaskManagementRequest {
 /** RFC 7143 §11.14. */
 export interface LogoutRequest {
   readonly initiatorTaskTag: number
-  /** `logoutReason`, or one that we do not know. */
+  /** `logoutReason`. */
   readonly reason: number
   readonly cid: number
 }
@@ -58,4 +60,11 @@ export function readLogout({ header, at }: Pdu): LogoutRequest {
     reason: flagsOf(header, at) & 0x7f,
     cid: readU16(header, at + logoutRequestAt.cid),
   }
+}
+
+/** §11.15.1, of a session of the connection `own`: it closes with that. At error recovery level 0 nothing is recovered. */
+export function responseToLogout({ reason, cid }: LogoutRequest, own: number): number {
+  if (reason === logoutReason.removeForRecovery) return logoutResponse.recoveryNotSupported
+  const closes = reason === logoutReason.closeSession || cid === own
+  return closes ? logoutResponse.closed : logoutResponse.cidNotFound
 }

@@ -13,6 +13,12 @@ export function sendTargetsOf(text: Uint8Array): string | null {
   return null
 }
 
+/** Whether a session's question means this target; `own` is the session's, null in a discovery session. */
+export function isAskedFor(name: string, wanted: string | null, own: string | null): boolean {
+  if (own === null) return wanted === 'All' || wanted === name
+  return name === own && (wanted === '' || wanted === own)
+}
+
 export function sendTargetsRequest(value: string): Uint8Array<ArrayBuffer> {
   return printKeys([{ key: 'SendTargets', value }])
 }

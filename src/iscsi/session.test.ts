@@ -24,8 +24,8 @@ function ping(tag: number, cmdSn: number, data: Uint8Array, immediate: boolean):
   return pduBytes(opcode.nopOut | (immediate ? 0x40 : 0), 0x80, fields, data)
 }
 
-function logout(tag: number, cmdSn: number, reason = 0): Uint8Array {
-  return pduBytes(opcode.logoutRequest | 0x40, 0x80 | reason, { 16: tag, 24: cmdSn })
+function logout(tag: number, cmdSn: number): Uint8Array {
+  return pduBytes(opcode.logoutRequest | 0x40, 0x80, { 16: tag, 24: cmdSn })
 }
 
 function tasksIn(actions: readonly SessionAction[]): Task[] {
@@ -331,32 +331,6 @@ describe('Session', () => {
       rejectReason.tooManyImmediateCommands,
     ])
     expect(readU32(reject!.data, 16)).toBe(32)
-  })
-
-  it('S2 after a Logout no data is expected any more, and nothing more is taken (§11.14)', () => {
-    const wire = new Wire()
-    const writes = [1, 2].map((tag) =>
-      commandBytes({ tag, cmdSn: 99 + tag, direction: 'write', bytes: 4096 }),
-    )
-    const [collecting, working] = tasksIn(wire.send(...writes))
-    wire.session.solicit(collecting!, 4096)
-    const [action] = wire.send(logout(9, 102), read(3, 102))
-    if (action?.kind !== 'logout') throw new Error('a logout comes out')
-    expect([collecting!.state, working!.state, wire.session.outstanding]).toEqual([
-      'free',
-      'delivered',
-      1,
-    ])
-    wire.session.solicit(working!, 4096)
-    expect(working!.state).toBe('free')
-    wire.session.answerLogout(action.request)
-    expect(wire.seen().map((pdu) => pdu.opcode)).toEqual([opcode.r2t, opcode.logoutResponse])
-  })
-
-  it('goes on after a Logout for recovery, which level 0 does not have', () => {
-    const wire = new Wire()
-    expect(wire.send(logout(9, 100, 2)).map(({ kind }) => kind)).toEqual(['logout'])
-    expect(tagsIn(wire.send(read(3, 100)))).toEqual([3])
   })
 
   it('T1 T2 gathers a Text Request and tells a long answer piece by piece', () => {

@@ -45,6 +45,7 @@ import {
   type LogoutRequest,
   readLogout,
   readTaskManagement,
+  responseToLogout,
   type TaskManagementRequest,
   type TextRequest,
 } from './requests.ts'
@@ -69,6 +70,8 @@ export type SessionAction =
 
 export interface SessionStart {
   readonly parameters: Negotiated
+  /** Of its only connection, as the login named it. */
+  readonly cid: number
   /** As the login left them. */
   readonly expCmdSn: number
   readonly statSn: number
@@ -80,6 +83,7 @@ export class Session {
   /** What happened, in order; the consumer works it off and calls `clearActions`. More is appended by `receive`, `solicit` and `releaseHeld`. */
   readonly actions: SessionAction[] = []
   readonly #parameters: Negotiated
+  readonly #cid: number
   readonly #window: CommandWindow
   readonly #arrivals: Arrivals
   readonly #answers: Answers
@@ -95,11 +99,12 @@ export class Session {
   /** A 'close' action was given: nothing more is read. */
   #broken = false
 
-  constructor({ parameters, expCmdSn, statSn, outbox, buffers }: SessionStart) {
+  constructor({ parameters, cid, expCmdSn, statSn, outbox, buffers }: SessionStart) {
     const writer = new PduWriter(outbox)
     writer.headerDigest = parameters.headerDigest
     writer.dataDigest = parameters.dataDigest
     this.#parameters = parameters
+    this.#cid = cid
     this.#window = new CommandWindow(expCmdSn, statSn)
     this.#arrivals = new Arrivals(this.#window, this.actions)
     this.#answers = new Answers(writer, this.#window, statSn)
@@ -120,10 +125,6 @@ export class Session {
 
   get windowUsedUp(): boolean {
     return this.#window.usedUp
-  }
-
-  get windowWidth(): number {
-    return this.#window.width
   }
 
   get expCmdSn(): number {
@@ -210,7 +211,7 @@ export class Session {
     }
   }
 
-  /** Gives the payloads to fill for a read of `bytes`, less if the initiator expects less (then only the first of them are to be filled). Nothing else may be written before `finishDataIn` or `dropDataIn`. */
+  /** Gives the payloads to fill for a read of `bytes`, less if the initiator expects less (then only the first of them are to be filled). Nothing else may be written before `finishDataIn`. */
   reserveDataIn(task: Task, bytes: number, into: Uint8Array[]): void {
     const count = this.#dataIn.takes(task, bytes)
     if (count > 0) this.#dataIn.reserve(task, count, into)
@@ -225,11 +226,6 @@ export class Session {
     if (this.#settle(task)) this.#dataIn.finish(task, cdbTransferLength)
     else this.#dataIn.drop()
     this.#pool.give(task)
-  }
-
-  /** Takes the reservation back; the task is still to be answered. The payloads must not be filled any more. */
-  dropDataIn(task: Task): void {
-    if (this.#dataIn.hasReserved(task)) this.#dataIn.drop()
   }
 
   /** Answers a read with GOOD and data that came later. More than 64 KiB are sent from where they are: `bytes` must not change until they were written. */
@@ -281,8 +277,11 @@ export class Session {
     return this.#arrivals.countUnreceived(request.refCmdSn, request.cmdSn)
   }
 
-  answerLogout(request: LogoutRequest, response: number = logoutResponse.closed): void {
+  /** Whether the session is over: the connection is to be left once the answer was written (§11.15). */
+  answerLogout(request: LogoutRequest): boolean {
+    const response = responseToLogout(request, this.#cid)
     this.#answers.logoutResponse(request.initiatorTaskTag, response)
+    return response === logoutResponse.closed
   }
 
   answerText(request: TextRequest, text: Uint8Array): void {
@@ -436,11 +435,14 @@ export class Session {
 
   #receiveLogout(pdu: Pdu): void {
     const request = readLogout(pdu)
+    if (request.reason > logoutReason.removeForRecovery) {
+      this.#refuse(pdu, rejectReason.invalidPduField)
+      return
+    }
     const arrival = { kind: 'logout', request } as const
     if (isImmediate(pdu.header, pdu.at)) this.#arrivals.takeImmediate(arrival)
     else this.#arrivals.take(readU32(pdu.header, pdu.at + cmdSnAt), arrival)
-    // Recovery of a connection is refused at error recovery level 0, and the session goes on.
-    if (request.reason === logoutReason.removeForRecovery) return
+    if (responseToLogout(request, this.#cid) !== logoutResponse.closed) return
     // Neither libiscsi nor Linux sends Data-Outs after a Logout: what is not here will not come (§11.14).
     this.#loggedOut = true
     for (const task of [...this.#tasks.values()]) if (task.state !== 'delivered') this.abort(task)

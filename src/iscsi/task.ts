@@ -54,8 +54,6 @@ export class Task {
   dataSn = 0
   /** This burst had an error: the rest of it is discarded, until its F bit. */
   discarding = false
-  /** The consumer's own, kept from one command to the next; nothing in this room reads it. */
-  context: unknown = null
   readonly commandAction: { readonly kind: 'command'; readonly task: Task }
   readonly dataAction: { readonly kind: 'data'; readonly task: Task }
   readonly #ownCdb = new Uint8Array(cdbBytes)

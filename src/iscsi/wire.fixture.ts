@@ -210,6 +210,7 @@ export class Wire {
     this.outbox = new Outbox(dirtyPool)
     this.session = new Session({
       parameters: this.parameters,
+      cid: 0,
       expCmdSn,
       statSn: firstStatSn,
       outbox: this.outbox,

@@ -1,7 +1,12 @@
 // Connections of real members in virtual time, with our own initiator and with streams that break the rules.
 import { describe, expect, it } from 'vitest'
 import { portalOf } from '../../sim/group.ts'
-import { startGroup } from './group.fixture.ts'
+import { encodeText } from '../base/text.ts'
+import { logoutReason, logoutResponse, opcode, rejectReason, reservedTag } from '../iscsi/pdu.ts'
+import { parseTargets, sendTargetsRequest } from '../iscsi/send-targets.ts'
+import { pduBytes } from '../iscsi/wire.fixture.ts'
+import type { Connection } from './connection.ts'
+import { STRANGER_CID, startGroup, stranger } from './group.fixture.ts'
 import type { MoveOrder } from './move.ts'
 
 const LOGIN_MS = 15_000
@@ -111,5 +116,79 @@ describe('a connection', () => {
     const answer = await timeline.finish(initiator.write(0, new Uint8Array(group.blockBytes)))
     expect(answer).toMatchObject({ kind: 'answered', status: 0 })
     expect(initiator.travels.logins).toBe(1)
+  })
+
+  it('C3 the Reject of a broken protocol leaves before its connection does', async () => {
+    const scene = await startGroup(9)
+    const { timeline, events } = scene
+    const { stream, seen, state } = await stranger(scene, 'normal')
+    stream.write(pduBytes(opcode.loginRequest | 0x40, 0x87, { 16: 6, 24: 1 }))
+    await timeline.until(() => state.over, 10_000)
+    const kinds = seen.map((pdu) => pdu.opcode)
+    expect(kinds).toEqual([opcode.loginResponse, opcode.reject])
+    expect(seen[1]?.header[2]).toBe(rejectReason.protocolError)
+    expect(events.filter(({ kind }) => kind === 'end')).toMatchObject([{ reason: 'closed' }])
+  })
+
+  it('C3 what was kept during a commit and breaks the protocol closes its connection alone', async () => {
+    const scene = await startGroup(10)
+    const { timeline, connect, home } = scene
+    const { state, stream } = await stranger(scene, 'normal')
+    const { session } = home()
+    const carrier = session.carrier as Connection
+    const other = await connect()
+    carrier.hold()
+    const text = encodeText('SendTargets\0')
+    stream.write(pduBytes(opcode.textRequest | 0x40, 0x80, { 16: 6, 20: reservedTag, 24: 1 }, text))
+    await timeline.run(timeline.nowMs + 100)
+    expect(state.over).toBe(false)
+    carrier.release()
+    await timeline.until(() => state.over, 1_000)
+    expect(session.phase).toBe('ended')
+    const answer = await timeline.finish(other.command({ cdb: new Uint8Array(6) }))
+    expect(answer.kind).toBe('answered')
+    expect(other.travels.logins).toBe(1)
+  })
+
+  it('leaves after a Logout only if that closed its session', async () => {
+    const scene = await startGroup(11)
+    const { timeline } = scene
+    const { stream, seen, state } = await stranger(scene, 'normal')
+    const logout = (tag: number, reason: number, cid: number) =>
+      pduBytes(opcode.logoutRequest | 0x40, 0x80 | reason, { 16: tag, 20: cid << 16, 24: 1 })
+    stream.write(logout(6, logoutReason.removeForRecovery, STRANGER_CID))
+    stream.write(logout(7, logoutReason.closeConnection, STRANGER_CID + 1))
+    await timeline.until(() => seen.length === 3)
+    await timeline.run(timeline.nowMs + 100)
+    expect(state.over).toBe(false)
+    stream.write(logout(8, logoutReason.closeConnection, STRANGER_CID))
+    await timeline.until(() => state.over, 1_000)
+    const answers = seen.slice(1).map((pdu) => [pdu.opcode, pdu.header[2]])
+    expect(answers).toEqual([
+      [opcode.logoutResponse, logoutResponse.recoveryNotSupported],
+      [opcode.logoutResponse, logoutResponse.cidNotFound],
+      [opcode.logoutResponse, logoutResponse.closed],
+    ])
+  })
+
+  it('tells a normal session of its own target only, a discovery session of all', async () => {
+    const scene = await startGroup(12)
+    const { group, timeline } = scene
+    const answers = async (kind: 'normal' | 'discovery') => {
+      const { stream, seen } = await stranger(scene, kind)
+      const told: string[][] = []
+      for (const wanted of ['', 'All', group.volume.iqn]) {
+        const before = seen.length
+        const fields = { 16: 6 + told.length, 20: reservedTag, 24: 1 }
+        const text = sendTargetsRequest(wanted)
+        stream.write(pduBytes(opcode.textRequest | 0x40, 0x80, fields, text))
+        await timeline.until(() => seen.length > before)
+        told.push(parseTargets(seen.at(-1)?.data ?? text).map(({ name }) => name))
+      }
+      return told
+    }
+    const { iqn } = group.volume
+    expect(await answers('normal')).toEqual([[iqn], [], [iqn]])
+    expect(await answers('discovery')).toEqual([[], [iqn], [iqn]])
   })
 })

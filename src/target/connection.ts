@@ -9,7 +9,8 @@
 // Invariants:
 //   C1. Nothing is executed or answered for a session that is guarded or ended.
 //   C2. All answers of one turn leave together.
-//   C3. A connection that does not finish its login in time, or breaks the protocol, is closed; others go on.
+//   C3. A connection that does not finish its login in time, or breaks the protocol, is closed, after what was to be told;
+//       others go on.
 //   C4. What arrives while a barrier waits for this initiator, or a commit is under way, is kept: executed in order once
 //       neither is the case any more, or never. A session with a barrier that waits does not become quiet.
 //   C5. An initiator that is silent for too long (silence.ts) loses its session; not while it is being moved.
@@ -20,8 +21,10 @@ import type { Stream, StreamOwner } from '../base/net.ts'
 import { ProtocolError } from '../base/protocol-error.ts'
 import type { VolumeRecord } from '../group/record.ts'
 import { Framer, type Pdu } from '../iscsi/framer.ts'
+import type { Portal } from '../iscsi/names.ts'
 import { Outbox } from '../iscsi/outbox.ts'
 import { asyncEvent } from '../iscsi/pdu.ts'
+import type { TextRequest } from '../iscsi/requests.ts'
 import { Session, type SessionAction } from '../iscsi/session.ts'
 import { hasChangedModePages } from '../scsi/nexus-state.ts'
 import type { Carrier, EndReason, LiveSession } from './live-session.ts'
@@ -43,8 +46,8 @@ const limits = { maxDataBytes: 262_144, maxAhsBytes: 1_024 }
 export interface ConnectionDeps extends LoginPhaseDeps {
   readonly clock: Clock
   readonly buffers: BufferPool
-  /** The answer to SendTargets for an initiator that came to this address; `name` null: all targets. */
-  readonly discover: (host: string, port: number, question: Uint8Array) => Uint8Array
+  /** The answer to SendTargets for an initiator that came to this address; `own`: its session's target, null in a discovery session. */
+  readonly discover: (question: Uint8Array, at: Portal, own: string | null) => Uint8Array
   readonly runner: (session: LiveSession, iscsi: Session, volume: VolumeRecord) => TaskRunner
   /** The session's final Login Response is about to leave. */
   readonly began: (taken: Taken & { readonly kind: 'taken' }, connection: Connection) => void
@@ -58,6 +61,8 @@ export interface ConnectionDeps extends LoginPhaseDeps {
 interface Serving {
   readonly kind: 'session'
   readonly live: LiveSession
+  /** The target's name. */
+  readonly iqn: string
   readonly iscsi: Session
   readonly runner: TaskRunner
   readonly silence: Silence
@@ -126,19 +131,19 @@ export class Connection implements StreamOwner, Carrier, MovingCarrier, LoginHos
         this.#receive(pdu)
       }
     } catch (error) {
-      if (!(error instanceof ProtocolError)) throw error
-      return this.close(error.message) // C3
+      return this.#broken(error)
     }
     this.#flush()
   }
 
-  /** The name is the port's: the initiator will send no more. */
-  ended(): void
-  /** LoginHost's: a session was taken for a login that is gone. */
-  ended(session: LiveSession): void
-  ended(session?: LiveSession): void {
-    if (session === undefined) this.close('the initiator closed the connection')
-    else this.#deps.ended(session, 'closed')
+  /** C3. */
+  #broken(error: unknown): void {
+    if (!(error instanceof ProtocolError)) throw error
+    this.close(error.message)
+  }
+
+  ended(): void {
+    this.close('the initiator closed the connection')
   }
 
   written(): void {
@@ -199,8 +204,8 @@ export class Connection implements StreamOwner, Carrier, MovingCarrier, LoginHos
       case 'taskManagement':
         return phase.runner.manage(action.request)
       case 'logout':
-        phase.iscsi.answerLogout(action.request)
-        return this.#leaveAfter(phase, 'logout')
+        if (phase.iscsi.answerLogout(action.request)) this.#leaveAfter(phase, 'logout')
+        return
       case 'nopAnswered': {
         const settle = phase.live.probes.get(action.transferTag)
         phase.live.probes.delete(action.transferTag)
@@ -208,9 +213,9 @@ export class Connection implements StreamOwner, Carrier, MovingCarrier, LoginHos
         return this.#releaseHeld(phase)
       }
       case 'text':
-        return phase.iscsi.answerText(action.request, this.#targets(action.request.text))
+        return phase.iscsi.answerText(action.request, this.#targets(action.request, phase.iqn))
       case 'close':
-        return this.close(action.reason)
+        return this.#leaveAfter(phase, 'closed') // C3
       default:
         unreachable(action)
     }
@@ -230,21 +235,19 @@ export class Connection implements StreamOwner, Carrier, MovingCarrier, LoginHos
     phase.ticking = this.#deps.clock.after(TICK_MS, () => this.#tick())
   }
 
-  #targets(question: Uint8Array): Uint8Array {
-    const { localHost, localPort } = this.#stream
-    return this.#deps.discover(localHost, localPort, question)
+  #targets({ text }: TextRequest, own: string | null): Uint8Array {
+    const { localHost: host, localPort: port } = this.#stream
+    return this.#deps.discover(text, { host, port }, own)
   }
 
   #actDiscovery(iscsi: Session): void {
     for (const action of [...iscsi.actions]) {
       if (action.kind === 'text') {
-        iscsi.answerText(action.request, this.#targets(action.request.text))
-      } else if (action.kind === 'logout') {
-        iscsi.answerLogout(action.request)
+        iscsi.answerText(action.request, this.#targets(action.request, null))
+      } else if (action.kind === 'logout' || action.kind === 'close') {
+        if (action.kind === 'logout' && !iscsi.answerLogout(action.request)) continue
         this.#flush()
         return this.#leave()
-      } else if (action.kind === 'close') {
-        return this.close(action.reason)
       } else {
         return this.close('a discovery session knows only Text, NOP and Logout')
       }
@@ -284,7 +287,7 @@ export class Connection implements StreamOwner, Carrier, MovingCarrier, LoginHos
     live.phase = 'live'
     const ticking = this.#deps.clock.after(TICK_MS, () => this.#tick())
     const silence = new Silence()
-    const state = { ticking, committing: false, answered: false }
+    const state = { iqn: volume.iqn, ticking, committing: false, answered: false }
     this.#phase = { kind: 'session', live, iscsi, runner, silence, ...state }
     this.#deps.began(taken, this)
   }
@@ -304,13 +307,13 @@ export class Connection implements StreamOwner, Carrier, MovingCarrier, LoginHos
   }
 
   /** Digests hold from the first PDU behind the final Login Response, which leaves at the end of this turn. */
-  #fullFeature({ parameters, expCmdSn, statSn }: Settled): Session {
+  #fullFeature({ parameters, ...counts }: Settled): Session {
     this.#cancelLoginTimer()
     this.#framer.headerDigest = parameters.headerDigest
     this.#framer.dataDigest = parameters.dataDigest
     this.#scheduleFlush()
     const { buffers } = this.#deps
-    return new Session({ parameters, expCmdSn, statSn, outbox: this.#outbox, buffers })
+    return new Session({ parameters, ...counts, outbox: this.#outbox, buffers })
   }
 
   #cancelLoginTimer(): void {
@@ -376,7 +379,11 @@ export class Connection implements StreamOwner, Carrier, MovingCarrier, LoginHos
     if (this.#phase.kind !== 'session') return
     this.#phase.committing = false
     this.#releaseHeld(this.#phase)
-    this.#act(this.#phase)
+    try {
+      this.#act(this.#phase)
+    } catch (error) {
+      return this.#broken(error)
+    }
     this.#scheduleFlush()
   }
 

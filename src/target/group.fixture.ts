@@ -2,11 +2,16 @@
 import { SimClock } from '../../sim/clock.ts'
 import { portalOf, SimGroup, type SimMember } from '../../sim/group.ts'
 import type { Net, Stream } from '../base/net.ts'
+import { encodeText } from '../base/text.ts'
 import { Initiator } from '../initiator/initiator.ts'
+import { opcode } from '../iscsi/pdu.ts'
+import { copyOf, framerFor, parameters, pduBytes, type SeenPdu } from '../iscsi/wire.fixture.ts'
 import type { LiveSession } from './live-session.ts'
 import type { Target, TargetEvent } from './target.ts'
 
 const PORTAL_PORT = 3260
+/** Of the connection of a `stranger`. */
+export const STRANGER_CID = 7
 
 /** One write of a portal's connection; `turn` counts the events of the timeline. */
 export interface Written {
@@ -90,4 +95,37 @@ export async function startGroup(seed: number, distributes = false) {
 
   const hostNet = (name: string) => hostOf(name, new SimClock(timeline))
   return { group, timeline, written, events, connect, dial, home, hostNet }
+}
+
+type Scene = Awaited<ReturnType<typeof startGroup>>
+
+/** A stream to m1 that sends what it is told, after a login of one request. */
+export async function stranger(
+  { group, timeline, hostNet }: Scene,
+  kind: 'normal' | 'discovery',
+  differing: { readonly name?: string; readonly target?: string } = {},
+) {
+  const connecting = hostNet('stranger').connect(portalOf('m1'), 1_000)
+  const stream = await timeline.finish(connecting)
+  const framer = framerFor(parameters)
+  const seen: SeenPdu[] = []
+  const state = { over: false }
+  stream.own({
+    received(bytes) {
+      framer.push(bytes)
+      for (let pdu = framer.next(); pdu !== null; pdu = framer.next()) seen.push(copyOf(pdu))
+    },
+    ended: () => stream.destroy(),
+    written() {},
+    closed: () => {
+      state.over = true
+    },
+  })
+  const { name = 'stranger', target = group.volume.iqn } = differing
+  const who = `InitiatorName=iqn.2026-11.test:${name}\0`
+  const text = kind === 'normal' ? `${who}TargetName=${target}\0` : `${who}SessionType=Discovery\0`
+  const fields = { 8: 0x40000137, 16: 5, 20: STRANGER_CID << 16, 24: 1 }
+  stream.write(pduBytes(opcode.loginRequest | 0x40, 0x87, fields, encodeText(text)))
+  await timeline.until(() => seen.length > 0 || state.over, 10_000)
+  return { stream, seen, state }
 }

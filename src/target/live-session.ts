@@ -26,7 +26,7 @@ export interface Carrier {
 }
 
 export type EndReason =
-  | 'closed' // the connection is gone
+  | 'closed' // the connection is gone, or left because the protocol was broken
   | 'logout'
   | 'silent' // its initiator gave no sign of life
   | 'fenced' // a primary refused its generation

@@ -10,7 +10,7 @@ import { LoginNegotiation, type LoginRequest, type LoginStep } from '../iscsi/lo
 import { type Negotiated, targetSettings } from '../iscsi/negotiate.ts'
 import type { Outbox } from '../iscsi/outbox.ts'
 import { loginStatus } from '../iscsi/pdu.ts'
-import type { Carrier, LiveSession } from './live-session.ts'
+import type { Carrier } from './live-session.ts'
 import type { LoginAttempt, Logins, RejectReason, Route, Taken } from './login.ts'
 
 /** The same tag on every member: the nexus must not change with a move. */
@@ -27,11 +27,11 @@ export interface LoginHost {
   turnedAway(): void
   redirected(attempt: LoginAttempt, to: string, why: string): void
   rejected(initiator: string, reason: string): void
-  ended(session: LiveSession): void
 }
 
 export interface Settled {
   readonly parameters: Negotiated
+  readonly cid: number
   readonly expCmdSn: number
   readonly statSn: number
 }
@@ -189,7 +189,8 @@ export class LoginPhase {
 }
 
 function settled(negotiation: LoginNegotiation, parameters: Negotiated): Settled {
-  return { parameters, expCmdSn: negotiation.expCmdSn, statSn: negotiation.statSn }
+  const { cid, expCmdSn, statSn } = negotiation
+  return { parameters, cid, expCmdSn, statSn }
 }
 
 const rejectStatus: Record<RejectReason, number> = {

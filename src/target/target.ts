@@ -12,8 +12,8 @@ import { ProtocolError } from '../base/protocol-error.ts'
 import type { Coordinator } from '../coordination/coordinator.ts'
 import { type GroupView, storedSession } from '../coordination/group-view.ts'
 import type { MemberId, SessionId, VolumeRecord } from '../group/record.ts'
-import { formatPortal } from '../iscsi/names.ts'
-import { printTargets, sendTargetsOf } from '../iscsi/send-targets.ts'
+import { formatPortal, type Portal } from '../iscsi/names.ts'
+import { isAskedFor, printTargets, sendTargetsOf } from '../iscsi/send-targets.ts'
 import type { Session } from '../iscsi/session.ts'
 import type { SessionCounters } from '../load/counters.ts'
 import type { Json, PeerLinks } from '../peer/links.ts'
@@ -92,6 +92,9 @@ export interface TargetDeps {
   readonly groupAddress: string | null
   readonly tell: (event: TargetEvent) => void
 }
+
+/** Reasons that the connection gives itself: it is closed, or leaves once what it wrote has gone. */
+const leavesByItself: ReadonlySet<EndReason> = new Set(['closed', 'logout', 'stopped'])
 
 /** What another member asks for one of its sessions; `proposal` null: an operator's move, which only safety can refuse. */
 export interface GrantRequest {
@@ -294,7 +297,7 @@ export class Target {
       buffers: this.#buffers,
       logins: this.logins,
       volumeByIqn: (iqn) => group.volumeByIqn(iqn),
-      discover: (host, port, question) => this.#discover(host, port, question),
+      discover: (question, at, own) => this.#discover(question, at, own),
       runner: (live, iscsi, volume) => this.#runner(live, iscsi, volume),
       nextTsih: () => {
         this.#tsih = (this.#tsih % 0xffff) + 1
@@ -370,17 +373,17 @@ export class Target {
     const { id, counters } = session
     this.#deps.tell({ kind: 'end', session: id, initiator, reason, volume, counters })
     if (reason === 'moved') return
-    if (reason !== 'stopped' && reason !== 'logout') connection?.close(reason)
+    if (!leavesByItself.has(reason)) connection?.close(reason)
     if (reason !== 'reinstated' && reason !== 'lost') void this.ending.closeEnded(session)
   }
 
   /** One portal for each volume: the one that was asked, or the configured address of the group. */
-  #discover(host: string, port: number, question: Uint8Array): Uint8Array {
+  #discover(question: Uint8Array, at: Portal, own: string | null): Uint8Array {
     const { group, groupAddress } = this.#deps
     const wanted = sendTargetsOf(question)
-    const address = groupAddress ?? formatPortal(host, port)
+    const address = groupAddress ?? formatPortal(at.host, at.port)
     const targets = [...group.volumes.values()]
-      .filter(({ iqn }) => wanted === 'All' || wanted === iqn)
+      .filter(({ iqn }) => isAskedFor(iqn, wanted, own))
       .map(({ iqn }) => ({ name: iqn, addresses: [address] }))
     return printTargets(targets, targetPortalGroupTag)
   }
