@@ -1,16 +1,18 @@
 // Names of initiators and targets, ISIDs, and the SCSI port names made of them (RFC 7143 §4.2.7, §11.12.5, §13.4).
 import { readU16, readU32 } from '../base/bytes.ts'
+import { encodeText } from '../base/text.ts'
 
-/** §4.2.7.1. */
+/** §4.2.7.1, of the name in UTF-8: names become parts of keys and lines of logs, whose bounds count on it. */
 const nameBytesMax = 223
-const iqnForm = /^iqn\.[0-9]{4}-[0-9]{2}\.[^\s/,:=]+(:[^\s/,=]+)?$/
+/** No character that cannot be seen either, such as a terminal's escape (RFC 3722 §5). */
+const iqnForm = /^iqn\.[0-9]{4}-[0-9]{2}\.[^\s\p{C}/,:=]+(:[^\s\p{C}/,=]+)?$/u
 const euiForm = /^eui\.[0-9a-f]{16}$/
 const naaForm = /^naa\.([0-9a-f]{16}|[0-9a-f]{32})$/
 
 /** The form in which names are compared: initiators may send capitals (§4.2.7.2). Null if it is no iSCSI name. */
 export function normalizeName(name: string): string | null {
   const lower = name.toLowerCase()
-  if (lower.length > nameBytesMax) return null
+  if (encodeText(lower).length > nameBytesMax) return null
   return iqnForm.test(lower) || euiForm.test(lower) || naaForm.test(lower) ? lower : null
 }
 

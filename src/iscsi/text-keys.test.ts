@@ -93,6 +93,19 @@ describe('names', () => {
     }
   })
 
+  it('bounds a name by its bytes in UTF-8 (§4.2.7.1), and takes nothing that cannot be seen', () => {
+    const named = (end: string) => normalizeName(`iqn.2026-11.dev:${end}`)
+    expect(named('a'.repeat(207))).not.toBeNull()
+    expect(named('a'.repeat(208))).toBeNull()
+    expect(named('漢'.repeat(69))).not.toBeNull()
+    expect(named('漢'.repeat(70))).toBeNull()
+    // Its small form has three bytes instead of two.
+    expect(named('İ'.repeat(103))).toBeNull()
+    for (const unseen of ['\u001b[2J', '\u007f', '\u0085', '\u202e', '\ue000']) {
+      expect(named(`a${unseen}`)).toBeNull()
+    }
+  })
+
   it('writes ISIDs as they are compared, and knows the random kind', () => {
     const bytes = new Uint8Array(8)
     writeIsid(bytes, 1, '80123456789a')

@@ -2,7 +2,10 @@
 // session, a discovery session, or a last response behind which the connection is left.
 //
 //   negotiating ◀──▶ deciding (route) ──▶ … ──▶ deciding (take) ──▶ over
-import { assert, unreachable } from '../base/assert.ts'
+//
+// Invariants:
+//   P1. What fails while the group decides about a login ends its connection, and nothing else.
+import { assert, BrokenInvariant, unreachable } from '../base/assert.ts'
 import { ProtocolError } from '../base/protocol-error.ts'
 import type { VolumeRecord } from '../group/record.ts'
 import type { Pdu } from '../iscsi/framer.ts'
@@ -94,12 +97,10 @@ export class LoginPhase {
       case 'ask':
         this.#request = step.request
         this.#state = 'deciding'
-        void this.#decide(step.request)
-        return
+        return this.#alone(this.#decide(step.request))
       case 'ready':
         this.#state = 'deciding'
-        void this.#enter(step.parameters)
-        return
+        return this.#alone(this.#enter(step.parameters))
       case 'reject':
         this.#host.rejected(this.initiator, step.reason)
         this.#negotiation.respond(0)
@@ -107,6 +108,16 @@ export class LoginPhase {
       default:
         unreachable(step)
     }
+  }
+
+  /** P1. Bugs are another matter: they end the member, as everywhere. */
+  #alone(work: Promise<void>): void {
+    void work.catch((error: unknown) => {
+      if (error instanceof BrokenInvariant) throw error
+      const reason = `the login failed: ${error instanceof Error ? error.message : String(error)}`
+      if (this.#state === 'over') this.#host.rejected(this.initiator, reason)
+      this.#carrier.close(reason)
+    })
   }
 
   /** The first request says who comes and to what: the only moment in which every initiator follows a redirect. */

@@ -177,4 +177,12 @@ describe('the session that a login makes', () => {
     expect(registry.isUnderWay('m1-1')).toBe(false)
     expect(registry.size).toBe(1)
   })
+
+  it('N2 is registered no more once its login has failed', async () => {
+    const { create, finish, registry, barrier, ends } = await logins()
+    await create({ owner: 'm2', isid: '00023d000009' })
+    barrier.run = () => Promise.reject(new Error('out of bounds'))
+    await expect(finish()).rejects.toThrow('out of bounds')
+    expect([registry.size, ends]).toEqual([0, ['closed']])
+  })
 })

@@ -386,7 +386,12 @@ export class Logins {
     others: readonly StoredSession[],
   ): Promise<Taken> {
     const ended = () => attempt.isGone() || session.phase === 'ended'
-    if (!route.byIsid) await this.#deps.barrier.run(others, ended) // L3
+    try {
+      if (!route.byIsid) await this.#deps.barrier.run(others, ended) // L3
+    } catch (error) {
+      this.#deps.end(session, 'closed')
+      throw error
+    }
     if (ended()) {
       this.#deps.end(session, 'closed')
       return { kind: 'reject', why: 'gone' }

@@ -36,6 +36,8 @@ import { RESET_KIND, UnitResets } from './unit-reset.ts'
 const SWEEP_MS = 1_000
 const STOP_MS = 4_000
 const CONNECTIONS_MAX = 4_096
+/** A reason may quote what an initiator sent. */
+const REASON_MAX = 400
 /** What the pool keeps for the answers and write data of all connections. */
 const BUFFER_BYTES = 64 * 1024 * 1024
 
@@ -306,7 +308,8 @@ export class Target {
       began: (taken, connection) => this.#began(taken, connection),
       ended: (session, reason) => this.#end(session, reason),
       firstAnswer: (session) => this.#firstAnswer(session),
-      rejected: (initiator, reason) => tell({ kind: 'reject', initiator, reason }),
+      rejected: (initiator, reason) =>
+        tell({ kind: 'reject', initiator, reason: reason.slice(0, REASON_MAX) }),
       redirected: (attempt, to, why) =>
         tell({ kind: 'redirect', initiator: attempt.initiator, to, why }),
       gone: (connection) => this.#connections.delete(connection),

@@ -1,0 +1,41 @@
+// Logins at real members in virtual time, with initiators and a coordinator that do what they should not.
+import { describe, expect, it } from 'vitest'
+import { keys } from '../group/record.ts'
+import { loginStatus } from '../iscsi/pdu.ts'
+import { startGroup, stranger } from './group.fixture.ts'
+
+describe('the login of a connection', () => {
+  it('P1 a failure while the group decides ends its connection, and is told; others go on', async () => {
+    const scene = await startGroup(13)
+    const { group, timeline, events, connect } = scene
+    const initiator = await connect()
+    for (const { member } of group.members) {
+      if (member === null) throw new Error('all members run')
+      const { coordinator } = member.ports
+      const list = coordinator.list.bind(coordinator)
+      coordinator.list = (prefix) =>
+        prefix.startsWith(keys.sessions) ? Promise.reject(new Error('out of bounds')) : list(prefix)
+    }
+    const { seen, state } = await stranger(scene, 'normal')
+    expect([seen.length, state.over]).toEqual([0, true])
+    const told = events.filter(({ kind }) => kind === 'reject')
+    expect(told).toMatchObject([{ reason: 'the login failed: out of bounds' }])
+    const answer = await timeline.finish(initiator.command({ cdb: new Uint8Array(6) }))
+    expect(answer.kind).toBe('answered')
+    expect(group.members.every(({ member }) => member !== null)).toBe(true)
+  })
+
+  it.each([
+    ['a name of 400 bytes', { name: '漢'.repeat(128) }, loginStatus.initiatorError],
+    ['a target of 8,000 bytes', { target: 'x'.repeat(8_000) }, loginStatus.notFound],
+  ])('refuses %s, and tells of it in a line that is bounded', async (_, differing, status) => {
+    const scene = await startGroup(14)
+    const { events } = scene
+    const { seen } = await stranger(scene, 'normal', differing)
+    const header = seen[0]?.header
+    expect(((header?.[36] ?? 0) << 8) | (header?.[37] ?? 0)).toBe(status)
+    const told = events.filter(({ kind }) => kind === 'reject')
+    expect(told.length).toBe(1)
+    expect(JSON.stringify({ ...told[0], at: null }).length).toBeLessThan(1_000)
+  })
+})
