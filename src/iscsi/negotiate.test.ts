@@ -59,6 +59,13 @@ describe('KeyNegotiation', () => {
     expect(new KeyNegotiation(targetSettings).receive({ key, value })).toBe(answer)
   })
 
+  it('K3 remembers nothing of keys that it does not know', () => {
+    const negotiation = new KeyNegotiation(targetSettings)
+    for (const value of ['1', '2', '1']) {
+      expect(negotiation.receive({ key: 'X-com.example.Key', value })).toBe('NotUnderstood')
+    }
+  })
+
   it('gives what open-iscsi and we agree on', () => {
     const target = new KeyNegotiation(targetSettings)
     target.declare()

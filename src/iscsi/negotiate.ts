@@ -4,7 +4,8 @@
 // Invariants:
 //   K1. Both sides compute the same result from one offer and one answer.
 //   K2. A result lies within the bounds of its key, whatever the other side sends.
-//   K3. A key is settled once: offered again with another value it ends the login (§6.2).
+//   K3. A key is settled once: offered again with another value it ends the login (§6.2). Of keys that we do not know nothing
+//       is remembered: there is no end to them.
 import { BrokenInvariant } from '../base/assert.ts'
 import { ProtocolError } from '../base/protocol-error.ts'
 import { type KeyValue, parseNumber } from './text-keys.ts'
@@ -214,16 +215,16 @@ export class KeyNegotiation {
 
   /** Takes a pair of the other side. What is to be sent back for it, or null: it was an answer or a declaration. Throws ProtocolError. */
   receive({ key, value }: KeyValue): string | null {
+    const rule = rules.get(key)
+    if (rule === undefined) return 'NotUnderstood'
     const before = this.#settled.get(key)
     if (before !== undefined) {
       if (before.value === value) return before.answer
       throw new ProtocolError(`${key} negotiated twice`, clause)
     }
-    const rule = rules.get(key)
     const offered = this.#offered.get(key)
     let answer: string | null
-    if (rule === undefined) answer = 'NotUnderstood'
-    else if (offered === undefined || rule.kind === 'segment') answer = this.#answerTo(rule, value)
+    if (offered === undefined || rule.kind === 'segment') answer = this.#answerTo(rule, value)
     else answer = this.#accept(rule, { key, value }, offered)
     this.#settled.set(key, { value, answer })
     return answer
