@@ -1,5 +1,6 @@
 // Logins at real members in virtual time, with initiators and a coordinator that do what they should not.
 import { describe, expect, it } from 'vitest'
+import { readU16 } from '../base/bytes.ts'
 import { keys } from '../group/record.ts'
 import { loginStatus } from '../iscsi/pdu.ts'
 import { startGroup, stranger } from './group.fixture.ts'
@@ -25,6 +26,25 @@ describe('the login of a connection', () => {
     expect(group.members.every(({ member }) => member !== null)).toBe(true)
   })
 
+  it('P2 a session that a later login has taken meanwhile is not admitted', async () => {
+    const scene = await startGroup(15)
+    const { group, events } = scene
+    const target = group.member('m1').member?.target
+    if (target === undefined) throw new Error('m1 runs')
+    const take = target.logins.take.bind(target.logins)
+    target.logins.take = async (attempt, routed) => {
+      const taken = await take(attempt, routed)
+      if (taken.kind !== 'taken') throw new Error('it is taken')
+      const { id, gen } = taken.session
+      target.control('m2', 'taken', { id, gen: gen + 1 })
+      return taken
+    }
+    const { seen } = await stranger(scene, 'normal')
+    expect(seen.map(({ header }) => readU16(header, 36))).toEqual([loginStatus.serviceUnavailable])
+    expect(target.registry.size).toBe(0)
+    expect(events.map(({ kind }) => kind)).toEqual(['end', 'reject'])
+  })
+
   it.each([
     ['a name of 400 bytes', { name: '漢'.repeat(128) }, loginStatus.initiatorError],
     ['a target of 8,000 bytes', { target: 'x'.repeat(8_000) }, loginStatus.notFound],
@@ -32,8 +52,7 @@ describe('the login of a connection', () => {
     const scene = await startGroup(14)
     const { events } = scene
     const { seen } = await stranger(scene, 'normal', differing)
-    const header = seen[0]?.header
-    expect(((header?.[36] ?? 0) << 8) | (header?.[37] ?? 0)).toBe(status)
+    expect(seen.map(({ header }) => readU16(header, 36))).toEqual([status])
     const told = events.filter(({ kind }) => kind === 'reject')
     expect(told.length).toBe(1)
     expect(JSON.stringify({ ...told[0], at: null }).length).toBeLessThan(1_000)

@@ -5,6 +5,7 @@
 //
 // Invariants:
 //   P1. What fails while the group decides about a login ends its connection, and nothing else.
+//   P2. No session is admitted that has ended.
 import { assert, BrokenInvariant, unreachable } from '../base/assert.ts'
 import { ProtocolError } from '../base/protocol-error.ts'
 import type { VolumeRecord } from '../group/record.ts'
@@ -169,6 +170,9 @@ export class LoginPhase {
     if (taken.kind !== 'taken') {
       if (this.#state !== 'over') this.#turnAway(attempt, taken)
       return
+    }
+    if (taken.session.phase === 'ended') {
+      return this.#reject(loginStatus.serviceUnavailable, 'a later login took its session') // P2
     }
     // Nothing has been awaited since `take` found the connection whole.
     negotiation.respond(this.#deps.nextTsih())
