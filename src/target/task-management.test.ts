@@ -27,6 +27,26 @@ describe('task management', () => {
     expect(counters.outstanding).toBe(0)
   })
 
+  it.each([1, 2, 4, 5, 6])(
+    'U1 function %i waits for what an earlier ABORT TASK has ended and the gateway has',
+    async (fn) => {
+      const { start, runner, session, gateway, told, others } = bench()
+      others.resolve(true)
+      gateway.holding = true
+      const { initiatorTaskTag } = start(write10(0, 1), 'out', 512, filled(512, 1))
+      runner.manage(manage(1, initiatorTaskTag))
+      runner.manage({ ...manage(fn, initiatorTaskTag), initiatorTaskTag: 0x9a })
+      for (let turn = 0; turn < 10; turn += 1) await Promise.resolve()
+      expect(session.managed).toEqual([])
+      await gateway.settle()
+      expect(session.managed).toEqual([
+        [0x99, 0],
+        [0x9a, 0],
+      ])
+      expect([session.answers, session.released, told.answered > 0]).toEqual([[], [1], true])
+    },
+  )
+
   it.each([2, 4, 5, 6])(
     'U2 function %i ends everything that came before it, and nothing that came after',
     async (fn) => {

@@ -1,8 +1,8 @@
 // Task management of one session (RFC 7143 §11.5, §11.6): which commands are dropped, and when that may be said.
 //
 // Invariants:
-//   U1. A request is answered when no command that it aborted can reach the volume any more: an outcome that the gateway
-//       owes is waited for.
+//   U1. A request is answered when no command that it aborted, or that an earlier one did, can reach the volume any more:
+//       an outcome that the gateway owes is waited for, by each request that names the command.
 //   U2. Only commands that came before the request are aborted.
 //   U3. A reset ends the commands and mode parameters of every nexus of the volume, at every member (unit-reset.ts). Another
 //       nexus hears of it by a unit attention: what waits for data is answered with it, what the gateway has comes to its
@@ -142,9 +142,11 @@ export class TaskManagement {
   }
 
   #abortTask(request: TaskManagementRequest): void {
-    const task = this.#session.findTask(request.referencedTaskTag)
-    if (task !== null) {
-      this.#abort(request, [task])
+    const tag = request.referencedTaskTag
+    const task = this.#session.findTask(tag)
+    const before = this.#owed().filter((one) => one.initiatorTaskTag === tag)
+    if (task !== null || before.length > 0) {
+      this.#abort(request, task === null ? [] : [task], before)
       return
     }
     const counts = this.#session.abortUnreceived(request)
@@ -153,7 +155,7 @@ export class TaskManagement {
   }
 
   #abortAll(request: TaskManagementRequest): void {
-    if (request.lun === unit) this.#abort(request, this.#tasksBefore(request))
+    if (request.lun === unit) this.#abort(request, this.#tasksBefore(request), this.#owed())
     else this.#answer(request, taskManagementResponse.noSuchLun)
   }
 
@@ -177,6 +179,7 @@ export class TaskManagement {
       this.#abort(
         request,
         before.filter(isSame).map(({ task }) => task),
+        this.#owed(),
       )
     } else this.#answer(request, taskManagementResponse.rejected)
     this.#deps.answered()
@@ -188,8 +191,15 @@ export class TaskManagement {
     return this.#session.tasksOf(unit).filter(before)
   }
 
-  #abort(request: TaskManagementRequest, tasks: readonly Task[]): void {
-    const owed = new Set<Task>()
+  /** U1: aborted by an earlier request, so no longer the session's, and still the gateway's. */
+  #owed(): Task[] {
+    const working = [...this.#waiting].filter(([, waiting]) => waiting === 'working')
+    return working.map(([task]) => task).filter(({ state }) => state === 'aborted')
+  }
+
+  /** `before`: aborted already. */
+  #abort(request: TaskManagementRequest, tasks: readonly Task[], before: readonly Task[]): void {
+    const owed = new Set(before)
     for (const task of tasks) {
       if (this.#waiting.get(task) === 'working') owed.add(task)
       else if (this.#waiting.delete(task)) this.#deps.counters.outstanding -= 1
