@@ -70,7 +70,7 @@ function sentenceAbout(move: Move): string {
     case null:
       return `Session ${session} is on its way from ${from} to ${to}.`
     case 'abandoned':
-      return `Session ${session} stayed on ${from}: it did not drain in time, and goes on as before.`
+      return `Session ${session} stayed on ${from}: the move was given up, and it goes on as before; the log of ${from} says why.`
     case 'reclaimed':
       return `Session ${session} is back from its way to ${to}: it could not log in there.`
     case 'expired':

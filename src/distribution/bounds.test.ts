@@ -8,7 +8,6 @@ const FACTS: SessionFacts = {
   moving: false,
   stableIsid: true,
   holdsState: false,
-  keepsIsid: true,
   suspectUntilMs: 0,
   pausedEnough: false,
   siblings: [],
@@ -31,12 +30,13 @@ test('B2 who is matched by address waits while the member of a sibling is silent
   }
 })
 
-test('B3 what only its nexus has goes along only with an initiator that keeps its ISID', () => {
-  const holds = { ...FACTS, holdsState: true }
+test('B3 what holds something that only its nexus has is not moved, whoever wants it and whatever its ISID', () => {
   for (const by of [null, 'operator', 'drain'] as const) {
-    expect(heldBy({ ...holds, keepsIsid: false }, missing('draining'), 0, by)).toBe('HOLDS_STATE')
-    expect(heldBy(holds, missing('draining'), 0, by)).toBeNull()
-    expect(heldBy({ ...FACTS, keepsIsid: false }, missing('draining'), 0, by)).toBeNull()
+    for (const stableIsid of [true, false]) {
+      const facts = { ...FACTS, stableIsid }
+      expect(heldBy({ ...facts, holdsState: true }, missing('draining'), 0, by)).toBe('HOLDS_STATE')
+      expect(heldBy(facts, missing('draining'), 0, by)).toBeNull()
+    }
   }
 })
 

@@ -3,7 +3,7 @@
 //
 // B1. Two paths of one host (one initiator name, different stable ISIDs, one volume) never come together at one member.
 // B2. A session whose return is matched by address, not by ISID, is not moved while a sibling's member is silent: its login would wait for it.
-// B3. A session that holds what only its nexus has (reservation, prevented removal, changed mode pages) moves only if its initiator keeps its ISID.
+// B3. A session that holds what only its nexus has (changed mode pages, unit attentions not yet told) is not moved, whatever its ISID: none of it goes along.
 // B4. A path (initiator, member) that failed lately is not tried again; a session whose last move went badly is left alone.
 import type { MemberId } from '../group/record.ts'
 import type { Code } from './code.ts'
@@ -15,10 +15,8 @@ export interface SessionFacts {
   readonly moving: boolean
   /** Its ISID is not of the random kind: the return is matched by it. */
   readonly stableIsid: boolean
-  /** A registration, RESERVE, PREVENT ALLOW or changed mode pages. */
+  /** Changed mode pages, or unit attentions that wait. */
   readonly holdsState: boolean
-  /** The initiator is known to keep its ISID (Linux, FreeBSD, Windows, ESXi, ours). */
-  readonly keepsIsid: boolean
   readonly suspectUntilMs: number
   /** Pauses it has been given within the hour are at the policy's limit. */
   readonly pausedEnough: boolean
@@ -37,7 +35,7 @@ export function heldBy(
 ): Code | null {
   if (facts.moving) return 'ALREADY_MOVING'
   if (facts.pinned && byHand !== 'operator') return 'PINNED'
-  if (facts.holdsState && !facts.keepsIsid) return 'HOLDS_STATE'
+  if (facts.holdsState) return 'HOLDS_STATE'
   if (!facts.stableIsid && facts.siblings.some((s) => isSilent(view, s.member))) {
     return 'SIBLING_SILENT'
   }

@@ -143,7 +143,7 @@ const SENTENCES: Readonly<Record<Code, Text>> = {
   NOT_MOVABLE: (_, { self }) =>
     `what fills ${self} is its pages and the requests of other members, which no move of a session changes`,
   HOLDS_STATE: () =>
-    'it holds a reservation or other state of its nexus, and its initiator is not known to keep its identity through a login',
+    'its initiator has changed mode pages, or has not yet been told of a reset, and neither would go with it',
   LAST_MOVE_FAILED: () => 'its last move went badly, so it is left alone for an hour',
   SIBLING_SILENT: () =>
     'a member with another session of the same initiator is silent, and its login would have to wait for it',

@@ -94,7 +94,7 @@ test('G3 a forced move never passes over safety or saturation', () => {
   expect(reason(grantForced(receiver(0.1, { draining: true }), session, P))).toBe('DRAIN')
   const facts: SessionFacts = {
     initiator: 'iqn.x',
-    ...{ pinned: false, moving: false, stableIsid: true, holdsState: true, keepsIsid: false },
+    ...{ pinned: false, moving: false, stableIsid: true, holdsState: true },
     ...{ suspectUntilMs: NOW_MS + 1, pausedEnough: true, siblings: [], partitionedOn: null },
   }
   const { view } = receiver(0)

@@ -132,7 +132,6 @@ const FACTS: SessionFacts = {
   moving: false,
   stableIsid: true,
   holdsState: false,
-  keepsIsid: true,
   suspectUntilMs: 0,
   pausedEnough: false,
   siblings: [],
@@ -143,7 +142,7 @@ const ALL = { members: new Map(), absent: new Map([['c', 'silent' as const]]) }
 test.each<[Code, Partial<SessionFacts>, 'operator' | null]>([
   ['PINNED', { pinned: true }, null],
   ['ALREADY_MOVING', { moving: true }, 'operator'],
-  ['HOLDS_STATE', { holdsState: true, keepsIsid: false }, 'operator'],
+  ['HOLDS_STATE', { holdsState: true }, 'operator'],
   [
     'SIBLING_SILENT',
     { stableIsid: false, siblings: [{ member: 'c', stableIsid: false }] },

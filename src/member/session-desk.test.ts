@@ -3,28 +3,55 @@ import { expect, it } from 'vitest'
 import { startGroup } from '../target/group.fixture.ts'
 import { SessionDesk } from './session-desk.ts'
 
-async function scene(seed: number, isid: string | null = '00023d000001') {
+const SWP = 0x08
+
+async function scene(seed: number, mode: 'on' | 'off' = 'off') {
   const { group, timeline, connect, home } = await startGroup(seed, true)
-  group.switchBalance('off')
-  await connect('m1', { isid })
+  group.switchBalance(mode)
+  const initiator = await connect('m1', { isid: '00023d000001' })
   const { at, session } = home()
   const { member, balancer } = at
   if (member === null || balancer === null) throw new Error('the member is down')
   const desk = new SessionDesk(member, balancer, async () => new Map())
   const to = group.members.find(({ id }) => id !== at.id)?.id ?? ''
   const move = () => timeline.finish(desk.move(String(session.id), { to, wait: true }))
-  return { at, member, session, to, move }
+  return { at, balancer, group, timeline, connect, initiator, session, to, move }
 }
 
-it('a session that holds what only its nexus has is not moved, and it is said why', async () => {
-  const { member, session, to, move } = await scene(31, null)
-  member.target.holdsState = () => true
+/** What `session show` and a refused move say. */
+const HOLDS =
+  'its initiator has changed mode pages, or has not yet been told of a reset, and neither would go with it'
+
+it('B3 a session that has set software write protection is not moved, and it is said why', async () => {
+  const { balancer, timeline, initiator, session, to, move } = await scene(31, 'on')
+  const page = new Uint8Array(16)
+  const sense = { cdb: Uint8Array.of(0x1a, 8, 0x0a, 0, page.length, 0), read: page }
+  expect(await timeline.finish(initiator.command(sense))).toMatchObject({ status: 0 })
+  page[0] = 0 // reserved in MODE SELECT
+  page[4 + 4] = (page[4 + 4] ?? 0) | SWP
+  const select = { cdb: Uint8Array.of(0x15, 0x10, 0, 0, page.length, 0), write: page }
+  expect(await timeline.finish(initiator.command(select))).toMatchObject({ status: 0 })
+  const write = () => timeline.finish(initiator.write(0, new Uint8Array(initiator.blockBytes)))
+  const before = await write()
+  expect(before).toMatchObject({ status: 2 })
   const refused = await move()
   expect(refused).toMatchObject({ kind: 'refused', code: 'sessionFixed' })
-  expect(JSON.stringify(refused)).toContain(
-    `not moved to ${to}: it holds a reservation or other state`,
-  )
+  expect(JSON.stringify(refused)).toContain(`not moved to ${to}: ${HOLDS}`)
+  expect(await write()).toEqual(before)
+  expect([session.phase, initiator.travels.logins]).toEqual(['live', 1])
+  await timeline.until(() => balancer.session(session).decided !== null)
+  expect(balancer.session(session).decided?.sentence).toContain(HOLDS)
+})
+
+it('B3 a session is not moved before its initiator has been told of a reset by another', async () => {
+  const { at, timeline, connect, initiator, session, move } = await scene(34)
+  const other = await connect(at.id, { isid: '00023d000002' })
+  expect(await timeline.finish(other.resetLogicalUnit())).toBe(0)
+  expect(await move()).toMatchObject({ kind: 'refused', code: 'sessionFixed' })
+  const testUnitReady = { cdb: new Uint8Array(6), once: true }
+  expect(await timeline.finish(initiator.command(testUnitReady))).toMatchObject({ status: 2 })
   expect(session.phase).toBe('live')
+  expect(await move()).toMatchObject({ kind: 'done', value: { outcome: 'returned' } })
 })
 
 it('a session that is new and has just been moved is moved again', async () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { plan } from './commands.ts'
 import { logicalUnit } from './logical-unit.ts'
-import { hasChangedModePages, type NexusState, newNexusState } from './nexus-state.ts'
+import { holdsState, type NexusState, newNexusState } from './nexus-state.ts'
 import { type Plan, planData } from './plan.ts'
 
 const unit = logicalUnit({ id: 1, iqn: 'iqn.x:1', bytes: 64 * 1024 * 1024, blockBytes: 512 })
@@ -90,7 +90,7 @@ describe('MODE SELECT', () => {
     const nexus = newNexusState()
     expect(select6([0, 0, 0, 0, ...control(4, 8)], nexus)).toMatchObject({ kind: 'good' })
     expect(nexus).toMatchObject({ descriptorSense: true, softwareWriteProtect: true })
-    expect(hasChangedModePages(nexus)).toBe(true)
+    expect(holdsState(nexus)).toBe(true)
     expect(run([0x2a, 0, 0, 0, 0, 0, 0, 0, 1], nexus)).toMatchObject({
       condition: { key: 7, asc: 0x27, ascq: 2 },
     })
@@ -98,9 +98,9 @@ describe('MODE SELECT', () => {
     again[0] = 0 // reserved in MODE SELECT
     again[16] = 0
     expect(select6(again, nexus)).toMatchObject({ kind: 'good' })
-    expect(hasChangedModePages(nexus)).toBe(true)
+    expect(holdsState(nexus)).toBe(true)
     expect(select6([0, 0, 0, 0, ...control(0, 0)], nexus)).toMatchObject({ kind: 'good' })
-    expect(hasChangedModePages(nexus)).toBe(false)
+    expect(holdsState(nexus)).toBe(false)
   })
 
   it('(10) takes the same pages', () => {
@@ -127,7 +127,7 @@ describe('MODE SELECT', () => {
       kind: 'sense',
       condition: { key: 5, asc },
     })
-    expect(hasChangedModePages(nexus)).toBe(false)
+    expect(holdsState(nexus)).toBe(false)
   })
 
   it('refuses another geometry, SP, and a list shorter than its header', () => {

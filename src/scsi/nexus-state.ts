@@ -19,8 +19,8 @@ export function newNexusState(): NexusState {
 }
 
 /** State that a session would lose if it moved to another member (target/DESIGN.md). */
-export function hasChangedModePages(nexus: NexusState): boolean {
-  return nexus.descriptorSense || nexus.softwareWriteProtect
+export function holdsState(nexus: NexusState): boolean {
+  return nexus.descriptorSense || nexus.softwareWriteProtect || nexus.attentions.count > 0
 }
 
 /** To the defaults, as a logical unit reset does (SPC-4 §5.10, no saved pages). */

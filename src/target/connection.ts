@@ -26,7 +26,7 @@ import { Outbox } from '../iscsi/outbox.ts'
 import { asyncEvent } from '../iscsi/pdu.ts'
 import type { TextRequest } from '../iscsi/requests.ts'
 import { Session, type SessionAction } from '../iscsi/session.ts'
-import { hasChangedModePages } from '../scsi/nexus-state.ts'
+import { holdsState } from '../scsi/nexus-state.ts'
 import type { Carrier, EndReason, LiveSession } from './live-session.ts'
 import type { LoginAttempt, Taken } from './login.ts'
 import { type LoginHost, LoginPhase, type LoginPhaseDeps, type Settled } from './login-phase.ts'
@@ -115,9 +115,8 @@ export class Connection implements StreamOwner, Carrier, MovingCarrier, LoginHos
     return this.#left.promise
   }
 
-  /** Mode pages that were changed would not be found again at another member. */
   get holdsState(): boolean {
-    return this.#phase.kind === 'session' && hasChangedModePages(this.#phase.runner.nexus)
+    return this.#phase.kind === 'session' && holdsState(this.#phase.runner.nexus)
   }
 
   // The stream

@@ -41,6 +41,7 @@ class FakeCarrier implements MovingCarrier {
   readonly thrownAway: number[] = []
   readonly calls: string[] = []
   limitMs = 0
+  holdsState = false
   discarded = 0
   readonly lastAnswerWallMs = 77
   readonly left = Promise.resolve()
@@ -329,7 +330,7 @@ describe('a planned move', () => {
     b.carrier.arrive()
     expect(end).toMatchObject({ kind: 'abandoned' })
     expect(b.carrier.limitMs).toBe(4_000)
-    expect(b.carrier.calls).toEqual(['quiesce', 'reopen', 'release'])
+    expect(b.carrier.calls).toEqual(['quiesce', 'reopen', 'reopen', 'release'])
     expect(b.carrier.executed).toEqual([1, 2])
     expect(b.ends).toEqual([])
     expect(b.stored().record).toEqual(before)
@@ -343,5 +344,35 @@ describe('a planned move', () => {
     const tellings = b.told.length
     await b.timeline.run(b.timeline.nowMs + AFTERWARDS_MS)
     expect(b.told.length).toBe(tellings)
+  })
+
+  it('M4 the window of an initiator that was busy is reopened while the coordinator is away', async () => {
+    const b = await bench({ quiet: () => Promise.resolve('busy') })
+    const moving = b.move()
+    await b.timeline.until(() => b.stored().record.move !== undefined)
+    b.coordination.set({ loseRequestChance: 1 })
+    await b.timeline.until(() => b.carrier.calls.includes('quiesce'))
+    await b.timeline.run(b.timeline.nowMs + AFTERWARDS_MS)
+    expect(b.carrier.calls).toEqual(['quiesce', 'reopen'])
+    expect(b.stored().record).toMatchObject({ owner: 'm1', move: { open: false } })
+    b.coordination.set(LOSE_NOTHING)
+    expect(await b.timeline.finish(moving)).toMatchObject({ kind: 'abandoned' })
+    expect(b.stored().record.move).toBeUndefined()
+  })
+
+  it('M5 state that came while it fell silent keeps the session where it is', async () => {
+    const b = await bench({
+      quiet: () => {
+        b.carrier.holdsState = true
+        return Promise.resolve('quiet')
+      },
+    })
+    const before = b.stored().record
+    const reason = 'it came to hold state that would not go with it'
+    expect(await b.timeline.finish(b.move())).toEqual({ kind: 'abandoned', reason })
+    expect(b.carrier.calls).not.toContain('hold')
+    expect(b.carrier.calls).toContain('reopen')
+    expect(b.stored().record).toEqual(before)
+    expect(b.session).toMatchObject({ phase: 'live', moving: false })
   })
 })

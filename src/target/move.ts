@@ -11,7 +11,8 @@
 //       never both; after a committed move this member answers nothing on that session.
 //   M3. An unknown commit is settled by our own compare-and-swap, never by a read alone.
 //   M4. A planned move never breaks a connection: if the initiator does not fall silent within 4 s, its window is
-//       reopened and nothing has changed.
+//       reopened, whether the coordinator answers or not, and nothing has changed.
+//   M5. What holds state that would not go with it is not moved, however late that state came.
 import { type Clock, sleep, type Timer } from '../base/clock.ts'
 import type { Coordinator } from '../coordination/coordinator.ts'
 import { type StoredSession, storedSession } from '../coordination/group-view.ts'
@@ -28,6 +29,8 @@ const RENEW_MS = 1_000
 /** Below the 5 s after which initiators take an unanswered NOP-Out for a dead connection. */
 export const QUIESCE_MS = 4_000
 const SETTLE_AGAIN_MS = 100
+const NOT_SILENT = 'the initiator did not fall silent in time'
+const HOLDS_STATE = 'it came to hold state that would not go with it'
 const NO_OUTCOME = 'the coordinator did not say in time whether it had happened'
 
 export interface MovingCarrier {
@@ -41,6 +44,8 @@ export interface MovingCarrier {
   sendAway(): number
   /** Commands that have arrived since `sendAway`: sent again by the initiator, never executed here. */
   readonly discarded: number
+  /** Its nexus has what another member would not know of (DESIGN.md, what may not be moved). */
+  readonly holdsState: boolean
   /** Settles when the connection is closed: nothing more arrives. */
   readonly left: Promise<void>
   /** Wall-clock time of the last answer, ms. */
@@ -149,9 +154,10 @@ export class Mover {
     if (quiet === 'gone' || session.phase !== 'live') {
       return this.#ended(order, 'lost', 'its connection closed')
     }
-    if (quiet === 'busy') {
-      const why = 'the initiator did not fall silent in time'
-      return this.#settle(session, carrier, order, { drainMs, why }) // M4
+    const why = quiet === 'busy' ? NOT_SILENT : carrier.holdsState ? HOLDS_STATE : null // M5
+    if (why !== null) {
+      carrier.reopen() // M4
+      return this.#settle(session, carrier, order, { drainMs, why })
     }
 
     carrier.hold() // M2

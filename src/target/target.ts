@@ -231,7 +231,7 @@ export class Target {
     return end
   }
 
-  /** The session has state that only its nexus has: changed mode pages. */
+  /** The session has state that only its nexus has: changed mode pages, or unit attentions that its initiator has not been told. */
   holdsState(id: SessionId): boolean {
     const session = this.registry.get(id)
     const connection = session === undefined ? undefined : this.#carriers.get(session)
