@@ -130,7 +130,10 @@ export const move = z
     predicted: prediction.nullable().describe('null for a move by hand'),
     observed: z.number().nullable().describe('Gain by the same formula once it has settled.'),
     drainMs: z.number().nullable(),
-    pauseMs: z.number().nullable().describe('From the last answer there to the first here.'),
+    pauseMs: z
+      .number()
+      .nullable()
+      .describe('From the last answer there (the freeze, if it was idle) to the first here.'),
     resent: count
       .nullable()
       .describe('On the wire at the break: sent again, never executed twice.'),

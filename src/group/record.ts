@@ -109,11 +109,11 @@ export interface MoveRecord {
   readonly observed?: number
   /** From the frozen window to nothing outstanding. */
   readonly drainMs?: number
-  /** Wall clock of the old member at its last answer. */
+  /** Wall clock of the old member at its last answer to a command; at the freeze if nothing was outstanding then. */
   readonly brokeAtWallMs?: number
-  /** From the last answer at the old member to the first at the new one. */
+  /** From the last answer to a command at the old member, or the freeze if that was later, to the first at the new one. */
   readonly pauseMs?: number
-  /** Commands on the wire at the break: sent again by the initiator, never executed by the old member. */
+  /** Commands and task management requests on the wire at the break: sent again by the initiator, never executed by the old member. */
   readonly resent?: number
   readonly outcome?: MoveOutcome
   readonly at: string

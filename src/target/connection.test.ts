@@ -2,15 +2,18 @@
 import { describe, expect, it } from 'vitest'
 import { portalOf } from '../../sim/group.ts'
 import { encodeText } from '../base/text.ts'
+import type { MoveRecord } from '../group/record.ts'
 import { logoutReason, logoutResponse, opcode, rejectReason, reservedTag } from '../iscsi/pdu.ts'
 import { parseTargets, sendTargetsRequest } from '../iscsi/send-targets.ts'
 import { pduBytes } from '../iscsi/wire.fixture.ts'
-import type { Connection } from './connection.ts'
-import { STRANGER_CID, startGroup, stranger } from './group.fixture.ts'
+import { Connection } from './connection.ts'
+import { STRANGER_CID, startGroup, stranger, type Written } from './group.fixture.ts'
 import type { MoveOrder } from './move.ts'
 
 const LOGIN_MS = 15_000
 const BASIC_HEADER_BYTES = 48
+const byHand = { by: 'operator', code: 'operator', reason: 'by hand', predicted: null } as const
+const carriesNothing = { proposal: null, estimate: null }
 
 describe('a connection', () => {
   it('C1 nothing is executed or answered for a session that is guarded', async () => {
@@ -51,10 +54,7 @@ describe('a connection', () => {
     }
     const working = Promise.all([0, 1, 2, 3, 4, 5, 6, 7].map(work))
     await timeline.run(timeline.nowMs + 50)
-    const order: MoveOrder = {
-      ...{ id: 'move-1', to, by: 'operator', code: 'operator', reason: 'by hand' },
-      ...{ predicted: null, proposal: null, estimate: null },
-    }
+    const order: MoveOrder = { id: 'move-1', to, ...byHand, ...carriesNothing }
     const end = await timeline.finish(target.move(session.id, order))
     expect(end).toMatchObject({ kind: 'committed' })
     const after = session.counters.writes
@@ -74,6 +74,64 @@ describe('a connection', () => {
     expect(initiator.travels).toMatchObject({ movesFollowed: 1, reconnects: 0 })
     expect(events.some((event) => event.kind === 'end' && event.reason === 'moved')).toBe(true)
     expect(group.violations).toEqual([])
+  })
+
+  it('the pause of a move is from the last answer to a command to the first at the new member', async () => {
+    const { group, timeline, written, connect, home } = await startGroup(5)
+    for (const { clock } of group.members) clock.wallOffsetMs = 0
+    const initiator = await connect()
+    const { at, target, session } = home()
+    const to = group.members.find((member) => member !== at)?.id ?? ''
+    const block = new Uint8Array(group.blockBytes)
+    const moving = target.move(session.id, { id: 'move-1', to, ...byHand, ...carriesNothing })
+    await timeline.until(() => session.record.move !== undefined) // it is frozen in this instant
+    await timeline.finish(initiator.write(0, block))
+    await timeline.finish(moving)
+    await timeline.finish(initiator.write(0, block))
+    const record = () => at.member?.group.moves.get('move-1') as MoveRecord
+    await timeline.until(() => record().pauseMs !== undefined, 5_000)
+    const [before = 0, after = 0] = written.filter(isAnswer).map(({ atMs }) => atMs)
+    expect(after - before).toBeGreaterThan(100) // the silence that is waited for
+    expect(Math.abs((record().pauseMs ?? 0) - (after - before))).toBeLessThanOrEqual(1)
+  })
+
+  it('the pause of an initiator that is idle begins with the freeze, not with what it last asked for', async () => {
+    const { group, timeline, connect, home } = await startGroup(6)
+    for (const { clock } of group.members) clock.wallOffsetMs = 0
+    const initiator = await connect()
+    const { at, target, session } = home()
+    const to = group.members.find((member) => member !== at)?.id ?? ''
+    const block = new Uint8Array(group.blockBytes)
+    await timeline.finish(initiator.write(0, block))
+    await timeline.run(timeline.nowMs + 60_000)
+    const frozenMs = timeline.nowMs
+    const order = { id: 'move-1', to, ...byHand, ...carriesNothing }
+    await timeline.finish(target.move(session.id, order))
+    await timeline.finish(initiator.write(0, block))
+    const record = () => at.member?.group.moves.get('move-1') as MoveRecord
+    await timeline.until(() => record().pauseMs !== undefined, 5_000)
+    expect(record().pauseMs).toBeLessThanOrEqual(timeline.nowMs - frozenMs)
+  })
+
+  it('of what comes after the session was sent away, commands and task management requests count as sent again', async () => {
+    const { group, timeline, connect, home } = await startGroup(7)
+    await connect()
+    const { at, target, session } = home()
+    const to = group.members.find((member) => member !== at)?.id ?? ''
+    const { carrier } = session
+    if (!(carrier instanceof Connection)) throw new Error('no connection carries it')
+    const order = { id: 'move-1', to, ...byHand, ...carriesNothing }
+    await timeline.finish(target.move(session.id, order))
+    const kinds = ['nopOut', 'dataOut', 'logoutRequest', 'scsiCommand', 'taskManagementRequest']
+    for (const kind of kinds as (keyof typeof opcode)[]) {
+      const pdu = new Uint8Array(BASIC_HEADER_BYTES)
+      pdu[0] = opcode[kind]
+      carrier.received(pdu)
+    }
+    expect(carrier.discarded).toBe(2)
+    const record = () => at.member?.group.moves.get('move-1')
+    await timeline.until(() => record()?.resent !== undefined, 5_000)
+    expect(record()?.resent).toBe(2)
   })
 
   it('C2 the answers of a turn leave in one write', async () => {
@@ -192,3 +250,8 @@ describe('a connection', () => {
     expect(await answers('discovery')).toEqual([[], [iqn], [iqn]])
   })
 })
+
+/** A SCSI Response leaves it. */
+function isAnswer({ bytes }: Written): boolean {
+  return ((bytes[0] ?? 0) & 0x3f) === opcode.scsiResponse
+}

@@ -23,7 +23,7 @@ import type { VolumeRecord } from '../group/record.ts'
 import { Framer, type Pdu } from '../iscsi/framer.ts'
 import type { Portal } from '../iscsi/names.ts'
 import { Outbox } from '../iscsi/outbox.ts'
-import { asyncEvent } from '../iscsi/pdu.ts'
+import { asyncEvent, opcode } from '../iscsi/pdu.ts'
 import type { TextRequest } from '../iscsi/requests.ts'
 import { Session, type SessionAction } from '../iscsi/session.ts'
 import { holdsState } from '../scsi/nexus-state.ts'
@@ -69,7 +69,8 @@ interface Serving {
   ticking: Timer
   /** A move's commit is under way. */
   committing: boolean
-  answered: boolean
+  /** Commands whose answers were sent. */
+  answered: number
 }
 
 type Phase =
@@ -91,7 +92,7 @@ export class Connection implements StreamOwner, Carrier, MovingCarrier, LoginHos
   #lastArrivalMs: number
   readonly #quiet: Quiet
   discarded = 0
-  lastAnswerWallMs = 0
+  pausedSinceWallMs = 0
   readonly #left = Promise.withResolvers<void>()
 
   constructor(deps: ConnectionDeps, stream: Stream) {
@@ -173,7 +174,7 @@ export class Connection implements StreamOwner, Carrier, MovingCarrier, LoginHos
         phase.iscsi.receive(pdu, this.#lastArrivalMs)
         return this.#actDiscovery(phase.iscsi)
       case 'leaving':
-        this.discarded += 1
+        if (isRequest(pdu)) this.discarded += 1
         return
       case 'closed':
         return
@@ -286,7 +287,7 @@ export class Connection implements StreamOwner, Carrier, MovingCarrier, LoginHos
     live.phase = 'live'
     const ticking = this.#deps.clock.after(TICK_MS, () => this.#tick())
     const silence = new Silence()
-    const state = { iqn: volume.iqn, ticking, committing: false, answered: false }
+    const state = { iqn: volume.iqn, ticking, committing: false, answered: 0 }
     this.#phase = { kind: 'session', live, iscsi, runner, silence, ...state }
     this.#deps.began(taken, this)
   }
@@ -350,6 +351,7 @@ export class Connection implements StreamOwner, Carrier, MovingCarrier, LoginHos
   quiesce(limitMs: number): Promise<QuietEnd> {
     if (this.#phase.kind !== 'session') return Promise.resolve('gone')
     this.#phase.iscsi.freeze()
+    this.pausedSinceWallMs = this.#deps.clock.wallMs()
     return this.#quiet.wait(limitMs)
   }
 
@@ -432,10 +434,11 @@ export class Connection implements StreamOwner, Carrier, MovingCarrier, LoginHos
       this.#stream.write(part)
     }
     if (phase.kind !== 'session' || parts.length === 0) return
-    this.lastAnswerWallMs = this.#deps.clock.wallMs()
-    if (!phase.answered && phase.live.counters.latencyCount > 0) {
-      phase.answered = true
-      this.#deps.firstAnswer(phase.live)
+    const { latencyCount } = phase.live.counters
+    if (latencyCount > phase.answered) {
+      this.pausedSinceWallMs = this.#deps.clock.wallMs()
+      if (phase.answered === 0) this.#deps.firstAnswer(phase.live)
+      phase.answered = latencyCount
     }
     this.#tellHeld(phase)
     this.#quiet.look()
@@ -473,4 +476,9 @@ export class Connection implements StreamOwner, Carrier, MovingCarrier, LoginHos
         unreachable(phase)
     }
   }
+}
+
+/** What an initiator sends again at another member; a ping or the data of a command is not. */
+function isRequest(pdu: Pdu): boolean {
+  return pdu.opcode === opcode.scsiCommand || pdu.opcode === opcode.taskManagementRequest
 }

@@ -43,7 +43,7 @@ class FakeCarrier implements MovingCarrier {
   limitMs = 0
   holdsState = false
   discarded = 0
-  readonly lastAnswerWallMs = 77
+  readonly pausedSinceWallMs = 77
   readonly left = Promise.resolve()
   readonly #quiet: () => Promise<QuietEnd>
   #held: number[] | null = null

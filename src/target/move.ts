@@ -42,14 +42,14 @@ export interface MovingCarrier {
   release(): void
   /** Asynchronous Message 3 with Time2Wait 0, half-close, then reads and discards; returns the commands that were held. */
   sendAway(): number
-  /** Commands that have arrived since `sendAway`: sent again by the initiator, never executed here. */
+  /** Commands and task management requests that have arrived since `sendAway`: sent again by the initiator, never executed here. */
   readonly discarded: number
   /** Its nexus has what another member would not know of (DESIGN.md, what may not be moved). */
   readonly holdsState: boolean
   /** Settles when the connection is closed: nothing more arrives. */
   readonly left: Promise<void>
-  /** Wall-clock time of the last answer, ms. */
-  readonly lastAnswerWallMs: number
+  /** Wall-clock time of the last answer to a command, or of the freeze if nothing was outstanding then, ms. */
+  readonly pausedSinceWallMs: number
 }
 
 export interface MoverDeps {
@@ -226,7 +226,7 @@ export class Mover {
     end(session, 'moved')
     log.committed(order.id, {
       drainMs,
-      brokeAtWallMs: carrier.lastAnswerWallMs,
+      brokeAtWallMs: carrier.pausedSinceWallMs,
       resent: carrier.left.then(() => held + carrier.discarded),
     })
     return { kind: 'committed', drainMs, held }
