@@ -16,7 +16,7 @@ import { z } from 'zod'
 const BACK_OFF_FIRST_MS = 250
 const BACK_OFF_MAX_MS = 10_000
 const SETTLED_MS = 60_000
-/** A member answers what it accepted and asks its initiators to come back: 5 s at most. */
+/** A member answers what it accepted and asks its initiators to come back, and ends itself after 10 s. */
 const STOP_MS = 12_000
 /** Of what it printed to its standard error: enough for a stack. */
 const LINES_KEPT = 12

@@ -45,7 +45,11 @@ export interface MemberSettings {
 const RETRY_MS = 50
 /** Members of one host are told to stop at the same moment, give or take. */
 const TOLD_MS = 100
-const OTHERS_DRAIN_MS = 4_500
+/**
+ * For all that a stop waits for: initiators (4 s to fall silent, 2 s to close), and other members that were told as well. The
+ * rest of the 10 s after which main.ts ends the process is for the checkpoint.
+ */
+const STOP_MS = 7_000
 
 export class Member {
   readonly id: MemberId
@@ -154,10 +158,11 @@ export class Member {
 
   /** T2: answers what was accepted, tells the initiators to come back, closes. Other members that stop too are waited for: they may need our pages. */
   async stop(): Promise<void> {
+    const byMs = this.ports.clock.nowMs() + STOP_MS
     this.#tellAll('stopping')
-    await this.target.stop()
+    await this.target.stop(byMs)
     this.#tellAll('drained')
-    await this.#othersDrained()
+    await this.#othersDrained(byMs)
     this.gateway.close()
     this.primary.close()
     await this.peers.close()
@@ -172,11 +177,10 @@ export class Member {
     for (const id of this.group.members.keys()) if (id !== this.id) this.peers.tell(id, kind, null)
   }
 
-  async #othersDrained(): Promise<void> {
+  async #othersDrained(byMs: number): Promise<void> {
     const { clock } = this.ports
-    const until = clock.nowMs() + OTHERS_DRAIN_MS
     await sleep(clock, TOLD_MS)
-    while (this.#stopping.size > 0 && clock.nowMs() < until) await sleep(clock, RETRY_MS)
+    while (this.#stopping.size > 0 && clock.nowMs() < byMs) await sleep(clock, RETRY_MS)
   }
 
   async #register(peer: string): Promise<void> {

@@ -7,6 +7,8 @@ import { asyncEvent, asyncMessageAt, opcode } from '../iscsi/pdu.ts'
 import { startGroup, type Written } from './group.fixture.ts'
 
 const OPCODE_BITS = 0x3f
+/** As a member gives for the whole stop. */
+const STOP_MS = 7_000
 const limits = { maxDataBytes: 16 * 1024 * 1024, maxAhsBytes: 1_024 }
 
 describe('the target of a member', () => {
@@ -45,7 +47,7 @@ describe('the target of a member', () => {
     const writes = Array.from({ length: 8 }, (_, i) => initiator.write(i * blocks, data))
     await timeline.until(() => session.counters.outstanding === 8)
     const from = written.length
-    const stopping = target.stop()
+    const stopping = target.stop(timeline.nowMs + STOP_MS)
     const ended = () => events.some(({ kind }) => kind === 'end')
     await timeline.until(ended)
     expect(session.counters.outstanding).toBe(0)
@@ -62,6 +64,21 @@ describe('the target of a member', () => {
     expect(target.takesSessions).toBe(false)
   })
 
+  it('T2 a member stops in time though its initiator is busy and a member that stops as well dies in it', async () => {
+    const { group, timeline, connect, home } = await startGroup(9)
+    await connect()
+    const { at, session } = home()
+    const other = group.members.find((member) => member !== at)
+    other?.member?.peers.tell(at.id, 'stopping', null)
+    await timeline.run(timeline.nowMs + 100)
+    other?.crash('process')
+    session.probes.set(1, () => {}) // a barrier waits for it: it does not become quiet
+    const fromMs = timeline.nowMs
+    await timeline.finish(at.member?.stop() ?? Promise.reject(new Error('it is down')), 20_000)
+    expect(timeline.nowMs - fromMs).toBeGreaterThan(4_000)
+    expect(timeline.nowMs - fromMs).toBeLessThan(STOP_MS + 500)
+  })
+
   it('T2 a stop that comes upon a move waits as long as any other for what was accepted, and no move begins', async () => {
     const { group, timeline, events, connect, home } = await startGroup(8)
     const initiator = await connect()
@@ -76,7 +93,7 @@ describe('the target of a member', () => {
     const rest = { proposal: null, estimate: null }
     const moving = target.move(session.id, { id: 'first', to: near, ...order, ...rest })
     await timeline.run(timeline.nowMs + 2_000)
-    const stopping = target.stop()
+    const stopping = target.stop(timeline.nowMs + STOP_MS)
     await timeline.run(timeline.nowMs + 3_000)
     expect(session.phase).toBe('live')
     const late = await timeline.finish(

@@ -3,7 +3,7 @@
 //
 // Invariants:
 //   T1. No login is accepted before this member has loaded the records (its primaries serve).
-//   T2. A stop answers what was accepted, sends event 3 and closes.
+//   T2. A stop answers what was accepted, sends event 3 and closes, by the moment that it was given.
 
 import { BufferPool } from '../base/buffer-pool.ts'
 import { type Clock, sleep } from '../base/clock.ts'
@@ -34,6 +34,7 @@ import { TaskRunner } from './task.ts'
 import { RESET_KIND, UnitResets } from './unit-reset.ts'
 
 const SWEEP_MS = 1_000
+/** For an initiator to fall silent, before it is told that the member stops. */
 const STOP_MS = 4_000
 const CONNECTIONS_MAX = 4_096
 /** A reason may quote what an initiator sent. */
@@ -201,8 +202,8 @@ export class Target {
     this.#sweepLater()
   }
 
-  /** T2. */
-  async stop(): Promise<void> {
+  /** T2. Whoever has not closed its connection by then is closed. */
+  async stop(byMs: number): Promise<void> {
     const { clock } = this.#deps
     this.#state = 'stopping'
     await this.#listener?.close()
@@ -212,8 +213,7 @@ export class Target {
         connection.stop()
       }),
     )
-    const deadline = clock.nowMs() + STOP_MS
-    while (this.#connections.size > 0 && clock.nowMs() < deadline) await sleep(clock, 10)
+    while (this.#connections.size > 0 && clock.nowMs() < byMs) await sleep(clock, 10)
     for (const connection of [...this.#connections]) connection.close('the member stops')
   }
 
