@@ -6,7 +6,7 @@
 import { type MoveHistory, recallHistory } from '../distribution/history.ts'
 import type { MemberId } from '../group/record.ts'
 import { parseSessionMemory, type SessionMemory } from '../load/session-load.ts'
-import type { Json } from '../peer/message.ts'
+import { fieldsOf, type Json } from '../peer/message.ts'
 
 /** A move is renewed each second until its commit, and expires 10 s after it. */
 export const COMES_MS = 20_000
@@ -78,9 +78,6 @@ export class Arrivals {
 }
 
 function carriedOf(estimate: Json): { readonly memory: Json; readonly history: Json } {
-  if (estimate === null || typeof estimate !== 'object' || Array.isArray(estimate)) {
-    return { memory: null, history: null }
-  }
-  const { memory = null, history = null } = estimate as { readonly [name: string]: Json }
+  const { memory = null, history = null } = fieldsOf(estimate) ?? {}
   return { memory, history }
 }

@@ -2,7 +2,7 @@
 // needed, so that it costs nothing otherwise; a member that does not answer in time is silent, never zero.
 import type { MemberLoad } from '../api/schema.ts'
 import type { MemberId } from '../group/record.ts'
-import type { Json } from '../peer/message.ts'
+import { fieldsOf, type Json } from '../peer/message.ts'
 import type { Member } from './member.ts'
 import type { SessionRates } from './rates.ts'
 
@@ -56,7 +56,6 @@ export async function askAll(member: Member, own: () => Summary): Promise<Map<Me
 
 /** Members of one group run versions that know each other's frames; the format tells a summary of another form. */
 function parseSummary(reply: Json | null): Summary | null {
-  if (reply === null || typeof reply !== 'object' || Array.isArray(reply)) return null
-  const summary = reply as unknown as Summary
-  return summary.format === FORMAT ? summary : null
+  const summary = fieldsOf(reply) as unknown as Summary | null
+  return summary?.format === FORMAT ? summary : null
 }

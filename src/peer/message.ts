@@ -63,22 +63,28 @@ export function parseJson(bytes: Uint8Array): Json {
   }
 }
 
-type Fields = { readonly [name in FieldName]?: Json }
-type FieldName = keyof Hello | keyof Welcome | 'kind' | 'body'
-
-function fieldsOf(json: Json): Fields {
-  if (json === null || typeof json !== 'object' || Array.isArray(json)) {
-    throw broken('a message that is not an object')
-  }
+/** The fields of a JSON object, of which any may be missing; null: it is something else. */
+export function fieldsOf(json: Json): Fields | null {
+  if (json === null || typeof json !== 'object' || Array.isArray(json)) return null
   return json as Fields
 }
+
+export type Fields = { readonly [name: string]: Json | undefined }
+
+function messageFields(json: Json): { readonly [name in FieldName]?: Json } {
+  const fields = fieldsOf(json)
+  if (fields === null) throw broken('a message that is not an object')
+  return fields
+}
+
+type FieldName = keyof Hello | keyof Welcome | 'kind' | 'body'
 
 function text(value: Json | undefined): string {
   if (typeof value !== 'string') throw broken('a message without a name that it needs')
   return value
 }
 
-function identity(fields: Fields): Identity {
+function identity(fields: { readonly [name in keyof Identity]?: Json }): Identity {
   return {
     groupId: text(fields.groupId),
     memberId: text(fields.memberId),
@@ -87,20 +93,20 @@ function identity(fields: Fields): Identity {
 }
 
 export function parseHello(json: Json): Hello {
-  const fields = fieldsOf(json)
+  const fields = messageFields(json)
   const { stream } = fields
   if (typeof stream !== 'number') throw broken('a hello without a stream number')
   return { ...identity(fields), to: text(fields.to), stream }
 }
 
 export function parseWelcome(json: Json): Welcome {
-  const fields = fieldsOf(json)
+  const fields = messageFields(json)
   return { ...identity(fields), nonce: text(fields.nonce) }
 }
 
 /** A question or message: what it is about and its body. */
 export function parseControl(json: Json): { readonly kind: string; readonly body: Json } {
-  const fields = fieldsOf(json)
+  const fields = messageFields(json)
   return { kind: text(fields.kind), body: fields.body ?? null }
 }
 

@@ -23,11 +23,12 @@
 // sleep or crash at any point: either it has answered and holds (a crash forgets what was held), or it has not, and B2
 // closes the session. A move that commits discards what is held (M2), one that is given up releases only what the move
 // held (C4); a later take or close of the record ends the session. A living initiator answers within a round trip.
-import { type Clock, within } from '../base/clock.ts'
+import { type Clock, sleep, within } from '../base/clock.ts'
 import { ProtocolError } from '../base/protocol-error.ts'
 import type { StoredSession } from '../coordination/group-view.ts'
 import type { MemberId } from '../group/record.ts'
 import type { Json, PeerLinks } from '../peer/links.ts'
+import { fieldsOf } from '../peer/message.ts'
 import type { Gateway } from '../volume/gateway.ts'
 import type { Ending } from './ending.ts'
 import type { LiveSession, ProbeVerdict } from './live-session.ts'
@@ -79,7 +80,7 @@ export class Barrier {
       if ((await this.#verdict(stored)) !== 'dead') return // B1, B4
       let result = await ending.close(stored) // B2
       while (result.kind === 'unknown' && !abandoned()) {
-        await new Promise<void>((resolve) => clock.after(RETRY_MS, resolve))
+        await sleep(clock, RETRY_MS)
         result = await ending.close(stored)
       }
       if (result.kind === 'closed') {
@@ -97,7 +98,7 @@ export class Barrier {
       const now = await this.#deps.reread(key)
       if (now !== 'unknown') return now
       if (abandoned()) return null
-      await new Promise<void>((resolve) => this.#deps.clock.after(RETRY_MS, resolve))
+      await sleep(this.#deps.clock, RETRY_MS)
     }
   }
 
@@ -134,11 +135,9 @@ export class Barrier {
 
   /** The probe question of another member. */
   answer(body: Json): Promise<Json> {
-    if (body !== null && typeof body === 'object' && !Array.isArray(body)) {
-      const { id, gen, loginToken } = body as { [name: string]: Json }
-      if (typeof id === 'number' && typeof gen === 'number' && typeof loginToken === 'string') {
-        return this.verdict(id, gen, loginToken)
-      }
+    const { id, gen, loginToken } = fieldsOf(body) ?? {}
+    if (typeof id === 'number' && typeof gen === 'number' && typeof loginToken === 'string') {
+      return this.verdict(id, gen, loginToken)
     }
     throw new ProtocolError('a probe needs id, gen and loginToken', 'peer/DESIGN.md')
   }

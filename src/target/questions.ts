@@ -10,6 +10,7 @@ import type { Clock } from '../base/clock.ts'
 import { ProtocolError } from '../base/protocol-error.ts'
 import type { MemberId, VolumeId } from '../group/record.ts'
 import type { Json, PeerLinks } from '../peer/links.ts'
+import { fieldsOf } from '../peer/message.ts'
 import { Marks } from './marks.ts'
 
 /** An unanswered question is a no after this. */
@@ -51,7 +52,7 @@ export class Questions {
   async ask(to: MemberId, question: Question): Promise<Answer> {
     const reply = await this.#peers.ask(to, 'login', { ...question }, ASK_MS)
     if (reply === null) return 'silent'
-    return isYes(reply) ? 'yes' : 'no'
+    return fieldsOf(reply)?.['yes'] === true ? 'yes' : 'no'
   }
 
   /** A new question; `reserve` asks the destination to expect this login as a placement. */
@@ -99,19 +100,9 @@ export interface Question {
 }
 
 function parseQuestion(body: Json): Question {
-  if (body !== null && typeof body === 'object' && !Array.isArray(body)) {
-    const { id, key, reserve } = body as { [name: string]: Json }
-    if (typeof id === 'string' && typeof key === 'string')
-      return { id, key, reserve: reserve === true }
+  const { id, key, reserve } = fieldsOf(body) ?? {}
+  if (typeof id === 'string' && typeof key === 'string') {
+    return { id, key, reserve: reserve === true }
   }
   throw new ProtocolError('a login question needs an id and a key', 'peer/DESIGN.md')
-}
-
-function isYes(reply: Json): boolean {
-  return (
-    reply !== null &&
-    typeof reply === 'object' &&
-    !Array.isArray(reply) &&
-    (reply as { [name: string]: Json })['yes'] === true
-  )
 }

@@ -17,6 +17,7 @@ import { isAskedFor, printTargets, sendTargetsOf } from '../iscsi/send-targets.t
 import type { Session } from '../iscsi/session.ts'
 import type { SessionCounters } from '../load/counters.ts'
 import type { Json, PeerLinks } from '../peer/links.ts'
+import { type Fields, fieldsOf } from '../peer/message.ts'
 import { logicalUnit } from '../scsi/logical-unit.ts'
 import type { Gateway } from '../volume/gateway.ts'
 import { Barrier } from './barrier.ts'
@@ -428,10 +429,10 @@ export class Target {
   }
 }
 
-function fields(body: Json): { readonly [name: string]: Json | undefined } {
-  if (body === null || typeof body !== 'object' || Array.isArray(body))
-    throw new ProtocolError('not an object', 'peer/DESIGN.md')
-  return body as { readonly [name: string]: Json | undefined }
+function fields(body: Json): Fields {
+  const found = fieldsOf(body)
+  if (found === null) throw new ProtocolError('not an object', 'peer/DESIGN.md')
+  return found
 }
 
 function moveOf(body: Json): string {

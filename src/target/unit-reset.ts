@@ -16,6 +16,7 @@ import type { Coordinator } from '../coordination/coordinator.ts'
 import { type StoredSession, storedSession } from '../coordination/group-view.ts'
 import { keys, type MemberId, type SessionId, type VolumeId } from '../group/record.ts'
 import type { Json, PeerLinks } from '../peer/links.ts'
+import { fieldsOf } from '../peer/message.ts'
 import type { Gateway } from '../volume/gateway.ts'
 import type { LiveSession } from './live-session.ts'
 import type { Registry } from './registry.ts'
@@ -166,8 +167,7 @@ function parse(body: Json): {
   readonly sessions: readonly (readonly [SessionId, number])[]
 } {
   const wrong = new ProtocolError('which reset of which sessions?', 'peer/DESIGN.md')
-  if (body === null || typeof body !== 'object' || Array.isArray(body)) throw wrong
-  const { reset, sessions } = body as { readonly [name: string]: Json | undefined }
+  const { reset, sessions } = fieldsOf(body) ?? {}
   if (typeof reset !== 'string' || !Array.isArray(sessions)) throw wrong
   const pairs = sessions.map((pair) => {
     const [id, gen] = Array.isArray(pair) ? pair : []
