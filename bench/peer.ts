@@ -19,6 +19,7 @@ import { Gateway } from '../src/volume/gateway.ts'
 import type { GroupSlices } from '../src/volume/group-slices.ts'
 import { runBytes } from '../src/volume/lanes.ts'
 import type { Outcome } from '../src/volume/outcome.ts'
+import { answerRequest } from '../src/volume/peer-requests.ts'
 import { Primary } from '../src/volume/primary.ts'
 import type { SliceStore } from '../src/volume/slice-store.ts'
 
@@ -119,7 +120,7 @@ async function member(name: string) {
     addressOf,
     server: {
       control: () => null,
-      operation: (from, request) => primary.answer(from, request),
+      operation: (_from, request) => answerRequest(primary, request),
       fence: (session, gen) => primary.fence(session, gen),
       serving: () => primary.serving(),
     },

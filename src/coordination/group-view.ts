@@ -3,8 +3,8 @@
 //
 // Invariants:
 //   V1. The view is the store as it was at `rev`: whole transactions, none left out.
-//   V2. `rev` only rises, and each change that raises it wakes whoever waits for `changed()`.
-//   V3. A record that this version cannot vouch for ends the view: `failure` says why, nothing changes any more, and the
+//   V2. `rev` only rises, and each change that raises it wakes whoever waits for `changed()`; the end of the view does too.
+//   V3. A record that this version cannot vouch for ends the view: `failed` says why, nothing changes any more, and the
 //       member must stop.
 import { type Clock, sleep, within } from '../base/clock.ts'
 import type { Stored } from '../group/change.ts'
@@ -65,7 +65,7 @@ export class GroupView {
   #waiting: (() => void)[] = []
   #watch: Watch | null = null
   #state: 'following' | 'closed' = 'following'
-  #failure: string | null = null
+  readonly #failed = Promise.withResolvers<string>()
 
   private constructor(coordinator: Coordinator, clock: Clock, group: GroupRecord) {
     this.#coordinator = coordinator
@@ -91,9 +91,9 @@ export class GroupView {
     }
   }
 
-  /** V3: a sentence, or null while all is well. */
-  get failure(): string | null {
-    return this.#failure
+  /** V3: settles, with a sentence, if the view ends by a record; never rejects. */
+  get failed(): Promise<string> {
+    return this.#failed.promise
   }
 
   volumeByIqn(iqn: string): VolumeRecord | undefined {
@@ -106,10 +106,12 @@ export class GroupView {
     return { key: keys.member(id), rev: this.memberRevs.get(id) ?? 0, record }
   }
 
-  /** Settles at the next change, and when the view has ended. */
-  changed(): Promise<void> {
-    if (this.#state === 'closed') return Promise.resolve()
-    return new Promise((resolve) => this.#waiting.push(resolve))
+  /** Settles at the next change; false: the view has ended, and there will be none. */
+  async changed(): Promise<boolean> {
+    if (this.#state === 'following') {
+      await new Promise<void>((resolve) => this.#waiting.push(resolve))
+    }
+    return this.#state === 'following'
   }
 
   /** Brings the view up to what was committed before the call; false: the coordinator does not answer. */
@@ -131,7 +133,7 @@ export class GroupView {
     while (this.rev < rev && this.#state === 'following') {
       const leftMs = untilMs - this.#clock.nowMs()
       if (leftMs <= 0) return false
-      await within(this.#clock, leftMs, this.changed(), undefined)
+      await within(this.#clock, leftMs, this.changed(), false)
     }
     return this.rev >= rev
   }
@@ -139,8 +141,7 @@ export class GroupView {
   async #relist(): Promise<boolean> {
     const listed = await this.#coordinator.list('')
     if (listed.kind === 'unknown' || this.#state === 'closed') return false
-    if (listed.rev > this.rev) this.#guarded(() => this.#load(listed.items, listed.rev))
-    return this.#failure === null
+    return listed.rev <= this.rev || this.#guarded(() => this.#load(listed.items, listed.rev))
   }
 
   async #follow(): Promise<void> {
@@ -173,14 +174,16 @@ export class GroupView {
     }
   }
 
-  /** V3. */
-  #guarded(apply: () => void): void {
+  /** V3. False: the view has ended. */
+  #guarded(apply: () => void): boolean {
     try {
       apply()
+      return true
     } catch (error) {
       if (!(error instanceof UnusableRecord)) throw error
-      this.#failure = error.message
+      this.#failed.resolve(error.message)
       this.close()
+      return false
     }
   }
 

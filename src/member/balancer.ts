@@ -2,7 +2,6 @@
 // asks the destination, and has the target carry the move out; and it answers the same question of others. Decisions
 // are pure (distribution/); here they meet the group. Level-triggered: every round reads the state as it is.
 import type { Balance, MemberLoad } from '../api/schema.ts'
-import type { Timer } from '../base/clock.ts'
 import { BadPaths, barredFrom, barredMembers, heldBy } from '../distribution/bounds.ts'
 import { type Begun, heldBack, withBegun } from '../distribution/budget.ts'
 import type { Code } from '../distribution/code.ts'
@@ -39,6 +38,7 @@ import { Arrivals } from './arrivals.ts'
 import type { Member } from './member.ts'
 import { Monitor } from './monitor.ts'
 import { type DistributionSettings, PolicyRecord } from './policy-record.ts'
+import { Repeated } from './repeated.ts'
 import { factsOf, factsOfNewcomer, factsOfRecord } from './session-facts.ts'
 
 const END_KIND = 'end'
@@ -60,7 +60,7 @@ export class Balancer implements Grants, Placement {
   #urgent = 0
   #round = 0
   #busy = false
-  #timer: Timer
+  readonly #rounds: Repeated
   readonly policy: PolicyRecord
 
   constructor(member: Member, probe: SystemProbe, initial: DistributionSettings) {
@@ -74,16 +74,20 @@ export class Balancer implements Grants, Placement {
     )
     member.answers.set(END_KIND, () => toJson(this.#monitor.end()))
     const phase = Number(member.id.replace(/\D/g, '')) || 0
-    const { intervalSeconds } = this.policy.settings.policy
+    const repetition = {
+      clock: member.ports.clock,
+      everyMs: () => this.policy.settings.policy.intervalSeconds * 1_000,
+      work: () => this.#tick(),
+      failed: (error: unknown) => {
+        throw error
+      },
+    }
     // Members decide one after the other, not all at once on the same reports.
-    this.#timer = member.ports.clock.after(
-      intervalSeconds * 1_000 * (1 + (phase % 8) / 8),
-      () => void this.#tick(),
-    )
+    this.#rounds = new Repeated(repetition, repetition.everyMs() * (1 + (phase % 8) / 8))
   }
 
   stop(): void {
-    this.#timer.cancel()
+    this.#rounds.stop()
     this.#monitor.stop()
   }
 
@@ -158,16 +162,11 @@ export class Balancer implements Grants, Placement {
 
   async #tick(): Promise<void> {
     const { policy, mode } = this.policy.settings
-    try {
-      this.#round += 1
-      this.#grantedThisRound = 0
-      this.#begun = { ...this.#begun, thisRound: 0 }
-      this.#forget()
-      if (mode !== 'off') await this.#decideRound(policy)
-    } finally {
-      const everyMs = policy.intervalSeconds * 1_000
-      this.#timer = this.#member.ports.clock.after(everyMs, () => void this.#tick())
-    }
+    this.#round += 1
+    this.#grantedThisRound = 0
+    this.#begun = { ...this.#begun, thisRound: 0 }
+    this.#forget()
+    if (mode !== 'off') await this.#decideRound(policy)
   }
 
   async #decideRound(policy: Policy): Promise<void> {

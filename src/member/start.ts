@@ -19,6 +19,7 @@ import type { Log } from './log.ts'
 import type { RunningMember } from './main.ts'
 import { Member } from './member.ts'
 import { MemberOperator } from './operator.ts'
+import { Repeated } from './repeated.ts'
 import { Tally } from './tally.ts'
 
 const LOOK_EVERY_MS = 5_000
@@ -86,27 +87,43 @@ export async function startMember(config: MemberConfig, log: Log): Promise<Runni
   const { damage, ...recovered } = member.store.recovery
   log.info('recovered', recovered)
   if (damage !== null) log.error('damage', new Error(damage))
-  const told = new Set<string>()
-  const look = async () => {
-    tellDamage(member, log, told)
-    await lookFree(member, disk)
-  }
-  const looking = setInterval(() => void look(), LOOK_EVERY_MS)
-  await look()
-  await member.serve()
-  await settle(config, balancer)
+  const looks = await lookNowAndThen(member, disk, log)
+  const failed = Promise.race([
+    member.store.failed.then((why) => `the store of ${config.memberId} has failed: ${why}`),
+    member.group.failed,
+  ])
+  await Promise.race([
+    member.serve().then(() => settle(config, balancer)),
+    failed.then((why) => Promise.reject(new Error(why))),
+  ])
   return {
     portal: member.portal,
     api: api.url,
-    failed: member.store.failed.then((why) => `the store of ${config.memberId} has failed: ${why}`),
+    failed,
     stop: async () => {
-      clearInterval(looking)
+      looks.stop()
       balancer.stop()
       operator.stop()
       await api.close()
       await member.stop()
     },
   }
+}
+
+/** At the free space, and at what is damaged. */
+async function lookNowAndThen(member: Member, disk: FolderDisk, log: Log): Promise<Repeated> {
+  const told = new Set<string>()
+  const look = async () => {
+    tellDamage(member, log, told)
+    await lookFree(member, disk)
+  }
+  await look()
+  return new Repeated({
+    clock: member.ports.clock,
+    everyMs: () => LOOK_EVERY_MS,
+    work: look,
+    failed: (error) => log.error('look', error),
+  })
 }
 
 /** What pages may still take: of the disk, and of the budget. */

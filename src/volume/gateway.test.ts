@@ -266,6 +266,21 @@ describe('gateway', () => {
     expect(await finish(later.write(runBytes, filled(4096, 6)))).toBe('done')
   })
 
+  it('what follows the view ends with it', async () => {
+    const world = await VolumeGroup.found(14)
+    const { group } = world.member('a')
+    const changed = group.changed.bind(group)
+    let asked = 0
+    group.changed = () => {
+      asked += 1
+      if (asked > 100) throw new Error('asked again and again')
+      return changed()
+    }
+    group.close()
+    await world.timeline.run(world.timeline.nowMs + 1_000)
+    expect(asked).toBe(0)
+  })
+
   it('a volume that is gone is gone, one that is new is waited for', async () => {
     const world = await VolumeGroup.found(13)
     const session = await world.finish(world.login('a'))

@@ -7,7 +7,8 @@
 //   W2. Writes are numbered per session, generation and slice; a number is acknowledged when it and all before it are
 //       answered.
 //   W3. A fence goes to every primary, first on each stream, also to those that become primary later, until `unfence`.
-//   W4. After `endSession` nothing of that generation is sent, answered or touched: what is under way comes to `refused`.
+//   W4. After `endSession` nothing of that generation is sent or answered: what is under way comes to `refused`, and when it
+//       has, its buffers are not touched any more.
 import { assert } from '../base/assert.ts'
 import { type Clock, sleep } from '../base/clock.ts'
 import type { MemberId, SessionId, SliceId, VolumeRecord } from '../group/record.ts'
@@ -315,8 +316,7 @@ export class Gateway {
 
   /** Operations and fences follow the slices to new primaries. */
   async #follow(): Promise<void> {
-    while (!this.#isClosed) {
-      await this.#deps.group.changed()
+    while ((await this.#deps.group.changed()) && !this.#isClosed) {
       this.#fences.primariesChanged()
       for (const { underWay } of this.#sessions.values()) {
         for (const forward of [...underWay]) forward.follow()

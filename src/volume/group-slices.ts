@@ -9,8 +9,8 @@ export interface GroupSlices {
   readonly sliceRevs: readonly number[]
   readonly volumes: ReadonlyMap<VolumeId, unknown>
   readonly sessions: ReadonlyMap<SessionId, { readonly record: { readonly gen: number } }>
-  /** Settles at the next change. */
-  changed(): Promise<void>
+  /** Settles at the next change; false: there will be none, the member is about to stop. */
+  changed(): Promise<boolean>
   /** Brings the view up to what was committed before the call; false: the coordinator cannot be reached. */
   refresh(): Promise<boolean>
 }

@@ -15,13 +15,11 @@ import { assert } from '../base/assert.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Coordinator } from '../coordination/coordinator.ts'
 import type { MemberId, SliceId, VolumeId } from '../group/record.ts'
-import type { Answer, Incoming } from '../peer/responder.ts'
 import { activate } from './activation.ts'
 import { BlockOrder } from './block-order.ts'
 import type { GroupSlices } from './group-slices.ts'
 import { type Mutation, MutationTurn } from './mutation-turn.ts'
 import type { CompareOutcome, Origin, Stale } from './outcome.ts'
-import { answerRequest } from './peer-requests.ts'
 import { SessionMarks } from './session-marks.ts'
 import type { SliceStore } from './slice-store.ts'
 
@@ -90,11 +88,6 @@ export class Primary {
   fence(sessionId: number, gen: number): void {
     assert(this.#state !== 'starting', 'V1: FENCEs wait until the generations are known')
     this.#marks.fence(sessionId, gen)
-  }
-
-  /** A request of another member's gateway. Throws a ProtocolError for one that no gateway makes. */
-  answer(_from: MemberId, request: Incoming): Answer | Promise<Answer> {
-    return answerRequest(this, request)
   }
 
   /** The extent lies in one run, which is on `slice`. `stale` comes at once, never late. */
@@ -205,7 +198,7 @@ export class Primary {
           this.#epochs[slice] = 0
       }
       if (group.slices.some((_, slice) => isNew(slice))) await this.#activate(isNew)
-      else await group.changed()
+      else if (!(await group.changed())) return
     }
   }
 

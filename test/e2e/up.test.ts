@@ -1,8 +1,10 @@
 // `evenkeel up` as a user meets it: real processes, real sockets, Debian's initiators.
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { keys, RECORD_FORMAT } from '../../src/group/record.ts'
+import { SqliteStore } from '../../src/io/sqlite-store.ts'
 import {
   alive,
   freeRange,
@@ -106,6 +108,21 @@ describe('up', () => {
     expect(stdout).not.toContain('Pattern verification failed')
   })
 
+  test('V3 a group record of a newer version stops the members, and up says why', async () => {
+    const running = await up()
+    let said = ''
+    running.process.stderr?.on('data', (text: string) => {
+      said += text
+    })
+    await makeRecordNewer(join(folder, 'data', 'coordination.sqlite'))
+    await expect.poll(() => pids(running).filter(alive), { timeout: 20_000 }).toEqual([])
+    const sentence = 'record format 2; this version of Evenkeel knows formats up to 1'
+    await expect.poll(() => said, { timeout: 20_000 }).toMatch(/m1 ended \(exit code 1\)/)
+    expect(said).toContain(sentence)
+    const log = await readFile(join(folder, 'data', 'm1', 'member.log'), 'utf8')
+    expect(log).toContain(sentence)
+  })
+
   test('a data folder and a port in use are refused with a sentence', async () => {
     await up()
     const other = await freeRange(6)
@@ -117,6 +134,20 @@ describe('up', () => {
     )
   })
 })
+
+/** As a member of a newer version would leave it. */
+async function makeRecordNewer(file: string): Promise<void> {
+  const store = new SqliteStore(file, 50_000)
+  const write = () => {
+    const read = store.transact({ read: [keys.group] })
+    const [item] = read.kind === 'txn' ? (read.read[0] ?? []) : []
+    const newer = { ...JSON.parse(item?.value ?? '{}'), format: RECORD_FORMAT + 1 }
+    return store.transact({ put: [{ key: keys.group, value: JSON.stringify(newer) }] }).kind
+  }
+  // Busy (F3) is tried again.
+  await expect.poll(write).toBe('txn')
+  store.close()
+}
 
 /** As the API has them: the CLI prints them within `status`. */
 async function evenkeelMembers(): Promise<{ items: { id: string; pid: number | null }[] }> {

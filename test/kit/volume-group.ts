@@ -11,7 +11,9 @@ import { GroupView } from '../../src/coordination/group-view.ts'
 import { foundGroup } from '../../src/group/founding.ts'
 import { keys, type SessionRecord, type VolumeRecord } from '../../src/group/record.ts'
 import { PeerLinks } from '../../src/peer/links.ts'
+import type { Incoming } from '../../src/peer/responder.ts'
 import { Gateway } from '../../src/volume/gateway.ts'
+import { answerRequest } from '../../src/volume/peer-requests.ts'
 import { Primary } from '../../src/volume/primary.ts'
 import type { SliceStore, SliceWrite } from '../../src/volume/slice-store.ts'
 
@@ -229,7 +231,7 @@ export class VolumeGroup {
     const primary = new Primary({ self: name, clock, coordinator, group, store })
     const server = {
       control: () => null,
-      operation: primary.answer.bind(primary),
+      operation: (_from: string, request: Incoming) => answerRequest(primary, request),
       fence: primary.fence.bind(primary),
       serving: () => primary.serving(),
     }
