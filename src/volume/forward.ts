@@ -101,6 +101,9 @@ export class Forward implements Request {
   readonly #window: SendWindow | null
   readonly #piece: ForwardedPiece
   #at: { readonly member: MemberId; readonly link: Link; readonly number: number } | null = null
+  /** The primary of this member has it, and its buffers. */
+  #isHere = false
+  #isDropped = false
   #isOver = false
 
   constructor(deps: ForwardDeps, sending: Sending, piece: ForwardedPiece) {
@@ -170,7 +173,10 @@ export class Forward implements Request {
     this.send()
   }
 
+  /** W4: what is carried out here keeps its buffers until that is over. */
   drop(): void {
+    this.#isDropped = true
+    if (this.#isHere) return
     this.#at?.link.withdraw(this.#at.number)
     this.#at = null
     this.#finish('refused')
@@ -199,11 +205,13 @@ export class Forward implements Request {
       operation,
       acknowledged,
     }
+    this.#isHere = true
     const outcome = await (into === null
       ? primary.mutate(mutation)
       : primary.read(origin, volume, slice, offset, into))
-    if (this.#isOver) return
-    if (outcome === 'stale') this.#lookAgain()
+    this.#isHere = false
+    if (this.#isDropped) this.#finish('refused')
+    else if (outcome === 'stale') this.#lookAgain()
     else this.#finish(outcome)
   }
 

@@ -1,0 +1,45 @@
+import { expect, it } from 'vitest'
+import { SimClock } from '../../sim/clock.ts'
+import { Timeline } from '../../sim/timeline.ts'
+import { Forward, type ForwardDeps, type ForwardedPiece, Sending } from './forward.ts'
+import type { CompareOutcome } from './outcome.ts'
+import type { Primary } from './primary.ts'
+
+const bytes = { volume: 1, slice: 0, offset: 0, bytes: 4096, verify: null }
+const write: ForwardedPiece = { ...bytes, verb: 'write', data: new Uint8Array(4096), into: null }
+const read: ForwardedPiece = { ...bytes, verb: 'read', data: null, into: new Uint8Array(4096) }
+
+/** An operation whose slice has come to this member; `over` ends what the primary does with its buffers. */
+function carriedOutHere(piece: ForwardedPiece) {
+  const timeline = new Timeline()
+  const { promise, resolve: over } = Promise.withResolvers<CompareOutcome>()
+  const primary = { mutate: () => promise, read: () => promise } as unknown as Primary
+  const deps = {
+    self: 'a',
+    clock: new SimClock(timeline),
+    group: { slices: [{ primary: 'a', epoch: 2 }] },
+    primary,
+    peers: { link: () => expect.unreachable('it is here') },
+  } as unknown as ForwardDeps
+  const sending = new Sending(5, 1)
+  let outcome: CompareOutcome | null = null
+  void new Forward(deps, sending, piece).outcome.then((settled) => {
+    outcome = settled
+  })
+  return { timeline, sending, over, outcome: () => outcome }
+}
+
+for (const piece of [write, read]) {
+  it(`W4 a ${piece.verb} that is carried out here when its session ends keeps its buffers until that is over`, async () => {
+    for (const late of ['done', 'stale'] as const) {
+      const { timeline, sending, over, outcome } = carriedOutHere(piece)
+      sending.drop()
+      await timeline.run(1_000)
+      expect(outcome()).toBeNull()
+      over(late as CompareOutcome)
+      await timeline.run(2_000)
+      expect(outcome()).toBe('refused')
+      expect(sending.underWay.size).toBe(0)
+    }
+  })
+}
