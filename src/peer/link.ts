@@ -97,7 +97,6 @@ export interface LinkDeps {
   readonly addressOf: (member: MemberId) => Address | null
   /** Rises with every stream of this boot. */
   readonly nextStream: () => number
-  readonly heard: (member: MemberId) => void
 }
 
 export class Link {
@@ -263,7 +262,6 @@ export class Link {
   #received(open: Open, bytes: Uint8Array): void {
     if (this.#state !== open) return
     open.aliveMs = this.#deps.clock.nowMs()
-    this.#deps.heard(this.#deps.to)
     try {
       open.reader.push(bytes)
       for (let f = open.reader.next(); f !== null; f = open.reader.next()) {

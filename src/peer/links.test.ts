@@ -115,15 +115,13 @@ function operation(number: number, fields: Partial<Request> = {}): Sent {
 describe('links', () => {
   it('a question is answered, also a long one, and a member that is not there is null', async () => {
     const world = new World()
-    const [a, b] = await world.pair()
+    const [a] = await world.pair()
     const { timeline } = world
     expect(await timeline.finish(a.links.ask('b', 'echo', { x: [1, 'ü'] }, 500))).toEqual({
       x: [1, 'ü'],
     })
     const long = 'é'.repeat(300_000)
     expect(await timeline.finish(a.links.ask('b', 'echo', long, 900))).toBe(long)
-    expect(a.links.lastHeardMs('b')).not.toBeNull()
-    expect(b.links.lastHeardMs('a')).not.toBeNull()
     const before = timeline.nowMs
     expect(await timeline.finish(a.links.ask('c', 'echo', 1, 500))).toBeNull()
     expect(timeline.nowMs - before).toBeLessThanOrEqual(501)

@@ -23,10 +23,6 @@ export class PeerLinks {
   readonly #links = new Map<MemberId, Link>()
   readonly #incoming = new Set<Responder>()
   readonly #newest: Newest = new Map()
-  readonly #heardMs = new Map<MemberId, number>()
-  readonly #heard = (member: MemberId) => {
-    this.#heardMs.set(member, this.#deps.clock.nowMs())
-  }
   #listener: Listener | null = null
   #streams = 0
   #nonces = 0
@@ -42,7 +38,7 @@ export class PeerLinks {
       this.#nonces += 1
       return `${self.bootId}/${this.#nonces}`
     }
-    const deps = { self, clock, server, newest: this.#newest, nextNonce, heard: this.#heard }
+    const deps = { self, clock, server, newest: this.#newest, nextNonce }
     this.#listener = await net.listen(address, (stream) => {
       for (const old of this.#incoming) if (old.isClosed) this.#incoming.delete(old)
       this.#incoming.add(new Responder(deps, stream))
@@ -61,7 +57,7 @@ export class PeerLinks {
       this.#streams += 1
       return this.#streams
     }
-    const link = new Link({ self, to, net, clock, addressOf, nextStream, heard: this.#heard })
+    const link = new Link({ self, to, net, clock, addressOf, nextStream })
     this.#links.set(to, link)
     return link
   }
@@ -74,11 +70,6 @@ export class PeerLinks {
   /** Sent if the member can be reached soon; lost otherwise. */
   tell(to: MemberId, kind: string, body: Json): void {
     if (!this.#isClosed) this.link(to).tell(kind, body)
-  }
-
-  /** When something last came from this member, on a stream of either side, by our clock; null: never. */
-  lastHeardMs(member: MemberId): number | null {
-    return this.#heardMs.get(member) ?? null
   }
 
   /** Why there is no stream to this member, as a sentence; null: there is one, or none was needed yet. */

@@ -83,7 +83,6 @@ export interface ResponderDeps {
   readonly server: PeerServer
   readonly newest: Newest
   readonly nextNonce: () => string
-  readonly heard: (member: MemberId) => void
 }
 
 interface Assembly {
@@ -135,9 +134,6 @@ export class Responder implements StreamOwner {
       }
     } catch (error) {
       this.#failed(error)
-    }
-    if (this.#state.kind === 'serving' || this.#state.kind === 'waiting') {
-      this.#deps.heard(this.#state.from)
     }
   }
 

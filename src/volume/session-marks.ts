@@ -54,10 +54,6 @@ export class SessionMarks<T> {
     return this.#marks.size
   }
 
-  get loadedRev(): number {
-    return this.#loadedRev
-  }
-
   /**
    * Takes in the list of all sessions as it was at `rev`, unless a newer one is known. Returns the sessions that are in
    * it no more (G2), so that what else is kept of them can go.
