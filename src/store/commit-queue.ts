@@ -11,7 +11,7 @@
 import type { Clock } from '../base/clock.ts'
 import type { Change, Journal } from './journal.ts'
 import { BLOCK_BYTES } from './layout.ts'
-import type { Pages } from './pages.ts'
+import { type Pages, pagesIn } from './pages.ts'
 import type { StoreWrite } from './record.ts'
 
 export type WriteResult =
@@ -21,8 +21,10 @@ export type WriteResult =
 
 interface Waiting {
   readonly change: Change
-  /** Blocks of the overlay that it may need. */
+  /** Cells of the overlay that it may need. */
   readonly blocks: number
+  /** Pages of the overlay that it may leave without a cell. */
+  readonly barePages: number
   readonly resolve: (result: WriteResult) => void
   readonly reject: (error: Error) => void
 }
@@ -77,9 +79,7 @@ export class CommitQueue {
         reject(this.#refusal)
         return
       }
-      const data = change.kind === 'write' ? change.write.data : null
-      const blocks = data === null ? 0 : data.length / BLOCK_BYTES
-      this.#waiting.push({ change, blocks, resolve, reject })
+      this.#waiting.push({ change, ...needOf(change), resolve, reject })
       if (this.#running) return
       this.#running = true
       this.#clock.soon(() => this.#start())
@@ -152,13 +152,16 @@ export class CommitQueue {
 
   /** Fills the next batch; false if there is nothing to commit. */
   #place(): boolean {
-    let cells = this.#pages.overlay.freeCells
+    const { overlay } = this.#pages
+    let cells = overlay.freeCells
+    let barePages = overlay.freeBarePages
     let count = 0
     for (const waiting of this.#waiting) {
-      if (waiting.blocks > cells) break
+      if (waiting.blocks > cells || waiting.barePages > barePages) break
       const room = this.#journal.place(waiting.change)
       if (room !== 'placed') break
       cells -= waiting.blocks
+      barePages -= waiting.barePages
       count += 1
     }
     this.#batch = this.#waiting.splice(0, count)
@@ -193,4 +196,12 @@ export class CommitQueue {
     this.#idle = []
     for (const resolve of idle) resolve()
   }
+}
+
+/** At most, whatever of it is in the overlay already. */
+function needOf(change: Change): Pick<Waiting, 'blocks' | 'barePages'> {
+  if (change.kind === 'drop') return { blocks: 0, barePages: 0 }
+  const { data, offset, bytes } = change.write
+  if (data === null) return { blocks: 0, barePages: pagesIn(offset, bytes) }
+  return { blocks: data.length / BLOCK_BYTES, barePages: 0 }
 }

@@ -3,9 +3,10 @@
 //
 // Invariants:
 //   OV1. A block of `homing` stays readable here until the slot that holds it is synced and the table says so.
-//   OV2. Cells in use never exceed the bound: a write that finds no cell waits.
+//   OV2. Neither cells in use nor pages without a cell, of which only marks are kept, exceed their bounds; so pages do not
+//        exceed the sum of both. A change that finds no room waits.
 import { assert } from '../base/assert.ts'
-import { BLOCK_BYTES, BLOCKS_PER_PAGE, MAP_WORDS } from './layout.ts'
+import { BLOCK_BYTES, BLOCKS_PER_PAGE, MAP_WORDS, PAGES_PER_RUN } from './layout.ts'
 
 /** What `DirtyPage.cells` says of a block, if not the cell that holds it. */
 export const UNTOUCHED = -1
@@ -14,6 +15,8 @@ export const ABSENT = -2
 /** Its bytes in the journal failed their checksum. */
 export const DAMAGED = -3
 
+/** A page takes about as much memory as a cell, 3.9 KiB: those without one add at most a quarter to the cells'. */
+const CELLS_PER_BARE_PAGE = 4
 const CELLS_PER_CHUNK = 256
 const POOLED_PAGES = 512
 
@@ -21,8 +24,8 @@ export class DirtyPage {
   entry = 0
   /** The volume was dropped while the page was on its way home. */
   dropped = false
-  /** Blocks that are not UNTOUCHED. */
-  touched = 0
+  /** Cells that it has. */
+  held = 0
   readonly cells = new Int32Array(BLOCKS_PER_PAGE).fill(UNTOUCHED)
   readonly checksums = new Uint32Array(BLOCKS_PER_PAGE)
   // From here on: the header that home writing prepares. The checksums of untouched blocks are filled in beside the others.
@@ -37,17 +40,23 @@ export class DirtyPage {
 }
 
 export class Overlay {
+  /** In cells. */
   readonly capacity: number
+  /** Enough for any one change: it stays inside a run. */
+  readonly #barePagesMost: number
   readonly #chunks: Uint8Array[] = []
   readonly #free: number[] = []
   #made = 0
   #used = 0
+  /** Pages that have a cell. */
+  #holding = 0
   #dirty = new Map<number, DirtyPage>()
   #homing = new Map<number, DirtyPage>()
   readonly #pool: DirtyPage[] = []
 
   constructor(bytes: number) {
     this.capacity = Math.floor(bytes / BLOCK_BYTES)
+    this.#barePagesMost = Math.max(PAGES_PER_RUN, Math.floor(this.capacity / CELLS_PER_BARE_PAGE))
   }
 
   get usedCells(): number {
@@ -62,12 +71,18 @@ export class Overlay {
     return this.#dirty.size
   }
 
-  get homingPages(): number {
-    return this.#homing.size
+  /** Dirty and homing. */
+  get pages(): number {
+    return this.#dirty.size + this.#homing.size
   }
 
-  get isEmpty(): boolean {
-    return this.#dirty.size === 0 && this.#homing.size === 0
+  /** How many more pages may have nothing but marks. */
+  get freeBarePages(): number {
+    return this.#barePagesMost - (this.pages - this.#holding)
+  }
+
+  get isHalfFull(): boolean {
+    return this.#used * 2 > this.capacity || this.freeBarePages * 2 < this.#barePagesMost
   }
 
   dirty(entry: number): DirtyPage | undefined {
@@ -84,7 +99,8 @@ export class Overlay {
     let cell = page.cells[block] ?? UNTOUCHED
     if (cell < 0) {
       cell = this.#takeCell()
-      this.#mark(page, block, cell)
+      page.cells[block] = cell
+      this.#hold(page, 1)
     }
     page.checksums[block] = checksum
     this.cell(cell).set(bytes)
@@ -94,8 +110,12 @@ export class Overlay {
   putMark(entry: number, block: number, mark: typeof ABSENT | typeof DAMAGED): void {
     const page = this.#open(entry)
     const cell = page.cells[block] ?? UNTOUCHED
-    if (cell >= 0) this.#freeCell(cell)
-    this.#mark(page, block, mark)
+    page.cells[block] = mark
+    if (cell >= 0) {
+      this.#freeCell(cell)
+      this.#hold(page, -1)
+    }
+    assert(this.freeBarePages >= 0, 'OV2: pages without a cell are bounded')
   }
 
   cell(cell: number): Uint8Array {
@@ -127,8 +147,11 @@ export class Overlay {
     for (const [block, cell] of page.cells.entries()) {
       if (cell === UNTOUCHED || newer.cells[block] !== UNTOUCHED) continue
       newer.checksums[block] = page.checksums[block] ?? 0
-      this.#mark(newer, block, cell)
+      newer.cells[block] = cell
       page.cells[block] = UNTOUCHED
+      if (cell < 0) continue
+      this.#hold(newer, 1)
+      this.#hold(page, -1)
     }
     this.#recycle(page)
   }
@@ -159,15 +182,17 @@ export class Overlay {
     return page
   }
 
-  #mark(page: DirtyPage, block: number, value: number): void {
-    if (page.cells[block] === UNTOUCHED) page.touched += 1
-    page.cells[block] = value
+  #hold(page: DirtyPage, cells: number): void {
+    const before = page.held
+    page.held += cells
+    if (before === 0) this.#holding += 1
+    else if (page.held === 0) this.#holding -= 1
   }
 
   #recycle(page: DirtyPage): void {
     for (const cell of page.cells) if (cell >= 0) this.#freeCell(cell)
+    if (page.held > 0) this.#hold(page, -page.held)
     page.cells.fill(UNTOUCHED)
-    page.touched = 0
     page.dropped = false
     page.slot = -1
     page.isNew = false

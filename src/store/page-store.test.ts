@@ -89,6 +89,32 @@ describe('PageStore', () => {
     expect(store.usage().journalUsedBytes).toBeLessThanOrEqual(200 * 512)
   })
 
+  it('GC3 OV2 pages of nothing but unmapped blocks are bounded: an unmap that finds no room waits', async () => {
+    const world = new World({ overlayBytes: 64 * BLOCK_BYTES })
+    const most = 16
+    let store = await world.open()
+    const pages = Array.from({ length: 160 }, (_, page) => page * PAGE_BYTES)
+    for (const at of pages) await world.write(store, 1, at, block(1, 2))
+    store = await world.reopen(store)
+    let pagesMost = 0
+    const unmap = async (at: number, bytes: number) => {
+      expect(await store.write(write(1, at, null, bytes))).toBe('done')
+      pagesMost = Math.max(pagesMost, store.usage().overlayPages)
+    }
+    const unmaps = pages.map((at) => unmap(at, BLOCK_BYTES))
+    for (let at = 0; at < 160 * PAGE_BYTES; at += RUN_BYTES) {
+      unmaps.push(unmap(at + PAGE_BYTES, RUN_BYTES - PAGE_BYTES))
+    }
+    await world.run(Promise.all(unmaps))
+    expect(pagesMost).toBeGreaterThan(most / 2)
+    expect(pagesMost).toBeLessThanOrEqual(most)
+    store = await world.reopen(store)
+    expect(store.volumeUsage(1)).toEqual({ pages: 10, bytes: 10 * BLOCK_BYTES })
+    expect((await world.read(store, 1, 0, 2 * BLOCK_BYTES)).into).toEqual(
+      Uint8Array.from([...block(0), ...block(1)]),
+    )
+  })
+
   it('GC2 of overlapping writes of one turn the last one stands, now and after a restart', async () => {
     const world = new World()
     let store = await world.open()

@@ -31,7 +31,7 @@ import { OperationMemory } from './operations.ts'
 import { Overlay } from './overlay.ts'
 import { type DamagedPage, PageReader, type ReadResult } from './page-reader.ts'
 import { PageTable, type VolumeUsage } from './page-table.ts'
-import { Pages } from './pages.ts'
+import { Pages, pagesIn } from './pages.ts'
 import { type StoreWrite, sizeOf } from './record.ts'
 import { type RecoveryReport, recover } from './recovery.ts'
 import { Segments } from './segments.ts'
@@ -45,6 +45,7 @@ export interface StoreUsage {
   readonly pagesAtMost: number
   /** Blocks that are durable in the journal alone. */
   readonly overlayBytes: number
+  readonly overlayPages: number
   readonly journalUsedBytes: number
 }
 
@@ -199,6 +200,7 @@ export class PageStore {
       bytes: table.homeBlocks * BLOCK_BYTES,
       pagesAtMost: this.#slotsAtMost,
       overlayBytes: this.#pages.overlay.usedCells * BLOCK_BYTES,
+      overlayPages: this.#pages.overlay.pages,
       journalUsedBytes: this.#journal.used * 512,
     }
   }
@@ -223,7 +225,7 @@ export class PageStore {
   #admit(write: StoreWrite): boolean {
     const { table, segments } = this.#pages.homes
     const first = Math.floor(write.offset / PAGE_BYTES)
-    const last = Math.floor((write.offset + write.bytes - 1) / PAGE_BYTES)
+    const last = first + pagesIn(write.offset, write.bytes) - 1
     let fresh = 0
     for (let page = first; page <= last; page += 1) {
       const entry = table.find(write.volume, page)

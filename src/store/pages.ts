@@ -12,6 +12,11 @@ export interface Extent {
   readonly slice: number
 }
 
+/** Pages that a range of bytes touches. */
+export function pagesIn(offset: number, bytes: number): number {
+  return Math.floor((offset + bytes - 1) / PAGE_BYTES) - Math.floor(offset / PAGE_BYTES) + 1
+}
+
 export class Pages {
   readonly homes: Homes
   readonly overlay: Overlay

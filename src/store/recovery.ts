@@ -13,7 +13,8 @@ import type { HomeWriter } from './home-writer.ts'
 import { Journal } from './journal.ts'
 import { type LogEnd, type Replayed, replay, survey } from './journal-scan.ts'
 import { recordKind } from './layout.ts'
-import type { Pages } from './pages.ts'
+import type { Overlay } from './overlay.ts'
+import { type Pages, pagesIn } from './pages.ts'
 
 export interface RecoveryReport {
   /** Operations of the journal that were replayed. */
@@ -58,8 +59,7 @@ export async function recover(
   const beyond = tail + 2 * folder.ring
   let replayed = 0
   const end = await replay(folder.journal, folder.ring, tail, found, async (records) => {
-    const blocks = records.reduce((sum, record) => sum + record.header.blocks, 0)
-    if (pages.overlay.freeCells < blocks) await bringHome(home, beyond)
+    if (!hasRoom(pages.overlay, records)) await bringHome(home, beyond)
     apply(pages, records)
     replayed += 1
   })
@@ -81,6 +81,18 @@ export async function recover(
   const checkpoint = folder.checkpoints.sequence
   const journal = new Journal(folder.journal, folder.ring, folder.seed, { head, checkpoint })
   return { journal, report: { replayed, pages: table.homePages, damage } }
+}
+
+/** OV2 */
+function hasRoom(overlay: Overlay, records: readonly Replayed[]): boolean {
+  let blocks = 0
+  let barePages = 0
+  for (const { header, bad } of records) {
+    blocks += header.blocks
+    const marks = header.kind === recordKind.unmap || bad.length > 0
+    if (marks) barePages += pagesIn(header.offset, header.bytes)
+  }
+  return blocks <= overlay.freeCells && barePages <= overlay.freeBarePages
 }
 
 /** Until all of it is home the journal is needed as it is. */

@@ -106,13 +106,13 @@ export class Upkeep {
     while (!this.#closing && this.#due()) {
       const { journal, queue } = this.#parts
       let hasRoom = await this.#round()
+      queue.wake()
       const old = this.#parts.clock.nowMs() - this.#checkpointMs >= this.#parts.checkpointAfterMs
       const ringHalf = journal.used * 2 > journal.ring
       if (this.#closing) return
       if (old || ringHalf || queue.stalled || this.#spaceWanted) {
         hasRoom = (await this.#checkpoint()) && hasRoom
       }
-      queue.wake()
       if (!hasRoom) {
         await this.#outOfRoom()
         return
@@ -144,7 +144,7 @@ export class Upkeep {
     if (this.#spaceWanted) return true
     if (!progress) return false
     if (queue.stalled || journal.used * 2 > journal.ring) return true
-    if (overlay.usedCells * 2 > overlay.capacity) return true
+    if (overlay.isHalfFull) return true
     return this.#aged && overlay.dirtyPages > 0
   }
 
