@@ -56,6 +56,9 @@ class MemoryStore implements SliceStore {
     return false
   }
   acknowledge(): void {}
+  rememberedSessions(): number[] {
+    return []
+  }
   forgetSession(): void {}
   volumes(): number[] {
     return []

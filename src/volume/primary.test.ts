@@ -96,6 +96,21 @@ describe('primary', () => {
     expect(primary.mutate(mutation(session, 0, new Uint8Array(BLOCK)))).toBe('refused')
   })
 
+  it('sessions that were retired while the member was down are forgotten, others are not', async () => {
+    const { world, session } = await alone(3)
+    const other = await world.finish(world.login('a'))
+    const { primary } = world.member('a')
+    for (const one of [session, other]) {
+      const numbered = mutation(one, 0, new Uint8Array(BLOCK), { operation: 1 })
+      await world.finish(Promise.resolve(primary.mutate(numbered)))
+    }
+    world.crash('a')
+    await world.finish(world.retire(session))
+    await world.finish(world.boot('a'))
+    const remembered = [...(world.durable.get('a')?.operations.keys() ?? [])]
+    expect(remembered).toEqual([`${other.sessionId}:1:0`])
+  })
+
   it('V2 a write that has its place goes on though its session ends, and every later read sees it', async () => {
     const { world, session } = await alone(4)
     const { primary, store } = world.member('a')

@@ -212,7 +212,11 @@ export class Primary {
   }
 
   #load(sessions: Iterable<readonly [number, number]>, rev: number): void {
-    for (const retired of this.#marks.load(sessions, rev)) this.#deps.store.forgetSession(retired)
+    const { store } = this.#deps
+    this.#marks.load(sessions, rev)
+    for (const session of store.rememberedSessions()) {
+      if (this.#marks.isRetired(session)) store.forgetSession(session)
+    }
   }
 
   /** Forgets what is over: sessions that were retired, and the pages of volumes that were deleted. */

@@ -55,11 +55,11 @@ export class SessionMarks<T> {
   }
 
   /**
-   * Takes in the list of all sessions as it was at `rev`, unless a newer one is known. Returns the sessions that are in
-   * it no more (G2), so that what else is kept of them can go.
+   * Takes in the list of all sessions as it was at `rev`, unless a newer one is known. Those that are not in it are
+   * retired (G2): what else is kept of them can go.
    */
-  load(list: Iterable<readonly [SessionId, number]>, rev: number): SessionId[] {
-    if (rev <= this.#loadedRev) return []
+  load(list: Iterable<readonly [SessionId, number]>, rev: number): void {
+    if (rev <= this.#loadedRev) return
     const listed = new Set<SessionId>()
     for (const [session, gen] of list) {
       listed.add(session)
@@ -68,12 +68,14 @@ export class SessionMarks<T> {
       else raise(mark, gen)
     }
     this.#loadedRev = rev
-    const retired: SessionId[] = []
     for (const session of this.#marks.keys()) {
-      if (session <= rev && !listed.has(session)) retired.push(session)
+      if (session <= rev && !listed.has(session)) this.#marks.delete(session)
     }
-    for (const session of retired) this.#marks.delete(session)
-    return retired
+  }
+
+  /** G2 */
+  isRetired(session: SessionId): boolean {
+    return session <= this.#loadedRev && !this.#marks.has(session)
   }
 
   /** The session's mark, raised to `gen`; null: the request is refused. */
@@ -92,7 +94,7 @@ export class SessionMarks<T> {
   }
 
   #first(session: SessionId, gen: number): SessionMark<T> | null {
-    if (session <= this.#loadedRev) return null
+    if (this.isRetired(session)) return null
     const mark = new SessionMark<T>(gen, false)
     this.#marks.set(session, mark)
     return mark

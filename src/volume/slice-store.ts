@@ -32,6 +32,8 @@ export interface SliceStore {
   write(write: SliceWrite): Promise<'done' | 'full'>
   remembered(sessionId: SessionId, gen: number, slice: SliceId, operation: number): boolean
   acknowledge(sessionId: SessionId, gen: number, slice: SliceId, upTo: number): void
+  /** Sessions of which it remembers operations, also from before a restart. */
+  rememberedSessions(): readonly SessionId[]
   forgetSession(sessionId: SessionId): void
   /** Volumes that have pages here. */
   volumes(): readonly VolumeId[]

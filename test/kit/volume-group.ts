@@ -100,6 +100,10 @@ export class LateStore implements SliceStore {
     for (const operation of known ?? []) if (operation <= upTo) known?.delete(operation)
   }
 
+  rememberedSessions(): number[] {
+    return [...this.#durable.operations.keys()].map((key) => Number.parseInt(key, 10))
+  }
+
   forgetSession(sessionId: number): void {
     for (const key of this.#durable.operations.keys()) {
       if (key.startsWith(`${sessionId}:`)) this.#durable.operations.delete(key)
