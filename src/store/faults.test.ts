@@ -166,6 +166,50 @@ describe('a medium that does not give what it has', () => {
     expect(store.failure()).toBeNull()
   })
 
+  it('HW5 a page whose header cannot be read waits with what was written to it, also through a restart', async () => {
+    const world = new World({ homeAfterMs: 10 })
+    const first = await world.open()
+    await world.write(first, 1, 0, block(1, 2))
+    let store = await world.reopen(first)
+    world.disk.faults.unreadable = { path: segment, from: 0, to: 512 }
+    await world.write(store, 1, 4096, block(2))
+    await world.timeline.run(world.timeline.nowMs + 1_000)
+    expect((await world.read(store, 1, 4096)).into).toEqual(block(2))
+    expect((await world.read(store, 1, 0)).result).toBe('damaged')
+    await world.run(store.close())
+    world.disk.faults.unreadable = null
+    store = await world.open()
+    expect(store.recovery.replayed).toBe(1)
+    const expected = Uint8Array.from([...block(1), ...block(2)])
+    expect((await world.read(store, 1, 0, 8192)).into).toEqual(expected)
+    world.disk.faults.unreadable = { path: segment, from: 0, to: 512 }
+    store = await world.reopen(store)
+    await world.write(store, 1, 4096, block(3))
+    await world.timeline.run(world.timeline.nowMs + 1_000)
+    world.disk.faults.unreadable = null
+    await world.timeline.run(world.timeline.nowMs + 1_000)
+    expect(store.usage().overlayPages).toBe(0)
+    expect((await world.read(store, 1, 0)).into).toEqual(block(1))
+    expect((await world.read(store, 1, 4096)).into).toEqual(block(3))
+  })
+
+  it('HW5 but does not keep the journal or the overlay full', async () => {
+    const world = new World({ homeAfterMs: 10, overlayBytes: 64 * BLOCK_BYTES })
+    const first = await world.open()
+    await world.write(first, 1, 0, block(1, 2))
+    const store = await world.reopen(first)
+    world.disk.faults.unreadable = { path: segment, from: 0, to: 512 }
+    await world.write(store, 1, 4096, block(2))
+    for (let i = 0; i < 400; i += 1) {
+      expect(await world.write(store, 1, PAGE_BYTES, block(i % 250, 8))).toBe('done')
+    }
+    await world.timeline.run(world.timeline.nowMs + 1_000)
+    expect(store.usage().overlayPages).toBe(0)
+    world.disk.faults.unreadable = null
+    expect((await world.read(store, 1, 4096)).into).toEqual(block(2))
+    expect((await world.read(store, 1, 0)).result).toBe('damaged')
+  })
+
   it('ST7 goes on with a read that fails, and ends with a sync that does', async () => {
     const world = new World()
     const store = await world.open()

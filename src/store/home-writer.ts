@@ -7,6 +7,8 @@
 //   HW3. A header copy that the index names is not overwritten: the other copy is (SH1). A slot that is new for its page
 //        gets both, the second empty, so that nothing of an earlier owner can be taken for it.
 //   HW4. A page for which the disk has no room stays in the overlay, and its old home counts as before.
+//   HW5. So does a page whose header the disk does not give, while the round is patient; then the blocks under that header
+//        are damaged.
 import { type DiskFile, isFull } from '../base/disk.ts'
 import { clearBit, countBits, hasBit, setBit } from './bitmap.ts'
 import type { Homes } from './homes.ts'
@@ -26,24 +28,36 @@ const LANES = 2
 
 /** What a page's new header starts from. */
 type Base = 'none' | 'lost' | 'cached'
+/** What became of a page: no room, or no header. */
+type Written = 'home' | 'full' | 'headless'
+
+interface Round {
+  /** Of this lane, to encode into. */
+  readonly header: Uint8Array
+  readonly position: number
+  readonly isPatient: boolean
+}
 
 export class HomeWriter {
   readonly #homes: Homes
   readonly #overlay: Overlay
   /** The highest version given so far. */
   version = 0
+  /** Pages that the last round left to the next because of HW5. */
+  headless = 0
 
   constructor(homes: Homes, overlay: Overlay) {
     this.#homes = homes
     this.#overlay = overlay
   }
 
-  /** Everything that was dirty at the call is home when it resolves, but for as many pages as it returns, for which the disk had no room. `position`: everything before it in the journal was dirty or home then. */
-  async round(position: number): Promise<number> {
+  /** Everything that was dirty at the call is home when it resolves, but for as many pages as it returns, for which the disk had no room, and for the `headless`. `position`: everything before it in the journal was dirty or home then. */
+  async round(position: number, isPatient = false): Promise<number> {
     const { table, segments } = this.#homes
     table.reuseRetired()
     const pages = this.#overlay.beginRound()
     const homeless = new Set<DirtyPage>()
+    const headless = new Set<DirtyPage>()
     for (const page of pages) {
       if (page.dropped) continue
       page.slot = table.slotOf(page.entry)
@@ -59,47 +73,52 @@ export class HomeWriter {
       const header = new Uint8Array(SLOT_HEADER_BYTES)
       for (let page = pages[next++]; page !== undefined; page = pages[next++]) {
         if (page.slot === NO_SLOT || page.dropped) continue
-        if (!(await this.#hasRoom(this.#writePage(page, header, position)))) homeless.add(page)
+        const written = await this.#writePage(page, { header, position, isPatient })
+        if (written === 'full') homeless.add(page)
+        if (written === 'headless') headless.add(page)
       }
     }
     await Promise.all(Array.from({ length: LANES }, lane))
     await segments.syncTouched()
     for (const page of pages) {
-      if (homeless.has(page) && !page.dropped) this.#putBack(page)
+      if ((homeless.has(page) || headless.has(page)) && !page.dropped) this.#putBack(page)
       else this.#settle(page)
     }
     this.#overlay.endRound()
+    this.headless = headless.size
     return homeless.size
   }
 
-  async #hasRoom(writing: Promise<void>): Promise<boolean> {
-    try {
-      await writing
-      return true
-    } catch (error) {
-      if (!isFull(error)) throw error
-      return false
-    }
-  }
-
-  /** HW4 */
+  /** HW4 HW5 */
   #putBack(page: DirtyPage): void {
     if (page.isNew && page.slot !== NO_SLOT) this.#homes.segments.giveBack(page.slot)
     this.#overlay.putBack(page)
   }
 
-  async #writePage(page: DirtyPage, header: Uint8Array, position: number): Promise<void> {
-    const { table, segments, seed } = this.#homes
+  async #writePage(page: DirtyPage, round: Round): Promise<Written> {
     const { entry } = page
     let base: Base = page.isNew ? 'none' : 'cached'
     // The cache may give the place away between a load and this turn, so it is looked up again in the turn that merges.
     while (base === 'cached' && this.#homes.cache.find(entry) < 0) {
       const loaded = await this.#homes.load(entry)
-      if (page.dropped) return
+      if (page.dropped) return 'home'
+      if (loaded === 'unreadable' && round.isPatient) return 'headless'
       if (loaded === 'lost' || loaded === 'unreadable') base = 'lost'
     }
-    const wholeHeader = base !== 'cached'
     this.#merge(page, base)
+    try {
+      await this.#writeMerged(page, base, round)
+      return 'home'
+    } catch (error) {
+      if (!isFull(error)) throw error
+      return 'full'
+    }
+  }
+
+  async #writeMerged(page: DirtyPage, base: Base, { header, position }: Round): Promise<void> {
+    const { table, segments, seed } = this.#homes
+    const { entry } = page
+    const wholeHeader = base !== 'cached'
     page.version = Math.max(position, page.isNew ? 0 : table.versionOf(entry) + 1)
     this.version = Math.max(this.version, page.version)
     if (page.blocks === 0) return

@@ -138,23 +138,28 @@ export class Upkeep {
   }
 
   #due(): boolean {
-    const { pages, journal, queue } = this.#parts
-    const { overlay } = pages
+    const { journal, queue } = this.#parts
+    const { overlay } = this.#parts.pages
     const progress = queue.applied > journal.tail || overlay.dirtyPages > 0
     if (this.#spaceWanted) return true
     if (!progress) return false
-    if (queue.stalled || journal.used * 2 > journal.ring) return true
-    if (overlay.isHalfFull) return true
-    return this.#aged && overlay.dirtyPages > 0
+    return this.#isPressed() || (this.#aged && overlay.dirtyPages > 0)
   }
 
-  /** False: the disk had no room for all of it. */
+  /** Room is wanted, in the journal or in the overlay. */
+  #isPressed(): boolean {
+    const { pages, journal, queue } = this.#parts
+    return queue.stalled || journal.used * 2 > journal.ring || pages.overlay.isHalfFull
+  }
+
+  /** False: the disk had no room for all of it. What waits for its header (HW5) waits while nothing presses. */
   async #round(): Promise<boolean> {
     const { queue, home } = this.#parts
     this.#aged = false
     const position = queue.applied
-    if ((await home.round(position)) > 0) return false
-    this.#homeUpTo = position
+    const isPatient = !this.#isPressed()
+    if ((await home.round(position, isPatient)) > 0) return false
+    if (home.headless === 0) this.#homeUpTo = position
     return true
   }
 
