@@ -302,19 +302,22 @@ class Program {
     this.#unsettled.clear()
   }
 
-  /** Changes that undo each other make several k possible: the last operation remembered decides. */
+  /** Changes that undo each other make several k possible: the last operation remembered decides. Drops, of which nothing
+   *  is remembered, may follow it. */
   #judgeOperations(store: PageStore, least: number, state: Int32Array): void {
     for (const operation of this.#kept) this.#mustRemember(store, operation)
     const isKept = (change: Change) =>
       change.operation > 0 && store.remembered(SESSION, 1, SLICE, change.operation)
-    const k = Math.max(least, this.#changes.findLastIndex(isKept) + 1)
+    let k = Math.max(least, this.#changes.findLastIndex(isKept) + 1)
     const further = state.slice()
     for (const change of this.#changes.slice(least, k)) applyTo(further, change)
-    if (differing(further, state) !== null) {
-      throw new Violation(
-        'forgotten',
-        `operation ${k - 1} of the life is remembered, but not there`,
-      )
+    while (differing(further, state) !== null) {
+      const change = this.#changes[k]
+      if (change === undefined || change.operation > 0) {
+        throw new Violation('forgotten', `change ${k} of the life is remembered, but not there`)
+      }
+      applyTo(further, change)
+      k += 1
     }
     for (const { operation } of this.#changes.slice(0, k)) {
       if (operation === 0) continue
