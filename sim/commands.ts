@@ -1,6 +1,6 @@
-// What a simulated initiator asks of the volume: reads and writes of few blocks, on some of them also UNMAP, WRITE SAME and
-// COMPARE AND WRITE; now and then a command is aborted, alone or with all others of its session. Every transmission goes
-// into the initiator's history. Rarely the logical unit is reset, which ends everybody's.
+// What a simulated initiator asks of the volume: reads and writes of few blocks, on some of them also UNMAP, WRITE SAME
+// and COMPARE AND WRITE; now and then a command is aborted, alone or with all others of its session. Every transmission
+// goes into the initiator's history. Rarely the logical unit is reset, which ends everybody's.
 import { type Clock, sleep } from '../src/base/clock.ts'
 import type { Prng } from '../src/base/prng.ts'
 import {

@@ -1,5 +1,6 @@
 // The simulated coordinator: a store in memory behind lines that delay and lose, driven by a Clock and a Prng alone, so
-// that a seed repeats a run. Each member has a handle; faults are per call (chances), per member (cuts) or for all (down).
+// that a seed repeats a run. Each member has a handle; faults are per call (chances), per member (cuts) or for all
+// (down).
 //
 // Invariants:
 //   C1. Each transaction takes effect at most once, at one instant, also when its caller was told `unknown`.

@@ -1,6 +1,6 @@
-// A simulated disk: files in memory, in sectors of 512 bytes. What was written and not synced is, after a power cut, sector
-// by sector any of the versions it went through, so that writes are lost, reordered and torn. Names that were made,
-// renamed or removed and not synced take effect up to some point of their order.
+// A simulated disk: files in memory, in sectors of 512 bytes. What was written and not synced is, after a power cut,
+// sector by sector any of the versions it went through, so that writes are lost, reordered and torn. Names that were
+// made, renamed or removed and not synced take effect up to some point of their order.
 //
 // Invariants:
 //   D1. What was synced, or written durably, before the cut is what is read after it.

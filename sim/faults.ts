@@ -1,6 +1,6 @@
-// The faults of one simulation: moves by hand at random times, and what breaks meanwhile (the faults of move-model.mjs):
-// crashes, pauses to 10 s, cuts that drop or stick, a coordinator that is slow, away or loses answers, hosts of initiators
-// that die. `heal` ends them all.
+// The faults of one simulation: moves by hand at random times, and what breaks meanwhile (the faults of
+// move-model.mjs): crashes, pauses to 10 s, cuts that drop or stick, a coordinator that is slow, away or loses answers,
+// hosts of initiators that die. `heal` ends them all.
 import type { Prng } from '../src/base/prng.ts'
 import type { MemberId } from '../src/group/record.ts'
 import type { TargetEvent } from '../src/target/target.ts'

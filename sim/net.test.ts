@@ -1,4 +1,5 @@
-// What only the simulated network does: cuts, crashes, pauses, resets. The port's contract is in test/conformance/net.test.ts.
+// What only the simulated network does: cuts, crashes, pauses, resets. The port's contract is in
+// test/conformance/net.test.ts.
 import { describe, expect, test } from 'vitest'
 import type { Net, Stream, StreamOwner } from '../src/base/net.ts'
 import { Prng } from '../src/base/prng.ts'

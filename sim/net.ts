@@ -1,8 +1,10 @@
-// A simulated network of named hosts: TCP-like streams with latency, FIN, RST and back-pressure; cuts, pauses and crashes.
-// Each host sees it through a port of its own (`host(name, clock)`); what a host receives runs through its clock.
+// A simulated network of named hosts: TCP-like streams with latency, FIN, RST and back-pressure; cuts, pauses and
+// crashes. Each host sees it through a port of its own (`host(name, clock)`); what a host receives runs through its
+// clock.
 //
 // Invariants:
-//   N1. Bytes arrive in the order in which they were written, each once, or not at all; after a loss nothing more arrives.
+//   N1. Bytes arrive in the order in which they were written, each once, or not at all; after a loss nothing more
+//       arrives.
 //   N2. `closed` comes exactly once, and last; `ended` at most once, after the last byte.
 //   N3. `written` comes once for each write, in order, unless `closed` cut it off; until then the bytes may not change.
 //   N4. A cut that drops loses what crosses it; one that sticks delivers it, in order, when it heals.

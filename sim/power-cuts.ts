@@ -5,10 +5,10 @@
 // number of answered ones (ST1, ST2), no block damaged (ST3), and the operations of the first k remembered (ST5).
 //
 //   node sim/power-cuts.ts [--seeds N] [--start SEED] [--stop-first] [--focus large|stale|reuse|full]
-// 'large': writes of several records. 'stale': records of one size in short lives, so that those which a cut left behind
-// lie where new ones are expected. 'reuse': few blocks, unmapped as often as written, so that slots change their pages.
-// 'full': others take all the room of the disk and give it back, again and again. A change that is answered 'full' has not
-// happened.
+// 'large': writes of several records. 'stale': records of one size in short lives, so that those which a cut left
+// behind lie where new ones are expected. 'reuse': few blocks, unmapped as often as written, so that slots change their
+// pages. 'full': others take all the room of the disk and give it back, again and again. A change that is answered
+// 'full' has not happened.
 import { pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
 import { Prng } from '../src/base/prng.ts'

@@ -1,5 +1,5 @@
-// npm run sim -- [--seeds N] [--from S] [--seed S] [--calm] [--trace]: simulates N seeds, or one, and prints what happened. A
-// seed that fails is printed with the command that repeats it; the exit code is 0 only if none did.
+// npm run sim -- [--seeds N] [--from S] [--seed S] [--calm] [--trace]: simulates N seeds, or one, and prints what
+// happened. A seed that fails is printed with the command that repeats it; the exit code is 0 only if none did.
 import { parseArgs } from 'node:util'
 import { runSeed } from './seed.ts'
 import { addTotals, mustHappen, noTotals } from './totals.ts'

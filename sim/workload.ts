@@ -1,6 +1,6 @@
 // The initiators of a simulated group: hosts of both kinds, each with a few commands under way on few blocks, and a
-// history of every transmission that a judge can read. A host that is crashed forgets its sessions and starts anew. Now and
-// then a host asks a portal for its targets, which disturbs nobody.
+// history of every transmission that a judge can read. A host that is crashed forgets its sessions and starts anew. Now
+// and then a host asks a portal for its targets, which disturbs nobody.
 
 import { BufferPool } from '../src/base/buffer-pool.ts'
 import { sleep } from '../src/base/clock.ts'

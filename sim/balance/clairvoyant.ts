@@ -1,5 +1,6 @@
-// The yardstick: where somebody would put the sessions who knew the mean demand of the minute and could move without limit. Longest processing
-// time first, descent on a smooth stand-in for the maximum where pages are not uniform, then moves and swaps away from the fullest member.
+// The yardstick: where somebody would put the sessions who knew the mean demand of the minute and could move without
+// limit. Longest processing time first, descent on a smooth stand-in for the maximum where pages are not uniform, then
+// moves and swaps away from the fullest member.
 import { weight } from './demand.ts'
 import type { World } from './world.ts'
 

@@ -1,4 +1,5 @@
-// What the sessions of a scenario ask for and where their pages are. Draws do not depend on what the policy does: every policy meets the same initiators.
+// What the sessions of a scenario ask for and where their pages are. Draws do not depend on what the policy does: every
+// policy meets the same initiators.
 import { Prng } from '../../src/base/prng.ts'
 import { COST, LARGEST_WEIGHT, type Scenario } from './scenario.ts'
 

@@ -1,4 +1,5 @@
-// The figures of SCENARIO.md §6, taken from the true loads: gap to the clairvoyant, waste, returns, latency, time to rebalance.
+// The figures of SCENARIO.md §6, taken from the true loads: gap to the clairvoyant, waste, returns, latency, time to
+// rebalance.
 import { waiting } from '../../src/distribution/judge.ts'
 import { clairvoyant } from './clairvoyant.ts'
 import { weight } from './demand.ts'

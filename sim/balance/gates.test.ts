@@ -1,4 +1,5 @@
-// How few and how right the moves must be. Attribution error 0.1 is that of a good cost model; the noisy machine: CPU of the same work ± 10 %, changing over 20 s.
+// How few and how right the moves must be. Attribution error 0.1 is that of a good cost model; the noisy machine: CPU
+// of the same work ± 10 %, changing over 20 s.
 import { expect, test } from 'vitest'
 import { SCENARIOS } from './scenario.ts'
 import { simulate } from './simulate.ts'

@@ -1,4 +1,5 @@
-// One member of the simulated group: its load monitor and what it remembers of its sessions. All arithmetic is the product's.
+// One member of the simulated group: its load monitor and what it remembers of its sessions. All arithmetic is the
+// product's.
 
 import {
   leftMembers,

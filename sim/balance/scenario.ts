@@ -1,6 +1,6 @@
-// Worlds in which the distribution process is judged: their parameters.
-// Units: seconds, load in units of one member of capacity 1, demand q of which one unit costs 1 at the gateway, 0.6 at the primary and, if
-// forwarded, 0.5 more at the gateway and 0.3 more at the primary.
+// Worlds in which the distribution process is judged: their parameters. Units: seconds, load in units of one member of
+// capacity 1, demand q of which one unit costs 1 at the gateway, 0.6 at the primary and, if forwarded, 0.5 more at the
+// gateway and 0.3 more at the primary.
 
 export interface Scenario {
   readonly members: number

@@ -7,8 +7,8 @@
 // A history is linearizable if and only if no read returned before its write was invoked, no two forward zones overlap,
 // and no backward zone lies inside a forward one. Blocks that were compared or unmapped are judged by search (search.ts).
 //
-// Verified: every value read was written, the order of operations on each block. Not verified: that a command over several
-// blocks is atomic (SBC does not promise it), that a value that nobody read survives.
+// Verified: every value read was written, the order of operations on each block. Not verified: that a command over
+// several blocks is atomic (SBC does not promise it), that a value that nobody read survives.
 import type { Fault, History, Operation } from '../../src/initiator/history.ts'
 import { needsSearch, search } from './search.ts'
 

@@ -1,6 +1,6 @@
-// Judges one block by search: for histories with comparisons or with values that were written more than once (zeros), which
-// the zone test cannot judge. Wing and Gong's algorithm with Lowe's memory ("Testing for linearizability", 2017): what
-// may come next is tried, and no state is tried twice.
+// Judges one block by search: for histories with comparisons or with values that were written more than once (zeros),
+// which the zone test cannot judge. Wing and Gong's algorithm with Lowe's memory ("Testing for linearizability", 2017):
+// what may come next is tried, and no state is tried twice.
 //
 //   next may be what was invoked before the earliest return of what is certain and still to come. What is not certain may
 //   be left out, and cannot come after its own return: not behind anything that was invoked later than that.

@@ -5,7 +5,8 @@
 //   { "rule": what is taken out, in words, "file": "src/…", "find": text, "replace": text,
 //     "parameters": [more arguments of the script, that make the rule matter sooner] (optional),
 //     "scenario": { "file": a test, "name": the beginning of its name } (optional) }
-// With a scenario that test is run in the copy instead of the script: for rules that chance seldom needs. `find` must occur exactly once, so that a mutation that no longer fits the source is an error and not a survivor.
+// With a scenario that test is run in the copy instead of the script: for rules that chance seldom needs. `find` must
+// occur exactly once, so that a mutation that no longer fits the source is an error and not a survivor.
 //
 //   node sim/mutations/apply.ts <room> <script> [arguments of the script …]
 // runs the script of the copy once for each mutation of the room and says which ones it noticed (exit code ≠ 0).

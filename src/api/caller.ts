@@ -1,4 +1,5 @@
-// The other end of the API: what CLI, dashboard and CSI driver call it with. Answers are checked against the same schemas.
+// The other end of the API: what CLI, dashboard and CSI driver call it with. Answers are checked against the same
+// schemas.
 import type { z } from 'zod'
 import { statusOf } from './errors.ts'
 import {

@@ -1,5 +1,5 @@
-// The counters of one member as they stand when Prometheus asks: plain numbers, counted elsewhere in plain fields. What is
-// counted only ever grows while the process lives.
+// The counters of one member as they stand when Prometheus asks: plain numbers, counted elsewhere in plain fields. What
+// is counted only ever grows while the process lives.
 import type { MoveOutcome } from '../group/record.ts'
 
 export interface Readings {

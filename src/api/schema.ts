@@ -1,6 +1,6 @@
-// The API's words, once: from these schemas come the checks of requests and answers, the OpenAPI document and the types of
-// the CLI. Field names carry their units; times are ISO 8601; ids of sessions and volumes are decimal strings, members
-// are m1, m2 … Every answer is one object with `schema`; lists are under `items`.
+// The API's words, once: from these schemas come the checks of requests and answers, the OpenAPI document and the types
+// of the CLI. Field names carry their units; times are ISO 8601; ids of sessions and volumes are decimal strings,
+// members are m1, m2 … Every answer is one object with `schema`; lists are under `items`.
 import { z } from 'zod'
 import { errorCodes, SCHEMA } from './errors.ts'
 

@@ -1,6 +1,7 @@
-// Byte buffers that are used again instead of being made anew: what is sent, and the data of writes while it is gathered.
-// One pool serves all connections of a kind. Sizes are powers of two; what is given back beyond the bound is left to the
-// collector. A new buffer of 256 KiB costs more than to fill it: it is mapped, cleared, and unmapped when it is collected.
+// Byte buffers that are used again instead of being made anew: what is sent, and the data of writes while it is
+// gathered. One pool serves all connections of a kind. Sizes are powers of two; what is given back beyond the bound is
+// left to the collector. A new buffer of 256 KiB costs more than to fill it: it is mapped, cleared, and unmapped when
+// it is collected.
 //
 // Invariants:
 //   BP1. A buffer is taken by one taker at a time, and holds what was asked for.

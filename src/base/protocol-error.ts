@@ -1,4 +1,5 @@
-// Bytes from outside that break a protocol. Thrown by decoders, caught where a connection is read: it is answered or closed.
+// Bytes from outside that break a protocol. Thrown by decoders, caught where a connection is read: it is answered or
+// closed.
 
 export class ProtocolError extends Error {
   override readonly name = 'ProtocolError'

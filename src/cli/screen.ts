@@ -1,5 +1,5 @@
-// Where a command prints: data to standard output, everything else to standard error; tables for people, or with `-o json`
-// exactly one object.
+// Where a command prints: data to standard output, everything else to standard error; tables for people, or with `-o
+// json` exactly one object.
 import Table from 'cli-table3'
 import pc from 'picocolors'
 import { SCHEMA } from '../api/errors.ts'

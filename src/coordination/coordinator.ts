@@ -6,11 +6,11 @@
 //   G1. A transaction is linearizable, and durable once it has returned `done`.
 //   G2. Any call may come back `unknown`: it may have taken effect, may yet, or never will. The caller settles it with a
 //       transaction of its own that compares (a plain read could be overtaken by the late one).
-//   G3. One revision counts the whole store up by one for each transaction that changes something. Removing a key that does
-//       not exist changes nothing.
+//   G3. One revision counts the whole store up by one for each transaction that changes something. Removing a key that
+//       does not exist changes nothing.
 //   G4. A watch is ordered and gap-free, or says `compacted`; then list and watch anew.
-//   G5. Keys are at most 1024 bytes of printable ASCII, values 64 KiB, a transaction at most 100 compares and 100 changes,
-//       each of another key. A transaction that breaks this is a mistake of the caller: it rejects (limits.ts).
+//   G5. Keys are at most 1024 bytes of printable ASCII, values 64 KiB, a transaction at most 100 compares and 100
+//       changes, each of another key. A transaction that breaks this is a mistake of the caller: it rejects (limits.ts).
 
 /** A key as it is: `rev` is the revision of its last change, `created` of its creation. Both > 0. */
 export interface Versioned {

@@ -3,7 +3,8 @@
 //
 // Invariants:
 //   V1. The view is the store as it was at `rev`: whole transactions, none left out.
-//   V2. `rev` only rises, and each change that raises it wakes whoever waits for `changed()`; the end of the view does too.
+//   V2. `rev` only rises, and each change that raises it wakes whoever waits for `changed()`; the end of the view does
+//       too.
 //   V3. A record that this version cannot vouch for ends the view: `failed` says why, nothing changes any more, and the
 //       member must stop.
 import { type Clock, sleep, within } from '../base/clock.ts'

@@ -1,9 +1,9 @@
 // The SqlWorker port: a thread of its own that holds one connection to the coordinator's file, so that no lock and no
 // slow disk ever stops the event loop of a member. Implemented by io/sqlite-worker.ts.
 //
-// A request is one synchronous piece of work inside the worker: a transaction never waits for anything between its begin
-// and its commit. The worker answers each request exactly once; if it dies, every request under way is answered `died` and
-// a new worker takes the next ones.
+// A request is one synchronous piece of work inside the worker: a transaction never waits for anything between its
+// begin and its commit. The worker answers each request exactly once; if it dies, every request under way is answered
+// `died` and a new worker takes the next ones.
 import type { Change, Transaction, Versioned } from './coordinator.ts'
 
 /** Bumped with any change of the file's form. */

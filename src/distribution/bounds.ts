@@ -1,10 +1,13 @@
-// What no move may do, however well it would pay: target/DESIGN.md "What may not be moved". Asked by the source before it proposes and by the
-// receiver before it grants, for planned moves, moves by hand and placement alike.
+// What no move may do, however well it would pay: target/DESIGN.md "What may not be moved". Asked by the source before
+// it proposes and by the receiver before it grants, for planned moves, moves by hand and placement alike.
 //
 // B1. Two paths of one host (one initiator name, different stable ISIDs, one volume) never come together at one member.
-// B2. A session whose return is matched by address, not by ISID, is not moved while a sibling's member is silent: its login would wait for it.
-// B3. A session that holds what only its nexus has (changed mode pages, unit attentions not yet told) is not moved, whatever its ISID: none of it goes along.
-// B4. A path (initiator, member) that failed lately is not tried again; a session whose last move went badly is left alone.
+// B2. A session whose return is matched by address, not by ISID, is not moved while a sibling's member is silent: its
+//     login would wait for it.
+// B3. A session that holds what only its nexus has (changed mode pages, unit attentions not yet told) is not moved,
+//     whatever its ISID: none of it goes along.
+// B4. A path (initiator, member) that failed lately is not tried again; a session whose last move went badly is left
+//     alone.
 import type { MemberId } from '../group/record.ts'
 import type { Code } from './code.ts'
 import type { View } from './view.ts'

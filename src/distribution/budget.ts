@@ -1,4 +1,5 @@
-// How many moves a member may begin: by mode, blackout windows, the round and the hour. Drains and moves by hand are not asked.
+// How many moves a member may begin: by mode, blackout windows, the round and the hour. Drains and moves by hand are
+// not asked.
 import type { Code } from './code.ts'
 import { inBlackout, type Policy } from './policy.ts'
 

@@ -1,4 +1,5 @@
-// Why a session moved, and why another did not. Codes are for programs and never change their meaning; sentences are in explain.ts.
+// Why a session moved, and why another did not. Codes are for programs and never change their meaning; sentences are in
+// explain.ts.
 
 export const CODES = [
   'MOVED',

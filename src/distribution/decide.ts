@@ -1,8 +1,9 @@
-// One decision round of one member: what staying has cost each of its sessions (regret), and which of them it proposes to move.
-// Pure: the same own state, view, time and seed give the same debts, proposals and reasons. Ties go to the lower session id.
+// One decision round of one member: what staying has cost each of its sessions (regret), and which of them it proposes
+// to move. Pure: the same own state, view, time and seed give the same debts, proposals and reasons. Ties go to the
+// lower session id.
 //
-// D1. A session is proposed only if it may be moved, is rested and old enough, its gain pays its price within the horizon, and its debt
-//     has reached the price.
+// D1. A session is proposed only if it may be moved, is rested and old enough, its gain pays its price within the
+//     horizon, and its debt has reached the price.
 // D2. Debt grows once a round, and not while the round is continued after an answer.
 // D3. Stale reports only decide whom to ask: what is proposed is judged anew by the receiver.
 import { Prng } from '../base/prng.ts'

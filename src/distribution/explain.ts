@@ -1,5 +1,6 @@
-// What people are told: why a session moved, why another stays, and whether what was predicted came true. A sentence names the two
-// members, what staying costs and what the move costs, all in request-seconds: one request waiting for one second.
+// What people are told: why a session moved, why another stays, and whether what was predicted came true. A sentence
+// names the two members, what staying costs and what the move costs, all in request-seconds: one request waiting for
+// one second.
 import type { MemberId, MovePrediction, MoveRecord, SessionId } from '../group/record.ts'
 import { CODES, type Code } from './code.ts'
 import type { Proposal, Reason } from './decide.ts'

@@ -1,8 +1,11 @@
-// The receiver's answer to a proposal, on its own fresh load with what it has promised already, and on the source's fresh load.
+// The receiver's answer to a proposal, on its own fresh load with what it has promised already, and on the source's
+// fresh load.
 //
 // G1. A grant lowers the number of waiting requests by at least price / horizon, on fresh values.
-// G2. One negotiation at a time: who has a proposal of its own under way answers BUSY and never waits, so both loads are fresh.
-// G3. A move by hand or for a drain passes over rates and rests, never over what makes it unsafe (bounds.ts) or over saturation.
+// G2. One negotiation at a time: who has a proposal of its own under way answers BUSY and never waits, so both loads
+//     are fresh.
+// G3. A move by hand or for a drain passes over rates and rests, never over what makes it unsafe (bounds.ts) or over
+//     saturation.
 import { asTable, shareAt } from '../load/load-table.ts'
 import type { Code } from './code.ts'
 import { meanUtilisation } from './decide.ts'

@@ -1,5 +1,5 @@
-// What is remembered of a session's moves: which members it left, how long it rests, and what pauses it was given. It goes with the
-// session, as ages, for two members' clocks have nothing in common.
+// What is remembered of a session's moves: which members it left, how long it rests, and what pauses it was given. It
+// goes with the session, as ages, for two members' clocks have nothing in common.
 //
 // H1. Rest after the nth move of an hour is base · 2^n, so a session is moved at most five times in any hour.
 import type { MemberId } from '../group/record.ts'

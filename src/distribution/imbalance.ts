@@ -1,5 +1,6 @@
-// One gauge: how many requests wait now that would not if the group's work were spread in proportion to capacity, and the part of it that
-// no move of a session can mend. And the gain of a move that was made, by the formula by which it was predicted.
+// One gauge: how many requests wait now that would not if the group's work were spread in proportion to capacity, and
+// the part of it that no move of a session can mend. And the gain of a move that was made, by the formula by which it
+// was predicted.
 import { effective, waiting } from './judge.ts'
 import type { Policy } from './policy.ts'
 import type { End } from './view.ts'

@@ -1,8 +1,11 @@
-// What a move would bring, and the first rule it breaks. Pure arithmetic, used by the source on what it heard and by the receiver on
-// what it knows. The objective is the number of requests that wait: φ(u) = u / (1 − u), linear from 0.95 so that saturated members stay comparable.
+// What a move would bring, and the first rule it breaks. Pure arithmetic, used by the source on what it heard and by
+// the receiver on what it knows. The objective is the number of requests that wait: φ(u) = u / (1 − u), linear from
+// 0.95 so that saturated members stay comparable.
 //
-// R1. Significance: the gap exceeds what comes and goes, or the long averages show it too and then the smaller gain counts.
-// R2. No undershoot: the source does not fall below the mean, unless it is the fullest and the pair's maximum falls clearly, by more than comes and goes.
+// R1. Significance: the gap exceeds what comes and goes, or the long averages show it too and then the smaller gain
+//     counts.
+// R2. No undershoot: the source does not fall below the mean, unless it is the fullest and the pair's maximum falls
+//     clearly, by more than comes and goes.
 // R3. Destination cap: nobody is filled beyond the source or a sound level.
 // R4. No return to a member that was left a short while ago.
 import type { MemberId } from '../group/record.ts'

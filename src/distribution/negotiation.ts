@@ -1,8 +1,9 @@
-// One decision round of a member carried through the answers that it gets: which move to propose next, until no more are worth it or
-// allowed. The live balancer and the simulator both ask it; neither decides anything itself.
+// One decision round of a member carried through the answers that it gets: which move to propose next, until no more
+// are worth it or allowed. The live balancer and the simulator both ask it; neither decides anything itself.
 //
 // N1. A round makes at most `movesPerRound` moves, and for each at most `tries` proposals.
-// N2. What is proposed after an answer is judged by it: on the receiver's fresh load, and on this member's sessions as they then are.
+// N2. What is proposed after an answer is judged by it: on the receiver's fresh load, and on this member's sessions as
+//     they then are.
 // N3. What was denied is not proposed again in the round.
 import { decide, type Moment, type Proposal, type Round } from './decide.ts'
 import type { Policy } from './policy.ts'

@@ -1,5 +1,6 @@
-// Placement of a new session, and of the sessions of a member that is being emptied: of a few members, asked for their fresh loads, the one
-// that is least utilised with the newcomer. It reserves; without that a storm of logins all goes to the same member.
+// Placement of a new session, and of the sessions of a member that is being emptied: of a few members, asked for their
+// fresh loads, the one that is least utilised with the newcomer. It reserves; without that a storm of logins all goes
+// to the same member.
 //
 // P1. A new session is sent away only for a clear difference (`placementStep`): a redirect costs the initiator a login.
 // P2. What returns here after it was sent away stays: the caller passes `stays`.

@@ -1,5 +1,5 @@
-// How, and how eagerly, sessions are distributed: set by the operator, one record for the group. Defaults are those under which
-// the reference passes its gates; a number outside its range is refused with the reason, never bent.
+// How, and how eagerly, sessions are distributed: set by the operator, one record for the group. Defaults are those
+// under which the reference passes its gates; a number outside its range is refused with the reason, never bent.
 
 export type Mode = 'off' | 'advise' | 'on'
 

@@ -1,7 +1,8 @@
-// What a member has promised: load of sessions that were granted or placed here and have not arrived. In its fresh load and in its
-// reports until they have, so that nobody is promised the same room twice.
+// What a member has promised: load of sessions that were granted or placed here and have not arrived. In its fresh load
+// and in its reports until they have, so that nobody is promised the same room twice.
 //
-// I8. The sum is that of promises that were given and neither arrived nor ran out; a lost answer frees its room within `reservationSeconds`.
+// I8. The sum is that of promises that were given and neither arrived nor ran out; a lost answer frees its room within
+//     `reservationSeconds`.
 import type { Policy } from './policy.ts'
 
 export interface Promised {

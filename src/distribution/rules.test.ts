@@ -1,4 +1,5 @@
-// What DESIGN.md says is always true, on static, noise-free instances: views up to six rounds old, members in random order.
+// What DESIGN.md says is always true, on static, noise-free instances: views up to six rounds old, members in random
+// order.
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { Prng } from '../base/prng.ts'

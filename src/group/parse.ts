@@ -1,7 +1,7 @@
 // Records as they are stored, checked field by field: a record that this version cannot vouch for is not used.
 //
-// Each function returns the record, or a sentence that says what is wrong with it. Fields it does not know are dropped: only
-// a group of a newer format may have them, and that is refused as a whole.
+// Each function returns the record, or a sentence that says what is wrong with it. Fields it does not know are dropped:
+// only a group of a newer format may have them, and that is refused as a whole.
 import {
   type GroupRecord,
   type MemberRecord,

@@ -1,4 +1,5 @@
-// From a portal's address to a logged-in connection: connect, log in, and follow redirections on the way (RFC 7143 §11.13.5).
+// From a portal's address to a logged-in connection: connect, log in, and follow redirections on the way (RFC 7143
+// §11.13.5).
 //
 //   connecting ──▶ login ──▶ ready | failed          login ──redirected──▶ connecting
 //

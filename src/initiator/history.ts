@@ -1,8 +1,8 @@
 // What one initiator did to blocks and what it saw, in a form that a checker can judge (sim/checkers/linearizability.ts).
 // Every block is a register; a command over many blocks is an operation on each of them.
 //
-// A command that was sent over two connections may be executed twice, and that is legal in iSCSI. So every TRANSMISSION of
-// a write is an operation of its own, with a value of its own: its blocks are stamped anew before it is sent. Of one
+// A command that was sent over two connections may be executed twice, and that is legal in iSCSI. So every TRANSMISSION
+// of a write is an operation of its own, with a value of its own: its blocks are stamped anew before it is sent. Of one
 // that was not answered it is not known whether it took effect; it is optional, and ends at the earliest of
 //   (a) a GOOD answer to the same command on a later connection,
 //   (b) the first GOOD answer on a later connection to any command sent there to the same place,

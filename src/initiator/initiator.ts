@@ -1,4 +1,5 @@
-// Our own iSCSI initiator, as a library on the Net and Clock ports: it runs unchanged in simulation, tests, demo and bench.
+// Our own iSCSI initiator, as a library on the Net and Clock ports: it runs unchanged in simulation, tests, demo and
+// bench.
 //
 //   dialling ──login──▶ serving ──connection lost──▶ waiting ──Time2Wait, back-off──▶ dialling
 //      └─────────────failed──────────────────────────▲

@@ -1,7 +1,8 @@
 // The Disk port on a real file system: the files of one data folder, by file descriptors and node:fs.
 //
-// Durable writes go through a descriptor of their own, opened with O_DSYNC: one system call instead of a write and a sync.
-// A file is closed only when nothing is under way on it, so that a slow read never meets a descriptor that was given away.
+// Durable writes go through a descriptor of their own, opened with O_DSYNC: one system call instead of a write and a
+// sync. A file is closed only when nothing is under way on it, so that a slow read never meets a descriptor that was
+// given away.
 import * as fs from 'node:fs'
 import { mkdir, open, readdir, rename, rm, statfs } from 'node:fs/promises'
 import { join, normalize } from 'node:path'

@@ -7,7 +7,8 @@
 //
 // Invariants:
 //   F1. kv, log and the revision change together or not at all: one SQLite transaction, WAL, synchronous=FULL.
-//   F2. A revision is given to each transaction that changes something, without gaps; the log has its rows unless compacted.
+//   F2. A revision is given to each transaction that changes something, without gaps; the log has its rows unless
+//       compacted.
 //   F3. No call waits for a lock: busy_timeout is 0, and `isBusy` tells the error that nothing was done.
 
 import type { StatementSync } from 'node:sqlite'

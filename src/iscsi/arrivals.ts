@@ -2,8 +2,8 @@
 //
 // Invariants:
 //   S1. Commands reach the consumer in CmdSN order, each exactly once; immediate ones at once.
-//   S5. While held, nothing is delivered but a Logout, which executes nothing and whose initiator answers no NOP-In any more;
-//       what was kept comes out in order, or never.
+//   S5. While held, nothing is delivered but a Logout, which executes nothing and whose initiator answers no NOP-In any
+//       more; what was kept comes out in order, or never.
 import type { LogoutRequest, TaskManagementRequest, TextRequest } from './requests.ts'
 import { ahead } from './serial.ts'
 import type { Task } from './task.ts'

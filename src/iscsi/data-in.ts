@@ -1,5 +1,5 @@
-// The data of reads (RFC 7143 §11.7): cut into Data-In PDUs of at most the initiator's MaxRecvDataSegmentLength, in bursts
-// of at most MaxBurstLength, with GOOD status in the last one.
+// The data of reads (RFC 7143 §11.7): cut into Data-In PDUs of at most the initiator's MaxRecvDataSegmentLength, in
+// bursts of at most MaxBurstLength, with GOOD status in the last one.
 //
 //   reserve ──views to fill──▶ finish | drop          the data is read straight into what is sent
 //   send                                              the data came later

@@ -3,7 +3,8 @@
 // Invariants:
 //   F1. The PDUs that come out do not depend on how the stream was cut into pushes.
 //   F2. A PDU that lies whole in a pushed chunk is not copied; of one that does not, what has come is kept.
-//   F3. Never more than one PDU is kept, and none larger than the limits: its header is judged before its data is awaited.
+//   F3. Never more than one PDU is kept, and none larger than the limits: its header is judged before its data is
+//       awaited.
 import { assert } from '../base/assert.ts'
 import { ProtocolError } from '../base/protocol-error.ts'
 import { digestBytes, rangeIsIntact } from './digest.ts'

@@ -2,7 +2,8 @@
 //
 //   start ──▶ security ──▶ operational ──▶ ready | redirected | rejected
 //
-// The security stage is entered only if asked for; it offers AuthMethod=None. A target that insists on more rejects the login.
+// The security stage is entered only if asked for; it offers AuthMethod=None. A target that insists on more rejects the
+// login.
 //
 // Invariants:
 //   L1. One request is out at a time, and every response is checked against it (§11.13).

@@ -4,8 +4,8 @@
 // Invariants:
 //   K1. Both sides compute the same result from one offer and one answer.
 //   K2. A result lies within the bounds of its key, whatever the other side sends.
-//   K3. A key is settled once: offered again with another value it ends the login (§6.2). Of keys that we do not know nothing
-//       is remembered: there is no end to them.
+//   K3. A key is settled once: offered again with another value it ends the login (§6.2). Of keys that we do not know
+//       nothing is remembered: there is no end to them.
 import { BrokenInvariant } from '../base/assert.ts'
 import { ProtocolError } from '../base/protocol-error.ts'
 import { type KeyValue, parseNumber } from './text-keys.ts'

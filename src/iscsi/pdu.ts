@@ -1,5 +1,5 @@
-// The PDUs of RFC 7143 §11 as numbers: opcodes, bits, and where each field lies in the 48 bytes of the basic header segment.
-// Nothing is decoded into objects: whoever needs a field reads it from the header where it was received,
+// The PDUs of RFC 7143 §11 as numbers: opcodes, bits, and where each field lies in the 48 bytes of the basic header
+// segment. Nothing is decoded into objects: whoever needs a field reads it from the header where it was received,
 //   readU32(pdu.header, pdu.at + scsiCommandAt.cmdSn)
 // and whoever sends one writes it where it will be sent from (pdu-writer.ts).
 //

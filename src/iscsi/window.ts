@@ -4,9 +4,10 @@
 // unanswered. An initiator stops only when its credit is used up, so the width is kept near the depth in use: a session
 // that is to be moved then drains in the time of a few commands (target/DESIGN.md, quiesce).
 //
-// The depth in use is the initiator's: commands it has sent and not seen answered. Many are answered here in the turn in
-// which they came, so that the target never sees more than one under way; but each command tells by its ExpStatSN which
-// answers its initiator had seen. Nothing but the width depends on it: an initiator that sends nonsense gets a wide window.
+// The depth in use is the initiator's: commands it has sent and not seen answered. Many are answered here in the turn
+// in which they came, so that the target never sees more than one under way; but each command tells by its ExpStatSN
+// which answers its initiator had seen. Nothing but the width depends on it: an initiator that sends nonsense gets a
+// wide window.
 //
 // Invariants:
 //   S3. MaxCmdSN is never lowered.

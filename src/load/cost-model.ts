@@ -4,9 +4,11 @@
 //   primary, what it handled for other gateways, and one for being alive.
 //
 // C1. Right at once: a cost begins at `PRIOR_COSTS` and leaves it only as far as samples that contain the kind say so.
-// C2. Non-negative and bounded: a cost of work stays within 1/`MOST_OFF` … `MOST_OFF` of its prior, whatever the machine does.
-// C3. Equal work is equal load at every member: members weigh the fits of all by what each has seen (`groupCosts`), and price with the result.
-//     A member's own noise (a shared core, a neighbour) ends in its base, never in one session rather than another.
+// C2. Non-negative and bounded: a cost of work stays within 1/`MOST_OFF` … `MOST_OFF` of its prior, whatever the
+//     machine does.
+// C3. Equal work is equal load at every member: members weigh the fits of all by what each has seen (`groupCosts`), and
+//     price with the result. A member's own noise (a shared core, a neighbour) ends in its base, never in one session
+//     rather than another.
 import { WORK, WORK_KINDS } from './sample.ts'
 
 export const COST_KINDS = [

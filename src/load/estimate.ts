@@ -1,12 +1,15 @@
-// The estimate of one member: its sessions' loads, the base (what no move of a session changes: pages, forwarded requests handled, the
-// process itself), and both together, fresh. Attribution is additive: Σ own weights + base + residue = measured. Weights and base are what
-// the counted work is expected to cost; the residue (residue.ts) is what is left of the measured CPU.
+// The estimate of one member: its sessions' loads, the base (what no move of a session changes: pages, forwarded
+// requests handled, the process itself), and both together, fresh. Attribution is additive: Σ own weights + base +
+// residue = measured. Weights and base are what the counted work is expected to cost; the residue (residue.ts) is what
+// is left of the measured CPU.
 //
-// E1. A move changes the fresh totals of both ends at once: `leave` and `admit` hand the session's estimate over, and nobody reacts to load that has gone.
+// E1. A move changes the fresh totals of both ends at once: `leave` and `admit` hand the session's estimate over, and
+//     nobody reacts to load that has gone.
 // E2. Neither a move nor a login is noise: σ is corrected for both.
 // E3. A step of the base or of the residue is not averaged in over minutes.
 // E4. What the machine makes of the same work from minute to minute is neither load nor a reason to move.
-// E5. Neither is what an idle loop spends on waking up, or what code costs that is cold: lightly loaded members with the same work are equally loaded.
+// E5. Neither is what an idle loop spends on waking up, or what code costs that is cold: lightly loaded members with
+//     the same work are equally loaded.
 import type { MemberId, SessionId } from '../group/record.ts'
 import { newestWeight } from './average.ts'
 import {

@@ -1,6 +1,6 @@
 // Load as the balancer sees it: a number for each resource, in three averages and a variance. Resource 0 is CPU, in CPU
-// seconds a second; resource 1, present only where every member knows its network capacity, is network bytes a second in units of `NETWORK_UNIT_BYTES`, so that
-// both are of the size of one and gains in waiting requests may be added up.
+// seconds a second; resource 1, present only where every member knows its network capacity, is network bytes a second
+// in units of `NETWORK_UNIT_BYTES`, so that both are of the size of one and gains in waiting requests may be added up.
 
 export const NETWORK_UNIT_BYTES = 125_000_000
 

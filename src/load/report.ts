@@ -1,5 +1,5 @@
-// What a member's monitor publishes each second to the others, over the peer links. A report says when it was taken by the
-// sender's own clock; how old it is, is judged by when it was received.
+// What a member's monitor publishes each second to the others, over the peer links. A report says when it was taken by
+// the sender's own clock; how old it is, is judged by when it was received.
 import type { MemberId } from '../group/record.ts'
 import { COST_KINDS, type CostEvidence } from './cost-model.ts'
 import type { LoadTable } from './load-table.ts'

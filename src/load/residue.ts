@@ -1,7 +1,8 @@
-// The CPU that counted work does not explain: a neighbour on the core, garbage collection, something else in the process. Work is
-// counted exactly, so what the costs expect of it has no noise of the machine; this has all of it, and all that the costs are wrong by. Hence
-// it counts by its long average, unless it has clearly stepped, and then from the step on; and it begins to count where it is more than slack:
-// a loop that is mostly idle wakes up for each request and runs code that is cold, which costs the less the more it has to do.
+// The CPU that counted work does not explain: a neighbour on the core, garbage collection, something else in the
+// process. Work is counted exactly, so what the costs expect of it has no noise of the machine; this has all of it, and
+// all that the costs are wrong by. Hence it counts by its long average, unless it has clearly stepped, and then from
+// the step on; and it begins to count where it is more than slack: a loop that is mostly idle wakes up for each request
+// and runs code that is cold, which costs the less the more it has to do.
 import { newestWeight } from './average.ts'
 import { BLOCK_SECONDS, Noise } from './noise.ts'
 import { TAU_SECONDS } from './session-load.ts'

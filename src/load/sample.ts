@@ -1,4 +1,5 @@
-// What the monitor reads each second: the process as a whole (taken by io/) and each session, as differences of its counters.
+// What the monitor reads each second: the process as a whole (taken by io/) and each session, as differences of its
+// counters.
 import type { MemberId, SessionId } from '../group/record.ts'
 import type { SessionCounters } from './counters.ts'
 

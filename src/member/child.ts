@@ -6,8 +6,8 @@
 // Invariants:
 //   U1. A member that ends is started again, after 0.25 s at first and twice as long each time, 10 s at most; a minute of
 //       running makes it 0.25 s again.
-//   U2. The child's standard input is a pipe that only this process holds: when this process is gone, however it went, the
-//       child reads the end of it and stops.
+//   U2. The child's standard input is a pipe that only this process holds: when this process is gone, however it went,
+//       the child reads the end of it and stops.
 //   U3. A child that has not stopped `STOP_MS` after it was asked is killed.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'

@@ -1,4 +1,5 @@
-// Whether ports can be had, before anything is started on them: one sentence now is better than a member that fails later.
+// Whether ports can be had, before anything is started on them: one sentence now is better than a member that fails
+// later.
 import { createServer } from 'node:net'
 
 /** The first of the ports that something listens on, or null. */

@@ -1,5 +1,5 @@
-// The member's log: one line of JSON for each login, move, barrier and error, in member.log in its data folder. Nothing per
-// command.
+// The member's log: one line of JSON for each login, move, barrier and error, in member.log in its data folder. Nothing
+// per command.
 import { join } from 'node:path'
 import { destination, pino } from 'pino'
 

@@ -1,5 +1,5 @@
-// A member process that only says that it is ready, for the tests of supervision: node member-in-miniature.fixture.ts BEHAVIOUR FILE.
-// It appends what happens to it to `${dataFolder}/history`, and m1 answers as the API would.
+// A member process that only says that it is ready, for the tests of supervision: node member-in-miniature.fixture.ts
+// BEHAVIOUR FILE. It appends what happens to it to `${dataFolder}/history`, and m1 answers as the API would.
 import { appendFileSync, readFileSync } from 'node:fs'
 import { OperatorInMemory } from '../api/operator-in-memory.fixture.ts'
 import { startApi } from '../api/server.ts'

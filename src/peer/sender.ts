@@ -1,5 +1,6 @@
 // What a stream to another member still has to send. Short messages go first; the frames of long ones take turns and
-// leave room, so that a 4 KiB request passes a megabyte. Bytes are copied into chunks, one write a turn of the event loop.
+// leave room, so that a 4 KiB request passes a megabyte. Bytes are copied into chunks, one write a turn of the event
+// loop.
 //
 // Invariants:
 //   Q1. Short messages keep their order. A long one is whole after those that were sent before it began to be.

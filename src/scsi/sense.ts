@@ -1,4 +1,5 @@
-// Sense data (SPC-4 §4.5): every condition that this target reports, by name, and its bytes in fixed or descriptor format.
+// Sense data (SPC-4 §4.5): every condition that this target reports, by name, and its bytes in fixed or descriptor
+// format.
 //
 // Invariants:
 //   E1. ILLEGAL REQUEST for a field of the CDB or of the parameter list carries SKSV=1 and the real field pointer, since

@@ -1,4 +1,5 @@
-// Vital product data pages: 00h, 80h, 83h, 87h (SPC-4 §7.8), B0h, B1h, B2h (SBC-3 §6.5). The same bytes at every member (L1).
+// Vital product data pages: 00h, 80h, 83h, 87h (SPC-4 §7.8), B0h, B1h, B2h (SBC-3 §6.5). The same bytes at every member
+// (L1).
 import { write16, write32, write64, writeAscii } from './cdb.ts'
 import {
   type LogicalUnit,

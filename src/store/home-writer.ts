@@ -1,5 +1,5 @@
-// Writing home: a round takes everything that is dirty, writes it to the slots, syncs them, and only then tells the table.
-// One round at a time; a few pages of it at once. Reads meanwhile find the blocks in the overlay (OV1).
+// Writing home: a round takes everything that is dirty, writes it to the slots, syncs them, and only then tells the
+// table. One round at a time; a few pages of it at once. Reads meanwhile find the blocks in the overlay (OV1).
 //
 // Invariants:
 //   HW1. A round takes only what the journal has made durable.
@@ -7,8 +7,8 @@
 //   HW3. A header copy that the index names is not overwritten: the other copy is (SH1). A slot that is new for its page
 //        gets both, the second empty, so that nothing of an earlier owner can be taken for it.
 //   HW4. A page for which the disk has no room stays in the overlay, and its old home counts as before.
-//   HW5. So does a page whose header the disk does not give, while the round is patient; then the blocks under that header
-//        are damaged.
+//   HW5. So does a page whose header the disk does not give, while the round is patient; then the blocks under that
+//        header are damaged.
 import { type DiskFile, isFull } from '../base/disk.ts'
 import { clearBit, countBits, hasBit, setBit } from './bitmap.ts'
 import type { Homes } from './homes.ts'

@@ -3,8 +3,8 @@
 //
 // Invariants:
 //   OV1. A block of `homing` stays readable here until the slot that holds it is synced and the table says so.
-//   OV2. Neither cells in use nor pages without a cell, of which only marks are kept, exceed their bounds; so pages do not
-//        exceed the sum of both. A change that finds no room waits.
+//   OV2. Neither cells in use nor pages without a cell, of which only marks are kept, exceed their bounds; so pages do
+//        not exceed the sum of both. A change that finds no room waits.
 import { assert } from '../base/assert.ts'
 import { BLOCK_BYTES, BLOCKS_PER_PAGE, MAP_WORDS, PAGES_PER_RUN } from './layout.ts'
 

@@ -1,11 +1,12 @@
-// From a folder to a store that may serve: the newest checkpoint, the journal replayed over it, everything written home, a
-// new checkpoint, and a start beyond every position that a stale record could claim.
+// From a folder to a store that may serve: the newest checkpoint, the journal replayed over it, everything written
+// home, a new checkpoint, and a start beyond every position that a stale record could claim.
 //
 // Invariants:
 //   RC1. Nothing that is still needed is overwritten before the last step, so a cut at any point of it leads to the same
 //        state again.
 //   RC2. After it no record that is in the ring can be taken for one of the next log: the head skips a whole ring.
-//   RC3. Acknowledged bytes that are missing are never passed over in silence: the folder is refused, or `damage` says so.
+//   RC3. Acknowledged bytes that are missing are never passed over in silence: the folder is refused, or `damage` says
+//        so.
 
 import { FolderRefused } from './failure.ts'
 import type { Folder } from './folder.ts'

@@ -1,6 +1,6 @@
-// The header of a slot: whose page it holds, which blocks are present, and a checksum for each. A slot has two copies and
-// home writing overwrites the older one, so that a torn header never takes with it the checksums of blocks that are not in
-// the journal.
+// The header of a slot: whose page it holds, which blocks are present, and a checksum for each. A slot has two copies
+// and home writing overwrites the older one, so that a torn header never takes with it the checksums of blocks that are
+// not in the journal.
 //
 // Invariants:
 //   SH1. The copy that the index names (by its exact version) is never overwritten before another one is synced.

@@ -7,7 +7,8 @@
 //   UP1. A checkpoint's tail is a position of which everything before had taken effect in memory when the last round
 //        began, and that round's slots are synced.
 //   UP2. Slots released before a checkpoint was begun become free after it is durable, and not earlier.
-//   UP3. While the disk has no room, nothing that is not home is given up, and it is tried again once every `homeAfterMs`.
+//   UP3. While the disk has no room, nothing that is not home is given up, and it is tried again once every
+//        `homeAfterMs`.
 import type { Clock, Timer } from '../base/clock.ts'
 import type { Checkpoints } from './checkpoints.ts'
 import type { CommitQueue } from './commit-queue.ts'

@@ -7,22 +7,23 @@
 //                   └────2 s with work outstanding──▶ dead         └──closed, moved, taken, 60 s──▶ discarded
 //
 // Invariants:
-//   B1. A session is left alone only if its initiator answered the NOP-In of this very barrier, or it is a login under way,
-//       or it is held (B4).
+//   B1. A session is left alone only if its initiator answered the NOP-In of this very barrier, or it is a login under
+//       way, or it is held (B4).
 //   B2. Anything else (closed, busy and silent for 2 s, unknown at its owner, its owner silent) is closed by
 //       compare-and-swap, and fenced.
 //   B3. Dead sessions, and those in an open move, are fenced again at the generation of their record.
-//   B4. The owner keeps what arrives from the moment it is asked, and says 'held' only when nothing that it accepted before
-//       is outstanding: every such command has had its outcome, aborted ones too.
+//   B4. The owner keeps what arrives from the moment it is asked, and says 'held' only when nothing that it accepted
+//       before is outstanding: every such command has had its outcome, aborted ones too.
 //   B5. What is held is executed when the NOP-In of each barrier that holds is answered, and only then: an answer to an
 //       earlier barrier may have been sent before a later one's login. Every other end discards it.
 //
-// Why 'held' suffices. Let the login be answered at t, and a sibling's connection have been lost before the login was sent.
-// What its owner took before the question has its outcome before 'held', so before t (B4); what it reads later, however
-// late, waits for an answer that a lost connection cannot send (B5). The owner holds before it answers, so it may stop,
-// sleep or crash at any point: either it has answered and holds (a crash forgets what was held), or it has not, and B2
-// closes the session. A move that commits discards what is held (M2), one that is given up releases only what the move
-// held (C4); a later take or close of the record ends the session. A living initiator answers within a round trip.
+// Why 'held' suffices. Let the login be answered at t, and a sibling's connection have been lost before the login was
+// sent. What its owner took before the question has its outcome before 'held', so before t (B4); what it reads later,
+// however late, waits for an answer that a lost connection cannot send (B5). The owner holds before it answers, so it
+// may stop, sleep or crash at any point: either it has answered and holds (a crash forgets what was held), or it has
+// not, and B2 closes the session. A move that commits discards what is held (M2), one that is given up releases only
+// what the move held (C4); a later take or close of the record ends the session. A living initiator answers within a
+// round trip.
 import { type Clock, sleep, within } from '../base/clock.ts'
 import { ProtocolError } from '../base/protocol-error.ts'
 import type { StoredSession } from '../coordination/group-view.ts'

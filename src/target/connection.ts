@@ -9,8 +9,8 @@
 // Invariants:
 //   C1. Nothing is executed or answered for a session that is guarded or ended.
 //   C2. All answers of one turn leave together.
-//   C3. A connection that does not finish its login in time, or breaks the protocol, is closed, after what was to be told;
-//       others go on.
+//   C3. A connection that does not finish its login in time, or breaks the protocol, is closed, after what was to be
+//       told; others go on.
 //   C4. What arrives while a barrier waits for this initiator, or a commit is under way, is kept: executed in order once
 //       neither is the case any more, or never. A session with a barrier that waits does not become quiet.
 //   C5. An initiator that is silent for too long (silence.ts) loses its session; not while it is being moved.

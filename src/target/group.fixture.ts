@@ -1,4 +1,5 @@
-// A whole group in virtual time, with a tap on what its portals write and an initiator, for tests of target and connection.
+// A whole group in virtual time, with a tap on what its portals write and an initiator, for tests of target and
+// connection.
 import { SimClock } from '../../sim/clock.ts'
 import { portalOf, SimGroup, type SimMember } from '../../sim/group.ts'
 import type { Net, Stream } from '../base/net.ts'

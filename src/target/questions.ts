@@ -2,8 +2,8 @@
 // redirect a login asks the one it would send it to.
 //
 // Invariants:
-//   Q1. The whole group sends a login to a member that it cannot reach at most once a minute: a destination that was asked
-//       for the same login 1–60 s ago, and has not seen it arrive since, says no.
+//   Q1. The whole group sends a login to a member that it cannot reach at most once a minute: a destination that was
+//       asked for the same login 1–60 s ago, and has not seen it arrive since, says no.
 //   Q2. A question whose asker then does not redirect leaves no mark.
 //   Q3. No answer within 500 ms is a no.
 import type { Clock } from '../base/clock.ts'

@@ -1,5 +1,5 @@
-// How long an initiator may be silent. It counts the ticks of its connection and not the time, so that a member that stood
-// still itself (stopped, or its host asleep) reads what has come meanwhile before it judges anybody.
+// How long an initiator may be silent. It counts the ticks of its connection and not the time, so that a member that
+// stood still itself (stopped, or its host asleep) reads what has come meanwhile before it judges anybody.
 //
 // Initiators with a ping of their own (Linux, QEMU, FreeBSD 5 s, ESXi 15 s) are never asked. The others (Windows, bare
 // libiscsi) answer only when their application serves the socket, and a virtual machine may stand still for a while:
@@ -7,8 +7,8 @@
 //
 // Invariants:
 //   I1. An initiator from which nothing came for 20 s is asked for a sign of life, and given up after 60 s of silence.
-//   I2. One that owes a barrier the answer to its NOP-In for 60 s is given up too, whatever else comes of it: what is held
-//       for it will not be executed, and it does better on a new connection.
+//   I2. One that owes a barrier the answer to its NOP-In for 60 s is given up too, whatever else comes of it: what is
+//       held for it will not be executed, and it does better on a new connection.
 
 const ASK_TICKS = 20
 const SILENT_TICKS = 60

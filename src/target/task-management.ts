@@ -4,12 +4,12 @@
 //   U1. A request is answered when no command that it aborted, or that an earlier one did, can reach the volume any more:
 //       an outcome that the gateway owes is waited for, by each request that names the command.
 //   U2. Only commands that came before the request are aborted.
-//   U3. A reset ends the commands and mode parameters of every nexus of the volume, at every member (unit-reset.ts). Another
-//       nexus hears of it by a unit attention: what waits for data is answered with it, what the gateway has comes to its
-//       own end first.
+//   U3. A reset ends the commands and mode parameters of every nexus of the volume, at every member (unit-reset.ts).
+//       Another nexus hears of it by a unit attention: what waits for data is answered with it, what the gateway has
+//       comes to its own end first.
 //   U4. A reset that is rejected has ended no command of its own nexus: the initiator goes on waiting for them.
-// The control mode page reports one task set for each nexus (TST=001b), so CLEAR TASK SET ends where ABORT TASK SET does. A
-// target has one logical unit, so its warm reset is that of the unit.
+// The control mode page reports one task set for each nexus (TST=001b), so CLEAR TASK SET ends where ABORT TASK SET
+// does. A target has one logical unit, so its warm reset is that of the unit.
 import { taskManagementFunction as functions, taskManagementResponse } from '../iscsi/pdu.ts'
 import type { TaskManagementRequest } from '../iscsi/requests.ts'
 import { ahead } from '../iscsi/serial.ts'

@@ -13,8 +13,9 @@
 //   X2. Blocks are changed only by a command whose data came whole; of a WRITE that announced less than its CDB asks for,
 //       the whole blocks of it (RFC 7143 §11.4.5).
 //   X3. Between the PDU and the answer of a read that is answered at once there is no promise and no closure.
-//   X4. Bytes are read into a buffer of the task's own and copied into the Data-In: the gateway may keep what it was given
-//       until its outcome, and the outbox is other commands' by then. The copy costs 0.03 µs of 4 KiB, 1.6 of 256 KiB.
+//   X4. Bytes are read into a buffer of the task's own and copied into the Data-In: the gateway may keep what it was
+//       given until its outcome, and the outbox is other commands' by then. The copy costs 0.03 µs of 4 KiB, 1.6 of 256
+//       KiB.
 import { assert } from '../base/assert.ts'
 import type { BufferPool } from '../base/buffer-pool.ts'
 import type { VolumeRecord } from '../group/record.ts'

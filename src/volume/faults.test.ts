@@ -1,6 +1,7 @@
 // The data path under crashes, pauses, cuts and a coordinator that comes and goes, judged by what the sessions saw:
 // every sector linearizable, every write carried out once, everything answered in the end. Sessions change member while
-// operations of the old generation are still on their way, with the rules of target/DESIGN.md: raised, or closed and fenced.
+// operations of the old generation are still on their way, with the rules of target/DESIGN.md: raised, or closed and
+// fenced.
 import { describe, expect, it } from 'vitest'
 import {
   type RegisterRead,

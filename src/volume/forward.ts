@@ -2,7 +2,8 @@
 //
 //   sent ──answer──▶ over            sent ──stale, or the slice's primary changed──▶ looking again ──▶ sent
 //
-// Its link sends it again whenever the stream is lost; the operation itself only chooses the member (W1, W2 of gateway.ts).
+// Its link sends it again whenever the stream is lost; the operation itself only chooses the member (W1, W2 of
+// gateway.ts).
 import type { Clock } from '../base/clock.ts'
 import type { MemberId, SessionId, SliceId, VolumeId } from '../group/record.ts'
 import { frameKind } from '../peer/frames.ts'

@@ -1,5 +1,5 @@
-// A member's way to every byte of every volume: extents are cut into pieces by lane, and each piece goes to the primary of
-// its slice, which is this member (no promise where the store needs none) or another one over its peer link.
+// A member's way to every byte of every volume: extents are cut into pieces by lane, and each piece goes to the primary
+// of its slice, which is this member (no promise where the store needs none) or another one over its peer link.
 //
 // Invariants:
 //   W1. An operation never fails because a primary is away: it waits, and is sent again when the primary is back, or to
@@ -7,8 +7,8 @@
 //   W2. Writes are numbered per session, generation and slice; a number is acknowledged when it and all before it are
 //       answered.
 //   W3. A fence goes to every primary, first on each stream, also to those that become primary later, until `unfence`.
-//   W4. After `endSession` nothing of that generation is sent or answered: what is under way comes to `refused`, and when it
-//       has, its buffers are not touched any more.
+//   W4. After `endSession` nothing of that generation is sent or answered: what is under way comes to `refused`, and
+//       when it has, its buffers are not touched any more.
 import { assert } from '../base/assert.ts'
 import { type Clock, sleep } from '../base/clock.ts'
 import type { MemberId, SessionId, SliceId, VolumeRecord } from '../group/record.ts'

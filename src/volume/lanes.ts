@@ -1,5 +1,6 @@
-// Which slice holds which byte of a volume. A volume is striped over its lanes by runs of 16 pages: run r is on lane
-// r mod V, and a lane names a slice. A piece is the part of an extent that lies in one run: it has one slice, one primary.
+// Which slice holds which byte of a volume. A volume is striped over its lanes by runs of 16 pages: run r is on lane r
+// mod V, and a lane names a slice. A piece is the part of an extent that lies in one run: it has one slice, one
+// primary.
 //
 // Invariants:
 //   L1. The pieces of an extent tile it: in order, without a gap, none empty, none across a run.

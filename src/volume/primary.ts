@@ -1,4 +1,5 @@
-// This member as the primary of slices: it alone orders their writes and answers their reads (generations: target/DESIGN.md).
+// This member as the primary of slices: it alone orders their writes and answers their reads (generations:
+// target/DESIGN.md).
 //
 //   starting ── epochs raised, sessions listed ──▶ serving ──▶ closed
 //
@@ -9,8 +10,8 @@
 //   V3. An operation is carried out once: sent again, it is answered with the first one's answer, also after a restart.
 //   V4. A write of part of a store block keeps the rest of it, and compares (COMPARE AND WRITE) inside its turn.
 //   V5. A store that has failed answers nothing more: the turn never ends, and the member stops.
-//   V6. Pages of a volume that was deleted are dropped, also if it was deleted while this member was down; those of one that
-//       exists never are: what the store has was written after this view, which only goes forward, had the volume.
+//   V6. Pages of a volume that was deleted are dropped, also if it was deleted while this member was down; those of one
+//       that exists never are: what the store has was written after this view, which only goes forward, had the volume.
 import { assert } from '../base/assert.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Coordinator } from '../coordination/coordinator.ts'

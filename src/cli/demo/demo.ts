@@ -1,8 +1,9 @@
 // evenkeel demo: the picture of the product as a command. A fresh group of three in a temporary folder, distribution
 // off; five real iSCSI initiators at fixed rates; the table; distribution on; the move as it happens; the table after.
 //
-// The machine may be busy with other things, and is asked for no more than it can give: before anything is shown, three clients
-// that are not shown find out how much that is, and have each member's code compiled. What is fixed is said: see `POLICY`.
+// The machine may be busy with other things, and is asked for no more than it can give: before anything is shown, three
+// clients that are not shown find out how much that is, and have each member's code compiled. What is fixed is said:
+// see `POLICY`.
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
