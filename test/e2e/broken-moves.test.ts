@@ -248,13 +248,13 @@ describe('the old member dies', () => {
   )
 
   test(
-    'when it has committed and asks: the initiator finds the new one through it, once it is back',
+    'when it has committed and asks: the initiator finds the new one through it once it is back, or it takes the session back',
     async () => {
       const scene = await Scene.begin('stable')
       const killed = scene.when(isCommitted, () => scene.kill(OLD))
       scene.move()
       await killed
-      await scene.end('the old member dies as it asks', ['returned', 'expired'])
+      await scene.end('the old member dies as it asks', ['returned', 'reclaimed', 'expired'])
     },
     TEST_MS,
   )
