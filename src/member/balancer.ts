@@ -259,7 +259,11 @@ export class Balancer implements Grants, Placement {
   #noteProposal(proposal: Proposal, back: Code | null, atMs: number): void {
     const told = whyMoved(proposal, `session ${proposal.session.id}`)
     if (back === null) this.#note(proposal, 'MOVED', atMs, told)
-    else this.#note(proposal, back, atMs, `Advised, not done: ${told}`)
+    else {
+      const isAdvice = this.policy.settings.mode === 'advise'
+      const how = isAdvice ? 'Advised, not done' : 'Put off, as moves are limited now'
+      this.#note(proposal, back, atMs, `${how}: ${told}`)
+    }
   }
 
   #note(proposal: Proposal, code: Code, atMs: number, sentence: string): void {

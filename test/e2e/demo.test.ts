@@ -3,31 +3,13 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { expect, test } from 'vitest'
+import type { Outcome } from '../../src/cli/demo/outcome.ts'
 import { launcher } from './running-group.ts'
 
 /** About a minute; the demo itself gives up after some three. */
 const TIMEOUT_MS = 300_000
 
-interface Shown {
-  readonly schema: string
-  readonly ok: boolean
-  readonly wrong: readonly string[]
-  readonly sessions: readonly number[]
-  readonly levelBefore: number
-  readonly level: number
-  readonly resent: number
-  readonly errors: number
-  readonly miscompares: number
-  readonly verifiedBytes: number
-  readonly moves: readonly {
-    readonly from: string
-    readonly to: string
-    readonly reason: string
-    readonly outcome: string
-    readonly drainMs: number
-    readonly pauseMs: number
-  }[]
-}
+type Shown = Outcome & { readonly schema: string }
 
 async function run(...args: string[]) {
   const child = spawn(launcher, ['demo', '-o', 'json', ...args], {
