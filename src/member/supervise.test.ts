@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { freeBasePort } from './free-ports.ts'
 import type { GroupPlan } from './plan.ts'
 import { membersIn, type RunningGroup, superviseGroup } from './supervise.ts'
 
@@ -20,7 +21,7 @@ let group: RunningGroup | null
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'evenkeel-up-'))
   const dataFolder = join(folder, 'data')
-  const basePort = await freeRange(6)
+  const basePort = await freeBasePort('127.0.0.1', 6)
   plan = {
     members: 3,
     dataFolder,
@@ -139,7 +140,7 @@ describe('a group under supervision', () => {
   test('V1 a data folder in use is refused', async () => {
     await up()
     const first = group
-    plan = { ...plan, basePort: await freeRange(6) }
+    plan = { ...plan, basePort: await freeBasePort('127.0.0.1', 6) }
     await expect(up()).rejects.toThrow(/data is in use by process \d+/)
     expect(said).toEqual([])
     group = first
@@ -182,28 +183,3 @@ describe('a group under supervision', () => {
     await expect(up()).rejects.toThrow(/has 3 members: start it with --members 3/)
   })
 })
-
-/** The first of `count` consecutive ports that are free now. */
-async function freeRange(count: number): Promise<number> {
-  for (;;) {
-    const first = await freePort()
-    if (first + count > 65_535) continue
-    const servers = await Promise.allSettled(
-      Array.from({ length: count }, async (_, i) => {
-        const server = createServer().listen(first + i, '127.0.0.1')
-        await once(server, 'listening')
-        return server
-      }),
-    )
-    for (const server of servers) if (server.status === 'fulfilled') server.value.close()
-    if (servers.every(({ status }) => status === 'fulfilled')) return first
-  }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  return typeof address === 'object' && address !== null ? address.port : 0
-}

@@ -1,10 +1,12 @@
 // Every command in the README's shell blocks is run, in order, on a group of its own: only ports, folders and ids differ.
 import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test, vi } from 'vitest'
-import { checkout, freeRange, run, stopGroup } from './running-group.ts'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { onFreePorts } from '../../src/member/free-ports.ts'
+import { checkout, run, stopGroup } from './running-group.ts'
 
 const readme = await readFile(join(checkout, 'README.md'), 'utf8')
 const commands = [...readme.matchAll(/```sh\n(.*?)```/gs)].flatMap(([, block = '']) =>
@@ -20,24 +22,33 @@ const inUse: ChildProcess[] = []
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'evenkeel-readme-'))
-  basePort = await freeRange(6)
-  group = spawn(
-    'npm',
-    ['start', '--', '--data', join(folder, 'data'), '--base-port', String(basePort)],
-    { cwd: checkout },
-  )
-  for (const stream of [group.stdout, group.stderr]) {
-    stream?.setEncoding('utf8').on('data', (text: string) => {
-      printed += text
-    })
-  }
-  await vi.waitFor(() => expect(printed).toContain('Ctrl-C stops everything.'), 30_000)
+  basePort = await onFreePorts('127.0.0.1', 6, npmStart)
 })
 afterAll(async () => {
   for (const child of inUse) child.kill('SIGKILL')
   await stopGroup({ process: group })
   await rm(folder, { recursive: true, force: true })
 })
+
+/** Settles with its base port when the group is ready. */
+async function npmStart(port: number): Promise<number> {
+  const args = ['start', '--', '--data', join(folder, 'data'), '--base-port', String(port)]
+  group = spawn('npm', args, { cwd: checkout })
+  printed = ''
+  const isReady = Promise.withResolvers<void>()
+  for (const stream of [group.stdout, group.stderr]) {
+    stream?.setEncoding('utf8').on('data', (text: string) => {
+      printed += text
+      if (printed.includes('Ctrl-C stops everything.')) isReady.resolve()
+    })
+  }
+  const ended = once(group, 'close').then(([code]) => {
+    throw new Error(`npm start ended with exit code ${code}: ${printed}`)
+  })
+  ended.catch(() => {})
+  await Promise.race([isReady.promise, ended])
+  return port
+}
 
 /** The command as it is run here. */
 async function asRunHere(command: string): Promise<string> {

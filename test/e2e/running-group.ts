@@ -2,13 +2,16 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { freeBasePort, onFreePorts } from '../../src/member/free-ports.ts'
 
 export const checkout = fileURLToPath(new URL('../..', import.meta.url))
 export const launcher = `${checkout}bin/evenkeel`
+const HOST = '127.0.0.1'
+/** Of a group of three: a portal and an API each. */
+const PORTS = 6
 
 export interface Ready {
   readonly api: string
@@ -51,6 +54,20 @@ export async function startGroup(
   return { process: child, ready, startMs }
 }
 
+/** On ports that nobody uses. */
+export function startGroupAnywhere(
+  dataFolder: string,
+  ...more: string[]
+): Promise<RunningGroup & { readonly basePort: number }> {
+  return onFreePorts(HOST, PORTS, async (basePort) => {
+    const group = await startGroup(dataFolder, basePort, ...more)
+    return { ...group, basePort }
+  })
+}
+
+/** The first of `count` consecutive ports that are free now: for what is not started, or may fail on them. */
+export const freeRange = (count: number): Promise<number> => freeBasePort(HOST, count)
+
 /** SIGTERM, and its exit code. */
 export async function stopGroup(group: Pick<RunningGroup, 'process'>): Promise<number | null> {
   const { exitCode, signalCode } = group.process
@@ -70,28 +87,4 @@ export function alive(pid: number): boolean {
   } catch {
     return false
   }
-}
-
-/** The first of `count` consecutive ports that are free now. */
-export async function freeRange(count: number): Promise<number> {
-  for (;;) {
-    const first = await listenOnce(0)
-    if (first === null || first + count > 65_535) continue
-    const rest = Array.from({ length: count - 1 }, (_, i) => listenOnce(first + 1 + i))
-    if (!(await Promise.all(rest)).includes(null)) return first
-  }
-}
-
-async function listenOnce(port: number): Promise<number | null> {
-  const server = createServer()
-  try {
-    server.listen(port, '127.0.0.1')
-    await once(server, 'listening')
-  } catch {
-    return null
-  }
-  const address = server.address()
-  server.close()
-  await once(server, 'close')
-  return typeof address === 'object' && address !== null ? address.port : null
 }

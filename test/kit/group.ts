@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { kill } from 'node:process'
 import { expect } from 'vitest'
 import type { Move, Session, Status, VolumeDetail } from '../../src/api/schema.ts'
-import { alive, freeRange, startGroup, stopGroup } from '../e2e/running-group.ts'
+import { alive, startGroup, startGroupAnywhere, stopGroup } from '../e2e/running-group.ts'
 
 const QUIET = ['--placement', 'off', '--balance', 'off']
 /** Longer than any call takes that waits for the outcome of a move. */
@@ -30,9 +30,9 @@ export class TestGroup {
   static async start(...more: string[]): Promise<TestGroup> {
     const folder = await mkdtemp(join(tmpdir(), 'evenkeel-group-'))
     try {
-      const basePort = await freeRange(6)
       const options = [...QUIET, ...more]
-      const { process, ready } = await startGroup(join(folder, 'data'), basePort, ...options)
+      const dataFolder = join(folder, 'data')
+      const { process, ready, basePort } = await startGroupAnywhere(dataFolder, ...options)
       // Nobody reads it any more, and a full pipe would stop the launcher.
       process.stdout?.resume()
       const members = ready.members.map(({ id }) => id)

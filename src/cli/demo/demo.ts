@@ -13,7 +13,7 @@ import { Caller } from '../../api/caller.ts'
 import type { Top } from '../../api/schema.ts'
 import { SystemClock } from '../../io/clock.ts'
 import { SystemNet } from '../../io/net.ts'
-import { freeBasePort } from '../../member/free-ports.ts'
+import { onFreePorts } from '../../member/free-ports.ts'
 import { type RunningGroup, superviseGroup } from '../../member/supervise.ts'
 import { type GlobalOptions, type Outside, screenOf } from '../context.ts'
 import { CommandFailed, EXIT } from '../exit-code.ts'
@@ -89,22 +89,20 @@ async function startGroup(
   giveUp: Promise<string>,
 ): Promise<RunningGroup | null> {
   screen.note('Starting a group of three members, each a process of its own …')
-  return superviseGroup({
-    plan: {
-      members: 3,
-      dataFolder: folder,
-      basePort: await freeBasePort('127.0.0.1', 6),
-      placement: 'off',
-      balance: 'off',
-      policy: {},
-      budgetBytes: null,
-      acceptDamage: [],
-      temporaryFolder: tmpdir(),
-    },
-    command: serveChild,
-    say: (line) => screen.note(line),
-    giveUp,
-  })
+  const plan = {
+    members: 3,
+    dataFolder: folder,
+    placement: 'off',
+    balance: 'off',
+    policy: {},
+    budgetBytes: null,
+    acceptDamage: [],
+    temporaryFolder: tmpdir(),
+  } as const
+  const say = (line: string) => screen.note(line)
+  return onFreePorts('127.0.0.1', 2 * plan.members, (basePort) =>
+    superviseGroup({ plan: { ...plan, basePort }, command: serveChild, say, giveUp }),
+  )
 }
 
 async function show(scenario: Scenario, group: RunningGroup, screen: Screen): Promise<void> {
