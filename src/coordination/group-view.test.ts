@@ -16,6 +16,8 @@ const group: GroupRecord = {
   format: RECORD_FORMAT,
   name: 'lab',
   groupId: 'g',
+  incarnation: 'i',
+  lineage: [],
   slices: 128,
   namingAuthority: 'iqn.2026-11.dev.evenkeel',
 }
@@ -200,8 +202,8 @@ describe('GroupView', () => {
       { key: keys.slice(0), value: '[]', sentence: /a slice is no JSON object/ },
       {
         key: keys.group,
-        value: JSON.stringify({ ...group, format: 2 }),
-        sentence: /record format 2; this version of Evenkeel knows formats up to 1/,
+        value: JSON.stringify({ ...group, format: RECORD_FORMAT + 1 }),
+        sentence: /record format 3; this version of Evenkeel knows format 2/,
       },
     ]
     for (const { key, value, sentence } of bad) {

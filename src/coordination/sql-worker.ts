@@ -7,7 +7,7 @@
 import type { Change, Transaction, Versioned } from './coordinator.ts'
 
 /** Bumped with any change of the file's form. */
-export const FILE_FORMAT = 1
+export const FILE_FORMAT = 2
 
 export type SqlRequest =
   /** Opens the file, making it if need be; every other request does so too. */

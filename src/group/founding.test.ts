@@ -19,6 +19,8 @@ function groupOf(slices: number): GroupRecord {
     format: RECORD_FORMAT,
     name: 'lab',
     groupId: 'g-1',
+    incarnation: 'i-1',
+    lineage: [],
     slices,
     namingAuthority: DEFAULT_AUTHORITY,
   }

@@ -9,7 +9,15 @@ import {
 } from './parse.ts'
 
 const good = {
-  group: { format: 1, name: 'lab', groupId: 'g', slices: 64, namingAuthority: 'iqn.2026-11.dev.x' },
+  group: {
+    format: 2,
+    name: 'lab',
+    groupId: 'g',
+    incarnation: 'i',
+    lineage: [{ incarnation: 'h', endedAt: 5 }],
+    slices: 64,
+    namingAuthority: 'iqn.2026-11.dev.x',
+  },
   member: { id: 'm1', bootId: 'b', portal: 'h:1', peer: 'h:2', api: 'http://h:3', draining: false },
   volume: {
     id: 1,
@@ -105,8 +113,15 @@ describe('records', () => {
   })
 
   it('a group of a newer format is refused with the format and what to do', () => {
-    expect(parseGroup(JSON.stringify({ ...good.group, format: 2, name: 'lab' }))).toBe(
-      'The group lab has record format 2; this version of Evenkeel knows formats up to 1. Use a newer one.',
+    expect(parseGroup(JSON.stringify({ ...good.group, format: 3, name: 'lab' }))).toBe(
+      'The group lab has record format 3; this version of Evenkeel knows format 2. Use a newer one.',
+    )
+  })
+
+  it('a group of an earlier development version is refused with what to do', () => {
+    const { incarnation: _, lineage: __, ...before } = good.group as Record<string, unknown>
+    expect(parseGroup(JSON.stringify({ ...before, format: 1 }))).toBe(
+      'The group lab has record format 1; it was made by an earlier development version. Start with a new data folder.',
     )
   })
 })

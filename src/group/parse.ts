@@ -17,15 +17,22 @@ import {
 export function parseGroup(value: string): GroupRecord | string {
   return parse('the group', value, (fields) => {
     const format = fields.integer('format', 1)
-    if (format > RECORD_FORMAT) {
-      throw new Malformed(
-        `The group ${fields.text('name')} has record format ${format}; this version of Evenkeel knows formats up to ${RECORD_FORMAT}. Use a newer one.`,
-      )
+    if (format !== RECORD_FORMAT) {
+      const what =
+        format > RECORD_FORMAT
+          ? `this version of Evenkeel knows format ${RECORD_FORMAT}. Use a newer one.`
+          : 'it was made by an earlier development version. Start with a new data folder.'
+      throw new Malformed(`The group ${fields.text('name')} has record format ${format}; ${what}`)
     }
     return {
       format,
       name: fields.text('name'),
       groupId: fields.text('groupId'),
+      incarnation: fields.text('incarnation'),
+      lineage: fields.list('lineage').map((earlier) => ({
+        incarnation: earlier.text('incarnation'),
+        endedAt: earlier.integer('endedAt', 1),
+      })),
       slices: fields.integer('slices', 1),
       namingAuthority: fields.text('namingAuthority'),
     }
@@ -215,6 +222,10 @@ class Fields {
     const value = this.#list(name)
     const integers = value.filter((one) => Number.isSafeInteger(one) && Number(one) >= 0)
     return integers.length === value.length ? (integers as number[]) : this.wrong(name)
+  }
+
+  list(name: string): readonly Fields[] {
+    return this.#list(name).map((one) => new Fields(`${this.#what} (its ${name})`, one))
   }
 
   inner(name: string): Fields {

@@ -7,14 +7,25 @@ export type SliceId = number
 /** The coordinator's revision at the session's first login: unique and ordered in time. */
 export type SessionId = number
 
-/** Bumped with any change of a key's form or meaning; a member refuses a group that is newer. */
-export const RECORD_FORMAT = 1
+/** Bumped with any change of a key's form or meaning; a member refuses a group of another format. */
+export const RECORD_FORMAT = 2
+
+/** A life of the record before this one: `evenkeel recover` ended it. */
+export interface EarlierIncarnation {
+  readonly incarnation: string
+  /** No member that recovery heard of had seen a later revision of it. */
+  readonly endedAt: number
+}
 
 export interface GroupRecord {
   readonly format: number
   readonly name: string
   /** Random, so that members and peer links of different groups never mix. */
   readonly groupId: string
+  /** Random; new with the group and with every recovery of its record. What bears a revision bears this: no revision is given twice, since a recovery begins above all that were seen. */
+  readonly incarnation: string
+  /** Oldest first. */
+  readonly lineage: readonly EarlierIncarnation[]
   /** Fixed at creation. */
   readonly slices: number
   /** 'iqn.2026-11.dev.evenkeel' unless configured; fixed at creation. */

@@ -27,6 +27,8 @@ function groupOf(slices: number): GroupRecord {
     format: RECORD_FORMAT,
     name: 'lab',
     groupId: 'g',
+    incarnation: 'i',
+    lineage: [],
     slices,
     namingAuthority: DEFAULT_AUTHORITY,
   }

@@ -195,7 +195,9 @@ function prepareFile(db: DatabaseSync, file: string): void {
     const format = column(db.prepare('SELECT format FROM meta').get(), 'format')
     if (format === FILE_FORMAT) return
     throw new RefusedFile(
-      `The coordinator's file ${file} has format ${format}; this version of Evenkeel knows format ${FILE_FORMAT}. Start a version that knows it.`,
+      format > FILE_FORMAT
+        ? `The coordinator's file ${file} has format ${format}; this version of Evenkeel knows format ${FILE_FORMAT}. Start a version that knows it.`
+        : `The coordinator's file ${file} has format ${format}: it was made by an earlier development version. Start with a new data folder.`,
     )
   }
   const tables = column(db.prepare('SELECT count(*) AS n FROM sqlite_schema').get(), 'n')

@@ -220,6 +220,8 @@ async function foundUnlessThere(ports: MemberPorts, settings: MemberSettings): P
     format: RECORD_FORMAT,
     name: settings.groupName,
     groupId: newId(),
+    incarnation: newId(),
+    lineage: [],
     slices: settings.slices,
     namingAuthority: settings.namingAuthority,
   }

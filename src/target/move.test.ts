@@ -115,7 +115,15 @@ async function bench({ seed = 1, quiet, committing }: BenchSettings = {}) {
     nudge: () => handle.nudge(),
     close: () => handle.close(),
   }
-  const group = { format: 1, name: 'g', groupId: 'x', slices: 1, namingAuthority: 'iqn.2026-11.x' }
+  const group = {
+    format: 2,
+    name: 'g',
+    groupId: 'x',
+    incarnation: 'i',
+    lineage: [],
+    slices: 1,
+    namingAuthority: 'iqn.2026-11.x',
+  }
   for (const change of foundGroup(group, ['m1'])) await timeline.finish(handle.txn(change))
   const view = await timeline.finish(GroupView.open(handle, clock))
   const taking = { owner: 'm1', isid: '400001370001', source: '10.0.0.1', loginToken: 't1', at: '' }

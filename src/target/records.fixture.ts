@@ -21,6 +21,8 @@ const group = {
   format: RECORD_FORMAT,
   name: 'lab',
   groupId: 'g',
+  incarnation: 'i',
+  lineage: [],
   slices: 2,
   namingAuthority: 'iqn.2026-11.dev.evenkeel',
 }

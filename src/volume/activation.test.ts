@@ -31,7 +31,7 @@ async function bench({ seed = 1, raising }: BenchSettings = {}) {
   const coordination = new SimCoordination(clock, new Prng(seed))
   const others = coordination.handle('m2')
   const group = {
-    ...{ format: 1, name: 'g', groupId: 'x', slices: SLICES },
+    ...{ format: 2, name: 'g', groupId: 'x', incarnation: 'i', lineage: [], slices: SLICES },
     namingAuthority: 'iqn.2026-11.x',
   }
   for (const change of foundGroup(group, ['m1', 'm2'])) await timeline.finish(others.txn(change))

@@ -236,9 +236,17 @@ it('E1 a worker that never answers leaves its calls unknown', async () => {
 it('F1 a file of a newer format is refused with a sentence', async () => {
   await (await open()).close()
   const db = new DatabaseSync(file)
-  db.exec('UPDATE meta SET format = 2')
+  db.exec('UPDATE meta SET format = 3')
   db.close()
-  await expect(open()).rejects.toThrow(/group\.sqlite has format 2; this version .* knows format 1/)
+  await expect(open()).rejects.toThrow(/group\.sqlite has format 3; this version .* knows format 2/)
+})
+
+it('F1 a file of an earlier development version is refused with what to do', async () => {
+  await (await open()).close()
+  const db = new DatabaseSync(file)
+  db.exec('UPDATE meta SET format = 1')
+  db.close()
+  await expect(open()).rejects.toThrow(/an earlier development version. Start with a new data fo/)
 })
 
 it('F1 a file of something else is refused and left alone', async () => {

@@ -121,7 +121,7 @@ describe('up', () => {
     })
     await makeRecordNewer(join(folder, 'data', 'coordination.sqlite'))
     await expect.poll(() => pids(running).filter(alive), { timeout: 20_000 }).toEqual([])
-    const sentence = 'record format 2; this version of Evenkeel knows formats up to 1'
+    const sentence = 'record format 3; this version of Evenkeel knows format 2'
     await expect.poll(() => said, { timeout: 20_000 }).toMatch(/m1 ended \(exit code 1\)/)
     expect(said).toContain(sentence)
     const log = await readFile(join(folder, 'data', 'm1', 'member.log'), 'utf8')

@@ -183,9 +183,11 @@ export class VolumeGroup {
     }
     const world = new VolumeGroup(seed, members, volume)
     const group = {
-      format: 1,
+      format: 2,
       name: 'g',
       groupId: 'g',
+      incarnation: 'i',
+      lineage: [],
       slices,
       namingAuthority: 'iqn.2026-11.dev.evenkeel',
     }
