@@ -66,6 +66,7 @@ function told(view: GroupView): unknown {
     volumeRevs: sorted(view.volumeRevs),
     sessions: sorted(view.sessions),
     moves: [...view.moves],
+    skipped: [...view.skipped],
     policy: [view.policy, view.policyRev],
   }
 }
@@ -220,6 +221,69 @@ describe('GroupView', () => {
       const opened = GroupView.open(coordination.handle('m2'), clock)
       await expect(timeline.finish(opened)).rejects.toThrow(sentence)
     }
+  })
+
+  it('V1 V3 a list or a batch of which one record cannot be used changes nothing', async () => {
+    for (const how of ['batch', 'list'] as const) {
+      const { timeline, coordination, write, open, caughtUp } = await simulation(50)
+      const view = await open('m1')
+      await write(startMember(null, member))
+      const { record, change } = volumeOf(view, 1, 'a')
+      await write(change)
+      await caughtUp(view)
+      const before = told(view)
+      if (how === 'list') {
+        coordination.cut('m1', 'drop')
+        for (let n = 0; n < 120; n += 1) await write(startMember(null, { ...member, id: `x${n}` }))
+      }
+      const ninth = { ...member, id: 'm9', draining: false }
+      const other = { key: keys.member('m9'), value: JSON.stringify(ninth) }
+      const bad = { key: keys.session(1, 'i', 't'), value: '{}' }
+      await write({ compare: [], put: [other, bad], remove: [] })
+      coordination.heal('m1')
+      expect(await timeline.finish(view.failed)).toMatch(/a session has a bad/)
+      expect(told(view)).toEqual(before)
+      expect(view.volumeByIqn(record.iqn)).toEqual(record)
+    }
+  })
+
+  it('V4 the record of a move that cannot be read is skipped and told, and stops nobody', async () => {
+    const { timeline, write, open, caughtUp } = await simulation()
+    const view = await open('m1')
+    const put = (value: string) =>
+      write({ compare: [], put: [{ key: keys.move('x'), value }], remove: [] })
+    await put('{"id":7}')
+    await write(startMember(null, member))
+    await caughtUp(view)
+    expect(view.members.size).toBe(1)
+    expect(view.moves.size).toBe(0)
+    expect([...view.skipped]).toEqual([
+      [keys.move('x'), expect.stringMatching(/The record of a move has a bad/)],
+    ])
+    expect(told(view)).toEqual(told(await open('m2')))
+    await write({ compare: [], put: [], remove: [keys.move('x')] })
+    await timeline.until(() => view.skipped.size === 0)
+  })
+
+  it('V5 what is gone at a revision is gone in every later view: ids are never given twice', async () => {
+    const { write, open, caughtUp } = await simulation()
+    const view = await open('m1')
+    const login = (token: string) =>
+      write(createSession({ ...who, loginToken: token, volume: 1, initiator: 'iqn.x:i' }))
+    const first = await login('t')
+    await caughtUp(view)
+    const stored = view.sessions.get(first)
+    if (stored === undefined) throw new Error('no session')
+    await write(closeSession(stored, ''))
+    await caughtUp(view)
+    const dead = view.sessions.get(first)
+    if (dead === undefined) throw new Error('no session')
+    await write(retireSession(dead))
+    const second = await login('t')
+    await caughtUp(view)
+    expect(second).toBeGreaterThan(first)
+    expect([...view.sessions.keys()]).toEqual([second])
+    expect(view.rev).toBeGreaterThanOrEqual(second)
   })
 
   it('a view is opened once the group is whole', async () => {

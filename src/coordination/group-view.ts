@@ -2,11 +2,15 @@
 // nothing is decided by it alone: what is written is compared with what was read.
 //
 // Invariants:
-//   V1. The view is the store as it was at `rev`: whole transactions, none left out.
+//   V1. The view is the store as it was at `rev`: whole transactions, none left out. Everything that a list or a batch of
+//       the watch brings is read before any of it is shown, so a record that cannot be used leaves no half of it behind.
 //   V2. `rev` only rises, and each change that raises it wakes whoever waits for `changed()`; the end of the view does
 //       too.
 //   V3. A record that this version cannot vouch for ends the view: `failed` says why, nothing changes any more, and the
 //       member must stop.
+//   V4. The record of a move is for people, so one that cannot be read is skipped, and `skipped` says why.
+//   V5. Ids are never given twice, so what the view does not have, though its id was given at or before `rev`, is gone for
+//       ever. That is enough to forget what is kept of it in memory; who drops what is on disk asks the coordinator.
 import { type Clock, sleep, within } from '../base/clock.ts'
 import type { Stored } from '../group/change.ts'
 import { readGroup } from '../group/founding.ts'
@@ -51,6 +55,8 @@ export class GroupView {
   readonly sessions = new Map<SessionId, StoredSession>()
   /** Oldest first. */
   readonly moves = new Map<string, MoveRecord>()
+  /** V4: by key, a sentence that says what is wrong with the record of a move. */
+  readonly skipped = new Map<string, string>()
   /** Index is the slice's id; `sliceRevs` the revision of its last change. */
   readonly slices: SliceRecord[] = []
   readonly sliceRevs: number[] = []
@@ -167,11 +173,8 @@ export class GroupView {
       if (batch.kind !== 'changes') return batch.kind
       // What a list has brought meanwhile is newer than this.
       if (batch.rev <= this.rev) continue
-      this.#guarded(() => {
-        for (const change of batch.changes) if (change.rev > this.rev) this.#apply(change)
-        this.rev = batch.rev
-      })
-      this.#wake()
+      const news = batch.changes.filter(({ rev }) => rev > this.rev)
+      if (this.#guarded(() => this.#show(news, batch.rev))) this.#wake()
     }
   }
 
@@ -195,6 +198,21 @@ export class GroupView {
   }
 
   #load(items: readonly Versioned[], rev: number): void {
+    const isMove = ({ key }: Versioned) => key.startsWith(keys.moves)
+    const moves = items.filter(isMove).sort((a, b) => a.created - b.created)
+    this.#show([...items.filter((item) => !isMove(item)), ...moves], rev, () => this.#clear())
+    this.#wake()
+  }
+
+  /** V1. Throws UnusableRecord before anything is changed. */
+  #show(changes: readonly Change[], rev: number, before: () => void = () => undefined): void {
+    const shows = changes.map((change) => this.#read(change))
+    before()
+    for (const show of shows) show()
+    this.rev = rev
+  }
+
+  #clear(): void {
     this.members.clear()
     this.memberRevs.clear()
     this.volumes.clear()
@@ -203,76 +221,104 @@ export class GroupView {
     this.sessions.clear()
     this.#idByKey.clear()
     this.moves.clear()
+    this.skipped.clear()
     this.policy = null
     this.policyRev = 0
-    const isMove = ({ key }: Versioned) => key.startsWith(keys.moves)
-    for (const item of items) if (!isMove(item)) this.#apply(item)
-    const moves = items.filter(isMove).sort((a, b) => a.created - b.created)
-    for (const item of moves) this.#apply(item)
-    this.rev = rev
-    this.#wake()
   }
 
-  #apply(change: Change): void {
+  /** Reads one change, and gives what shows it. */
+  #read(change: Change): () => void {
     const { key, value, rev } = change
     const kind = key.slice(0, key.indexOf('/') + 1)
     const name = key.slice(kind.length)
-    if (kind === keys.sessions) this.#applySession(change)
-    else if (kind === keys.slices) this.#applySlice(Number(name), change)
-    else if (kind === keys.volumes) this.#applyVolume(Number(name), change)
-    else if (kind === keys.members) this.#applyMember(name, change)
-    else if (kind === keys.moves) {
-      if (value === null) this.moves.delete(name)
-      else this.moves.set(name, usable(key, parseMove(value)))
-    } else if (key === keys.policy) {
-      this.policy = value
-      this.policyRev = value === null ? 0 : rev
-    } else if (key === keys.group && value !== null) this.group = usable(key, readGroup(value))
-  }
-
-  #applySession({ key, value, rev, created }: Change): void {
-    const known = this.#idByKey.get(key)
-    if (known !== undefined && (value === null || known !== created)) this.sessions.delete(known)
-    if (value === null) {
-      this.#idByKey.delete(key)
-      return
+    if (kind === keys.sessions) return this.#readSession(change)
+    if (kind === keys.slices) return this.#readSlice(Number(name), change)
+    if (kind === keys.volumes) return this.#readVolume(Number(name), change)
+    if (kind === keys.members) return this.#readMember(name, change)
+    if (kind === keys.moves) return this.#readMove(name, change)
+    if (key === keys.policy) {
+      return () => {
+        this.policy = value
+        this.policyRev = value === null ? 0 : rev
+      }
     }
-    this.#idByKey.set(key, created)
-    this.sessions.set(created, storedSession({ key, value, rev, created }))
-  }
-
-  #applySlice(slice: number, { key, value, rev }: Change): void {
-    if (value === null || slice >= this.group.slices) return
-    this.slices[slice] = usable(key, parseSlice(value))
-    this.sliceRevs[slice] = rev
-  }
-
-  #applyMember(id: MemberId, { key, value, rev }: Change): void {
-    if (value === null) {
-      this.members.delete(id)
-      this.memberRevs.delete(id)
-      return
+    if (key !== keys.group || value === null) return () => undefined
+    const group = usable(key, readGroup(value))
+    return () => {
+      this.group = group
     }
-    this.members.set(id, usable(key, parseMember(value)))
-    this.memberRevs.set(id, rev)
   }
 
-  #applyVolume(id: VolumeId, { key, value, rev }: Change): void {
-    const before = this.volumes.get(id)
-    if (before !== undefined) this.#byIqn.delete(before.iqn)
-    if (value === null) {
-      this.volumes.delete(id)
-      this.volumeRevs.delete(id)
-      return
+  #readSession({ key, value, rev, created }: Change): () => void {
+    const session = value === null ? null : storedSession({ key, value, rev, created })
+    return () => {
+      const known = this.#idByKey.get(key)
+      if (known !== undefined && (session === null || known !== created))
+        this.sessions.delete(known)
+      if (session === null) {
+        this.#idByKey.delete(key)
+        return
+      }
+      this.#idByKey.set(key, created)
+      this.sessions.set(created, session)
     }
-    const record = usable(key, parseVolume(value))
-    this.volumes.set(id, record)
-    this.volumeRevs.set(id, rev)
-    this.#byIqn.set(record.iqn, record)
+  }
+
+  #readSlice(slice: number, { key, value, rev }: Change): () => void {
+    if (value === null) return () => undefined
+    const record = usable(key, parseSlice(value))
+    return () => {
+      if (slice >= this.group.slices) return
+      this.slices[slice] = record
+      this.sliceRevs[slice] = rev
+    }
+  }
+
+  #readMember(id: MemberId, { key, value, rev }: Change): () => void {
+    const record = value === null ? null : usable(key, parseMember(value))
+    return () => {
+      if (record === null) {
+        this.members.delete(id)
+        this.memberRevs.delete(id)
+        return
+      }
+      this.members.set(id, record)
+      this.memberRevs.set(id, rev)
+    }
+  }
+
+  #readVolume(id: VolumeId, { key, value, rev }: Change): () => void {
+    const record = value === null ? null : usable(key, parseVolume(value))
+    return () => {
+      const before = this.volumes.get(id)
+      if (before !== undefined) this.#byIqn.delete(before.iqn)
+      if (record === null) {
+        this.volumes.delete(id)
+        this.volumeRevs.delete(id)
+        return
+      }
+      this.volumes.set(id, record)
+      this.volumeRevs.set(id, rev)
+      this.#byIqn.set(record.iqn, record)
+    }
+  }
+
+  /** V4. */
+  #readMove(id: string, { key, value }: Change): () => void {
+    const record = value === null ? null : parseMove(value)
+    return () => {
+      this.skipped.delete(key)
+      if (record === null) this.moves.delete(id)
+      else if (typeof record === 'string') {
+        this.moves.delete(id)
+        this.skipped.set(key, record)
+      } else this.moves.set(id, record)
+    }
   }
 }
 
-function usable<T>(key: string, parsed: T | string): T {
+/** Throws UnusableRecord for what a parser of group/ has refused. */
+export function usable<T>(key: string, parsed: T | string): T {
   if (typeof parsed === 'string') throw new UnusableRecord(`${parsed} (key ${key})`)
   return parsed
 }

@@ -6,6 +6,7 @@ import type { GroupView } from '../coordination/group-view.ts'
 import { retry } from '../coordination/retry.ts'
 import { DEFAULT_POLICY, type Mode, type Policy, parsePolicy } from '../distribution/policy.ts'
 import { keys } from '../group/record.ts'
+import { fieldsOf, type Json } from '../peer/message.ts'
 
 export interface DistributionSettings {
   readonly mode: Mode
@@ -70,8 +71,19 @@ export class PolicyRecord {
 
 /** What the record does not say, or says wrongly, is as this member was started. */
 function readSettings(text: string, initial: DistributionSettings): DistributionSettings {
-  const record = JSON.parse(text) as { readonly placement?: boolean; readonly policy?: unknown }
-  const parsed = parsePolicy(record.policy ?? {}, DEFAULT_POLICY)
+  const record = fieldsOf(jsonOf(text)) ?? {}
+  const parsed = parsePolicy(record['policy'] ?? {}, DEFAULT_POLICY)
   const policy = parsed.kind === 'policy' ? parsed.policy : initial.policy
-  return { mode: policy.mode, placement: record.placement ?? initial.placement, policy }
+  const { placement } = record
+  const isSaid = typeof placement === 'boolean'
+  return { mode: policy.mode, placement: isSaid ? placement : initial.placement, policy }
+}
+
+/** null: it is no JSON. */
+function jsonOf(text: string): Json {
+  try {
+    return JSON.parse(text) as Json
+  } catch {
+    return null
+  }
 }

@@ -110,11 +110,12 @@ export async function startMember(config: MemberConfig, log: Log): Promise<Runni
   }
 }
 
-/** At the free space, and at what is damaged. */
+/** At the free space, at what is damaged, and at records that are skipped. */
 async function lookNowAndThen(member: Member, disk: FolderDisk, log: Log): Promise<Repeated> {
   const told = new Set<string>()
   const look = async () => {
     tellDamage(member, log, told)
+    tellSkipped(member, log, told)
     await lookFree(member, disk)
   }
   await look()
@@ -142,6 +143,16 @@ function tellDamage(member: Member, log: Log, told: Set<string>): void {
     const name = member.group.volumes.get(volume)?.name ?? String(volume)
     const sentence = `blocks of page ${page} of volume ${name} cannot be read: overwrite them, or restore them from a backup`
     log.error('damage', new Error(sentence), { volume, page })
+  }
+}
+
+/** Each record once. */
+function tellSkipped(member: Member, log: Log, told: Set<string>): void {
+  for (const [key, why] of member.group.skipped) {
+    if (told.has(key)) continue
+    told.add(key)
+    const sentence = `the record ${key} is skipped, since it cannot be read: ${why} It is only for people: no data depends on it`
+    log.error('skipped', new Error(sentence), { key })
   }
 }
 

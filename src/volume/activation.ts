@@ -4,10 +4,11 @@
 // Invariants:
 //   A1. The list is of the instant in which the last epoch was raised: what was closed before is in it or retired.
 //   A2. An unknown outcome is settled by raising once more, never by a read.
-import { assert } from '../base/assert.ts'
 import { type Clock, sleep } from '../base/clock.ts'
 import type { Coordinator, Versioned } from '../coordination/coordinator.ts'
+import { storedSession, usable } from '../coordination/group-view.ts'
 import { raiseEpochs } from '../group/founding.ts'
+import { parseSlice } from '../group/parse.ts'
 import {
   keys,
   type MemberId,
@@ -68,22 +69,18 @@ async function raiseAll(coordinator: Coordinator, own: readonly Own[]): Promise<
     if (result.kind !== 'done') return null
     if (number < last) continue
     const epochs = new Map(own.map(({ id, record }) => [id, record.epoch + 1]))
-    const sessions = (result.read[0] ?? []).map((item) => [item.created, genOf(item)] as const)
-    return { epochs, sessions, rev: result.rev }
+    return { epochs, sessions: generationsIn(result.read[0] ?? []), rev: result.rev }
   }
   return null
 }
 
-function toOwn({ key, value, rev }: Versioned): Own {
-  return {
-    id: Number(key.slice(keys.slices.length)),
-    rev,
-    record: JSON.parse(value) as SliceRecord,
-  }
+/** The generation of each session. */
+export function generationsIn(
+  items: readonly Versioned[],
+): readonly (readonly [SessionId, number])[] {
+  return items.map((item) => [item.created, storedSession(item).record.gen] as const)
 }
 
-function genOf({ key, value }: Versioned): number {
-  const { gen } = JSON.parse(value) as { readonly gen?: unknown }
-  assert(typeof gen === 'number', `the session record ${key} has a generation`)
-  return gen
+function toOwn({ key, value, rev }: Versioned): Own {
+  return { id: Number(key.slice(keys.slices.length)), rev, record: usable(key, parseSlice(value)) }
 }

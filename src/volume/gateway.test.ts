@@ -266,6 +266,30 @@ describe('gateway', () => {
     expect(await finish(later.write(runBytes, filled(4096, 6)))).toBe('done')
   })
 
+  it('W5 an operation of an ended generation is not sent after a late stale', async () => {
+    for (const verb of ['read', 'write'] as const) {
+      const world = await VolumeGroup.found(15)
+      const session = await world.finish(world.login('a'))
+      const { write, read, finish } = use(world, world.member('a'), session)
+      const { primary, gateway, group } = world.member('a')
+      let asked = 0
+      const stale = () => {
+        asked += 1
+        if (asked === 2) {
+          const slice = group.slices[0]
+          if (slice !== undefined) group.slices[0] = { ...slice, primary: 'b' }
+          gateway.endSession(session.sessionId, session.gen)
+        }
+        return 'stale' as const
+      }
+      primary.read = stale
+      primary.mutate = stale
+      const outcome = verb === 'read' ? read(0, 4096) : finish(write(0, filled(4096, 5)))
+      expect(await outcome).toBe('refused')
+      expect([asked, gateway.forwarded]).toEqual([2, 0])
+    }
+  })
+
   it('what follows the view ends with it', async () => {
     const world = await VolumeGroup.found(14)
     const { group } = world.member('a')

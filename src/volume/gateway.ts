@@ -9,6 +9,8 @@
 //   W3. A fence goes to every primary, first on each stream, also to those that become primary later, until `unfence`.
 //   W4. After `endSession` nothing of that generation is sent or answered: what is under way comes to `refused`, and
 //       when it has, its buffers are not touched any more.
+//   W5. Whether its generation has ended is asked each time an operation is given to a primary, here or elsewhere, also
+//       when it has waited for the answer of another primary first.
 import { assert } from '../base/assert.ts'
 import { type Clock, sleep } from '../base/clock.ts'
 import type { MemberId, SessionId, SliceId, VolumeRecord } from '../group/record.ts'
@@ -285,7 +287,9 @@ export class Gateway {
     return this.#forward(origin, { verb, volume, slice, offset, bytes, data, verify, into: null })
   }
 
-  #forward({ sessionId, gen }: Origin, piece: ForwardedPiece): Promise<CompareOutcome> {
+  #forward(origin: Origin, piece: ForwardedPiece): Promise<CompareOutcome> {
+    if (this.#isEnded(origin)) return Promise.resolve('refused') // W5
+    const { sessionId, gen } = origin
     let sending = this.#sessions.get(sessionId)
     if (sending === undefined || sending.gen < gen) {
       sending?.drop()

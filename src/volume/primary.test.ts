@@ -253,6 +253,38 @@ describe('primary', () => {
     await world.timeline.run(world.timeline.nowMs + 25_000)
     expect(durable?.blocks.size).toBe(0)
   })
+
+  it('V7 a copy of the record that lacks what exists has nothing dropped and nothing forgotten', async () => {
+    const { world, session } = await alone(9)
+    const { primary, group } = world.member('a')
+    const durable = world.durable.get('a')
+    const numbered = mutation(session, 0, new Uint8Array(BLOCK).fill(1), { operation: 1 })
+    expect(await world.finish(Promise.resolve(primary.mutate(numbered)))).toBe('done')
+    group.volumes.clear()
+    group.sessions.clear()
+    await world.timeline.run(world.timeline.nowMs + 25_000)
+    expect([...(durable?.blocks.keys() ?? [])]).toEqual(['1:0'])
+    expect(durable?.operations.size).toBe(1)
+    group.volumes.set(1, world.volume)
+    expect(await world.finish(Promise.resolve(primary.mutate(numbered)))).toBe('done')
+    expect([...(durable?.applied.values() ?? [])]).toEqual([1])
+  })
+
+  it('V7 what the coordinator does not answer about is kept', async () => {
+    const { world, session } = await alone(10)
+    const { primary } = world.member('a')
+    const durable = world.durable.get('a')
+    const numbered = mutation(session, 0, new Uint8Array(BLOCK).fill(1), { operation: 1 })
+    await world.finish(Promise.resolve(primary.mutate(numbered)))
+    await world.finish(world.coordinator.txn({ remove: [keys.volume(1), session.key] }))
+    await world.timeline.run(world.timeline.nowMs + 500)
+    world.coordination.set({ loseRequestChance: 1 })
+    await world.timeline.run(world.timeline.nowMs + 45_000)
+    expect([durable?.blocks.size, durable?.operations.size]).toEqual([1, 1])
+    world.coordination.set({ loseRequestChance: 0 })
+    await world.timeline.run(world.timeline.nowMs + 25_000)
+    expect([durable?.blocks.size, durable?.operations.size]).toEqual([0, 0])
+  })
 })
 
 /** Any bytes of a write, one whole block of an unmap. */

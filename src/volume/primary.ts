@@ -11,12 +11,20 @@
 //   V4. A write of part of a store block keeps the rest of it, and compares (COMPARE AND WRITE) inside its turn.
 //   V5. A store that has failed answers nothing more: the turn never ends, and the member stops.
 //   V6. Pages of a volume that was deleted are dropped, also if it was deleted while this member was down; those of one
-//       that exists never are: what the store has was written after this view, which only goes forward, had the volume.
+//       that exists never are.
+//   V7. What is dropped or forgotten is gone by the coordinator's own word, asked in a transaction. This member's copy of
+//       the record only says what to ask about.
 import { assert } from '../base/assert.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Coordinator } from '../coordination/coordinator.ts'
-import type { MemberId, SliceId, VolumeId } from '../group/record.ts'
-import { activate } from './activation.ts'
+import {
+  keys,
+  type MemberId,
+  type SessionId,
+  type SliceId,
+  type VolumeId,
+} from '../group/record.ts'
+import { activate, generationsIn } from './activation.ts'
 import { BlockOrder } from './block-order.ts'
 import type { GroupSlices } from './group-slices.ts'
 import { type Mutation, MutationTurn } from './mutation-turn.ts'
@@ -223,22 +231,33 @@ export class Primary {
   /** Forgets what is over: sessions that were retired, and the pages of volumes that were deleted. */
   #tidyNowAndThen(): void {
     this.#deps.clock.after(TIDY_EVERY_MS, () => {
-      if (this.#state !== 'serving') return
-      const { sessions, rev } = this.#deps.group
-      const list = [...sessions].map(([id, { record }]) => [id, record.gen] as const)
-      this.#load(list, rev)
-      void this.#dropDeleted().then(() => this.#tidyNowAndThen())
+      if (this.#state === 'serving') void this.#tidy().then(() => this.#tidyNowAndThen())
     })
   }
 
-  /** V6. A write that was in its turn meanwhile may bring a page back, and a full store may not take the order: the next time. */
-  async #dropDeleted(): Promise<void> {
+  async #tidy(): Promise<void> {
+    await this.#forgetRetired()
     const { group, store } = this.#deps
-    const deleted = store.volumes().filter((volume) => !group.volumes.has(volume))
-    try {
-      for (const volume of deleted) await store.dropVolume(volume)
-    } catch {
-      // V5: the member is about to stop.
+    for (const volume of store.volumes()) {
+      if (group.volumes.has(volume) || !(await this.#isDeleted(volume))) continue
+      // A write that was in its turn meanwhile may bring a page back, and a full store may not take the order: the next
+      // time. A store that has failed stops the member (V5).
+      await store.dropVolume(volume).catch(() => undefined)
     }
+  }
+
+  /** V7. A comparison is of now, while a list may be older. */
+  async #isDeleted(volume: VolumeId): Promise<boolean> {
+    const compare = [{ key: keys.volume(volume), rev: 0 }]
+    return (await this.#deps.coordinator.txn({ compare })).kind === 'done'
+  }
+
+  /** V7. */
+  async #forgetRetired(): Promise<void> {
+    const { group, store, coordinator } = this.#deps
+    const isGone = (id: SessionId) => id <= group.rev && !group.sessions.has(id)
+    if (![...this.#marks.sessions(), ...store.rememberedSessions()].some(isGone)) return
+    const asked = await coordinator.txn({ read: [keys.sessions] })
+    if (asked.kind === 'done') this.#load(generationsIn(asked.read[0] ?? []), asked.rev)
   }
 }

@@ -54,6 +54,10 @@ export class SessionMarks<T> {
     return this.#marks.size
   }
 
+  sessions(): Iterable<SessionId> {
+    return this.#marks.keys()
+  }
+
   /**
    * Takes in the list of all sessions as it was at `rev`, unless a newer one is known. Those that are not in it are
    * retired (G2): what else is kept of them can go.
