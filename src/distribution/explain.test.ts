@@ -68,10 +68,28 @@ function proposal(): Proposal {
 const names = { session: 'c17', self: 'A', nowMs: NOW.nowMs }
 
 test('a move says what staying cost, what it costs, what it saves, and what it expects', () => {
-  expect(whyMoved(proposal(), 'c17')).toBe(
+  expect(whyMoved(proposal(), 'c17', P)).toBe(
     'c17 moves A → B: staying has cost 19 request-seconds, a move costs 6.6 and saves 1.9 each second, so it pays back in 3 s. ' +
       'Expected A 80 % → 63 %, B 20 % → 37 %. The difference of 60 % is more than comes and goes (4 %).',
   )
+})
+
+test('what makes the difference more than noise is the rule that let the move pass', () => {
+  const small = proposal()
+  const noisy = { ...small, verdict: { ...small.verdict, gap: 0.01, need: 0.04 } }
+  expect(whyMoved(noisy, 'c17', P)).toContain(
+    'The difference of 1 % comes and goes, but the long-term averages show it too.',
+  )
+  const { load } = noisy.session
+  const owners = [
+    ['A', 0.2],
+    ['B', 0.7],
+  ] as const
+  const local = { ...noisy, session: { ...noisy.session, load: { ...load, owners } } }
+  expect(whyMoved(local, 'c17', P)).toContain(
+    '70 % of its load is for pages at B, 20 % for pages at A.',
+  )
+  expect(whyMoved({ ...noisy, urgent: true }, 'c17', P)).toContain('A is saturated.')
 })
 
 test.each<[string, Partial<SessionView>, number, number, string]>([

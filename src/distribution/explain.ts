@@ -2,6 +2,7 @@
 // names the two members, what staying costs and what the move costs, all in request-seconds: one request waiting for
 // one second.
 import type { MemberId, MovePrediction, MoveRecord, SessionId } from '../group/record.ts'
+import { shareAt } from '../load/load-table.ts'
 import { CODES, type Code } from './code.ts'
 import type { Proposal, Reason } from './decide.ts'
 import type { Policy } from './policy.ts'
@@ -21,21 +22,28 @@ export function predictionOf(proposal: Proposal): MovePrediction {
 }
 
 /** Why this session, why there: the reason in a move's record. */
-export function whyMoved(proposal: Proposal, name: string): string {
+export function whyMoved(proposal: Proposal, name: string, policy: Policy): string {
   const { from, to } = predictionOf(proposal)
-  const { source, debt, gain, price, verdict } = proposal
+  const { source, debt, gain, price } = proposal
   const ends = `${source.member} ${percent(from.before)} → ${percent(from.after)}, ${proposal.to} ${percent(to.before)} → ${percent(to.after)}`
   const payback = gain > 0 ? price / gain : 0
-  const clear =
-    verdict.gap >= verdict.need
-      ? `The difference of ${percent(verdict.gap)} is more than comes and goes (${percent(verdict.need)})`
-      : `The difference of ${percent(verdict.gap)} has lasted for minutes`
-  const evidence = proposal.urgent ? `${source.member} is saturated` : clear
   return (
     `${name} moves ${source.member} → ${proposal.to}: staying has cost ${amount(debt)} request-seconds, ` +
     `a move costs ${amount(price)} and saves ${amount(gain)} each second, so it pays back in ${span(payback)}. ` +
-    `Expected ${ends}. ${evidence}.`
+    `Expected ${ends}. ${evidenceOf(proposal, policy)}.`
   )
+}
+
+/** What makes the difference between the two members more than noise: the condition of R1 that let the proposal pass. */
+function evidenceOf({ source, session, to, urgent, verdict }: Proposal, policy: Policy): string {
+  if (urgent) return `${source.member} is saturated`
+  const { gap, need } = verdict
+  if (gap >= need)
+    return `The difference of ${percent(gap)} is more than comes and goes (${percent(need)})`
+  const [here, there] = [shareAt(session.load, source.member), shareAt(session.load, to)]
+  if (there - here > policy.localityStep)
+    return `${percent(there)} of its load is for pages at ${to}, ${percent(here)} for pages at ${source.member}`
+  return `The difference of ${percent(gap)} comes and goes, but the long-term averages show it too`
 }
 
 /** Gain in waiting requests by the same formula as was predicted, on what both ends came to: call with the observed utilisations. */

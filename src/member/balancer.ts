@@ -210,19 +210,20 @@ export class Balancer implements Grants, Placement {
   async #move(proposal: Proposal, nowMs: number): Promise<boolean> {
     const { target, ports } = this.#member
     const { id } = proposal.session
+    const { policy } = this.policy.settings
     const move = ports.newId()
     const end = await target.move(id, {
       id: move,
       to: proposal.to,
       by: 'balance',
       code: 'MOVED',
-      reason: whyMoved(proposal, `session ${id}`),
+      reason: whyMoved(proposal, `session ${id}`, policy),
       predicted: predictionOf(proposal),
       proposal: toJson(packAsk(proposal, nowMs)),
       estimate: this.handOver(id),
     })
     if (end.kind === 'denied') {
-      const why = whyDenied(end.reason, proposal, this.#member.id, this.policy.settings.policy)
+      const why = whyDenied(end.reason, proposal, this.#member.id, policy)
       this.#note(proposal, 'DENIED', ports.clock.nowMs(), why)
       return false
     }
@@ -257,10 +258,11 @@ export class Balancer implements Grants, Placement {
 
   /** `back`: why it may not be made now; null: it is tried. */
   #noteProposal(proposal: Proposal, back: Code | null, atMs: number): void {
-    const told = whyMoved(proposal, `session ${proposal.session.id}`)
+    const { policy, mode } = this.policy.settings
+    const told = whyMoved(proposal, `session ${proposal.session.id}`, policy)
     if (back === null) this.#note(proposal, 'MOVED', atMs, told)
     else {
-      const isAdvice = this.policy.settings.mode === 'advise'
+      const isAdvice = mode === 'advise'
       const how = isAdvice ? 'Advised, not done' : 'Put off, as moves are limited now'
       this.#note(proposal, back, atMs, `${how}: ${told}`)
     }
