@@ -23,15 +23,15 @@ import { conclude, facts, ms, picture } from './outcome.ts'
 import { fig5, type Scenario, unequal } from './scenario.ts'
 import { Worker } from './worker.ts'
 
-/** CPU that a client of one unit costs its member by the group's cost model: enough to stand out, little enough for one small machine. */
-const UNIT_CORES = 0.025
+/** CPU that a client of one unit costs its member by the group's cost model, at most: a small machine gives less (SHARE_ASKED). */
+const UNIT_CORES = 0.15
 /**
  * κ for clients of one core each: what a move of theirs can save grows with the square of their load, and the right one saves several
  * times this in its time (`horizonSeconds`), one for noise of half a client not once.
  */
 const KAPPA = 18
 /** Of what the machine was seen to give, so that rates stay fixed while others use it. */
-const SHARE_ASKED = 0.5
+const SHARE_ASKED = 0.6
 const WARM_UP_MS = 8_000
 /** Asks for all there is. */
 const WARM_UP_RATE = 100_000
@@ -114,16 +114,20 @@ async function show(scenario: Scenario, group: RunningGroup, screen: Screen): Pr
     for (const [i, worker] of workers.entries())
       worker.rate = rate * (scenario.clients[i]?.units ?? 0)
     screen.note(
-      `Five iSCSI initiators write and verify 4 KiB blocks of one volume, ${Math.round(rate)} commands a second for each unit of load:\n` +
-        `${scenario.title}. Distribution is off.`,
+      `Five iSCSI initiators write and verify 4 KiB blocks of one volume:\n` +
+        `${scenario.title}. One unit of load is\n` +
+        `${Math.round(rate)} commands a second. Distribution is off.`,
     )
     await sleep(SETTLE_MS)
     const before = await caller.top()
     const kappa = priceFor(scenario, before)
     if (screen.form === 'table') screen.print(`\n${picture(before, screen)}\n\n`)
     screen.note(
-      `${scenario.lesson}\n\nDistribution is switched on. What else takes minutes is set to be seen at once: a decision every ${POLICY.intervalSeconds} s (5), of sessions\n` +
-        `${POLICY.minAgeSeconds} s old (30); a move's price κ of ${kappa} request-seconds (5), to be earned in ${POLICY.horizonSeconds} s (900); a gap of ${POLICY.sigmas} σ (3); pauses free.\n`,
+      `${scenario.lesson}\n\n` +
+        'Distribution is switched on. To show in a minute what otherwise takes several,\n' +
+        `the policy decides every ${POLICY.intervalSeconds} s (default 5 s) about sessions that are ${POLICY.minAgeSeconds} s old (30 s),\n` +
+        `wants a move to pay back within ${POLICY.horizonSeconds} s (900 s) a price of ${kappa} request-seconds (5),\n` +
+        `and takes a gap of ${POLICY.sigmas} σ (3 σ) for real. Pauses cost nothing.\n`,
     )
     await caller.setBalance('on', { ...POLICY, kappa })
     await watchMove(caller, screen)

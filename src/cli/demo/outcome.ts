@@ -5,7 +5,7 @@ import { formatSize } from '../size.ts'
 import { LEVEL_AT_MOST, type Scenario } from './scenario.ts'
 import type { Worker } from './worker.ts'
 
-const BAR = 30
+const BAR = 15
 
 interface Attributed {
   sessions: number
@@ -106,20 +106,25 @@ export function picture(top: Top, screen: Screen): string {
   const members = attributed(top)
   const mean = meanOf(members)
   const most = Math.max(...[...members.values()].map(({ load }) => load), 1e-9)
-  const rows = [...members].map(([id, { sessions, load }]) => [
+  const rows = [...members].map(([id, { load }]) => [
     id,
-    String(sessions),
-    load.toFixed(3),
+    utilisationOf(top, id),
     (load / mean).toFixed(2),
     bar(load, load / mean, most, screen),
     top.sessions
       .filter(({ member }) => member === id)
-      .map(({ initiator, iops }) => `${nameOf(initiator)} (${Math.round(iops)}/s)`)
+      .map(({ initiator, iops }) => `${nameOf(initiator)} ${(iops / 1_000).toFixed(1)}k`)
       .sort()
       .join('  '),
   ])
-  const heads = ['MEMBER', 'SESSIONS>', 'CORES>', '× MEAN>', 'LOAD OF ITS SESSIONS', 'INITIATORS']
+  const heads = ['MEMBER', 'LOAD>', '× MEAN>', 'OF ITS SESSIONS', 'INITIATORS, COMMANDS A SECOND']
   return screen.table(heads, rows)
+}
+
+/** Of the whole member, as decisions see it: a member also works for its pages and for itself. */
+function utilisationOf(top: Top, member: string): string {
+  const load = top.members.find(({ id }) => id === member)?.load
+  return load == null ? '–' : `${Math.round(load.utilisation * 100)}%`
 }
 
 function bar(load: number, level: number, most: number, { colours }: Screen): string {

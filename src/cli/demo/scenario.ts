@@ -27,7 +27,8 @@ export const fig5: Scenario = {
 export const unequal: Scenario = {
   title: 'two clients on m1 and on m2, one on m3, of unequal rates',
   lesson:
-    'Who counts sessions would send one to m3, or none. By load m2 has the room, and the lighter client of m1 fits in it.',
+    'By the number of sessions, one would go to m3, or none at all. By load m2 has room,\n' +
+    'and the lighter client of m1 fits into it.',
   clients: [
     { member: 0, units: 1.9 },
     { member: 0, units: 1.1 },

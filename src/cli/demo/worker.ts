@@ -15,7 +15,7 @@ const BLOCKS_EACH = 16
 /** Of all members alike, and few enough that all is soon written and then verified. */
 const PAGES_MAX = 192
 /** What a late tick may catch up with; what is beyond was not asked for in time and is left out. */
-const OUTSTANDING_MAX = 128
+const OUTSTANDING_MAX = 512
 /** Commands are sent some tens at a time: one at a time, what a member pays is waking up, which is neither's session. */
 const TICK_MS = 16
 const QUEUE_DEPTH = 64
