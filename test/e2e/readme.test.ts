@@ -50,7 +50,7 @@ async function npmStart(port: number): Promise<number> {
   return port
 }
 
-/** The command as it is run here. */
+/** The command with the ports of this group, and the ID that `session list` shows. */
 async function asRunHere(command: string): Promise<string> {
   const moved = command.replaceAll(
     /127\.0\.0\.1:326(\d)/g,
@@ -63,13 +63,8 @@ async function asRunHere(command: string): Promise<string> {
   return free.replaceAll(/\bID\b/g, id)
 }
 
-/** Of an initiator that is at work, so that there is a session to look at and to move. */
+/** The one that the README keeps busy. */
 async function liveSession(): Promise<{ id: string; member: string }> {
-  if (inUse.length === 0) {
-    const url = `iscsi://127.0.0.1:${basePort + 1}/${IQN}/0`
-    const work = ['bench', '-w', '-d', '2', '-c', '10000000', '-s', '4096', '-f', 'raw', url]
-    inUse.push(spawn('qemu-img', work, { stdio: 'ignore' }))
-  }
   let found: { id: string; member: string } | undefined
   const look = async () => {
     const response = await fetch(`http://127.0.0.1:${basePort}/api/v1/sessions`)
@@ -79,7 +74,7 @@ async function liveSession(): Promise<{ id: string; member: string }> {
     found = items.find(({ state, iops }) => state === 'live' && iops > 0)
     return found
   }
-  await expect.poll(look, { timeout: 15_000 }).toBeDefined()
+  await expect.poll(look, { timeout: 60_000 }).toBeDefined()
   return found ?? { id: '', member: '' }
 }
 
@@ -98,9 +93,22 @@ test('there are commands to run', () => {
 
 test.each(commands.filter((command) => command !== 'npm start'))('%s', async (command) => {
   const env = { ...process.env, EVENKEEL_API: `http://127.0.0.1:${basePort}` }
-  const { stdout } = await run('sh', ['-c', await asRunHere(command)], { cwd: checkout, env })
+  if (command === 'kill %1') {
+    const job = inUse.pop()
+    expect(job?.exitCode, 'it still works when it is stopped').toBeNull()
+    job?.kill()
+    return
+  }
+  const words = await asRunHere(command)
+  if (words.endsWith(' &')) {
+    inUse.push(spawn('sh', ['-c', `exec ${words.slice(0, -2)}`], { env, stdio: 'ignore' }))
+    await liveSession()
+    return
+  }
+  const { stdout } = await run('sh', ['-c', words], { cwd: checkout, env })
   expect(stdout).not.toBe('')
   expect(stdout).not.toContain('verification failed')
+  expect(stdout).not.toMatch(/There are no (sessions|moves)/)
 })
 
 test('scripts and files that the README and docs name exist', async () => {
