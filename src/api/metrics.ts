@@ -60,6 +60,14 @@ function describeMember(readings: Readings, gauge: Describe, counter: Describe):
     ]),
   )
   gauge(
+    'evenkeel_problem',
+    'What is wrong with the group, as this member sees it: 1 while it is',
+    readings.problems.map(({ code, severity, subject }) => ({
+      labels: { member, code, severity, subject },
+      value: 1,
+    })),
+  )
+  gauge(
     'evenkeel_member_load_ratio',
     'Load over capacity',
     readings.loadRatio.map(({ resource, ratio }) => ({

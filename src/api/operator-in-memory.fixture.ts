@@ -7,6 +7,7 @@ import type {
   BalanceMode,
   BalanceRequest,
   Health,
+  HealthProblem,
   Member,
   MemberLoad,
   Move,
@@ -45,6 +46,17 @@ const durations: DurationCounts = {
   buckets: Object.assign(new Uint32Array(24), { 5: 3, 16: 1 }),
   sumMs: 1_001.5,
   count: 4,
+}
+
+const problem: HealthProblem = {
+  code: 'MEMBER_DOWN',
+  severity: 'error',
+  subject: 'm2',
+  since: AT,
+  sentence: 'm2 does not answer: I/O to its 512 slices waits.',
+  action: "See 'evenkeel log m2'.",
+  volumes: { count: 12, names: ['vol1', 'vol2'] },
+  sessions: { count: 1, ids: ['42'] },
 }
 
 export class OperatorInMemory implements Operator {
@@ -237,8 +249,8 @@ export class OperatorInMemory implements Operator {
       group: 'g',
       member: 'm1',
       version: '0.1.0',
-      ok: false,
-      problems: ['m2 does not answer.'],
+      health: 'error',
+      problems: [problem],
       coordination: 'up',
       balance: this.#mode,
       placement: 'on',
@@ -251,14 +263,24 @@ export class OperatorInMemory implements Operator {
 
   health(): Health {
     const ok = this.#mode !== 'off'
-    const problems = ok ? [] : ['off, for this test']
-    return { ok, member: 'm1', version: '0.1.0', uptimeSeconds: 3, problems, sessions: 1, load }
+    const problems = ok ? [] : [problem]
+    return {
+      ok,
+      health: ok ? 'ok' : 'error',
+      member: 'm1',
+      version: '0.1.0',
+      uptimeSeconds: 3,
+      problems,
+      sessions: 1,
+      load,
+    }
   }
 
   readings(): Readings {
     return {
       member: 'm1',
       version: '0.1.0',
+      problems: [problem],
       members: [
         { id: 'm1', up: true },
         { id: 'm2', up: false },

@@ -1,10 +1,13 @@
 // The counters of one member as they stand when Prometheus asks: plain numbers, counted elsewhere in plain fields. What
 // is counted only ever grows while the process lives.
 import type { MoveOutcome } from '../group/record.ts'
+import type { HealthProblem } from './schema.ts'
 
 export interface Readings {
   readonly member: string
   readonly version: string
+  /** What is wrong with the group as this member sees it. */
+  readonly problems: readonly HealthProblem[]
   readonly members: readonly { readonly id: string; readonly up: boolean }[]
   /** Load over capacity by resource: cpu, network; empty before the first sample. */
   readonly loadRatio: readonly { readonly resource: string; readonly ratio: number }[]

@@ -208,6 +208,41 @@ export const balance = z
   })
   .meta({ id: 'Balance' })
 
+export const severity = z.enum(['warning', 'error'])
+
+/** What can be wrong; the table that finds it is member/health.ts, docs/OPERATING.md lists it for people. */
+export const healthCode = z.enum([
+  'STORE_FAILED',
+  'MEMBER_RESTARTING',
+  'MEMBER_DOWN',
+  'MEMBER_SLOW',
+  'DAMAGED',
+  'FULL',
+  'NEAR_FULL',
+  'COORDINATOR_DOWN',
+  'SLOW_DISK',
+  'IMBALANCED',
+])
+
+export const healthProblem = z
+  .object({
+    code: healthCode,
+    severity,
+    subject: z.string().describe('A member, or what of the group it is about.'),
+    since: z.string(),
+    sentence: z.string().describe('What is wrong.'),
+    action: z.string().describe('What to do.'),
+    volumes: z
+      .object({ count, names: z.array(z.string()) })
+      .describe('Volumes concerned: how many, and the names of at most 10.'),
+    sessions: z
+      .object({ count, ids: z.array(z.string()) })
+      .describe('Sessions concerned: how many, and the ids of at most 10.'),
+  })
+  .meta({ id: 'HealthProblem' })
+
+export const healthState = z.enum(['ok', 'warning', 'error'])
+
 export const memberState = z.enum(['up', 'silent'])
 
 export const member = z
@@ -276,8 +311,8 @@ export const status = z
     group: z.string(),
     member: z.string().describe('The one that answers.'),
     version: z.string(),
-    ok: z.boolean(),
-    problems: z.array(z.string()).describe('What is wrong, a sentence each; empty if ok.'),
+    health: healthState.describe('That of the worst problem.'),
+    problems: z.array(healthProblem).describe('The worst first; empty if ok.'),
     coordination: z.enum(['up', 'down']),
     balance: balanceMode,
     placement: placementMode,
@@ -290,11 +325,12 @@ export const status = z
 
 export const health = z
   .object({
-    ok: z.boolean(),
+    ok: z.boolean().describe('It serves: the status is 200, whatever else is wrong.'),
+    health: healthState,
     member: z.string(),
     version: z.string(),
     uptimeSeconds: z.number(),
-    problems: z.array(z.string()),
+    problems: z.array(healthProblem).describe('Of this member, the worst first.'),
     sessions: count,
     load: memberLoad.nullable(),
   })
@@ -314,4 +350,7 @@ export type Member = z.infer<typeof member>
 export type MemberLoad = z.infer<typeof memberLoad>
 export type Top = z.infer<typeof top>
 export type Status = z.infer<typeof status>
+export type Severity = z.infer<typeof severity>
+export type HealthCode = z.infer<typeof healthCode>
+export type HealthProblem = z.infer<typeof healthProblem>
 export type Health = z.infer<typeof health>

@@ -180,7 +180,13 @@ describe('health, metrics, OpenAPI and events', () => {
     await app.inject({ method: 'PUT', url: '/api/v1/balance', headers, payload: { mode: 'off' } })
     const sick = await get('/healthz')
     expect(sick.statusCode).toBe(503)
-    expect(sick.json()).toMatchObject({ schema: 'evenkeel/v1', ok: false, member: 'm1' })
+    expect(sick.json()).toMatchObject({
+      schema: 'evenkeel/v1',
+      ok: false,
+      member: 'm1',
+      health: 'error',
+    })
+    expect(sick.json().problems).toMatchObject([{ code: 'MEMBER_DOWN', since: expect.any(String) }])
   })
 
   test('metrics are the counters as they stand, the histogram cumulative in seconds', async () => {
@@ -190,6 +196,7 @@ describe('health, metrics, OpenAPI and events', () => {
     for (const line of [
       'evenkeel_session_moves_total{from="m1",to="m2",reason="balance",result="returned"} 2',
       'evenkeel_member_state{member="m2",state="silent"} 1',
+      'evenkeel_problem{member="m1",code="MEMBER_DOWN",severity="error",subject="m2"} 1',
       'evenkeel_volume_io_total{volume="vol1",op="write"} 20',
       'evenkeel_page_forward_total{from="m1",to="m2"} 9',
       'evenkeel_io_duration_seconds_bucket{le="0.00025"} 0',

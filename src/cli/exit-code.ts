@@ -9,6 +9,9 @@ export const EXIT = {
   notFound: 3,
   conflict: 4,
   unreachable: 5,
+  /** Of `status`: the worst problem of the group. */
+  warning: 10,
+  error: 20,
 } as const
 
 /** A mistake on the command line, or something that went wrong; the message is for people and says what to do. */
@@ -22,8 +25,19 @@ export class CommandFailed extends Error {
   }
 }
 
+/** A command that has said all it has to say, and whose exit code is its answer. */
+export class EndWith extends Error {
+  override readonly name = 'EndWith'
+  readonly exitCode: number
+
+  constructor(exitCode: number) {
+    super(`exit code ${exitCode}`)
+    this.exitCode = exitCode
+  }
+}
+
 export function exitCodeOf(error: unknown): number {
-  if (error instanceof CommandFailed) return error.exitCode
+  if (error instanceof CommandFailed || error instanceof EndWith) return error.exitCode
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage
   if (error instanceof ApiUnreachable) return EXIT.unreachable
   if (!(error instanceof ApiRefusal)) return EXIT.failed

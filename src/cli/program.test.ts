@@ -104,7 +104,13 @@ describe('commands', () => {
     expect((await evenkeel('balance status')).out).toMatch(
       /the highest load is 1\.20 × the mean.*NO_GAIN/s,
     )
-    expect((await evenkeel('status')).out).toContain('m2 does not answer.')
+    const status = await evenkeel('status')
+    expect(status).toMatchObject({ code: 20, err: '' })
+    expect(status.out).toMatch(
+      /^ERROR MEMBER_DOWN m2, for \d+d\d+h\n {2}m2 does not answer: I\/O to/,
+    )
+    expect(status.out).toContain('Concerned: 12 volumes (vol1, vol2, …); 1 session (42).')
+    expect(status.out).toContain("Do: See 'evenkeel log m2'.")
     const top = await evenkeel('top')
     expect(top.out).toMatch(/m1 +31 %/)
     expect(top.out).toMatch(/m2 +silent/)
@@ -127,7 +133,7 @@ describe('commands', () => {
       'status',
     ]) {
       const { out, code } = await evenkeel(`${line} -o json`)
-      expect(code, line).toBe(0)
+      expect(code, line).toBe(line === 'status' ? 20 : 0)
       expect(out.match(/\n/g), line).toHaveLength(1)
       expect(JSON.parse(out).schema, line).toBe('evenkeel/v1')
     }
@@ -175,7 +181,7 @@ describe('exit codes and errors', () => {
 
   test('--api wins over EVENKEEL_API; --version and --help are no errors', async () => {
     expect(
-      (await evenkeel(`--api ${api.url} status`, { EVENKEEL_API: 'http://127.0.0.1:1' })).code,
+      (await evenkeel(`--api ${api.url} top`, { EVENKEEL_API: 'http://127.0.0.1:1' })).code,
     ).toBe(0)
     expect(await evenkeel('--version')).toMatchObject({ code: 0, out: '0.1.0\n' })
     expect((await evenkeel('--help')).out).toContain('Exit codes: 0 ok')

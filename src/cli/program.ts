@@ -5,7 +5,7 @@ import { SCHEMA } from '../api/errors.ts'
 import { balanceCommand } from './balance.ts'
 import { API_DEFAULT, contextFrom, type GlobalOptions, type Outside, screenOf } from './context.ts'
 import { demoCommand } from './demo/demo.ts'
-import { EXIT, exitCodeOf } from './exit-code.ts'
+import { EndWith, EXIT, exitCodeOf } from './exit-code.ts'
 import { serveCommand } from './serve.ts'
 import { sessionCommand } from './session.ts'
 import { statusCommand } from './status.ts'
@@ -49,7 +49,7 @@ export function buildProgram(outside: Outside, version: string): Command {
     .helpCommand(false)
     .addHelpText(
       'after',
-      '\nExit codes: 0 ok, 1 failed, 2 usage, 3 not found, 4 conflict, 5 unreachable.',
+      '\nExit codes: 0 ok, 1 failed, 2 usage, 3 not found, 4 conflict, 5 unreachable;\nof status: 0 all is well, 10 a warning, 20 an error.',
     )
   const contextOf = contextFrom(outside)
   program.addCommand(upCommand(outside))
@@ -75,6 +75,7 @@ function settle(command: Command, outside: Outside): void {
 function tell(error: unknown, program: Command, outside: Outside): void {
   // Help that was asked for by leaving the command out has been printed already.
   if (error instanceof CommanderError && error.code === 'commander.help') return
+  if (error instanceof EndWith) return
   const { output } = program.opts<GlobalOptions>()
   const sentence = sentenceOf(error)
   if (output === 'json') {

@@ -13,12 +13,12 @@ function promised(bytes: number, rooms: readonly (number | null)[]): string | nu
 }
 
 it('says nothing while the disks have what is promised, or as long as a member is silent', () => {
-  expect(promised(6 * GIB, [2 * GIB, 4 * GIB])).toBeNull()
+  expect(promised(5 * GIB, [2 * GIB, 4 * GIB])).toBeNull()
   expect(promised(60 * GIB, [2 * GIB, null])).toBeNull()
 })
 
-it('says how much is promised and how much there is', () => {
+it('says how much the volumes may still take and how much is free', () => {
   expect(promised(7 * GIB, [2 * GIB, 4 * GIB])).toContain(
-    'promise 7 GiB, and the disks have room for 6 GiB',
+    'may still take 6 GiB, and 4 GiB are free',
   )
 })

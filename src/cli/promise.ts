@@ -7,14 +7,15 @@ export function overPromise({
   volumes,
   members,
 }: Pick<Status, 'volumes' | 'members'>): string | null {
-  let room = 0
+  let free = 0
   for (const { usedBytes, freeBytes } of members) {
     if (usedBytes === null || freeBytes === null) return null
-    room += usedBytes + freeBytes
+    free += freeBytes
   }
-  if (volumes.bytes <= room) return null
+  const unwritten = volumes.bytes - volumes.allocatedBytes
+  if (unwritten <= free) return null
   return (
-    `The volumes promise ${formatSize(volumes.bytes)}, and the disks have room for ${formatSize(room)}: ` +
+    `The volumes may still take ${formatSize(unwritten)}, and ${formatSize(free)} are free: ` +
     'once that is used up, writes that need more are refused.'
   )
 }

@@ -35,6 +35,16 @@ export function formatPercent(share: number): string {
   return `${Math.round(share * 100)} %`
 }
 
+/** As kubectl has it: the two largest units at most. */
+export function formatAge(ms: number): string {
+  const seconds = Math.max(0, Math.floor(ms / 1000))
+  const [days, hours, minutes] = [seconds / 86_400, seconds / 3_600, seconds / 60].map(Math.floor)
+  if (days !== undefined && days > 0) return `${days}d${(hours ?? 0) % 24}h`
+  if (hours !== undefined && hours > 0) return `${hours}h${(minutes ?? 0) % 60}m`
+  if (minutes !== undefined && minutes > 0) return `${minutes}m${seconds % 60}s`
+  return `${seconds}s`
+}
+
 export function formatMs(ms: number | null): string {
   if (ms === null) return '–'
   return ms >= 100 ? `${Math.round(ms)} ms` : `${ms.toFixed(1)} ms`

@@ -1,28 +1,42 @@
-// evenkeel status: the group at a glance, and what is wrong with it.
+// evenkeel status: the health of the group and the group at a glance. Its exit code is the health, for cron and monitors.
 import { Command } from 'commander'
-import type { Status } from '../api/schema.ts'
+import type { HealthProblem, Status } from '../api/schema.ts'
 import type { ContextOf } from './context.ts'
+import { EndWith, EXIT } from './exit-code.ts'
 import { overPromise } from './promise.ts'
 import type { Screen } from './screen.ts'
-import { formatSize } from './size.ts'
+import { formatAge, formatSize } from './size.ts'
+import { wrap } from './wrap.ts'
+
+const exitCodes = { ok: EXIT.ok, warning: EXIT.warning, error: EXIT.error } as const
+const WIDTH = 80
 
 export function statusCommand(contextOf: ContextOf): Command {
   return new Command('status')
-    .description('the group at a glance, and what is wrong with it')
+    .description('the health of the group, and the group at a glance')
+    .addHelpText(
+      'after',
+      `
+Exit codes: 0 all is well, 10 the worst problem is a warning, 20 it is an error,
+5 no member answers. Each problem has a code; docs/OPERATING.md lists them.`,
+    )
     .action(async (_options: object, command: Command) => {
       const { caller, screen } = contextOf(command)
-      screen.show(await caller.status(), (now) => describeStatus(screen, now))
+      const status = await caller.status()
+      screen.show(status, (now) => describeStatus(screen, now))
+      throw new EndWith(exitCodes[status.health])
     })
 }
 
 function describeStatus(screen: Screen, now: Status): string {
   const { colours } = screen
-  const { ok, problems, volumes, moves } = now
-  const health = ok ? [colours.green('All is well.')] : problems.map((text) => colours.red(text))
+  const { volumes, moves, members, problems } = now
   const more = overPromise(now)
   return [
-    ...health,
-    ...(more === null ? [] : [colours.yellow(more)]),
+    ...(problems.length === 0
+      ? [colours.green('All is well.')]
+      : problems.map((problem) => describeProblem(screen, problem))),
+    ...(more === null ? [] : [colours.yellow(wrap(more, WIDTH))]),
     '',
     screen.facts([
       ['group', `${now.group}, as ${now.member} sees it (Evenkeel ${now.version})`],
@@ -32,22 +46,58 @@ function describeStatus(screen: Screen, now: Status): string {
         'volumes',
         `${volumes.count} of ${formatSize(volumes.bytes)}, ${formatSize(volumes.allocatedBytes)} allocated`,
       ],
+      ['room', roomOf(members)],
       ['sessions', `${now.sessions}; ${moves.underWay} being moved, ${moves.done} moves on record`],
     ]),
     '',
     screen.table(
-      ['MEMBER', 'STATE', 'PORTAL', 'API', 'SESSIONS>', 'SLICES>', 'USED>', 'FREE>', 'PID>'],
+      ['MEMBER', 'STATE', 'PORTAL', 'API', 'SESSIONS>', 'USED>', 'FREE>'],
       now.members.map((member) => [
         member.id,
         member.draining ? `${member.state}, draining` : member.state,
         member.portal,
-        member.api,
+        member.api.replace(/^https?:\/\//, ''),
         String(member.sessions),
-        String(member.slices),
         member.usedBytes === null ? '–' : formatSize(member.usedBytes),
         member.freeBytes === null ? '–' : formatSize(member.freeBytes),
-        member.pid === null ? '–' : String(member.pid),
       ]),
     ),
   ].join('\n')
+}
+
+/** Its code and age, what is wrong, whom it concerns, what to do. */
+function describeProblem({ colours }: Screen, problem: HealthProblem): string {
+  const { severity, code, subject, since, sentence, action } = problem
+  const colour = severity === 'error' ? colours.red : colours.yellow
+  const age = formatAge(Date.now() - Date.parse(since))
+  const concerned = describeConcerned(problem)
+  return [
+    colour(`${severity.toUpperCase()} ${code} ${subject}, for ${age}`),
+    wrap(sentence, WIDTH, '  '),
+    ...(concerned === null ? [] : [wrap(concerned, WIDTH, '  ')]),
+    wrap(`Do: ${action}`, WIDTH, '  '),
+  ].join('\n')
+}
+
+function describeConcerned({ volumes, sessions }: HealthProblem): string | null {
+  const parts = [
+    countOf('volume', volumes.count, volumes.names),
+    countOf('session', sessions.count, sessions.ids),
+  ].filter((part) => part !== null)
+  return parts.length === 0 ? null : `Concerned: ${parts.join('; ')}.`
+}
+
+function countOf(noun: string, count: number, names: readonly string[]): string | null {
+  if (count === 0) return null
+  const more = count > names.length ? ', …' : ''
+  return `${count} ${noun}${count === 1 ? '' : 's'} (${names.join(', ')}${more})`
+}
+
+function roomOf(members: Status['members']): string {
+  const known = members.filter(({ usedBytes }) => usedBytes !== null)
+  const used = known.reduce((sum, { usedBytes }) => sum + (usedBytes ?? 0), 0)
+  const free = known.reduce((sum, { freeBytes }) => sum + (freeBytes ?? 0), 0)
+  const silent = members.length - known.length
+  const of = silent === 0 ? '' : `, without ${silent} silent member${silent === 1 ? '' : 's'}`
+  return `${formatSize(used)} in use, ${formatSize(free)} free${of}`
 }

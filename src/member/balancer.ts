@@ -111,6 +111,18 @@ export class Balancer implements Grants, Placement {
     return this.#monitor.isHeard(member)
   }
 
+  heardMsAgo(member: MemberId): number | null {
+    return this.#monitor.heardMsAgo(member)
+  }
+
+  get diskLatencyMs(): number | null {
+    return this.#monitor.diskLatencyMs
+  }
+
+  get mode(): Balance['mode'] {
+    return this.policy.settings.mode
+  }
+
   utilisationOf(member: MemberId): number | null {
     const margin = this.policy.settings.policy.burstMargin
     if (member === this.#member.id) return utilisation(this.#monitor.end(), margin)

@@ -12,12 +12,73 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
+/** Serves, and ends when it is told to, with a sentence. */
+const loud = `
+  process.on('SIGTERM', () => {
+    process.stderr.write('a line before\\nevenkeel: The disk is gone.\\nand one after\\n')
+    process.exitCode = 1
+    process.stdin.destroy()
+  })
+  process.stdin.resume()
+  const line = { ready: true, id: 'm1', portal: 'p', api: 'a', pid: process.pid }
+  process.stdout.write(JSON.stringify(line) + '\\n')`
+
+test('U4 why a member ended is known, and how often', async () => {
+  let changes = 0
+  const child = new Child({
+    id: 'm1',
+    command: [process.execPath, '-e', loud],
+    say: () => {},
+    changed: () => {
+      changes += 1
+    },
+  })
+  try {
+    const { pid } = await child.start()
+    expect(child.launched).toBeNull()
+    process.kill(pid, 'SIGTERM')
+    await expect.poll(() => child.launched?.serves, { timeout: 20_000 }).toBe(true)
+    expect(child.launched).toMatchObject({ endings: 1, lastError: 'The disk is gone.' })
+    expect(changes).toBe(2)
+    process.kill(child.ready?.pid ?? 0, 'SIGKILL')
+    await expect.poll(() => child.launched?.endings, { timeout: 20_000 }).toBe(2)
+    expect(child.launched).toMatchObject({ lastError: 'it ended with SIGKILL' })
+  } finally {
+    await child.stop()
+  }
+})
+
+test('U4 a minute after it serves again what was before is forgotten', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+  const settings = { id: 'm1', command: [process.execPath, '-e', loud], say: () => {} }
+  const child = new Child({ ...settings, changed: () => {} })
+  try {
+    const { pid } = await child.start()
+    process.kill(pid, 'SIGKILL')
+    // `expect.poll` would move the clock.
+    const becomes = async (serves: boolean) => {
+      while (child.launched?.serves !== serves) await new Promise(setImmediate)
+    }
+    await becomes(false)
+    vi.advanceTimersByTime(250)
+    await becomes(true)
+    vi.advanceTimersByTime(59_999)
+    expect(child.launched).toMatchObject({ endings: 1 })
+    vi.advanceTimersByTime(1)
+    expect(child.launched).toBeNull()
+  } finally {
+    vi.useRealTimers()
+    await child.stop()
+  }
+})
+
 test('U3 a child that has not stopped 12 s after it was asked is killed', async () => {
   const heard = Promise.withResolvers<string>()
   const child = new Child({
     id: 'm1',
     command: [process.execPath, '-e', deaf],
     say: heard.resolve,
+    changed: () => {},
   })
   try {
     const { pid } = await child.start()

@@ -8,10 +8,12 @@
 //       running makes it 0.25 s again.
 //   U2. The child's standard input is a pipe that only this process holds: when this process is gone, however it went,
 //       the child reads the end of it and stops.
+//   U4. What a member that ended said last, how often it has ended and since when, is known until it has run for a minute.
 //   U3. A child that has not stopped `STOP_MS` after it was asked is killed.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { z } from 'zod'
+import type { Launched } from './health.ts'
 
 const BACK_OFF_FIRST_MS = 250
 const BACK_OFF_MAX_MS = 10_000
@@ -38,16 +40,13 @@ export interface ChildSettings {
   readonly command: readonly string[]
   /** What the member printed to its standard error, and what becomes of it; line by line. */
   readonly say: (line: string) => void
+  /** `launched` has changed (U4). */
+  readonly changed: () => void
 }
 
 type Phase =
-  | { readonly kind: 'starting'; readonly process: ChildProcess; readonly atMs: number }
-  | {
-      readonly kind: 'up'
-      readonly process: ChildProcess
-      readonly atMs: number
-      readonly ready: ReadyMember
-    }
+  | { readonly kind: 'starting'; readonly process: ChildProcess }
+  | { readonly kind: 'up'; readonly process: ChildProcess; readonly ready: ReadyMember }
   | { readonly kind: 'waiting'; readonly timer: NodeJS.Timeout }
   | { readonly kind: 'stopping'; readonly process: ChildProcess }
   | { readonly kind: 'ended' }
@@ -58,7 +57,8 @@ export class Child {
   #backOffMs = BACK_OFF_FIRST_MS
   #everReady = false
   #lastLines: string[] = []
-  #restarts = 0
+  #endings: Omit<Launched, 'serves'> | null = null
+  #settles: NodeJS.Timeout | null = null
   readonly #first = Promise.withResolvers<ReadyMember>()
   readonly #gone = Promise.withResolvers<void>()
 
@@ -76,8 +76,9 @@ export class Child {
     return this.#settings.id
   }
 
-  get restarts(): number {
-    return this.#restarts
+  /** U4. null: it has not ended by itself, or has run for a minute since. */
+  get launched(): Launched | null {
+    return this.#endings && { ...this.#endings, serves: this.#phase.kind === 'up' }
   }
 
   /** null while it is not serving. */
@@ -118,7 +119,7 @@ export class Child {
   #spawn(): void {
     const [program = '', ...args] = this.#settings.command
     const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'] })
-    this.#phase = { kind: 'starting', process: child, atMs: performance.now() }
+    this.#phase = { kind: 'starting', process: child }
     // Writes nothing; an error here only says that the child is gone, which 'close' says too.
     child.stdin.on('error', () => {})
     createInterface({ input: child.stdout }).on('line', (line) => this.#printed(child, line))
@@ -135,10 +136,13 @@ export class Child {
   #printed(child: ChildProcess, line: string): void {
     const ready = parseReady(line)
     if (ready === null || this.#phase.kind !== 'starting') return
-    this.#phase = { kind: 'up', process: child, atMs: this.#phase.atMs, ready }
+    this.#phase = { kind: 'up', process: child, ready }
     if (this.#everReady) this.#settings.say('serves again')
     this.#everReady = true
     this.#first.resolve(ready)
+    this.#settles = setTimeout(() => this.#settled(), SETTLED_MS)
+    this.#settles.unref()
+    if (this.#endings !== null) this.#settings.changed()
   }
 
   #closed(how: string): void {
@@ -153,17 +157,30 @@ export class Child {
       this.#end()
       return
     }
-    if ('atMs' in phase && performance.now() - phase.atMs >= SETTLED_MS) {
-      this.#backOffMs = BACK_OFF_FIRST_MS
-    }
+    if (this.#settles !== null) clearTimeout(this.#settles)
     const waitMs = this.#backOffMs
     this.#backOffMs = Math.min(2 * waitMs, BACK_OFF_MAX_MS)
-    this.#restarts += 1
     this.#settings.say(`ended (${how}); starts again in ${waitMs / 1000} s`)
     this.#phase = { kind: 'waiting', timer: setTimeout(() => this.#spawn(), waitMs) }
+    const lastAt = new Date().toISOString()
+    const { endings = 0, firstAt = lastAt } = this.#endings ?? {}
+    const words = lastWords(this.#lastLines)
+    const lastError = words === null ? `it ended with ${how}` : words
+    this.#endings = { endings: endings + 1, firstAt, lastAt, lastError }
+    this.#lastLines = []
+    this.#settings.changed()
+  }
+
+  /** U1, U4: it has run for a minute. */
+  #settled(): void {
+    this.#backOffMs = BACK_OFF_FIRST_MS
+    if (this.#endings === null) return
+    this.#endings = null
+    this.#settings.changed()
   }
 
   #end(): void {
+    if (this.#settles !== null) clearTimeout(this.#settles)
     this.#phase = { kind: 'ended' }
     this.#first.reject(new Error(`${this.#settings.id} was stopped`))
     this.#gone.resolve()

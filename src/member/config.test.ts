@@ -21,6 +21,7 @@ describe('the configuration of a member', () => {
     )
     expect(await loadConfig(file)).toEqual({
       memberId: 'm1',
+      launcherFile: null,
       groupName: 'group',
       dataFolder: join(folder, 'm1'),
       coordinationFile: join(folder, '..', 'coordination.sqlite'),

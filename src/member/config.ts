@@ -43,6 +43,12 @@ export const memberConfig = z
       .default('group'),
     dataFolder: z.string().min(1),
     coordinationFile: z.string().min(1),
+    launcherFile: z
+      .string()
+      .min(1)
+      .nullable()
+      .default(null)
+      .describe('Where the launcher writes which members it had to start again.'),
     founders: z
       .array(memberId)
       .min(1)
@@ -176,7 +182,7 @@ export function parseConfig(raw: unknown, file: string): MemberConfig {
 function resolvePaths(raw: unknown, folder: string): unknown {
   if (typeof raw !== 'object' || raw === null) return raw
   const config: Record<string, unknown> = { ...raw }
-  for (const key of ['dataFolder', 'coordinationFile', 'peer']) {
+  for (const key of ['dataFolder', 'coordinationFile', 'launcherFile', 'peer']) {
     const path = config[key]
     if (typeof path === 'string' && path !== '') config[key] = resolve(folder, path)
   }

@@ -101,6 +101,17 @@ export class Monitor {
     return heard !== undefined && this.#member.ports.clock.nowMs() - heard.receivedMs < limitMs
   }
 
+  /** Since the last report of this member; null: none has come. */
+  heardMsAgo(member: MemberId): number | null {
+    const heard = this.#heard.get(member)
+    return heard === undefined ? null : this.#member.ports.clock.nowMs() - heard.receivedMs
+  }
+
+  /** Mean of the journal's commits in the last second; null: nothing was written. */
+  get diskLatencyMs(): number | null {
+    return this.#disk.latencyMs
+  }
+
   memberLoad(utilisation: number): MemberLoad | null {
     const look = this.#look
     if (look === null) return null

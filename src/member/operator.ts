@@ -23,6 +23,9 @@ import { parsePolicy } from '../distribution/policy.ts'
 import type { MemberId } from '../group/record.ts'
 import type { Traffic } from '../io/net.ts'
 import type { Balancer } from './balancer.ts'
+import type { Condition } from './health.ts'
+import { healthOf } from './health.ts'
+import { type HealthWatch, parseCondition } from './health-watch.ts'
 import type { Member } from './member.ts'
 import { Rates } from './rates.ts'
 import { SessionDesk } from './session-desk.ts'
@@ -39,6 +42,7 @@ import { VolumeDesk } from './volume-desk.ts'
 export interface OperatorDeps {
   readonly member: Member
   readonly balancer: Balancer
+  readonly health: HealthWatch
   readonly tally: Tally
   readonly traffic: Readonly<Traffic>
   readonly version: string
@@ -139,14 +143,12 @@ export class MemberOperator implements Operator {
   }
 
   async status(): Promise<Status> {
-    const { member, balancer, version } = this.#deps
+    const { member, balancer, health, version } = this.#deps
     const { group } = member
     const summaries = await this.#summaries()
     const members = this.#members(summaries)
-    const problems = members
-      .filter(({ state }) => state === 'silent')
-      .map(({ id }) => `${id} does not answer: what lives there waits for it`)
-    problems.push(...this.#problems())
+    const coordination = (await group.refresh()) ? 'up' : 'down'
+    const problems = await health.look(conditionsIn(summaries))
     const { mode, placement } = balancer.describe()
     let bytes = 0
     for (const volume of group.volumes.values()) bytes += volume.bytes
@@ -157,9 +159,9 @@ export class MemberOperator implements Operator {
       group: group.group.name,
       member: member.id,
       version,
-      ok: problems.length === 0,
-      problems,
-      coordination: (await group.refresh()) ? 'up' : 'down',
+      health: healthOf(problems),
+      problems: [...problems],
+      coordination,
       balance: mode,
       placement,
       members: [...members],
@@ -173,27 +175,29 @@ export class MemberOperator implements Operator {
   }
 
   health(): Health {
-    const { member, balancer, version } = this.#deps
-    const problems = this.#problems()
+    const { member, balancer, health, version } = this.#deps
+    const problems = health.own()
     return {
-      ok: problems.length === 0,
+      ok: member.store.failure() === null,
+      health: healthOf(problems),
       member: member.id,
       version,
       uptimeSeconds: (member.ports.clock.nowMs() - this.#startedMs) / 1_000,
-      problems,
+      problems: [...problems],
       sessions: member.target.registry.size,
       load: balancer.memberLoad(),
     }
   }
 
   readings(): Readings {
-    const { member, tally, traffic, version, balancer } = this.#deps
+    const { member, tally, traffic, version, balancer, health } = this.#deps
     const { commitWork } = member.store
     const usage = member.store.usage()
     const load = balancer.memberLoad()
     return {
       member: member.id,
       version,
+      problems: health.problems,
       members: [...member.group.members.keys()].map((id) => ({
         id,
         up: id === member.id || balancer.isHeard(id),
@@ -224,7 +228,7 @@ export class MemberOperator implements Operator {
   }
 
   #summary(): Summary {
-    const { member, balancer, version, pid } = this.#deps
+    const { member, balancer, health, version, pid } = this.#deps
     const usage = member.store.usage()
     return {
       format: summaryFormat(),
@@ -243,6 +247,7 @@ export class MemberOperator implements Operator {
         return { id: session.id, state, load, placed, decided, ...this.#rates.of(session) }
       }),
       load: balancer.memberLoad(),
+      condition: health.condition(),
     }
   }
 
@@ -276,12 +281,17 @@ export class MemberOperator implements Operator {
     return count
   }
 
-  #problems(): string[] {
-    const failure = this.#deps.member.store.failure()
-    return failure === null ? [] : [`the store of this member has failed: ${failure}`]
-  }
-
   #now(): string {
     return new Date(this.#deps.member.ports.clock.wallMs()).toISOString()
   }
+}
+
+/** What the members said about themselves; who sent nothing usable is missing. */
+function conditionsIn(summaries: ReadonlyMap<MemberId, Summary>): Map<MemberId, Condition> {
+  const conditions = new Map<MemberId, Condition>()
+  for (const [id, { condition }] of summaries) {
+    const parsed = parseCondition(condition)
+    if (parsed !== null) conditions.set(id, parsed)
+  }
+  return conditions
 }

@@ -1,11 +1,13 @@
 // The layout of a group that `evenkeel up` runs on one machine: which member has which folder, ports and socket.
 //
 //   DATA/coordination.sqlite   what the members agree on
+//   DATA/launcher.json          which members ended and were started again, written by the launcher
 //   DATA/m1/, DATA/m2/ …       a data folder each, with member.json (its configuration) and member.log
 //   ports: BASE the API that callers use (m1's), BASE+1 … BASE+N the portals of m1 … mN, then the APIs of m2 … mN
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { type MemberConfigFile, SOCKET_PATH_BYTES_MAX } from './config.ts'
+import { LAUNCHER_RECORD } from './launcher-record.ts'
 
 export const MEMBERS_MAX = 32
 export const MEMBERS_DEFAULT = 3
@@ -53,6 +55,7 @@ export function planMembers(plan: GroupPlan): readonly MemberConfigFile[] {
     memberId,
     dataFolder: join(dataFolder, memberId),
     coordinationFile: join(dataFolder, COORDINATION_FILE),
+    launcherFile: join(dataFolder, LAUNCHER_RECORD),
     founders,
     portal: { host: HOST, port: basePort + 1 + i },
     api: { host: HOST, port: i === 0 ? basePort : basePort + members + i },

@@ -15,14 +15,18 @@ import { storeDefaults } from '../store/settings.ts'
 import type { TargetEvent } from '../target/target.ts'
 import { Balancer } from './balancer.ts'
 import { ConfigError, type MemberConfig } from './config.ts'
+import { type HealthChange, HealthWatch } from './health-watch.ts'
 import type { Log } from './log.ts'
 import type { RunningMember } from './main.ts'
-import { Member } from './member.ts'
+import { Member, type MemberSettings } from './member.ts'
 import { MemberOperator } from './operator.ts'
 import { Repeated } from './repeated.ts'
 import { Tally } from './tally.ts'
+import { WatchedCoordinator } from './watched-coordinator.ts'
 
 const LOOK_EVERY_MS = 5_000
+/** Damaged pages that are read again at each look. */
+const DAMAGED_AT_ONCE = 8
 
 export const version: string = (
   createRequire(import.meta.url)('../../package.json') as { version: string }
@@ -33,40 +37,26 @@ export async function startMember(config: MemberConfig, log: Log): Promise<Runni
   if (parsed.kind === 'wrong') throw new ConfigError(`policy: ${parsed.reasons.join(' ')}`)
   const clock = new SystemClock()
   const disk = new FolderDisk(config.dataFolder)
-  const coordinator = await EmbeddedCoordinator.open(
-    new SqliteWorker(config.coordinationFile),
+  const coordinator = new WatchedCoordinator(
+    await EmbeddedCoordinator.open(new SqliteWorker(config.coordinationFile), clock),
     clock,
+    ({ what, ms }) => log.info('slow', { what, ms: Math.round(ms) }),
   )
   const tally = new Tally()
   const tell = (event: TargetEvent) => {
     tally.tell(event)
     write(log, event)
   }
-  const { host, port } = config.portal
-  const apiUrl = `http://${config.api.host}:${config.api.port}`
   const net = new SystemNet()
   const member = await Member.open(
     { clock, net, disk, coordinator, newId: randomUUID },
-    {
-      memberId: config.memberId,
-      groupName: config.groupName,
-      founders: config.founders,
-      slices: config.slices,
-      namingAuthority: config.namingAuthority,
-      portal: { kind: 'tcp', host, port },
-      peer: { kind: 'unix', path: config.peer },
-      api: apiUrl,
-      groupAddress: config.groupAddress,
-      store: {
-        ...storeDefaults,
-        journalBytes: config.journalBytes,
-        slotsPerSegment: config.slotsPerSegment,
-        budgetBytes: config.budgetBytes,
-        acceptDamage: config.acceptDamage,
-      },
-    },
+    settingsOf(config),
     tell,
   )
+  const { damage, ...recovered } = member.store.recovery
+  log.info('recovered', recovered)
+  if (damage !== null) log.error('damage', new Error(damage))
+  const looks = await lookNowAndThen(member, disk, log)
   const mode = config.balance ?? parsed.policy.mode
   const policy = { ...parsed.policy, mode }
   const initial = { mode, placement: config.placement === 'on', policy }
@@ -75,7 +65,14 @@ export async function startMember(config: MemberConfig, log: Log): Promise<Runni
   member.target.grants = balancer
   const { traffic } = net
   const { pid } = process
-  const operator = new MemberOperator({ member, balancer, tally, traffic, version, pid })
+  const health = new HealthWatch({
+    member,
+    launcherFile: config.launcherFile,
+    balancer,
+    coordinator,
+    tell: (change) => writeHealth(log, change),
+  })
+  const operator = new MemberOperator({ member, balancer, health, tally, traffic, version, pid })
   const api = await startApi(operator, {
     host: config.api.host,
     port: config.api.port,
@@ -84,10 +81,6 @@ export async function startMember(config: MemberConfig, log: Log): Promise<Runni
   }).catch((cause: unknown) => {
     throw listenError({ kind: 'tcp', ...config.api }, cause)
   })
-  const { damage, ...recovered } = member.store.recovery
-  log.info('recovered', recovered)
-  if (damage !== null) log.error('damage', new Error(damage))
-  const looks = await lookNowAndThen(member, disk, log)
   const failed = Promise.race([
     member.store.failed.then((why) => `the store of ${config.memberId} has failed: ${why}`),
     member.group.failed,
@@ -104,8 +97,31 @@ export async function startMember(config: MemberConfig, log: Log): Promise<Runni
       looks.stop()
       balancer.stop()
       operator.stop()
+      health.stop()
       await api.close()
       await member.stop()
+    },
+  }
+}
+
+function settingsOf(config: MemberConfig): MemberSettings {
+  const { host, port } = config.portal
+  return {
+    memberId: config.memberId,
+    groupName: config.groupName,
+    founders: config.founders,
+    slices: config.slices,
+    namingAuthority: config.namingAuthority,
+    portal: { kind: 'tcp', host, port },
+    peer: { kind: 'unix', path: config.peer },
+    api: `http://${config.api.host}:${config.api.port}`,
+    groupAddress: config.groupAddress,
+    store: {
+      ...storeDefaults,
+      journalBytes: config.journalBytes,
+      slotsPerSegment: config.slotsPerSegment,
+      budgetBytes: config.budgetBytes,
+      acceptDamage: config.acceptDamage,
     },
   }
 }
@@ -113,8 +129,10 @@ export async function startMember(config: MemberConfig, log: Log): Promise<Runni
 /** At the free space, at what is damaged, and at records that are skipped. */
 async function lookNowAndThen(member: Member, disk: FolderDisk, log: Log): Promise<Repeated> {
   const told = new Set<string>()
+  const toldDamaged = new Set<string>()
   const look = async () => {
-    tellDamage(member, log, told)
+    await member.store.lookAtDamaged(DAMAGED_AT_ONCE)
+    tellDamage(member, log, toldDamaged)
     tellSkipped(member, log, told)
     await lookFree(member, disk)
   }
@@ -134,10 +152,13 @@ async function lookFree(member: Member, disk: FolderDisk): Promise<void> {
   member.freeBytes = Math.min(await disk.freeBytes(), left)
 }
 
-/** Each page once. */
+/** Each page once, until it is mended. */
 function tellDamage(member: Member, log: Log, told: Set<string>): void {
-  for (const { volume, page } of member.store.damagedPages()) {
-    const key = `${volume}/${page}`
+  const damaged = new Map(
+    member.store.damagedPages().map((one) => [`${one.volume}/${one.page}`, one]),
+  )
+  for (const key of told) if (!damaged.has(key)) told.delete(key)
+  for (const [key, { volume, page }] of damaged) {
     if (told.has(key)) continue
     told.add(key)
     const name = member.group.volumes.get(volume)?.name ?? String(volume)
@@ -164,6 +185,11 @@ async function settle(config: MemberConfig, balancer: Balancer): Promise<void> {
   const mode = config.balance ?? now.mode
   if (says || placement !== now.placement)
     await balancer.policy.write({ mode, placement, policy: config.policy })
+}
+
+function writeHealth(log: Log, { kind, problem }: HealthChange): void {
+  const { code, severity, subject, since, sentence } = problem
+  log.info('problem', { change: kind, code, severity, subject, since, sentence })
 }
 
 function write(log: Log, event: TargetEvent): void {

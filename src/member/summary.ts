@@ -3,6 +3,7 @@
 import type { MemberLoad } from '../api/schema.ts'
 import type { MemberId } from '../group/record.ts'
 import { fieldsOf, type Json } from '../peer/message.ts'
+import type { Condition } from './health.ts'
 import type { Member } from './member.ts'
 import type { SessionRates } from './rates.ts'
 
@@ -34,6 +35,7 @@ export interface Summary {
   }[]
   readonly sessions: readonly SessionSummary[]
   readonly load: MemberLoad | null
+  readonly condition: Condition
 }
 
 export function summaryFormat(): number {

@@ -15,6 +15,7 @@ import { paths } from '../store/layout.ts'
 import { roomForPages } from './budget.ts'
 import { Child, type ReadyMember } from './child.ts'
 import { portTaken } from './free-ports.ts'
+import { LAUNCHER_RECORD, writeLauncherRecord } from './launcher-record.ts'
 import {
   COORDINATION_FILE,
   type GroupPlan,
@@ -97,7 +98,10 @@ export async function superviseGroup(supervision: Supervision): Promise<RunningG
   try {
     await refuseTakenPorts(plan)
     const files = await writeConfigs(plan)
-    if (!start.givenUp) children.push(...makeChildren(supervision, files))
+    const record = () =>
+      writeLauncherRecord(join(plan.dataFolder, LAUNCHER_RECORD), launchedOf(children))
+    record()
+    if (!start.givenUp) children.push(...makeChildren(supervision, files, record))
     const members = await Promise.all(children.map(startFirst))
     const api = members[0]?.api ?? ''
     const volumes = await someVolume(new Caller(api))
@@ -167,13 +171,24 @@ async function writeConfigs(plan: GroupPlan): Promise<readonly string[]> {
   return files
 }
 
-function makeChildren(supervision: Supervision, files: readonly string[]): readonly Child[] {
+function launchedOf(children: readonly Child[]) {
+  return Object.fromEntries(
+    children.flatMap(({ id, launched }) => (launched === null ? [] : [[id, launched]])),
+  )
+}
+
+function makeChildren(
+  supervision: Supervision,
+  files: readonly string[],
+  changed: () => void,
+): readonly Child[] {
   const { plan, command, say } = supervision
   return memberNames(plan.members).map((id, i) => {
     const settings = {
       id,
       command: command(files[i] ?? ''),
       say: (line: string) => say(`${id} ${line}`),
+      changed,
     }
     return new Child(settings)
   })

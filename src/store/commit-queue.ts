@@ -72,6 +72,11 @@ export class CommitQueue {
     this.applied = journal.durable
   }
 
+  /** How long the disk has taken over the batch under way; null: there is none. */
+  get underWayMs(): number | null {
+    return this.#batch.length === 0 ? null : this.#clock.nowMs() - this.#placed.atMs
+  }
+
   /** Resolves when the change is durable and visible. */
   add(change: Change): Promise<WriteResult> {
     return new Promise((resolve, reject) => {

@@ -47,9 +47,20 @@ export class PageReader {
     this.#overlay = overlay
   }
 
-  /** Pages of which a read found a block that has no good copy here; at most a thousand are listed. */
+  /** Pages of which a read found a block that has no good copy here, until they are mended; at most a thousand are listed. */
   get damaged(): readonly DamagedPage[] {
     return [...this.#damaged.values()]
+  }
+
+  /** It can be read again, or is gone. */
+  mended({ volume, page }: DamagedPage): void {
+    this.#damaged.delete(`${volume}/${page}`)
+  }
+
+  /** The others are looked at before it again. */
+  stillDamaged(damaged: DamagedPage): void {
+    this.mended(damaged)
+    this.#damaged.set(`${damaged.volume}/${damaged.page}`, damaged)
   }
 
   read(volume: number, offset: number, into: Uint8Array): ReadResult | Promise<ReadResult> {

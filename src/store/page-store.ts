@@ -189,6 +189,11 @@ export class PageStore {
     return this.#queue.work
   }
 
+  /** How long the disk has taken over the commit under way; null: there is none. */
+  get commitUnderWayMs(): number | null {
+    return this.#queue.underWayMs
+  }
+
   volumeUsage(volume: number): VolumeUsage {
     return this.#pages.homes.table.usageOf(volume)
   }
@@ -207,6 +212,17 @@ export class PageStore {
 
   damagedPages(): readonly DamagedPage[] {
     return this.#reader.damaged
+  }
+
+  /** Reads some of the damaged pages again: one that was overwritten, given up or deleted since is damaged no more. */
+  async lookAtDamaged(atMost: number): Promise<void> {
+    const page = new Uint8Array(PAGE_BYTES)
+    for (const damaged of this.#reader.damaged.slice(0, atMost)) {
+      if (this.#refusal !== null) return
+      const result = await this.read(damaged.volume, damaged.page * PAGE_BYTES, page)
+      if (result === 'done') this.#reader.mended(damaged)
+      else this.#reader.stillDamaged(damaged)
+    }
   }
 
   /** Waits for the writes under way, brings everything home and closes the files. Refuses new writes from now on. */

@@ -99,6 +99,15 @@ test('what needs a new page is refused with 7/27/07, everything else goes on, no
   for (const pages of pagesAt.values()) expect(pages).toBeLessThanOrEqual(32)
   expect(taken.length).toBeGreaterThan(60)
 
+  const full = { code: 20, problems: group.members.map((member) => `FULL ${member}`) }
+  await expect.poll(() => group.health(), { timeout: 30_000, interval: 500 }).toEqual(full)
+  const probe = await fetch(`${group.apiOf('m2')}/healthz`)
+  expect(probe.status).toBe(200)
+  expect(await probe.json()).toMatchObject({
+    health: 'error',
+    problems: [{ code: 'FULL', subject: 'm2', volumes: { count: 2 }, sessions: { count: 1 } }],
+  })
+
   await expectKept(taken)
   expect(await valueAt(refused[0] ?? 0, 0)).toBe(0)
   // Overwriting, and blocks that a page did not have yet.

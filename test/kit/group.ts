@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { kill } from 'node:process'
 import { expect } from 'vitest'
 import type { Move, Session, Status, VolumeDetail } from '../../src/api/schema.ts'
-import { alive, startGroup, startGroupAnywhere, stopGroup } from '../e2e/running-group.ts'
+import { alive, launcher, startGroup, startGroupAnywhere, stopGroup } from '../e2e/running-group.ts'
 
 const QUIET = ['--placement', 'off', '--balance', 'off']
 /** Longer than any call takes that waits for the outcome of a move. */
@@ -139,6 +139,13 @@ export class TestGroup {
   /** As the API at a member tells it. */
   async status(at = 'm1'): Promise<Status> {
     return (await this.call<Status>('status', undefined, at)).body
+  }
+
+  /** Code and subject of what is wrong, as `evenkeel status` tells it, with its exit code. */
+  async health(at = 'm1'): Promise<{ readonly code: number | null; readonly problems: string[] }> {
+    const { code, said } = await tool(launcher, ['--api', this.apiOf(at), 'status', '-o', 'json'])
+    const { problems } = JSON.parse(said) as Status
+    return { code, problems: problems.map((problem) => `${problem.code} ${problem.subject}`) }
   }
 
   /** As a member other than itself sees it; null: silent, or between two runs. */

@@ -1,0 +1,199 @@
+// Gathers the facts of health.ts, at this member and from the others, and remembers what was found: looked at every few
+// seconds, whether or not anybody asks, so that `since` is true and what comes and goes is told.
+//
+// Invariants:
+//   HW1. Every problem that appears or goes is told once, by code and subject.
+import { z } from 'zod'
+import type { HealthProblem } from '../api/schema.ts'
+import type { MemberId, VolumeId } from '../group/record.ts'
+import type { Json } from '../peer/message.ts'
+import { type Condition, type GroupFacts, type HealthMemory, problemsOf } from './health.ts'
+import { readLauncherRecord } from './launcher-record.ts'
+import type { Member } from './member.ts'
+import { Repeated } from './repeated.ts'
+
+export const CONDITION_KIND = 'condition'
+const EVERY_MS = 2_000
+const ASK_MS = 800
+
+const conditionSchema = z.object({
+  usedBytes: z.number(),
+  freeBytes: z.number(),
+  damaged: z.array(z.object({ volume: z.number(), pages: z.number() })),
+  storeFailure: z.string().nullable(),
+  commitMs: z.number().nullable(),
+  coordinator: z.string().nullable(),
+})
+
+export interface HealthChange {
+  readonly kind: 'appeared' | 'gone'
+  readonly problem: HealthProblem
+}
+
+/** What is looked at besides the member itself. */
+export interface HealthSources {
+  readonly member: Member
+  readonly launcherFile: string | null
+  readonly balancer: {
+    isHeard(member: MemberId): boolean
+    heardMsAgo(member: MemberId): number | null
+    utilisationOf(member: MemberId): number | null
+    readonly diskLatencyMs: number | null
+    readonly mode: GroupFacts['balance']
+  }
+  readonly coordinator: { readonly trouble: string | null }
+  readonly tell: (change: HealthChange) => void
+}
+
+/** What each member said about itself; missing: it did not answer. */
+export type Conditions = ReadonlyMap<MemberId, Condition>
+
+export class HealthWatch {
+  readonly #sources: HealthSources
+  readonly #rounds: Repeated
+  #memory: HealthMemory = new Map()
+  #problems: readonly HealthProblem[] = []
+
+  constructor(sources: HealthSources) {
+    const { member } = sources
+    this.#sources = sources
+    member.answers.set(CONDITION_KIND, () => toJson(this.condition()))
+    this.#rounds = new Repeated({
+      clock: member.ports.clock,
+      everyMs: () => EVERY_MS,
+      work: () => this.#round(),
+      failed: (error) => {
+        throw error
+      },
+    })
+  }
+
+  stop(): void {
+    this.#rounds.stop()
+  }
+
+  /** As the last look found them, the worst first. */
+  get problems(): readonly HealthProblem[] {
+    return this.#problems
+  }
+
+  condition(): Condition {
+    const { member, balancer, coordinator } = this.#sources
+    const { store, freeBytes } = member
+    const latencies = [balancer.diskLatencyMs, store.commitUnderWayMs].filter((ms) => ms !== null)
+    return {
+      usedBytes: store.usage().bytes,
+      freeBytes,
+      damaged: damagedByVolume(member),
+      storeFailure: store.failure(),
+      commitMs: latencies.length === 0 ? null : Math.max(...latencies),
+      coordinator: coordinator.trouble,
+    }
+  }
+
+  /** HW1. */
+  async look(conditions: Conditions): Promise<readonly HealthProblem[]> {
+    const facts = await this.#facts(conditions)
+    const { problems, memory } = problemsOf(facts, this.#memory, this.#wallMs())
+    const before = new Map(this.#problems.map((problem) => [keyOf(problem), problem]))
+    this.#memory = memory
+    this.#problems = problems
+    for (const problem of problems) {
+      if (!before.delete(keyOf(problem))) this.#sources.tell({ kind: 'appeared', problem })
+    }
+    for (const problem of before.values()) this.#sources.tell({ kind: 'gone', problem })
+    return problems
+  }
+
+  /** Of this member alone, as it is now: nobody is waited for. */
+  own(): readonly HealthProblem[] {
+    const { member } = this.#sources
+    const conditions = new Map([[member.id, this.condition()]])
+    const facts = this.#factsOf(conditions, {})
+    const own = { ...facts, members: facts.members.filter(({ id }) => id === member.id) }
+    return problemsOf(own, this.#memory, this.#wallMs()).problems
+  }
+
+  async #round(): Promise<void> {
+    const { member } = this.#sources
+    // What nobody uses is not known to be there: an empty transaction asks.
+    await member.ports.coordinator.txn({})
+    const others = [...member.group.members.keys()].filter((id) => id !== member.id)
+    const replies = await Promise.all(
+      others.map((id) => member.peers.ask(id, CONDITION_KIND, null, ASK_MS)),
+    )
+    const conditions = new Map([[member.id, this.condition()]])
+    for (const [i, id] of others.entries()) {
+      const condition = parseCondition(replies[i] ?? null)
+      if (condition !== null) conditions.set(id, condition)
+    }
+    await this.look(conditions)
+  }
+
+  async #facts(conditions: Conditions): Promise<GroupFacts> {
+    return this.#factsOf(conditions, await readLauncherRecord(this.#sources.launcherFile))
+  }
+
+  #factsOf(
+    conditions: Conditions,
+    launched: Awaited<ReturnType<typeof readLauncherRecord>>,
+  ): GroupFacts {
+    const { member, balancer } = this.#sources
+    const { group } = member
+    const volumes = [...group.volumes.values()].map(({ id, name, lanes }) => ({
+      id,
+      name,
+      members: new Set(lanes.map((slice) => group.slices[slice]?.primary ?? '')),
+    }))
+    const sessions = [...group.sessions.values()]
+      .filter(({ record }) => record.state === 'live')
+      .map(({ id, record }) => ({ id: String(id), volume: record.volume, member: record.owner }))
+    const members = [...group.members.keys()].sort().map((id) => ({
+      id,
+      state: this.#stateOf(id, conditions),
+      heardMs: this.#heardMs(id),
+      condition: conditions.get(id) ?? null,
+      launched: launched[id] ?? null,
+      slices: group.slices.filter(({ primary }) => primary === id).length,
+      utilisation: balancer.utilisationOf(id),
+    }))
+    return { members, volumes, sessions, balance: balancer.mode }
+  }
+
+  #stateOf(id: MemberId, conditions: Conditions): 'up' | 'slow' | 'down' {
+    if (conditions.has(id)) return 'up'
+    const { member, balancer } = this.#sources
+    return balancer.isHeard(id) && member.peers.trouble(id) === null ? 'slow' : 'down'
+  }
+
+  #heardMs(id: MemberId): number | null {
+    const ago = this.#sources.balancer.heardMsAgo(id)
+    return ago === null ? null : Math.round(this.#wallMs() - ago)
+  }
+
+  #wallMs(): number {
+    return this.#sources.member.ports.clock.wallMs()
+  }
+}
+
+/** null: nothing that can be used. */
+export function parseCondition(body: unknown): Condition | null {
+  const parsed = conditionSchema.safeParse(body)
+  return parsed.success ? parsed.data : null
+}
+
+function damagedByVolume({ store, group }: Member): Condition['damaged'] {
+  const pages = new Map<VolumeId, number>()
+  for (const { volume } of store.damagedPages()) {
+    if (group.volumes.has(volume)) pages.set(volume, (pages.get(volume) ?? 0) + 1)
+  }
+  return [...pages].map(([volume, count]) => ({ volume, pages: count }))
+}
+
+function keyOf({ code, subject }: HealthProblem): string {
+  return `${code} ${subject}`
+}
+
+function toJson(value: object): Json {
+  return JSON.parse(JSON.stringify(value)) as Json
+}
