@@ -14,6 +14,7 @@ import { Caller } from '../src/api/caller.ts'
 import type { VolumeDetail } from '../src/api/schema.ts'
 import { runBytes } from '../src/volume/lanes.ts'
 import { freeRange, type RunningGroup, startGroup, stopGroup } from '../test/e2e/running-group.ts'
+import { primaryAt } from '../test/kit/primary-at.ts'
 import { Load, type Region, type Work } from './load.ts'
 import { type Measured, results } from './results.ts'
 import { Tgt } from './tgt.ts'
@@ -140,9 +141,9 @@ async function startAll(): Promise<{ readonly systems: readonly System[]; tgtVer
 }
 
 /** The runs of the volume whose primary this member is. */
-function regionOf({ lanes }: VolumeDetail, member: string): Region {
+function regionOf(volume: VolumeDetail, member: string): Region {
   const runs = Array.from({ length: VOLUME_BYTES / runBytes }, (_, run) => run)
-  const mine = runs.filter((run) => lanes[run % lanes.length]?.primary === member)
+  const mine = runs.filter((run) => primaryAt(volume, run * runBytes) === member)
   return { offsets: mine.map((run) => run * runBytes), runBytes }
 }
 

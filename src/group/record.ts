@@ -54,7 +54,7 @@ export interface VolumeRecord {
   readonly blockBytes: 512 | 4096
   /** Sessions of several initiator names are welcome. */
   readonly shared: boolean
-  /** Lane l is slice lanes[l]; run r of 16 pages is on lane r mod lanes.length. Fixed at creation. */
+  /** Lane l is slice lanes[l]; volume/lanes.ts says which run is on which lane. Fixed at creation. */
   readonly lanes: readonly SliceId[]
   /** Counts changes that every primary and gateway must know before they count (resize, delete, ...). */
   readonly view: number

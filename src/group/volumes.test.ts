@@ -92,6 +92,28 @@ describe('createVolume', () => {
     expect(changes.map((change) => store.apply(change))).toEqual([true, false])
   })
 
+  it('G8 every member has as many lanes of a usual volume: 16, or a few more', () => {
+    for (const [members, lanes] of [
+      [1, 16],
+      [2, 16],
+      [3, 18],
+      [4, 16],
+      [5, 20],
+      [7, 21],
+      [64, 64],
+    ] as const) {
+      const { record } = createVolume({
+        group: groupOf(64 * members),
+        id: 1,
+        wish,
+        slices: slicesOf(64 * members, members),
+        counterRev: 0,
+        at: '',
+      })
+      expect(record.lanes).toHaveLength(lanes)
+    }
+  })
+
   it('a group with few slices gives as many lanes as it has', () => {
     const { record } = createVolume({
       group: groupOf(4),

@@ -17,7 +17,8 @@ import {
   type VolumeRecord,
 } from './record.ts'
 
-export const DEFAULT_LANES = 16
+/** Unless the wish says otherwise, a volume has so many lanes, or a few more: as many for each member. */
+const LANES_LEAST = 16
 export const LANES_MAX = 256
 const VOLUME_BYTES_MIN = 1024 * 1024
 const VOLUME_BYTES_MAX = 256 * 1024 ** 4
@@ -29,7 +30,7 @@ export interface VolumeWish {
   readonly bytes: number
   readonly blockBytes: 512 | 4096
   readonly shared: boolean
-  /** 16 unless given, or as many as the group has slices. */
+  /** Unless given, the least multiple of the members from 16 on, or as many as the group has slices. */
   readonly lanes?: number
 }
 
@@ -85,7 +86,7 @@ export function createVolume(create: CreateVolume): {
     bytes: wish.bytes,
     blockBytes: wish.blockBytes,
     shared: wish.shared,
-    lanes: dealLanes(slices, wish.lanes ?? Math.min(DEFAULT_LANES, group.slices), id),
+    lanes: dealLanes(slices, wish.lanes ?? usualLanes(slices), id),
     view: 1,
     createdAt: at,
   }
@@ -103,6 +104,13 @@ export function createVolume(create: CreateVolume): {
     remove: [],
   }
   return { record, change }
+}
+
+/** A multiple of the members: then each has as many lanes, and the last lane has another member than the first one, which follows it in most rows (volume/lanes.ts). */
+function usualLanes(slices: readonly SliceRecord[]): number {
+  const members = new Set(slices.map(({ primary }) => primary)).size
+  const lanes = Math.ceil(LANES_LEAST / members) * members
+  return Math.min(lanes, slices.length, LANES_MAX)
 }
 
 /** G8: round the members, each time to the next of a member's slices; one whose slices are used up is passed over. */

@@ -12,7 +12,7 @@ import { type TestSession, VolumeGroup } from '../../test/kit/volume-group.ts'
 import { sleep } from '../base/clock.ts'
 import { Prng } from '../base/prng.ts'
 import { SessionCounters } from '../load/counters.ts'
-import { runBytes } from './lanes.ts'
+import { runBytes, sliceAt } from './lanes.ts'
 
 const SECTOR = 512
 /** Sectors around the boundary between two runs, so that commands cross blocks and slices. */
@@ -25,10 +25,6 @@ type History = (RegisterWrite | RegisterRead)[]
 function sectorOffset(sector: number): number {
   const boundary = BOUNDARIES[Math.floor(sector / SECTORS)] ?? 0
   return boundary * runBytes + ((sector % SECTORS) - SECTORS / 2) * SECTOR
-}
-
-function sliceOf(sector: number, slices: number): number {
-  return Math.floor(sectorOffset(sector) / runBytes) % slices
 }
 
 interface Login {
@@ -204,7 +200,7 @@ class Initiator {
         isAnswered: false,
       }
       this.#judge.histories[sector]?.push(write)
-      const slice = sliceOf(sector, this.#world.volume.lanes.length)
+      const slice = sliceAt(this.#world.volume, sectorOffset(sector))
       this.#open.push({ write, login: login.number, slice })
       return write
     })
@@ -236,7 +232,7 @@ class Initiator {
   #answered(login: Login, sectors: readonly number[]): void {
     this.#judge.answers += 1
     const slices = new Set(
-      sectors.map((sector) => sliceOf(sector, this.#world.volume.lanes.length)),
+      sectors.map((sector) => sliceAt(this.#world.volume, sectorOffset(sector))),
     )
     this.#open = this.#open.filter(({ write, login: number, slice }) => {
       if (write.toMs !== Number.POSITIVE_INFINITY) return false

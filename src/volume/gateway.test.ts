@@ -1,5 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import { type TestSession, VolumeGroup, type VolumeMember } from '../../test/kit/volume-group.ts'
+import {
+  lanesInOrder,
+  type TestSession,
+  VolumeGroup,
+  type VolumeMember,
+} from '../../test/kit/volume-group.ts'
 import { keys } from '../group/record.ts'
 import { SessionCounters } from '../load/counters.ts'
 import { runBytes } from './lanes.ts'
@@ -312,7 +317,7 @@ describe('gateway', () => {
     world.volume = { ...world.volume, id: 2 }
     expect(await finish(write(0, filled(4096, 1)))).toBe('gone')
     expect(await finish(write(runBytes, filled(4096, 1)))).toBe('gone')
-    world.volume = { ...world.volume, id: 3 }
+    world.volume = { ...world.volume, id: 3, lanes: lanesInOrder(3, world.volume.lanes.length) }
     world.coordination.cut('b', 'drop') // b hears late of the new volume
     await finish(world.put(keys.volume(3), world.volume))
     const outcome = write(runBytes, filled(4096, 1))

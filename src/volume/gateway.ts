@@ -143,7 +143,7 @@ export class Gateway {
     assert(verify.length === bytes, 'as many bytes are compared as are written')
     assert(bytes <= operationBytesMax, 'a comparison fits one request')
     assert(pieceBytes(offset, bytes) === bytes, 'a comparison lies in one run')
-    const slice = sliceAt(volume.lanes, offset)
+    const slice = sliceAt(volume, offset)
     this.#count(counters, slice, bytes)
     return this.#mutate('compareAndWrite', { origin, volume, slice, offset, bytes, data, verify })
   }
@@ -194,7 +194,7 @@ export class Gateway {
     into: Uint8Array,
     counters: SessionCounters,
   ): Outcome | Promise<Outcome> {
-    const slice = sliceAt(volume.lanes, offset)
+    const slice = sliceAt(volume, offset)
     this.#count(counters, slice, into.length)
     if (this.#isEnded(origin)) return 'refused'
     if (this.#isLocal(slice)) {
@@ -239,7 +239,7 @@ export class Gateway {
     for (let at = 0; at < bytes; ) {
       const most = data === null ? bytes - at : Math.min(bytes - at, operationBytesMax)
       const length = pieceBytes(offset + at, most)
-      const slice = sliceAt(volume.lanes, offset + at)
+      const slice = sliceAt(volume, offset + at)
       const part = data === null || length === bytes ? data : data.subarray(at, at + length)
       const rest = { bytes: length, data: part, verify: null }
       this.#count(counters, slice, length)

@@ -12,6 +12,7 @@ import { SystemClock } from '../../src/io/clock.ts'
 import { SystemNet } from '../../src/io/net.ts'
 import { RECORD_BYTES, RECORD_MAGIC, SECTOR_BYTES } from '../../src/store/layout.ts'
 import { TestGroup } from '../kit/group.ts'
+import { primaryAt } from '../kit/primary-at.ts'
 import { startGroup } from './running-group.ts'
 
 const MIB = 2 ** 20
@@ -47,8 +48,7 @@ afterEach(async () => {
   await initiator.close()
 })
 
-const homeOf = (lba: number) =>
-  volume.lanes[Math.floor(lba / RUN_BLOCKS) % volume.lanes.length]?.primary
+const homeOf = (lba: number) => primaryAt(volume, lba * BLOCK_BYTES)
 
 /** The first blocks of every run. */
 const firsts = Array.from({ length: RUNS }, (_, run) => run * RUN_BLOCKS)

@@ -9,6 +9,7 @@ import type { Answer } from '../../src/initiator/pending-command.ts'
 import { SystemClock } from '../../src/io/clock.ts'
 import { SystemNet } from '../../src/io/net.ts'
 import { TestGroup } from '../kit/group.ts'
+import { primaryAt } from '../kit/primary-at.ts'
 
 const MIB = 2 ** 20
 const BLOCK_BYTES = 4096
@@ -89,7 +90,7 @@ test('what needs a new page is refused with 7/27/07, everything else goes on, no
   // Each member has its own third, and each is full.
   const pagesAt = new Map(group.members.map((member) => [member, 0]))
   for (const page of taken) {
-    const home = volume.lanes[Math.floor(page / 16) % volume.lanes.length]?.primary ?? ''
+    const home = primaryAt(volume, page * MIB)
     pagesAt.set(home, (pagesAt.get(home) ?? 0) + 1)
   }
   const told = [...pagesAt].map(([member, pages]) => `${member} ${pages}`).join(', ')
@@ -131,8 +132,7 @@ test('what is unmapped or deleted makes room again', async () => {
     if ((await valueAt(page, 0)) !== 0) taken.push(page)
   }
   const [given = 0] = taken
-  const home = (page: number) =>
-    volume.lanes[Math.floor(page / 16) % volume.lanes.length]?.primary ?? ''
+  const home = (page: number) => primaryAt(volume, page * MIB)
   const wanted = Array.from({ length: VOLUME_PAGES }, (_, page) => page).find(
     (page) => !taken.includes(page) && home(page) === home(given),
   )

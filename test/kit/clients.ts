@@ -10,11 +10,11 @@ import { Initiator } from '../../src/initiator/initiator.ts'
 import type { Behaviour, InitiatorSettings } from '../../src/initiator/settings.ts'
 import { SystemClock } from '../../src/io/clock.ts'
 import { SystemNet } from '../../src/io/net.ts'
+import { runBytes } from '../../src/volume/lanes.ts'
 import type { TestGroup } from './group.ts'
+import { primaryAt } from './primary-at.ts'
 
-const MIB = 2 ** 20
 export const BLOCK_BYTES = 4096
-const RUN_BYTES = 16 * MIB
 /** A member that ends again and again is started again after up to 10 s. */
 export const SERVED_AGAIN_MS = 30_000
 
@@ -180,13 +180,13 @@ export class Clients {
 
 function blocksByMember(
   { members }: TestGroup,
-  { lanes, bytes }: VolumeDetail,
+  volume: VolumeDetail,
   blocksARun: number,
 ): ReadonlyMap<string, readonly number[]> {
   const blocks = new Map<string, number[]>(members.map((member) => [member, []]))
-  for (let run = 0; run < bytes / RUN_BYTES; run += 1) {
-    const primary = lanes[run % lanes.length]?.primary ?? ''
-    const first = (run * RUN_BYTES) / BLOCK_BYTES
+  for (let run = 0; run < volume.bytes / runBytes; run += 1) {
+    const primary = primaryAt(volume, run * runBytes)
+    const first = (run * runBytes) / BLOCK_BYTES
     for (let i = 0; i < blocksARun; i += 1) blocks.get(primary)?.push(first + i * 33)
   }
   return blocks

@@ -9,10 +9,16 @@ import { Prng } from '../../src/base/prng.ts'
 import type { Coordinator } from '../../src/coordination/coordinator.ts'
 import { GroupView } from '../../src/coordination/group-view.ts'
 import { foundGroup } from '../../src/group/founding.ts'
-import { keys, type SessionRecord, type VolumeRecord } from '../../src/group/record.ts'
+import {
+  keys,
+  RECORD_FORMAT,
+  type SessionRecord,
+  type VolumeRecord,
+} from '../../src/group/record.ts'
 import { PeerLinks } from '../../src/peer/links.ts'
 import type { Incoming } from '../../src/peer/responder.ts'
 import { Gateway } from '../../src/volume/gateway.ts'
+import { laneOf } from '../../src/volume/lanes.ts'
 import { answerRequest } from '../../src/volume/peer-requests.ts'
 import { Primary } from '../../src/volume/primary.ts'
 import type { SliceStore, SliceWrite } from '../../src/volume/slice-store.ts'
@@ -138,6 +144,13 @@ export interface TestSession {
   rev: number
 }
 
+/** Lanes of a volume whose first run is on slice 0, its second on slice 1 … */
+export function lanesInOrder(id: number, slices: number): readonly number[] {
+  const lanes = Array.from({ length: slices }, (_, i) => i)
+  const runs = lanes.map((run) => laneOf({ id, lanes }, run))
+  return lanes.map((lane) => runs.indexOf(lane))
+}
+
 export class VolumeGroup {
   readonly timeline = new Timeline()
   readonly prng: Prng
@@ -164,7 +177,7 @@ export class VolumeGroup {
     for (const name of names) this.durable.set(name, new DurableBlocks())
   }
 
-  /** A group with one volume of as many lanes as slices, slice i at member i mod n. */
+  /** A group with one volume of as many lanes as slices, slice i at member i mod n. Its first run is on slice 0, its second on slice 1 … */
   static async found(
     seed: number,
     options: { members?: readonly string[]; slices?: number } = {},
@@ -177,13 +190,13 @@ export class VolumeGroup {
       bytes: 2 ** 40,
       blockBytes: 512,
       shared: true,
-      lanes: Array.from({ length: slices }, (_, i) => i),
+      lanes: lanesInOrder(1, slices),
       view: 1,
       createdAt: '',
     }
     const world = new VolumeGroup(seed, members, volume)
     const group = {
-      format: 2,
+      format: RECORD_FORMAT,
       name: 'g',
       groupId: 'g',
       incarnation: 'i',
