@@ -53,8 +53,16 @@ const moveList = list(move)
 const moveAnswer = answer(move)
 const balanceAnswer = answer(balance)
 const memberList = list(member)
+const memberAnswer = answer(member)
 const statusAnswer = answer(status)
 const topAnswer = answer(top)
+
+/** What a list is cut down to. */
+export interface Filter {
+  readonly volume?: string | undefined
+  readonly member?: string | undefined
+  readonly session?: string | undefined
+}
 
 export class Caller {
   readonly url: string
@@ -79,8 +87,8 @@ export class Caller {
     return this.#ask(volumeAnswer, 'DELETE', `/api/v1/volumes/${encodeURIComponent(name)}`)
   }
 
-  sessions() {
-    return this.#ask(sessionList, 'GET', '/api/v1/sessions')
+  sessions(filter: Filter = {}) {
+    return this.#ask(sessionList, 'GET', `/api/v1/sessions${query(filter)}`)
   }
 
   session(id: string) {
@@ -91,8 +99,8 @@ export class Caller {
     return this.#ask(moveAnswer, 'POST', `/api/v1/sessions/${encodeURIComponent(id)}/move`, request)
   }
 
-  moves(limit: number) {
-    return this.#ask(moveList, 'GET', `/api/v1/moves?limit=${limit}`)
+  moves(limit: number, filter: Filter = {}) {
+    return this.#ask(moveList, 'GET', `/api/v1/moves${query({ limit: String(limit), ...filter })}`)
   }
 
   balance() {
@@ -105,6 +113,10 @@ export class Caller {
 
   members() {
     return this.#ask(memberList, 'GET', '/api/v1/members')
+  }
+
+  member(id: string) {
+    return this.#ask(memberAnswer, 'GET', `/api/v1/members/${encodeURIComponent(id)}`)
   }
 
   status() {
@@ -148,6 +160,11 @@ export class Caller {
       throw new ApiUnreachable(`the API at ${this.url} ${silence(cause)}`, { cause })
     }
   }
+}
+
+function query(values: Readonly<Record<string, string | undefined>> | Filter): string {
+  const given = Object.entries(values).filter((pair) => pair[1] !== undefined)
+  return given.length === 0 ? '' : `?${new URLSearchParams(given as [string, string][])}`
 }
 
 /** Undefined is refused by every schema. */

@@ -45,7 +45,7 @@ const catalogue = {
   memberNotFound: {
     status: 404,
     title: 'No such member',
-    action: "See 'evenkeel status'.",
+    action: "See 'evenkeel member list'.",
   },
   volumeExists: {
     status: 409,

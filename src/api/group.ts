@@ -1,7 +1,9 @@
 // /api/v1/members, /api/v1/status, /api/v1/top, /healthz and /metrics
+import { z } from 'zod'
+import { refusal } from './errors.ts'
 import { METRICS_TYPE, metricsText } from './metrics.ts'
-import type { Operator } from './operator.ts'
-import { type Api, listed, problems, whole } from './route.ts'
+import { answered, type Operator } from './operator.ts'
+import { type Api, listed, problems, settle, whole } from './route.ts'
 import { answer, health, list, member, status, top } from './schema.ts'
 
 export function groupRoutes(api: Api, operator: Operator): void {
@@ -9,6 +11,25 @@ export function groupRoutes(api: Api, operator: Operator): void {
     '/api/v1/members',
     { schema: { summary: 'List members', response: { 200: list(member), ...problems } } },
     async () => listed(await operator.members()),
+  )
+  api.get(
+    '/api/v1/members/:id',
+    {
+      schema: {
+        summary: 'Show a member',
+        params: z.object({ id: z.string() }),
+        response: { 200: answer(member), ...problems },
+      },
+    },
+    async (request, reply) => {
+      const { id } = request.params
+      const found = (await operator.members()).find((one) => one.id === id)
+      const outcome =
+        found === undefined
+          ? refusal('memberNotFound', `there is no member ${id}`)
+          : answered(found)
+      return settle(reply, outcome, (body) => reply.code(200).send(body))
+    },
   )
   api.get(
     '/api/v1/status',

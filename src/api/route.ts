@@ -7,6 +7,7 @@ import type {
   RawServerDefault,
 } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
+import { z } from 'zod'
 import { PROBLEM_TYPE, type Problem, problem, SCHEMA } from './errors.ts'
 import type { Answered } from './operator.ts'
 import { problemAnswer } from './schema.ts'
@@ -30,6 +31,19 @@ export const problems = {
   500: problemAnswer,
   503: problemAnswer,
 } as const
+
+/** The query keys of a route, and no others (A4). */
+export function query<S extends z.ZodRawShape>(shape: S) {
+  const known = Object.keys(shape)
+  return z.strictObject(shape, {
+    error: (issue) => {
+      if (issue.code !== 'unrecognized_keys') return undefined
+      const keys = issue.keys.map((key) => `'${key}'`).join(', ')
+      const has = known.length === 0 ? 'no query keys' : `the query keys ${known.join(', ')}`
+      return `there is no query key ${keys} here: this path has ${has}`
+    },
+  })
+}
 
 type ProblemStatus = keyof typeof problems
 

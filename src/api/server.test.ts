@@ -84,6 +84,46 @@ describe('volumes', () => {
   })
 })
 
+describe('lists', () => {
+  test('A4 a query key that a path does not know is refused, with those that it knows', async () => {
+    const paths = Object.entries((await get('/openapi.json')).json().paths as object)
+    const reads = paths.filter(([path, methods]) => path.startsWith('/api/') && 'get' in methods)
+    expect(reads.length).toBeGreaterThan(8)
+    for (const [path] of reads) {
+      const answer = await get(`${path.replace(/\{\w+\}/, '42')}?volum=a`)
+      expect(answer.json(), path).toMatchObject({ status: 400, code: 'badRequest' })
+      expect(answer.json().detail, path).toContain("there is no query key 'volum' here")
+    }
+    const refused = await app.inject({
+      method: 'DELETE',
+      url: '/api/v1/volumes/a?force=1',
+      headers,
+    })
+    expect(refused.statusCode).toBe(400)
+    expect((await get('/api/v1/sessions?x=1')).json().detail).toContain('keys volume, member')
+  })
+
+  test('a filter leaves out what is of something else, and must name what there is', async () => {
+    await post('/api/v1/volumes', { name: 'vol1', bytes: 1024 ** 3 })
+    await post('/api/v1/sessions/42/move', { to: 'm2' })
+    await post('/api/v1/sessions/42/move', { to: 'm1' })
+    const items = async (path: string) => (await get(path)).json().items
+    expect(await items('/api/v1/sessions?volume=vol1&member=m1')).toHaveLength(1)
+    expect(await items('/api/v1/sessions?member=m2')).toEqual([])
+    expect(await items('/api/v1/moves?volume=vol1&member=m2&limit=1')).toHaveLength(1)
+    expect(await items('/api/v1/moves?session=7')).toEqual([])
+    for (const [path, code] of [
+      ['/api/v1/sessions?volume=none', 'volumeNotFound'],
+      ['/api/v1/sessions?member=m7', 'memberNotFound'],
+      ['/api/v1/moves?member=m7', 'memberNotFound'],
+      ['/api/v1/members/m7', 'memberNotFound'],
+    ] as const) {
+      expect((await get(path)).json(), path).toMatchObject({ status: 404, code })
+    }
+    expect((await get('/api/v1/members/m2')).json()).toMatchObject({ id: 'm2', state: 'silent' })
+  })
+})
+
 describe('sessions and balance', () => {
   test('a move answers 200 with its outcome, and 202 if nobody waits for it', async () => {
     const waited = await post('/api/v1/sessions/42/move', { to: 'm2' })

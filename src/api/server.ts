@@ -1,5 +1,9 @@
 // The HTTP API of one member: checks who calls (guard.ts), then the routes by noun. Every answer and every error is one
 // object with `schema`; every error is problem+json from the catalogue.
+//
+// Invariants:
+//   A4. A query key that a path under /api does not know is refused: an answer that does not heed it would be taken for
+//       one that does.
 import swagger from '@fastify/swagger'
 import { type FastifyError, type FastifyInstance, fastify } from 'fastify'
 import {
@@ -16,7 +20,7 @@ import { eventRoutes } from './events.ts'
 import { groupRoutes } from './group.ts'
 import { refuseCaller } from './guard.ts'
 import type { Operator } from './operator.ts'
-import type { Api } from './route.ts'
+import { type Api, query } from './route.ts'
 import { sessionRoutes } from './sessions.ts'
 import { volumeRoutes } from './volumes.ts'
 
@@ -59,6 +63,9 @@ export async function buildApi(
     if (refused !== null) await sendProblem(reply, refused.code, refused.detail)
   })
   answerErrors(app, settings)
+  app.addHook('onRoute', (route) => {
+    if (route.url.startsWith('/api/')) route.schema = { querystring: query({}), ...route.schema }
+  })
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',

@@ -1,22 +1,48 @@
 // /api/v1/sessions and /api/v1/moves
 import { z } from 'zod'
-import type { Operator } from './operator.ts'
-import { type Api, listed, problems, settle } from './route.ts'
-import { answer, list, move, moveRequest, session, sessionDetail } from './schema.ts'
+import { type Refusal, refusal } from './errors.ts'
+import { type Answered, answered, type Operator } from './operator.ts'
+import { type Api, problems, query, settle } from './route.ts'
+import {
+  answer,
+  list,
+  type Move,
+  move,
+  moveRequest,
+  type Session,
+  session,
+  sessionDetail,
+} from './schema.ts'
 
 export const MOVES_MAX = 1000
 const MOVES_DEFAULT = 100
 
 const params = z.object({ id: z.string().regex(/^\d{1,16}$/, 'a session id is a decimal number') })
-const limits = z.object({
+const sessionQuery = query({
+  volume: z.string().optional().describe('Only those of the volume of this name.'),
+  member: z.string().optional().describe('Only those on this member.'),
+})
+const moveQuery = query({
   limit: z.coerce.number().int().min(1).max(MOVES_MAX).default(MOVES_DEFAULT),
+  session: params.shape.id.optional().describe('Only those of this session.'),
+  volume: z.string().optional().describe('Only those of the volume of this name.'),
+  member: z.string().optional().describe('Only those from or to this member.'),
 })
 
 export function sessionRoutes(api: Api, operator: Operator): void {
   api.get(
     '/api/v1/sessions',
-    { schema: { summary: 'List sessions', response: { 200: list(session), ...problems } } },
-    async () => listed(await operator.sessions()),
+    {
+      schema: {
+        summary: 'List sessions',
+        querystring: sessionQuery,
+        response: { 200: list(session), ...problems },
+      },
+    },
+    async (request, reply) =>
+      settle(reply, await sessionsOf(operator, request.query), (body) =>
+        reply.code(200).send(body),
+      ),
   )
   api.get(
     '/api/v1/sessions/:id',
@@ -52,10 +78,61 @@ export function sessionRoutes(api: Api, operator: Operator): void {
     {
       schema: {
         summary: 'List moves, the newest first',
-        querystring: limits,
+        querystring: moveQuery,
         response: { 200: list(move), ...problems },
       },
     },
-    async (request) => listed(await operator.moves(request.query.limit)),
+    async (request, reply) =>
+      settle(reply, await movesOf(operator, request.query), (body) => reply.code(200).send(body)),
   )
+}
+
+interface Filter {
+  readonly volume?: string | undefined
+  readonly member?: string | undefined
+}
+
+/** What a filter names must exist: nothing of a volume that is written wrongly is no answer. */
+async function refuseUnknown(operator: Operator, filter: Filter): Promise<Refusal | null> {
+  const { volume, member } = filter
+  if (volume !== undefined && !(await operator.volumes()).some(({ name }) => name === volume)) {
+    return refusal('volumeNotFound', `there is no volume ${volume}`)
+  }
+  if (member !== undefined && !(await operator.members()).some(({ id }) => id === member)) {
+    return refusal('memberNotFound', `there is no member ${member}`)
+  }
+  return null
+}
+
+async function sessionsOf(
+  operator: Operator,
+  filter: Filter,
+): Promise<Answered<{ items: Session[] }>> {
+  const { volume, member } = filter
+  const refused = await refuseUnknown(operator, filter)
+  if (refused !== null) return refused
+  const items = (await operator.sessions()).filter(
+    (session) =>
+      (volume === undefined || session.volume === volume) &&
+      (member === undefined || session.member === member),
+  )
+  return answered({ items })
+}
+
+/** Moves outlive their volumes and sessions, so only the member must exist. */
+async function movesOf(
+  operator: Operator,
+  { limit, session, volume, member }: z.infer<typeof moveQuery>,
+): Promise<Answered<{ items: Move[] }>> {
+  const refused = await refuseUnknown(operator, { member })
+  if (refused !== null) return refused
+  const all = session ?? volume ?? member
+  const moves = await operator.moves(all === undefined ? limit : MOVES_MAX)
+  const items = moves.filter(
+    (move) =>
+      (session === undefined || move.session === session) &&
+      (volume === undefined || move.volume === volume) &&
+      (member === undefined || move.from === member || move.to === member),
+  )
+  return answered({ items: items.slice(0, limit) })
 }

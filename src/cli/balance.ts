@@ -1,19 +1,22 @@
 // evenkeel balance on | off | advise | status
 import { Command } from 'commander'
 import type { Balance, BalanceMode } from '../api/schema.ts'
+import { ageOf } from './age.ts'
 import type { ContextOf } from './context.ts'
+import { type WatchOption, withWatch } from './listing.ts'
+import { moveTable } from './move.ts'
 import type { Screen } from './screen.ts'
-import { moveTable } from './session.ts'
 import { formatPercent } from './size.ts'
+import { watched } from './watch.ts'
 
 const MODES: readonly (readonly [mode: BalanceMode, description: string])[] = [
   ['on', 'move sessions by load'],
-  ['off', 'move none but by hand; a move under way is let finish'],
+  ['off', 'only manual moves; moves in progress finish'],
   ['advise', 'decide and record, but move none'],
 ]
 
 export function balanceCommand(contextOf: ContextOf): Command {
-  const balance = new Command('balance').description('the distribution of sessions over members')
+  const balance = new Command()
   for (const [mode, description] of MODES) {
     balance
       .command(mode)
@@ -23,12 +26,14 @@ export function balanceCommand(contextOf: ContextOf): Command {
         screen.show(await caller.setBalance(mode), (now) => `Balance is ${now.mode}.`)
       })
   }
-  balance
-    .command('status')
+  withWatch(balance.command('status'))
     .description('loads, moves under way and the last decisions')
-    .action(async (_options: object, command: Command) => {
-      const { caller, screen } = contextOf(command)
-      screen.show(await caller.balance(), (now) => describeBalance(screen, now))
+    .action(async ({ watch }: WatchOption, command: Command) => {
+      const { caller, screen, outside } = contextOf(command)
+      await watched(outside, screen, watch, async () => {
+        const now = await caller.balance()
+        return () => screen.text(now, () => describeBalance(screen, now))
+      })
     })
   return balance
 }
@@ -54,16 +59,18 @@ function describeBalance(screen: Screen, now: Balance): string {
     ),
   ]
   if (underWay.length > 0) parts.push('', moveTable(screen, underWay))
-  if (decisions.length > 0) {
-    const rows = decisions.map(({ at, member, session, to, code, sentence }) => [
-      at,
-      member,
-      session ?? '–',
-      to ?? '–',
-      code,
-      sentence,
-    ])
-    parts.push('', screen.table(['AT', 'BY', 'SESSION', 'TO', 'CODE', 'WHY'], rows))
-  }
+  if (decisions.length > 0)
+    parts.push('', 'The last decisions:', describeDecisions(screen, decisions))
   return parts.join('\n')
+}
+
+/** Each with its sentence below it, which is wider than any column could be. */
+function describeDecisions(screen: Screen, decisions: Balance['decisions']): string {
+  return decisions
+    .map(({ at, member, session, to, code, sentence }) => {
+      const what = session === null ? '' : `  session ${session}${to === null ? '' : ` → ${to}`}`
+      const head = `${ageOf(at)} ago  ${member}${what}  ${code}`
+      return `${head}\n${screen.paragraph(sentence, '  ')}`
+    })
+    .join('\n')
 }

@@ -12,16 +12,26 @@ export interface Environment {
   readonly npm_lifecycle_event?: string | undefined
 }
 
+/** The keys of a terminal, one by one: 'q', 'ctrl-c', 'left' …; the terminal is as before once it is closed. */
+export interface Keyboard {
+  open(pressed: (key: string) => void): () => void
+  /** The line that is typed behind the question; null if the terminal was closed instead. */
+  ask(question: string): Promise<string | null>
+}
+
 /** The outside of the process, so that tests can be it. */
 export interface Outside {
   readonly out: Outlet
   readonly err: Outlet
   readonly environment: Environment
+  /** null: nobody sits there. */
+  readonly keyboard: Keyboard | null
 }
 
 export interface Context {
   readonly caller: Caller
   readonly screen: Screen
+  readonly outside: Outside
 }
 
 export type ContextOf = (command: Command) => Context
@@ -34,7 +44,7 @@ export interface GlobalOptions {
 export function contextFrom(outside: Outside): ContextOf {
   return (command) => {
     const { api, output } = command.optsWithGlobals<GlobalOptions>()
-    return { caller: new Caller(api), screen: screenOf(outside, output) }
+    return { caller: new Caller(api), screen: screenOf(outside, output), outside }
   }
 }
 

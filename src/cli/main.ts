@@ -1,12 +1,24 @@
 // The command `evenkeel`, started by bin/evenkeel.
 import packageJson from '../../package.json' with { type: 'json' }
+import { terminalKeyboard } from './keyboard.ts'
 import { run } from './program.ts'
+import type { Outlet } from './screen.ts'
 
-const outlet = (stream: NodeJS.WriteStream) => ({
-  write: (text: string) => {
+const outlet = (stream: NodeJS.WriteStream): Outlet => ({
+  write: (text) => {
     stream.write(text)
   },
   isTTY: stream.isTTY,
+  get columns() {
+    return stream.columns
+  },
+  get rows() {
+    return stream.rows
+  },
+  onResize: (resized) => {
+    stream.on('resize', resized)
+    return () => stream.removeListener('resize', resized)
+  },
 })
 
 // A reader that went away (`evenkeel … | head`) is no error of ours.
@@ -17,7 +29,12 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 
 const code = await run(
   process.argv.slice(2),
-  { out: outlet(process.stdout), err: outlet(process.stderr), environment: process.env },
+  {
+    out: outlet(process.stdout),
+    err: outlet(process.stderr),
+    environment: process.env,
+    keyboard: process.stdin.isTTY ? terminalKeyboard(process.stdin, process.stderr) : null,
+  },
   packageJson.version,
 )
 process.exitCode = code

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import { OperatorInMemory } from '../api/operator-in-memory.fixture.ts'
 import { type RunningApi, startApi } from '../api/server.ts'
-import type { Environment } from './context.ts'
+import type { Environment, Keyboard } from './context.ts'
 import { run } from './program.ts'
 
 let api: RunningApi
@@ -20,6 +20,7 @@ async function evenkeel(
   line: string,
   environment: Environment = { EVENKEEL_API: api.url },
   isTTY = false,
+  keyboard: Keyboard | null = null,
 ) {
   const text = { out: '', err: '' }
   const outlet = (name: 'out' | 'err') => ({
@@ -30,7 +31,7 @@ async function evenkeel(
   })
   const code = await run(
     line.split(' '),
-    { out: outlet('out'), err: outlet('err'), environment },
+    { out: outlet('out'), err: outlet('err'), environment, keyboard },
     '0.1.0',
   )
   return { code, ...text, json: () => JSON.parse(text.out) }
@@ -43,11 +44,10 @@ describe('commands', () => {
     expect(made.out).toBe(
       'Created a (1 GiB): iscsi://127.0.0.1:3260/iqn.2026-11.dev.evenkeel:g-1/0\n',
     )
-    expect((await evenkeel('volume list')).out).toMatch(
-      /^NAME +SIZE.*\na +1 GiB +512 +no +0 +iscsi:/,
-    )
+    expect((await evenkeel('volume list')).out).toMatch(/^NAME +SIZE.*\na +1GiB +512 +no +0 +\d/)
+    expect((await evenkeel('volume list -o wide')).out).toMatch(/[dh] +1 +iscsi:/)
     expect((await evenkeel('volume show a')).out).toMatch(/iqn {7}iqn\.2026.*m2 +silent +silent/s)
-    expect((await evenkeel('volume delete a')).out).toBe('Deleted a.\n')
+    expect((await evenkeel('volume delete a --yes')).out).toBe('Deleted a.\n')
     expect((await evenkeel('volume list -o json')).json()).toEqual({
       schema: 'evenkeel/v1',
       items: [],
@@ -80,7 +80,7 @@ describe('commands', () => {
       to: 'm2',
       outcome: 'returned',
     })
-    expect((await evenkeel('session moves')).out).toContain('an operator asked for it')
+    expect((await evenkeel('session moves -o wide')).out).toContain('an operator asked for it')
     const notWaited = await evenkeel('session move 42 m3 --no-wait -o json')
     expect(notWaited).toMatchObject({ code: 0 })
     expect(notWaited.json().outcome).toBeNull()
@@ -112,7 +112,7 @@ describe('commands', () => {
     expect(status.out).toContain('Concerned: 12 volumes (vol1, vol2, …); 1 session (42).')
     expect(status.out).toContain("Do: See 'evenkeel log m2'.")
     const top = await evenkeel('top')
-    expect(top.out).toMatch(/m1 +31 %/)
+    expect(top.out).toMatch(/m1 +31%/)
     expect(top.out).toMatch(/m2 +silent/)
     expect((await evenkeel('top --once -o json', undefined, true)).json().members[1]).toMatchObject(
       { id: 'm2', load: null },
@@ -140,8 +140,155 @@ describe('commands', () => {
   })
 })
 
+describe('names, forms and lists', () => {
+  const keyboardThatTypes = (line: string | null): Keyboard & { asked: string } => ({
+    asked: '',
+    open: () => () => {},
+    async ask(question) {
+      this.asked += question
+      return line
+    },
+  })
+
+  test('N1 a beginning will do, but what is called exactly so wins, and several are told apart', async () => {
+    for (const name of ['data', 'data-2', 'logs']) await evenkeel(`volume create ${name} --size 1G`)
+    expect((await evenkeel('volume show lo -o name')).out).toBe('logs\n')
+    expect((await evenkeel('volume show data -o name')).out).toBe('data\n')
+    expect(await evenkeel('volume show da')).toMatchObject({
+      code: 2,
+      err: "evenkeel: 2 volumes begin with 'da': data, data-2. Write more of the one that is meant.\n",
+    })
+    expect((await evenkeel('session show 4 -o name')).out).toBe('42\n')
+    expect((await evenkeel('member show m2 -o json')).json()).toMatchObject({ id: 'm2' })
+    expect((await evenkeel('member show m')).err).toContain("2 members begin with 'm': m1, m2")
+    expect((await evenkeel('session move 4 m2')).out).toContain('Session 42 moved from m1 to m2')
+  })
+
+  test('nouns and verbs have the short names that people try', async () => {
+    await evenkeel('vol create a --size 1G')
+    for (const line of [
+      'vol ls',
+      'volumes ls',
+      'sess ls',
+      'moves ls',
+      'session moves',
+      'members ls',
+    ])
+      expect(await evenkeel(line), line).toMatchObject({ code: 0, err: '' })
+    expect((await evenkeel('vol rm a -y')).out).toBe('Deleted a.\n')
+    expect((await evenkeel('version')).out).toBe('0.1.0\n')
+    expect((await evenkeel('-V')).out).toBe('0.1.0\n')
+    expect((await evenkeel('help')).out).toContain('Usage: evenkeel [options] [command]')
+    expect((await evenkeel('help volume create')).out).toMatch(
+      /^Usage: evenkeel volume create .*--size <size>/s,
+    )
+    expect((await evenkeel('volume')).err).toContain('Usage: evenkeel volume')
+    expect((await evenkeel('help volume creat')).err).toContain("unknown command 'creat'")
+  })
+
+  test('one answer in each form', async () => {
+    await evenkeel('volume create b --size 1G')
+    await evenkeel('volume create a --size 2G')
+    expect((await evenkeel('volume list -o name --sort name')).out).toBe('a\nb\n')
+    expect((await evenkeel('volume list -o yaml')).out).toMatch(
+      /^schema: evenkeel\/v1\nitems:\n {2}- id: "1"\n {4}name: b\n/,
+    )
+    expect((await evenkeel('volume list -o wide')).out).toContain('iscsi://')
+    expect((await evenkeel('volume show a -o wide')).out).toMatch(/LANE +SLICE +PRIMARY/)
+    expect((await evenkeel('volume show none -o yaml')).out).toMatch(/error:\n {2}code: volumeNot/)
+    expect(await evenkeel('status -o name')).toMatchObject({ code: 2 })
+  })
+
+  test('lists are sorted by a column, and turned round', async () => {
+    for (const [name, size] of [
+      ['a', '1G'],
+      ['b', '3G'],
+      ['c', '2G'],
+    ])
+      await evenkeel(`volume create ${name} --size ${size}`)
+    const order = async (options: string) =>
+      (await evenkeel(`volume list -o name ${options}`)).out.replaceAll('\n', '')
+    expect(await order('--sort size')).toBe('bca')
+    expect(await order('--sort size --reverse')).toBe('acb')
+    expect(await order('--sort name')).toBe('abc')
+    expect((await evenkeel('volume list --sort weight')).err).toContain(
+      'Allowed choices are name, size',
+    )
+  })
+
+  test('lists are cut down to a volume or a member', async () => {
+    await evenkeel('volume create other --size 1G')
+    await evenkeel('volume create vol1 --size 1G')
+    await evenkeel('session move 42 m2')
+    expect((await evenkeel('session list --member m2 -o name')).out).toBe('42\n')
+    expect((await evenkeel('session list --member m1')).out).toBe('There are no sessions.\n')
+    expect((await evenkeel('session list --volume other -o json')).json().items).toEqual([])
+    expect(
+      (await evenkeel('move list --member m1 --volume vol1 -o json')).json().items,
+    ).toHaveLength(1)
+    expect((await evenkeel('move list --session 7 -o json')).json().items).toEqual([])
+    expect(await evenkeel('session list --volume none')).toMatchObject({ code: 3 })
+    expect((await evenkeel('move show move-1')).out).toMatch(/reason +an operator asked for it/)
+  })
+
+  test('a volume is deleted when its operator says yes', async () => {
+    await evenkeel('volume create a --size 1G')
+    expect(await evenkeel('volume delete a')).toMatchObject({
+      code: 2,
+      err: 'evenkeel: nobody can be asked whether a may be deleted: say --yes if it may.\n',
+    })
+    for (const typed of ['n', '', null]) {
+      const refused = await evenkeel('volume delete a', undefined, true, keyboardThatTypes(typed))
+      expect(refused).toMatchObject({ code: 1, err: 'evenkeel: a was not deleted.\n' })
+    }
+    const yes = keyboardThatTypes('y')
+    expect((await evenkeel('volume delete a', undefined, true, yes)).out).toBe('Deleted a.\n')
+    expect(yes.asked).toBe('Delete volume a (1 GiB, 0 B allocated) with all its bytes? [y/N] ')
+  })
+
+  test('S1 S2 a field is one word; a table fits a terminal of 80 columns, and is not cut in a pipe', async () => {
+    const long = 'a-name-of-sixty-three-characters-that-an-orchestrator-made-1234'
+    await evenkeel(`volume create ${long} --size 1G`)
+    for (const line of [
+      'volume list',
+      'session list',
+      'move list',
+      'member list',
+      'session show 42',
+    ]) {
+      const { out } = await evenkeel(line, { EVENKEEL_API: api.url, NO_COLOR: '1' }, true)
+      for (const text of out.split('\n')) expect(text.length, `${line}: ${text}`).toBeLessThan(81)
+    }
+    const [head = '', row = ''] = (await evenkeel('volume list')).out.split('\n')
+    expect(row).toContain(long)
+    expect(row.split(/ +/)).toHaveLength(head.split(/ +/).length)
+  })
+
+  test('--watch prints again and again, and goes on while the API does not answer', async () => {
+    const printed: string[] = []
+    const enough = new Error('enough')
+    const out = {
+      isTTY: false,
+      write: (text: string) => {
+        printed.push(text)
+        if (printed.length === 3) throw enough
+      },
+    }
+    const outside = {
+      out,
+      err: out,
+      environment: { EVENKEEL_API: api.url, NO_COLOR: '1' },
+      keyboard: null,
+    }
+    // The error is told, which throws once more than the tests care for.
+    await run('session list --watch 0.1 -o name'.split(' '), outside, '0.1.0').catch(() => {})
+    expect(printed.slice(0, 3)).toEqual(['42\n', '42\n', '42\n'])
+    expect((await evenkeel('session list --watch 0')).err).toContain('Give seconds')
+  })
+})
+
 describe('exit codes and errors', () => {
-  test('usage 2, not found 3, conflict 4, unreachable 5, failed 1', async () => {
+  test('P1 P2 usage 2, not found 3, conflict 4, unreachable 5, failed 1', async () => {
     const codes: [line: string, code: number, says: RegExp][] = [
       ['volume create a', 2, /--size/],
       ['volume create a --size 1GB', 2, /Write a size as 1G/],
@@ -153,6 +300,14 @@ describe('exit codes and errors', () => {
       ['session move 7 m2', 3, /no session 7/],
       ['session move 42 m1', 4, /on m1\. Name another member\./],
       ['session move 42 m9', 1, /member\.log/],
+      [
+        'volume create a --sise 1G',
+        2,
+        /unknown option '--sise' \(Did you mean --size\?\) See 'evenkeel volume create --help'/,
+      ],
+      ['volume lst', 2, /\(Did you mean one of list, ls\?\) See 'evenkeel volume --help'/],
+      ['frobnicate', 2, /See 'evenkeel --help'/],
+      ['volume show', 2, /missing required argument 'name'\. See 'evenkeel volume show --help'/],
     ]
     for (const [line, code, says] of codes) {
       const result = await evenkeel(line)

@@ -1,17 +1,12 @@
 // The command line as a whole: global options, the commands by noun, and how an error ends it.
 import { Command, CommanderError, Option } from 'commander'
 import { ApiRefusal } from '../api/caller.ts'
-import { SCHEMA } from '../api/errors.ts'
-import { balanceCommand } from './balance.ts'
+import { COMMANDS, type Entry } from './commands.ts'
 import { API_DEFAULT, contextFrom, type GlobalOptions, type Outside, screenOf } from './context.ts'
-import { demoCommand } from './demo/demo.ts'
 import { EndWith, EXIT, exitCodeOf } from './exit-code.ts'
-import { serveCommand } from './serve.ts'
-import { sessionCommand } from './session.ts'
-import { statusCommand } from './status.ts'
-import { topCommand } from './top.ts'
-import { upCommand } from './up.ts'
-import { volumeCommand } from './volume.ts'
+import { OUTPUT_FORMS } from './screen.ts'
+import { sentenceOf } from './sentence.ts'
+import { settle } from './usage.ts'
 
 /** Runs one command line (without node and script) and settles with its exit code. */
 export async function run(
@@ -19,7 +14,7 @@ export async function run(
   outside: Outside,
   version: string,
 ): Promise<number> {
-  const program = buildProgram(outside, version)
+  const program = await buildProgram(outside, version, (entry, noun) => isCalled(entry, noun), args)
   try {
     await program.parseAsync([...args], { from: 'user' })
     return EXIT.ok
@@ -30,12 +25,18 @@ export async function run(
   }
 }
 
-export function buildProgram(outside: Outside, version: string): Command {
+/** `wants` says which commands are loaded; of the others only name and description are known. */
+export async function buildProgram(
+  outside: Outside,
+  version: string,
+  wants: (entry: Entry, noun: string) => boolean,
+  args: readonly string[] = [],
+): Promise<Command> {
   const program = new Command('evenkeel')
     .description(
       'Scale-out iSCSI block storage that keeps every member level by moving live connections.',
     )
-    .version(version, '--version', 'print the version')
+    .version(version, '-V, --version', 'print the version')
     .addOption(
       new Option('--api <url>', 'the API to call').default(
         outside.environment.EVENKEEL_API ?? API_DEFAULT,
@@ -43,63 +44,99 @@ export function buildProgram(outside: Outside, version: string): Command {
     )
     .addOption(
       new Option('-o, --output <form>', 'print for people or programs')
-        .choices(['table', 'json'])
+        .choices(OUTPUT_FORMS)
         .default('table'),
     )
     .helpCommand(false)
     .addHelpText(
       'after',
-      '\nExit codes: 0 ok, 1 failed, 2 usage, 3 not found, 4 conflict, 5 unreachable;\nof status: 0 all is well, 10 a warning, 20 an error.',
+      '\nNames and ids may be shortened to a beginning that nothing else has.' +
+        '\nExit codes: 0 ok, 1 failed, 2 usage, 3 not found, 4 conflict, 5 unreachable;' +
+        '\nof status: 0 all is well, 10 a warning, 20 an error.',
     )
+  settle(program, outside)
+  // `help volume`, `complete -- volume` and `volume` alike need that command.
+  const [first = '', second = ''] = operandsOf(program, args)
+  const noun = first === 'help' || first === 'complete' ? second : first
   const contextOf = contextFrom(outside)
-  program.addCommand(upCommand(outside))
-  program.addCommand(serveCommand(outside))
-  program.addCommand(demoCommand(outside))
-  for (const make of [volumeCommand, sessionCommand, balanceCommand, topCommand, statusCommand]) {
-    program.addCommand(make(contextOf))
+  for (const entry of COMMANDS) {
+    const { name, about, aliases = [], nameless, make } = entry
+    const command = wants(entry, noun) ? await make(outside, contextOf) : new Command()
+    if (nameless) command.hook('preAction', refuseNames)
+    program.addCommand(
+      command
+        .name(name)
+        .description(about)
+        .aliases([...aliases]),
+    )
   }
+  if (first === 'complete') {
+    const { completeCommand } = await import('./completion.ts')
+    const complete = completeCommand(outside, () => program)
+    program.addCommand(complete.name(first), { hidden: true })
+  }
+  program.addCommand(versionCommand(outside, version))
+  program.addCommand(helpCommand(program))
   settle(program, outside)
   return program
 }
 
-/** Errors are thrown, here and in every command below, and written where the outside says. */
-function settle(command: Command, outside: Outside): void {
-  command.exitOverride().configureOutput({
-    writeOut: (text) => outside.out.write(text),
-    writeErr: (text) => outside.err.write(text),
-    outputError: () => {},
-  })
-  for (const child of command.commands) settle(child, outside)
+/** The words that are neither the program's options nor their values. */
+function operandsOf(program: Command, args: readonly string[]): string[] {
+  const operands: string[] = []
+  for (let i = 0; i < args.length; i += 1) {
+    const word = args[i] ?? ''
+    const option = program.options.find((one) => one.short === word || one.long === word)
+    if (option?.required === true) i += 1
+    else if (!word.startsWith('-')) operands.push(word)
+  }
+  return operands
+}
+
+function refuseNames(command: Command, acting: Command): void {
+  if (acting.optsWithGlobals<GlobalOptions>().output !== 'name') return
+  command.error(`error: nothing that '${command.name()}' prints has a name: choose another form`)
+}
+
+function isCalled({ name, aliases = [] }: Entry, noun: string): boolean {
+  return name === noun || aliases.includes(noun)
+}
+
+function versionCommand(outside: Outside, version: string): Command {
+  return new Command('version')
+    .description('print the version')
+    .action((_options: object, command: Command) => {
+      const screen = screenOf(outside, command.optsWithGlobals<GlobalOptions>().output)
+      screen.show({ name: 'evenkeel', version }, () => version)
+    })
+}
+
+function helpCommand(program: Command): Command {
+  return new Command('help')
+    .description('show what a command does, and its options')
+    .argument('[command...]')
+    .action((words: readonly string[]) => {
+      let command = program
+      for (const word of words) {
+        const next = command.commands.find(
+          (child) => child.name() === word || child.aliases().includes(word),
+        )
+        if (next === undefined) return command.error(`error: unknown command '${word}'`)
+        command = next
+      }
+      command.outputHelp()
+    })
 }
 
 function tell(error: unknown, program: Command, outside: Outside): void {
   // Help that was asked for by leaving the command out has been printed already.
   if (error instanceof CommanderError && error.code === 'commander.help') return
   if (error instanceof EndWith) return
-  const { output } = program.opts<GlobalOptions>()
+  const screen = screenOf(outside, program.opts<GlobalOptions>().output)
   const sentence = sentenceOf(error)
-  if (output === 'json') {
+  if (screen.form === 'json' || screen.form === 'yaml') {
     const code = error instanceof ApiRefusal ? error.problem.code : null
-    const body = { code, exitCode: exitCodeOf(error), sentence }
-    outside.out.write(`${JSON.stringify({ schema: SCHEMA, error: body })}\n`)
+    screen.show({ error: { code, exitCode: exitCodeOf(error), sentence } }, () => '')
   }
-  const screen = screenOf(outside, output)
   screen.note(`evenkeel: ${sentence}`)
-}
-
-function sentenceOf(error: unknown): string {
-  if (error instanceof ApiRefusal)
-    return `${sentence(error.problem.detail)} ${error.problem.action}`
-  if (error instanceof CommanderError) {
-    return `${sentence(error.message.replace(/^error: /, ''))} See 'evenkeel --help'.`
-  }
-  if (error instanceof Error && error.name === 'ApiUnreachable') {
-    return `${sentence(error.message)} Start a group with 'evenkeel up', or name its API with --api or EVENKEEL_API.`
-  }
-  return error instanceof Error ? sentence(error.message) : String(error)
-}
-
-function sentence(text: string): string {
-  const whole = /[.!?]$/.test(text) ? text : `${text}.`
-  return whole.replaceAll(/\s*\n\s*/g, ' ')
 }

@@ -1,15 +1,34 @@
 // Where a command prints: data to standard output, everything else to standard error; tables for people, or with `-o
 // json` exactly one object.
-import Table from 'cli-table3'
+//
+// Invariants:
+//   S1. A table has one word in each field, so that it can be cut with awk: a number and its unit stay together.
+//   S2. On a terminal no line of a table is wider than the terminal while its flexible columns can give way; in a pipe
+//       nothing is cut.
+import { createRequire } from 'node:module'
 import pc from 'picocolors'
+import stringWidth from 'string-width'
 import { SCHEMA } from '../api/errors.ts'
+import { CommandFailed, EXIT } from './exit-code.ts'
+import { wrap } from './wrap.ts'
 
 export interface Outlet {
   write(text: string): void
   readonly isTTY: boolean
+  /** Of the terminal; undefined: not known, or none. */
+  readonly columns?: number | undefined
+  readonly rows?: number | undefined
+  /** Calls when the terminal has another size; returns how to stop that. */
+  readonly onResize?: (resized: () => void) => () => void
 }
 
-export type OutputForm = 'table' | 'json'
+export const OUTPUT_FORMS = ['table', 'wide', 'json', 'yaml', 'name'] as const
+export type OutputForm = (typeof OUTPUT_FORMS)[number]
+
+/** What a terminal that does not say has. */
+const WIDTH = 80
+const FLEXIBLE_MIN = 8
+const GAP = '  '
 
 export class Screen {
   readonly #out: Outlet
@@ -22,21 +41,40 @@ export class Screen {
     this.#out = out
     this.#err = err
     this.form = form
-    this.colours = pc.createColors(form === 'table' && (colour ?? out.isTTY))
+    this.colours = pc.createColors(this.isForPeople && (colour ?? out.isTTY))
   }
 
   get isTerminal(): boolean {
     return this.#out.isTTY
   }
 
-  /** The answer: as an object, or as what `people` makes of it. */
-  show<T extends object>(value: T, people: (value: T) => string): void {
-    if (this.form === 'json') this.json(value)
-    else this.#out.write(`${people(value)}\n`)
+  get isForPeople(): boolean {
+    return this.form === 'table' || this.form === 'wide'
   }
 
-  json(value: object): void {
-    this.#out.write(`${JSON.stringify({ schema: SCHEMA, ...value })}\n`)
+  /** Columns that a line may have; a pipe has no end. */
+  get width(): number {
+    return this.isTerminal ? (this.#out.columns ?? WIDTH) : Number.POSITIVE_INFINITY
+  }
+
+  /** The answer: as an object, as names, or as what `people` makes of it. */
+  show<T extends object>(value: T, people: (value: T) => string): void {
+    this.print(`${this.text(value, people)}\n`)
+  }
+
+  /** What `show` prints, without the last line break. */
+  text<T extends object>(value: T, people: (value: T) => string): string {
+    switch (this.form) {
+      case 'json':
+        return JSON.stringify({ schema: SCHEMA, ...value })
+      case 'yaml':
+        return yaml({ schema: SCHEMA, ...value })
+      case 'name':
+        return namesIn(value).join('\n')
+      case 'table':
+      case 'wide':
+        return people(value)
+    }
   }
 
   print(text: string): void {
@@ -47,40 +85,89 @@ export class Screen {
     this.#err.write(`${text}\n`)
   }
 
-  /** Columns without lines between them: fit to be read, and cut with awk. A column whose name ends in > is aligned right. */
+  /**
+   * Columns without lines between them. The name of a column says what it is like: `LOAD>` is aligned right, `+URL` is
+   * shown with `-o wide` only, `NAME~` gives way if the terminal is too narrow.
+   */
   table(heads: readonly string[], rows: readonly (readonly string[])[]): string {
-    const none = {
-      top: '',
-      'top-mid': '',
-      'top-left': '',
-      'top-right': '',
-      bottom: '',
-      'bottom-mid': '',
-      'bottom-left': '',
-      'bottom-right': '',
-      left: '',
-      'left-mid': '',
-      mid: '',
-      'mid-mid': '',
-      right: '',
-      'right-mid': '',
-      middle: '  ',
-    }
-    const table = new Table({
-      head: heads.map((head) => this.colours.bold(head.replace('>', ''))),
-      colAligns: heads.map((head) => (head.endsWith('>') ? 'right' : 'left')),
-      chars: none,
-      style: { 'padding-left': 0, 'padding-right': 0, head: [], border: [] },
+    const columns = heads.flatMap((mark, i) => {
+      if (mark.startsWith('+') && this.form !== 'wide') return []
+      const cells = rows.map((row) => oneField(row[i] ?? ''))
+      const head = mark.replaceAll(/[+>~]/g, '')
+      const width = Math.max(stringWidth(head), ...cells.map((cell) => stringWidth(cell)))
+      return [{ head, cells, width, right: mark.endsWith('>'), flexible: mark.endsWith('~') }]
     })
-    for (const row of rows) table.push([...row])
-    return table.toString().replaceAll(/ +$/gm, '')
+    let surplus = columns.reduce((sum, { width }) => sum + width + GAP.length, -GAP.length)
+    surplus -= this.width
+    // The widest gives way first.
+    const yielding = columns.filter(({ flexible }) => flexible)
+    while (surplus > 0) {
+      const widest = yielding.reduce((a, b) => (b.width > a.width ? b : a), yielding[0] ?? NONE)
+      if (widest.width <= FLEXIBLE_MIN) break
+      widest.width -= 1
+      surplus -= 1
+    }
+    const line = (cellOf: (column: (typeof columns)[number]) => string) =>
+      columns
+        .map((column) => aligned(cut(cellOf(column), column.width), column))
+        .join(GAP)
+        .trimEnd()
+    const { bold } = this.colours
+    return [
+      line(({ head }) => bold(head)),
+      ...rows.map((_, i) => line(({ cells }) => cells[i] ?? '')),
+    ].join('\n')
   }
 
-  /** `name  value` lines. */
+  /** Text as wide as the terminal, each line behind `indent`. */
+  paragraph(text: string, indent = ''): string {
+    return wrap(text, this.width, indent)
+  }
+
+  /** `name  value` lines; what is too long for the terminal goes on below itself. */
   facts(pairs: readonly (readonly [name: string, value: string])[]): string {
     const width = Math.max(...pairs.map(([name]) => name.length))
+    const room = this.width - width - GAP.length
     return pairs
-      .map(([name, value]) => `${this.colours.dim(name.padEnd(width))}  ${value}`)
+      .map(([name, value]) => {
+        const lines = wrap(value, room).replaceAll('\n', `\n${' '.repeat(width)}${GAP}`)
+        return `${this.colours.dim(name.padEnd(width))}${GAP}${lines}`
+      })
       .join('\n')
   }
+}
+
+const NONE = { width: 0 }
+
+/** `10 GiB` is `10GiB`, so that it is one field; a sentence stays as it is. */
+function oneField(cell: string): string {
+  return cell.replace(/^([\d.]+) ([KMGTP]i?B|B|[mµn]?s|%)(\/s)?$/, '$1$2$3')
+}
+
+function aligned(text: string, { width, right }: { width: number; right: boolean }): string {
+  const blanks = ' '.repeat(Math.max(0, width - stringWidth(text)))
+  return right ? blanks + text : text + blanks
+}
+
+/** Both ends are kept: of names and IQNs the end tells most. */
+function cut(text: string, width: number): string {
+  if (stringWidth(text) <= width) return text
+  const kept = [...text]
+  const front = Math.floor((width - 1) / 3)
+  return `${kept.slice(0, front).join('')}…${kept.slice(front + 1 - width).join('')}`
+}
+
+/** Loaded when it is needed: most commands are faster without it. */
+function yaml(value: object): string {
+  const { stringify } = createRequire(import.meta.url)('yaml') as typeof import('yaml')
+  return stringify(value).trimEnd()
+}
+
+function namesIn(value: object): string[] {
+  const things = 'items' in value && Array.isArray(value.items) ? value.items : [value]
+  return things.map((thing: { name?: unknown; id?: unknown }) => {
+    const name = thing.name ?? thing.id
+    if (typeof name === 'string') return name
+    throw new CommandFailed(EXIT.usage, 'nothing of this has a name; choose another form with -o')
+  })
 }

@@ -11,8 +11,7 @@ interface ServeOptions {
 }
 
 export function serveCommand(outside: Outside): Command {
-  return new Command('serve')
-    .description('run one member, from its configuration')
+  return new Command()
     .requiredOption('--config <file>', 'YAML or JSON')
     .option('--insecure', 'may listen beyond loopback, where anybody can connect', false)
     .addOption(new Option('--lifeline', 'stop when standard input ends').default(false).hideHelp())

@@ -3,28 +3,33 @@ import { Command } from 'commander'
 import type { HealthProblem, Status } from '../api/schema.ts'
 import type { ContextOf } from './context.ts'
 import { EndWith, EXIT } from './exit-code.ts'
+import { type WatchOption, withWatch } from './listing.ts'
 import { overPromise } from './promise.ts'
 import type { Screen } from './screen.ts'
 import { formatAge, formatSize } from './size.ts'
+import { watched } from './watch.ts'
 import { wrap } from './wrap.ts'
 
 const exitCodes = { ok: EXIT.ok, warning: EXIT.warning, error: EXIT.error } as const
 const WIDTH = 80
 
 export function statusCommand(contextOf: ContextOf): Command {
-  return new Command('status')
-    .description('the health of the group, and the group at a glance')
+  return withWatch(new Command())
     .addHelpText(
       'after',
       `
 Exit codes: 0 all is well, 10 the worst problem is a warning, 20 it is an error,
 5 no member answers. Each problem has a code; docs/OPERATING.md lists them.`,
     )
-    .action(async (_options: object, command: Command) => {
-      const { caller, screen } = contextOf(command)
-      const status = await caller.status()
-      screen.show(status, (now) => describeStatus(screen, now))
-      throw new EndWith(exitCodes[status.health])
+    .action(async ({ watch }: WatchOption, command: Command) => {
+      const { caller, screen, outside } = contextOf(command)
+      let health: Status['health'] = 'ok'
+      await watched(outside, screen, watch, async () => {
+        const now = await caller.status()
+        health = now.health
+        return () => screen.text(now, () => describeStatus(screen, now))
+      })
+      throw new EndWith(exitCodes[health])
     })
 }
 

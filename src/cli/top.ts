@@ -12,12 +12,11 @@ const CLEAR = '\x1b[H\x1b[J'
 type TopMember = Top['members'][number]
 
 export function topCommand(contextOf: ContextOf): Command {
-  return new Command('top')
-    .description('what is measured, by member and by session')
+  return new Command()
     .option('--once', 'print it once; so do pipes and -o json', false)
     .action(async ({ once }: { once: boolean }, command: Command) => {
       const { caller, screen } = contextOf(command)
-      const refreshing = !once && screen.isTerminal && screen.form === 'table'
+      const refreshing = !once && screen.isTerminal && screen.isForPeople
       for (;;) {
         const top = await caller.top()
         if (refreshing) screen.print(CLEAR)

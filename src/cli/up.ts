@@ -35,8 +35,7 @@ const PORT_MAX = 65_535
 const PARENT_LOOK_MS = 500
 
 export function upCommand(outside: Outside): Command {
-  return new Command('up')
-    .description('start a whole group on this machine, and keep it running')
+  return new Command()
     .option(
       '--members <count>',
       `members; those there are, or ${MEMBERS_DEFAULT} in a new group`,

@@ -1,10 +1,31 @@
 // evenkeel volume create | list | show | delete
 import { Command, InvalidArgumentError } from 'commander'
 import type { Volume, VolumeDetail } from '../api/schema.ts'
-import type { ContextOf } from './context.ts'
+import { ageOf } from './age.ts'
+import type { Column } from './columns.ts'
+import type { ContextOf, Outside } from './context.ts'
+import { CommandFailed, EXIT } from './exit-code.ts'
+import { listing } from './listing.ts'
+import { named } from './names.ts'
 import { overPromise } from './promise.ts'
 import type { Screen } from './screen.ts'
 import { formatSize, parseSize } from './size.ts'
+
+const COLUMNS: readonly Column<Volume>[] = [
+  { head: 'NAME~', cell: ({ name }) => name },
+  { head: 'SIZE>', cell: ({ bytes }) => formatSize(bytes), rank: ({ bytes }) => bytes },
+  { head: 'BLOCK>', cell: ({ blockBytes }) => String(blockBytes) },
+  { head: 'SHARED', cell: ({ shared }) => (shared ? 'yes' : 'no') },
+  { head: 'SESSIONS>', cell: ({ sessions }) => String(sessions), rank: ({ sessions }) => sessions },
+  {
+    head: 'AGE>',
+    cell: ({ createdAt }) => ageOf(createdAt),
+    rank: ({ createdAt }) => -Date.parse(createdAt),
+  },
+  { head: '+ID>', cell: ({ id }) => id },
+  { head: '+URL', cell: ({ url }) => url },
+  { head: '+CREATED', cell: ({ createdAt }) => createdAt },
+]
 
 interface CreateOptions {
   readonly size: number
@@ -13,7 +34,7 @@ interface CreateOptions {
 }
 
 export function volumeCommand(contextOf: ContextOf): Command {
-  const volume = new Command('volume').description('volumes: what initiators see as disks')
+  const volume = new Command()
   volume
     .command('create')
     .description('create a volume')
@@ -31,52 +52,57 @@ export function volumeCommand(contextOf: ContextOf): Command {
           `Created ${detail.name} (${formatSize(detail.bytes)}): ${detail.url}${more === null ? '' : `\n${more}`}`,
       )
     })
-  volume
-    .command('list')
-    .description('list volumes')
-    .action(async (_options: object, command: Command) => {
-      const { caller, screen } = contextOf(command)
-      screen.show(await caller.volumes(), ({ items }) => volumeTable(screen, items))
-    })
+  listing(volume.command('list').alias('ls').description('list volumes'), contextOf, {
+    columns: COLUMNS,
+    filters: [],
+    none: "There are no volumes; 'evenkeel volume create NAME --size 1G' makes one.",
+    ask: (caller) => caller.volumes(),
+  })
   volume
     .command('show')
-    .description('show a volume: its lanes, and what is allocated where')
+    .description('show a volume, and what is allocated where; its lanes with -o wide')
     .argument('<name>')
     .action(async (name: string, _options: object, command: Command) => {
       const { caller, screen } = contextOf(command)
-      screen.show(await caller.volume(name), (detail) => describeVolume(screen, detail))
+      const detail = await named(caller, 'volume', name, (whole) => caller.volume(whole))
+      screen.show(detail, (one) => describeVolume(screen, one))
     })
   volume
     .command('delete')
+    .alias('rm')
     .description('delete a volume that has no sessions, with all its bytes')
-    .argument('<name>')
-    .action(async (name: string, _options: object, command: Command) => {
-      const { caller, screen } = contextOf(command)
+    .argument('<name>', 'in full')
+    .option('-y, --yes', 'do not ask; needed where nobody can be asked', false)
+    .action(async (name: string, { yes }: { yes: boolean }, command: Command) => {
+      const { caller, screen, outside } = contextOf(command)
+      if (!yes) await ask(outside, await caller.volume(name))
       screen.show(await caller.deleteVolume(name), (gone) => `Deleted ${gone.name}.`)
     })
   return volume
+}
+
+/** Throws unless the operator at the terminal says yes. */
+async function ask({ keyboard }: Outside, volume: VolumeDetail): Promise<void> {
+  const { name, bytes, byMember } = volume
+  if (keyboard === null) {
+    throw new CommandFailed(
+      EXIT.usage,
+      `nobody can be asked whether ${name} may be deleted: say --yes if it may`,
+    )
+  }
+  const allocated = byMember.reduce((sum, { bytes: here }) => sum + (here ?? 0), 0)
+  const answer = await keyboard.ask(
+    `Delete volume ${name} (${formatSize(bytes)}, ${formatSize(allocated)} allocated) with all its bytes? [y/N] `,
+  )
+  if (answer === null || !/^y(es)?$/i.test(answer.trim())) {
+    throw new CommandFailed(EXIT.failed, `${name} was not deleted`)
+  }
 }
 
 function parseBlock(text: string): 512 | 4096 {
   if (text === '512') return 512
   if (text === '4096') return 4096
   throw new InvalidArgumentError('A logical block has 512 or 4096 bytes.')
-}
-
-function volumeTable(screen: Screen, items: readonly Volume[]): string {
-  if (items.length === 0)
-    return "There are no volumes; 'evenkeel volume create NAME --size 1G' makes one."
-  return screen.table(
-    ['NAME', 'SIZE>', 'BLOCK>', 'SHARED', 'SESSIONS>', 'URL'],
-    items.map(({ name, bytes, blockBytes, shared, sessions, url }) => [
-      name,
-      formatSize(bytes),
-      String(blockBytes),
-      shared ? 'yes' : 'no',
-      String(sessions),
-      url,
-    ]),
-  )
 }
 
 function describeVolume(screen: Screen, detail: VolumeDetail): string {
@@ -106,16 +132,6 @@ function describeVolume(screen: Screen, detail: VolumeDetail): string {
     ]),
     '',
     screen.table(
-      ['LANE>', 'SLICE>', 'PRIMARY', 'EPOCH>'],
-      lanes.map(({ lane, slice, primary, epoch }) => [
-        String(lane),
-        String(slice),
-        primary,
-        String(epoch),
-      ]),
-    ),
-    '',
-    screen.table(
       ['MEMBER', 'PAGES>', 'BYTES>'],
       byMember.map(({ member, pages, bytes: here }) => [
         member,
@@ -123,5 +139,18 @@ function describeVolume(screen: Screen, detail: VolumeDetail): string {
         here === null ? 'silent' : formatSize(here),
       ]),
     ),
+    ...(screen.form === 'wide' ? ['', laneTable(screen, lanes)] : []),
   ].join('\n')
+}
+
+function laneTable(screen: Screen, lanes: VolumeDetail['lanes']): string {
+  return screen.table(
+    ['LANE>', 'SLICE>', 'PRIMARY', 'EPOCH>'],
+    lanes.map(({ lane, slice, primary, epoch }) => [
+      String(lane),
+      String(slice),
+      primary,
+      String(epoch),
+    ]),
+  )
 }

@@ -53,8 +53,7 @@ const POLICY = {
 } as const
 
 export function demoCommand(outside: Outside): Command {
-  return new Command('demo')
-    .description('show how a session is moved by load, with real initiators, in about a minute')
+  return new Command()
     .option('--unequal', 'clients of unequal rates, where counting sessions would mislead', false)
     .action(async ({ unequal: other }: { unequal: boolean }, command: Command) => {
       const { output } = command.optsWithGlobals<GlobalOptions>()
@@ -121,7 +120,7 @@ async function show(scenario: Scenario, group: RunningGroup, screen: Screen): Pr
     await sleep(SETTLE_MS)
     const before = await caller.top()
     const kappa = priceFor(scenario, before)
-    if (screen.form === 'table') screen.print(`\n${picture(before, screen)}\n\n`)
+    if (screen.isForPeople) screen.print(`\n${picture(before, screen)}\n\n`)
     screen.note(
       `${scenario.lesson}\n\n` +
         'Distribution is switched on. To show in a minute what otherwise takes several,\n' +

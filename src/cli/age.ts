@@ -1,0 +1,7 @@
+// How long ago something was.
+import { formatAge } from './size.ts'
+
+/** Of an ISO 8601 time. */
+export function ageOf(at: string): string {
+  return formatAge(Date.now() - Date.parse(at))
+}

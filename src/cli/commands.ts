@@ -1,0 +1,81 @@
+// The commands by noun. Each is loaded when it is asked for: a command pays for its own code only.
+import type { Command } from 'commander'
+import type { ContextOf, Outside } from './context.ts'
+
+export interface Entry {
+  readonly name: string
+  readonly aliases?: readonly string[]
+  readonly about: string
+  /** What it prints has no name, so that `-o name` is refused before anything is done. */
+  readonly nameless?: true
+  readonly make: (outside: Outside, contextOf: ContextOf) => Promise<Command>
+}
+
+export const COMMANDS: readonly Entry[] = [
+  {
+    name: 'up',
+    nameless: true,
+    about: 'start a whole group on this machine, and keep it running',
+    make: async (outside) => (await import('./up.ts')).upCommand(outside),
+  },
+  {
+    name: 'serve',
+    nameless: true,
+    about: 'run one member, from its configuration',
+    make: async (outside) => (await import('./serve.ts')).serveCommand(outside),
+  },
+  {
+    name: 'demo',
+    nameless: true,
+    about: 'show how a session is moved by load, in about a minute',
+    make: async (outside) => (await import('./demo/demo.ts')).demoCommand(outside),
+  },
+  {
+    name: 'volume',
+    aliases: ['vol', 'volumes'],
+    about: 'volumes: what initiators see as disks',
+    make: async (_, contextOf) => (await import('./volume.ts')).volumeCommand(contextOf),
+  },
+  {
+    name: 'session',
+    aliases: ['sess', 'sessions'],
+    about: 'sessions: who is connected, and to which member',
+    make: async (_, contextOf) => (await import('./session.ts')).sessionCommand(contextOf),
+  },
+  {
+    name: 'move',
+    aliases: ['moves'],
+    about: 'moves: which session went where, why, and what it cost',
+    make: async (_, contextOf) => (await import('./move.ts')).moveCommand(contextOf),
+  },
+  {
+    name: 'member',
+    aliases: ['members'],
+    about: 'members: the servers of the group',
+    make: async (_, contextOf) => (await import('./member.ts')).memberCommand(contextOf),
+  },
+  {
+    name: 'balance',
+    nameless: true,
+    about: 'the distribution of sessions over members',
+    make: async (_, contextOf) => (await import('./balance.ts')).balanceCommand(contextOf),
+  },
+  {
+    name: 'top',
+    nameless: true,
+    about: 'what is measured, by member and by session',
+    make: async (_, contextOf) => (await import('./top.ts')).topCommand(contextOf),
+  },
+  {
+    name: 'status',
+    nameless: true,
+    about: 'the health of the group, and the group at a glance',
+    make: async (_, contextOf) => (await import('./status.ts')).statusCommand(contextOf),
+  },
+  {
+    name: 'completion',
+    nameless: true,
+    about: 'print what makes your shell complete commands and names at Tab',
+    make: async (outside) => (await import('./completion.ts')).completionCommand(outside),
+  },
+]

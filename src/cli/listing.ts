@@ -1,0 +1,66 @@
+// The command `list` of a noun: filters, order, and `--watch`; the same for all nouns.
+import { type Command, InvalidArgumentError, Option } from 'commander'
+import type { Caller } from '../api/caller.ts'
+import { type Column, inOrder, type Order, sortKeys, tableOf } from './columns.ts'
+import type { ContextOf } from './context.ts'
+import { watched } from './watch.ts'
+
+/** What the API can be asked to leave out. */
+export interface Filter {
+  readonly volume?: string | undefined
+  readonly member?: string | undefined
+  readonly session?: string | undefined
+}
+
+const FILTERS: Readonly<Record<keyof Filter, readonly [flags: string, about: string]>> = {
+  volume: ['--volume <name>', 'only those of this volume'],
+  member: ['--member <id>', 'only those of this member'],
+  session: ['--session <id>', 'only those of this session'],
+}
+
+export interface Listing<T, O extends Filter> {
+  readonly columns: readonly Column<T>[]
+  readonly filters: readonly (keyof Filter)[]
+  /** The sentence instead of an empty table. */
+  readonly none: string
+  readonly ask: (caller: Caller, options: O) => Promise<{ readonly items: readonly T[] }>
+}
+
+export interface WatchOption {
+  /** Seconds; true: as often as is usual. */
+  readonly watch?: number | true
+}
+
+/** Gives `command` the options of a list, and its action. */
+export function listing<T, O extends Filter>(
+  command: Command,
+  contextOf: ContextOf,
+  { columns, filters, none, ask }: Listing<T, O>,
+): Command {
+  for (const filter of filters) command.option(...FILTERS[filter])
+  return withWatch(command)
+    .addOption(new Option('--sort <column>', 'largest first').choices(sortKeys(columns)))
+    .option('--reverse', 'the other way round')
+    .action(async (options: O & Order & WatchOption, acting: Command) => {
+      const { caller, screen, outside } = contextOf(acting)
+      await watched(outside, screen, options.watch, async () => {
+        const answer = await ask(caller, options)
+        const items = inOrder(columns, answer.items, options)
+        const people = () => (items.length === 0 ? none : tableOf(screen, columns, items))
+        return () => screen.text({ ...answer, items }, people)
+      })
+    })
+}
+
+export function withWatch(command: Command): Command {
+  return command.option('--watch [seconds]', 'again and again, until Ctrl-C', parseSeconds)
+}
+
+const SECONDS_MIN = 0.1
+const SECONDS_MAX = 3600
+
+function parseSeconds(text: string): number {
+  const seconds = Number(text)
+  if (seconds >= SECONDS_MIN && seconds <= SECONDS_MAX) return seconds
+  throw new InvalidArgumentError(`Give seconds, from ${SECONDS_MIN} to ${SECONDS_MAX}.`)
+}

@@ -1,0 +1,70 @@
+// evenkeel member list | show
+import { Command } from 'commander'
+import type { Member, Session } from '../api/schema.ts'
+import { type Column, tableOf } from './columns.ts'
+import type { ContextOf } from './context.ts'
+import { listing } from './listing.ts'
+import { named } from './names.ts'
+import type { Screen } from './screen.ts'
+import { SESSION_COLUMNS } from './session-columns.ts'
+import { formatSize } from './size.ts'
+
+const COLUMNS: readonly Column<Member>[] = [
+  { head: 'MEMBER', cell: ({ id }) => id },
+  { head: 'STATE', cell: stateOf },
+  { head: 'PORTAL', cell: ({ portal }) => portal },
+  { head: '+API', cell: ({ api }) => api },
+  { head: 'SESSIONS>', cell: ({ sessions }) => String(sessions), rank: ({ sessions }) => sessions },
+  { head: 'SLICES>', cell: ({ slices }) => String(slices), rank: ({ slices }) => slices },
+  { head: 'USED>', cell: ({ usedBytes }) => sizeOf(usedBytes), rank: ({ usedBytes }) => usedBytes },
+  { head: 'FREE>', cell: ({ freeBytes }) => sizeOf(freeBytes), rank: ({ freeBytes }) => freeBytes },
+  { head: '+PID>', cell: ({ pid }) => String(pid ?? '–'), rank: ({ pid }) => pid },
+  { head: '+VERSION', cell: ({ version }) => version ?? '–' },
+]
+
+export function memberCommand(contextOf: ContextOf): Command {
+  const member = new Command()
+  listing(member.command('list').alias('ls').description('list members'), contextOf, {
+    columns: COLUMNS,
+    filters: [],
+    none: 'There are no members.',
+    ask: (caller) => caller.members(),
+  })
+  member
+    .command('show')
+    .description('show a member, and the sessions on it')
+    .argument('<id>')
+    .action(async (id: string, _options: object, command: Command) => {
+      const { caller, screen } = contextOf(command)
+      const detail = await named(caller, 'member', id, (name) => caller.member(name))
+      const sessions = screen.isForPeople
+        ? (await caller.sessions({ member: detail.id })).items
+        : []
+      screen.show(detail, (one) => describeMember(screen, one, sessions))
+    })
+  return member
+}
+
+function describeMember(screen: Screen, member: Member, sessions: readonly Session[]): string {
+  const { id, portal, api, slices, pid, version, usedBytes, freeBytes } = member
+  return [
+    screen.facts([
+      ['member', `${id}, ${stateOf(member)}`],
+      ['portal', portal],
+      ['api', api],
+      ['process', pid === null ? 'not known' : `${pid}, Evenkeel ${version}`],
+      ['slices', `${slices}, which it is the primary of`],
+      ['used', `${sizeOf(usedBytes)}; ${sizeOf(freeBytes)} free`],
+    ]),
+    '',
+    sessions.length === 0 ? 'It has no sessions.' : tableOf(screen, SESSION_COLUMNS, sessions),
+  ].join('\n')
+}
+
+function stateOf({ state, draining }: Member): string {
+  return draining && state === 'up' ? 'draining' : state
+}
+
+function sizeOf(bytes: number | null): string {
+  return bytes === null ? '–' : formatSize(bytes)
+}
