@@ -48,6 +48,6 @@ function compare(a: number | string | null, b: number | string | null): number {
   return String(a).localeCompare(String(b), 'en', { numeric: true })
 }
 
-function keyOf(head: string): string {
+export function keyOf(head: string): string {
   return head.replaceAll(/[+>~]/g, '').toLowerCase()
 }

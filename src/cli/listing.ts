@@ -59,7 +59,7 @@ export function withWatch(command: Command): Command {
 const SECONDS_MIN = 0.1
 const SECONDS_MAX = 3600
 
-function parseSeconds(text: string): number {
+export function parseSeconds(text: string): number {
   const seconds = Number(text)
   if (seconds >= SECONDS_MIN && seconds <= SECONDS_MAX) return seconds
   throw new InvalidArgumentError(`Give seconds, from ${SECONDS_MIN} to ${SECONDS_MAX}.`)

@@ -7,6 +7,7 @@
 import { isUnavailable } from '../api/caller.ts'
 import type { Outside } from './context.ts'
 import { sentenceOf } from './sentence.ts'
+import { wrap } from './wrap.ts'
 
 /** The alternate screen; no cursor; no wrapped lines. */
 const ENTER = '\x1b[?1049h\x1b[?25l\x1b[?7l'
@@ -15,6 +16,7 @@ const HOME = '\x1b[H'
 const CLEAR_LINE = '\x1b[K'
 const CLEAR_BELOW = '\x1b[J'
 const ROWS = 24
+const COLUMNS = 80
 
 export interface View<T> {
   readonly everyMs: number
@@ -30,7 +32,8 @@ export async function live<T>(outside: Outside, view: View<T>): Promise<void> {
   const ended = Promise.withResolvers<'ended'>()
   const end = () => ended.resolve('ended')
   const now: State<T> = { seen: null, trouble: null }
-  const draw = () => out.write(painted(linesOf(view, now), out.rows ?? ROWS))
+  const draw = () =>
+    out.write(painted(linesOf(view, now, out.columns ?? COLUMNS), out.rows ?? ROWS))
   const closeKeyboard = keyboard?.open((key) => {
     if (key === 'q' || key === 'ctrl-c') return end()
     view.pressed?.(key)
@@ -66,11 +69,12 @@ interface State<T> {
   trouble: { readonly sentence: string; readonly sinceMs: number } | null
 }
 
-function linesOf<T>(view: View<T>, { seen, trouble }: State<T>): string[] {
+function linesOf<T>(view: View<T>, { seen, trouble }: State<T>, columns: number): string[] {
   const lines = seen === null ? [] : view.draw(seen.what).split('\n')
   if (trouble === null) return lines
   const seconds = Math.round((performance.now() - trouble.sinceMs) / 1000)
-  return [`No answer for ${seconds} s: ${trouble.sentence}`, '', ...lines]
+  const sentence = wrap(`No answer for ${seconds} s: ${trouble.sentence}`, columns)
+  return [...sentence.split('\n'), '', ...lines]
 }
 
 type Looked<T> =

@@ -87,11 +87,15 @@ export class Screen {
 
   /**
    * Columns without lines between them. The name of a column says what it is like: `LOAD>` is aligned right, `+URL` is
-   * shown with `-o wide` only, `NAME~` gives way if the terminal is too narrow.
+   * for wide tables only (`-o wide`), `NAME~` gives way if the terminal is too narrow.
    */
-  table(heads: readonly string[], rows: readonly (readonly string[])[]): string {
+  table(
+    heads: readonly string[],
+    rows: readonly (readonly string[])[],
+    wide = this.form === 'wide',
+  ): string {
     const columns = heads.flatMap((mark, i) => {
-      if (mark.startsWith('+') && this.form !== 'wide') return []
+      if (mark.startsWith('+') && !wide) return []
       const cells = rows.map((row) => oneField(row[i] ?? ''))
       const head = mark.replaceAll(/[+>~]/g, '')
       const width = Math.max(stringWidth(head), ...cells.map((cell) => stringWidth(cell)))

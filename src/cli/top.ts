@@ -1,107 +1,97 @@
 // evenkeel top: what the load monitors measure, by member and by session, renewed each second.
-import { Command } from 'commander'
-import type { Member, Top } from '../api/schema.ts'
+import { Command, Option } from 'commander'
+import type { Top } from '../api/schema.ts'
 import type { ContextOf } from './context.ts'
-import type { Screen } from './screen.ts'
-import { formatMs, formatPercent, formatRate, formatSize } from './size.ts'
+import { CommandFailed, EXIT } from './exit-code.ts'
+import { parseSeconds } from './listing.ts'
+import { live } from './live.ts'
+import { COLUMNS_EXPLAINED, drawTop, SORT_KEYS, type TopView } from './top-view.ts'
 
-const REFRESH_MS = 1000
-/** Cursor home, clear to the end of the screen. */
-const CLEAR = '\x1b[H\x1b[J'
-
-type TopMember = Top['members'][number]
+interface TopOptions {
+  readonly once: boolean
+  readonly interval: number
+  readonly sort: string
+  readonly reverse?: boolean
+  readonly member?: string
+  readonly volume?: string
+}
 
 export function topCommand(contextOf: ContextOf): Command {
   return new Command()
-    .option('--once', 'print it once; so do pipes and -o json', false)
-    .action(async ({ once }: { once: boolean }, command: Command) => {
-      const { caller, screen } = contextOf(command)
-      const refreshing = !once && screen.isTerminal && screen.isForPeople
-      for (;;) {
-        const top = await caller.top()
-        if (refreshing) screen.print(CLEAR)
-        screen.show(top, (now) => describeTop(screen, now))
-        if (!refreshing) return
-        await new Promise((resolve) => setTimeout(resolve, REFRESH_MS))
+    .option('--once', 'print it once; so do pipes and programs', false)
+    .option('--interval <seconds>', 'how often it is renewed', parseSeconds, 1)
+    .addOption(
+      new Option('--sort <column>', 'of the sessions, largest first')
+        .choices(SORT_KEYS)
+        .default('cores'),
+    )
+    .option('--reverse', 'the other way round')
+    .option('--member <id>', 'only this member and its sessions')
+    .option('--volume <name>', 'only sessions of this volume')
+    .addHelpText('after', `\n${COLUMNS_EXPLAINED}`)
+    .action(async (options: TopOptions, command: Command) => {
+      const { caller, screen, outside } = contextOf(command)
+      const { once, interval, sort, reverse = false, member, volume } = options
+      const top = async () => cutDown(await caller.top(), member, volume)
+      if (!screen.isForPeople) return screen.show(await top(), () => '')
+      const look = async () => {
+        const [now, status] = await Promise.all([top(), caller.status()])
+        return { top: now, status }
       }
+      let view: TopView = { sort, reverse, wide: screen.form === 'wide', help: false }
+      if (once || !screen.isTerminal) {
+        const seen = await look()
+        return screen.print(`${drawTop(screen, seen, view)}\n`)
+      }
+      await live(outside, {
+        everyMs: 1000 * interval,
+        look,
+        draw: (seen) => drawTop(screen, seen, view, { keys: outside.keyboard !== null }),
+        pressed: (key) => {
+          view = afterKey(view, key)
+        },
+      })
     })
 }
 
-function describeTop(screen: Screen, top: Top): string {
-  const members = screen.table(
-    [
-      'MEMBER',
-      'LOAD>',
-      'CPU>',
-      'HOST>',
-      'LOOP>',
-      'DELAY>',
-      'MEMORY>',
-      'DISK>',
-      'QUEUE>',
-      'IOPS>',
-      'BYTES/S>',
-      'LATENCY>',
-      'FORWARDED>',
-      'FOR OTHERS>',
-      'SESSIONS>',
-    ],
-    top.members.map(memberRow),
-  )
-  if (top.sessions.length === 0) return `${members}\n\nThere are no sessions.`
-  const sessions = screen.table(
-    [
-      'SESSION',
-      'MEMBER',
-      'VOLUME',
-      'STATE',
-      'LOAD>',
-      'IOPS>',
-      'BYTES/S>',
-      'QUEUE>',
-      'LATENCY>',
-      'FORWARDED>',
-      'INITIATOR',
-    ],
-    top.sessions.map((session) => [
-      session.id,
-      session.member,
-      session.volume,
-      session.state,
-      session.load === null ? '–' : session.load.toFixed(3),
-      session.iops.toFixed(0),
-      formatRate(session.bytesPerSecond),
-      session.queueDepth.toFixed(1),
-      formatMs(session.latencyMs),
-      formatPercent(session.forwardedShare),
-      session.initiator,
-    ]),
-  )
-  return `${members}\n\n${sessions}`
+function cutDown(top: Top, member: string | undefined, volume: string | undefined): Top {
+  if (member !== undefined && !top.members.some(({ id }) => id === member)) {
+    throw new CommandFailed(
+      EXIT.notFound,
+      `there is no member ${member}. See 'evenkeel member list'`,
+    )
+  }
+  return {
+    ...top,
+    members: top.members.filter(({ id }) => member === undefined || id === member),
+    sessions: top.sessions.filter(
+      (session) =>
+        (member === undefined || session.member === member) &&
+        (volume === undefined || session.volume === volume),
+    ),
+  }
 }
 
-const NOT_KNOWN = 12
-
-function memberRow({ id, state, sessions, load }: TopMember): string[] {
-  if (load === null) {
-    const word: Member['state'] | 'no report' = state === 'silent' ? 'silent' : 'no report'
-    return [id, word, ...Array<string>(NOT_KNOWN).fill('–'), String(sessions)]
+function afterKey(view: TopView, key: string): TopView {
+  const next = (step: number) => {
+    const at = SORT_KEYS.indexOf(view.sort) + step + SORT_KEYS.length
+    return { ...view, sort: SORT_KEYS[at % SORT_KEYS.length] ?? view.sort }
   }
-  return [
-    id,
-    formatPercent(load.utilisation),
-    formatPercent(load.cpu),
-    formatPercent(load.hostCpu),
-    formatPercent(load.eventLoop),
-    formatMs(load.eventLoopDelayMs),
-    formatSize(load.memoryBytes),
-    formatMs(load.diskLatencyMs),
-    load.diskQueue.toFixed(1),
-    load.iops.toFixed(0),
-    formatRate(load.bytesPerSecond),
-    formatMs(load.latencyMs),
-    formatPercent(load.forwardedShare),
-    load.handledIops.toFixed(0),
-    String(sessions),
-  ]
+  switch (key) {
+    case 'right':
+    case 's':
+      return next(1)
+    case 'left':
+    case 'S':
+      return next(-1)
+    case 'r':
+      return { ...view, reverse: !view.reverse }
+    case 'w':
+      return { ...view, wide: !view.wide }
+    case 'h':
+    case '?':
+      return { ...view, help: !view.help }
+    default:
+      return view
+  }
 }
