@@ -45,12 +45,19 @@ have_packages() {
   trap - EXIT INT TERM
 }
 
-# Prints the path of a Node that is new enough: the project's own, else the one on the PATH.
+# Prints the path of a Node that is new enough: the project's own, else the one on the PATH. What was found to run is
+# remembered as long as the packages stay as they are, since asking it costs as much as a whole short command.
 find_node() {
+  known=$1/node_modules/.evenkeel-node
+  if [ "$known" -nt "$1/node_modules/.package-lock.json" ]; then
+    read -r candidate <"$known" && [ -x "$candidate" ] && [ ! "$candidate" -nt "$known" ] && echo "$candidate" && return 0
+  fi
   for candidate in "$1/node_modules/.bin/node" "$(command -v node || true)"; do
     [ -x "$candidate" ] || continue
     major=$("$candidate" -p 'process.versions.node.split(".")[0]' 2>/dev/null || echo 0)
     if [ "$major" -ge 24 ]; then
+      # A checkout may belong to somebody else: then it is asked each time.
+      (echo "$candidate" >"$known") 2>/dev/null || true
       echo "$candidate"
       return 0
     fi

@@ -7,9 +7,9 @@
 //       nothing is cut.
 import { createRequire } from 'node:module'
 import pc from 'picocolors'
-import stringWidth from 'string-width'
 import { SCHEMA } from '../api/errors.ts'
 import { CommandFailed, EXIT } from './exit-code.ts'
+import { widthOf } from './width.ts'
 import { wrap } from './wrap.ts'
 
 export interface Outlet {
@@ -98,7 +98,7 @@ export class Screen {
       if (mark.startsWith('+') && !wide) return []
       const cells = rows.map((row) => oneField(row[i] ?? ''))
       const head = mark.replaceAll(/[+>~]/g, '')
-      const width = Math.max(stringWidth(head), ...cells.map((cell) => stringWidth(cell)))
+      const width = Math.max(widthOf(head), ...cells.map((cell) => widthOf(cell)))
       return [{ head, cells, width, right: mark.endsWith('>'), flexible: mark.endsWith('~') }]
     })
     let surplus = columns.reduce((sum, { width }) => sum + width + GAP.length, -GAP.length)
@@ -149,13 +149,13 @@ function oneField(cell: string): string {
 }
 
 function aligned(text: string, { width, right }: { width: number; right: boolean }): string {
-  const blanks = ' '.repeat(Math.max(0, width - stringWidth(text)))
+  const blanks = ' '.repeat(Math.max(0, width - widthOf(text)))
   return right ? blanks + text : text + blanks
 }
 
 /** Both ends are kept: of names and IQNs the end tells most. */
 function cut(text: string, width: number): string {
-  if (stringWidth(text) <= width) return text
+  if (widthOf(text) <= width) return text
   const kept = [...text]
   const front = Math.floor((width - 1) / 3)
   return `${kept.slice(0, front).join('')}…${kept.slice(front + 1 - width).join('')}`

@@ -1,10 +1,11 @@
 // What `top` shows: a header, the members, the sessions. Which columns are shown is decided by the room that the terminal
 // has now.
-import stringWidth from 'string-width'
+
 import type { MemberLoad, Status, Top } from '../api/schema.ts'
 import { type Column, inOrder, keyOf, sortKeys } from './columns.ts'
 import type { Screen } from './screen.ts'
 import { formatMs, formatPercent, formatRate, formatSize } from './size.ts'
+import { widthOf } from './width.ts'
 
 export interface TopView {
   /** Of SORT_KEYS. */
@@ -148,7 +149,7 @@ function fitting<T>(
   const rows = items.map((item) => columns.map(({ cell }) => cell(item)))
   const whole = screen.table(heads, rows, true)
   const lines = whole.split('\n')
-  const fits = screen.isTerminal && lines.every((line) => stringWidth(line) <= screen.width)
+  const fits = screen.isTerminal && lines.every((line) => widthOf(line) <= screen.width)
   return wide || fits ? whole : screen.table(heads, rows, false)
 }
 

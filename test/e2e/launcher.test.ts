@@ -8,6 +8,7 @@ import {
   mkdtemp,
   readFile,
   rm,
+  stat,
   symlink,
   utimes,
   writeFile,
@@ -77,6 +78,32 @@ describe('bin/evenkeel', () => {
     await utimes(join(root, 'package-lock.json'), later, later)
     await evenkeel('status')
     expect(await installs()).toHaveLength(2)
+  })
+
+  test('the Node is asked for its version once, until the packages are others', async () => {
+    const asked = join(root, 'asked.log')
+    const node = join(root, 'fake/real-node')
+    await pretend(
+      'real-node',
+      `[ "$1" = -p ] && echo "$@" >>"${asked}"; exec "${process.execPath}" "$@"`,
+    )
+    await pretend(
+      'npm',
+      `mkdir -p node_modules/.bin; ln -sf "${node}" node_modules/.bin/node; echo '{}' >node_modules/.package-lock.json`,
+    )
+    const times = async () => (await readFile(asked, 'utf8')).trim().split('\n').length
+    for (let i = 0; i < 3; i += 1) await evenkeel('status')
+    expect(await times()).toBe(1)
+    const later = new Date(Date.now() + 60_000)
+    await utimes(join(root, 'node_modules/.package-lock.json'), later, later)
+    expect((await evenkeel('status')).stdout).toContain('status')
+    expect(await times()).toBe(2)
+  })
+
+  test('what Node compiled is kept where nobody else writes', async () => {
+    await evenkeel('status')
+    const { mode } = await stat(join(root, 'node_modules/.cache/evenkeel'))
+    expect(mode & 0o077).toBe(0)
   })
 
   test('two at once install once', async () => {
