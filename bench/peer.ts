@@ -32,6 +32,10 @@ class MemoryStore implements SliceStore {
   readonly #bytes = new Uint8Array(runBytes)
   #waiting: (() => void)[] = []
 
+  async promise(): Promise<'done'> {
+    return 'done'
+  }
+
   read(_volume: number, offset: number, into: Uint8Array): 'done' {
     const at = offset % runBytes
     into.set(this.#bytes.subarray(at, at + into.length))

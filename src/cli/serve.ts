@@ -8,19 +8,37 @@ interface ServeOptions {
   readonly config: string
   readonly insecure: boolean
   readonly lifeline: boolean
+  readonly acceptDamage: boolean
+  readonly acceptLoss: boolean
 }
 
 export function serveCommand(outside: Outside): Command {
   return new Command()
     .requiredOption('--config <file>', 'YAML or JSON')
     .option('--insecure', 'may listen beyond loopback, where anybody can connect', false)
+    .option(
+      '--accept-damage',
+      'go on with the data folder, though acknowledged writes are missing from it',
+      false,
+    )
+    .addOption(
+      new Option(
+        '--accept-loss',
+        'begin anew in the place of the data folder: what it held is lost',
+      )
+        .default(false)
+        .conflicts('acceptDamage'),
+    )
     .addOption(new Option('--lifeline', 'stop when standard input ends').default(false).hideHelp())
     .action(async (options: ServeOptions, command: Command) => {
       const screen = screenOf(outside, command.optsWithGlobals<GlobalOptions>().output)
       // Only this command needs the member; the others start faster without it.
       const { loadConfig } = await import('../member/config.ts')
       const { runMember } = await import('../member/main.ts')
-      const config = await loadConfig(options.config, { insecure: options.insecure })
+      const { insecure, acceptLoss, acceptDamage } = options
+      const damage = acceptDamage ? 'damage' : 'nothing'
+      const accept = acceptLoss ? 'loss' : damage
+      const config = await loadConfig(options.config, { insecure, accept })
       const { startMember } = await import('../member/start.ts')
       await runMember({
         config,

@@ -24,6 +24,7 @@ interface UpOptions {
   readonly balance?: 'on' | 'off' | 'advise'
   readonly budget?: number
   readonly acceptDamage: readonly string[]
+  readonly acceptLoss: readonly string[]
 }
 
 /** Megabytes; V8's own choice is 16. Measured: as fast, and 50 MB less of each member stays resident. */
@@ -66,7 +67,12 @@ export function upCommand(outside: Outside): Command {
     )
     .option(
       '--accept-damage <members...>',
-      'start these although acknowledged writes are lost from their folders',
+      'go on with their folders, though acknowledged writes are missing from them',
+      [],
+    )
+    .option(
+      '--accept-loss <members...>',
+      'begin anew in the place of their folders: what these held is lost',
       [],
     )
     .action(async (options: UpOptions, command: Command) => {
@@ -88,6 +94,7 @@ async function up(options: UpOptions, screen: Screen, environment: Environment):
       policy: {},
       budgetBytes: options.budget ?? null,
       acceptDamage: options.acceptDamage,
+      acceptLoss: options.acceptLoss,
       temporaryFolder: tmpdir(),
     },
     command: serveChild,

@@ -3,6 +3,7 @@
 // Each function returns the record, or a sentence that says what is wrong with it. Fields it does not know are dropped:
 // only a group of a newer format may have them, and that is refused as a whole.
 import {
+  type FolderRecord,
   type GroupRecord,
   type MemberRecord,
   type MovePrediction,
@@ -47,6 +48,14 @@ export function parseMember(value: string): MemberRecord | string {
     peer: fields.string('peer'),
     api: fields.string('api'),
     draining: fields.flag('draining'),
+  }))
+}
+
+export function parseFolder(value: string): FolderRecord | string {
+  return parse('a data folder', value, (fields) => ({
+    folderId: fields.text('folderId'),
+    position: fields.integer('position', 0),
+    at: fields.string('at'),
   }))
 }
 

@@ -46,6 +46,15 @@ export interface MemberRecord {
   readonly draining: boolean
 }
 
+/** The data folder of a member: a member with another one, or with an older copy of it, does not serve. */
+export interface FolderRecord {
+  readonly folderId: string
+  /** The mark: everything before this position of its journal was durable at `at`. */
+  readonly position: number
+  /** ISO time, by the clock of the member; for people. */
+  readonly at: string
+}
+
 export interface VolumeRecord {
   readonly id: VolumeId
   readonly name: string
@@ -141,6 +150,7 @@ export const keys = {
   group: 'group',
   member: (id: MemberId) => `member/${id}`,
   members: 'member/',
+  folder: (id: MemberId) => `folder/${id}`,
   volume: (id: VolumeId) => `volume/${String(id).padStart(10, '0')}`,
   volumes: 'volume/',
   /** Holds the id of the volume with this name, so that a name is taken once. */

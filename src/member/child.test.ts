@@ -94,3 +94,28 @@ test('U3 a child that has not stopped 12 s after it was asked is killed', async 
     child.kill()
   }
 })
+
+/** Serves when it is told so, and else as well; says what it was told, and dies. */
+const brief = `
+  process.stderr.write('words ' + JSON.stringify(process.argv.slice(1)) + '\\n')
+  const line = { ready: true, id: 'm1', portal: 'p', api: 'a', pid: process.pid }
+  process.stdout.write(JSON.stringify(line) + '\\n', () => setTimeout(() => process.exit(1), 50))`
+
+test('U5 what is said for one start is not said again when the member is restarted', async () => {
+  const second = Promise.withResolvers<string>()
+  const child = new Child({
+    id: 'm1',
+    command: [process.execPath, '-e', brief, '--', 'always'],
+    firstWords: ['once'],
+    say: (line) => {
+      if (line.endsWith('["always"]')) second.resolve(line)
+    },
+    changed: () => {},
+  })
+  try {
+    await child.start()
+    expect(await second.promise).toBe('words ["always"]')
+  } finally {
+    await child.stop()
+  }
+})

@@ -10,6 +10,7 @@
 //       the child reads the end of it and stops.
 //   U4. What a member that ended said last, how often it has ended and since when, is known until it has run for a minute.
 //   U3. A child that has not stopped `STOP_MS` after it was asked is killed.
+//   U5. What an operator says for one start is said at the first one alone.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { z } from 'zod'
@@ -38,6 +39,8 @@ export interface ChildSettings {
   readonly id: string
   /** Program and arguments. */
   readonly command: readonly string[]
+  /** More arguments, for the first start alone: an operator's word is not said again by a restart. */
+  readonly firstWords?: readonly string[]
   /** What the member printed to its standard error, and what becomes of it; line by line. */
   readonly say: (line: string) => void
   /** `launched` has changed (U4). */
@@ -117,7 +120,8 @@ export class Child {
   }
 
   #spawn(): void {
-    const [program = '', ...args] = this.#settings.command
+    const { command, firstWords = [] } = this.#settings
+    const [program = '', ...args] = this.#everReady ? command : [...command, ...firstWords]
     const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'] })
     this.#phase = { kind: 'starting', process: child }
     // Writes nothing; an error here only says that the child is gone, which 'close' says too.

@@ -38,7 +38,7 @@ describe('the configuration of a member', () => {
       journalBytes: 1024 ** 3,
       slotsPerSegment: 256,
       budgetBytes: null,
-      acceptDamage: false,
+      accept: 'nothing',
       insecure: false,
     })
   })

@@ -9,6 +9,7 @@ import { isIP } from 'node:net'
 import { dirname, resolve } from 'node:path'
 import { parse } from 'yaml'
 import { z } from 'zod'
+import type { Accept } from '../store/settings.ts'
 
 const KIB = 1024
 const MIB = 1024 * KIB
@@ -106,14 +107,11 @@ export const memberConfig = z
       .nullable()
       .default(null)
       .describe('The most that pages may take here; null: whatever the file system has free.'),
-    acceptDamage: z
-      .boolean()
-      .default(false)
-      .describe('Start although writes that were acknowledged are lost from the data folder.'),
     insecure: z.boolean().default(false).describe('Listen beyond loopback without authentication.'),
   })
   .transform((config) => ({
     ...config,
+    accept: 'nothing' as Accept,
     founders: config.founders ?? [config.memberId],
     peer: config.peer ?? resolve(config.dataFolder, 'peer.sock'),
   }))
@@ -144,14 +142,14 @@ export class ConfigError extends Error {
   override readonly name = 'ConfigError'
 }
 
-/** Relative paths in the file are relative to the file. `insecure` is as good as saying so in it. */
+/** Relative paths in the file are relative to the file. `insecure` is as good as saying so in it; `accept` is a word for one start, so it cannot stand there. */
 export async function loadConfig(
   file: string,
-  { insecure = false }: { readonly insecure?: boolean } = {},
+  { insecure = false, accept = 'nothing' }: { insecure?: boolean; accept?: Accept } = {},
 ): Promise<MemberConfig> {
   const raw = await readYaml(file)
   const isSaid = insecure && typeof raw === 'object' && raw !== null
-  return parseConfig(isSaid ? { ...raw, insecure } : raw, file)
+  return { ...parseConfig(isSaid ? { ...raw, insecure } : raw, file), accept }
 }
 
 async function readYaml(file: string): Promise<unknown> {

@@ -1,12 +1,13 @@
 // A member process that only says that it is ready, for the tests of supervision: node member-in-miniature.fixture.ts
 // BEHAVIOUR FILE. It appends what happens to it to `${dataFolder}/history`, and m1 answers as the API would.
-import { appendFileSync, readFileSync } from 'node:fs'
+import { appendFileSync, mkdirSync, readFileSync } from 'node:fs'
 import { OperatorInMemory } from '../api/operator-in-memory.fixture.ts'
 import { startApi } from '../api/server.ts'
 import { loadConfig } from './config.ts'
 
 const [behaviour = '', file = ''] = process.argv.slice(2)
 const { memberId, dataFolder, api, portal } = await loadConfig(file)
+mkdirSync(dataFolder, { recursive: true })
 const note = (what: string) => appendFileSync(`${dataFolder}/history`, `${what} ${process.pid}\n`)
 
 note('started')

@@ -8,16 +8,24 @@ import { type Address, formatAddress, type Net } from '../base/net.ts'
 import type { Coordinator } from '../coordination/coordinator.ts'
 import { GroupView } from '../coordination/group-view.ts'
 import { foundGroup, startMember } from '../group/founding.ts'
-import { type GroupRecord, keys, type MemberId, RECORD_FORMAT } from '../group/record.ts'
+import {
+  type GroupRecord,
+  keys,
+  type MemberId,
+  RECORD_FORMAT,
+  type SliceId,
+  type VolumeId,
+} from '../group/record.ts'
 import { PeerLinks } from '../peer/links.ts'
 import type { Json } from '../peer/message.ts'
-import { PageStore } from '../store/page-store.ts'
+import type { PageStore } from '../store/page-store.ts'
 import type { StoreSettings } from '../store/settings.ts'
 import type { Placement } from '../target/login.ts'
 import { Target, type TargetEvent } from '../target/target.ts'
 import { Gateway } from '../volume/gateway.ts'
 import { answerRequest } from '../volume/peer-requests.ts'
 import { Primary } from '../volume/primary.ts'
+import { DataFolder, MARK_EVERY_MS } from './data-folder.ts'
 
 export interface MemberPorts {
   readonly clock: Clock
@@ -39,7 +47,12 @@ export interface MemberSettings {
   readonly peer: Address
   readonly api: string
   readonly groupAddress: string | null
-  readonly store: Omit<StoreSettings, 'groupId' | 'memberId' | 'newFolderId'>
+  readonly store: Omit<
+    StoreSettings,
+    'groupId' | 'memberId' | 'newFolderId' | 'known' | 'volumesHeld'
+  >
+  /** How far the mark of the data folder may be behind what is durable there. */
+  readonly markEveryMs?: number
 }
 
 const RETRY_MS = 50
@@ -57,6 +70,7 @@ export class Member {
   readonly settings: MemberSettings
   readonly ports: MemberPorts
   readonly group: GroupView
+  readonly folder: DataFolder
   readonly store: PageStore
   readonly peers: PeerLinks
   readonly primary: Primary
@@ -78,7 +92,8 @@ export class Member {
     this.settings = parts.settings
     this.ports = parts.ports
     this.group = parts.group
-    this.store = parts.store
+    this.folder = parts.folder
+    this.store = parts.folder.store
     this.#portal = ''
     const { clock, net, coordinator, newId } = parts.ports
     const self = this.id
@@ -137,8 +152,12 @@ export class Member {
     const group = await GroupView.open(coordinator, clock)
     const { groupId } = group.group
     const identity = { groupId, memberId: settings.memberId, newFolderId: newId() }
-    const store = await PageStore.open(disk, clock, { ...settings.store, ...identity })
-    return new Member({ ports, settings, group, store, bootId: newId(), tell })
+    const { markEveryMs = MARK_EVERY_MS } = settings
+    const folder = await DataFolder.open(
+      { clock, disk, coordinator, markEveryMs },
+      { ...settings.store, ...identity, volumesHeld: volumesHeldBy(settings.memberId, group) },
+    )
+    return new Member({ ports, settings, group, folder, bootId: newId(), tell })
   }
 
   get portal(): string {
@@ -167,7 +186,7 @@ export class Member {
     this.primary.close()
     await this.peers.close()
     this.group.close()
-    await this.store.close()
+    await this.folder.close()
     await this.ports.coordinator.close()
   }
 
@@ -208,9 +227,15 @@ interface Parts {
   readonly ports: MemberPorts
   readonly settings: MemberSettings
   readonly group: GroupView
-  readonly store: PageStore
+  readonly folder: DataFolder
   readonly bootId: string
   readonly tell: (event: TargetEvent) => void
+}
+
+/** Volumes with a lane on a slice of this member: pages of all of them may be in its folder. */
+function volumesHeldBy(id: MemberId, group: GroupView): readonly VolumeId[] {
+  const isOwn = (slice: SliceId) => group.slices[slice]?.primary === id
+  return [...group.volumes.values()].filter(({ lanes }) => lanes.some(isOwn)).map((one) => one.id)
 }
 
 /** Whoever comes first founds the group; a founder that died half way is finished by the next. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { parseConfig } from './config.ts'
-import { type GroupPlan, planMembers, portsInUse } from './plan.ts'
+import { type GroupPlan, memberNames, planMembers, portsInUse, wordsFor } from './plan.ts'
 
 const plan: GroupPlan = {
   members: 3,
@@ -11,6 +11,7 @@ const plan: GroupPlan = {
   policy: {},
   budgetBytes: null,
   acceptDamage: [],
+  acceptLoss: [],
   temporaryFolder: '/tmp',
 }
 
@@ -40,10 +41,12 @@ describe('the layout of a group on one machine', () => {
     }
   })
 
-  test('a budget is dealt out in equal parts, and damage accepted only where it is said', () => {
-    const configs = planMembers({ ...plan, budgetBytes: 1_000, acceptDamage: ['m2'] })
+  test('a budget is dealt out in equal parts, and damage or loss accepted only where it is said', () => {
+    const said = { ...plan, budgetBytes: 1_000, acceptDamage: ['m2'], acceptLoss: ['m3'] }
+    const configs = planMembers(said)
     expect(configs.map(({ budgetBytes }) => budgetBytes)).toEqual([333, 333, 333])
-    expect(configs.map(({ acceptDamage }) => acceptDamage)).toEqual([false, true, false])
+    const words = memberNames(3).map((id) => wordsFor(said, id))
+    expect(words).toEqual([[], ['--accept-damage'], ['--accept-loss']])
     expect(planMembers(plan).map(({ budgetBytes }) => budgetBytes)).toEqual([null, null, null])
   })
 

@@ -2,7 +2,8 @@
 //
 //   DATA/coordination.sqlite   what the members agree on
 //   DATA/launcher.json          which members ended and were started again, written by the launcher
-//   DATA/m1/, DATA/m2/ …       a data folder each, with member.json (its configuration) and member.log
+//   DATA/m1.json …             their configurations, outside of folders that may be disks which are not mounted
+//   DATA/m1/, DATA/m2/ …       a data folder each, with member.log
 //   ports: BASE the API that callers use (m1's), BASE+1 … BASE+N the portals of m1 … mN, then the APIs of m2 … mN
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
@@ -26,8 +27,9 @@ export interface GroupPlan {
   readonly policy: Readonly<Record<string, unknown>>
   /** What the pages of all members may take together, an equal part each; null: each counts on all that is free. */
   readonly budgetBytes: number | null
-  /** Members that start although acknowledged writes are lost from their data folder. */
+  /** Members whose folders are used although acknowledged writes are missing from them, or given up: for their first start. */
   readonly acceptDamage: readonly string[]
+  readonly acceptLoss: readonly string[]
   /** Absolute; for sockets whose path in the data folder would be too long. */
   readonly temporaryFolder: string
 }
@@ -69,6 +71,11 @@ export function planMembers(plan: GroupPlan): readonly MemberConfigFile[] {
     journalBytes: JOURNAL_BYTES,
     slotsPerSegment: 64,
     budgetBytes: budgetBytes === null ? null : Math.floor(budgetBytes / members),
-    acceptDamage: plan.acceptDamage.includes(memberId),
   }))
+}
+
+/** What an operator said about the member's folder, as options of `serve`. */
+export function wordsFor(plan: GroupPlan, memberId: string): readonly string[] {
+  if (plan.acceptLoss.includes(memberId)) return ['--accept-loss']
+  return plan.acceptDamage.includes(memberId) ? ['--accept-damage'] : []
 }

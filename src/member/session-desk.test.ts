@@ -12,6 +12,8 @@ async function scene(seed: number, mode: 'on' | 'off' = 'off') {
   const { at, session } = home()
   const { member, balancer } = at
   if (member === null || balancer === null) throw new Error('the member is down')
+  // The view hears of a login a few milliseconds later than its member.
+  await timeline.until(() => member.group.sessions.has(session.id))
   const desk = new SessionDesk(member, balancer, async () => new Map())
   const to = group.members.find(({ id }) => id !== at.id)?.id ?? ''
   const move = () => timeline.finish(desk.move(String(session.id), { to, wait: true }))

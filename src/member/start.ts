@@ -53,9 +53,7 @@ export async function startMember(config: MemberConfig, log: Log): Promise<Runni
     settingsOf(config),
     tell,
   )
-  const { damage, ...recovered } = member.store.recovery
-  log.info('recovered', recovered)
-  if (damage !== null) log.error('damage', new Error(damage))
+  tellRecovery(member, log)
   const looks = await lookNowAndThen(member, disk, log)
   const mode = config.balance ?? parsed.policy.mode
   const policy = { ...parsed.policy, mode }
@@ -81,10 +79,7 @@ export async function startMember(config: MemberConfig, log: Log): Promise<Runni
   }).catch((cause: unknown) => {
     throw listenError({ kind: 'tcp', ...config.api }, cause)
   })
-  const failed = Promise.race([
-    member.store.failed.then((why) => `the store of ${config.memberId} has failed: ${why}`),
-    member.group.failed,
-  ])
+  const failed = failureOf(member)
   await Promise.race([
     member.serve().then(() => settle(config, balancer)),
     failed.then((why) => Promise.reject(new Error(why))),
@@ -121,9 +116,24 @@ function settingsOf(config: MemberConfig): MemberSettings {
       journalBytes: config.journalBytes,
       slotsPerSegment: config.slotsPerSegment,
       budgetBytes: config.budgetBytes,
-      acceptDamage: config.acceptDamage,
+      accept: config.accept,
     },
   }
+}
+
+function tellRecovery({ store }: Member, log: Log): void {
+  const { damage, ...recovered } = store.recovery
+  log.info('recovered', recovered)
+  if (damage !== null) log.error('damage', new Error(damage))
+}
+
+/** Settles with why it must stop. */
+function failureOf({ id, store, group, folder }: Member): Promise<string> {
+  return Promise.race([
+    store.failed.then((why) => `the store of ${id} has failed: ${why}`),
+    group.failed,
+    folder.failed,
+  ])
 }
 
 /** At the free space, at what is damaged, and at records that are skipped. */

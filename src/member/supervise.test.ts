@@ -31,6 +31,7 @@ beforeEach(async () => {
     policy: {},
     budgetBytes: null,
     acceptDamage: [],
+    acceptLoss: [],
     temporaryFolder: folder,
   }
   said = []
@@ -77,12 +78,20 @@ describe('a group under supervision', () => {
   test('V1 the damage of a member that there is not cannot be accepted', async () => {
     plan = { ...plan, acceptDamage: ['m2', 'm7'] }
     await expect(up()).rejects.toThrow(/no member 'm7'/)
+    plan = { ...plan, acceptDamage: ['m2'], acceptLoss: ['m2'] }
+    await expect(up()).rejects.toThrow(/one word about m2/)
+  })
+
+  test('V3 a member whose folder was moved away is still one of the group', async () => {
+    await (await up())?.stop()
+    await rm(join(plan.dataFolder, 'm3'), { recursive: true })
+    expect(await membersIn(plan.dataFolder)).toBe(3)
   })
 
   test('V4 its members share what the disk has free, and a budget that is less', async () => {
     const budgets = async () => {
       await (await up())?.stop()
-      const files = ['m1', 'm2', 'm3'].map((id) => join(plan.dataFolder, id, 'member.json'))
+      const files = ['m1', 'm2', 'm3'].map((id) => join(plan.dataFolder, `${id}.json`))
       const configs = await Promise.all(files.map((file) => readFile(file, 'utf8')))
       return configs.map((text) => Number(JSON.parse(text).budgetBytes))
     }

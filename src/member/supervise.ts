@@ -24,6 +24,7 @@ import {
   planMembers,
   portsInUse,
   socketFolder,
+  wordsFor,
 } from './plan.ts'
 
 export const DEFAULT_VOLUME = { name: 'vol1', bytes: 1024 ** 3 } as const
@@ -70,7 +71,8 @@ export async function membersIn(dataFolder: string): Promise<number> {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return 0
     throw error
   }
-  const numbers = names.map((name) => Number(/^m([1-9]\d*)$/.exec(name)?.[1] ?? 0))
+  // The configuration stays when the folder is moved away.
+  const numbers = names.map((name) => Number(/^m([1-9]\d*)(?:\.json)?$/.exec(name)?.[1] ?? 0))
   return Math.max(0, ...numbers)
 }
 
@@ -137,9 +139,18 @@ async function refuseWrongPlan(plan: GroupPlan): Promise<void> {
   if (there > 0) await refuseLostCoordination(dataFolder)
   if (members < 1 || members > MEMBERS_MAX)
     throw new CannotStart(`A group on one machine has 1 to ${MEMBERS_MAX} members.`)
-  const stranger = plan.acceptDamage.find((id) => !memberNames(members).includes(id))
+  const named = [...plan.acceptDamage, ...plan.acceptLoss]
+  const stranger = named.find((id) => !memberNames(members).includes(id))
   if (stranger !== undefined) {
-    throw new CannotStart(`There is no member '${stranger}' whose damage could be accepted.`)
+    throw new CannotStart(
+      `There is no member '${stranger}' whose damage or loss could be accepted.`,
+    )
+  }
+  const both = plan.acceptDamage.find((id) => plan.acceptLoss.includes(id))
+  if (both !== undefined) {
+    throw new CannotStart(
+      `Say one word about ${both}: --accept-damage goes on with its folder, --accept-loss gives it up.`,
+    )
   }
   const last = portsInUse(plan).at(-1) ?? 0
   if (last > 65_535)
@@ -163,8 +174,7 @@ async function writeConfigs(plan: GroupPlan): Promise<readonly string[]> {
   const room = await roomForPages(plan.dataFolder, plan.members)
   const budgetBytes = Math.min(plan.budgetBytes ?? room, room) // V4
   for (const config of planMembers({ ...plan, budgetBytes })) {
-    const file = join(config.dataFolder, 'member.json')
-    await mkdir(config.dataFolder, { recursive: true, mode: PRIVATE })
+    const file = join(plan.dataFolder, `${config.memberId}.json`)
     await writeFile(file, `${JSON.stringify(config, null, 2)}\n`)
     files.push(file)
   }
@@ -187,6 +197,7 @@ function makeChildren(
     const settings = {
       id,
       command: command(files[i] ?? ''),
+      firstWords: wordsFor(plan, id),
       say: (line: string) => say(`${id} ${line}`),
       changed,
     }

@@ -1,6 +1,6 @@
 // Checkpoints of the index: two files written in turn, so that a cut while one is written leaves the other.
-// A checkpoint says where each page is at home, from where the journal must be replayed over that, and which operations
-// of gateways are remembered.
+// A checkpoint says where each page is at home and in which segments, from where the journal must be replayed over that,
+// which operations of gateways are remembered, which epochs were promised and which pages are lost.
 //
 // Invariants:
 //   CK1. The newest durable checkpoint is never overwritten.
@@ -9,15 +9,17 @@
 import { readU16, readU32, writeU16, writeU32 } from '../base/bytes.ts'
 import { crc32c } from '../base/crc32c.ts'
 import { type Disk, type DiskFile, isFull } from '../base/disk.ts'
-import { FolderRefused } from './failure.ts'
 import { readU64, writeU64 } from './fields.ts'
+import { refuse } from './identity.ts'
 import {
   CHECKPOINT,
   CHECKPOINT_HEAD_BYTES,
   CHECKPOINT_MAGIC,
   FORMAT,
   PAGE_ENTRY,
+  PROMISE,
   paths,
+  SEGMENT_ENTRY,
 } from './layout.ts'
 import { NO_SLOT, type PageTable } from './page-table.ts'
 
@@ -41,10 +43,18 @@ export interface PageHome {
   readonly slice: number
 }
 
-export interface LoadedCheckpoint {
+/** Beside the pages: each as its room encodes it. */
+export interface CheckpointParts {
+  readonly segments: Uint8Array
+  readonly segmentsMade: number
+  readonly operations: Uint8Array
+  readonly promises: Uint8Array
+  readonly lost: Uint8Array
+}
+
+export interface LoadedCheckpoint extends CheckpointParts {
   readonly head: CheckpointHead
   readonly pages: Iterable<PageHome>
-  readonly operations: Uint8Array
 }
 
 export class Checkpoints {
@@ -69,7 +79,7 @@ export class Checkpoints {
   }
 
   /** The newest whole checkpoint. */
-  async load(): Promise<LoadedCheckpoint> {
+  async load(memberId: string): Promise<LoadedCheckpoint> {
     let newest: LoadedCheckpoint | null = null
     for (const file of this.#files) {
       const loaded = await this.#read(file)
@@ -77,10 +87,9 @@ export class Checkpoints {
       if (newest === null || loaded.head.sequence > newest.head.sequence) newest = loaded
     }
     if (newest === null) {
-      throw new FolderRefused(
-        'Both checkpoints of the index are damaged, so nobody knows which page is where. ' +
-          'Put a backup of the folder back. Nothing was touched.',
-      )
+      const sentence =
+        'Both checkpoints of the index are damaged, so nobody knows which page is where.'
+      throw refuse(memberId, sentence, 'loss')
     }
     this.#sequence = newest.head.sequence
     return newest
@@ -90,13 +99,13 @@ export class Checkpoints {
   async write(
     head: Omit<CheckpointHead, 'sequence'>,
     table: PageTable,
-    operations: Uint8Array,
+    parts: CheckpointParts,
   ): Promise<'done' | 'full'> {
     const sequence = this.#sequence + 1
     const file = this.#files[sequence % 2]
     if (file === undefined) throw new RangeError('there are two checkpoint files')
     try {
-      await this.#write(file, { ...head, sequence }, table, operations)
+      await this.#write(file, { ...head, sequence }, table, parts)
     } catch (error) {
       if (!isFull(error)) throw error
       return 'full' // CK3
@@ -110,8 +119,9 @@ export class Checkpoints {
     file: DiskFile,
     head: CheckpointHead,
     table: PageTable,
-    operations: Uint8Array,
+    parts: CheckpointParts,
   ): Promise<void> {
+    const { segments, segmentsMade, operations, promises, lost } = parts
     let at = CHECKPOINT_HEAD_BYTES
     let pages = 0
     let sum = this.#seed
@@ -123,8 +133,12 @@ export class Checkpoints {
       at += part.length
       pages += part.length / PAGE_ENTRY.end
     }
-    sum = crc32c(operations, sum)
-    if (operations.length > 0) await file.write([operations], at)
+    for (const part of [segments, operations, promises, lost]) {
+      if (part.length === 0) continue
+      sum = crc32c(part, sum)
+      await file.write([part], at)
+      at += part.length
+    }
     const bytes = new Uint8Array(CHECKPOINT_HEAD_BYTES)
     writeU32(bytes, CHECKPOINT.magic, CHECKPOINT_MAGIC)
     writeU32(bytes, CHECKPOINT.format, FORMAT)
@@ -132,7 +146,11 @@ export class Checkpoints {
     writeU64(bytes, CHECKPOINT.tail, head.tail)
     writeU64(bytes, CHECKPOINT.syncedUpTo, head.syncedUpTo)
     writeU64(bytes, CHECKPOINT.pages, pages)
+    writeU64(bytes, CHECKPOINT.segments, segments.length / SEGMENT_ENTRY.end)
+    writeU64(bytes, CHECKPOINT.segmentsMade, segmentsMade)
     writeU64(bytes, CHECKPOINT.operationBytes, operations.length)
+    writeU64(bytes, CHECKPOINT.promises, promises.length / PROMISE.end)
+    writeU64(bytes, CHECKPOINT.lostBytes, lost.length)
     writeU32(bytes, CHECKPOINT.bodyChecksum, sum)
     const checksum = crc32c(bytes.subarray(0, CHECKPOINT.checksum), this.#seed)
     writeU32(bytes, CHECKPOINT.checksum, checksum)
@@ -150,19 +168,35 @@ export class Checkpoints {
     if (got < head.length || readU32(head, CHECKPOINT.magic) !== CHECKPOINT_MAGIC) return null
     const sum = crc32c(head.subarray(0, CHECKPOINT.checksum), this.#seed)
     if (sum !== readU32(head, CHECKPOINT.checksum)) return null
-    const pageBytes = readU64(head, CHECKPOINT.pages) * PAGE_ENTRY.end
-    const body = new Uint8Array(pageBytes + readU64(head, CHECKPOINT.operationBytes))
+    const lengths = [
+      readU64(head, CHECKPOINT.pages) * PAGE_ENTRY.end,
+      readU64(head, CHECKPOINT.segments) * SEGMENT_ENTRY.end,
+      readU64(head, CHECKPOINT.operationBytes),
+      readU64(head, CHECKPOINT.promises) * PROMISE.end,
+      readU64(head, CHECKPOINT.lostBytes),
+    ]
+    const body = new Uint8Array(lengths.reduce((sum, length) => sum + length, 0))
     const read = await file.read(body, CHECKPOINT_HEAD_BYTES)
     if (read < body.length) return null
     if (crc32c(body, this.#seed) !== readU32(head, CHECKPOINT.bodyChecksum)) return null
+    let at = 0
+    const next = (part: number) => {
+      const from = at
+      at += lengths[part] ?? 0
+      return body.subarray(from, at)
+    }
     return {
       head: {
         sequence: readU64(head, CHECKPOINT.sequence),
         tail: readU64(head, CHECKPOINT.tail),
         syncedUpTo: readU64(head, CHECKPOINT.syncedUpTo),
       },
-      pages: decodePages(body.subarray(0, pageBytes)),
-      operations: body.subarray(pageBytes),
+      pages: decodePages(next(0)),
+      segments: next(1),
+      segmentsMade: readU64(head, CHECKPOINT.segmentsMade),
+      operations: next(2),
+      promises: next(3),
+      lost: next(4),
     }
   }
 }

@@ -185,6 +185,10 @@ export class CommitQueue {
         this.#pages.drop(change.volume)
         continue
       }
+      if (change.kind === 'promise') {
+        this.#pages.promises.add(change.epochs)
+        continue
+      }
       const { write } = change
       if (write.data === null) this.#pages.unmap(write, write.bytes)
       else this.#pages.write(write, write.data, this.#journal.checksums, change.firstSum)
@@ -205,7 +209,7 @@ export class CommitQueue {
 
 /** At most, whatever of it is in the overlay already. */
 function needOf(change: Change): Pick<Waiting, 'blocks' | 'barePages'> {
-  if (change.kind === 'drop') return { blocks: 0, barePages: 0 }
+  if (change.kind !== 'write') return { blocks: 0, barePages: 0 }
   const { data, offset, bytes } = change.write
   if (data === null) return { blocks: 0, barePages: pagesIn(offset, bytes) }
   return { blocks: data.length / BLOCK_BYTES, barePages: 0 }

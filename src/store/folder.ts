@@ -3,7 +3,9 @@ import type { Disk, DiskFile } from '../base/disk.ts'
 import { DiskError, isFull } from '../base/disk.ts'
 import { Checkpoints } from './checkpoints.ts'
 import { FolderRefused } from './failure.ts'
+import { judgeFolder, refuse } from './identity.ts'
 import { FORMAT, paths, SECTOR_BYTES, SUPER_COPY_BYTES } from './layout.ts'
+import { LostPages } from './lost-pages.ts'
 import { PageTable } from './page-table.ts'
 import type { StoreSettings } from './settings.ts'
 import { checksumSeed, decodeSuperblock, encodeSuperblock, type Superblock } from './superblock.ts'
@@ -20,13 +22,21 @@ export interface Folder {
 }
 
 export async function openFolder(disk: Disk, settings: StoreSettings): Promise<Folder> {
-  const superblock = (await readSuperblock(disk)) ?? (await makeNewFolder(disk, settings))
-  if (superblock.groupId !== settings.groupId || superblock.memberId !== settings.memberId) {
-    throw new FolderRefused(
-      `The data folder belongs to member '${superblock.memberId}' of group ` +
-        `'${superblock.groupId}', not to member '${settings.memberId}' of group '${settings.groupId}'.`,
-    )
-  }
+  const found = await readSuperblock(disk, settings)
+  const superblock =
+    judgeFolder(found, settings) === 'use' && found !== null
+      ? found
+      : await makeNewFolder(disk, settings, [])
+  return openFiles(disk, superblock)
+}
+
+/** ID4: a new folder in the place of one that is given up. */
+export async function replaceFolder(disk: Disk, settings: StoreSettings): Promise<Folder> {
+  await setAside(disk)
+  return openFiles(disk, await makeNewFolder(disk, settings, settings.volumesHeld))
+}
+
+async function openFiles(disk: Disk, superblock: Superblock): Promise<Folder> {
   const seed = checksumSeed(superblock.folderId)
   return {
     superblock,
@@ -38,7 +48,7 @@ export async function openFolder(disk: Disk, settings: StoreSettings): Promise<F
 }
 
 /** Null if there is none: the folder was never made completely. */
-async function readSuperblock(disk: Disk): Promise<Superblock | null> {
+async function readSuperblock(disk: Disk, { memberId }: StoreSettings): Promise<Superblock | null> {
   let file: DiskFile
   try {
     file = await disk.open(paths.superblock, 'existing')
@@ -51,32 +61,51 @@ async function readSuperblock(disk: Disk): Promise<Superblock | null> {
   await file.close()
   const reading = decodeSuperblock(bytes)
   if (reading.kind === 'good') return reading.superblock
-  throw new FolderRefused(
-    reading.kind === 'newer'
-      ? `The data folder has format ${reading.format}; this release knows format ${FORMAT} and ` +
-          'leaves it untouched.'
-      : 'Both copies of the superblock of the data folder are damaged. It never changes: put a backup ' +
-          `of the file '${paths.superblock}' back. Nothing was touched.`,
+  if (reading.kind === 'otherFormat') {
+    throw new FolderRefused(
+      reading.format > FORMAT
+        ? `The data folder has format ${reading.format}; this release knows format ${FORMAT} and leaves it untouched.`
+        : `The data folder has format ${reading.format}; it was made by an earlier development version. Start with a new data folder.`,
+    )
+  }
+  throw refuse(
+    memberId,
+    'Both copies of the superblock of the data folder are damaged. It never changes: put a backup of the file ' +
+      `'${paths.superblock}' back.`,
+    'loss',
   )
 }
 
-async function makeNewFolder(disk: Disk, settings: StoreSettings): Promise<Superblock> {
+async function makeNewFolder(
+  disk: Disk,
+  settings: StoreSettings,
+  lost: readonly number[],
+): Promise<Superblock> {
   try {
-    return await makeFolder(disk, settings)
+    return await makeFolder(disk, settings, lost)
   } catch (cause) {
     if (!isFull(cause)) throw cause
     const mib = Math.ceil(settings.journalBytes / ZEROS_BYTES)
     throw new FolderRefused(
       `The disk has no room for a data folder: its journal alone takes ${mib} MiB. Make room and start again.`,
+      'none',
       { cause },
     )
   }
 }
 
 /** The superblock comes last: a cut before it leaves a folder that is made again. */
-async function makeFolder(disk: Disk, settings: StoreSettings): Promise<Superblock> {
+async function makeFolder(
+  disk: Disk,
+  settings: StoreSettings,
+  lost: readonly number[],
+): Promise<Superblock> {
   if ((await disk.list(paths.segments)).length > 0) {
-    throw new FolderRefused('The data folder holds pages but has no superblock.')
+    throw refuse(
+      settings.memberId,
+      `The data folder of ${settings.memberId} holds pages but no file '${paths.superblock}': put it back.`,
+      'loss',
+    )
   }
   const superblock: Superblock = {
     groupId: settings.groupId,
@@ -89,7 +118,12 @@ async function makeFolder(disk: Disk, settings: StoreSettings): Promise<Superblo
   await preallocate(disk, settings.journalBytes)
   const seed = checksumSeed(superblock.folderId)
   const checkpoints = await Checkpoints.open(disk, 'create', seed)
-  await checkpoints.write({ tail: 0, syncedUpTo: 0 }, new PageTable(), new Uint8Array(0))
+  const lostPages = new LostPages()
+  for (const volume of lost) lostPages.add(volume)
+  const none = new Uint8Array(0)
+  const parts = { segments: none, segmentsMade: 0, operations: none, promises: none }
+  const first = { ...parts, lost: lostPages.encode() }
+  await checkpoints.write({ tail: 0, syncedUpTo: 0 }, new PageTable(), first)
   await checkpoints.close()
   const draft = await disk.open(paths.superblockDraft, 'create')
   await draft.write([encodeSuperblock(superblock)], 0)
@@ -111,4 +145,29 @@ async function preallocate(disk: Disk, bytes: number): Promise<void> {
   }
   await file.sync()
   await file.close()
+}
+
+/** Everything of the folder goes into another one beside it, the superblock first: what is half moved is no folder. */
+async function setAside(disk: Disk): Promise<void> {
+  const into = await unusedName(disk)
+  await disk.makeFolder(into)
+  await disk.makeFolder(`${into}/${paths.segments}`)
+  const own = [paths.superblock, paths.superblockDraft, paths.journal, ...paths.checkpoints]
+  const there = new Set(await disk.list('.'))
+  const segments = (await disk.list(paths.segments)).map((name) => `${paths.segments}/${name}`)
+  for (const path of [...own.filter((name) => there.has(name)), ...segments]) {
+    await disk.rename(path, `${into}/${path}`)
+    if (path === paths.superblock) await disk.syncFolder('.')
+  }
+  for (const folder of [`${into}/${paths.segments}`, into, paths.segments, '.']) {
+    if (folder !== paths.segments || segments.length > 0) await disk.syncFolder(folder)
+  }
+}
+
+async function unusedName(disk: Disk): Promise<string> {
+  for (let number = 1; ; number += 1) {
+    const name = paths.setAside(number)
+    const files = [...(await disk.list(name)), ...(await disk.list(`${name}/${paths.segments}`))]
+    if (files.length === 0) return name
+  }
 }

@@ -9,6 +9,7 @@
 //   HW4. A page for which the disk has no room stays in the overlay, and its old home counts as before.
 //   HW5. So does a page whose header the disk does not give, while the round is patient; then the blocks under that
 //        header are damaged.
+//   HW6. A page whose home is lost (lost-pages.ts, SL4) gets a slot of its own, in which all but what was touched is damaged.
 import { type DiskFile, isFull } from '../base/disk.ts'
 import { clearBit, countBits, hasBit, setBit } from './bitmap.ts'
 import type { Homes } from './homes.ts'
@@ -60,7 +61,8 @@ export class HomeWriter {
     const headless = new Set<DirtyPage>()
     for (const page of pages) {
       if (page.dropped) continue
-      page.slot = table.slotOf(page.entry)
+      page.isLost = this.#homes.isLost(page.entry)
+      page.slot = page.isLost ? NO_SLOT : table.slotOf(page.entry)
       page.isNew = page.slot === NO_SLOT
       if (!page.isNew || !holdsBlocks(page)) continue
       const slot = await segments.take()
@@ -98,6 +100,7 @@ export class HomeWriter {
   async #writePage(page: DirtyPage, round: Round): Promise<Written> {
     const { entry } = page
     let base: Base = page.isNew ? 'none' : 'cached'
+    if (page.isLost) base = 'lost'
     // The cache may give the place away between a load and this turn, so it is looked up again in the turn that merges.
     while (base === 'cached' && this.#homes.cache.find(entry) < 0) {
       const loaded = await this.#homes.load(entry)
@@ -177,12 +180,18 @@ export class HomeWriter {
   }
 
   #settle(page: DirtyPage): void {
-    const { table, segments, cache } = this.#homes
+    const { table, segments, cache, lost } = this.#homes
     const { entry } = page
     if (page.dropped) {
       // Its old slot was released by the drop; one that was taken for it here was not.
       if (page.isNew && page.slot !== NO_SLOT) segments.release(page.slot)
       return
+    }
+    if (page.isLost) {
+      lost.found(table.volumeOf(entry), table.pageOf(entry))
+      const before = table.slotOf(entry)
+      if (before !== NO_SLOT) segments.release(before)
+      table.vacate(entry)
     }
     if (page.slot === NO_SLOT || page.blocks === 0) {
       if (page.slot !== NO_SLOT) segments.release(page.slot)
@@ -211,6 +220,7 @@ function mergeTouched(page: DirtyPage, block: number): void {
 }
 
 function holdsBlocks(page: DirtyPage): boolean {
+  if (page.isLost) return page.cells.some((cell) => cell !== ABSENT)
   for (const cell of page.cells) if (cell >= 0 || cell === DAMAGED) return true
   return false
 }

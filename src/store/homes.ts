@@ -2,7 +2,8 @@
 import { DiskError } from '../base/disk.ts'
 import type { HeaderCache } from './header-cache.ts'
 import { SLOT_HEADER_BYTES } from './layout.ts'
-import type { PageTable } from './page-table.ts'
+import { LostPages } from './lost-pages.ts'
+import { NO_SLOT, type PageTable } from './page-table.ts'
 import type { Segments } from './segments.ts'
 import { chooseCopy } from './slot-header.ts'
 
@@ -19,6 +20,7 @@ export class Homes {
   readonly table: PageTable
   readonly cache: HeaderCache
   readonly segments: Segments
+  readonly lost = new LostPages()
   readonly seed: number
   /** During recovery a header may be newer than the checkpoint that names it (SH2). */
   recovering = true
@@ -29,6 +31,14 @@ export class Homes {
     this.cache = cache
     this.segments = segments
     this.seed = seed
+  }
+
+  /** The page's slot is gone, with its segment or with the folder that was given up. */
+  isLost(entry: number): boolean {
+    const { table, segments, lost } = this
+    const slot = table.slotOf(entry)
+    if (slot !== NO_SLOT) return segments.isLost(slot)
+    return lost.has(table.volumeOf(entry), table.pageOf(entry))
   }
 
   loadSync(entry: number): HeaderLoad {

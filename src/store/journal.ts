@@ -17,6 +17,7 @@ import {
   BLOCK_SECTORS,
   encodeDrop,
   encodePad,
+  encodePromise,
   encodeWrite,
   type StoreWrite,
   sizeOf,
@@ -44,6 +45,13 @@ export type Change =
       firstSum: number
     }
   | { readonly kind: 'drop'; readonly volume: number }
+  | {
+      readonly kind: 'promise'
+      readonly epochs: ReadonlyMap<number, number>
+      /** The same as bytes, filled up to whole blocks, of which `bytes` count. */
+      readonly encoded: Uint8Array
+      readonly bytes: number
+    }
 
 export type Room = 'placed' | 'nextBatch' | 'noRoom'
 
@@ -103,8 +111,7 @@ export class Journal {
   /** Adds the change to the batch. 'nextBatch': this one is full. 'noRoom': the ring is, until the tail moves. */
   place(change: Change): Room {
     assert(!this.#underWay, 'a batch under way does not change')
-    const { records, sectors } =
-      change.kind === 'write' ? sizeOf(change.write) : { records: 1, sectors: 1 }
+    const { records, sectors } = sizeOfChange(change)
     assert(sectors <= this.largest, 'a write is at most half of the journal')
     if (this.#sealed) return 'nextBatch'
     const full =
@@ -125,8 +132,13 @@ export class Journal {
       change.firstSum = this.#sumsUsed
       this.#placeWrite(change.write, records)
     } else {
-      encodeDrop(this.#nextHeader(), this.#place(), change.volume, this.#seed)
-      this.#head += 1
+      const header = this.#nextHeader()
+      if (change.kind === 'drop') encodeDrop(header, this.#place(), change.volume, this.#seed)
+      else {
+        encodePromise(header, this.#place(), change.encoded, change.bytes, this.#seed)
+        this.#parts.push(change.encoded)
+      }
+      this.#head += sectors
     }
     // A batch is one write, and the file does not go on beyond the end of the ring.
     if (this.#head % this.ring === 0) this.#sealed = true
@@ -152,10 +164,6 @@ export class Journal {
     assert(tail >= this.#tail && tail <= this.#durable, 'J2: tail ≤ durable, and never back')
     this.#tail = tail
     this.#checkpoint = checkpoint
-  }
-
-  close(): Promise<void> {
-    return this.#file.close()
   }
 
   #placeWrite(write: StoreWrite, records: number): void {
@@ -187,5 +195,16 @@ export class Journal {
     this.#headersUsed += 1
     this.#parts.push(header)
     return header
+  }
+}
+
+function sizeOfChange(change: Change): { readonly records: number; readonly sectors: number } {
+  switch (change.kind) {
+    case 'write':
+      return sizeOf(change.write)
+    case 'drop':
+      return { records: 1, sectors: 1 }
+    case 'promise':
+      return { records: 1, sectors: 1 + change.encoded.length / SECTOR_BYTES }
   }
 }

@@ -5,10 +5,15 @@ import {
   CHECKPOINT_HEAD_BYTES,
   HEADER,
   HEADER_CHECKSUM,
+  LOST,
+  LOST_CHUNK,
   OPERATIONS,
   PAGE_ENTRY,
+  PROMISE,
   RECORD,
   RECORD_CHECKSUM,
+  SEGMENT,
+  SEGMENT_ENTRY,
   SUPER,
   SUPER_COPY_BYTES,
 } from './layout.ts'
@@ -26,7 +31,9 @@ describe('layout', () => {
   it('DESIGN.md draws every field where the code has it', async () => {
     const design = await readFile(new URL('./DESIGN.md', import.meta.url), 'utf8')
     const lines = new Set(design.split('\n').map((line) => line.replace(/ {2,}·.*$/, '')))
-    for (const table of [SUPER, RECORD, HEADER, CHECKPOINT, PAGE_ENTRY, OPERATIONS]) {
+    const whole = [SUPER, RECORD, HEADER, SEGMENT, CHECKPOINT]
+    const parts = [PAGE_ENTRY, SEGMENT_ENTRY, OPERATIONS, PROMISE, LOST, LOST_CHUNK]
+    for (const table of [...whole, ...parts]) {
       for (const line of draw(table)) expect(lines, line).toContain(line)
     }
   })

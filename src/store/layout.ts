@@ -1,8 +1,8 @@
 // The bytes of a data folder. Every offset is derived from the one before it, so that code and DESIGN.md cannot disagree
 // in silence: the test draws the figures of DESIGN.md from these tables. Numbers are big-endian.
 
-/** Raised with any change of these bytes. A store refuses a folder of a newer format. */
-export const FORMAT = 1
+/** Raised with any change of these bytes. A store refuses a folder of another format. */
+export const FORMAT = 2
 
 /** What a disk writes whole or not at all. */
 export const SECTOR_BYTES = 512
@@ -24,6 +24,8 @@ export const paths = {
   journal: 'journal',
   checkpoints: ['index.A', 'index.B'],
   segments: 'data',
+  /** Where a folder goes that is given up. */
+  setAside: (number: number) => `set-aside-${number}`,
   segment: (number: number) => `data/${String(number).padStart(6, '0')}`,
 } as const
 
@@ -96,7 +98,14 @@ export const recordKind = {
   dropVolume: 3,
   /** The rest of the ring is empty; the next record is at its beginning. */
   pad: 4,
+  /** Epochs that the member is about to raise; its payload is a list of them. */
+  promise: 5,
 } as const
+/** An epoch that was promised, in a record of the journal and in a checkpoint. */
+export const PROMISE = derive({
+  slice: 4,
+  epoch: 8,
+})
 
 // --- slot: two copies of the header, then the page's blocks
 
@@ -116,7 +125,18 @@ export const HEADER = derive({
 })
 export const HEADER_CHECKSUM = HEADER_COPY_BYTES - CHECKSUM_BYTES
 
-// --- checkpoint: a head of one block, then pages, then remembered operations
+// --- segment: its slots, then a foot that says which segment this is
+
+export const SEGMENT_MAGIC = 0x454b4731 // 'EKG1'
+export const SEGMENT_FOOT_BYTES = BLOCK_BYTES
+export const SEGMENT = derive({
+  magic: 4,
+  number: 4,
+  born: 8,
+  checksum: CHECKSUM_BYTES,
+})
+
+// --- checkpoint: a head of one block, then pages, segments, remembered operations, promised epochs, lost pages
 
 export const CHECKPOINT_MAGIC = 0x454b4331 // 'EKC1'
 export const CHECKPOINT_HEAD_BYTES = BLOCK_BYTES
@@ -127,7 +147,11 @@ export const CHECKPOINT = derive({
   tail: 8,
   syncedUpTo: 8,
   pages: 8,
+  segments: 8,
+  segmentsMade: 8,
   operationBytes: 8,
+  promises: 8,
+  lostBytes: 8,
   bodyChecksum: CHECKSUM_BYTES,
   checksum: CHECKSUM_BYTES,
 })
@@ -138,6 +162,21 @@ export const PAGE_ENTRY = derive({
   slot: 4,
   present: 2,
   slice: 2,
+})
+export const SEGMENT_ENTRY = derive({
+  number: 4,
+  born: 8,
+})
+/** A volume whose pages were in a folder that was given up: this head, then `chunks` bitmaps, each after its number. */
+export const LOST = derive({
+  volume: 8,
+  chunks: 8,
+})
+/** One bit a page that is at home here since, or was unmapped. */
+export const LOST_CHUNK_PAGES = 65_536
+export const LOST_CHUNK = derive({
+  chunk: 8,
+  found: LOST_CHUNK_PAGES / 8,
 })
 /** What is remembered of one session on one slice: this head, then `count` operations of eight bytes. */
 export const OPERATIONS = derive({

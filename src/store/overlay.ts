@@ -34,6 +34,8 @@ export class DirtyPage {
   slot = -1
   /** The slot was taken for it in this round. */
   isNew = false
+  /** What is at home of it is lost: blocks that are not touched are damaged. */
+  isLost = false
   copy: 0 | 1 = 0
   version = 0
   blocks = 0

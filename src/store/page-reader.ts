@@ -91,7 +91,9 @@ export class PageReader {
       const piece = into.subarray(at - offset, to - offset)
       const entry = table.find(volume, page)
       const got =
-        entry === NO_ENTRY ? zeros(piece) : this.#readPage(entry, at - page * PAGE_BYTES, piece)
+        entry === NO_ENTRY
+          ? this.#readAbsent(volume, page, piece)
+          : this.#readPage(entry, at - page * PAGE_BYTES, piece)
       if (got === 'cold') return 'cold'
       if (got === 'damaged') {
         result = 'damaged'
@@ -102,6 +104,11 @@ export class PageReader {
       at = to
     }
     return result
+  }
+
+  /** LP1: of a page that is not at home. */
+  #readAbsent(volume: number, page: number, into: Uint8Array): ReadResult {
+    return this.#homes.lost.has(volume, page) ? 'damaged' : zeros(into)
   }
 
   #readPage(entry: number, offset: number, into: Uint8Array): Attempt {
@@ -134,7 +141,7 @@ export class PageReader {
   #readHome(entry: number, offset: number, into: Uint8Array): Attempt {
     const { table, cache } = this.#homes
     const slot = table.slotOf(entry)
-    if (slot === NO_SLOT) return zeros(into)
+    if (slot === NO_SLOT) return this.#readAbsent(table.volumeOf(entry), table.pageOf(entry), into)
     if (cache.find(entry) < 0) {
       const header = this.#headerOf(entry, slot)
       if (header !== 'done') return header
@@ -243,7 +250,7 @@ export class PageReader {
       const to = Math.min(end, (page + 1) * PAGE_BYTES)
       const entry = table.find(volume, page)
       const slot = entry === NO_ENTRY ? NO_SLOT : table.slotOf(entry)
-      if (slot !== NO_SLOT) {
+      if (slot !== NO_SLOT && !segments.isLost(slot)) {
         const header = cache.find(entry) < 0 ? await this.#homes.load(entry) : 'cached'
         if (header === 'unreadable') unreadable.add(placeOf(slot, HEADER_PLACE))
         const first = Math.floor((at - page * PAGE_BYTES) / BLOCK_BYTES)

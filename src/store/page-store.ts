@@ -20,8 +20,8 @@ import { assert } from '../base/assert.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Disk } from '../base/disk.ts'
 import { CommitQueue, type CommitWork, type WriteResult } from './commit-queue.ts'
-import { StoreFailed } from './failure.ts'
-import { type Folder, openFolder } from './folder.ts'
+import { FolderRefused, StoreFailed } from './failure.ts'
+import { type Folder, openFolder, replaceFolder } from './folder.ts'
 import { HeaderCache } from './header-cache.ts'
 import { HomeWriter } from './home-writer.ts'
 import { Homes } from './homes.ts'
@@ -32,9 +32,10 @@ import { Overlay } from './overlay.ts'
 import { type DamagedPage, PageReader, type ReadResult } from './page-reader.ts'
 import { PageTable, type VolumeUsage } from './page-table.ts'
 import { Pages, pagesIn } from './pages.ts'
+import { encodeEpochs } from './promises.ts'
 import { type StoreWrite, sizeOf } from './record.ts'
-import { type RecoveryReport, recover } from './recovery.ts'
-import { Segments } from './segments.ts'
+import { type Recovered, type RecoveryReport, recover } from './recovery.ts'
+import { type LostSegment, Segments } from './segments.ts'
 import type { StoreSettings } from './settings.ts'
 import { Upkeep } from './upkeep.ts'
 
@@ -47,6 +48,12 @@ export interface StoreUsage {
   readonly overlayBytes: number
   readonly overlayPages: number
   readonly journalUsedBytes: number
+}
+
+export interface StoreLosses {
+  readonly segments: readonly LostSegment[]
+  /** Their pages were in a folder that was given up; those that were overwritten since are good. */
+  readonly volumes: readonly number[]
 }
 
 export class PageStore {
@@ -103,18 +110,43 @@ export class PageStore {
     })
   }
 
-  /** Makes the folder if there is none, recovers it otherwise. Rejects with FolderRefused or the disk's error. */
+  /** Makes the folder if there is none and need not be one, recovers it otherwise. Rejects with FolderRefused or the disk's error. */
   static async open(disk: Disk, clock: Clock, settings: StoreSettings): Promise<PageStore> {
-    const folder = await openFolder(disk, settings)
+    try {
+      return await PageStore.#use(await openFolder(disk, settings), disk, clock, settings)
+    } catch (error) {
+      const isLossAccepted = settings.accept === 'loss'
+      if (!isLossAccepted || !(error instanceof FolderRefused) || error.remedy === 'none')
+        throw error
+      return PageStore.#use(await replaceFolder(disk, settings), disk, clock, {
+        ...settings,
+        known: null,
+      })
+    }
+  }
+
+  static async #use(
+    folder: Folder,
+    disk: Disk,
+    clock: Clock,
+    settings: StoreSettings,
+  ): Promise<PageStore> {
     const table = new PageTable()
     const cache = new HeaderCache(table, settings.cachedPages)
-    const segments = new Segments(disk, folder.superblock.slotsPerSegment)
+    const segments = new Segments(disk, folder.superblock.slotsPerSegment, folder.seed)
     const homes = new Homes(table, cache, segments, folder.seed)
     const overlay = new Overlay(settings.overlayBytes)
     const pages = new Pages(homes, overlay, new OperationMemory())
     const home = new HomeWriter(homes, overlay)
-    const recovered = await recover(folder, pages, home, settings.acceptDamage)
+    let recovered: Recovered
+    try {
+      recovered = await recover(folder, pages, home, settings)
+    } catch (error) {
+      await closeFiles(folder, segments)
+      throw error
+    }
     const store = new PageStore({ disk, clock, settings }, folder, pages, home, recovered)
+    await segments.removeStrays()
     await segments.unlinkEmpty()
     await store.#measureSpace()
     return store
@@ -161,6 +193,23 @@ export class PageStore {
     return result
   }
 
+  /** The member is about to raise these slices to these epochs; resolves when that is durable. */
+  promise(epochs: ReadonlyMap<number, number>): Promise<WriteResult> {
+    const bytes = encodeEpochs(epochs)
+    const encoded = new Uint8Array(Math.ceil(bytes.length / BLOCK_BYTES) * BLOCK_BYTES)
+    encoded.set(bytes)
+    return this.#queue.add({ kind: 'promise', epochs, encoded, bytes: bytes.length })
+  }
+
+  get folderId(): string {
+    return this.#folder.superblock.folderId
+  }
+
+  /** Everything before this position of the journal is durable: what the group may know of this folder. */
+  get position(): number {
+    return this.#journal.durable
+  }
+
   /** The write of this operation is in the store: a retry is answered, not applied. */
   remembered(sessionId: number, gen: number, slice: number, operation: number): boolean {
     return this.#pages.operations.remembers(sessionId, gen, slice, operation)
@@ -182,7 +231,8 @@ export class PageStore {
 
   /** Volumes that have, or had since the last start, pages here. */
   volumes(): number[] {
-    return this.#pages.homes.table.volumes()
+    const { table, lost } = this.#pages.homes
+    return [...new Set([...table.volumes(), ...lost.volumes()])]
   }
 
   get commitWork(): CommitWork {
@@ -225,6 +275,12 @@ export class PageStore {
     }
   }
 
+  /** What is known to be lost, whether somebody has read it or not. */
+  losses(): StoreLosses {
+    const { segments, lost } = this.#pages.homes
+    return { segments: segments.lost(), volumes: lost.volumes() }
+  }
+
   /** Waits for the writes under way, brings everything home and closes the files. Refuses new writes from now on. */
   async close(): Promise<void> {
     await this.#queue.idle()
@@ -232,9 +288,7 @@ export class PageStore {
     await this.#upkeep.stopped()
     if (this.#refusal === null) await this.#upkeep.finish()
     this.#refusal ??= new StoreFailed('the store is closed')
-    await this.#journal.close()
-    await this.#folder.checkpoints.close()
-    await this.#pages.homes.segments.close()
+    await closeFiles(this.#folder, this.#pages.homes.segments)
   }
 
   /** Promises slots to the new pages of a write; false if there are not enough. */
@@ -306,6 +360,12 @@ export class PageStore {
     }
     return this.#refusal
   }
+}
+
+async function closeFiles(folder: Folder, segments: Segments): Promise<void> {
+  await folder.journal.close()
+  await folder.checkpoints.close()
+  await segments.close()
 }
 
 function insideRun(offset: number, bytes: number): boolean {

@@ -1,10 +1,12 @@
 // What durable changes do to the pages in memory: the same for a batch that has just become durable and for replay.
 
+import type { CheckpointParts } from './checkpoints.ts'
 import type { Homes } from './homes.ts'
 import { BLOCK_BYTES, BLOCKS_PER_PAGE, PAGE_BYTES } from './layout.ts'
 import type { OperationMemory } from './operations.ts'
 import { ABSENT, DAMAGED, type Overlay } from './overlay.ts'
 import { NO_ENTRY, NO_SLOT } from './page-table.ts'
+import { Promises } from './promises.ts'
 
 export interface Extent {
   readonly volume: number
@@ -21,6 +23,7 @@ export class Pages {
   readonly homes: Homes
   readonly overlay: Overlay
   readonly operations: OperationMemory
+  readonly promises = new Promises()
 
   constructor(homes: Homes, overlay: Overlay, operations: OperationMemory) {
     this.homes = homes
@@ -53,11 +56,15 @@ export class Pages {
   }
 
   unmap(extent: Extent, bytes: number): void {
-    const { table } = this.homes
+    const { table, lost } = this.homes
     for (let at = 0; at < bytes; at += BLOCK_BYTES) {
       const offset = extent.offset + at
-      const entry = table.find(extent.volume, Math.floor(offset / PAGE_BYTES))
-      if (entry === NO_ENTRY || !this.#holdsAnything(entry)) continue
+      const page = Math.floor(offset / PAGE_BYTES)
+      let entry = table.find(extent.volume, page)
+      if (entry === NO_ENTRY || !this.#holdsAnything(entry)) {
+        if (!lost.has(extent.volume, page)) continue
+        entry = table.entryFor(extent.volume, page, extent.slice)
+      }
       this.overlay.putMark(entry, Math.floor(offset / BLOCK_BYTES) % BLOCKS_PER_PAGE, ABSENT)
     }
   }
@@ -72,6 +79,19 @@ export class Pages {
       table.vacate(entry)
     }
     table.forget(volume)
+    this.homes.lost.drop(volume)
+  }
+
+  /** Beside the pages, for a checkpoint. */
+  checkpointParts(): CheckpointParts {
+    const { segments, lost } = this.homes
+    return {
+      segments: segments.encode(),
+      segmentsMade: segments.made,
+      operations: this.operations.encode(),
+      promises: this.promises.encode(),
+      lost: lost.encode(),
+    }
   }
 
   #holdsAnything(entry: number): boolean {

@@ -130,6 +130,25 @@ export function encodeDrop(
   finish(header, seed)
 }
 
+/** `epochs`: as promises.ts encodes them, filled up to whole blocks. */
+export function encodePromise(
+  header: Uint8Array,
+  place: RecordPlace,
+  epochs: Uint8Array,
+  bytes: number,
+  seed: number,
+): void {
+  begin(header, recordKind.promise, place)
+  writeU16(header, RECORD.parts, 1)
+  writeU16(header, RECORD.blocks, epochs.length / BLOCK_BYTES)
+  writeU64(header, RECORD.bytes, bytes)
+  for (let block = 0; block * BLOCK_BYTES < epochs.length; block += 1) {
+    const at = block * BLOCK_BYTES
+    writeU32(header, RECORD.checksums + block * 4, crc32c(epochs.subarray(at, at + BLOCK_BYTES)))
+  }
+  finish(header, seed)
+}
+
 export function encodePad(header: Uint8Array, place: RecordPlace, seed: number): void {
   begin(header, recordKind.pad, place)
   writeU16(header, RECORD.parts, 1)

@@ -7,23 +7,29 @@
 //   RC2. After it no record that is in the ring can be taken for one of the next log: the head skips a whole ring.
 //   RC3. Acknowledged bytes that are missing are never passed over in silence: the folder is refused, or `damage` says
 //        so.
-
+//   RC4. What was durable when the group saw it (the mark of its record) is proven, whatever the journal itself can tell.
 import { FolderRefused } from './failure.ts'
 import type { Folder } from './folder.ts'
 import type { HomeWriter } from './home-writer.ts'
+import { judgeHistory, olderCopy, refuse } from './identity.ts'
 import { Journal } from './journal.ts'
-import { type LogEnd, type Replayed, replay, survey } from './journal-scan.ts'
+import { type LogEnd, type Replayed, replay, type Survey, survey } from './journal-scan.ts'
 import { recordKind } from './layout.ts'
 import type { Overlay } from './overlay.ts'
 import { type Pages, pagesIn } from './pages.ts'
+import { decodeEpochs } from './promises.ts'
+import { decodeSegments, type LostSegment } from './segments.ts'
+import type { StoreSettings } from './settings.ts'
 
 export interface RecoveryReport {
   /** Operations of the journal that were replayed. */
   readonly replayed: number
   readonly pages: number
-  /** A sentence if acknowledged bytes are lost: the member is no longer a good copy. */
+  /** Sentences if acknowledged bytes are lost: the member is no longer a good copy. */
   readonly damage: string | null
 }
+
+type Judged = Pick<StoreSettings, 'memberId' | 'known' | 'accept'>
 
 export interface Recovered {
   readonly journal: Journal
@@ -34,54 +40,79 @@ export async function recover(
   folder: Folder,
   pages: Pages,
   home: HomeWriter,
-  acceptDamage: boolean,
+  settings: Judged,
 ): Promise<Recovered> {
-  const { homes, operations } = pages
-  const { table, segments } = homes
-  const loaded = await folder.checkpoints.load()
+  const { homes, operations, promises } = pages
+  const { table, segments, lost } = homes
+  const { memberId, known, accept } = settings
+  const loaded = await folder.checkpoints.load(memberId)
   const { tail } = loaded.head
-  await segments.open()
+  await segments.open(decodeSegments(loaded.segments), loaded.segmentsMade)
   operations.decode(loaded.operations)
+  promises.add(decodeEpochs(loaded.promises))
+  lost.decode(loaded.lost)
   for (const page of loaded.pages) {
-    await segments.markUsed(page.slot)
+    segments.markUsed(page.slot)
     const entry = table.entryFor(page.volume, page.page, page.slice)
     table.settle(entry, page.slot, page.version, page.present)
+    if (segments.isLost(page.slot)) table.headerLost[entry] = 1
   }
   const from = { tail, syncedUpTo: loaded.head.syncedUpTo, checkpoint: loaded.head.sequence }
   const found = await survey(folder.journal, folder.ring, folder.seed, from)
   if (found.checkpoint > loaded.head.sequence) {
-    throw new FolderRefused(
+    throw refuse(
+      memberId,
       `The newest checkpoint of the index (${found.checkpoint}) is damaged, and the older one ` +
-        `(${loaded.head.sequence}) no longer fits the journal. Put a backup of the folder back. ` +
-        'Nothing was touched.',
+        `(${loaded.head.sequence}) no longer fits the journal.`,
+      'loss',
     )
   }
   // Beyond the end of any log that starts at this tail, whatever its length, and beyond every stale record.
   const beyond = tail + 2 * folder.ring
   let replayed = 0
-  const end = await replay(folder.journal, folder.ring, tail, found, async (records) => {
+  const proven = { ...found, syncedUpTo: Math.max(found.syncedUpTo, known?.position ?? 0) } // RC4
+  const end = await replay(folder.journal, folder.ring, tail, proven, async (records) => {
     if (!hasRoom(pages.overlay, records)) await bringHome(home, beyond)
     apply(pages, records)
     replayed += 1
   })
-  const damage = damageOf(end)
-  if (end.gaps.length > 0 && !acceptDamage) {
-    throw new FolderRefused(
-      `${damage} Put a backup of the folder back, or accept the loss: 'evenkeel up ` +
-        `--accept-damage ${folder.superblock.memberId}', or acceptDamage in the member's configuration.`,
-    )
-  }
+  judgeHistory(promises, settings)
+  if (end.gaps.length > 0 && accept !== 'damage') refuseGaps(memberId, end, found)
   await bringHome(home, beyond)
   homes.recovering = false
   const head = Math.max(beyond, home.version) + 1
   const limbo = segments.takeLimbo()
   const newest = { tail: head, syncedUpTo: head }
-  const written = await folder.checkpoints.write(newest, table, operations.encode())
+  const written = await folder.checkpoints.write(newest, table, pages.checkpointParts())
   if (written === 'full') throw noRoom()
   segments.free(limbo)
   const checkpoint = folder.checkpoints.sequence
   const journal = new Journal(folder.journal, folder.ring, folder.seed, { head, checkpoint })
-  return { journal, report: { replayed, pages: table.homePages, damage } }
+  const damage = [...journalDamage(end), ...segments.lost().map(tellSegment)].join(' ')
+  return { journal, report: { replayed, pages: table.homePages, damage: damage || null } }
+}
+
+function refuseGaps(memberId: string, end: LogEnd, found: Survey): never {
+  const [first = 0] = end.gaps
+  // The journal itself proves nothing beyond it: only the mark does.
+  if (first >= found.syncedUpTo) {
+    throw olderCopy(
+      memberId,
+      `its journal ends at position ${first}, and the group saw it at ${end.position}`,
+    )
+  }
+  throw refuse(
+    memberId,
+    `The data folder of ${memberId} is damaged: ${journalDamage(end)[0]}`,
+    'damage',
+  )
+}
+
+function tellSegment({ path, reason, pages }: LostSegment): string {
+  return (
+    `Segment '${path}' is ${reason}: its ${pages} pages are MEDIUM ERRORs until they are overwritten; ` +
+    'stop the member and put it back if it still exists.'
+  )
 }
 
 /** OV2 */
@@ -113,6 +144,10 @@ function apply(pages: Pages, records: readonly Replayed[]): void {
       pages.drop(header.volume)
       continue
     }
+    if (header.kind === recordKind.promise) {
+      pages.promises.add(decodeEpochs(payload.subarray(0, header.bytes)))
+      continue
+    }
     if (header.kind === recordKind.unmap) pages.unmap(header, header.bytes)
     else {
       const sums = new Uint32Array(header.blocks)
@@ -125,10 +160,14 @@ function apply(pages: Pages, records: readonly Replayed[]): void {
   }
 }
 
-function damageOf(end: LogEnd): string | null {
+function journalDamage(end: LogEnd): string[] {
   if (end.gaps.length > 0) {
-    return `The journal is damaged at position ${end.gaps.join(', ')}: acknowledged writes are lost.`
+    return [
+      `The journal is damaged at position ${end.gaps.join(', ')}: acknowledged writes are lost.`,
+    ]
   }
-  if (end.badBlocks === 0) return null
-  return `The journal is damaged: ${end.badBlocks} acknowledged blocks are lost and read as damaged.`
+  if (end.badBlocks === 0) return []
+  return [
+    `The journal is damaged: ${end.badBlocks} acknowledged blocks are lost and read as damaged.`,
+  ]
 }

@@ -8,18 +8,45 @@
 //   SL1. A slot that any checkpoint on disk may name is not given to another page.
 //   SL2. A segment is unlinked only when all its slots are free.
 //   SL3. A segment for which the disk has no room leaves nothing behind.
+//   SL4. A segment that the checkpoint lists and that is missing, short or not its own is lost: nothing is made in its
+//        place while a page is named in it, and nothing is written to it.
 import { assert } from '../base/assert.ts'
-import { type Disk, type DiskFile, isFull } from '../base/disk.ts'
-import { paths, SLOT_BYTES } from './layout.ts'
+import { readU32, writeU32 } from '../base/bytes.ts'
+import { crc32c } from '../base/crc32c.ts'
+import { type Disk, DiskError, type DiskFile, isFull } from '../base/disk.ts'
+import { readU64, writeU64 } from './fields.ts'
+import {
+  paths,
+  SEGMENT,
+  SEGMENT_ENTRY,
+  SEGMENT_FOOT_BYTES,
+  SEGMENT_MAGIC,
+  SLOT_BYTES,
+} from './layout.ts'
 
 const FREE = 0
 const USED = 1
 const LIMBO = 2
 const SPARES = 1
 
-interface Segment {
+/** Which segment a file must be: files of other folders, under other numbers or from earlier times are not. */
+export interface SegmentEntry {
   readonly number: number
-  readonly file: DiskFile
+  /** Counts the segments of the folder as they are made. */
+  readonly born: number
+}
+
+/** A segment that is lost, with the pages that were in it. */
+export interface LostSegment {
+  readonly path: string
+  readonly reason: 'missing' | 'short' | 'not its own' | 'unreadable'
+  readonly pages: number
+}
+
+interface Segment extends SegmentEntry {
+  readonly file: DiskFile | null
+  /** Why it has no file. */
+  readonly reason: LostSegment['reason'] | null
   readonly states: Uint8Array
   /** Free slots whose bytes may still take space. */
   readonly unpunched: Uint8Array
@@ -30,15 +57,18 @@ interface Segment {
 export class Segments {
   readonly #disk: Disk
   readonly #slots: number
+  readonly #seed: number
   readonly #segments = new Map<number, Segment>()
   /** No segment with a lower number has a free slot. */
   #lowest = 0
   #limbo: number[] = []
   #used = 0
+  #made = 0
 
-  constructor(disk: Disk, slotsPerSegment: number) {
+  constructor(disk: Disk, slotsPerSegment: number, seed: number) {
     this.#disk = disk
     this.#slots = slotsPerSegment
+    this.#seed = seed
   }
 
   get usedSlots(): number {
@@ -53,20 +83,59 @@ export class Segments {
     return this.#segments.size
   }
 
-  /** Opens what is there. */
-  async open(): Promise<void> {
-    for (const name of await this.#disk.list(paths.segments)) {
-      if (!/^\d{6,}$/.test(name)) continue
-      const segment = await this.#openSegment(Number(name), 'existing')
+  /** Segments made so far. */
+  get made(): number {
+    return this.#made
+  }
+
+  /** Opens those that the checkpoint lists. */
+  async open(listed: Iterable<SegmentEntry>, made: number): Promise<void> {
+    this.#made = made
+    for (const entry of listed) {
+      const file = await this.#openListed(entry)
+      const segment =
+        typeof file === 'string' ? this.#add(entry, null, file) : this.#add(entry, file)
       // What was punched before the restart is not known; punching again does no harm.
       segment.unpunched.fill(1)
     }
   }
 
-  /** At recovery: the checkpoint names this slot. A segment that is missing is made anew, empty: its pages are damaged. */
-  async markUsed(slot: number): Promise<void> {
-    const number = Math.floor(slot / this.#slots)
-    const segment = this.#segments.get(number) ?? (await this.#create(number))
+  /** The segments that hold pages, for a checkpoint. */
+  encode(): Uint8Array {
+    const holding = [...this.#segments.values()].filter(({ states }) => states.includes(USED))
+    const bytes = new Uint8Array(holding.length * SEGMENT_ENTRY.end)
+    for (const [i, { number, born }] of holding.entries()) {
+      writeU32(bytes, i * SEGMENT_ENTRY.end + SEGMENT_ENTRY.number, number)
+      writeU64(bytes, i * SEGMENT_ENTRY.end + SEGMENT_ENTRY.born, born)
+    }
+    return bytes
+  }
+
+  isLost(slot: number): boolean {
+    return this.#segmentOf(slot).file === null
+  }
+
+  /** SL4: what the disk no longer has, as far as pages are named in it. */
+  lost(): readonly LostSegment[] {
+    return [...this.#segments.values()].flatMap(({ number, reason, states }) => {
+      const pages = states.filter((state) => state === USED).length
+      return reason === null || pages === 0 ? [] : [{ path: paths.segment(number), reason, pages }]
+    })
+  }
+
+  /** After recovery's checkpoint: files that it does not name, begun shortly before the store ended. */
+  async removeStrays(): Promise<void> {
+    const names = await this.#disk.list(paths.segments)
+    const strays = names.filter(
+      (name) => /^\d{6,}$/.test(name) && !this.#segments.has(Number(name)),
+    )
+    for (const name of strays) await this.#disk.remove(paths.segment(Number(name)))
+    if (strays.length > 0) await this.#disk.syncFolder(paths.segments)
+  }
+
+  /** At recovery: the checkpoint names this slot. */
+  markUsed(slot: number): void {
+    const segment = this.#segmentOf(slot)
     assert(segment.states[slot % this.#slots] === FREE, 'SL1: one slot, one page')
     segment.states[slot % this.#slots] = USED
     segment.unpunched[slot % this.#slots] = 0
@@ -133,12 +202,13 @@ export class Segments {
 
   /** Unlinks empty segments beyond the spare, highest first. */
   async unlinkEmpty(): Promise<void> {
+    this.#forgetLost()
     const empty = [...this.#segments.values()].filter((segment) => segment.free === this.#slots)
     empty.sort((a, b) => b.number - a.number)
     const excess = empty.slice(0, Math.max(0, empty.length - SPARES))
     for (const segment of excess) {
       this.#segments.delete(segment.number)
-      await segment.file.close()
+      await segment.file?.close()
       await this.#disk.remove(paths.segment(segment.number))
     }
     if (excess.length > 0) await this.#disk.syncFolder(paths.segments)
@@ -154,6 +224,7 @@ export class Segments {
         let end = from
         while (end < this.#slots && segment.unpunched[end] === 1) end += 1
         segment.unpunched.fill(0, from, end)
+        if (segment.file === null) continue
         left -= 1
         await segment.file.punch(from * SLOT_BYTES, (end - from) * SLOT_BYTES)
       }
@@ -162,13 +233,14 @@ export class Segments {
 
   /** For writing: the file will be part of the next `syncTouched`. */
   touch(slot: number): DiskFile {
-    const segment = this.#segmentOf(slot)
-    segment.touched = true
-    return segment.file
+    this.#segmentOf(slot).touched = true
+    return this.fileOf(slot)
   }
 
   fileOf(slot: number): DiskFile {
-    return this.#segmentOf(slot).file
+    const { file } = this.#segmentOf(slot)
+    assert(file !== null, 'SL4: nobody reads or writes a lost segment')
+    return file
   }
 
   /** Where the slot begins in its file. */
@@ -181,13 +253,20 @@ export class Segments {
     const touched = [...this.#segments.values()].filter((segment) => segment.touched)
     for (const segment of touched) {
       segment.touched = false
-      await segment.file.sync()
+      await segment.file?.sync()
     }
   }
 
   async close(): Promise<void> {
-    for (const segment of this.#segments.values()) await segment.file.close()
+    for (const segment of this.#segments.values()) await segment.file?.close()
     this.#segments.clear()
+  }
+
+  /** Lost segments in which nothing is named any more. */
+  #forgetLost(): void {
+    for (const { number, file, free } of this.#segments.values()) {
+      if (file === null && free === this.#slots) this.#segments.delete(number)
+    }
   }
 
   #segmentOf(slot: number): Segment {
@@ -199,7 +278,7 @@ export class Segments {
   #withFree(): Segment | null {
     let best: Segment | null = null
     for (const segment of this.#segments.values()) {
-      if (segment.free === 0 || segment.number < this.#lowest) continue
+      if (segment.free === 0 || segment.number < this.#lowest || segment.file === null) continue
       if (best === null || segment.number < best.number) best = segment
       if (best.number === this.#lowest) break
     }
@@ -230,23 +309,54 @@ export class Segments {
     const segment = this.#segments.get(number)
     if (segment === undefined) return
     this.#segments.delete(number)
-    await segment.file.close()
+    await segment.file?.close()
     await this.#disk.remove(paths.segment(number))
   }
 
+  get #footAt(): number {
+    return this.#slots * SLOT_BYTES
+  }
+
   async #create(number: number): Promise<Segment> {
-    const segment = await this.#openSegment(number, 'create')
-    await segment.file.truncate(this.#slots * SLOT_BYTES)
-    await segment.file.sync()
+    const file = await this.#disk.open(paths.segment(number), 'create')
+    this.#made += 1
+    const segment = this.#add({ number, born: this.#made }, file)
+    // A stray from before a crash may be there.
+    if (file.sizeBytes() > 0) await file.truncate(0)
+    await file.truncate(this.#footAt + SEGMENT_FOOT_BYTES)
+    await file.write([encodeFoot(segment, this.#seed)], this.#footAt)
+    await file.sync()
     await this.#disk.syncFolder(paths.segments)
     return segment
   }
 
-  async #openSegment(number: number, mode: 'existing' | 'create'): Promise<Segment> {
-    const file = await this.#disk.open(paths.segment(number), mode)
+  /** SL4 */
+  async #openListed(entry: SegmentEntry): Promise<DiskFile | LostSegment['reason']> {
+    let file: DiskFile | null = null
+    try {
+      file = await this.#disk.open(paths.segment(entry.number), 'existing')
+      const foot = new Uint8Array(SEGMENT_FOOT_BYTES)
+      const got = await file.read(foot, this.#footAt)
+      if (got === foot.length && isFootOf(entry, foot, this.#seed)) return file
+      await file.close()
+      return got < foot.length ? 'short' : 'not its own'
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error
+      await file?.close()
+      return error.code === 'NOT_FOUND' ? 'missing' : 'unreadable'
+    }
+  }
+
+  #add(
+    { number, born }: SegmentEntry,
+    file: DiskFile | null,
+    reason: LostSegment['reason'] | null = null,
+  ): Segment {
     const segment: Segment = {
       number,
+      born,
       file,
+      reason,
       states: new Uint8Array(this.#slots),
       unpunched: new Uint8Array(this.#slots),
       free: this.#slots,
@@ -255,5 +365,32 @@ export class Segments {
     this.#segments.set(number, segment)
     this.#lowest = Math.min(this.#lowest, number)
     return segment
+  }
+}
+
+function encodeFoot({ number, born }: SegmentEntry, seed: number): Uint8Array {
+  const foot = new Uint8Array(SEGMENT_FOOT_BYTES)
+  writeU32(foot, SEGMENT.magic, SEGMENT_MAGIC)
+  writeU32(foot, SEGMENT.number, number)
+  writeU64(foot, SEGMENT.born, born)
+  writeU32(foot, SEGMENT.checksum, crc32c(foot.subarray(0, SEGMENT.checksum), seed))
+  return foot
+}
+
+function isFootOf(entry: SegmentEntry, foot: Uint8Array, seed: number): boolean {
+  return (
+    readU32(foot, SEGMENT.magic) === SEGMENT_MAGIC &&
+    readU32(foot, SEGMENT.checksum) === crc32c(foot.subarray(0, SEGMENT.checksum), seed) &&
+    readU32(foot, SEGMENT.number) === entry.number &&
+    readU64(foot, SEGMENT.born) === entry.born
+  )
+}
+
+export function* decodeSegments(bytes: Uint8Array): Generator<SegmentEntry> {
+  for (let at = 0; at < bytes.length; at += SEGMENT_ENTRY.end) {
+    yield {
+      number: readU32(bytes, at + SEGMENT_ENTRY.number),
+      born: readU64(bytes, at + SEGMENT_ENTRY.born),
+    }
   }
 }

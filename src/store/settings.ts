@@ -1,5 +1,22 @@
 // What a store is opened with. Sizes of the folder count only when it is made: an existing folder keeps its own.
 
+/** What the group's record says of the member's folder. */
+export interface KnownFolder {
+  readonly folderId: string
+  /** Everything before this position of its journal was durable. */
+  readonly position: number
+  /** Of the slices whose primary the member is. */
+  readonly epochs: ReadonlyMap<number, number>
+}
+
+/** An operator's word about a folder that is refused, for one start. */
+export type Accept =
+  | 'nothing'
+  /** Go on with what is there, although acknowledged writes are missing from it: some blocks may be older than what was answered. */
+  | 'damage'
+  /** Set aside what is there and begin anew: what the folder held is lost. */
+  | 'loss'
+
 export interface StoreSettings {
   /** The folder must belong to this group and member, or it is refused. */
   readonly groupId: string
@@ -19,8 +36,11 @@ export interface StoreSettings {
   /** A block goes home at the latest this long after it became durable, if the disk keeps up. */
   readonly homeAfterMs: number
   readonly checkpointAfterMs: number
-  /** Opens a folder whose journal lost acknowledged writes; `recovery.damage` then says so. The caller resynchronises or has an operator's word. */
-  readonly acceptDamage: boolean
+  /** Null: the group knows no folder of this member. */
+  readonly known: KnownFolder | null
+  readonly accept: Accept
+  /** Volumes that a folder which is given up may have held pages of. */
+  readonly volumesHeld: readonly number[]
 }
 
 export const storeDefaults = {
@@ -32,5 +52,7 @@ export const storeDefaults = {
   cachedPages: 8192,
   homeAfterMs: 1000,
   checkpointAfterMs: 30_000,
-  acceptDamage: false,
+  known: null,
+  accept: 'nothing',
+  volumesHeld: [],
 } as const

@@ -48,10 +48,11 @@ export function write(
 
 export class World {
   readonly timeline = new Timeline()
-  readonly disk = new SimDisk()
+  readonly disk: SimDisk
   readonly settings: StoreSettings
 
-  constructor(own: Partial<StoreSettings> = {}) {
+  constructor(own: Partial<StoreSettings> = {}, disk = new SimDisk()) {
+    this.disk = disk
     this.settings = { ...settings, ...own }
   }
 

@@ -17,7 +17,7 @@ export interface Superblock {
 
 export type SuperblockReading =
   | { readonly kind: 'good'; readonly superblock: Superblock }
-  | { readonly kind: 'newer'; readonly format: number }
+  | { readonly kind: 'otherFormat'; readonly format: number }
   | { readonly kind: 'damaged' }
 
 export function checksumSeed(folderId: string): number {
@@ -41,7 +41,7 @@ export function encodeSuperblock(superblock: Superblock): Uint8Array {
 }
 
 export function decodeSuperblock(bytes: Uint8Array): SuperblockReading {
-  let newest = 0
+  let other = 0
   for (let at = 0; at + SUPER_COPY_BYTES <= bytes.length; at += SUPER_COPY_BYTES) {
     const copy = bytes.subarray(at, at + SUPER_COPY_BYTES)
     if (readU32(copy, SUPER.magic) !== SUPER_MAGIC) continue
@@ -49,9 +49,9 @@ export function decodeSuperblock(bytes: Uint8Array): SuperblockReading {
     const whole = crc32c(copy.subarray(0, SUPER.checksum)) === readU32(copy, SUPER.checksum)
     if (whole && format === FORMAT) return { kind: 'good', superblock: superblockOf(copy) }
     // A newer format may keep its checksum elsewhere, so its number is believed without.
-    newest = Math.max(newest, format)
+    if (whole || format > FORMAT) other = Math.max(other, format)
   }
-  return newest > FORMAT ? { kind: 'newer', format: newest } : { kind: 'damaged' }
+  return other > 0 ? { kind: 'otherFormat', format: other } : { kind: 'damaged' }
 }
 
 function superblockOf(copy: Uint8Array): Superblock {

@@ -173,7 +173,7 @@ export class Upkeep {
     const tail = this.#homeUpTo
     const limbo = segments.takeLimbo()
     const head = { tail, syncedUpTo: journal.durable }
-    const written = await checkpoints.write(head, table, pages.operations.encode())
+    const written = await checkpoints.write(head, table, pages.checkpointParts())
     if (written === 'full') {
       segments.returnLimbo(limbo)
       return false

@@ -38,11 +38,17 @@ async function bench({ seed = 1, raising }: BenchSettings = {}) {
 
   const handle = coordination.handle('m1')
   let raised = 0
+  let unpromised = 0
+  const promised = new Map<number, number>()
   const coordinator: Coordinator = {
     txn(transaction: Transaction) {
       if ((transaction.put ?? []).some(({ key }) => key.startsWith(keys.slices))) {
         raised += 1
         raising?.(raised, coordination)
+        for (const { key, value } of transaction.put ?? []) {
+          const { epoch } = JSON.parse(value) as { readonly epoch: number }
+          if ((promised.get(Number(key.slice(keys.slices.length))) ?? 0) < epoch) unpromised += 1
+        }
       }
       return handle.txn(transaction)
     },
@@ -52,7 +58,13 @@ async function bench({ seed = 1, raising }: BenchSettings = {}) {
     close: () => handle.close(),
   }
   let isClosed = false
-  const deps = { self: 'm1', clock, coordinator, isClosed: () => isClosed }
+  const store = {
+    async promise(epochs: ReadonlyMap<number, number>) {
+      for (const [slice, epoch] of epochs) promised.set(slice, epoch)
+      return 'done' as const
+    },
+  }
+  const deps = { self: 'm1', clock, coordinator, store, isClosed: () => isClosed }
   const ownEpochs = () =>
     new Map(
       coordination.inspect(keys.slices).flatMap(({ key, value }) => {
@@ -107,7 +119,9 @@ async function bench({ seed = 1, raising }: BenchSettings = {}) {
   }
 
   const raises = () => raised
+  const unpromisedRaises = () => unpromised
   return {
+    unpromisedRaises,
     ...{ timeline, coordination, ownEpochs, lastRaiseRev, sessionsAt, churn, raises },
     start: () => activate(deps, () => true),
     close() {
@@ -167,7 +181,7 @@ describe('taking up slices', () => {
     expect(epochs.at(-1)).toBe(epoch)
   })
 
-  it('A2 whatever is lost or late, the epochs it was given are those that hold for good', async () => {
+  it('A2 A3 whatever is lost or late, the epochs it was given hold for good, and none was raised unpromised', async () => {
     let again = 0
     await fc.assert(
       fc.asyncProperty(fc.integer(), async (seed) => {
@@ -179,6 +193,7 @@ describe('taking up slices', () => {
         await b.timeline.run(b.timeline.nowMs + 10_000)
         expect(activation?.epochs).toEqual(b.ownEpochs())
         expect(activation?.rev).toBe(b.lastRaiseRev())
+        expect(b.unpromisedRaises()).toBe(0)
       }),
       { numRuns: 25 },
     )

@@ -4,6 +4,8 @@
 // Invariants:
 //   A1. The list is of the instant in which the last epoch was raised: what was closed before is in it or retired.
 //   A2. An unknown outcome is settled by raising once more, never by a read.
+//   A3. The store has promised an epoch before the record can have it: whatever the outcome, the record is never ahead of
+//       its store, and a store that is behind the record is an older copy (store/identity.ts).
 import { type Clock, sleep } from '../base/clock.ts'
 import type { Coordinator, Versioned } from '../coordination/coordinator.ts'
 import { storedSession, usable } from '../coordination/group-view.ts'
@@ -16,6 +18,7 @@ import {
   type SliceId,
   type SliceRecord,
 } from '../group/record.ts'
+import type { SliceStore } from './slice-store.ts'
 
 const AGAIN_MS = 100
 
@@ -36,6 +39,7 @@ export interface ActivationDeps {
   readonly self: MemberId
   readonly clock: Clock
   readonly coordinator: Coordinator
+  readonly store: Pick<SliceStore, 'promise'>
   readonly isClosed: () => boolean
 }
 
@@ -51,7 +55,10 @@ export async function activate(
         .map(toOwn)
         .filter(({ id, record }) => record.primary === deps.self && wanted(id))
       if (own.length === 0) return { epochs: new Map(), sessions: [], rev: 0 }
-      const activation = await raiseAll(deps.coordinator, own)
+      if (deps.isClosed()) return null
+      const raised = new Map(own.map(({ id, record }) => [id, record.epoch + 1]))
+      const promised = await deps.store.promise(raised) // A3
+      const activation = promised === 'done' ? await raiseAll(deps.coordinator, own, raised) : null
       if (activation !== null) return activation
     }
     await sleep(deps.clock, AGAIN_MS)
@@ -60,7 +67,11 @@ export async function activate(
 }
 
 /** Null: some slice changed meanwhile, or the outcome is unknown (A2): all are to be read and raised once more. */
-async function raiseAll(coordinator: Coordinator, own: readonly Own[]): Promise<Activation | null> {
+async function raiseAll(
+  coordinator: Coordinator,
+  own: readonly Own[],
+  epochs: ReadonlyMap<SliceId, number>,
+): Promise<Activation | null> {
   const changes = raiseEpochs(own)
   const last = changes.length - 1
   for (const [number, change] of changes.entries()) {
@@ -68,7 +79,6 @@ async function raiseAll(coordinator: Coordinator, own: readonly Own[]): Promise<
     const result = await coordinator.txn({ ...change, read })
     if (result.kind !== 'done') return null
     if (number < last) continue
-    const epochs = new Map(own.map(({ id, record }) => [id, record.epoch + 1]))
     return { epochs, sessions: generationsIn(result.read[0] ?? []), rev: result.rev }
   }
   return null

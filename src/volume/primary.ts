@@ -206,15 +206,20 @@ export class Primary {
         if (record.primary !== self && record.epoch > (this.#epochs[slice] ?? 0))
           this.#epochs[slice] = 0
       }
-      if (group.slices.some((_, slice) => isNew(slice))) await this.#activate(isNew)
-      else if (!(await group.changed())) return
+      if (group.slices.some((_, slice) => isNew(slice))) {
+        try {
+          await this.#activate(isNew)
+        } catch {
+          return // V5: the member is about to stop.
+        }
+      } else if (!(await group.changed())) return
     }
   }
 
   async #activate(wanted: (slice: SliceId) => boolean): Promise<void> {
-    const { self, clock, coordinator } = this.#deps
+    const { self, clock, coordinator, store } = this.#deps
     const isClosed = () => this.#state === 'closed'
-    const activation = await activate({ self, clock, coordinator, isClosed }, wanted)
+    const activation = await activate({ self, clock, coordinator, store, isClosed }, wanted)
     if (activation === null) return
     this.#load(activation.sessions, activation.rev)
     for (const [slice, epoch] of activation.epochs) this.#epochs[slice] = epoch

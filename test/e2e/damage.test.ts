@@ -160,7 +160,7 @@ test('a record of the journal that is lost itself keeps the member from starting
   await flip(fileOf('journal'), (await recordOf(other, 21)) + 20)
   const before = await readFile(fileOf('journal'))
   await expect(startGroup(group.dataFolder, group.basePort)).rejects.toThrow(
-    /m2 did not start: The journal is damaged .*acknowledged writes are lost\. .*up --accept-damage m2/,
+    /m2 did not start: The data folder of m2 is damaged: The journal is damaged .*acknowledged writes are lost\. .*up --accept-damage m2/,
   )
   expect(before.equals(await readFile(fileOf('journal')))).toBe(true)
   await group.startAgain('--accept-damage', VICTIM)

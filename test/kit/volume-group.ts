@@ -47,6 +47,10 @@ export class LateStore implements SliceStore {
     this.#prng = prng
   }
 
+  async promise(): Promise<'done'> {
+    return 'done'
+  }
+
   read(volume: number, offset: number, into: Uint8Array): 'done' | Promise<'done'> {
     if (this.#prng.chance(0.7)) return this.#readNow(volume, offset, into)
     return new Promise((resolve) => {

@@ -96,6 +96,7 @@ async function startGroup(
     policy: {},
     budgetBytes: null,
     acceptDamage: [],
+    acceptLoss: [],
     temporaryFolder: tmpdir(),
   } as const
   const say = (line: string) => screen.note(line)

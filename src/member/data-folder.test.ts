@@ -1,0 +1,148 @@
+// A member's data folder and what the group's record says of it, on the simulated disk and coordinator.
+import { describe, expect, it } from 'vitest'
+import { SimClock } from '../../sim/clock.ts'
+import { SimCoordination } from '../../sim/coordinator.ts'
+import { SimDisk } from '../../sim/disk.ts'
+import { Timeline } from '../../sim/timeline.ts'
+import { Prng } from '../base/prng.ts'
+import type { Coordinator } from '../coordination/coordinator.ts'
+import { writeFolder } from '../group/folders.ts'
+import { parseFolder } from '../group/parse.ts'
+import { keys } from '../group/record.ts'
+import { settings as storeSettings, write } from '../store/store.fixture.ts'
+import { DataFolder } from './data-folder.ts'
+
+const MARK_MS = 1_000
+const LOSE_NOTHING = { loseRequestChance: 0, loseAnswerChance: 0, lateChance: 0 }
+
+function bench() {
+  const timeline = new Timeline()
+  const coordination = new SimCoordination(new SimClock(timeline), new Prng(1))
+  const operator = coordination.handle('operator')
+  const record = () => {
+    const item = coordination.inspect(keys.folder('m1'))[0]
+    const parsed = item === undefined ? null : parseFolder(item.value)
+    if (typeof parsed === 'string') throw new Error(parsed)
+    return parsed === null ? null : { rev: item?.rev ?? 0, ...parsed }
+  }
+  const disk = new SimDisk()
+  let folders = 0
+  const open = (own: Partial<typeof storeSettings> = {}, coordinator?: Coordinator) => {
+    folders += 1
+    const clock = new SimClock(timeline)
+    const handle = coordinator ?? coordination.handle('m1')
+    const deps = { clock, disk, coordinator: handle, markEveryMs: MARK_MS }
+    return DataFolder.open(deps, { ...storeSettings, newFolderId: `f${folders}`, ...own })
+  }
+  const dirty = (folder: DataFolder) =>
+    timeline.finish(folder.store.write(write(1, 0, new Uint8Array(4096).fill(1))))
+  const pass = (ms: number) => timeline.run(timeline.nowMs + ms)
+  return { timeline, coordination, operator, record, disk, open, dirty, pass }
+}
+
+describe('the data folder of a member', () => {
+  it('DF1 is named by the record before it is used; and whoever dies before that begins again with it', async () => {
+    const b = bench()
+    b.coordination.set({ ...LOSE_NOTHING, loseRequestChance: 1 })
+    const opening = b.open()
+    await b.pass(500)
+    expect(b.record()).toBeNull()
+    // It dies here; the folder is made, and nobody knows it.
+    expect(b.disk.filePaths()).toEqual([])
+    b.coordination.set(LOSE_NOTHING)
+    const folder = await b.timeline.finish(opening)
+    expect(b.record()).toMatchObject({ folderId: folder.store.folderId })
+  })
+
+  it('DF1 a crash between the folder and its record leaves a folder that is taken', async () => {
+    const b = bench()
+    const handle = b.coordination.handle('m1')
+    const silent: Coordinator = {
+      txn: (transaction) =>
+        transaction.put === undefined ? handle.txn(transaction) : new Promise(() => {}),
+      list: (prefix) => handle.list(prefix),
+      watch: (prefix, afterRev) => handle.watch(prefix, afterRev),
+      nudge: () => {},
+      close: () => handle.close(),
+    }
+    void b.open({}, silent)
+    await b.pass(500)
+    expect(b.disk.filePaths()).toContain('super')
+    expect(b.record()).toBeNull()
+    b.disk.crash((choices) => choices - 1)
+    const folder = await b.timeline.finish(b.open())
+    expect(folder.store.folderId).toBe('f1')
+    expect(b.record()?.folderId).toBe('f1')
+  })
+
+  it('G12 DF1 an outcome that is unknown is looked up, and taken for what it is', async () => {
+    const b = bench()
+    b.coordination.set({ ...LOSE_NOTHING, loseAnswerChance: 0.5 })
+    const folder = await b.timeline.finish(b.open())
+    b.coordination.set(LOSE_NOTHING)
+    expect(b.record()?.folderId).toBe(folder.store.folderId)
+  })
+
+  it('DF2 leaves marks while something is written, none while nothing is, and one when it stops', async () => {
+    const b = bench()
+    const folder = await b.timeline.finish(b.open())
+    const first = b.record()
+    await b.pass(5 * MARK_MS)
+    expect(b.record()?.rev).toBe(first?.rev)
+    await b.dirty(folder)
+    await b.pass(2 * MARK_MS)
+    expect(b.record()?.position).toBe(folder.store.position)
+    const marked = b.record()?.rev
+    await b.pass(5 * MARK_MS)
+    expect(b.record()?.rev).toBe(marked)
+    await b.dirty(folder)
+    await b.timeline.finish(folder.close())
+    expect(b.record()?.position).toBe(folder.store.position)
+    expect(b.record()?.rev).toBeGreaterThan(marked ?? 0)
+  })
+
+  it('DF2 a stop does not wait for a coordinator that is away', async () => {
+    const b = bench()
+    const folder = await b.timeline.finish(b.open())
+    await b.dirty(folder)
+    b.coordination.cut('m1', 'hold')
+    const began = b.timeline.nowMs
+    await b.timeline.finish(folder.close())
+    expect(b.timeline.nowMs - began).toBeLessThan(3_000)
+  })
+
+  it('G12 a mark of an earlier life that comes late lowers nothing', async () => {
+    const b = bench()
+    const folder = await b.timeline.finish(b.open())
+    await b.dirty(folder)
+    await b.pass(2 * MARK_MS)
+    const now = b.record()
+    const late = { folderId: 'f1', position: 1, at: '' }
+    const stale = writeFolder('m1', (now?.rev ?? 0) - 1, late)
+    expect(await b.timeline.finish(b.operator.txn(stale))).toMatchObject({ kind: 'lost' })
+    expect(b.record()).toEqual(now)
+  })
+
+  it('DF3 a member stops when the record names another folder', async () => {
+    const b = bench()
+    const folder = await b.timeline.finish(b.open())
+    const other = { folderId: 'elsewhere', position: 1, at: '' }
+    await b.timeline.finish(b.operator.txn(writeFolder('m1', b.record()?.rev ?? 0, other)))
+    await b.dirty(folder)
+    await b.pass(2 * MARK_MS)
+    expect(await b.timeline.finish(folder.failed)).toMatch(/names elsewhere since/)
+    expect(b.record()?.folderId).toBe('elsewhere')
+  })
+
+  it('a loss that is accepted is what the group knows from then on', async () => {
+    const b = bench()
+    await b.timeline.finish((await b.timeline.finish(b.open())).close())
+    await b.disk.remove('super')
+    await expect(b.timeline.finish(b.open())).rejects.toThrow(/is empty, but the group knows/)
+    const anew = await b.timeline.finish(b.open({ accept: 'loss', volumesHeld: [4] }))
+    expect(b.record()?.folderId).toBe(anew.store.folderId)
+    await b.timeline.finish(anew.close())
+    const again = await b.timeline.finish(b.open())
+    expect(again.store.losses().volumes).toEqual([4])
+  })
+})

@@ -1,0 +1,170 @@
+// A member's data folder as the group knows it: opened only if it is the one of the record `folder/<member>`, and marked
+// there with how far its journal is durable.
+//
+// Invariants:
+//   DF1. Nothing is served from a folder before the record names it.
+//   DF2. While it writes, its mark is at most `markEveryMs` behind, the coordinator permitting; a clean stop leaves one. A
+//        member that writes nothing leaves none.
+//   DF3. A member whose record names another folder than the one it has open stops.
+import { type Clock, sleep, type Timer, within } from '../base/clock.ts'
+import type { Disk } from '../base/disk.ts'
+import type { Coordinator } from '../coordination/coordinator.ts'
+import { usable } from '../coordination/group-view.ts'
+import { writeFolder } from '../group/folders.ts'
+import { parseFolder, parseSlice } from '../group/parse.ts'
+import { type FolderRecord, keys, type MemberId, type SliceId } from '../group/record.ts'
+import { PageStore } from '../store/page-store.ts'
+import type { KnownFolder, StoreSettings } from '../store/settings.ts'
+
+export const MARK_EVERY_MS = 10_000
+const AGAIN_MS = 50
+/** A stop waits no longer for its mark: without it the next start has only the one before. */
+const LAST_MARK_MS = 1_000
+
+interface DataFolderDeps {
+  readonly clock: Clock
+  readonly disk: Disk
+  readonly coordinator: Coordinator
+  readonly markEveryMs: number
+}
+
+/** As it was read. */
+interface StoredFolder {
+  readonly rev: number
+  readonly record: FolderRecord | null
+}
+
+export class DataFolder {
+  readonly store: PageStore
+  /** DF3: settles, with a sentence, if the member must stop; never rejects. */
+  readonly failed: Promise<string>
+  readonly #deps: DataFolderDeps
+  readonly #id: MemberId
+  readonly #fail: (why: string) => void
+  #rev: number
+  #marked: number
+  #timer: Timer | null = null
+  #marking: Promise<void> = Promise.resolve()
+
+  private constructor(deps: DataFolderDeps, id: MemberId, store: PageStore, rev: number) {
+    const { promise, resolve } = Promise.withResolvers<string>()
+    this.#deps = deps
+    this.#id = id
+    this.store = store
+    this.#rev = rev
+    this.#marked = store.position
+    this.failed = promise
+    this.#fail = resolve
+  }
+
+  /** Waits until the coordinator answers. Rejects with FolderRefused. */
+  static async open(
+    deps: DataFolderDeps,
+    settings: Omit<StoreSettings, 'known'>,
+  ): Promise<DataFolder> {
+    const { clock, disk, coordinator } = deps
+    const id = settings.memberId
+    const { stored, epochs } = await readUntilAnswered(deps, id)
+    const known: KnownFolder | null = stored.record === null ? null : { ...stored.record, epochs }
+    const store = await PageStore.open(disk, clock, { ...settings, known })
+    // It is not new to the group, and it is as new as the group knows: nothing to say.
+    const isKnown = known?.folderId === store.folderId && known.position <= store.position
+    let { rev } = stored
+    while (!isKnown) {
+      const result = await coordinator.txn(writeFolder(id, rev, folderOf(store, clock)))
+      if (result.kind === 'done') {
+        rev = result.rev
+        break
+      }
+      const { stored: now } = await readUntilAnswered(deps, id)
+      rev = now.rev
+      // An outcome that was unknown is known now.
+      if (now.record?.folderId === store.folderId && now.record.position <= store.position) break
+      if (now.record !== null && now.record.folderId !== known?.folderId) {
+        await store.close()
+        throw new Error(taken(id, store.folderId, now.record.folderId))
+      }
+    }
+    const folder = new DataFolder(deps, id, store, rev)
+    folder.#markLater()
+    return folder
+  }
+
+  /** DF2. Closes the store too. */
+  async close(): Promise<void> {
+    this.#timer?.cancel()
+    this.#timer = null
+    await this.#marking
+    await this.store.close()
+    await within(this.#deps.clock, LAST_MARK_MS, this.#mark(), undefined)
+  }
+
+  #markLater(): void {
+    const { clock, markEveryMs } = this.#deps
+    this.#timer = clock.after(markEveryMs, () => {
+      this.#marking = this.#mark().then(() => {
+        if (this.#timer !== null) this.#markLater()
+      })
+    })
+  }
+
+  async #mark(): Promise<void> {
+    const { clock, coordinator } = this.#deps
+    const record = folderOf(this.store, clock)
+    if (record.position === this.#marked) return
+    const result = await coordinator.txn(writeFolder(this.#id, this.#rev, record))
+    if (result.kind === 'done') {
+      this.#rev = result.rev
+      this.#marked = record.position
+      return
+    }
+    if (result.kind === 'unknown') return
+    // What an earlier life of this member, or a mark of unknown outcome, has written late.
+    const read = await readAll(this.#deps, this.#id)
+    if (read === null) return
+    this.#rev = read.stored.rev
+    const named = read.stored.record?.folderId ?? 'none'
+    if (named !== this.store.folderId) this.#fail(taken(this.#id, this.store.folderId, named))
+  }
+}
+
+function folderOf(store: PageStore, clock: Clock): FolderRecord {
+  const at = new Date(clock.wallMs()).toISOString()
+  return { folderId: store.folderId, position: store.position, at }
+}
+
+interface Read {
+  readonly stored: StoredFolder
+  readonly epochs: ReadonlyMap<SliceId, number>
+}
+
+async function readUntilAnswered(deps: DataFolderDeps, id: MemberId): Promise<Read> {
+  for (;;) {
+    const read = await readAll(deps, id)
+    if (read !== null) return read
+    await sleep(deps.clock, AGAIN_MS)
+  }
+}
+
+/** The record of the folder, and the epochs of the slices whose primary the member is, at one instant; null: no answer. */
+async function readAll({ coordinator }: DataFolderDeps, id: MemberId): Promise<Read | null> {
+  const key = keys.folder(id)
+  const result = await coordinator.txn({ read: [key, keys.slices] })
+  if (result.kind === 'unknown') return null
+  const [folders = [], slices = []] = result.read
+  const item = folders.find((one) => one.key === key)
+  const epochs = new Map<SliceId, number>()
+  for (const slice of slices) {
+    const { primary, epoch } = usable(slice.key, parseSlice(slice.value))
+    if (primary === id) epochs.set(Number(slice.key.slice(keys.slices.length)), epoch)
+  }
+  const record = item === undefined ? null : usable(key, parseFolder(item.value))
+  return { stored: { rev: item?.rev ?? 0, record }, epochs }
+}
+
+function taken(id: MemberId, own: string, named: string): string {
+  return (
+    `${id} has folder ${own} open, and the group's record names ${named} since: ` +
+    `another process with another folder is ${id} now. Stop one of them.`
+  )
+}
