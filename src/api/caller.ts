@@ -1,6 +1,7 @@
 // The other end of the API: what CLI, dashboard and CSI driver call it with. Answers are checked against the same
 // schemas.
 import type { z } from 'zod'
+import { type DoorSettings, Doors, NobodyAnswers, type Silence } from './doors.ts'
 import { statusOf } from './errors.ts'
 import {
   answer,
@@ -21,6 +22,8 @@ import {
   volumeDetail,
 } from './schema.ts'
 
+export type { KnownGroup, Silence } from './doors.ts'
+
 /** The API answered with a problem. */
 export class ApiRefusal extends Error {
   override readonly name = 'ApiRefusal'
@@ -35,6 +38,13 @@ export class ApiRefusal extends Error {
 /** Nothing that speaks this API answered. */
 export class ApiUnreachable extends Error {
   override readonly name = 'ApiUnreachable'
+  /** Something took the connection, and did not answer. */
+  readonly isSilent: boolean
+
+  constructor(message: string, isSilent = false, options?: ErrorOptions) {
+    super(message, options)
+    this.isSilent = isSilent
+  }
 }
 
 /** Where the first member of `evenkeel up` listens, one below iSCSI's own port. */
@@ -65,10 +75,20 @@ export interface Filter {
 }
 
 export class Caller {
-  readonly url: string
+  readonly #doors: Doors
 
-  constructor(url: string) {
-    this.url = url.replace(/\/+$/, '')
+  /** One member's API, or several: each answers for the whole group. */
+  constructor(urls: string | readonly string[], settings: DoorSettings = {}) {
+    const list = typeof urls === 'string' ? [urls] : urls
+    this.#doors = new Doors(
+      list.map((url) => url.replace(/\/+$/, '')),
+      settings,
+    )
+  }
+
+  /** Members that do not answer while another does, or while none does. */
+  silences(): readonly Silence[] {
+    return this.#doors.silences()
   }
 
   volumes() {
@@ -133,31 +153,24 @@ export class Caller {
     path: string,
     body?: object,
   ): Promise<z.infer<S>> {
-    const { ok, value } = await this.#fetch(method, path, body)
+    const { ok, value, url } = await this.#send(method, path, body)
     const parsed = (ok ? schema : problemAnswer).safeParse(value)
     if (!parsed.success)
-      throw new ApiUnreachable(`${this.url} does not speak this version of the Evenkeel API`)
+      throw new ApiUnreachable(`${url} does not speak this version of the Evenkeel API`)
     if (ok) return parsed.data as z.infer<S>
     throw new ApiRefusal(problemAnswer.parse(value))
   }
 
-  async #fetch(
-    method: string,
-    path: string,
-    body?: object,
-  ): Promise<{ ok: boolean; value: unknown }> {
+  async #send(method: string, path: string, body?: object) {
     const waitMs = method === 'POST' && path.endsWith('/move') ? MOVE_ANSWER_MS : ANSWER_MS
     try {
-      const response = await fetch(`${this.url}${path}`, {
-        method,
-        signal: AbortSignal.timeout(waitMs),
-        ...(body === undefined
-          ? {}
-          : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
-      })
-      return { ok: response.ok, value: parseJson(await response.text()) }
+      const { ok, text, url } = await this.#doors.send({ method, path, body, waitMs })
+      return { ok, url, value: parseJson(text) }
     } catch (cause) {
-      throw new ApiUnreachable(`the API at ${this.url} ${silence(cause)}`, { cause })
+      if (!(cause instanceof NobodyAnswers)) throw cause
+      const { message, isSilent } = cause
+      const taken = isSilent && method !== 'GET' ? '; it may have carried the request out' : ''
+      throw new ApiUnreachable(`${message}${taken}`, isSilent, { cause })
     }
   }
 }
@@ -174,11 +187,6 @@ function parseJson(text: string): unknown {
   } catch {
     return undefined
   }
-}
-
-function silence(cause: unknown): string {
-  if (cause instanceof Error && cause.name === 'TimeoutError') return 'does not answer in time'
-  return 'cannot be reached'
 }
 
 export function isUnavailable(error: unknown): boolean {

@@ -1,4 +1,5 @@
 // An operator without a group, for the tests of the API and the CLI: it keeps volumes in a list and knows one session.
+import type { MemberApi } from './doors.ts'
 import { refusal } from './errors.ts'
 import { type Answered, answered, type Operator } from './operator.ts'
 import type { DurationCounts, Readings } from './readings.ts'
@@ -60,6 +61,8 @@ const problem: HealthProblem = {
 }
 
 export class OperatorInMemory implements Operator {
+  /** What it says of where its members' APIs are. */
+  readonly otherApis: MemberApi[] = []
   readonly #volumes: VolumeDetail[] = []
   readonly #moves: Move[] = []
   #mode: BalanceMode = 'on'
@@ -259,6 +262,10 @@ export class OperatorInMemory implements Operator {
       sessions: 1,
       moves: { underWay: 0, done: this.#moves.length },
     }
+  }
+
+  apis() {
+    return { group: 'g', members: [...this.otherApis] }
   }
 
   health(): Health {

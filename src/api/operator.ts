@@ -1,5 +1,6 @@
 // What the API asks of a member: the operator's commands, each for the whole group, whichever member is asked. A refusal
 // is a value with a code of the catalogue; an exception is a fault and becomes `internal`.
+import type { MemberApi } from './doors.ts'
 import type { Refusal } from './errors.ts'
 import type { Readings } from './readings.ts'
 import type {
@@ -54,6 +55,8 @@ export interface Operator {
   status(): Promise<Status>
   /** Of this member alone; synchronous, so that it tells a stuck group from a stuck member. */
   health(): Health
+  /** Which group it is, and where its members' APIs are: in the headers of every answer. */
+  apis(): { readonly group: string; readonly members: readonly MemberApi[] }
   /** Counters of this member as they stand, for a scrape. */
   readings(): Readings
 }

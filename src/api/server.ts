@@ -15,6 +15,7 @@ import {
   type ZodTypeProvider,
 } from 'fastify-type-provider-zod'
 import { balanceRoutes } from './balance.ts'
+import { APIS_HEADER, GROUP_HEADER, printApis } from './doors.ts'
 import { type ErrorCode, PROBLEM_TYPE, problem } from './errors.ts'
 import { eventRoutes } from './events.ts'
 import { groupRoutes } from './group.ts'
@@ -61,6 +62,11 @@ export async function buildApi(
     const site = request.headers['sec-fetch-site']
     const refused = refuseCaller({ host, origin, site }, settings.host)
     if (refused !== null) await sendProblem(reply, refused.code, refused.detail)
+  })
+  app.addHook('onSend', async (_request, reply) => {
+    const { group, members } = operator.apis()
+    reply.header(GROUP_HEADER, group)
+    reply.header(APIS_HEADER, printApis(members))
   })
   answerErrors(app, settings)
   app.addHook('onRoute', (route) => {

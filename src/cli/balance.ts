@@ -29,8 +29,9 @@ export function balanceCommand(contextOf: ContextOf): Command {
   withWatch(balance.command('status'))
     .description('loads, moves under way and the last decisions')
     .action(async ({ watch }: WatchOption, command: Command) => {
-      const { caller, screen, outside } = contextOf(command)
-      await watched(outside, screen, watch, async () => {
+      const context = contextOf(command)
+      const { caller, screen } = context
+      await watched(context, watch, async () => {
         const now = await caller.balance()
         return () => screen.text(now, () => describeBalance(screen, now))
       })

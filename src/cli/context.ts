@@ -1,6 +1,8 @@
 // What every command needs: the API it calls and the screen it prints on, from the global options.
 import type { Command } from 'commander'
 import { API_PORT_DEFAULT, Caller } from '../api/caller.ts'
+import { CommandFailed, EXIT } from './exit-code.ts'
+import { KnownGroups } from './known-groups.ts'
 import { type Outlet, type OutputForm, Screen } from './screen.ts'
 
 export const API_DEFAULT = `http://127.0.0.1:${API_PORT_DEFAULT}`
@@ -8,6 +10,8 @@ export const API_DEFAULT = `http://127.0.0.1:${API_PORT_DEFAULT}`
 export interface Environment {
   readonly EVENKEEL_API?: string | undefined
   readonly NO_COLOR?: string | undefined
+  readonly HOME?: string | undefined
+  readonly XDG_STATE_HOME?: string | undefined
   /** Set in whatever npm runs. */
   readonly npm_lifecycle_event?: string | undefined
 }
@@ -44,8 +48,27 @@ export interface GlobalOptions {
 export function contextFrom(outside: Outside): ContextOf {
   return (command) => {
     const { api, output } = command.optsWithGlobals<GlobalOptions>()
-    return { caller: new Caller(api), screen: screenOf(outside, output), outside }
+    const screen = screenOf(outside, output)
+    const memory = KnownGroups.of(outside.environment) ?? undefined
+    const note = (line: string) => {
+      if (!screen.isLive) screen.note(`evenkeel: ${line}`)
+    }
+    return { caller: new Caller(urlsIn(api), { memory, note }), screen, outside }
   }
+}
+
+/** Several are separated by commas; what has no scheme is HTTP. */
+function urlsIn(text: string): readonly string[] {
+  const urls = text
+    .split(/[,\s]+/)
+    .filter((url) => url !== '')
+    .map((url) => (/^https?:\/\//.test(url) ? url : `http://${url}`))
+  const wrong = urls.find((url) => !URL.canParse(url))
+  if (urls.length > 0 && wrong === undefined) return urls
+  throw new CommandFailed(
+    EXIT.usage,
+    `'${wrong ?? text}' is no URL of an API: name it as ${API_DEFAULT}; several are separated by commas`,
+  )
 }
 
 export function screenOf(outside: Outside, form: OutputForm): Screen {

@@ -42,8 +42,9 @@ export function listing<T, O extends Filter>(
     .addOption(new Option('--sort <column>', 'largest first').choices(sortKeys(columns)))
     .option('--reverse', 'the other way round')
     .action(async (options: O & Order & WatchOption, acting: Command) => {
-      const { caller, screen, outside } = contextOf(acting)
-      await watched(outside, screen, options.watch, async () => {
+      const context = contextOf(acting)
+      const { caller, screen } = context
+      await watched(context, options.watch, async () => {
         const answer = await ask(caller, options)
         const items = inOrder(columns, answer.items, options)
         const people = () => (items.length === 0 ? none : tableOf(screen, columns, items))

@@ -70,6 +70,20 @@ test('L2 what does not fit is cut at the bottom, by the size that the terminal h
   await ended
 })
 
+test('what one member does not answer is said above what another one answered', async () => {
+  const { outside, screen, press } = terminal(24)
+  const ended = live(outside, {
+    everyMs: 60_000,
+    look: async () => 'the table',
+    above: () => "m1's API does not answer, for 3s",
+    draw: (text) => text,
+  })
+  await vi.waitFor(() => expect(screen.text).toContain('the table'))
+  expect(screen.text).toMatch(/for 3s\r\n.*\r\n.*the table/)
+  press('q')
+  await ended
+})
+
 test('it goes on while the API does not answer, shows what was known, and redraws at a key', async () => {
   const { outside, screen, press } = terminal(24)
   let looks = 0

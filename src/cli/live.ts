@@ -22,6 +22,8 @@ export interface View<T> {
   readonly everyMs: number
   readonly look: () => Promise<T>
   readonly draw: (seen: T) => string
+  /** A line above all: what is wrong with the view itself; null: nothing. */
+  readonly above?: () => string | null
   /** A key other than q and Ctrl-C, which end the view. */
   readonly pressed?: (key: string) => void
 }
@@ -70,7 +72,9 @@ interface State<T> {
 }
 
 function linesOf<T>(view: View<T>, { seen, trouble }: State<T>, columns: number): string[] {
-  const lines = seen === null ? [] : view.draw(seen.what).split('\n')
+  const above = trouble === null ? (view.above?.() ?? null) : null
+  const warned = above === null ? [] : [...wrap(above, columns).split('\n'), '']
+  const lines = seen === null ? [] : [...warned, ...view.draw(seen.what).split('\n')]
   if (trouble === null) return lines
   const seconds = Math.round((performance.now() - trouble.sinceMs) / 1000)
   const sentence = wrap(`No answer for ${seconds} s: ${trouble.sentence}`, columns)

@@ -325,6 +325,22 @@ describe('exit codes and errors', () => {
     )
   })
 
+  test('several APIs are asked one after the other, and it is said which one is silent', async () => {
+    const { code, out, err } = await evenkeel('volume list', {
+      EVENKEEL_API: `127.0.0.1:1,${api.url}`,
+    })
+    expect(code).toBe(0)
+    expect(out).toMatch(/^There are no volumes/)
+    expect(err).toBe(
+      `evenkeel: the API at http://127.0.0.1:1 cannot be reached; the API at ${api.url} answers instead.\n`,
+    )
+    expect(await evenkeel('volume list', { EVENKEEL_API: 'http://a b' })).toMatchObject({ code: 5 })
+    expect(await evenkeel('volume list --api http://[')).toMatchObject({
+      code: 2,
+      err: expect.stringContaining("'http://[' is no URL of an API"),
+    })
+  })
+
   test('-o json tells an error as an object too', async () => {
     const { code, json } = await evenkeel('volume show none -o json')
     expect(code).toBe(3)

@@ -38,7 +38,7 @@ export async function buildProgram(
     )
     .version(version, '-V, --version', 'print the version')
     .addOption(
-      new Option('--api <url>', 'the API to call').default(
+      new Option('--api <urls>', 'the API to call; several, by commas, of one group').default(
         outside.environment.EVENKEEL_API ?? API_DEFAULT,
       ),
     )

@@ -34,6 +34,8 @@ export class Screen {
   readonly #out: Outlet
   readonly #err: Outlet
   readonly form: OutputForm
+  /** A view that renews itself is on the terminal, and a line of its own would disturb it. */
+  isLive = false
   readonly colours: ReturnType<typeof pc.createColors>
 
   /** `colour` undefined: if standard output is a terminal; NO_COLOR, handed in as false, wins. */

@@ -1,6 +1,6 @@
 // An error as one sentence for people: what is the matter, and what to do.
 import type { CommanderError } from 'commander'
-import { ApiRefusal } from '../api/caller.ts'
+import { ApiRefusal, ApiUnreachable } from '../api/caller.ts'
 import { UsageError } from './usage.ts'
 
 export function sentenceOf(error: unknown): string {
@@ -12,10 +12,16 @@ export function sentenceOf(error: unknown): string {
       ? sentence(detail.replaceAll(/(^|; )[\w.]+: /g, '$1'))
       : `${sentence(detail)} ${action}`
   }
-  if (error instanceof Error && error.name === 'ApiUnreachable') {
-    return `${sentence(error.message)} Start a group with 'evenkeel up', or name its API with --api or EVENKEEL_API.`
+  if (error instanceof ApiUnreachable) {
+    return `${sentence(error.message)} ${whereToLook(error)}`
   }
   return error instanceof Error ? sentence(error.message) : String(error)
+}
+
+function whereToLook({ isSilent }: ApiUnreachable): string {
+  return isSilent
+    ? "A process is there and does not answer: see 'evenkeel log', or kill it, and 'evenkeel up' starts it again."
+    : "Start a group with 'evenkeel up', or name its API with --api or EVENKEEL_API."
 }
 
 function usage({ message }: CommanderError): string {

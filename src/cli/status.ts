@@ -1,17 +1,16 @@
 // evenkeel status: the health of the group and the group at a glance. Its exit code is the health, for cron and monitors.
 import { Command } from 'commander'
 import type { HealthProblem, Status } from '../api/schema.ts'
+import { ageOf } from './age.ts'
 import type { ContextOf } from './context.ts'
 import { EndWith, EXIT } from './exit-code.ts'
 import { type WatchOption, withWatch } from './listing.ts'
 import { overPromise } from './promise.ts'
 import type { Screen } from './screen.ts'
-import { formatAge, formatSize } from './size.ts'
+import { formatSize } from './size.ts'
 import { watched } from './watch.ts'
-import { wrap } from './wrap.ts'
 
 const exitCodes = { ok: EXIT.ok, warning: EXIT.warning, error: EXIT.error } as const
-const WIDTH = 80
 
 export function statusCommand(contextOf: ContextOf): Command {
   return withWatch(new Command())
@@ -22,9 +21,10 @@ Exit codes: 0 all is well, 10 the worst problem is a warning, 20 it is an error,
 5 no member answers. Each problem has a code; docs/OPERATING.md lists them.`,
     )
     .action(async ({ watch }: WatchOption, command: Command) => {
-      const { caller, screen, outside } = contextOf(command)
+      const context = contextOf(command)
+      const { caller, screen } = context
       let health: Status['health'] = 'ok'
-      await watched(outside, screen, watch, async () => {
+      await watched(context, watch, async () => {
         const now = await caller.status()
         health = now.health
         return () => screen.text(now, () => describeStatus(screen, now))
@@ -41,7 +41,7 @@ function describeStatus(screen: Screen, now: Status): string {
     ...(problems.length === 0
       ? [colours.green('All is well.')]
       : problems.map((problem) => describeProblem(screen, problem))),
-    ...(more === null ? [] : [colours.yellow(wrap(more, WIDTH))]),
+    ...(more === null ? [] : [colours.yellow(screen.paragraph(more))]),
     '',
     screen.facts([
       ['group', `${now.group}, as ${now.member} sees it (Evenkeel ${now.version})`],
@@ -56,31 +56,33 @@ function describeStatus(screen: Screen, now: Status): string {
     ]),
     '',
     screen.table(
-      ['MEMBER', 'STATE', 'PORTAL', 'API', 'SESSIONS>', 'USED>', 'FREE>'],
+      ['MEMBER', 'STATE', 'PORTAL', 'API', 'SESSIONS>', '+SLICES>', 'USED>', 'FREE>', '+PID>'],
       now.members.map((member) => [
         member.id,
         member.draining ? `${member.state}, draining` : member.state,
         member.portal,
         member.api.replace(/^https?:\/\//, ''),
         String(member.sessions),
+        String(member.slices),
         member.usedBytes === null ? '–' : formatSize(member.usedBytes),
         member.freeBytes === null ? '–' : formatSize(member.freeBytes),
+        member.pid === null ? '–' : String(member.pid),
       ]),
     ),
   ].join('\n')
 }
 
 /** Its code and age, what is wrong, whom it concerns, what to do. */
-function describeProblem({ colours }: Screen, problem: HealthProblem): string {
+function describeProblem(screen: Screen, problem: HealthProblem): string {
+  const { colours } = screen
   const { severity, code, subject, since, sentence, action } = problem
   const colour = severity === 'error' ? colours.red : colours.yellow
-  const age = formatAge(Date.now() - Date.parse(since))
   const concerned = describeConcerned(problem)
   return [
-    colour(`${severity.toUpperCase()} ${code} ${subject}, for ${age}`),
-    wrap(sentence, WIDTH, '  '),
-    ...(concerned === null ? [] : [wrap(concerned, WIDTH, '  ')]),
-    wrap(`Do: ${action}`, WIDTH, '  '),
+    colour(`${severity.toUpperCase()} ${code} ${subject}, for ${ageOf(since)}`),
+    screen.paragraph(sentence, '  '),
+    ...(concerned === null ? [] : [screen.paragraph(concerned, '  ')]),
+    screen.paragraph(`Do: ${action}`, '  '),
   ].join('\n')
 }
 

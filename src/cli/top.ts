@@ -5,6 +5,7 @@ import type { ContextOf } from './context.ts'
 import { CommandFailed, EXIT } from './exit-code.ts'
 import { parseSeconds } from './listing.ts'
 import { live } from './live.ts'
+import { silenceOf } from './silence.ts'
 import { COLUMNS_EXPLAINED, drawTop, SORT_KEYS, type TopView } from './top-view.ts'
 
 interface TopOptions {
@@ -43,7 +44,9 @@ export function topCommand(contextOf: ContextOf): Command {
         const seen = await look()
         return screen.print(`${drawTop(screen, seen, view)}\n`)
       }
+      screen.isLive = true
       await live(outside, {
+        above: () => silenceOf(caller),
         everyMs: 1000 * interval,
         look,
         draw: (seen) => drawTop(screen, seen, view, { keys: outside.keyboard !== null }),

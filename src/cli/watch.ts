@@ -1,17 +1,16 @@
 // `--watch`: what a command prints, again and again; on a terminal in its place, else one after the other.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isUnavailable } from '../api/caller.ts'
-import type { Outside } from './context.ts'
+import type { Context } from './context.ts'
 import { live } from './live.ts'
-import type { Screen } from './screen.ts'
 import { sentenceOf } from './sentence.ts'
+import { silenceOf } from './silence.ts'
 
 const SECONDS = 2
 
 /** Prints what was seen once, or as `seconds` (true: every 2) say, until it is ended. */
 export async function watched(
-  outside: Outside,
-  screen: Screen,
+  { outside, screen, caller }: Context,
   seconds: number | true | undefined,
   look: () => Promise<() => string>,
 ): Promise<void> {
@@ -21,7 +20,9 @@ export async function watched(
     const { dim } = screen.colours
     const head = () =>
       dim(`${new Date().toTimeString().slice(0, 8)}  every ${everyMs / 1000} s; q ends`)
-    return live(outside, { everyMs, look, draw: (text) => `${head()}\n\n${text()}` })
+    screen.isLive = true
+    const above = () => silenceOf(caller)
+    return live(outside, { everyMs, look, above, draw: (text) => `${head()}\n\n${text()}` })
   }
   const between = { json: '', name: '', yaml: '---\n', table: '\n', wide: '\n' }[screen.form]
   for (let first = true; ; first = false) {

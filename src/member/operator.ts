@@ -174,6 +174,12 @@ export class MemberOperator implements Operator {
     }
   }
 
+  apis() {
+    const { group } = this.#deps.member
+    const members = [...group.members.values()].map(({ id, api }) => ({ id, api }))
+    return { group: group.group.groupId, members }
+  }
+
   health(): Health {
     const { member, balancer, health, version } = this.#deps
     const problems = health.own()

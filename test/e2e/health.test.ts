@@ -1,17 +1,26 @@
 // What an operator is told while something is wrong with a group: by `evenkeel status`, its exit code and the API.
-import { rename } from 'node:fs/promises'
+
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, rename, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { kill } from 'node:process'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { TestGroup } from '../kit/group.ts'
+import { launcher } from './running-group.ts'
 
 let group: TestGroup
+/** Where the CLI remembers the members' APIs. */
+let state: string
 
 beforeAll(async () => {
   group = await TestGroup.start()
+  state = await mkdtemp(join(tmpdir(), 'evenkeel-state-'))
 })
 afterAll(async () => {
   await group.stop()
+  await rm(state, { recursive: true })
 })
 
 const told = { timeout: 60_000, interval: 500 }
@@ -45,4 +54,43 @@ test('a member that ends again and again is told with its last error, and as a w
     .poll(() => group.health(), told)
     .toEqual({ code: 10, problems: ['MEMBER_RESTARTING m3'] })
   expect((await problemsOf())[0]?.since).toBe(first?.since)
+}, 180_000)
+
+/** The CLI as a user runs it, who has called the first member's API before. */
+async function evenkeel(...args: string[]) {
+  const environment = { ...process.env, XDG_STATE_HOME: state, EVENKEEL_API: group.apiOf('m1') }
+  const child = spawn(launcher, args, { env: environment, stdio: ['ignore', 'pipe', 'pipe'] })
+  const said = { out: '', err: '' }
+  child.stdout.setEncoding('utf8').on('data', (text) => {
+    said.out += text
+  })
+  child.stderr.setEncoding('utf8').on('data', (text) => {
+    said.err += text
+  })
+  const [code] = await once(child, 'close')
+  return { code, ...said }
+}
+
+test('with the first member stopped, another one answers what is asked and does what is ordered', async () => {
+  await expect.poll(async () => (await evenkeel('status')).code, told).not.toBe(5)
+  const pid = await pidOf('m1')
+  kill(pid, 'SIGSTOP')
+  try {
+    const begunMs = performance.now()
+    const status = await evenkeel('status')
+    console.log(`status with m1 stopped: ${Math.round(performance.now() - begunMs)} ms`)
+    expect(status.out).toMatch(/^ERROR MEMBER_DOWN m1, for|^WARNING MEMBER_SLOW m1, for/m)
+    expect([10, 20]).toContain(status.code)
+    expect(status.err).toMatch(
+      /^evenkeel: m1's API at \S+ has not answered within a second; m[23]'s/,
+    )
+    const down = async () => JSON.parse((await evenkeel('status', '-o', 'json')).out).problems
+    await expect.poll(down, told).toMatchObject([{ code: 'MEMBER_DOWN', subject: 'm1' }])
+    const made = await evenkeel('volume', 'create', 'beside', '--size', '16M')
+    expect(made).toMatchObject({ code: 0, out: expect.stringMatching(/^Created beside/) })
+    expect((await evenkeel('volume', 'delete', 'beside', '--yes')).code).toBe(0)
+  } finally {
+    kill(pid, 'SIGCONT')
+  }
+  await expect.poll(async () => (await evenkeel('status')).err, told).toBe('')
 }, 180_000)

@@ -1,0 +1,60 @@
+// The APIs of the groups that this user has called, so that another member can be asked when one does not answer: a small
+// file in the user's state folder, by the first URL of a call.
+//
+// Invariants:
+//   KG1. It is the user's alone, bounded, and replaced as a whole. What is wrong with it is no error of the command.
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { z } from 'zod'
+import type { KnownGroup } from '../api/caller.ts'
+import type { Environment } from './context.ts'
+
+const GROUPS_MAX = 64
+const known = z.object({
+  group: z.string(),
+  members: z.array(z.object({ id: z.string(), api: z.string() })),
+})
+const file = z.object({ format: z.literal(1), groups: z.record(z.string(), known) })
+
+export class KnownGroups {
+  readonly #path: string
+
+  constructor(path: string) {
+    this.#path = path
+  }
+
+  /** null: nobody knows where the user's state is kept. */
+  static of({ XDG_STATE_HOME, HOME }: Environment): KnownGroups | null {
+    const home = HOME === undefined || HOME === '' ? null : join(HOME, '.local', 'state')
+    const folder = XDG_STATE_HOME?.startsWith('/') ? XDG_STATE_HOME : home
+    return folder === null ? null : new KnownGroups(join(folder, 'evenkeel', 'apis.json'))
+  }
+
+  recall(url: string): KnownGroup | null {
+    return this.#read()[url] ?? null
+  }
+
+  /** KG1: the last one that was remembered is the last to be forgotten. */
+  remember(url: string, group: KnownGroup): void {
+    const { [url]: _, ...others } = this.#read()
+    const kept = Object.entries(others).slice(1 - GROUPS_MAX)
+    const groups = Object.fromEntries([...kept, [url, group]])
+    const next = `${this.#path}.${process.pid}`
+    try {
+      mkdirSync(dirname(this.#path), { recursive: true, mode: 0o700 })
+      writeFileSync(next, `${JSON.stringify({ format: 1, groups })}\n`, { mode: 0o600 })
+      renameSync(next, this.#path)
+    } catch {
+      // A home that cannot be written: the next call knows no more than this one did.
+    }
+  }
+
+  #read(): Readonly<Record<string, KnownGroup>> {
+    try {
+      const parsed = file.safeParse(JSON.parse(readFileSync(this.#path, 'utf8')))
+      return parsed.success ? parsed.data.groups : {}
+    } catch {
+      return {}
+    }
+  }
+}
