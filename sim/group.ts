@@ -16,6 +16,7 @@ import { Balancer } from '../src/member/balancer.ts'
 import { Member, type MemberSettings } from '../src/member/member.ts'
 import type { DistributionSettings } from '../src/member/policy-record.ts'
 import { storeDefaults } from '../src/store/settings.ts'
+import type { Bounds } from '../src/target/bounds.ts'
 import type { TargetEvent } from '../src/target/target.ts'
 import { SimClock } from './clock.ts'
 import { SimCoordination } from './coordinator.ts'
@@ -325,6 +326,9 @@ export class SimMember {
   }
 }
 
+/** So narrow that commands wait for room now and then. */
+const simBounds: Bounds = { sendBytes: 128 * 1024, sendBytesPerConnection: 32 * 1024 }
+
 function settingsOf(id: MemberId): MemberSettings {
   return {
     memberId: id,
@@ -336,6 +340,7 @@ function settingsOf(id: MemberId): MemberSettings {
     peer: { kind: 'tcp', host: id, port: PEERS },
     api: `http://${id}:1`,
     groupAddress: null,
+    bounds: simBounds,
     store: {
       ...storeDefaults,
       journalBytes: 512 * 1024,

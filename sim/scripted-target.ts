@@ -248,13 +248,24 @@ export class TargetConnection implements StreamOwner {
       disk.set(task.data.subarray(0, bytes), at)
       if (answering) this.iscsi.answer(task, 0, null, bytes)
     } else if (operation === 0x28 || operation === 0x88) {
-      if (answering) this.iscsi.sendDataIn(task, disk.slice(at, at + bytes), bytes)
+      if (answering) this.#send(task, disk.subarray(at, at + bytes))
     } else if (operation === 0x9e) {
       const data = new Uint8Array(32)
       writeU32(data, 4, disk.length / blockBytes - 1)
       writeU32(data, 8, blockBytes)
-      this.iscsi.sendDataIn(task, data, data.length)
+      this.#send(task, data)
     } else this.iscsi.answer(task, 0, null, 0)
+  }
+
+  #send(task: Task, data: Uint8Array): void {
+    const payloads: Uint8Array[] = []
+    this.iscsi.reserveDataIn(task, data.length, payloads)
+    let from = 0
+    for (const payload of payloads) {
+      payload.set(data.subarray(from, from + payload.length))
+      from += payload.length
+    }
+    this.iscsi.finishDataIn(task, data.length)
   }
 }
 

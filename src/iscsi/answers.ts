@@ -76,6 +76,7 @@ export class Answers {
     this.takeStatSn(task)
     const { bytes, dataAt } = this.writer
     bytes[at + scsiResponseAt.status] = status
+    writeU32(bytes, at + scsiResponseAt.expDataSn, task.isRead ? task.dataSn : task.r2tSn)
     writeU32(bytes, at + scsiResponseAt.residualCount, residualCount(task, cdbTransferLength))
     if (sense !== null) {
       writeU16(bytes, dataAt, sense.length)

@@ -1,8 +1,7 @@
 // The data of reads (RFC 7143 §11.7): cut into Data-In PDUs of at most the initiator's MaxRecvDataSegmentLength, in
 // bursts of at most MaxBurstLength, with GOOD status in the last one.
 //
-//   reserve ──views to fill──▶ finish | drop          the data is read straight into what is sent
-//   send                                              the data came later
+//   reserve ──views to fill──▶ finish | drop          the data is copied straight into what is sent, in one part or more
 //
 // Invariants:
 //   I1. The payloads of one read are its bytes in order, each once, and no more than the initiator expects.
@@ -15,16 +14,14 @@ import { bhsAt, dataInAt, dataInStatusBit, finalBit, opcode, reservedTag } from 
 import type { PduWriter } from './pdu-writer.ts'
 import type { Task } from './task.ts'
 
-/** Up to here a copy is cheaper than a write of its own for each part. */
-const copyBytesMax = 64 * 1024
-
 export class DataIn {
   readonly #parameters: Negotiated
   readonly #writer: PduWriter
   readonly #answers: Answers
   #reservedAt = 0
-  #bytes = 0
-  #dataSn = 0
+  #from = 0
+  #end = 0
+  #isLast = true
   #reserved: Task | null = null
 
   constructor(parameters: Negotiated, answers: Answers) {
@@ -37,29 +34,36 @@ export class DataIn {
     return this.#reserved === task
   }
 
+  /** What is reserved ends its read. */
+  get isLast(): boolean {
+    return this.#isLast
+  }
+
   /** Bytes that the initiator takes of a read of `bytes`. */
   takes(task: Task, bytes: number): number {
     return task.isRead ? Math.min(bytes, task.expectedDataTransferLength) : 0
   }
 
-  /** Appends the payloads to fill to `into`: `bytes` in all, more than 0, in order. */
-  reserve(task: Task, bytes: number, into: Uint8Array[]): void {
+  /** Appends to `into` the payloads to fill with the read's bytes `first` … `end`, in order; the last part of a read carries its status. */
+  reserve(task: Task, first: number, end: number, isLast: boolean, into: Uint8Array[]): void {
     assert(this.#reserved === null, 'one read at a time is reserved')
     const writer = this.#writer
     let wireBytes = 0
-    for (let from = 0; from < bytes; ) {
-      const count = this.#segment(from, bytes)
+    for (let from = first; from < end; ) {
+      const count = this.#segment(from, end)
       wireBytes += writer.wireBytes(count)
       from += count
     }
     let at = writer.reserve(wireBytes)
     this.#reserved = task
     this.#reservedAt = at
-    this.#bytes = bytes
-    this.#dataSn = 0
-    for (let from = 0; from < bytes; ) {
-      const count = this.#segment(from, bytes)
-      writer.writeHead(at, opcode.dataIn, this.#flags(from + count, bytes), count)
+    this.#from = first
+    this.#end = end
+    this.#isLast = isLast
+    if (first === 0) task.dataSn = 0
+    for (let from = first; from < end; ) {
+      const count = this.#segment(from, end)
+      writer.writeHead(at, opcode.dataIn, this.#flags(from + count, end, isLast), count)
       this.#fill(task, at, from)
       into.push(writer.bytes.subarray(writer.dataAt, writer.dataAt + count))
       at += writer.wireBytes(count)
@@ -67,16 +71,16 @@ export class DataIn {
     }
   }
 
-  /** The payloads are filled: completes what was reserved, with GOOD status. */
+  /** The payloads are filled: completes what was reserved, with GOOD status if it is the last part. */
   finish(task: Task, cdbTransferLength: number): void {
     assert(this.#reserved === task, 'the read that was reserved is finished')
     this.#reserved = null
-    const bytes = this.#bytes
+    const end = this.#end
     let at = this.#reservedAt
-    for (let from = 0; from < bytes; ) {
-      const count = this.#segment(from, bytes)
+    for (let from = this.#from; from < end; ) {
+      const count = this.#segment(from, end)
       from += count
-      this.#fillPresent(task, at, from === bytes ? cdbTransferLength : null)
+      this.#fillPresent(task, at, this.#isLast && from === end ? cdbTransferLength : null)
       this.#writer.seal(at, count)
       at += this.#writer.wireBytes(count)
     }
@@ -89,47 +93,16 @@ export class DataIn {
     this.#writer.unreserve(this.#reservedAt)
   }
 
-  /** `data`, more than 0 bytes, is copied if it is small; else it is sent from where it is, and must not change until it was written. */
-  send(task: Task, data: Uint8Array, cdbTransferLength: number): void {
-    if (data.length <= copyBytesMax) this.#sendCopy(task, data, cdbTransferLength)
-    else this.#sendInPlace(task, data, cdbTransferLength)
-  }
-
-  #sendCopy(task: Task, data: Uint8Array, cdbTransferLength: number): void {
-    const into: Uint8Array[] = []
-    this.reserve(task, data.length, into)
-    let from = 0
-    for (const payload of into) {
-      payload.set(data.subarray(from, from + payload.length))
-      from += payload.length
-    }
-    this.finish(task, cdbTransferLength)
-  }
-
-  #sendInPlace(task: Task, data: Uint8Array, cdbTransferLength: number): void {
-    const writer = this.#writer
-    this.#dataSn = 0
-    for (let from = 0; from < data.length; ) {
-      const to = from + this.#segment(from, data.length)
-      const at = writer.reserve(writer.headBytes)
-      writer.writeHeader(at, opcode.dataIn, this.#flags(to, data.length), to - from)
-      this.#fill(task, at, from)
-      this.#fillPresent(task, at, to === data.length ? cdbTransferLength : null)
-      writer.sealAround(at, data.subarray(from, to))
-      from = to
-    }
-  }
-
   /** Bytes of the PDU that begins at offset `from`. */
-  #segment(from: number, bytes: number): number {
+  #segment(from: number, end: number): number {
     const { maxBurstLength, maxSendDataSegmentLength } = this.#parameters
     const burstLeft = maxBurstLength - (from % maxBurstLength)
-    return Math.min(maxSendDataSegmentLength, burstLeft, bytes - from)
+    return Math.min(maxSendDataSegmentLength, burstLeft, end - from)
   }
 
   /** I2, of the PDU that ends at offset `to`. */
-  #flags(to: number, bytes: number): number {
-    if (to === bytes) return finalBit | dataInStatusBit
+  #flags(to: number, end: number, isLast: boolean): number {
+    if (isLast && to === end) return finalBit | dataInStatusBit
     return to % this.#parameters.maxBurstLength === 0 ? finalBit : 0
   }
 
@@ -138,9 +111,9 @@ export class DataIn {
     const { bytes } = this.#writer
     writeU32(bytes, at + bhsAt.initiatorTaskTag, task.initiatorTaskTag)
     writeU32(bytes, at + dataInAt.targetTransferTag, reservedTag)
-    writeU32(bytes, at + dataInAt.dataSn, this.#dataSn)
+    writeU32(bytes, at + dataInAt.dataSn, task.dataSn)
     writeU32(bytes, at + dataInAt.bufferOffset, from)
-    this.#dataSn += 1
+    task.dataSn += 1
   }
 
   /** What does; `cdbTransferLength` of the PDU with status, else null. */

@@ -143,8 +143,10 @@ class Model {
     const isAnswered = task.state !== 'aborted' && !this.#silent
     if (isAnswered) this.#ends.set(task.initiatorTaskTag, 'answered')
     const { session } = this.wire
-    if (task.isRead && pick % 2 === 0) session.sendDataIn(task, new Uint8Array(64), 64)
-    else session.answer(task, 0, null, 64)
+    if (task.isRead && pick % 2 === 0) {
+      session.reserveDataIn(task, 64, [])
+      session.finishDataIn(task, 64)
+    } else session.answer(task, 0, null, 64)
     const seen = this.wire.seen()
     expect(seen.length).toBe(isAnswered ? 1 : 0)
     this.#see(seen)

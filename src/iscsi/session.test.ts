@@ -194,7 +194,7 @@ describe('Session', () => {
     wire.session.silence()
     expect(wire.send(read(4, 103), ping(5, 103, new Uint8Array(4), true))).toEqual([])
     wire.session.answer(tasks[0]!, good, null, 0)
-    wire.session.sendDataIn(tasks[1]!, new Uint8Array(100_000), 100_000)
+    wire.session.finishDataIn(tasks[1]!, 100_000)
     wire.session.finishDataIn(tasks[2]!, 4096)
     wire.session.asyncMessage(3, 0, 0, 0)
     wire.session.probe(1)

@@ -211,31 +211,28 @@ export class Session {
     }
   }
 
-  /** Gives the payloads to fill for a read of `bytes`, less if the initiator expects less (then only the first of them are to be filled). Nothing else may be written before `finishDataIn`. */
-  reserveDataIn(task: Task, bytes: number, into: Uint8Array[]): void {
-    const count = this.#dataIn.takes(task, bytes)
-    if (count > 0) this.#dataIn.reserve(task, count, into)
+  /**
+   * Gives the payloads to fill for `bytes` of a read behind its first `from`, less if the initiator expects less (then only
+   * the first of them are to be filled). Nothing else may be written before `finishDataIn`.
+   */
+  reserveDataIn(task: Task, bytes: number, into: Uint8Array[], from = 0, isLast = true): void {
+    const end = this.#dataIn.takes(task, from + bytes)
+    if (end > from) this.#dataIn.reserve(task, from, end, isLast, into)
   }
 
-  /** Answers the read with GOOD. `cdbTransferLength` is what its CDB asked for, for the residual count. */
+  /** Sends what was reserved, and answers the read with GOOD if that is its last part. `cdbTransferLength` is what its CDB asked for, for the residual count. */
   finishDataIn(task: Task, cdbTransferLength: number): void {
     if (!this.#dataIn.hasReserved(task)) {
       this.answer(task, good, null, cdbTransferLength)
       return
     }
-    if (this.#settle(task)) this.#dataIn.finish(task, cdbTransferLength)
-    else this.#dataIn.drop()
-    this.#pool.give(task)
-  }
-
-  /** Answers a read with GOOD and data that came later. More than 64 KiB are sent from where they are: `bytes` must not change until they were written. */
-  sendDataIn(task: Task, bytes: Uint8Array, cdbTransferLength: number): void {
-    const count = this.#dataIn.takes(task, bytes.length)
-    if (count === 0) {
-      this.answer(task, good, null, cdbTransferLength)
+    if (!this.#dataIn.isLast) {
+      if (task.state === 'aborted') this.#dataIn.drop()
+      else this.#dataIn.finish(task, cdbTransferLength)
       return
     }
-    if (this.#settle(task)) this.#dataIn.send(task, bytes.subarray(0, count), cdbTransferLength)
+    if (this.#settle(task)) this.#dataIn.finish(task, cdbTransferLength)
+    else this.#dataIn.drop()
     this.#pool.give(task)
   }
 

@@ -50,7 +50,7 @@ export class Task {
   targetTransferTag = 0
   r2tSn = 0
   r2tEnd = 0
-  /** DataSN of the next Data-Out of the sequence. */
+  /** DataSN of the next Data-Out of the sequence, or of the read's next Data-In. */
   dataSn = 0
   /** This burst had an error: the rest of it is discarded, until its F bit. */
   discarding = false

@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { boundsDefaults } from '../target/bounds.ts'
 import { ConfigError, loadConfig, parseConfig } from './config.ts'
 
 let folder: string
@@ -37,6 +38,7 @@ describe('the configuration of a member', () => {
       policy: {},
       journalBytes: 1024 ** 3,
       slotsPerSegment: 256,
+      bounds: boundsDefaults,
       budgetBytes: null,
       accept: 'nothing',
       insecure: false,

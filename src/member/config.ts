@@ -10,9 +10,12 @@ import { dirname, resolve } from 'node:path'
 import { parse } from 'yaml'
 import { z } from 'zod'
 import type { Accept } from '../store/settings.ts'
+import { boundsDefaults } from '../target/bounds.ts'
 
 const KIB = 1024
 const MIB = 1024 * KIB
+/** More than any member needs; every sum of such numbers is exact. */
+const MOST_BYTES = 1024 * KIB * MIB
 /** The kernel takes 108 bytes with the final zero. */
 export const SOCKET_PATH_BYTES_MAX = 107
 export const SLICES_DEFAULT = 1024
@@ -31,6 +34,9 @@ const listener = (port: number) =>
       port: z.number().int().min(0).max(65_535).default(port),
     })
     .prefault({})
+
+const bytes = (least: number, usual: number) =>
+  z.number().int().min(least).max(MOST_BYTES).default(usual)
 
 export const memberConfig = z
   .strictObject({
@@ -107,6 +113,13 @@ export const memberConfig = z
       .nullable()
       .default(null)
       .describe('The most that pages may take here; null: whatever the file system has free.'),
+    bounds: z
+      .strictObject({
+        sendBytes: bytes(MIB, boundsDefaults.sendBytes),
+        sendBytesPerConnection: bytes(MIB, boundsDefaults.sendBytesPerConnection),
+      })
+      .prefault({})
+      .describe('What initiators can make this member hold in memory.'),
     insecure: z.boolean().default(false).describe('Listen beyond loopback without authentication.'),
   })
   .transform((config) => ({

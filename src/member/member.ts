@@ -20,6 +20,7 @@ import { PeerLinks } from '../peer/links.ts'
 import type { Json } from '../peer/message.ts'
 import type { PageStore } from '../store/page-store.ts'
 import type { StoreSettings } from '../store/settings.ts'
+import type { Bounds } from '../target/bounds.ts'
 import type { Placement } from '../target/login.ts'
 import { Target, type TargetEvent } from '../target/target.ts'
 import { Gateway } from '../volume/gateway.ts'
@@ -47,6 +48,7 @@ export interface MemberSettings {
   readonly peer: Address
   readonly api: string
   readonly groupAddress: string | null
+  readonly bounds: Bounds
   readonly store: Omit<
     StoreSettings,
     'groupId' | 'memberId' | 'newFolderId' | 'known' | 'volumesHeld'
@@ -137,6 +139,7 @@ export class Member {
       },
       newToken: newId,
       groupAddress: parts.settings.groupAddress,
+      bounds: parts.settings.bounds,
       tell: parts.tell,
     })
   }

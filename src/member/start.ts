@@ -111,6 +111,7 @@ function settingsOf(config: MemberConfig): MemberSettings {
     peer: { kind: 'unix', path: config.peer },
     api: `http://${config.api.host}:${config.api.port}`,
     groupAddress: config.groupAddress,
+    bounds: config.bounds,
     store: {
       ...storeDefaults,
       journalBytes: config.journalBytes,

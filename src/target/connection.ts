@@ -15,6 +15,7 @@
 //       neither is the case any more, or never. A session with a barrier that waits does not become quiet.
 //   C5. An initiator that is silent for too long (silence.ts) loses its session; not while it is being moved.
 import { unreachable } from '../base/assert.ts'
+import type { Budget } from '../base/budget.ts'
 import type { BufferPool } from '../base/buffer-pool.ts'
 import type { Clock, Timer } from '../base/clock.ts'
 import type { Stream, StreamOwner } from '../base/net.ts'
@@ -22,7 +23,6 @@ import { ProtocolError } from '../base/protocol-error.ts'
 import type { VolumeRecord } from '../group/record.ts'
 import { Framer, type Pdu } from '../iscsi/framer.ts'
 import type { Portal } from '../iscsi/names.ts'
-import { Outbox } from '../iscsi/outbox.ts'
 import { asyncEvent, opcode } from '../iscsi/pdu.ts'
 import type { TextRequest } from '../iscsi/requests.ts'
 import { Session, type SessionAction } from '../iscsi/session.ts'
@@ -31,7 +31,9 @@ import type { Carrier, EndReason, LiveSession } from './live-session.ts'
 import type { LoginAttempt, Taken } from './login.ts'
 import { type LoginHost, LoginPhase, type LoginPhaseDeps, type Settled } from './login-phase.ts'
 import type { MovingCarrier } from './move.ts'
+import { Outgoing } from './outgoing.ts'
 import { Quiet, type QuietEnd, type Sight } from './quiet.ts'
+import type { ReadRoom } from './reads.ts'
 import { Silence } from './silence.ts'
 import type { TaskRunner } from './task.ts'
 
@@ -46,9 +48,16 @@ const limits = { maxDataBytes: 262_144, maxAhsBytes: 1_024 }
 export interface ConnectionDeps extends LoginPhaseDeps {
   readonly clock: Clock
   readonly buffers: BufferPool
+  /** For what is under way to all initiators. */
+  readonly sending: Budget
   /** The answer to SendTargets for an initiator that came to this address; `own`: its session's target, null in a discovery session. */
   readonly discover: (question: Uint8Array, at: Portal, own: string | null) => Uint8Array
-  readonly runner: (session: LiveSession, iscsi: Session, volume: VolumeRecord) => TaskRunner
+  readonly runner: (
+    session: LiveSession,
+    iscsi: Session,
+    volume: VolumeRecord,
+    room: ReadRoom,
+  ) => TaskRunner
   /** The session's final Login Response is about to leave. */
   readonly began: (taken: Taken & { readonly kind: 'taken' }, connection: Connection) => void
   readonly ended: (session: LiveSession, reason: EndReason) => void
@@ -84,12 +93,12 @@ export class Connection implements StreamOwner, Carrier, MovingCarrier, LoginHos
   readonly #deps: ConnectionDeps
   readonly #stream: Stream
   readonly #framer = new Framer(limits)
-  readonly #outbox: Outbox
-  /** Parts given to the stream and not yet written, in order. */
-  readonly #unwritten: Uint8Array[] = []
+  readonly #outgoing: Outgoing
   #phase: Phase
   #flushScheduled = false
   #lastArrivalMs: number
+  /** Of a part of what was sent, while reading was stopped: as good a sign of life as an arrival. */
+  #lastWrittenMs = Number.NEGATIVE_INFINITY
   readonly #quiet: Quiet
   discarded = 0
   pausedSinceWallMs = 0
@@ -98,11 +107,11 @@ export class Connection implements StreamOwner, Carrier, MovingCarrier, LoginHos
   constructor(deps: ConnectionDeps, stream: Stream) {
     this.#deps = deps
     this.#stream = stream
-    this.#outbox = new Outbox(deps.buffers)
+    this.#outgoing = new Outgoing(stream, deps.buffers, deps.sending.share())
     this.#lastArrivalMs = deps.clock.nowMs()
     this.#quiet = new Quiet(deps.clock, () => this.#sight())
     const came = { source: stream.remoteHost, atMs: this.#lastArrivalMs }
-    const login = new LoginPhase(deps, this, this.#outbox, came)
+    const login = new LoginPhase(deps, this, this.#outgoing.outbox, came)
     const timer = deps.clock.after(LOGIN_MS, () => this.close('the login took too long')) // C3
     this.#phase = { kind: 'login', login, timer }
     stream.own(this)
@@ -129,6 +138,7 @@ export class Connection implements StreamOwner, Carrier, MovingCarrier, LoginHos
       this.#framer.push(bytes)
       for (let pdu = this.#framer.next(); pdu !== null; pdu = this.#framer.next()) {
         this.#receive(pdu)
+        if (this.#outgoing.isBeyondBounds) return this.close('it asks for more than it reads') // C6
       }
     } catch (error) {
       return this.#broken(error)
@@ -147,12 +157,14 @@ export class Connection implements StreamOwner, Carrier, MovingCarrier, LoginHos
   }
 
   written(): void {
-    const part = this.#unwritten.shift()
-    if (part !== undefined) this.#outbox.released(part)
+    if (this.#outgoing.isStopped) this.#lastWrittenMs = this.#deps.clock.nowMs()
+    this.#outgoing.written()
+    if (this.#phase.kind === 'session') this.#phase.runner.roomCame()
   }
 
   closed(reason: string): void {
     this.#finish(reason)
+    this.#outgoing.gone()
     this.#deps.gone(this)
   }
 
@@ -228,7 +240,8 @@ export class Connection implements StreamOwner, Carrier, MovingCarrier, LoginHos
     phase.iscsi.tick(this.#deps.clock.nowMs())
     if (!phase.live.moving) {
       const [owed = null] = phase.live.probes.keys()
-      const next = phase.silence.tick(this.#lastArrivalMs, owed)
+      const heardMs = Math.max(this.#lastArrivalMs, this.#lastWrittenMs)
+      const next = phase.silence.tick(heardMs, owed)
       if (next === 'over') return this.#deps.ended(phase.live, 'silent')
       if (next === 'ask') this.#ping(phase, SIGN_OF_LIFE_TAG)
     }
@@ -264,6 +277,7 @@ export class Connection implements StreamOwner, Carrier, MovingCarrier, LoginHos
 
   #leave(): void {
     this.#stream.end()
+    this.#outgoing.readOn()
     const timer = this.#deps.clock.after(LEAVING_MS, () =>
       this.close('the initiator did not close'),
     )
@@ -283,7 +297,7 @@ export class Connection implements StreamOwner, Carrier, MovingCarrier, LoginHos
   session(settled: Settled, taken: Taken & { readonly kind: 'taken' }, volume: VolumeRecord): void {
     const live = taken.session
     const iscsi = this.#fullFeature(settled)
-    const runner = this.#deps.runner(live, iscsi, volume)
+    const runner = this.#deps.runner(live, iscsi, volume, this.#outgoing)
     live.phase = 'live'
     const ticking = this.#deps.clock.after(TICK_MS, () => this.#tick())
     const silence = new Silence()
@@ -313,7 +327,7 @@ export class Connection implements StreamOwner, Carrier, MovingCarrier, LoginHos
     this.#framer.dataDigest = parameters.dataDigest
     this.#scheduleFlush()
     const { buffers } = this.#deps
-    return new Session({ parameters, ...counts, outbox: this.#outbox, buffers })
+    return new Session({ parameters, ...counts, outbox: this.#outgoing.outbox, buffers })
   }
 
   #cancelLoginTimer(): void {
@@ -428,12 +442,8 @@ export class Connection implements StreamOwner, Carrier, MovingCarrier, LoginHos
 
   #flush(): void {
     const phase = this.#phase
-    const parts = this.#outbox.take()
-    for (const part of parts) {
-      this.#unwritten.push(part)
-      this.#stream.write(part)
-    }
-    if (phase.kind !== 'session' || parts.length === 0) return
+    const isSent = this.#outgoing.flush()
+    if (phase.kind !== 'session' || !isSent) return
     const { latencyCount } = phase.live.counters
     if (latencyCount > phase.answered) {
       this.pausedSinceWallMs = this.#deps.clock.wallMs()

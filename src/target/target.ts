@@ -5,6 +5,7 @@
 //   T1. No login is accepted before this member has loaded the records (its primaries serve).
 //   T2. A stop answers what was accepted, sends event 3 and closes, by the moment that it was given.
 
+import { Budget } from '../base/budget.ts'
 import { BufferPool } from '../base/buffer-pool.ts'
 import { type Clock, sleep } from '../base/clock.ts'
 import type { Address, Listener, Net } from '../base/net.ts'
@@ -21,6 +22,7 @@ import { type Fields, fieldsOf } from '../peer/message.ts'
 import { logicalUnit } from '../scsi/logical-unit.ts'
 import type { Gateway } from '../volume/gateway.ts'
 import { Barrier } from './barrier.ts'
+import { type Bounds, sendLimits } from './bounds.ts'
 import { Connection, type ConnectionDeps } from './connection.ts'
 import { Ending } from './ending.ts'
 import type { EndReason, LiveSession } from './live-session.ts'
@@ -30,6 +32,7 @@ import { targetPortalGroupTag } from './login-phase.ts'
 import { type MoveEnd, type MoveOrder, Mover } from './move.ts'
 import { MoveLog } from './move-log.ts'
 import { Questions } from './questions.ts'
+import type { ReadRoom } from './reads.ts'
 import { Registry } from './registry.ts'
 import { TaskRunner } from './task.ts'
 import { RESET_KIND, UnitResets } from './unit-reset.ts'
@@ -94,6 +97,7 @@ export interface TargetDeps {
   readonly newToken: () => string
   /** Discovery answers with this instead of the address that the initiator came to. */
   readonly groupAddress: string | null
+  readonly bounds: Bounds
   readonly tell: (event: TargetEvent) => void
 }
 
@@ -134,6 +138,7 @@ export class Target {
   /** Moves whose session has come and has not yet answered its first command. */
   readonly #awaitingAnswer = new Map<LiveSession, string>()
   readonly #buffers = new BufferPool(BUFFER_BYTES)
+  readonly #sending: Budget
   #listener: Listener | null = null
   #state: 'starting' | 'serving' | 'stopping' = 'starting'
   #tsih = 0
@@ -143,6 +148,7 @@ export class Target {
     this.#deps = deps
     const { self, clock, coordinator, group, peers, gateway, newToken, placement } = deps
     const { registry } = this
+    this.#sending = new Budget(sendLimits(deps.bounds))
     const end = (session: LiveSession, reason: EndReason) => this.#end(session, reason)
     this.log = new MoveLog(self, clock, coordinator, group)
     this.ending = new Ending({ self, clock, coordinator, group, gateway, registry })
@@ -298,10 +304,11 @@ export class Target {
     return {
       clock,
       buffers: this.#buffers,
+      sending: this.#sending,
       logins: this.logins,
       volumeByIqn: (iqn) => group.volumeByIqn(iqn),
       discover: (question, at, own) => this.#discover(question, at, own),
-      runner: (live, iscsi, volume) => this.#runner(live, iscsi, volume),
+      runner: (live, iscsi, volume, room) => this.#runner(live, iscsi, volume, room),
       nextTsih: () => {
         this.#tsih = (this.#tsih % 0xffff) + 1
         return this.#tsih
@@ -317,12 +324,13 @@ export class Target {
     }
   }
 
-  #runner(live: LiveSession, iscsi: Session, volume: VolumeRecord): TaskRunner {
+  #runner(live: LiveSession, iscsi: Session, volume: VolumeRecord, room: ReadRoom): TaskRunner {
     const carrier = () => this.#carriers.get(live)
     const runner = new TaskRunner({
       session: iscsi,
       unit: logicalUnit(volume),
       buffers: this.#buffers,
+      room,
       gateway: this.#deps.gateway,
       volume,
       origin: { sessionId: live.id, gen: live.gen },

@@ -23,8 +23,8 @@ export type ManagedSession = Pick<
   'findTask' | 'tasksOf' | 'abort' | 'abortUnreceived' | 'answerTaskManagement'
 >
 
-/** Where a command is that was started and not answered: its data is missing, or the gateway has it. `ended`: its data is let come, and it is answered with the unit attention. */
-export type Waiting = 'collecting' | 'working' | 'ended'
+/** Where a command is that was started and not answered: its data is missing, the gateway has it, or it is a READ that waits for room (reads.ts). `ended`: its data is let come, and it is answered with the unit attention. */
+export type Waiting = 'collecting' | 'working' | 'queued' | 'ended'
 
 interface Pending {
   readonly request: TaskManagementRequest

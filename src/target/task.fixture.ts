@@ -7,6 +7,7 @@ import { Task } from '../iscsi/task.ts'
 import { SessionCounters } from '../load/counters.ts'
 import { logicalUnit } from '../scsi/logical-unit.ts'
 import type { CompareOutcome, Outcome } from '../volume/outcome.ts'
+import type { ReadRoom } from './reads.ts'
 import { TaskRunner, type TaskSession } from './task.ts'
 import type { VolumeGateway } from './volume-access.ts'
 
@@ -42,7 +43,11 @@ export class FakeSession implements TaskSession {
   readonly solicited: number[] = []
   readonly released: number[] = []
   gone = false
+  /** Tag, offset and length of what was sent of reads. */
+  readonly parts: (readonly [number, number, number])[] = []
   #payloads: Uint8Array[] = []
+  #isLast = true
+  readonly #sent = new Map<Task, number[]>()
 
   solicit(task: Task, bytes: number): void {
     task.wantedBytes = Math.min(bytes, task.expectedDataTransferLength)
@@ -51,14 +56,20 @@ export class FakeSession implements TaskSession {
     else task.state = 'collecting'
   }
 
-  reserveDataIn(_task: Task, bytes: number, into: Uint8Array[]): void {
+  reserveDataIn(task: Task, bytes: number, into: Uint8Array[], from = 0, isLast = true): void {
     const first = Math.min(300, bytes)
     this.#payloads = [new Uint8Array(first), new Uint8Array(bytes - first)]
     into.push(...this.#payloads.filter((payload) => payload.length > 0))
+    this.parts.push([task.initiatorTaskTag, from, bytes])
+    this.#isLast = isLast
   }
 
   finishDataIn(task: Task, transferBytes: number): void {
-    const data = this.#payloads.flatMap((payload) => [...payload])
+    const part = this.#payloads.flatMap((payload) => [...payload])
+    const data = [...(this.#sent.get(task) ?? []), ...part]
+    if (this.#isLast) this.#sent.delete(task)
+    else this.#sent.set(task, data)
+    if (!this.#isLast) return
     this.#settle(task, { status: 0, sense: null, transferBytes, data })
   }
 
@@ -165,11 +176,27 @@ export class FakeGateway implements VolumeGateway {
   }
 }
 
+/** Room for `freeBytes`, as the test says; `underWay` is being read. */
+export class FakeRoom implements ReadRoom {
+  readonly leastBytes = 64 * 1024
+  freeBytes = Number.POSITIVE_INFINITY
+  underWay = 0
+
+  allows(bytes: number): boolean {
+    return this.underWay + bytes <= this.freeBytes
+  }
+
+  reading(bytes: number): void {
+    this.underWay += bytes
+  }
+}
+
 export function bench() {
   const session = new FakeSession()
   const gateway = new FakeGateway()
   const counters = new SessionCounters()
   const buffers = new BufferPool(16 * MIB)
+  const room = new FakeRoom()
   const told = { answered: 0, refused: 0, resets: 0 }
   const others = Promise.withResolvers<boolean>()
   const runner = new TaskRunner({
@@ -180,6 +207,7 @@ export function bench() {
     origin,
     counters,
     buffers,
+    room,
     nowMs: () => 5,
     answered: () => {
       told.answered += 1
@@ -237,7 +265,7 @@ export function bench() {
   }
 
   const last = () => session.answers.at(-1)
-  const bases = { session, gateway, counters, buffers, told, runner, others }
+  const bases = { session, gateway, counters, buffers, room, told, runner, others }
   return { ...bases, command, start, arrive, last }
 }
 

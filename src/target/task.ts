@@ -3,6 +3,7 @@
 //
 //   start ──plan──▶ answered                                      no data, or data at once
 //     │   ──plan──▶ collecting ──data──▶ dataArrived ──plan──▶    Data-Out is missing
+//     │   ──plan──▶ queued ──room (reads.ts)──▶ answered             a READ that has to wait, or is long
 //     └──────────────────────────────────▶ working ──outcome──▶ answered | dropped
 //
 //   working   the gateway has it; an abort waits until its outcome is known, since it may still reach the volume
@@ -29,6 +30,8 @@ import { type NexusState, newNexusState } from '../scsi/nexus-state.ts'
 import { type Plan, planData } from '../scsi/plan.ts'
 import { type Condition, conditions, type SenseDetail, senseData } from '../scsi/sense.ts'
 import type { CompareOutcome, Origin, Outcome } from '../volume/outcome.ts'
+import { READ_BYTES } from './bounds.ts'
+import { type ReadRoom, Reads, type SentPart } from './reads.ts'
 import { dataErrorSense, misfit, type OutPlan, wantedBytes } from './task-data.ts'
 import { type ManagedSession, TaskManagement, type Waiting } from './task-management.ts'
 import { perform, type WorkPlan } from './task-write.ts'
@@ -50,6 +53,8 @@ export interface TaskDeps {
   readonly origin: Origin
   readonly counters: SessionCounters
   readonly buffers: BufferPool
+  /** Of its connection. */
+  readonly room: ReadRoom
   readonly nowMs: () => number
   /** An answer was written outside of `start`, `dataArrived` and `manage`. */
   readonly answered: () => void
@@ -65,6 +70,7 @@ export class TaskRunner {
   readonly #access: VolumeAccess
   readonly #waiting = new Map<Task, Waiting>()
   readonly #management: TaskManagement
+  readonly #reads: Reads
   /** Used again for each read. */
   readonly #payloads: Uint8Array[] = []
   #isOver = false
@@ -78,6 +84,17 @@ export class TaskRunner {
     }
     const resets = { resetOthers, answered, counters }
     this.#management = new TaskManagement(session, this.nexus, this.#waiting, resets)
+    this.#reads = new Reads({
+      room: deps.room,
+      buffers: deps.buffers,
+      waiting: this.#waiting,
+      read: (offset, into) => this.#access.read(offset, into),
+      send: (task, part) => this.#sendPart(task, part),
+      fail: (task, outcome) => this.#failOutcome(task, outcome, 0),
+      ended: (task) => this.#failEnded(task),
+      discard: (task) => this.#discard(task),
+      answered,
+    })
   }
 
   /** A command came, in its order. */
@@ -112,7 +129,7 @@ export class TaskRunner {
     }
     this.#waiting.delete(task)
     if (waiting === 'ended') {
-      this.#fail(task, this.nexus.attentions.take() ?? conditions.logicalUnitReset, {}, 0)
+      this.#failEnded(task)
       return
     }
     if (task.dataError !== 'none') {
@@ -129,7 +146,16 @@ export class TaskRunner {
   }
 
   manage(request: TaskManagementRequest): void {
-    if (!this.#isOver) this.#management.manage(request)
+    if (this.#isOver) return
+    this.#management.manage(request)
+    this.#reads.look()
+  }
+
+  /** Answers have left: READs that wait may go on. */
+  roomCame(): void {
+    if (this.#isOver || this.#reads.isEmpty) return
+    this.#reads.look()
+    if (!this.#isOver) this.#deps.answered()
   }
 
   /** Another nexus resets the logical unit: settles when no command that was started before can reach the volume any more; false: the session is over, and its generation not yet refused everywhere. */
@@ -141,6 +167,7 @@ export class TaskRunner {
   stop(): void {
     this.#isOver = true
     this.#waiting.clear()
+    this.#reads.stop()
     this.#management.stop()
     this.#deps.counters.outstanding = 0
   }
@@ -175,12 +202,17 @@ export class TaskRunner {
       this.#good(task, task.isRead ? transferBytes : 0)
       return
     }
-    const buffer = this.#deps.buffers.take(bytes)
+    const { buffers, room } = this.#deps
+    if (bytes > READ_BYTES || !this.#reads.isEmpty || !room.allows(bytes)) {
+      this.#reads.queue(task, offset, bytes, transferBytes)
+      return
+    }
+    const buffer = buffers.take(bytes)
     const into = buffer.length === bytes ? buffer : buffer.subarray(0, bytes)
     const outcome = this.#access.read(offset, into)
     if (typeof outcome === 'string') {
       this.#finishRead(task, outcome, into, transferBytes)
-      this.#deps.buffers.give(buffer)
+      buffers.give(buffer)
     } else {
       this.#readLater(task, outcome, { buffer, into, transferBytes })
     }
@@ -195,13 +227,17 @@ export class TaskRunner {
       readonly transferBytes: number
     },
   ): void {
+    const { room, buffers } = this.#deps
     this.#waiting.set(task, 'working')
+    room.reading(read.into.length)
     void outcome.then((known) => {
+      room.reading(-read.into.length)
       if (!this.#wasDropped(task)) {
         this.#finishRead(task, known, read.into, read.transferBytes)
         if (!this.#isOver) this.#deps.answered()
       }
-      this.#deps.buffers.give(read.buffer)
+      buffers.give(read.buffer)
+      this.roomCame()
     })
   }
 
@@ -216,6 +252,13 @@ export class TaskRunner {
     this.#sendDataIn(task, data, transferBytes)
   }
 
+  #sendPart(task: Task, { data, from, isLast, transferBytes }: SentPart): void {
+    const { counters } = this.#deps
+    if (isLast) counters.reads += 1
+    counters.readBytes += data.length
+    this.#sendDataIn(task, data, transferBytes, from, isLast)
+  }
+
   #sendKnown(task: Task, data: Uint8Array): void {
     const bytes = task.isRead ? Math.min(data.length, task.expectedDataTransferLength) : 0
     if (bytes === 0) {
@@ -226,19 +269,19 @@ export class TaskRunner {
     this.#sendDataIn(task, data.subarray(0, bytes), data.length)
   }
 
-  /** With GOOD in the last PDU. */
-  #sendDataIn(task: Task, data: Uint8Array, transferBytes: number): void {
+  /** `from`: bytes of the read that were sent before. With GOOD in the last PDU of the last part. */
+  #sendDataIn(task: Task, data: Uint8Array, transferBytes: number, from = 0, isLast = true): void {
     const { session } = this.#deps
     const payloads = this.#payloads
-    session.reserveDataIn(task, data.length, payloads)
-    let from = 0
+    session.reserveDataIn(task, data.length, payloads, from, isLast)
+    let at = 0
     for (const payload of payloads) {
-      const to = from + payload.length
-      payload.set(from === 0 && to === data.length ? data : data.subarray(from, to))
-      from = to
+      const to = at + payload.length
+      payload.set(at === 0 && to === data.length ? data : data.subarray(at, to))
+      at = to
     }
     payloads.length = 0
-    this.#count(task)
+    if (isLast) this.#count(task)
     session.finishDataIn(task, transferBytes)
   }
 
@@ -334,6 +377,11 @@ export class TaskRunner {
     const { dataError } = task
     assert(dataError !== 'none', 'data is refused for an error in it')
     this.#fail(task, dataErrorSense[dataError], {}, 0)
+  }
+
+  /** By the reset of another nexus. */
+  #failEnded(task: Task): void {
+    this.#fail(task, this.nexus.attentions.take() ?? conditions.logicalUnitReset, {}, 0)
   }
 
   #fail(task: Task, condition: Condition, detail: SenseDetail, transferBytes: number): void {

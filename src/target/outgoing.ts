@@ -1,0 +1,103 @@
+// What leaves on one connection: the answers of a turn go to the stream, and what is under way is counted until the
+// stream has written it.
+//
+// Invariants:
+//   C6. What is under way to an initiator is bounded, for each connection and for all of the member's: data is read only
+//       when there is room to send it (reads.ts), and a connection on which other answers pile up is not read any more
+//       until they have left.
+import type { Share } from '../base/budget.ts'
+import type { BufferPool } from '../base/buffer-pool.ts'
+import type { Stream } from '../base/net.ts'
+import { Outbox } from '../iscsi/outbox.ts'
+import { ANSWER_BYTES, ANSWER_BYTES_MAX } from './bounds.ts'
+import type { ReadRoom } from './reads.ts'
+
+export class Outgoing implements ReadRoom {
+  readonly outbox: Outbox
+  readonly #stream: Stream
+  readonly #share: Share
+  readonly #stopBytes: number
+  /** Parts given to the stream and not yet written, in order. */
+  readonly #unwritten: Uint8Array[] = []
+  /** Bytes of reads that are under way and not yet in the outbox. */
+  #readingBytes = 0
+  #isStopped = false
+  #isGone = false
+
+  constructor(stream: Stream, buffers: BufferPool, share: Share) {
+    this.outbox = new Outbox(buffers)
+    this.#stream = stream
+    this.#share = share
+    this.#stopBytes = share.limits.each + ANSWER_BYTES
+  }
+
+  /** Reading of the connection is stopped: its answers do not leave. */
+  get isStopped(): boolean {
+    return this.#isStopped
+  }
+
+  /** Within one read of the socket more was asked for than an initiator that obeys the protocol could. */
+  get isBeyondBounds(): boolean {
+    return this.#answerBytes > this.#stopBytes + ANSWER_BYTES_MAX
+  }
+
+  get leastBytes(): number {
+    return this.#share.limits.least
+  }
+
+  allows(bytes: number): boolean {
+    this.#count()
+    return this.#share.allows(bytes)
+  }
+
+  reading(bytes: number): void {
+    this.#readingBytes += bytes
+    this.#count()
+  }
+
+  /** Whether anything was sent. */
+  flush(): boolean {
+    const parts = this.outbox.take()
+    for (const part of parts) {
+      this.#unwritten.push(part)
+      this.#stream.write(part)
+    }
+    this.#count()
+    if (!this.#isStopped && this.#answerBytes > this.#stopBytes) {
+      this.#isStopped = true
+      this.#stream.pause()
+    }
+    return parts.length > 0
+  }
+
+  written(): void {
+    const part = this.#unwritten.shift()
+    if (part !== undefined) this.outbox.released(part)
+    this.#count()
+    if (this.#isStopped && this.#answerBytes <= this.#stopBytes) this.readOn()
+  }
+
+  /** Nothing more is answered: what still comes may be read and discarded. */
+  readOn(): void {
+    if (!this.#isStopped) return
+    this.#isStopped = false
+    this.#stream.resume()
+  }
+
+  /** The stream is closed, and touches nothing of what it had not written. */
+  gone(): void {
+    this.#isGone = true
+    for (const part of [...this.#unwritten, ...this.outbox.take()]) this.outbox.released(part)
+    this.#unwritten.length = 0
+    this.#count()
+  }
+
+  get #answerBytes(): number {
+    if (this.#isGone) return 0
+    return this.outbox.waitingBytes + this.#stream.unwrittenBytes
+  }
+
+  #count(): void {
+    this.#share.held = this.#answerBytes + this.#readingBytes
+  }
+}

@@ -1,0 +1,203 @@
+// READs that cannot be answered at once because there is no room to send their data, or because they are long. They wait
+// in their order, and are read in parts as room comes; the parts of one may be under way together, and are sent in order.
+//
+//   queue ──room──▶ parts under way ──all sent──▶ answered
+//     └── aborted or ended before, or a part failed: no more parts; over when none is under way
+//
+// Invariants:
+//   R1. Data is read only when there is room to send it.
+//   R2. No READ overtakes one that waits.
+//   R3. The data of a READ is sent once, in order; its status comes with the last part, or instead of what is missing.
+//   R4. A READ that was aborted, or whose session is over, is read no further, and sends nothing more.
+import type { BufferPool } from '../base/buffer-pool.ts'
+import type { Task } from '../iscsi/task.ts'
+import type { Outcome } from '../volume/outcome.ts'
+import { READ_PART_BYTES, READ_PART_LEAST_BYTES } from './bounds.ts'
+import type { Waiting } from './task-management.ts'
+
+/** The room of one connection for data on its way to the initiator. */
+export interface ReadRoom {
+  /** There is always room for so many when nothing is under way. */
+  readonly leastBytes: number
+  /** Whether so many bytes may be read now. */
+  allows(bytes: number): boolean
+  /** So many bytes more, or less, are being read: they count until they are in the outbox. */
+  reading(bytes: number): void
+}
+
+export interface ReadsDeps {
+  readonly room: ReadRoom
+  readonly buffers: BufferPool
+  /** The runner's; a READ that waits here, or of which parts are under way, is 'queued'. */
+  readonly waiting: Map<Task, Waiting>
+  readonly read: (offset: number, into: Uint8Array) => Outcome | Promise<Outcome>
+  readonly send: (task: Task, part: SentPart) => void
+  readonly fail: (task: Task, outcome: Exclude<Outcome, 'done'>) => void
+  /** Ended by the reset of another nexus. */
+  readonly ended: (task: Task) => void
+  /** Nobody is to hear of it any more. */
+  readonly discard: (task: Task) => void
+  /** Something was answered outside of `queue` and `look`. */
+  readonly answered: () => void
+}
+
+export interface SentPart {
+  readonly data: Uint8Array
+  readonly from: number
+  readonly isLast: boolean
+  /** What the CDB asks for. */
+  readonly transferBytes: number
+}
+
+interface Part {
+  readonly from: number
+  readonly buffer: Uint8Array<ArrayBuffer>
+  readonly into: Uint8Array
+  outcome: Outcome | null
+}
+
+class Reading {
+  readonly task: Task
+  readonly offset: number
+  readonly bytes: number
+  readonly transferBytes: number
+  begun = 0
+  underWay = 0
+  failure: Exclude<Outcome, 'done'> | null = null
+  isOver = false
+  /** Begun and not sent, in order. */
+  readonly parts: Part[] = []
+
+  constructor(task: Task, offset: number, bytes: number, transferBytes: number) {
+    this.task = task
+    this.offset = offset
+    this.bytes = bytes
+    this.transferBytes = transferBytes
+  }
+}
+
+export class Reads {
+  readonly #deps: ReadsDeps
+  readonly #queue: Reading[] = []
+
+  constructor(deps: ReadsDeps) {
+    this.#deps = deps
+  }
+
+  get isEmpty(): boolean {
+    return this.#queue.length === 0
+  }
+
+  /** Reads `bytes` from `offset` on, more than 0, when its turn has come. */
+  queue(task: Task, offset: number, bytes: number, transferBytes: number): void {
+    this.#deps.waiting.set(task, 'queued')
+    this.#queue.push(new Reading(task, offset, bytes, transferBytes))
+    this.look()
+  }
+
+  /** There may be room, or what waits may be over. */
+  look(): void {
+    for (;;) {
+      const [first] = this.#queue
+      if (first === undefined || !this.#goOn(first)) return
+      this.#queue.shift()
+    }
+  }
+
+  /** The session is over: of what is under way only the buffers come back. */
+  stop(): void {
+    for (const { isOver, underWay, task } of this.#queue.splice(0)) {
+      if (!isOver && underWay === 0) this.#deps.discard(task)
+    }
+  }
+
+  /** True: all of it has begun, or nothing more will. */
+  #goOn(reading: Reading): boolean {
+    while (reading.begun < reading.bytes && this.#isWanted(reading)) {
+      const bytes = this.#next(reading)
+      if (bytes === 0) return false // R1
+      this.#begin(reading, bytes)
+    }
+    return true
+  }
+
+  /** R4. */
+  #isWanted(reading: Reading): boolean {
+    if (!reading.isOver && reading.underWay === 0) this.#settle(reading)
+    if (reading.isOver || reading.failure !== null) return false
+    return this.#deps.waiting.get(reading.task) === 'queued'
+  }
+
+  #next({ bytes, begun }: Reading): number {
+    const { room } = this.#deps
+    const large = Math.min(bytes - begun, READ_PART_BYTES)
+    if (room.allows(large)) return large
+    const small = Math.min(large, READ_PART_LEAST_BYTES, room.leastBytes)
+    return small < large && room.allows(small) ? small : 0
+  }
+
+  #begin(reading: Reading, bytes: number): void {
+    const { buffers, room, read } = this.#deps
+    const from = reading.begun
+    const buffer = buffers.take(bytes)
+    const into = buffer.length === bytes ? buffer : buffer.subarray(0, bytes)
+    const part: Part = { from, buffer, into, outcome: null }
+    reading.begun += bytes
+    reading.underWay += 1
+    reading.parts.push(part)
+    room.reading(bytes)
+    const outcome = read(reading.offset + from, into)
+    if (typeof outcome === 'string') {
+      this.#came(reading, part, outcome)
+      return
+    }
+    void outcome.then((known) => {
+      this.#came(reading, part, known)
+      this.#deps.answered()
+      this.look()
+    })
+  }
+
+  #came(reading: Reading, part: Part, outcome: Outcome): void {
+    part.outcome = outcome
+    reading.underWay -= 1
+    if (outcome === 'refused') reading.failure = outcome
+    else if (outcome !== 'done') reading.failure ??= outcome
+    this.#sendInOrder(reading)
+    if (reading.underWay === 0 && !reading.isOver) this.#settle(reading)
+  }
+
+  /** R3. */
+  #sendInOrder(reading: Reading): void {
+    const { room, buffers, waiting, send } = this.#deps
+    const { task, parts, bytes, transferBytes } = reading
+    for (;;) {
+      const [part] = parts
+      if (part === undefined || part.outcome === null) return
+      parts.shift()
+      const { from, into: data } = part
+      room.reading(-data.length)
+      const isWanted = !reading.isOver && waiting.get(task) === 'queued' // R4
+      if (isWanted && reading.failure === null) {
+        const isLast = from + data.length === bytes
+        reading.isOver = isLast
+        if (isLast) waiting.delete(task)
+        send(task, { data, from, isLast, transferBytes })
+      }
+      buffers.give(part.buffer)
+    }
+  }
+
+  /** Nothing of it is under way: whether it is over. */
+  #settle(reading: Reading): void {
+    const { waiting, discard, ended, fail } = this.#deps
+    const { task, failure } = reading
+    const state = waiting.get(task)
+    if (state === 'queued' && failure === null) return
+    reading.isOver = true
+    waiting.delete(task)
+    if (state === undefined) discard(task)
+    else if (state === 'ended') ended(task)
+    else if (failure !== null) fail(task, failure)
+  }
+}
