@@ -113,6 +113,7 @@ const coordinator: Coordinator = {
     return Promise.resolve({ kind: 'done', rev: 4, items })
   },
   watch: () => ({ next: () => new Promise(() => {}), close: () => {} }),
+  lost: null,
   nudge: () => {},
   close: () => Promise.resolve(),
 }

@@ -5,6 +5,7 @@
 // Invariants:
 //   C1. Each transaction takes effect at most once, at one instant, also when its caller was told `unknown`.
 //   C2. With equal seeds, clocks and calls two runs are equal.
+//   C3. A handle goes on with the store that answered it first: one that was put in its place is not touched (G6).
 import { assert } from '../src/base/assert.ts'
 import type { Clock } from '../src/base/clock.ts'
 import type { Prng } from '../src/base/prng.ts'
@@ -44,6 +45,12 @@ const DEFAULTS: SimCoordinationSettings = {
   keepRevisions: 50_000,
 }
 
+/** All that a store holds, to be put back. */
+export interface StoreImage {
+  readonly rev: number
+  readonly items: readonly Versioned[]
+}
+
 type Deliver = (f: () => void) => void
 type CutMode = 'drop' | 'hold'
 
@@ -51,7 +58,8 @@ export class SimCoordination {
   readonly #clock: Clock
   readonly #prng: Prng
   #settings: SimCoordinationSettings
-  readonly #store: MemoryStore
+  /** null: it was lost. */
+  #store: MemoryStore | null
   readonly #watches = new Set<SimWatch>()
   readonly #cuts = new Map<string, { readonly mode: CutMode; readonly held: (() => void)[] }>()
   #downUntilMs = Number.NEGATIVE_INFINITY
@@ -91,25 +99,45 @@ export class SimCoordination {
     this.#wakeAll()
   }
 
-  /** The store as it is, for judges. */
+  /** The store as it is, for judges; of one that was lost, nothing. */
   inspect(prefix: string): readonly Versioned[] {
-    return this.#store.list(prefix)
+    return this.#store?.list(prefix) ?? []
+  }
+
+  image(): StoreImage {
+    return { rev: this.rev, items: this.inspect('') }
+  }
+
+  /** As if the file were removed: nobody makes another. */
+  lose(): void {
+    this.#store = null
+  }
+
+  /** Puts a store in place of what there is: an older one, or one that was rebuilt. */
+  restore(image: StoreImage): void {
+    this.#store = new MemoryStore(this.#settings.keepRevisions, image)
+    this.#wakeAll()
   }
 
   get rev(): number {
-    return this.#store.rev
+    return this.#store?.rev ?? 0
   }
 
-  /** Carries `work` to the store and its result back, or null after `answerMs`. */
-  call<T>(member: string, deliver: Deliver, work: (store: MemoryStore) => T): Promise<T | null> {
+  /** Carries `work` to the store and its result back; null after `answerMs`, 'lost' if there is no store. */
+  call<T>(
+    member: string,
+    deliver: Deliver,
+    work: (store: MemoryStore) => T,
+  ): Promise<T | null | 'lost'> {
     return new Promise((resolve) => {
       const late = () => deliver(() => resolve(null))
       const timer = this.#clock.after(this.#settings.answerMs, late)
       this.#carry(member, () => {
         if (this.#down || this.#prng.chance(this.#settings.loseRequestChance)) return
-        const before = this.#store.rev
-        const result = work(this.#store)
-        if (this.#store.rev !== before) this.#wakeAll()
+        const store = this.#store
+        const before = this.rev
+        const result = store === null ? 'lost' : work(store)
+        if (this.rev !== before) this.#wakeAll()
         if (this.#prng.chance(this.#settings.loseAnswerChance)) return
         this.#carry(member, () => {
           timer.cancel()
@@ -139,7 +167,8 @@ export class SimCoordination {
 
   #wake(watch: SimWatch): void {
     this.#clock.after(this.#delay(), () => {
-      if (!this.#down && !this.#cuts.has(watch.member)) watch.wake(this.#store)
+      const store = this.#store
+      if (store !== null && !this.#down && !this.#cuts.has(watch.member)) watch.wake(store)
     })
   }
 
@@ -161,12 +190,17 @@ export class SimCoordination {
 }
 
 const LATE = { kind: 'unknown', reason: 'no answer in time' } as const
+const GONE =
+  "The coordination file is not there: stop the group and rebuild it with 'evenkeel recover'."
 
 class SimHandle implements Coordinator {
   readonly coordination: SimCoordination
   readonly member: string
   readonly deliver: Deliver
   readonly #watches = new Set<SimWatch>()
+  /** C3. */
+  #store: MemoryStore | null = null
+  #missing: string | null = null
   #closed = false
 
   constructor(coordination: SimCoordination, member: string, deliver: Deliver) {
@@ -178,20 +212,35 @@ class SimHandle implements Coordinator {
   async txn(transaction: Transaction): Promise<TransactionResult> {
     checkLimits(transaction)
     if (this.#closed) return { kind: 'unknown', reason: 'closed' }
-    return (await this.#call((store) => store.txn(transaction))) ?? LATE
+    return this.#call((store) => store.txn(transaction))
   }
 
   async list(prefix: string): Promise<ListResult> {
     checkPrefix(prefix)
     if (this.#closed) return { kind: 'unknown', reason: 'closed' }
-    const listed = await this.#call(
+    return this.#call(
       (store): ListResult => ({ kind: 'done', rev: store.rev, items: store.list(prefix) }),
     )
-    return listed ?? LATE
   }
 
-  #call<T>(work: (store: MemoryStore) => T): Promise<T | null> {
-    return this.coordination.call(this.member, this.deliver, work)
+  get lost(): string | null {
+    return this.#missing
+  }
+
+  /** G6. */
+  async #call<T extends TransactionResult | ListResult>(
+    work: (store: MemoryStore) => T,
+  ): Promise<T | { readonly kind: 'unknown'; readonly reason: string }> {
+    const once = (store: MemoryStore) => (this.isOurs(store) ? work(store) : 'lost')
+    const result = await this.coordination.call(this.member, this.deliver, once)
+    if (result === null) return LATE
+    this.#missing = result === 'lost' ? GONE : null
+    return result === 'lost' ? { kind: 'unknown', reason: GONE } : result
+  }
+
+  isOurs(store: MemoryStore): boolean {
+    this.#store ??= store
+    return this.#store === store
   }
 
   watch(prefix: string, afterRev: number): Watch {
@@ -238,7 +287,9 @@ class SimWatch implements Watch {
   }
 
   wake(store: MemoryStore): void {
-    this.#handle.deliver(() => this.#look(store))
+    this.#handle.deliver(() => {
+      if (this.#handle.isOurs(store)) this.#look(store)
+    })
   }
 
   #look(store: MemoryStore): void {
@@ -273,8 +324,10 @@ class MemoryStore {
   readonly #log: Change[][] = []
   #compacted = 0
 
-  constructor(keepRevisions: number) {
+  constructor(keepRevisions: number, { rev, items }: StoreImage = { rev: 0, items: [] }) {
     this.#keepRevisions = keepRevisions
+    this.#compacted = rev
+    for (const item of items) this.#keys.set(item.key, item)
   }
 
   get rev(): number {

@@ -284,6 +284,7 @@ export class SimMember {
     this.#distribute(member)
     this.member = member
     void member.store.failed.then((why) => group.violation(`the store of ${id} failed: ${why}`))
+    void member.keeper.failed.then((why) => group.violation(`the copy of ${id} failed: ${why}`))
     await member.serve()
     group.trace.add(id, 'serves')
   }

@@ -64,6 +64,9 @@ export class Monitor {
       list: (prefix) => counted(handle.list(prefix)),
       watch: (prefix, afterRev) => handle.watch(prefix, afterRev),
       nudge: () => handle.nudge(),
+      get lost() {
+        return handle.lost
+      },
       close: () => handle.close(),
     }
   }

@@ -102,6 +102,12 @@ const catalogue = {
     title: 'The coordination of the group does not answer',
     action: 'I/O goes on; try again, and look at the disk that holds the coordination file.',
   },
+  recordNotKept: {
+    status: 503,
+    title: 'The change is made, but not safe yet',
+    action:
+      "Make room on the disk of this member's data folder; 'evenkeel volume list' shows what is there.",
+  },
   memberSilent: {
     status: 503,
     title: 'The member that must act does not answer',

@@ -11,6 +11,9 @@
 //   G4. A watch is ordered and gap-free, or says `compacted`; then list and watch anew.
 //   G5. Keys are at most 1024 bytes of printable ASCII, values 64 KiB, a transaction at most 100 compares and 100
 //       changes, each of another key. A transaction that breaks this is a mistake of the caller: it rejects (limits.ts).
+//   G6. Revisions never go back: a handle that has seen one gives no answer of a store that is older, nor of one that was
+//       removed, replaced or cut off. Calls are `unknown` then, with the reason, and `lost` tells it. A store that there
+//       must be is never made anew.
 
 /** A key as it is: `rev` is the revision of its last change, `created` of its creation. Both > 0. */
 export interface Versioned {
@@ -68,5 +71,7 @@ export interface Coordinator {
   watch(prefix: string, afterRev: number): Watch
   /** Looks for changes at once instead of at the next poll: another member said that it has written. */
   nudge(): void
+  /** G6: what has become of the store, as a sentence that says what to do; null while it is there, as far as it was looked. */
+  readonly lost: string | null
   close(): Promise<void>
 }

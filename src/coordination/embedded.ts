@@ -5,6 +5,8 @@
 //   E1. A call settles within `ANSWER_MS`, whatever the file, its lock or the disk do.
 //   E2. `unknown` with the reason 'busy' was surely not carried out; callers need not tell it from the others.
 //   E3. A worker that dies takes no watch with it: the watch goes on from the revision it had reached.
+//   E4. A file that somebody keeps locked is waited for at the start, however long that takes.
+//   E5. A file is made by `open` alone, and only if that was asked to.
 import { assert } from '../base/assert.ts'
 import type { Clock } from '../base/clock.ts'
 import { sleep, within } from '../base/clock.ts'
@@ -17,12 +19,17 @@ import type {
   WatchBatch,
 } from './coordinator.ts'
 import { checkLimits, checkPrefix } from './limits.ts'
+import { RevisionFloor } from './revision-floor.ts'
 import type { SqlAnswer, SqlRequest, SqlWorker } from './sql-worker.ts'
 
 /** The worker gives up a lock after 500 ms; the rest is for a disk that is slow to sync. */
 const ANSWER_MS = 2_000
 /** Between two tries of a watch whose worker failed. */
 const RETRY_MS = 50
+/** While the file is lost: it may be moved back. */
+const LOST_RETRY_MS = 1_000
+/** How long a start tries what is not merely locked, and how often it says that it waits. */
+const PATIENCE_MS = 10_000
 
 const TOO_LATE = { kind: 'failed', reason: 'no answer in time' } as const
 
@@ -30,6 +37,9 @@ export class EmbeddedCoordinator implements Coordinator {
   readonly #worker: SqlWorker
   readonly #clock: Clock
   readonly #watches = new Set<EmbeddedWatch>()
+  readonly #floor = new RevisionFloor()
+  /** What the last look at the file said. */
+  #missing: string | null = null
   #watchCount = 0
   #closed = false
 
@@ -38,18 +48,32 @@ export class EmbeddedCoordinator implements Coordinator {
     this.#clock = clock
   }
 
-  /** Rejects with a sentence if the file is of a newer format or none of ours. A file that is busy is waited for, up to 10 s. */
-  static async open(worker: SqlWorker, clock: Clock): Promise<EmbeddedCoordinator> {
-    const untilMs = clock.nowMs() + 10_000
+  /** Rejects with a sentence if the file is lost, of another format or none of ours. `waits` is told, now and then, what it waits for (E4). */
+  static async open(
+    worker: SqlWorker,
+    clock: Clock,
+    { make, waits }: { readonly make: boolean; readonly waits: (reason: string) => void },
+  ): Promise<EmbeddedCoordinator> {
+    const startMs = clock.nowMs()
+    let saidMs = Number.NEGATIVE_INFINITY
     for (;;) {
-      const answer = await within(clock, ANSWER_MS, worker.ask({ kind: 'open' }), TOO_LATE)
+      const answer = await within(clock, ANSWER_MS, worker.ask({ kind: 'open', make }), TOO_LATE)
       if (answer.kind === 'ready') return new EmbeddedCoordinator(worker, clock)
-      if (answer.kind === 'refused') throw new Error(answer.reason)
-      if (clock.nowMs() >= untilMs) {
+      if (answer.kind === 'refused' || answer.kind === 'lost') throw new Error(answer.reason)
+      const nowMs = clock.nowMs()
+      if (answer.kind !== 'busy' && nowMs - startMs >= PATIENCE_MS) {
         throw new Error(`The coordinator's file cannot be opened: ${reasonOf(answer)}.`)
+      }
+      if (nowMs - saidMs >= PATIENCE_MS) {
+        waits(`The coordinator's file cannot be opened yet: ${reasonOf(answer)}.`)
+        saidMs = nowMs
       }
       await sleep(clock, RETRY_MS)
     }
+  }
+
+  get lost(): string | null {
+    return this.#floor.lost ?? this.#missing
   }
 
   async txn(transaction: Transaction): Promise<TransactionResult> {
@@ -69,7 +93,8 @@ export class EmbeddedCoordinator implements Coordinator {
   watch(prefix: string, afterRev: number): Watch {
     checkPrefix(prefix)
     this.#watchCount += 1
-    const watch = new EmbeddedWatch(this.#worker, this.#clock, this.#watchCount, prefix, afterRev)
+    const ask = (request: SqlRequest) => this.#judged(this.#worker.ask(request))
+    const watch = new EmbeddedWatch(ask, this.#clock, this.#watchCount, prefix, afterRev)
     for (const other of this.#watches) if (other.closed) this.#watches.delete(other)
     if (this.#closed) watch.close()
     else this.#watches.add(watch)
@@ -91,12 +116,27 @@ export class EmbeddedCoordinator implements Coordinator {
 
   #ask(request: SqlRequest): Promise<SqlAnswer> {
     if (this.#closed) return Promise.resolve({ kind: 'failed', reason: 'closed' })
-    return within(this.#clock, ANSWER_MS, this.#worker.ask(request), TOO_LATE)
+    const { lost } = this.#floor
+    if (lost !== null) return Promise.resolve({ kind: 'lost', reason: lost })
+    return this.#judged(within(this.#clock, ANSWER_MS, this.#worker.ask(request), TOO_LATE))
+  }
+
+  /** G6. */
+  async #judged(asked: Promise<SqlAnswer>): Promise<SqlAnswer> {
+    const floor = this.#floor.highest
+    const answer = await asked
+    if (answer.kind === 'lost') this.#missing = answer.reason
+    if (!('rev' in answer)) return answer
+    this.#missing = null
+    // A watch that is behind is given old revisions, in their order.
+    const least = answer.kind === 'changes' ? 0 : floor
+    if (this.#floor.admits(least, answer.rev)) return answer
+    return { kind: 'lost', reason: this.#floor.lost ?? '' }
   }
 }
 
 class EmbeddedWatch implements Watch {
-  readonly #worker: SqlWorker
+  readonly #ask: (request: SqlRequest) => Promise<SqlAnswer>
   readonly #clock: Clock
   readonly #id: number
   readonly #prefix: string
@@ -104,8 +144,14 @@ class EmbeddedWatch implements Watch {
   #closed = false
   #waiting = false
 
-  constructor(worker: SqlWorker, clock: Clock, id: number, prefix: string, afterRev: number) {
-    this.#worker = worker
+  constructor(
+    ask: (request: SqlRequest) => Promise<SqlAnswer>,
+    clock: Clock,
+    id: number,
+    prefix: string,
+    afterRev: number,
+  ) {
+    this.#ask = ask
     this.#clock = clock
     this.#id = id
     this.#prefix = prefix
@@ -128,7 +174,7 @@ class EmbeddedWatch implements Watch {
 
   async #next(): Promise<WatchBatch> {
     while (!this.#closed) {
-      const answer = await this.#worker.ask({
+      const answer = await this.#ask({
         kind: 'changes',
         watch: this.#id,
         prefix: this.#prefix,
@@ -141,7 +187,7 @@ class EmbeddedWatch implements Watch {
         if (answer.changes.length > 0) return answer
         continue
       }
-      await sleep(this.#clock, RETRY_MS)
+      await sleep(this.#clock, answer.kind === 'lost' ? LOST_RETRY_MS : RETRY_MS)
     }
     return { kind: 'closed' }
   }
@@ -149,7 +195,7 @@ class EmbeddedWatch implements Watch {
   close(): void {
     if (this.#closed) return
     this.#closed = true
-    if (this.#waiting) void this.#worker.ask({ kind: 'end', watch: this.#id })
+    if (this.#waiting) void this.#ask({ kind: 'end', watch: this.#id })
   }
 }
 

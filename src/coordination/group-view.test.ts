@@ -185,6 +185,7 @@ describe('GroupView', () => {
       list: (prefix) => handle.list(prefix),
       watch: () => ({ next: () => new Promise(() => undefined), close: () => undefined }),
       nudge: () => undefined,
+      lost: null,
       close: () => handle.close(),
     }
     const view = await timeline.finish(GroupView.open(deaf, clock))

@@ -17,6 +17,7 @@ import { readGroup } from '../group/founding.ts'
 import { parseMember, parseMove, parseSession, parseSlice, parseVolume } from '../group/parse.ts'
 import {
   type GroupRecord,
+  isDurable,
   keys,
   type MemberId,
   type MemberRecord,
@@ -32,6 +33,8 @@ import type { Change, Coordinator, Versioned, Watch } from './coordinator.ts'
 export type { StoredSession } from '../group/sessions.ts'
 
 const AGAIN_MS = 50
+/** While the store is lost: it may be put back. */
+const LOST_AGAIN_MS = 1_000
 /** The watch delivers within a few milliseconds; after this everything is listed instead. */
 const CATCH_UP_MS = 500
 
@@ -65,6 +68,8 @@ export class GroupView {
   policyRev = 0
   group: GroupRecord
   rev = 0
+  /** Of the last change of something durable, at most (record.ts). */
+  durableRev = 0
   readonly #clock: Clock
   readonly #coordinator: Coordinator
   readonly #byIqn = new Map<string, VolumeRecord>()
@@ -160,7 +165,7 @@ export class GroupView {
       // A coordinator that closes its watches has been closed itself.
       if (last === 'closed') return this.close()
       while (this.#state === 'following' && !(await this.#relist())) {
-        await sleep(this.#clock, AGAIN_MS)
+        await sleep(this.#clock, this.#coordinator.lost === null ? AGAIN_MS : LOST_AGAIN_MS)
       }
     }
   }
@@ -201,6 +206,8 @@ export class GroupView {
     const isMove = ({ key }: Versioned) => key.startsWith(keys.moves)
     const moves = items.filter(isMove).sort((a, b) => a.created - b.created)
     this.#show([...items.filter((item) => !isMove(item)), ...moves], rev, () => this.#clear())
+    // What was removed meanwhile is not among the items.
+    this.durableRev = rev
     this.#wake()
   }
 
@@ -210,6 +217,9 @@ export class GroupView {
     before()
     for (const show of shows) show()
     this.rev = rev
+    for (const { key, rev: at } of changes) {
+      if (at > this.durableRev && isDurable(key)) this.durableRev = at
+    }
   }
 
   #clear(): void {

@@ -10,8 +10,8 @@ import type { Change, Transaction, Versioned } from './coordinator.ts'
 export const FILE_FORMAT = 2
 
 export type SqlRequest =
-  /** Opens the file, making it if need be; every other request does so too. */
-  | { readonly kind: 'open' }
+  /** Opens the file. Only with `make` one that is missing or empty is made; no other request ever makes one. */
+  | { readonly kind: 'open'; readonly make: boolean }
   | { readonly kind: 'txn'; readonly transaction: Transaction }
   | { readonly kind: 'list'; readonly prefix: string }
   /** Answered as soon as there is a change with rev > `afterRev` under the prefix. */
@@ -42,6 +42,8 @@ export type SqlAnswer =
   | { readonly kind: 'busy' }
   /** The request failed; it may have taken effect if the failure was in the commit. */
   | { readonly kind: 'failed'; readonly reason: string }
+  /** The file is gone, was replaced or cut off, or is damaged: a sentence. What was written last may be in no file that is left. */
+  | { readonly kind: 'lost'; readonly reason: string }
   /** This file is not for us, now or later: a sentence. */
   | { readonly kind: 'refused'; readonly reason: string }
   /** The worker died: the request may have taken effect. */

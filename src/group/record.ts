@@ -174,3 +174,22 @@ export const keys = {
   /** The group's distribution policy; see distribution/policy.ts. */
   policy: 'policy',
 } as const
+
+/**
+ * What members keep copies of, and a lost coordination file is rebuilt from. The rest ends with the file: sessions with their
+ * index, claims and moves are made anew as initiators log in again.
+ */
+export const durablePrefixes: readonly string[] = [
+  'counter/',
+  'folder/',
+  keys.group,
+  keys.members,
+  keys.policy,
+  keys.slices,
+  keys.volumes,
+  'volumename/',
+]
+
+export function isDurable(key: string): boolean {
+  return durablePrefixes.some((prefix) => key.startsWith(prefix))
+}

@@ -10,9 +10,13 @@
 //   F2. A revision is given to each transaction that changes something, without gaps; the log has its rows unless
 //       compacted.
 //   F3. No call waits for a lock: busy_timeout is 0, and `isBusy` tells the error that nothing was done.
+//   F4. A file is made only by who was told to; where one must be, a missing or an empty one is a LostFile and nothing is
+//       written.
 
+import { existsSync } from 'node:fs'
 import type { StatementSync } from 'node:sqlite'
 import { DatabaseSync } from 'node:sqlite'
+import { pathToFileURL } from 'node:url'
 import type { Change, Transaction, Versioned } from '../coordination/coordinator.ts'
 import { FILE_FORMAT, type SqlAnswer } from '../coordination/sql-worker.ts'
 
@@ -26,6 +30,28 @@ const LAST = '\x7f'
 /** A file that this version must not touch; the message is a sentence for the operator. */
 export class RefusedFile extends Error {
   override readonly name = 'RefusedFile'
+}
+
+/** There should be a file of ours, and there is none that could be used; the message is a sentence for the operator. */
+export class LostFile extends Error {
+  override readonly name = 'LostFile'
+
+  /** `what`: has become of the file, as 'is missing'. */
+  constructor(file: string, what: string, options?: ErrorOptions) {
+    super(
+      `The coordination file ${file} ${what}; without it nobody knows which volumes the pages belong to. ` +
+        "Put it back if it was moved away by mistake, or stop the group and rebuild it from the members' folders with 'evenkeel recover'.",
+      options,
+    )
+  }
+}
+
+/** SQLITE_CORRUPT, SQLITE_NOTADB or SQLITE_IOERR_SHORT_READ: what is wrong with the file, null for any other error. */
+export function damageOf(error: unknown): string | null {
+  if (!(error instanceof Error) || !('errcode' in error)) return null
+  const whole = Number(error.errcode)
+  const isDamage = [11, 26].includes(whole & 0xff) || whole === 522
+  return isDamage ? `is damaged (${error.message})` : null
 }
 
 /** SQLITE_BUSY or SQLITE_LOCKED: somebody else holds the lock, nothing was done. */
@@ -45,11 +71,12 @@ export class SqliteStore {
   readonly #keepRevisions: number
   readonly #statements: ReturnType<typeof prepare>
 
-  /** Throws RefusedFile for a file of a newer format or of something else, and busy errors (F3). */
-  constructor(file: string, keepRevisions: number) {
-    this.#db = new DatabaseSync(file, { timeout: 0 })
+  /** Throws RefusedFile for a file of another format or of something else, LostFile (F4) and busy errors (F3). */
+  constructor(file: string, keepRevisions: number, make: boolean) {
+    this.#db = make ? new DatabaseSync(file, { timeout: 0 }) : openExisting(file)
     this.#keepRevisions = keepRevisions
     try {
+      if (!make && isEmpty(this.#db)) throw new LostFile(file, 'is empty')
       this.#db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL')
       this.#immediately(() => prepareFile(this.#db, file))
       this.#statements = prepare(this.#db)
@@ -189,21 +216,45 @@ export class SqliteStore {
   }
 }
 
-function prepareFile(db: DatabaseSync, file: string): void {
-  const id = column(db.prepare('PRAGMA application_id').get(), 'application_id')
-  if (id === APPLICATION_ID) {
-    const format = column(db.prepare('SELECT format FROM meta').get(), 'format')
-    if (format === FILE_FORMAT) return
-    throw new RefusedFile(
-      format > FILE_FORMAT
-        ? `The coordinator's file ${file} has format ${format}; this version of Evenkeel knows format ${FILE_FORMAT}. Start a version that knows it.`
-        : `The coordinator's file ${file} has format ${format}: it was made by an earlier development version. Start with a new data folder.`,
-    )
+function openExisting(file: string): DatabaseSync {
+  const url = pathToFileURL(file)
+  url.searchParams.set('mode', 'rw')
+  try {
+    return new DatabaseSync(url, { timeout: 0 })
+  } catch (cause) {
+    if (existsSync(file)) throw cause
+    throw new LostFile(file, 'is missing', { cause })
   }
+}
+
+/** Nothing was ever written into it, or all of it was lost. */
+function isEmpty(db: DatabaseSync): boolean {
   const tables = column(db.prepare('SELECT count(*) AS n FROM sqlite_schema').get(), 'n')
-  if (id !== 0 || tables !== 0) {
+  return applicationIdOf(db) === 0 && tables === 0
+}
+
+function applicationIdOf(db: DatabaseSync): number {
+  return column(db.prepare('PRAGMA application_id').get(), 'application_id')
+}
+
+/** Throws RefusedFile unless it is a file of ours, in this format; LostFile if there is nothing in it. */
+export function mustBeOurs(db: DatabaseSync, file: string): void {
+  if (applicationIdOf(db) !== APPLICATION_ID) {
+    if (isEmpty(db)) throw new LostFile(file, 'is empty')
     throw new RefusedFile(`${file} is an SQLite file, but no coordinator's file of Evenkeel.`)
   }
+  const format = column(db.prepare('SELECT format FROM meta').get(), 'format')
+  if (format === FILE_FORMAT) return
+  throw new RefusedFile(
+    format > FILE_FORMAT
+      ? `The coordinator's file ${file} has format ${format}; this version of Evenkeel knows format ${FILE_FORMAT}. Start a version that knows it.`
+      : `The coordinator's file ${file} has format ${format}: it was made by an earlier development version. Start with a new data folder.`,
+  )
+}
+
+/** Makes the tables in a file that is empty; else it must be one of ours. */
+export function prepareFile(db: DatabaseSync, file: string): void {
+  if (!isEmpty(db)) return mustBeOurs(db, file)
   db.exec(`
     PRAGMA application_id = ${APPLICATION_ID};
     CREATE TABLE meta (format INTEGER NOT NULL, rev INTEGER NOT NULL, compacted INTEGER NOT NULL) STRICT;

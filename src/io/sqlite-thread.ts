@@ -3,7 +3,8 @@
 // What it promises is numbered in sqlite-worker.ts, through which it is used.
 import { parentPort, workerData } from 'node:worker_threads'
 import type { SqlAnswer, SqlRequest } from '../coordination/sql-worker.ts'
-import { isBusy, RefusedFile, SqliteStore } from './sqlite-store.ts'
+import { FileWatch } from './file-watch.ts'
+import { damageOf, isBusy, LostFile, RefusedFile, SqliteStore } from './sqlite-store.ts'
 
 export interface ThreadSettings {
   readonly file: string
@@ -22,7 +23,14 @@ const BUSY_MS = 500
 interface Job {
   readonly id: number
   readonly untilMs: number
-  readonly work: (store: SqliteStore) => SqlAnswer
+  readonly work: Work
+}
+
+type Work = (store: SqliteStore) => SqlAnswer
+
+interface OpenFile {
+  readonly store: SqliteStore
+  readonly watch: FileWatch
 }
 
 interface Waiter {
@@ -36,7 +44,7 @@ class SqliteThread {
   readonly #settings: ThreadSettings
   readonly #answer: (id: number, answer: SqlAnswer) => void
   readonly #jobs: Job[] = []
-  #store: SqliteStore | null = null
+  #open: OpenFile | null = null
   #retry: NodeJS.Timeout | null = null
   #waiters: Waiter[] = []
   #poll: NodeJS.Timeout | null = null
@@ -50,7 +58,10 @@ class SqliteThread {
   take(id: number, request: SqlRequest): void {
     switch (request.kind) {
       case 'open':
-        this.#start(id, (store) => ({ kind: 'ready', rev: store.rev() }))
+        this.#answer(
+          id,
+          this.#attempt((store) => ({ kind: 'ready', rev: store.rev() }), request.make),
+        )
         break
       case 'txn':
         this.#start(id, (store) => store.transact(request.transaction))
@@ -76,13 +87,13 @@ class SqliteThread {
     }
   }
 
-  #start(id: number, work: Job['work']): void {
+  #start(id: number, work: Work): void {
     this.#jobs.push({ id, work, untilMs: performance.now() + BUSY_MS })
     if (this.#retry === null) this.#pump()
   }
 
   /** Needs no lock almost always, so it does not stand behind those that wait for one. */
-  #read(id: number, work: Job['work']): void {
+  #read(id: number, work: Work): void {
     const answer = this.#attempt(work)
     if (answer.kind === 'busy') this.#start(id, work)
     else this.#answer(id, answer)
@@ -105,23 +116,30 @@ class SqliteThread {
     }
   }
 
-  #attempt(work: Job['work']): SqlAnswer {
+  /** W4: the file is looked at before, so that nothing is written into one that is gone, and after, so that nothing that was is called done. */
+  #attempt(work: Work, make = false): SqlAnswer {
+    const { file, keepRevisions } = this.#settings
     try {
-      this.#store ??= new SqliteStore(this.#settings.file, this.#settings.keepRevisions)
-      return work(this.#store)
+      const open = this.#open ?? openFile(file, keepRevisions, make)
+      this.#open = open
+      mustBeThere(file, open)
+      const answer = work(open.store)
+      mustBeThere(file, open)
+      return answer
     } catch (error) {
       if (isBusy(error)) return { kind: 'busy' }
+      const damage = damageOf(error)
+      if (damage !== null) return { kind: 'lost', reason: new LostFile(file, damage).message }
       const reason = error instanceof Error ? error.message : String(error)
+      if (error instanceof LostFile) return { kind: 'lost', reason }
       return { kind: error instanceof RefusedFile ? 'refused' : 'failed', reason }
     }
   }
 
   #lookIfChanged(): void {
-    if (this.#store === null) return
-    const store = this.#store
-    const seen = this.#attempt(() => ({ kind: 'ready', rev: store.dataVersion() }))
-    if (seen.kind !== 'ready' || seen.rev === this.#dataVersion) return
-    this.#dataVersion = seen.rev
+    const seen = this.#attempt((store) => ({ kind: 'ready', rev: store.dataVersion() }))
+    if (seen.kind === 'ready' ? seen.rev === this.#dataVersion : seen.kind !== 'lost') return
+    this.#dataVersion = seen.kind === 'ready' ? seen.rev : -1
     this.#look()
   }
 
@@ -146,6 +164,21 @@ class SqliteThread {
       this.#poll = null
     }
   }
+}
+
+function openFile(file: string, keepRevisions: number, make: boolean): OpenFile {
+  const store = new SqliteStore(file, keepRevisions, make)
+  try {
+    return { store, watch: new FileWatch(file) }
+  } catch (cause) {
+    store.close()
+    throw new LostFile(file, 'was removed', { cause })
+  }
+}
+
+function mustBeThere(file: string, { watch }: OpenFile): void {
+  const gone = watch.look()
+  if (gone !== null) throw new LostFile(file, gone)
 }
 
 const port = parentPort

@@ -62,6 +62,7 @@ describe('the data folder of a member', () => {
         transaction.put === undefined ? handle.txn(transaction) : new Promise(() => {}),
       list: (prefix) => handle.list(prefix),
       watch: (prefix, afterRev) => handle.watch(prefix, afterRev),
+      lost: null,
       nudge: () => {},
       close: () => handle.close(),
     }

@@ -6,16 +6,10 @@ import { type Clock, sleep } from '../base/clock.ts'
 import type { Disk } from '../base/disk.ts'
 import { type Address, formatAddress, type Net } from '../base/net.ts'
 import type { Coordinator } from '../coordination/coordinator.ts'
-import { GroupView } from '../coordination/group-view.ts'
-import { foundGroup, startMember } from '../group/founding.ts'
-import {
-  type GroupRecord,
-  keys,
-  type MemberId,
-  RECORD_FORMAT,
-  type SliceId,
-  type VolumeId,
-} from '../group/record.ts'
+import type { GroupView } from '../coordination/group-view.ts'
+import { RecordKeeper } from '../coordination/record-keeper.ts'
+import { startMember } from '../group/founding.ts'
+import type { MemberId, SliceId, VolumeId } from '../group/record.ts'
 import { PeerLinks } from '../peer/links.ts'
 import type { Json } from '../peer/message.ts'
 import type { PageStore } from '../store/page-store.ts'
@@ -27,6 +21,7 @@ import { Gateway } from '../volume/gateway.ts'
 import { answerRequest } from '../volume/peer-requests.ts'
 import { Primary } from '../volume/primary.ts'
 import { DataFolder, MARK_EVERY_MS } from './data-folder.ts'
+import { openGroup } from './record-check.ts'
 
 export interface MemberPorts {
   readonly clock: Clock
@@ -73,6 +68,7 @@ export class Member {
   readonly ports: MemberPorts
   readonly group: GroupView
   readonly folder: DataFolder
+  readonly keeper: RecordKeeper
   readonly store: PageStore
   readonly peers: PeerLinks
   readonly primary: Primary
@@ -94,6 +90,7 @@ export class Member {
     this.settings = parts.settings
     this.ports = parts.ports
     this.group = parts.group
+    this.keeper = parts.keeper
     this.folder = parts.folder
     this.store = parts.folder.store
     this.#portal = ''
@@ -151,16 +148,17 @@ export class Member {
     tell: (event: TargetEvent) => void,
   ): Promise<Member> {
     const { clock, coordinator, disk, newId } = ports
-    await foundUnlessThere(ports, settings)
-    const group = await GroupView.open(coordinator, clock)
+    const { memberId } = settings
+    const group = await openGroup(ports, settings)
     const { groupId } = group.group
-    const identity = { groupId, memberId: settings.memberId, newFolderId: newId() }
+    const identity = { groupId, memberId, newFolderId: newId() }
     const { markEveryMs = MARK_EVERY_MS } = settings
     const folder = await DataFolder.open(
       { clock, disk, coordinator, markEveryMs },
-      { ...settings.store, ...identity, volumesHeld: volumesHeldBy(settings.memberId, group) },
+      { ...settings.store, ...identity, volumesHeld: volumesHeldBy(memberId, group) },
     )
-    return new Member({ ports, settings, group, folder, bootId: newId(), tell })
+    const keeper = await RecordKeeper.start({ self: memberId, disk, clock, coordinator, group })
+    return new Member({ ports, settings, group, keeper, folder, bootId: newId(), tell })
   }
 
   get portal(): string {
@@ -188,6 +186,7 @@ export class Member {
     this.gateway.close()
     this.primary.close()
     await this.peers.close()
+    await this.keeper.close()
     this.group.close()
     await this.folder.close()
     await this.ports.coordinator.close()
@@ -230,6 +229,7 @@ interface Parts {
   readonly ports: MemberPorts
   readonly settings: MemberSettings
   readonly group: GroupView
+  readonly keeper: RecordKeeper
   readonly folder: DataFolder
   readonly bootId: string
   readonly tell: (event: TargetEvent) => void
@@ -239,31 +239,6 @@ interface Parts {
 function volumesHeldBy(id: MemberId, group: GroupView): readonly VolumeId[] {
   const isOwn = (slice: SliceId) => group.slices[slice]?.primary === id
   return [...group.volumes.values()].filter(({ lanes }) => lanes.some(isOwn)).map((one) => one.id)
-}
-
-/** Whoever comes first founds the group; a founder that died half way is finished by the next. */
-async function foundUnlessThere(ports: MemberPorts, settings: MemberSettings): Promise<void> {
-  const { coordinator, clock, newId } = ports
-  const group: GroupRecord = {
-    format: RECORD_FORMAT,
-    name: settings.groupName,
-    groupId: newId(),
-    incarnation: newId(),
-    lineage: [],
-    slices: settings.slices,
-    namingAuthority: settings.namingAuthority,
-  }
-  for (;;) {
-    const listed = await coordinator.list(keys.group)
-    if (listed.kind === 'done' && listed.items.some(({ key }) => key === keys.group)) return
-    if (listed.kind === 'done') {
-      for (const change of foundGroup(group, settings.founders)) {
-        const result = await coordinator.txn(change)
-        if (result.kind !== 'done') break
-      }
-    }
-    await sleep(clock, RETRY_MS)
-  }
 }
 
 function parseAddress(text: string | undefined): Address | null {

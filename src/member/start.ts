@@ -20,6 +20,7 @@ import type { Log } from './log.ts'
 import type { RunningMember } from './main.ts'
 import { Member, type MemberSettings } from './member.ts'
 import { MemberOperator } from './operator.ts'
+import { bearsGroup } from './record-check.ts'
 import { Repeated } from './repeated.ts'
 import { Tally } from './tally.ts'
 import { WatchedCoordinator } from './watched-coordinator.ts'
@@ -38,7 +39,7 @@ export async function startMember(config: MemberConfig, log: Log): Promise<Runni
   const clock = new SystemClock()
   const disk = new FolderDisk(config.dataFolder)
   const coordinator = new WatchedCoordinator(
-    await EmbeddedCoordinator.open(new SqliteWorker(config.coordinationFile), clock),
+    await openCoordinator(config, disk, clock, log),
     clock,
     ({ what, ms }) => log.info('slow', { what, ms: Math.round(ms) }),
   )
@@ -122,6 +123,18 @@ function settingsOf(config: MemberConfig): MemberSettings {
   }
 }
 
+/** A member whose folder is of a group makes no coordination file: there is one, or it was lost. */
+async function openCoordinator(
+  { coordinationFile }: MemberConfig,
+  disk: FolderDisk,
+  clock: SystemClock,
+  log: Log,
+): Promise<EmbeddedCoordinator> {
+  const make = !(await bearsGroup(disk))
+  const waits = (reason: string) => log.info('waits', { reason })
+  return EmbeddedCoordinator.open(new SqliteWorker(coordinationFile), clock, { make, waits })
+}
+
 function tellRecovery({ store }: Member, log: Log): void {
   const { damage, ...recovered } = store.recovery
   log.info('recovered', recovered)
@@ -129,11 +142,12 @@ function tellRecovery({ store }: Member, log: Log): void {
 }
 
 /** Settles with why it must stop. */
-function failureOf({ id, store, group, folder }: Member): Promise<string> {
+function failureOf({ id, store, group, folder, keeper }: Member): Promise<string> {
   return Promise.race([
     store.failed.then((why) => `the store of ${id} has failed: ${why}`),
     group.failed,
     folder.failed,
+    keeper.failed,
   ])
 }
 

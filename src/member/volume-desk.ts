@@ -1,4 +1,8 @@
 // The operator's commands on volumes.
+//
+// Invariants:
+//   VD1. A change is answered once the copy of the group record in this member's folder has it: what the operator was told
+//        outlives the coordination file.
 
 import { refusal } from '../api/errors.ts'
 import { type Answered, answered } from '../api/operator.ts'
@@ -11,6 +15,11 @@ import type { Member } from './member.ts'
 import type { Summary } from './summary.ts'
 
 const PACE = { tries: 40, everyMs: 25 }
+/** What a coordination file that is lost at this very moment would take along. */
+const notKept = refusal(
+  'recordNotKept',
+  'the change is made, but this member could not add it to its own copy of the group record',
+)
 const down = refusal('coordinatorDown', 'the coordination file cannot be written now')
 
 export class VolumeDesk {
@@ -56,6 +65,7 @@ export class VolumeDesk {
     const result = await ports.coordinator.txn(change)
     if (result.kind !== 'done') return null
     await this.#seen(() => group.volumes.has(record.id))
+    if (!(await this.#member.keeper.written(result.rev))) return notKept
     return answered(await this.#detail(record))
   }
 
@@ -81,6 +91,7 @@ export class VolumeDesk {
     const result = await ports.coordinator.txn(deleteVolume(record, rev))
     if (result.kind !== 'done') return down
     await this.#seen(() => !group.volumes.has(record.id))
+    if (!(await this.#member.keeper.written(result.rev))) return notKept
     return answered(this.#volume(record))
   }
 

@@ -38,6 +38,10 @@ export class WatchedCoordinator implements Coordinator {
     return this.#coordinator.watch(prefix, afterRev)
   }
 
+  get lost(): string | null {
+    return this.#coordinator.lost
+  }
+
   nudge(): void {
     this.#coordinator.nudge()
   }

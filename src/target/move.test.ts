@@ -113,6 +113,9 @@ async function bench({ seed = 1, quiet, committing }: BenchSettings = {}) {
     list: (prefix) => handle.list(prefix),
     watch: (prefix, afterRev) => handle.watch(prefix, afterRev),
     nudge: () => handle.nudge(),
+    get lost() {
+      return handle.lost
+    },
     close: () => handle.close(),
   }
   const group = {

@@ -137,6 +137,9 @@ function heldAtActivation(handle: Coordinator, gate: Promise<void>): Coordinator
     list: (prefix) => handle.list(prefix),
     watch: (prefix, afterRev) => handle.watch(prefix, afterRev),
     nudge: () => handle.nudge(),
+    get lost() {
+      return handle.lost
+    },
     close: () => handle.close(),
   }
 }

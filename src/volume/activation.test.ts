@@ -55,6 +55,9 @@ async function bench({ seed = 1, raising }: BenchSettings = {}) {
     list: (prefix) => handle.list(prefix),
     watch: (prefix, afterRev) => handle.watch(prefix, afterRev),
     nudge: () => handle.nudge(),
+    get lost() {
+      return handle.lost
+    },
     close: () => handle.close(),
   }
   let isClosed = false

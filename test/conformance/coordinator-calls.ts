@@ -7,6 +7,9 @@ import type {
   Versioned,
 } from '../../src/coordination/coordinator.ts'
 
+/** How a group's first member opens the file. */
+export const founding = { make: true, waits: () => undefined }
+
 /** Two digits, so that key order is number order. */
 export function pairs(
   prefix: string,

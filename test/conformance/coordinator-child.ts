@@ -9,7 +9,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { EmbeddedCoordinator } from '../../src/coordination/embedded.ts'
 import { SystemClock } from '../../src/io/clock.ts'
 import { SqliteWorker } from '../../src/io/sqlite-worker.ts'
-import { done, increment } from './coordinator-calls.ts'
+import { done, founding, increment } from './coordinator-calls.ts'
 
 const [, , mode, file = '', times = '0'] = process.argv
 const say = (line: string | number): boolean => process.stdout.write(`${line}\n`)
@@ -32,7 +32,7 @@ if (mode === 'hold') {
     say(isHolding ? 'holding' : 'released')
   }
 } else {
-  const handle = await EmbeddedCoordinator.open(new SqliteWorker(file), new SystemClock())
+  const handle = await EmbeddedCoordinator.open(new SqliteWorker(file), new SystemClock(), founding)
   if (mode === 'count') {
     await increment(handle, 'n', Number(times))
     await handle.close()

@@ -2,7 +2,17 @@
 // that is not ours.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
+import {
+  copyFileSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
@@ -11,9 +21,10 @@ import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { EmbeddedCoordinator } from '../../src/coordination/embedded.ts'
 import { SystemClock } from '../../src/io/clock.ts'
+import { backUpStore, readStore, setStoreAside, writeStore } from '../../src/io/sqlite-files.ts'
 import { isBusy, SqliteStore } from '../../src/io/sqlite-store.ts'
 import { SqliteWorker } from '../../src/io/sqlite-worker.ts'
-import { done, listed, range, take } from './coordinator-calls.ts'
+import { done, founding, listed, range, take } from './coordinator-calls.ts'
 
 const clock = new SystemClock()
 const childFile = fileURLToPath(new URL('./coordinator-child.ts', import.meta.url))
@@ -36,7 +47,7 @@ afterEach(async () => {
 })
 
 async function open(worker = new SqliteWorker(file)): Promise<EmbeddedCoordinator> {
-  const handle = await EmbeddedCoordinator.open(worker, clock)
+  const handle = await EmbeddedCoordinator.open(worker, clock, founding)
   handles.push(handle)
   return handle
 }
@@ -153,7 +164,7 @@ it('E1 W2 a stopped process that holds the lock delays transactions and never th
 })
 
 it('F3 a store that finds the file locked says so at once, and has done nothing', async () => {
-  const store = new SqliteStore(file, 100)
+  const store = new SqliteStore(file, 100, true)
   try {
     store.transact({ put: [{ key: 'a', value: 'before' }] })
     const holder = new DatabaseSync(file, { timeout: 0 })
@@ -229,8 +240,129 @@ it('E1 a worker that never answers leaves its calls unknown', async () => {
       close: async () => undefined,
     },
     clock,
+    founding,
   )
   expect(await mute.txn({})).toEqual({ kind: 'unknown', reason: 'no answer in time' })
+})
+
+it('E4 a file that somebody keeps locked is waited for, and that is said', async () => {
+  await (await open()).close()
+  const { child, lines } = start('hold', file)
+  await until(() => lines().includes('holding'))
+  const impatient = new SystemClock()
+  let hours = 0
+  impatient.nowMs = () => {
+    hours += 1
+    return hours * 3_600_000
+  }
+  const said: string[] = []
+  const waits = (reason: string) => said.push(reason)
+  const opening = EmbeddedCoordinator.open(new SqliteWorker(file), impatient, {
+    make: false,
+    waits,
+  })
+  await until(() => said.length >= 3)
+  expect(new Set(said)).toEqual(new Set(["The coordinator's file cannot be opened yet: busy."]))
+  await killed(child)
+  handles.push(await opening)
+})
+
+it('E5 F4 where there must be a file, a missing and an empty one are refused, and none is made', async () => {
+  const member = { ...founding, make: false }
+  const opening = () => EmbeddedCoordinator.open(new SqliteWorker(file), clock, member)
+  await expect(opening()).rejects.toThrow(/group\.sqlite is missing; .*evenkeel recover/)
+  expect(readdirSync(folder)).toEqual([])
+  writeFileSync(file, '')
+  await expect(opening()).rejects.toThrow(/group\.sqlite is empty; .*evenkeel recover/)
+  expect(readFileSync(file)).toHaveLength(0)
+})
+
+/** Each is done to the file while a handle has it open. */
+const harms: Readonly<Record<string, () => void>> = {
+  'removed with all its parts': () => {
+    for (const suffix of ['', '-wal', '-shm']) rmSync(file + suffix)
+  },
+  'removed alone': () => rmSync(file),
+  'without its -wal': () => rmSync(`${file}-wal`),
+  'without its -shm': () => rmSync(`${file}-shm`),
+  'replaced by a copy of itself': () => {
+    copyFileSync(file, `${file}.copy`)
+    renameSync(`${file}.copy`, file)
+  },
+  'cut to nothing': () => truncateSync(file),
+  'cut by half': () => truncateSync(file, Math.floor(statSync(file).size / 2)),
+  'with its -wal cut': () => truncateSync(`${file}-wal`, 100),
+}
+for (const [name, harm] of Object.entries(harms)) {
+  it(`W4 G6 a file that is ${name} under us is lost: nothing is done in it, and a watch learns of it`, async () => {
+    const handle = await open(new SqliteWorker(file, 100, 5))
+    const { rev } = await done(handle, { put: [{ key: 'a', value: '1' }] })
+    const watch = handle.watch('', rev)
+    const waiting = watch.next()
+    harm()
+    // The watch alone, at a poll.
+    await expect.poll(() => handle.lost).toMatch(/The coordination file .*evenkeel recover/)
+    expect(await handle.txn({ put: [{ key: 'a', value: '2' }] })).toEqual({
+      kind: 'unknown',
+      reason: handle.lost,
+    })
+    expect((await handle.list('')).kind).toBe('unknown')
+    watch.close()
+    await waiting
+  })
+}
+
+it('W4 a file that is moved away and back is gone on with', async () => {
+  const handle = await open()
+  await done(handle, { put: [{ key: 'a', value: '1' }] })
+  for (const suffix of ['', '-wal', '-shm'])
+    renameSync(file + suffix, join(folder, `kept${suffix}`))
+  expect((await handle.txn({ put: [{ key: 'a', value: '2' }] })).kind).toBe('unknown')
+  expect(handle.lost).toMatch(/was removed/)
+  for (const suffix of ['', '-wal', '-shm'])
+    renameSync(join(folder, `kept${suffix}`), file + suffix)
+  await done(handle, { put: [{ key: 'a', value: '3' }] })
+  expect(handle.lost).toBeNull()
+})
+
+it('G6 an answer below a revision that was seen before the question is of a store that has gone back', async () => {
+  let rev = 7
+  const handle = await EmbeddedCoordinator.open(
+    {
+      ask: async (request) =>
+        request.kind === 'open' ? { kind: 'ready', rev } : { kind: 'list', rev, items: [] },
+      close: async () => undefined,
+    },
+    clock,
+    founding,
+  )
+  expect(await handle.list('')).toMatchObject({ kind: 'done', rev: 7 })
+  rev = 6
+  expect((await handle.list('')).kind).toBe('unknown')
+  expect(handle.lost).toMatch(/gone back from revision 7 to 6: .*evenkeel recover/)
+  rev = 8
+  expect((await handle.list('')).kind).toBe('unknown')
+})
+
+it('F5 F6 a store is read and backed up as it is, with what its -wal alone holds', async () => {
+  const handle = await open()
+  await done(handle, { put: [{ key: 'a', value: '1' }] })
+  const before = statSync(`${file}-wal`)
+  const backup = join(folder, 'backup')
+  const contents = { rev: 1, items: [{ key: 'a', value: '1', rev: 1, created: 1 }] }
+  expect(readStore(file)).toEqual(contents)
+  expect(backUpStore(file, backup)).toMatchObject(contents)
+  expect(() => backUpStore(file, backup)).toThrow(/EEXIST/)
+  const after = statSync(`${file}-wal`)
+  expect([after.ino, after.size, after.mtimeMs]).toEqual([before.ino, before.size, before.mtimeMs])
+  await done(handle, { put: [{ key: 'a', value: '2' }] })
+  expect(() => writeStore(file, contents)).toThrow(/is in the way/)
+  await handle.close()
+  expect(setStoreAside(file, 'old')).toEqual([`${file}.old`])
+  expect(readStore(backup)).toEqual(contents)
+  writeStore(file, contents)
+  expect(readStore(file)).toEqual(contents)
+  expect(() => readStore(join(folder, 'none'))).toThrow(/none is missing/)
 })
 
 it('F1 a file of a newer format is refused with a sentence', async () => {
@@ -264,6 +396,8 @@ it('F1 a file that cannot be made is told after a while', async () => {
     hours += 1
     return hours * 3_600_000
   }
-  await expect(EmbeddedCoordinator.open(worker, impatient)).rejects.toThrow(/cannot be opened/)
+  await expect(EmbeddedCoordinator.open(worker, impatient, founding)).rejects.toThrow(
+    /cannot be opened/,
+  )
   await worker.close()
 })

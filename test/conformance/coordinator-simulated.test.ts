@@ -51,6 +51,17 @@ it('G2 a compare-and-swap of its own settles an unknown one: the late one is los
   expect(coordination.inspect('').map(({ value }) => value)).toEqual(['settled'])
 })
 
+it('C3 a store that was put in place of another is not touched by who knew that one', async () => {
+  const { timeline, coordination } = simulation()
+  const handle = coordination.handle('m1')
+  await timeline.finish(done(handle, put))
+  const image = coordination.image()
+  coordination.restore(image)
+  expect((await timeline.finish(handle.txn(put))).kind).toBe('unknown')
+  expect(coordination.image()).toEqual(image)
+  expect(await timeline.finish(listed(coordination.handle('m1'), ''))).toEqual(image.items)
+})
+
 it('G2 while it is down nobody is answered; afterwards watches go on', async () => {
   const { timeline, coordination } = simulation()
   const [one, two] = [coordination.handle('m1'), coordination.handle('m2')]

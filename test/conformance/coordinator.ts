@@ -1,19 +1,31 @@
-// What every implementation of the Coordinator port must do, by the numbers of src/coordination/coordinator.ts (G1–G5).
+// What every implementation of the Coordinator port must do, by the numbers of src/coordination/coordinator.ts (G1–G6).
 // Run by coordinator.test.ts on the embedded and on the simulated one.
 import { describe, expect, it } from 'vitest'
-import type { Coordinator, Transaction } from '../../src/coordination/coordinator.ts'
+import type { Coordinator, Transaction, Versioned } from '../../src/coordination/coordinator.ts'
 import { done, increment, listed, pairs, range, settle, take } from './coordinator-calls.ts'
 
 /** One store, and any number of handles on it, as of different members. */
 export interface CoordinatorBench {
   handle(): Promise<Coordinator>
+  /** The store as it is. */
+  image(): Promise<Image>
+  /** It is gone from its place. */
+  lose(): Promise<void>
+  /** Puts a store into a place that is empty. */
+  restore(image: Image): Promise<void>
   /** Closes all handles and removes the store. */
   close(): Promise<void>
 }
 
+interface Image {
+  readonly rev: number
+  readonly items: readonly Versioned[]
+}
+
 export type OpenBench = (settings: { readonly keepRevisions: number }) => Promise<CoordinatorBench>
 
-type Cases = Readonly<Record<string, (first: Coordinator, second: Coordinator) => Promise<void>>>
+type Case = (first: Coordinator, second: Coordinator, bench: CoordinatorBench) => Promise<void>
+type Cases = Readonly<Record<string, Case>>
 
 /** Few enough that `compacted` is met soon; more than any case but that one writes. */
 const KEEP = 5_000
@@ -26,7 +38,7 @@ export function coordinatorConformance(name: string, open: OpenBench): void {
         it(invariant, async () => {
           const bench = await open({ keepRevisions })
           try {
-            await test(await bench.handle(), await bench.handle())
+            await test(await bench.handle(), await bench.handle(), bench)
           } finally {
             await bench.close()
           }
@@ -39,6 +51,7 @@ export function coordinatorConformance(name: string, open: OpenBench): void {
   run('watches', watches, KEEP)
   run('compaction', compaction, KEEP_FEW)
   run('closing', closing, KEEP)
+  run('loss', losses, KEEP)
 }
 
 const transactions: Cases = {
@@ -290,6 +303,78 @@ const closing: Cases = {
     await first.close()
   },
 }
+
+const losses: Cases = {
+  'G6 a store that is gone answers nobody, is told, and is not made anew': async (
+    first,
+    second,
+    bench,
+  ) => {
+    await done(first, { put: [{ key: 'a', value: '1' }] })
+    expect([first.lost, second.lost]).toEqual([null, null])
+    await bench.lose()
+    const put = await first.txn({ put: [{ key: 'a', value: '2' }] })
+    expect(put).toMatchObject({ kind: 'unknown', reason: expect.stringMatching(RECOVER) })
+    expect(first.lost).toMatch(RECOVER)
+    expect((await second.list('')).kind).toBe('unknown')
+    expect(second.lost).toMatch(RECOVER)
+    expect((await first.txn({ put: [{ key: 'a', value: '3' }] })).kind).toBe('unknown')
+  },
+
+  'G6 a watch that waits learns of the loss': async (first, _second, bench) => {
+    const { rev } = await done(first, { put: [{ key: 'a', value: '1' }] })
+    const watch = first.watch('', rev)
+    const waiting = watch.next()
+    await bench.lose()
+    first.nudge()
+    await expect.poll(async () => (await first.list('')).kind === 'unknown').toBe(true)
+    watch.close()
+    expect(await waiting).toEqual({ kind: 'closed' })
+  },
+
+  'G6 an older store in its place answers nobody who has seen a later revision': async (
+    first,
+    second,
+    bench,
+  ) => {
+    await done(first, { put: [{ key: 'a', value: 'old' }] })
+    const image = await bench.image()
+    await done(first, { put: [{ key: 'a', value: 'new' }] })
+    await done(second, { read: [''] })
+    await bench.lose()
+    await bench.restore(image)
+    for (const handle of [first, second]) {
+      expect((await handle.list('')).kind).toBe('unknown')
+      expect((await handle.txn({ put: [{ key: 'b', value: '' }] })).kind).toBe('unknown')
+      expect(handle.lost).toMatch(RECOVER)
+    }
+  },
+
+  'G6 G3 a store that was rebuilt goes on above where it begins, beyond 2^40': async (
+    _first,
+    _second,
+    bench,
+  ) => {
+    const rev = 2 ** 40
+    await bench.lose()
+    await bench.restore({ rev, items: [{ key: 'a', value: 'x', rev, created: rev }] })
+    const handle = await bench.handle()
+    expect(await listed(handle, '')).toEqual([{ key: 'a', value: 'x', rev, created: rev }])
+    expect(await handle.watch('', 7).next()).toEqual({ kind: 'compacted' })
+    const watch = handle.watch('', rev)
+    const compare = [{ key: 'a', rev }]
+    const put = await done(handle, { compare, put: [{ key: 'a', value: 'y' }] })
+    expect(put.rev).toBe(rev + 1)
+    await done(handle, { put: [{ key: 'b', value: 'z' }] })
+    expect(await take(watch, 2)).toEqual([
+      { key: 'a', value: 'y', rev: rev + 1, created: rev },
+      { key: 'b', value: 'z', rev: rev + 2, created: rev + 2 },
+    ])
+    watch.close()
+  },
+}
+
+const RECOVER = /evenkeel recover/
 
 function kindOf(result: { readonly kind: string }): string {
   return result.kind

@@ -142,7 +142,7 @@ describe('up', () => {
 
 /** As a member of a newer version would leave it. */
 async function makeRecordNewer(file: string): Promise<void> {
-  const store = new SqliteStore(file, 50_000)
+  const store = new SqliteStore(file, 50_000, false)
   const write = () => {
     const read = store.transact({ read: [keys.group] })
     const [item] = read.kind === 'txn' ? (read.read[0] ?? []) : []

@@ -6,19 +6,24 @@ import { EmbeddedCoordinator } from '../../src/coordination/embedded.ts'
 import { keys, type SessionRecord } from '../../src/group/record.ts'
 import { SystemClock } from '../../src/io/clock.ts'
 import { SqliteWorker } from '../../src/io/sqlite-worker.ts'
+import { founding } from '../conformance/coordinator-calls.ts'
 import type { TestGroup } from './group.ts'
 
 export function coordinationFile(group: TestGroup): string {
   return join(group.dataFolder, 'coordination.sqlite')
 }
 
+const KEPT = 50_000
+/** Nobody nudges us: often enough to be there in a step of a move. */
+const POLL_MS = 5
+
 export class Records {
   readonly #coordinator: EmbeddedCoordinator
   readonly #waiting = new Set<(record: SessionRecord) => void>()
 
   static async open(group: TestGroup): Promise<Records> {
-    const worker = new SqliteWorker(coordinationFile(group))
-    const records = new Records(await EmbeddedCoordinator.open(worker, new SystemClock()))
+    const worker = new SqliteWorker(coordinationFile(group), KEPT, POLL_MS)
+    const records = new Records(await EmbeddedCoordinator.open(worker, new SystemClock(), founding))
     void records.#follow()
     return records
   }

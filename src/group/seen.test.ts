@@ -1,0 +1,66 @@
+import { describe, expect, it } from 'vitest'
+import { DEFAULT_AUTHORITY } from './founding.ts'
+import { type GroupRecord, isDurable, keys, RECORD_FORMAT } from './record.ts'
+import { refuseOlder } from './seen.ts'
+import { volumeCounterKey } from './volumes.ts'
+
+const group: GroupRecord = {
+  format: RECORD_FORMAT,
+  name: 'lab',
+  groupId: 'g',
+  incarnation: 'now',
+  lineage: [
+    { incarnation: 'first', endedAt: 50 },
+    { incarnation: 'second', endedAt: 2 ** 32 + 7 },
+  ],
+  slices: 1,
+  namingAuthority: DEFAULT_AUTHORITY,
+}
+const seen = (incarnation: string, revision: number, groupId = 'g') =>
+  refuseOlder(group, 2 ** 33 + 10, { groupId, incarnation, revision })
+
+describe('refuseOlder', () => {
+  it('G14 what was seen, or less, is gone on with', () => {
+    for (const revision of [1, 2 ** 33, 2 ** 33 + 10]) expect(seen('now', revision)).toBeNull()
+  })
+
+  it('G14 a record that is older than what was seen is refused with both revisions and what to do', () => {
+    expect(seen('now', 2 ** 33 + 11)).toMatch(
+      /an older one: it is at revision 8589934602, and .* seen revision 8589934603\..*evenkeel recover/,
+    )
+  })
+
+  it('G14 an earlier incarnation may have been seen up to where it ended', () => {
+    expect(seen('first', 50)).toBeNull()
+    expect(seen('second', 2 ** 32 + 7)).toBeNull()
+    expect(seen('first', 51)).toMatch(/ended at revision 50, .* seen revision 51\..*evenkeel reco/)
+  })
+
+  it('G14 an incarnation that is not in the lineage is refused', () => {
+    expect(seen('other', 1)).toMatch(/another life of the group: .*evenkeel recover/)
+  })
+
+  it('another group is the superblock’s matter', () => {
+    expect(seen('other', 1, 'another')).toBeNull()
+  })
+})
+
+it('what is copied is what does not end with the file', () => {
+  const lasting = [
+    keys.group,
+    keys.member('m1'),
+    keys.volume(1),
+    keys.volumeName('a'),
+    keys.slice(0),
+    keys.policy,
+    volumeCounterKey,
+  ]
+  const ending = [
+    keys.session(1, 'iqn.x', 't'),
+    keys.isid(1, 'iqn.x', '00023d000001'),
+    keys.claim(1),
+    keys.move('m'),
+  ]
+  expect(lasting.filter(isDurable)).toEqual(lasting)
+  expect(ending.filter(isDurable)).toEqual([])
+})

@@ -1,0 +1,29 @@
+// What a member has seen of the group record, and whether the record that it now meets may be what came of it.
+//
+// Invariants:
+//   G14. A record that is older than what a member has seen, or whose lineage does not lead there, is not that member's: ids
+//       would be given twice, and operations of another life would pass for done.
+import type { GroupRecord } from './record.ts'
+
+export interface Seen {
+  readonly groupId: string
+  readonly incarnation: string
+  /** The highest. */
+  readonly revision: number
+}
+
+/** A sentence that says what is the matter and what to do, or null. `rev` is the revision of the store that holds the group. */
+export function refuseOlder(group: GroupRecord, rev: number, seen: Seen): string | null {
+  // Of another group altogether: the store's superblock says so, in words of its own.
+  if (seen.groupId !== group.groupId) return null
+  const isSame = seen.incarnation === group.incarnation
+  const earlier = group.lineage.find(({ incarnation }) => incarnation === seen.incarnation)
+  const reached = isSame ? rev : earlier?.endedAt
+  if (reached !== undefined && reached >= seen.revision) return null
+  const what = isSame
+    ? `an older one: it is at revision ${rev}, and this member has seen revision ${seen.revision}`
+    : reached === undefined
+      ? `of another life of the group: this member has seen revision ${seen.revision} of one that it does not come from`
+      : `one that was rebuilt from older copies: they ended at revision ${reached}, and this member has seen revision ${seen.revision}`
+  return `The coordination file is ${what}. Put the right one back, or stop the group and rebuild it from the members' folders with 'evenkeel recover'. Nothing was touched.`
+}

@@ -1,0 +1,87 @@
+import { expect, it } from 'vitest'
+import { SimClock } from '../../sim/clock.ts'
+import { SimCoordination } from '../../sim/coordinator.ts'
+import { SimDisk } from '../../sim/disk.ts'
+import { SimNet } from '../../sim/net.ts'
+import { Timeline } from '../../sim/timeline.ts'
+import { Prng } from '../base/prng.ts'
+import { openSeen, writeCopy, writeSeen } from '../coordination/record-copy.ts'
+import { keys } from '../group/record.ts'
+import { storeDefaults } from '../store/settings.ts'
+import { boundsDefaults } from '../target/bounds.ts'
+import type { MemberSettings } from './member.ts'
+import { openGroup, RecordRefused } from './record-check.ts'
+
+const settings: MemberSettings = {
+  memberId: 'm1',
+  groupName: 'lab',
+  founders: ['m1'],
+  slices: 3,
+  namingAuthority: 'iqn.2026-11.dev.evenkeel',
+  portal: { kind: 'tcp', host: 'm1', port: 1 },
+  peer: { kind: 'tcp', host: 'm1', port: 2 },
+  api: '',
+  groupAddress: null,
+  bounds: boundsDefaults,
+  store: storeDefaults,
+}
+
+function bench() {
+  const timeline = new Timeline()
+  const clock = new SimClock(timeline)
+  const coordination = new SimCoordination(clock, new Prng(7))
+  const net = new SimNet(timeline, new Prng(8), { spikeOneIn: 0 }).host('m1', clock)
+  let ids = 0
+  const newId = () => {
+    ids += 1
+    return `id-${ids}`
+  }
+  const disk = new SimDisk(clock)
+  const open = () => {
+    const coordinator = coordination.handle('m1')
+    return timeline.finish(openGroup({ clock, net, disk, coordinator, newId }, settings))
+  }
+  return { timeline, coordination, disk, open }
+}
+
+it('a new folder founds the group', async () => {
+  const { open } = bench()
+  const view = await open()
+  expect(view.group).toMatchObject({ name: 'lab', lineage: [] })
+  expect(view.group.incarnation).not.toBe(view.group.groupId)
+  expect(view.slices).toHaveLength(3)
+})
+
+for (const file of ['super', 'seen', 'record']) {
+  it(`RC1 a folder with a file '${file}' founds none`, async () => {
+    const { timeline, coordination, disk, open } = bench()
+    await timeline.finish(disk.open(file, 'create'))
+    await expect(open()).rejects.toThrow(RecordRefused)
+    await expect(open()).rejects.toThrow(/holds no group, .*evenkeel recover/)
+    expect(coordination.rev).toBe(0)
+  })
+}
+
+it('RC2 a record that is older than what was seen is refused, whichever file says so', async () => {
+  const { timeline, coordination, disk, open } = bench()
+  const { group, rev } = await open()
+  const image = coordination.image()
+  const { groupId, incarnation } = group
+  const seen = (revision: number) => ({ groupId, incarnation, revision })
+  const file = await timeline.finish(openSeen(disk))
+  await timeline.finish(writeSeen(file, seen(rev), 0))
+  expect((await open()).rev).toBe(rev)
+  await timeline.finish(writeSeen(file, seen(rev + 1), 1))
+  await expect(open()).rejects.toThrow(/an older one: .*evenkeel recover/)
+  coordination.restore({ rev: rev + 1, items: image.items })
+  expect((await open()).rev).toBe(rev + 1)
+  await timeline.finish(writeCopy(disk, { ...seen(rev + 2), memberId: 'm1', items: [] }))
+  await expect(open()).rejects.toThrow(/an older one/)
+  const other = image.items.map((item) =>
+    item.key === keys.group
+      ? { ...item, value: JSON.stringify({ ...group, incarnation: 'x' }) }
+      : item,
+  )
+  coordination.restore({ rev: 2 ** 32, items: other })
+  await expect(open()).rejects.toThrow(/another life of the group: .*evenkeel recover/)
+})
