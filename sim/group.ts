@@ -24,6 +24,7 @@ import { SimDisk } from './disk.ts'
 import { DistributionWatch, SimProbe, simDistribution } from './distribution.ts'
 import { Monitor, type SeenWrites } from './monitor.ts'
 import { SimNet } from './net.ts'
+import { OneHost } from './one-host.ts'
 import { ResetWatch } from './resets.ts'
 import { Timeline } from './timeline.ts'
 import { noTotals, type Totals } from './totals.ts'
@@ -61,7 +62,8 @@ export class SimGroup {
   /** Told of everything that targets tell. */
   readonly listeners: ((member: SimMember, event: TargetEvent) => void)[] = []
   readonly #operator: Coordinator
-  #volume: VolumeRecord | null = null
+  readonly #oneHost = new OneHost()
+  #volumes: readonly [shared: VolumeRecord, own: VolumeRecord] | null = null
   #ids = 0
 
   constructor({ seed, print, distributes = false }: GroupSettings) {
@@ -79,20 +81,29 @@ export class SimGroup {
   }
 
   get volume(): VolumeRecord {
-    if (this.#volume === null) throw new Error('the volume is made by start()')
-    return this.#volume
+    return this.volumes[0]
   }
 
-  /** Three members that serve one volume with a lane on each. */
+  /** The one that is not shared. */
+  get ownVolume(): VolumeRecord {
+    return this.volumes[1]
+  }
+
+  get volumes(): readonly [shared: VolumeRecord, own: VolumeRecord] {
+    if (this.#volumes === null) throw new Error('the volumes are made by start()')
+    return this.#volumes
+  }
+
+  /** Three members that serve two volumes, each with a lane on each: one that is shared, and one that is not. */
   async start(): Promise<void> {
     for (const member of this.members) member.start()
     const serving = () => this.members.every(({ member }) => member?.target.takesSessions === true)
     await this.timeline.until(serving, START_MS, 'serving')
-    const made = this.#createVolume()
-    this.#volume = await this.timeline.finish(made, START_MS)
-    const { id } = this.#volume
-    const known = () => this.members.every(({ member }) => member?.group.volumes.has(id) === true)
-    await this.timeline.until(known, START_MS, 'a volume that all know')
+    const shared = await this.timeline.finish(this.#createVolume(1, 'v', true), START_MS)
+    const own = await this.timeline.finish(this.#createVolume(2, 'own', false), START_MS)
+    this.#volumes = [shared, own]
+    const known = () => this.members.every(({ member }) => member?.group.volumes.has(own.id))
+    await this.timeline.until(known, START_MS, 'volumes that all know')
     void this.#watch()
   }
 
@@ -126,17 +137,18 @@ export class SimGroup {
       .map(({ value, created }) => ({ id: created, record: recordOf(value) }))
   }
 
-  async #createVolume(): Promise<VolumeRecord> {
+  async #createVolume(id: number, name: string, shared: boolean): Promise<VolumeRecord> {
     const slices = this.coordination.inspect(keys.slices).map(({ value }) => {
       const slice = parseSlice(value)
       if (typeof slice === 'string') throw new Error(slice)
       return slice
     })
-    const wish = { name: 'v', bytes: 3 * runBytes, blockBytes: this.blockBytes, shared: true }
+    const wish = { name, bytes: 3 * runBytes, blockBytes: this.blockBytes, shared }
     const group = this.members[0]?.member?.group.group
     if (group === undefined) throw new Error('no member is there')
     const at = new Date(0).toISOString()
-    const { record, change } = createVolume({ group, id: 1, wish, slices, counterRev: 0, at })
+    const counterRev = this.coordination.inspect(volumeCounterKey)[0]?.rev ?? 0
+    const { record, change } = createVolume({ group, id, wish, slices, counterRev, at })
     const result = await this.#operator.txn(change)
     if (result.kind !== 'done') throw new Error(`${volumeCounterKey} is taken`)
     return record
@@ -151,15 +163,22 @@ export class SimGroup {
       if (batch.kind !== 'changes') return
       for (const { value, created } of batch.changes) {
         const before = known.get(created)
-        if (value === null) known.delete(created)
+        const record = value === null ? null : recordOf(value)
+        this.#judgeHosts(created, record ?? before, record)
+        if (record === null) known.delete(created)
         else {
-          const record = recordOf(value)
           this.trace.add('record', `${created} ${value}`)
           if (before !== undefined) this.#judgeChange(created, before, record)
           known.set(created, record)
         }
       }
     }
+  }
+
+  #judgeHosts(id: number, of: SessionRecord | undefined, now: SessionRecord | null): void {
+    if (of?.volume !== this.ownVolume.id) return
+    const both = this.#oneHost.changed(id, now)
+    if (both !== null) this.violation(`${both} have a volume that is not shared`)
   }
 
   #judgeChange(id: number, before: SessionRecord, now: SessionRecord): void {

@@ -7,6 +7,7 @@ import type { Coordinator, Transaction } from '../src/coordination/coordinator.t
 import { parseSession } from '../src/group/parse.ts'
 import type { SessionRecord } from '../src/group/record.ts'
 import type { Member } from '../src/member/member.ts'
+import { fieldsOf, type Json } from '../src/peer/message.ts'
 import type { LiveSession } from '../src/target/live-session.ts'
 import type { Mutation } from '../src/volume/mutation-turn.ts'
 import type { Origin } from '../src/volume/outcome.ts'
@@ -155,21 +156,29 @@ export class Monitor {
     target.control = (from, kind, body) => {
       const reply = control(from, kind, body)
       if (kind !== 'probe' || !(reply instanceof Promise)) return reply
-      const id = body !== null && typeof body === 'object' ? Reflect.get(body, 'id') : undefined
-      const session = typeof id === 'number' ? target.registry.get(id) : undefined
-      const tag = [...(session?.probes.keys() ?? [])].at(-1)
-      return reply.then((verdict) => {
-        if (verdict !== 'held' || session === undefined || tag === undefined) return verdict
-        this.#totals.barrierHeld += 1
-        this.#held.set(session, (this.#held.get(session) ?? new Set()).add(tag))
-        const { outstanding } = session.counters
-        if (outstanding > 0)
-          this.#violation(
-            `session ${id} is said to be held with ${outstanding} commands unanswered`,
-          )
-        return verdict
+      const asked = askedIn(body).map((id) => {
+        const session = target.registry.get(id)
+        return { session, tag: [...(session?.probes.keys() ?? [])].at(-1) }
+      })
+      return reply.then((verdicts) => {
+        if (!Array.isArray(verdicts)) return verdicts
+        for (const [at, { session, tag }] of asked.entries()) {
+          if (verdicts[at] === 'held' && session !== undefined && tag !== undefined)
+            this.#saidToBeHeld(session, tag)
+        }
+        return verdicts
       })
     }
+  }
+
+  #saidToBeHeld(session: LiveSession, tag: number): void {
+    this.#totals.barrierHeld += 1
+    this.#held.set(session, (this.#held.get(session) ?? new Set()).add(tag))
+    const { outstanding } = session.counters
+    if (outstanding === 0) return
+    this.#violation(
+      `session ${session.id} is said to be held with ${outstanding} commands unanswered`,
+    )
   }
 
   #sending(transaction: Transaction): void {
@@ -218,6 +227,16 @@ export class Monitor {
     }
     return undefined
   }
+}
+
+/** The sessions that a probe names. */
+function askedIn(body: Json): number[] {
+  const sessions = fieldsOf(body)?.['sessions']
+  if (!Array.isArray(sessions)) return []
+  return sessions.flatMap((one: Json) => {
+    const id = fieldsOf(one)?.['id']
+    return typeof id === 'number' ? [id] : []
+  })
 }
 
 function recordsIn({ put = [] }: Transaction): SessionRecord[] {

@@ -1,6 +1,7 @@
 // One seed: a group, its initiators, its faults, and the verdict.
 //
 //   0 ── start ──▶ faults ──15 s──▶ heal ──progress, ≤ 25 s──▶ commands end ──▶ rest ──▶ logout ──▶ judged
+import { Contenders } from './contenders.ts'
 import { Faults } from './faults.ts'
 import { SimGroup } from './group.ts'
 import {
@@ -55,6 +56,8 @@ async function play(group: SimGroup, settings: SeedSettings): Promise<void> {
   await group.start()
   const workload = new Workload(group, planHosts(group.prng))
   workload.start()
+  const contenders = new Contenders(group)
+  contenders.start()
   const faults = new Faults(group, workload, timeline.nowMs + FAULTS_MS, settings.faults)
   faults.start()
   await timeline.run(timeline.nowMs + FAULTS_MS)
@@ -66,6 +69,7 @@ async function play(group: SimGroup, settings: SeedSettings): Promise<void> {
   }
   await timeline.run(timeline.nowMs + 1_000)
   workload.stop()
+  contenders.stop()
   const quiet = () => workload.runners.every(({ underWay }) => underWay === 0)
   if (!(await comesAbout(group, quiet, PROGRESS_MS))) group.violation('commands without an answer')
   if (!(await comesAbout(group, () => leaks(group).length === 0, REST_MS))) {

@@ -45,6 +45,9 @@ export interface Totals {
   stops: number
   pauses: number
   cuts: number
+  /** Logins of hosts that contend for a volume that is not shared. */
+  ownTaken: number
+  ownRefused: number
 }
 
 export function noTotals(): Totals {
@@ -79,6 +82,8 @@ export function noTotals(): Totals {
     stops: 0,
     pauses: 0,
     cuts: 0,
+    ownTaken: 0,
+    ownRefused: 0,
   }
 }
 
@@ -103,6 +108,8 @@ export const mustHappen = [
   'refused',
   'unknown',
   'deduplicated',
+  'ownTaken',
+  'ownRefused',
 ] as const satisfies readonly (keyof Totals)[]
 
 export function addTotals(sum: Totals, more: Totals): void {

@@ -154,7 +154,8 @@ export class SimHost {
     group.trace.add(this.plan.name, `discovers ${JSON.stringify(found)} at ${at}`)
     if (found === null) return
     group.totals.discoveries += 1
-    const wanted = [{ name: group.volume.iqn, addresses: [`${at}:${portal.port},1`] }]
+    const addresses = [`${at}:${portal.port},1`]
+    const wanted = group.volumes.map(({ iqn: name }) => ({ name, addresses }))
     if (JSON.stringify(found) === JSON.stringify(wanted)) return
     group.violation(`${at} shows ${JSON.stringify(found)} to a discovery session`)
   }

@@ -180,6 +180,15 @@ const typesAreStated: Check = (files) =>
     ...linesWith(text, /\/\/.*\b(TODO|FIXME|XXX)\b/).map((line) => `${path}:${line} TODO`),
   ])
 
+/** What a change of the group record rests on is said, numbered and tested in the room of the record. */
+const comparesAreBuiltInGroup: Check = (files) =>
+  product(files).flatMap(({ path, text }) => {
+    if (['group', 'coordination', 'io'].includes(roomOf(path) ?? '')) return []
+    return linesWith(codeOf(text), /\bcompare\s*[:=]\s*\[/).map(
+      (line) => `${path}:${line} builds a comparison: make it a transition of src/group/`,
+    )
+  })
+
 const onlyErrorsAreInherited: Check = (files) =>
   product(files).flatMap(({ path, text }) =>
     linesWith(codeOf(text), /\bclass\s+\w+\s+extends\s+(?!\w*Error\b)/).map(
@@ -371,6 +380,15 @@ const samples: readonly Sample[] = [
     check: typesAreStated,
     bad: [['sim/x.ts', `// ${'TO'}DO write it\n`]],
     good: [['sim/x.ts', '// written\n']],
+  },
+  {
+    name: 'a transaction that compares is built in group/',
+    check: comparesAreBuiltInGroup,
+    bad: [['src/target/x.ts', 'txn({ compare: [{ key, rev }], put })\n']],
+    good: [
+      ['src/group/x.ts', 'return { compare: [{ key, rev }], put }\n'],
+      ['src/target/x.ts', 'const read = { compare: isCompared }\n'],
+    ],
   },
   {
     name: 'nothing but errors is inherited from',

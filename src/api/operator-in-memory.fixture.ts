@@ -70,6 +70,7 @@ export class OperatorInMemory implements Operator {
     id: '42',
     initiator: 'iqn.2005-03.org.example:host',
     isid: '800000000001',
+    source: '127.0.0.1',
     volume: 'vol1',
     member: 'm1',
     state: 'live',
@@ -136,7 +137,6 @@ export class OperatorInMemory implements Operator {
     if (id !== this.#session.id) return refusal('sessionNotFound', `there is no session ${id}`)
     return answered({
       ...this.#session,
-      source: '127.0.0.1',
       generation: 1,
       queueDepth: 8,
       latencyMs: 1.1,

@@ -94,6 +94,7 @@ export const session = z
     id: z.string(),
     initiator: z.string(),
     isid: z.string(),
+    source: z.string().describe("The initiator's address as the portal saw it."),
     volume: z.string().describe('Its name.'),
     member: z.string(),
     state: sessionState,
@@ -144,7 +145,6 @@ export const move = z
 
 export const sessionDetail = session
   .extend({
-    source: z.string().describe("The initiator's address as the portal saw it."),
     generation: count,
     queueDepth: rate,
     latencyMs: z

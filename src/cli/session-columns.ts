@@ -21,6 +21,7 @@ export const SESSION_COLUMNS: readonly Column<Session>[] = [
     rank: ({ forwardedShare }) => forwardedShare,
   },
   { head: 'AGE>', cell: ({ since }) => ageOf(since), rank: ({ since }) => -Date.parse(since) },
+  { head: 'ADDRESS', cell: ({ source }) => source },
   { head: 'INITIATOR~', cell: ({ initiator }) => initiator },
   { head: '+ISID', cell: ({ isid }) => isid },
   { head: '+SINCE', cell: ({ since }) => since },

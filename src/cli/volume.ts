@@ -40,7 +40,11 @@ export function volumeCommand(contextOf: ContextOf): Command {
     .description('create a volume')
     .argument('<name>')
     .requiredOption('--size <size>', '1G, 512M, 1.5T, or bytes', parseSize)
-    .option('--shared', 'for sessions of several initiator names at once', false)
+    .option(
+      '--shared',
+      'for several hosts at once, by name or address: live migration, cluster file systems',
+      false,
+    )
     .option('--block <bytes>', 'logical block: 512 or 4096', parseBlock, 512)
     .action(async (name: string, { size, shared, block }: CreateOptions, command: Command) => {
       const { caller, screen } = contextOf(command)
@@ -126,7 +130,10 @@ function describeVolume(screen: Screen, detail: VolumeDetail): string {
       ['url', url],
       ['size', `${formatSize(bytes)}, thin: ${formatSize(allocated)} allocated`],
       ['blocks', `${blockBytes} bytes logical, ${physicalBlockBytes} physical`],
-      ['shared', shared ? 'yes' : 'no: sessions of one initiator name only'],
+      [
+        'shared',
+        shared ? 'yes' : 'no: sessions of one host only (one initiator name at one address)',
+      ],
       ['sessions', String(sessions)],
       ['created', detail.createdAt],
     ]),

@@ -1,9 +1,15 @@
 // A change of the group record as plain data: the caller gives it to the coordinator as one transaction.
+import { keys } from './record.ts'
 
 export interface GroupChange {
   readonly compare: readonly { readonly key: string; readonly rev: number }[]
   readonly put: readonly { readonly key: string; readonly value: string }[]
   readonly remove: readonly string[]
+}
+
+/** The group's policy of distribution, whose form is not this room's: JSON. `rev`: of the policy as it was read. */
+export function writePolicy(rev: number, value: string): GroupChange {
+  return { compare: [{ key: keys.policy, rev }], put: [{ key: keys.policy, value }], remove: [] }
 }
 
 /** A record as it was read. */

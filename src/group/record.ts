@@ -61,7 +61,7 @@ export interface VolumeRecord {
   readonly iqn: string
   readonly bytes: number
   readonly blockBytes: 512 | 4096
-  /** Sessions of several initiator names are welcome. */
+  /** Sessions of several hosts are welcome: of several initiator names, or addresses of one name. */
   readonly shared: boolean
   /** Lane l is slice lanes[l]; volume/lanes.ts says which run is on which lane. Fixed at creation. */
   readonly lanes: readonly SliceId[]
@@ -167,7 +167,7 @@ export const keys = {
   /** Holds the session's key: at most one record for (volume, initiator name, ISID). */
   isid: (volume: VolumeId, initiator: string, isid: string) =>
     `isid/${volume}/${encodeURIComponent(initiator)}/${isid}`,
-  /** Holds the name of the initiator that uses a volume that is not shared. */
+  /** What takes of a volume that is not shared contend for (G11); holds the login token of the last one. */
   claim: (volume: VolumeId) => `claim/${volume}`,
   move: (id: string) => `move/${id}`,
   moves: 'move/',

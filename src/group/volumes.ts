@@ -138,6 +138,11 @@ export function dealLanes(
   return dealt
 }
 
+/** Changes nothing: done only if there is no such volume, lost if there is. */
+export function volumeIsAbsent(id: VolumeId): GroupChange {
+  return { compare: [{ key: keys.volume(id), rev: 0 }], put: [], remove: [] }
+}
+
 /**
  * The caller has seen that no session of the volume lives. One that begins at this very moment finds the volume gone: its
  * commands fail and its record is closed with its connection.

@@ -5,7 +5,7 @@ import type { Coordinator } from '../coordination/coordinator.ts'
 import type { GroupView } from '../coordination/group-view.ts'
 import { retry } from '../coordination/retry.ts'
 import { DEFAULT_POLICY, type Mode, type Policy, parsePolicy } from '../distribution/policy.ts'
-import { keys } from '../group/record.ts'
+import { writePolicy } from '../group/change.ts'
 import { fieldsOf, type Json } from '../peer/message.ts'
 
 export interface DistributionSettings {
@@ -60,8 +60,7 @@ export class PolicyRecord {
       const now = this.settings
       const { mode = now.mode, placement = now.placement, policy = {} } = change
       const value = JSON.stringify({ placement, policy: { ...now.policy, ...policy, mode } })
-      const compare = [{ key: keys.policy, rev: this.#group.policyRev }]
-      const result = await coordinator.txn({ compare, put: [{ key: keys.policy, value }] })
+      const result = await coordinator.txn(writePolicy(this.#group.policyRev, value))
       await this.#group.refresh()
       return result.kind === 'done' ? true : null
     })

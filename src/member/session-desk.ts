@@ -73,7 +73,6 @@ export class SessionDesk {
     const moves = this.#records((move) => move.session === stored.id).slice(0, MOVES_SHOWN)
     return answered({
       ...this.#session(stored, summary),
-      source: stored.record.source,
       generation: stored.record.gen,
       queueDepth: summary?.queueDepth ?? 0,
       latencyMs: summary?.latencyMs ?? null,
@@ -176,11 +175,12 @@ export class SessionDesk {
   }
 
   #session({ id, record }: StoredSession, summary: SessionSummary | undefined): Session {
-    const { initiator, isid, volume, owner, since, move } = record
+    const { initiator, isid, source, volume, owner, since, move } = record
     return {
       id: String(id),
       initiator,
       isid,
+      source,
       volume: this.#member.group.volumes.get(volume)?.name ?? String(volume),
       member: owner,
       state: move === undefined ? (summary?.state ?? 'login') : 'moving',

@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest'
-import { ProtocolError } from '../base/protocol-error.ts'
 import { storedSession } from '../coordination/group-view.ts'
 import { closeSession, commitMove, takeSession } from '../group/sessions.ts'
 import { Barrier } from './barrier.ts'
@@ -101,7 +100,7 @@ describe('a session whose initiator has not answered', () => {
     const { timeline, create, m1, states } = await barriers()
     const { session, probes } = liveOf(await create({}))
     m1.registry.add(session)
-    const verdicts = [1, 2].map(() => m1.barrier.verdict(session.id, 1, session.loginToken))
+    const verdicts = [1, 2].map(() => m1.barrier.verdict(session, 'hold'))
     expect(new Set(probes).size).toBe(2)
     session.probes.get(probes[0] ?? 0)?.('alive')
     session.probes.get(probes[1] ?? 0)?.('held')
@@ -209,7 +208,59 @@ describe('what is dead or in an open move', () => {
   })
 })
 
-it('a probe that names nothing is refused', async () => {
-  const { m1 } = await barriers()
-  expect(() => m1.barrier.answer({ id: 1 })).toThrow(ProtocolError)
+describe('a question about many sessions', () => {
+  it('B6 is one for each owner, and each session has a verdict of its own', async () => {
+    const { timeline, create, post, m1, m2, run, stored } = await barriers()
+    const there = []
+    for (let n = 0; n < 4; n += 1) {
+      there.push(liveOf(await create({ isid: `00023d00010${n}`, owner: 'm2' })))
+    }
+    const [alive, held, busy, unknown] = there
+    if (!alive || !held || !busy || !unknown) throw new Error('four sessions')
+    for (const { session } of [alive, held, busy]) m2.registry.add(session)
+    const here = liveOf(await create({ isid: '00023d000200' }))
+    m1.registry.add(here.session)
+    const running = run()
+    timeline.after(50, () => {
+      alive.session.probes.get(alive.probes[0] ?? 0)?.('alive')
+      held.session.probes.get(held.probes[0] ?? 0)?.('held')
+      here.session.probes.get(here.probes[0] ?? 0)?.('alive')
+    })
+    await running
+    expect(post.asked.map(({ to, kind }) => [to, kind])).toEqual([['m2', 'probe']])
+    const states = [...there, here].map(({ session }) => stored(session.id).record.state)
+    expect(states).toEqual(['live', 'live', 'dead', 'dead', 'live'])
+    expect(m2.ended).toEqual([busy.session])
+    expect(new Set(m1.closed)).toEqual(new Set([busy.session.id, unknown.session.id]))
+  })
+
+  it('B6 that is malformed has no answer, and nobody is held for it', async () => {
+    const { timeline, create, m2 } = await barriers()
+    const { session, probes } = liveOf(await create({ owner: 'm2' }))
+    m2.registry.add(session)
+    const { id, gen, loginToken } = session
+    for (const body of [
+      null,
+      7,
+      [],
+      {},
+      { how: 'hold' },
+      { how: 'hold', sessions: null },
+      { how: 'hold', sessions: [null] },
+      { how: 'hold', sessions: [{ id, gen }] },
+      { how: 'ask', sessions: [{ id, gen, loginToken }] },
+    ]) {
+      expect(await timeline.finish(m2.barrier.answer(body))).toBeNull()
+    }
+    expect(probes).toEqual([])
+  })
+
+  it('B2 that is answered with nonsense is not answered', async () => {
+    const { create, post, run, states } = await barriers()
+    await create({ owner: 'm2' })
+    await create({ owner: 'm2', isid: '00023d000002' })
+    post.members.set('m2', () => ['alive', 'perhaps'])
+    await run()
+    expect(states()).toEqual(['dead', 'dead'])
+  })
 })

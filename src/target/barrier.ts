@@ -16,6 +16,7 @@
 //       before is outstanding: every such command has had its outcome, aborted ones too.
 //   B5. What is held is executed when the NOP-In of each barrier that holds is answered, and only then: an answer to an
 //       earlier barrier may have been sent before a later one's login. Every other end discards it.
+//   B6. Each owner is asked once for all of its sessions, and answers when the last of them is settled.
 //
 // Why 'held' suffices. Let the login be answered at t, and a sibling's connection have been lost before the login was
 // sent. What its owner took before the question has its outcome before 'held', so before t (B4); what it reads later,
@@ -25,9 +26,8 @@
 // what the move held (C4); a later take or close of the record ends the session. A living initiator answers within a
 // round trip.
 import { type Clock, sleep, within } from '../base/clock.ts'
-import { ProtocolError } from '../base/protocol-error.ts'
 import type { StoredSession } from '../coordination/group-view.ts'
-import type { MemberId } from '../group/record.ts'
+import type { MemberId, SessionId } from '../group/record.ts'
 import type { Json, PeerLinks } from '../peer/links.ts'
 import { fieldsOf } from '../peer/message.ts'
 import type { Gateway } from '../volume/gateway.ts'
@@ -56,6 +56,20 @@ export interface BarrierDeps {
   readonly closed: (stored: StoredSession) => void
 }
 
+export interface Probe {
+  readonly id: SessionId
+  readonly gen: number
+  readonly loginToken: string
+}
+
+export type SignOfLife = 'alive' | 'dead' | 'silent'
+
+/** 'hold': for a barrier; 'wait': for a sign of life. */
+interface Verdicts {
+  readonly hold: ProbeVerdict
+  readonly wait: SignOfLife
+}
+
 export class Barrier {
   readonly #deps: BarrierDeps
   #tags = 0
@@ -66,32 +80,44 @@ export class Barrier {
 
   /** Settles when every other session of the pair is known to be alive or fenced; at once when `abandoned()`. */
   async run(others: readonly StoredSession[], abandoned: () => boolean): Promise<void> {
-    await Promise.all(others.map((stored) => this.#settle(stored, abandoned)))
+    if (abandoned()) return
+    const byOwner = new Map<MemberId, StoredSession[]>()
+    for (const stored of others) {
+      const { state, move, gen, owner } = stored.record
+      if (state === 'dead' || move?.open === true)
+        this.#deps.gateway.fence(stored.id, gen) // B3
+      else byOwner.set(owner, [...(byOwner.get(owner) ?? []), stored])
+    }
+    await Promise.all([...byOwner].map((asked) => this.#settle(...asked, abandoned)))
   }
 
-  async #settle(found: StoredSession, abandoned: () => boolean): Promise<void> {
-    const { clock, ending, gateway } = this.#deps
-    let stored = found
-    while (!abandoned()) {
-      const { record } = stored
-      if (record.state === 'dead' || record.move?.open === true) {
-        gateway.fence(stored.id, record.gen) // B3
-        return
-      }
-      if ((await this.#verdict(stored)) !== 'dead') return // B1, B4
-      let result = await ending.close(stored) // B2
-      while (result.kind === 'unknown' && !abandoned()) {
-        await sleep(clock, RETRY_MS)
-        result = await ending.close(stored)
-      }
-      if (result.kind === 'closed') {
-        this.#deps.closed(stored)
-        return
-      }
-      const next = await this.#current(stored.key, abandoned)
-      if (next === null) return
-      stored = next
+  /** B6. */
+  async #settle(
+    owner: MemberId,
+    asked: readonly StoredSession[],
+    abandoned: () => boolean,
+  ): Promise<void> {
+    const verdicts = (await this.#ask(owner, asked, 'hold')) ?? []
+    const isLeftAlone = (at: number) => verdicts[at] === 'alive' || verdicts[at] === 'held' // B1, B4
+    const dead = asked.filter((_, at) => !isLeftAlone(at))
+    const changed = await Promise.all(dead.map((stored) => this.close(stored, abandoned))) // B2
+    await this.run(
+      changed.filter((stored) => stored !== null),
+      abandoned,
+    )
+  }
+
+  /** B2: by compare-and-swap, and fenced. Not null: somebody changed the record, as is given back. */
+  async close(stored: StoredSession, abandoned: () => boolean): Promise<StoredSession | null> {
+    const { clock, ending } = this.#deps
+    if (abandoned()) return null
+    let result = await ending.close(stored)
+    while (result.kind === 'unknown' && !abandoned()) {
+      await sleep(clock, RETRY_MS)
+      result = await ending.close(stored)
     }
+    if (result.kind === 'closed') this.#deps.closed(stored)
+    return result.kind === 'changed' ? this.#current(stored.key, abandoned) : null
   }
 
   async #current(key: string, abandoned: () => boolean): Promise<StoredSession | null> {
@@ -103,17 +129,40 @@ export class Barrier {
     }
   }
 
-  async #verdict(stored: StoredSession): Promise<ProbeVerdict> {
+  /** For each session: whether its initiator gives a sign of life within 2 s ('silent': not yet). Ends none of them. */
+  async signsOfLife(sessions: readonly StoredSession[]): Promise<readonly SignOfLife[]> {
+    const signs = new Map<StoredSession, SignOfLife>()
+    const owners = new Set(sessions.map(({ record }) => record.owner))
+    const ask = async (owner: MemberId) => {
+      const asked = sessions.filter(({ record }) => record.owner === owner)
+      const verdicts = (await this.#ask(owner, asked, 'wait')) ?? []
+      for (const [at, stored] of asked.entries()) signs.set(stored, verdicts[at] ?? 'silent')
+    }
+    await Promise.all([...owners].map(ask))
+    return sessions.map((stored) => signs.get(stored) ?? 'silent')
+  }
+
+  /** B6: one question, in the order of `asked`; null: the owner is silent. */
+  async #ask<How extends keyof Verdicts>(
+    owner: MemberId,
+    asked: readonly StoredSession[],
+    how: How,
+  ): Promise<readonly Verdicts[How][] | null> {
     const { self, peers, clock } = this.#deps
-    const { owner, gen, loginToken } = stored.record
-    if (owner === self)
-      return within(clock, VERDICT_MS, this.verdict(stored.id, gen, loginToken), 'dead')
-    const reply = await peers.ask(owner, 'probe', { id: stored.id, gen, loginToken }, VERDICT_MS)
-    return reply === 'alive' || reply === 'held' ? reply : 'dead'
+    const sessions = asked.map(({ id, record }) => ({
+      id,
+      gen: record.gen,
+      loginToken: record.loginToken,
+    }))
+    const reply =
+      owner === self
+        ? await within(clock, VERDICT_MS, this.answer({ sessions, how }), null)
+        : await peers.ask(owner, 'probe', { sessions, how }, VERDICT_MS)
+    return verdictsIn(reply, how)
   }
 
   /** The owner's side: is this generation alive here? If that is not known at once, it is held from now on (B4). */
-  verdict(id: number, gen: number, loginToken: string): Promise<ProbeVerdict> {
+  verdict({ id, gen, loginToken }: Probe, how: keyof Verdicts): Promise<ProbeVerdict | 'silent'> {
     const { registry, clock } = this.#deps
     const session = registry.get(id)
     if (session === undefined) {
@@ -125,8 +174,12 @@ export class Barrier {
     this.#tags = (this.#tags + 1) >>> 0 || 1
     const tag = this.#tags
     return new Promise((resolve) => {
-      const timer = clock.after(PROBE_MS, () => this.#deps.end(session, 'silent'))
+      const timer = clock.after(PROBE_MS, () => {
+        if (how === 'wait') resolve('silent')
+        else this.#deps.end(session, 'silent')
+      })
       session.probes.set(tag, (verdict) => {
+        if (how === 'wait' && verdict === 'held') return
         timer.cancel()
         resolve(verdict)
       })
@@ -134,12 +187,32 @@ export class Barrier {
     })
   }
 
-  /** The probe question of another member. */
-  answer(body: Json): Promise<Json> {
-    const { id, gen, loginToken } = fieldsOf(body) ?? {}
-    if (typeof id === 'number' && typeof gen === 'number' && typeof loginToken === 'string') {
-      return this.verdict(id, gen, loginToken)
-    }
-    throw new ProtocolError('a probe needs id, gen and loginToken', 'peer/DESIGN.md')
+  /** The probe question of another member: null if it is malformed. */
+  async answer(body: Json): Promise<Json> {
+    const { sessions, how } = fieldsOf(body) ?? {}
+    const isKnown = how === 'hold' || how === 'wait'
+    if (!isKnown || !Array.isArray(sessions) || !sessions.every(isProbe)) return null
+    return Promise.all(sessions.map((probe) => this.verdict(probe, how)))
   }
+}
+
+const possible: { readonly [How in keyof Verdicts]: readonly Verdicts[How][] } = {
+  hold: ['alive', 'held', 'dead'],
+  wait: ['alive', 'dead', 'silent'],
+}
+
+function verdictsIn<How extends keyof Verdicts>(
+  reply: Json | null,
+  how: How,
+): readonly Verdicts[How][] | null {
+  if (!Array.isArray(reply)) return null
+  const known: readonly Verdicts[How][] = possible[how]
+  const verdicts = reply.flatMap((one) => known.filter((verdict) => verdict === one))
+  return verdicts.length === reply.length ? verdicts : null
+}
+
+function isProbe(body: unknown): body is Probe {
+  if (typeof body !== 'object' || body === null) return false
+  const { id, gen, loginToken } = body as { readonly [name in keyof Probe]?: unknown }
+  return typeof id === 'number' && typeof gen === 'number' && typeof loginToken === 'string'
 }

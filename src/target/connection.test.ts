@@ -245,9 +245,9 @@ describe('a connection', () => {
       }
       return told
     }
-    const { iqn } = group.volume
+    const [{ iqn }, { iqn: own }] = group.volumes
     expect(await answers('normal')).toEqual([[iqn], [], [iqn]])
-    expect(await answers('discovery')).toEqual([[], [iqn], [iqn]])
+    expect(await answers('discovery')).toEqual([[], [iqn, own], [iqn]])
   })
 })
 

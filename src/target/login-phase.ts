@@ -182,7 +182,7 @@ export class LoginPhase {
 
   #turnAway(attempt: LoginAttempt, route: Exclude<Taken, { readonly kind: 'taken' }>): void {
     if (route.kind === 'reject') {
-      return this.#reject(rejectStatus[route.why], rejectSentence[route.why])
+      return this.#reject(rejectStatus[route.why], route.sentence ?? rejectSentence[route.why])
     }
     this.#host.redirected(attempt, route.to, route.why)
     // After the first response not every initiator follows a redirect; it then tries again, and is redirected in time.
@@ -211,11 +211,13 @@ function settled(negotiation: LoginNegotiation, parameters: Negotiated): Settled
 const rejectStatus: Record<RejectReason, number> = {
   busy: loginStatus.serviceUnavailable,
   'in use': loginStatus.authorizationFailure,
+  'in doubt': loginStatus.serviceUnavailable,
   gone: loginStatus.serviceUnavailable,
 }
 
 const rejectSentence: Record<RejectReason, string> = {
   busy: 'the group could not settle the login within 4 s',
-  'in use': 'another initiator uses the volume, which is not shared',
+  'in use': 'another host has the volume, which is not shared',
+  'in doubt': 'another host may have the volume, which is not shared',
   gone: 'the initiator closed the connection during its login',
 }

@@ -149,7 +149,7 @@ describe('the session that a login makes', () => {
     const { session, probes } = liveOf(await create({}))
     registry.add(session)
     session.guarded = true
-    const verdict = barrier.verdict(session.id, session.gen, session.loginToken)
+    const verdict = barrier.verdict(session, 'hold')
     expect(await timeline.finish(verdict)).toBe('dead')
     expect(probes).toEqual([])
   })
@@ -163,7 +163,8 @@ describe('the session that a login makes', () => {
         looks += 1
         const known = registry.get(id)?.gen === record.gen
         if (!known && !registry.isUnderWay(record.loginToken)) dead += 1
-        void barrier.verdict(id, record.gen, record.loginToken).then((verdict) => {
+        const { gen, loginToken } = record
+        void barrier.verdict({ id, gen, loginToken }, 'hold').then((verdict) => {
           if (verdict === 'dead') dead += 1
         })
       }

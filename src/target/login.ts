@@ -12,9 +12,11 @@
 //   L3. Only the member that takes a login runs its barrier, never one that redirects.
 //   L4. A login is redirected to the last owner of its record once a generation; a repeat after a second is taken here.
 //   L5. What is not settled within 4 s is rejected as "service unavailable"; the initiator tries again.
+//   L6. A volume that is not shared is taken only when no other host has it, and with its claim (unshared.ts, G11).
 import { type Clock, sleep } from '../base/clock.ts'
 import type { Coordinator, TransactionResult } from '../coordination/coordinator.ts'
 import { type GroupView, type StoredSession, storedSession } from '../coordination/group-view.ts'
+import { withClaim } from '../group/claims.ts'
 import { isRandomKind, matchLogin } from '../group/login.ts'
 import { keys, type MemberId, type SessionRecord, type VolumeRecord } from '../group/record.ts'
 import { createSession, takeSession } from '../group/sessions.ts'
@@ -25,6 +27,7 @@ import type { Carrier, EndReason, LiveSession } from './live-session.ts'
 import { Marks } from './marks.ts'
 import { loginKey, type Question, type Questions } from './questions.ts'
 import type { Registry } from './registry.ts'
+import { mayTake } from './unshared.ts'
 
 /** Initiators give up a login after 5 s at the earliest (ESXi); a reject costs them 1–60 s, so we hold as long as we may. */
 const HOLD_MS = 4_000
@@ -59,12 +62,22 @@ export type Route =
       readonly portal: string
       readonly why: RedirectReason
     }
-  | { readonly kind: 'reject'; readonly why: RejectReason }
+  | Rejection
+
+export interface Rejection {
+  readonly kind: 'reject'
+  readonly why: RejectReason
+  /** What `why` alone does not say. */
+  readonly sentence?: string
+}
 
 export type TakeReason = 'new' | 'returned' | 'reclaimed' | 'reinstated' | 'revived'
 export type RedirectReason = 'move' | 'owner' | 'placement'
-/** `busy`: 0301, `in use`: 0202 (the volume is not shared and another initiator has it), `gone`: the connection is. */
-export type RejectReason = 'busy' | 'in use' | 'gone'
+/**
+ * `busy`: 0301. The volume is not shared, and another host has it: `in use`, 0202, or may have it: `in doubt`, 0301.
+ * `gone`: the connection is.
+ */
+export type RejectReason = 'busy' | 'in use' | 'in doubt' | 'gone'
 
 export type Taken =
   | {
@@ -239,8 +252,8 @@ export class Logins {
       registry.begin(loginToken)
       try {
         const got = await this.#write(attempt, route, loginToken)
-        if (got === 'in use') return { kind: 'reject', why: 'in use' }
         if (got === 'failed') return { kind: 'reject', why: 'busy' }
+        if (got !== 'again' && 'why' in got) return got
         if (got !== 'again') {
           const session = this.#register(attempt, got.mine, route.stored)
           registry.finish(loginToken)
@@ -260,10 +273,11 @@ export class Logins {
     attempt: LoginAttempt,
     route: Route & { readonly kind: 'take' },
     loginToken: string,
-  ): Promise<{ mine: StoredSession; others: StoredSession[] } | 'again' | 'in use' | 'failed'> {
+  ): Promise<{ mine: StoredSession; others: StoredSession[] } | 'again' | Rejection | 'failed'> {
     const { self, clock, coordinator } = this.#deps
-    const claim = await this.#claim(attempt)
-    if (claim === 'in use' || claim === 'again') return claim
+    const may = await mayTake(this.#deps, attempt, route.stored?.id ?? null) // L6
+    if (may.kind === 'again') return 'again'
+    if (may.kind !== 'free') return { kind: 'reject', why: may.kind, sentence: may.sentence }
     const who = {
       owner: self,
       isid: attempt.isid,
@@ -280,12 +294,8 @@ export class Logins {
             initiator: attempt.initiator,
           })
         : takeSession(route.stored, who)
-    const result = await coordinator.txn({
-      compare: [...change.compare, ...claim.compare],
-      put: [...change.put, ...claim.put],
-      remove: change.remove,
-      read: [keys.pair(attempt.volume.id, attempt.initiator)],
-    })
+    const read = [keys.pair(attempt.volume.id, attempt.initiator)]
+    const result = await coordinator.txn({ ...withClaim(change, may.claim, loginToken), read })
     if (result.kind === 'lost') return 'again'
     if (result.kind === 'done') return this.#split(result, loginToken) ?? 'failed'
     return this.#settle(attempt, loginToken)
@@ -323,32 +333,6 @@ export class Logins {
     const mine = records.find((one) => one.record.loginToken === loginToken)
     if (mine === undefined) return null
     return { mine, others: records.filter((one) => one !== mine) }
-  }
-
-  /** A volume that is not shared is claimed by one initiator name while it has sessions of it. */
-  async #claim(attempt: LoginAttempt): Promise<
-    | {
-        readonly compare: readonly { key: string; rev: number }[]
-        readonly put: readonly { key: string; value: string }[]
-      }
-    | 'in use'
-    | 'again'
-  > {
-    const { volume, initiator } = attempt
-    if (volume.shared) return { compare: [], put: [] }
-    const key = keys.claim(volume.id)
-    const [claims, sessions] = await Promise.all([
-      this.#deps.coordinator.list(key),
-      this.#deps.coordinator.list(keys.sessionsOf(volume.id)),
-    ])
-    if (claims.kind === 'unknown' || sessions.kind === 'unknown') return 'again'
-    const claim = claims.items.find((item) => item.key === key)
-    const compare = [{ key, rev: claim?.rev ?? 0 }]
-    if (claim?.value === initiator) return { compare, put: [] }
-    const used = sessions.items
-      .map(storedSession)
-      .some(({ record }) => record.state === 'live' && record.initiator !== initiator)
-    return used ? 'in use' : { compare, put: [{ key, value: initiator }] }
   }
 
   #register(attempt: LoginAttempt, mine: StoredSession, from: StoredSession | null): LiveSession {

@@ -5,6 +5,7 @@ import type { Clock } from '../base/clock.ts'
 import type { Coordinator } from '../coordination/coordinator.ts'
 import type { GroupView } from '../coordination/group-view.ts'
 import { retry } from '../coordination/retry.ts'
+import { amendMove, beginMove } from '../group/moves.ts'
 import { parseMove } from '../group/parse.ts'
 import {
   keys,
@@ -61,14 +62,8 @@ export class MoveLog {
       at: new Date(this.#clock.wallMs()).toISOString(),
     }
     const surplus = this.#group.moves.size + 1 - KEPT_MAX
-    const remove =
-      surplus > 0
-        ? [...this.#group.moves.keys()].slice(0, Math.min(surplus, REMOVED_AT_ONCE)).map(keys.move)
-        : []
-    await this.#coordinator.txn({
-      put: [{ key: keys.move(order.id), value: JSON.stringify(record) }],
-      remove,
-    })
+    const older = Math.min(Math.max(surplus, 0), REMOVED_AT_ONCE)
+    await this.#coordinator.txn(beginMove(record, [...this.#group.moves.keys()].slice(0, older)))
   }
 
   committed(id: string, committed: Committed): void {
@@ -126,10 +121,8 @@ export class MoveLog {
       if (typeof record === 'string') return true // it is skipped by every view (V4 of group-view.ts)
       const changes = change(record)
       if (changes === null) return null
-      const result = await this.#coordinator.txn({
-        compare: [{ key, rev: item.rev }],
-        put: [{ key, value: JSON.stringify({ ...record, ...changes }) }],
-      })
+      const stored = { key, rev: item.rev, record }
+      const result = await this.#coordinator.txn(amendMove(stored, changes))
       return result.kind === 'done' ? true : null
     })
   }

@@ -24,6 +24,7 @@ import {
   type SliceId,
   type VolumeId,
 } from '../group/record.ts'
+import { volumeIsAbsent } from '../group/volumes.ts'
 import { activate, generationsIn } from './activation.ts'
 import { BlockOrder } from './block-order.ts'
 import type { GroupSlices } from './group-slices.ts'
@@ -253,8 +254,7 @@ export class Primary {
 
   /** V7. A comparison is of now, while a list may be older. */
   async #isDeleted(volume: VolumeId): Promise<boolean> {
-    const compare = [{ key: keys.volume(volume), rev: 0 }]
-    return (await this.#deps.coordinator.txn({ compare })).kind === 'done'
+    return (await this.#deps.coordinator.txn(volumeIsAbsent(volume))).kind === 'done'
   }
 
   /** V7. */
