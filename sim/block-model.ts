@@ -11,7 +11,8 @@ export const SLICE = 3
 export const SESSION = 77
 
 export interface Change {
-  readonly kind: 'write' | 'unmap' | 'drop'
+  /** `trim`: an unmap that takes a part only of its first and its last block; those are written over with the value. */
+  readonly kind: 'write' | 'unmap' | 'trim' | 'drop'
   /** Index into the world of blocks. */
   readonly first: number
   readonly blocks: number
@@ -37,15 +38,19 @@ export function placeOf(block: number): { volume: number; offset: number } {
 }
 
 export function writeOf(change: Change): StoreWrite {
-  const bytes = change.blocks * BLOCK_BYTES
-  const data =
-    change.kind === 'unmap'
-      ? null
-      : new Uint8Array(new Uint32Array(bytes / 4).fill(change.value).buffer)
+  const { kind, first, blocks, value } = change
+  const filled = (count: number) =>
+    new Uint8Array(new Uint32Array((count * BLOCK_BYTES) / 4).fill(value).buffer)
+  const edge = Number(kind === 'trim')
+  const { volume, offset } = placeOf(first)
+  // Of an unmap over several pages, others that nobody writes to lie between them.
+  const end = placeOf(first + blocks - 1).offset + BLOCK_BYTES
   return {
-    ...placeOf(change.first),
-    bytes,
-    data,
+    volume,
+    offset: offset + edge * BLOCK_BYTES,
+    bytes: end - offset - 2 * edge * BLOCK_BYTES,
+    data: kind === 'write' ? filled(blocks) : null,
+    edges: kind === 'trim' ? { head: filled(1), tail: filled(1) } : null,
     slice: SLICE,
     epoch: 1,
     sliceSeq: change.operation,
@@ -80,14 +85,22 @@ export async function readBlocks(
 }
 
 export function applyTo(state: Int32Array, change: Change): void {
-  state.fill(change.value, change.first, change.first + change.blocks)
+  const { first, blocks } = change
+  for (let block = first; block < first + blocks; block += 1) state[block] = valueIn(change, block)
+}
+
+function valueIn({ kind, first, blocks, value }: Change, block: number): number {
+  const isInside = block > first && block < first + blocks - 1
+  return kind === 'trim' && isInside ? 0 : value
 }
 
 export function valueAfter(base: Int32Array, changes: readonly Change[], k: number, block: number) {
   for (let i = k - 1; i >= 0; i -= 1) {
     const change = changes[i]
     if (change === undefined) continue
-    if (block >= change.first && block < change.first + change.blocks) return change.value
+    if (block >= change.first && block < change.first + change.blocks) {
+      return valueIn(change, block)
+    }
   }
   return base[block] ?? 0
 }

@@ -15,7 +15,7 @@ const settings = {
   groupId: 'g',
   memberId: 'm',
   newFolderId: 'f',
-  journalBytes: 64 * 512,
+  journalBytes: 96 * 512,
   slotsPerSegment: 1,
   budgetBytes: 1e9,
   overlayBytes: 8 * BLOCK_BYTES,
@@ -70,7 +70,7 @@ async function cutRun(timeline: Timeline, disk: SimDisk, steps: readonly Step[],
       const bytes = blocks * BLOCK_BYTES
       const data = value === null ? null : new Uint8Array(bytes).fill(value)
       const ids = { slice: 0, epoch: 1, sliceSeq: i, sessionId: 1, gen: 1, operation: i + 1 }
-      await store.write({ volume: 1, offset: at, bytes, data, ...ids })
+      await store.write({ volume: 1, offset: at, bytes, data, edges: null, ...ids })
       answered = i + 1
       await new Promise<void>((resolve) => {
         clock.after(i % 2 === 0 ? 5 : 0, resolve)

@@ -197,9 +197,9 @@ class Program {
     done.then(
       (result) => {
         this.#unsettled.delete(change)
-        if (result === 'full') {
+        if (result === 'full') this.#totals.full += 1
+        if (result === 'full' || this.#foundNothing(store, change, index)) {
           this.#changes[index] = { ...change, blocks: 0, operation: 0 }
-          this.#totals.full += 1
           return
         }
         // Answered means that it and all changes before it are in the store.
@@ -210,6 +210,19 @@ class Program {
         this.#failure ??= error
       },
     )
+  }
+
+  /** ST9: it was answered at once and is not remembered, whatever is on its way before it; so none of that is its. */
+  #foundNothing(store: PageStore, change: Change, index: number): boolean {
+    if (change.kind !== 'unmap' || store.remembered(SESSION, 1, SLICE, change.operation)) {
+      return false
+    }
+    for (let block = change.first; block < change.first + change.blocks; block += 1) {
+      if (valueAfter(this.#base, this.#changes, index, block) !== 0) {
+        this.#failure ??= new Violation('lost', `an unmap did not find block ${block}`)
+      }
+    }
+    return true
   }
 
   #invent(): Change {
@@ -232,13 +245,29 @@ class Program {
       return { kind: 'drop', first: start, blocks: all, value: 0, operation: 0 }
     }
     if (dice < (this.#reuse ? 0.5 : 0.2)) {
-      const whole = !this.#reuse && this.#prng.chance(0.5)
-      const from = whole ? first - within : first
-      const length = whole ? BLOCKS_PER_PAGE : blocks
-      return { kind: 'unmap', first: from, blocks: length, value: 0, operation: this.#operation }
+      return this.#inventUnmap({ volume, first, within, blocks })
     }
     this.#value += 1
     return { kind: 'write', first, blocks, value: this.#value, operation: this.#operation }
+  }
+
+  /** Of some blocks, of a page, of the rest of the volume, or of some blocks with their neighbours in part. */
+  #inventUnmap(at: { volume: number; first: number; within: number; blocks: number }): Change {
+    const { volume, first, within, blocks } = at
+    const operation = this.#operation
+    const kind = 'unmap'
+    if (!this.#reuse && this.#prng.chance(0.4)) {
+      return { kind, first: first - within, blocks: BLOCKS_PER_PAGE, value: 0, operation }
+    }
+    const rest = (volume + 1) * PAGES.length * BLOCKS_PER_PAGE - first
+    if (this.#prng.chance(0.2)) return { kind, first, blocks: rest, value: 0, operation }
+    if (this.#reuse || this.#prng.chance(0.5) || rest < 2) {
+      return { kind, first, blocks, value: 0, operation }
+    }
+    this.#value += 1
+    const length = this.#prng.pick([2, 3, Math.min(rest, 300), rest])
+    const trim = { kind: 'trim', first, blocks: Math.min(rest, length) } as const
+    return { ...trim, value: this.#value, operation }
   }
 
   #acknowledge(store: PageStore): void {

@@ -18,7 +18,7 @@ import type { Bounds } from '../target/bounds.ts'
 import type { Placement } from '../target/login.ts'
 import { Target, type TargetEvent } from '../target/target.ts'
 import { Gateway } from '../volume/gateway.ts'
-import { answerRequest } from '../volume/peer-requests.ts'
+import { answerRequest, movedBytes } from '../volume/peer-requests.ts'
 import { Primary } from '../volume/primary.ts'
 import { DataFolder, MARK_EVERY_MS } from './data-folder.ts'
 import { openGroup } from './record-check.ts'
@@ -105,7 +105,7 @@ export class Member {
         control: (from, kind, body) => this.#control(from, kind, body),
         operation: (_from, request) => {
           this.handled.pieces += 1
-          this.handled.bytes += request.bytes
+          this.handled.bytes += movedBytes(request)
           return answerRequest(this.primary, request)
         },
         fence: (session, gen) => this.primary.fence(session, gen),

@@ -9,7 +9,7 @@ import { crc32c } from '../base/crc32c.ts'
 import { ProtocolError } from '../base/protocol-error.ts'
 
 /** Raised with any change of the bytes. Hello and refusal keep their form in every version, so that members can tell. */
-export const frameVersion = 1
+export const frameVersion = 2
 export const headerBytes = 60
 export const payloadBytesMax = 64 * 1024
 const MAGIC = 0x4b45 // 'EK'

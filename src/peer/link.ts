@@ -12,7 +12,8 @@
 //   P2. An operation is sent again, in the order of its first sending, on every new stream until it is answered or
 //       withdrawn; it never fails because the other member is away.
 //   P3. A question is sent on one stream only and comes to null when that is lost or its time is up.
-//   P4. The bytes under way are bounded; operations beyond wait their turn.
+//   P4. The bytes under way are bounded; operations beyond wait their turn. What counts is the bytes that go with an
+//       operation or come back, not those that it names.
 import type { Clock, Timer } from '../base/clock.ts'
 import type { Address, Net, Stream, StreamOwner } from '../base/net.ts'
 import { ProtocolError } from '../base/protocol-error.ts'
@@ -443,8 +444,9 @@ function refusalOf(f: Frame): string {
   return typeof why === 'string' ? why : 'refused without a sentence'
 }
 
-function cost(request: Request): number {
-  return Math.max(OPERATION_LEAST_BYTES, request.bytes)
+/** What it moves, not what it names: an unmap moves nothing (P4). */
+function cost({ payload, into }: Request): number {
+  return Math.max(OPERATION_LEAST_BYTES, payload?.length ?? into?.length ?? 0)
 }
 
 function sendControl(open: Open, { kind, request, payload }: Control): void {

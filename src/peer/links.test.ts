@@ -167,7 +167,7 @@ describe('links', () => {
     new Sender(stream, clock).send(fields, encodeJson(hello))
     await world.timeline.until(() => answers.closed)
     expect(answers.kinds).toEqual([frameKind.refusal])
-    expect(answers.texts[0]).toContain('b speaks version 1 between members, n version 2')
+    expect(answers.texts[0]).toContain('b speaks version 2 between members, n version 3')
   })
 
   it('garbage closes the stream and harms nobody else', async () => {
@@ -307,6 +307,26 @@ describe('links', () => {
     }
     expect(b.operations.map((one) => one.operation)).toEqual(sent.map((one) => one.operation))
     expect(link.underWayBytes).toBe(0)
+  })
+
+  it('P4 P7 unmaps count by what they move, which is nothing: a read does not wait behind a hundred gigabytes of them', async () => {
+    const world = new World()
+    const [a, b] = await world.pair()
+    b.answer = ({ kind, into }) =>
+      kind === frameKind.unmap
+        ? new Promise(() => {})
+        : { ...DONE, bytes: into?.fill(7) ?? new Uint8Array() }
+    const link = a.links.link('b')
+    const unmap = { kind: frameKind.unmap, payload: null, bytes: 2 * 1024 ** 3 }
+    for (let i = 1; i <= 50; i += 1) link.request(operation(i, unmap))
+    const read = operation(51, {
+      ...{ kind: frameKind.read, payload: null, bytes: 4096, into: new Uint8Array(4096) },
+    })
+    link.request(read)
+    await world.timeline.until(() => read.settled !== null)
+    expect(read.into?.[4095]).toBe(7)
+    expect(b.operations.length).toBe(51)
+    expect(link.underWayBytes).toBe(50 * 1024)
   })
 
   it('a small operation passes megabytes, and long ones share the way', async () => {

@@ -8,6 +8,7 @@
 //       member: nothing more is read from those, and an older one never counts after it.
 //   P6. An operation reaches the primary only when it is complete, and not before this member serves.
 //   P7. What a member has half sent or unanswered here is bounded: beyond, nothing more is read until some is answered.
+//       What counts is the bytes that are kept for it, not those that it names.
 //   P8. The buffers of a request are another one's only when it is answered, and what was read is framed.
 import { BufferPool } from '../base/buffer-pool.ts'
 import type { Clock } from '../base/clock.ts'
@@ -285,7 +286,8 @@ export class Responder implements StreamOwner {
       this.#answer(number, request, answer)
       return
     }
-    const bytes = Math.max(OPERATION_LEAST_BYTES, request.bytes)
+    const { payload, into } = request
+    const bytes = Math.max(OPERATION_LEAST_BYTES, payload?.length ?? into?.length ?? 0)
     this.#took(bytes)
     answer.then(
       (late) => {

@@ -30,7 +30,8 @@ export const limits = {
   transferBytes: 8 * MIB,
   optimalTransferBytes: MIB,
   writeSameBytes: 16 * MIB,
-  unmapBytes: 512 * MIB,
+  /** mke2fs and QEMU ask for so much at once: what it costs is what is there. */
+  unmapBytes: 2048 * MIB,
   unmapDescriptors: 256,
   /** A page: what unmapping gives back to the file system. */
   optimalUnmapBytes: MIB,

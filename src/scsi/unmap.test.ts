@@ -6,7 +6,7 @@ import { limits, logicalUnit } from './logical-unit.ts'
 import { newNexusState } from './nexus-state.ts'
 import { type Plan, planData } from './plan.ts'
 
-const unit = logicalUnit({ id: 1, iqn: 'iqn.x:1', bytes: 2 ** 30, blockBytes: 512 })
+const unit = logicalUnit({ id: 1, iqn: 'iqn.x:1', bytes: 2 ** 33, blockBytes: 512 })
 
 function list(descriptors: readonly (readonly [number, number])[]): Uint8Array {
   const bytes = new Uint8Array(8 + 16 * descriptors.length)

@@ -8,16 +8,22 @@
 //   GC2. Changes take effect in the order in which they were handed in.
 //   GC3. A change that finds no room in the ring or the overlay waits; it never fails for that, but on a disk that has no
 //        room to write home what takes it: then a write is answered 'full', and nothing of it has happened.
+//   GC4. What a batch does in one turn of the event loop is bounded, also if it is of unmaps that name terabytes.
 import type { Clock } from '../base/clock.ts'
 import type { Change, Journal } from './journal.ts'
 import { BLOCK_BYTES } from './layout.ts'
-import { type Pages, pagesIn } from './pages.ts'
-import type { StoreWrite } from './record.ts'
+import { type Pages, pagesInPart } from './pages.ts'
+import { edgesOf, partsOf, type StoreWrite } from './record.ts'
 
 export type WriteResult =
   | 'done'
   /** Nothing was written: there is no room. */
   | 'full'
+
+/** GC4: past so many pages that are unmapped a batch ends: to take them from the index stands the event loop still for about a millisecond. */
+const BATCH_UNMAPPED_PAGES = 2048
+/** GC3: that many cells of the overlay are left to what gives room back. */
+const KEPT_CELLS = 4
 
 interface Waiting {
   readonly change: Change
@@ -25,6 +31,8 @@ interface Waiting {
   readonly blocks: number
   /** Pages of the overlay that it may leave without a cell. */
   readonly barePages: number
+  /** Pages that it may unmap. */
+  readonly unmapped: number
   readonly resolve: (result: WriteResult) => void
   readonly reject: (error: Error) => void
 }
@@ -77,6 +85,11 @@ export class CommitQueue {
     return this.#batch.length === 0 ? null : this.#clock.nowMs() - this.#placed.atMs
   }
 
+  /** The largest write, in blocks. */
+  get blocksMost(): number {
+    return this.#pages.overlay.capacity - KEPT_CELLS
+  }
+
   /** Resolves when the change is durable and visible. */
   add(change: Change): Promise<WriteResult> {
     return new Promise((resolve, reject) => {
@@ -84,7 +97,8 @@ export class CommitQueue {
         reject(this.#refusal)
         return
       }
-      this.#waiting.push({ change, ...needOf(change), resolve, reject })
+      if (change.kind === 'write') this.#pages.expected.add(change.write)
+      this.#waiting.push({ change, ...this.#needOf(change), resolve, reject })
       if (this.#running) return
       this.#running = true
       this.#clock.soon(() => this.#start())
@@ -102,10 +116,13 @@ export class CommitQueue {
   /** GC3: what waits for room will not get it; what gives room back may, unless it is all that waits. Returns the writes that were answered 'full'. */
   refuseStalled(): readonly StoreWrite[] {
     if (!this.stalled || this.#running) return []
-    const data = this.#waiting.filter((waiting) => waiting.blocks > 0)
+    const data = this.#waiting.filter(({ change }) => !givesBack(change))
     const hopeless = data.length > 0 ? data : this.#waiting
-    this.#waiting = data.length > 0 ? this.#waiting.filter(({ blocks }) => blocks === 0) : []
-    for (const waiting of hopeless) waiting.resolve('full')
+    this.#waiting = data.length > 0 ? this.#waiting.filter(({ change }) => givesBack(change)) : []
+    for (const { change, resolve } of hopeless) {
+      if (change.kind === 'write') this.#pages.expected.remove(change.write)
+      resolve('full')
+    }
     if (this.#waiting.length === 0) this.#settleIdle()
     this.wake()
     return hopeless.flatMap(({ change }) => (change.kind === 'write' ? [change.write] : []))
@@ -160,13 +177,17 @@ export class CommitQueue {
     const { overlay } = this.#pages
     let cells = overlay.freeCells
     let barePages = overlay.freeBarePages
+    let unmapped = 0
     let count = 0
     for (const waiting of this.#waiting) {
-      if (waiting.blocks > cells || waiting.barePages > barePages) break
+      const kept = givesBack(waiting.change) ? 0 : KEPT_CELLS
+      if (waiting.blocks + kept > cells || waiting.barePages > barePages) break
+      if (count > 0 && unmapped + waiting.unmapped > BATCH_UNMAPPED_PAGES) break
       const room = this.#journal.place(waiting.change)
       if (room !== 'placed') break
       cells -= waiting.blocks
       barePages -= waiting.barePages
+      unmapped += waiting.unmapped
       count += 1
     }
     this.#batch = this.#waiting.splice(0, count)
@@ -190,14 +211,36 @@ export class CommitQueue {
         continue
       }
       const { write } = change
-      if (write.data === null) this.#pages.unmap(write, write.bytes)
-      else this.#pages.write(write, write.data, this.#journal.checksums, change.firstSum)
+      this.#applyWrite(write, change.firstSum)
       if (write.operation > 0) {
         operations.remember(write.sessionId, write.gen, write.slice, write.operation)
       }
     }
     this.applied = this.#journal.durable
     for (const waiting of batch) waiting.resolve('done')
+  }
+
+  #applyWrite(write: StoreWrite, firstSum: number): void {
+    this.#pages.expected.remove(write)
+    if (write.data !== null) {
+      this.#pages.write(write, write.data, this.#journal.checksums, firstSum)
+      return
+    }
+    let sum = firstSum
+    for (const part of partsOf(write)) {
+      if (part.data === null) this.#pages.unmap(part, part.bytes)
+      else this.#pages.write(part, part.data, this.#journal.checksums, sum++)
+    }
+  }
+
+  /** At most, whatever of it is in the overlay already. */
+  #needOf(change: Change): Pick<Waiting, 'blocks' | 'barePages' | 'unmapped'> {
+    if (change.kind !== 'write') return { blocks: 0, barePages: 0, unmapped: 0 }
+    const { write } = change
+    const { data, offset, bytes } = write
+    if (data !== null) return { blocks: data.length / BLOCK_BYTES, barePages: 0, unmapped: 0 }
+    const unmapped = this.#pages.heldIn(write, bytes)
+    return { blocks: edgesOf(write), barePages: pagesInPart(offset, bytes), unmapped }
   }
 
   #settleIdle(): void {
@@ -207,10 +250,6 @@ export class CommitQueue {
   }
 }
 
-/** At most, whatever of it is in the overlay already. */
-function needOf(change: Change): Pick<Waiting, 'blocks' | 'barePages'> {
-  if (change.kind !== 'write') return { blocks: 0, barePages: 0 }
-  const { data, offset, bytes } = change.write
-  if (data === null) return { blocks: 0, barePages: pagesIn(offset, bytes) }
-  return { blocks: data.length / BLOCK_BYTES, barePages: 0 }
+function givesBack(change: Change): boolean {
+  return change.kind === 'drop' || (change.kind === 'write' && change.write.data === null)
 }

@@ -1,11 +1,9 @@
 // The wrong folder, an older one, and what becomes of one that is given up.
 import { describe, expect, it } from 'vitest'
-import { BLOCK_BYTES, PAGE_BYTES, paths } from './layout.ts'
+import { BLOCK_BYTES, PAGE_BYTES, paths, RUN_BYTES } from './layout.ts'
 import type { PageStore } from './page-store.ts'
 import type { KnownFolder } from './settings.ts'
 import { block, World, write } from './store.fixture.ts'
-
-const MIB_RUN = 16 * PAGE_BYTES
 
 /** As the group would know it now. */
 function knownOf(
@@ -159,6 +157,31 @@ describe('a loss that is accepted', () => {
     expect(world.disk.filePaths().some((path) => path.startsWith('set-aside'))).toBe(false)
   })
 
+  it('LP1 what is unmapped of it reads as zeros, and everything else stays lost', async () => {
+    const { world, store: made } = await lose()
+    let store = made
+    for (const unmap of [
+      write(1, 3 * PAGE_BYTES, null, PAGE_BYTES),
+      write(1, 5 * PAGE_BYTES + BLOCK_BYTES, null, BLOCK_BYTES),
+      // What lies between the first and the last run of a long range may be of another slice.
+      write(1, RUN_BYTES, null, 5 * RUN_BYTES),
+    ]) {
+      expect(await world.run(store.write(unmap))).toBe('done')
+    }
+    const isLost = async (page: number, blockAt = 0) =>
+      (await world.read(store, 1, page * PAGE_BYTES + blockAt * BLOCK_BYTES)).result === 'damaged'
+    for (let pass = 0; pass < 2; pass += 1) {
+      for (const page of [2, 4, 32, 79, 96]) expect(await isLost(page)).toBe(true)
+      for (const page of [3, 16, 31, 80, 95]) expect(await isLost(page)).toBe(false)
+      expect([await isLost(5, 0), await isLost(5, 1), await isLost(5, 2)]).toEqual([
+        true,
+        false,
+        true,
+      ])
+      store = await world.reopen(store, { newFolderId: 'x' })
+    }
+  })
+
   it('LP1 HW6 everything of its volumes is damaged until it is overwritten, block by block, through restarts', async () => {
     const { world, store } = await lose()
     expect(store.losses().volumes).toEqual([1, 2])
@@ -184,13 +207,13 @@ describe('a loss that is accepted', () => {
     const unmap = (offset: number, bytes: number) =>
       world.run(store.write(write(2, offset, null, bytes)))
     await unmap(BLOCK_BYTES, BLOCK_BYTES)
-    await unmap(MIB_RUN, 2 * PAGE_BYTES)
+    await unmap(RUN_BYTES, 2 * PAGE_BYTES)
     const check = async (opened: PageStore) => {
       expect((await world.read(opened, 2, BLOCK_BYTES)).into).toEqual(block(0))
       expect((await world.read(opened, 2, 0)).result).toBe('damaged')
-      const whole = await world.read(opened, 2, MIB_RUN, 2 * PAGE_BYTES)
+      const whole = await world.read(opened, 2, RUN_BYTES, 2 * PAGE_BYTES)
       expect(whole).toEqual({ result: 'done', into: new Uint8Array(2 * PAGE_BYTES) })
-      expect((await world.read(opened, 2, MIB_RUN + 2 * PAGE_BYTES)).result).toBe('damaged')
+      expect((await world.read(opened, 2, RUN_BYTES + 2 * PAGE_BYTES)).result).toBe('damaged')
     }
     await check(store)
     const again = await world.reopen(store)
@@ -198,10 +221,10 @@ describe('a loss that is accepted', () => {
     // A page that was unmapped as a whole takes no room.
     expect(again.volumeUsage(2).pages).toBe(1)
     // Written and unmapped again, it is not lost again.
-    await world.write(again, 2, MIB_RUN, block(3))
+    await world.write(again, 2, RUN_BYTES, block(3))
     const third = await world.reopen(again)
-    await world.run(third.write(write(2, MIB_RUN, null, PAGE_BYTES)))
-    expect((await world.read(await world.reopen(third), 2, MIB_RUN)).into).toEqual(block(0))
+    await world.run(third.write(write(2, RUN_BYTES, null, PAGE_BYTES)))
+    expect((await world.read(await world.reopen(third), 2, RUN_BYTES)).into).toEqual(block(0))
   })
 
   it('LP2 a volume that was made later is not concerned; one that is dropped is forgotten', async () => {

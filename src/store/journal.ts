@@ -19,6 +19,8 @@ import {
   encodePad,
   encodePromise,
   encodeWrite,
+  LARGEST_UNMAP_SECTORS,
+  partsOf,
   type StoreWrite,
   sizeOf,
 } from './record.ts'
@@ -28,8 +30,8 @@ const BATCH_PARTS = 1000
 /** Past this a batch waits longer for the disk than its members gain. */
 const BATCH_BLOCKS = 1024
 const BATCH_SECTORS = BATCH_BLOCKS * BLOCK_SECTORS
-/** J4: that many unmaps and drops, of one sector each. */
-const KEPT_SECTORS = 16
+/** J4: two unmaps with both their edges, or 38 unmaps of whole blocks and drops. */
+const KEPT_SECTORS = 2 * LARGEST_UNMAP_SECTORS
 
 export interface JournalPositions {
   readonly head: number
@@ -167,7 +169,31 @@ export class Journal {
   }
 
   #placeWrite(write: StoreWrite, records: number): void {
-    const blocks = write.data === null ? 0 : write.bytes / BLOCK_BYTES
+    const { data } = write
+    if (data === null) this.#placeUnmap(write, records)
+    else this.#placeData(write, records)
+  }
+
+  #placeUnmap(write: StoreWrite, parts: number): void {
+    for (const [part, one] of partsOf(write).entries()) {
+      const blocks = one.data === null ? 0 : 1
+      const sums = { seed: this.#seed, blocks: this.checksums, first: this.#sumsUsed }
+      const header = this.#nextHeader()
+      const payload = encodeWrite(
+        header,
+        this.#place(),
+        one,
+        { part, parts, first: 0, blocks },
+        sums,
+      )
+      if (payload !== null) this.#parts.push(payload)
+      this.#head += 1 + blocks * BLOCK_SECTORS
+      this.#sumsUsed += blocks
+    }
+  }
+
+  #placeData(write: StoreWrite, records: number): void {
+    const blocks = write.bytes / BLOCK_BYTES
     const sums = { seed: this.#seed, blocks: this.checksums, first: this.#sumsUsed }
     for (let part = 0; part < records; part += 1) {
       const first = part * RECORD_BLOCKS
@@ -176,7 +202,7 @@ export class Journal {
       const header = this.#nextHeader()
       const payload = encodeWrite(header, this.#place(), write, piece, sums)
       if (payload !== null) this.#parts.push(payload)
-      this.#head += 1 + (payload === null ? 0 : count * BLOCK_SECTORS)
+      this.#head += 1 + count * BLOCK_SECTORS
     }
     this.#sumsUsed += blocks
   }

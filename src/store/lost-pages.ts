@@ -18,6 +18,10 @@ export class LostPages {
     if (!this.#volumes.has(volume)) this.#volumes.set(volume, new Map())
   }
 
+  isOf(volume: number): boolean {
+    return this.#volumes.has(volume)
+  }
+
   /** For a page that is not at home. */
   has(volume: number, page: number): boolean {
     if (this.#volumes.size === 0) return false

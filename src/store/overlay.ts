@@ -22,7 +22,7 @@ const POOLED_PAGES = 512
 
 export class DirtyPage {
   entry = 0
-  /** The volume was dropped while the page was on its way home. */
+  /** The page was unmapped whole, or its volume dropped, while it was on its way home. */
   dropped = false
   /** Cells that it has. */
   held = 0
@@ -91,8 +91,10 @@ export class Overlay {
     return this.#dirty.get(entry)
   }
 
+  /** Nothing of a page that was dropped meanwhile. */
   homing(entry: number): DirtyPage | undefined {
-    return this.#homing.get(entry)
+    const page = this.#homing.get(entry)
+    return page?.dropped === true ? undefined : page
   }
 
   /** Copies the block in. */
@@ -163,7 +165,7 @@ export class Overlay {
     this.#homing.clear()
   }
 
-  /** Forgets what is dirty of a page whose volume is gone; what is homing is only marked, its writes are under way. */
+  /** Forgets what is dirty of a page that is gone; what is homing is only marked, its writes are under way. */
   drop(entry: number): void {
     const page = this.#dirty.get(entry)
     if (page !== undefined) {

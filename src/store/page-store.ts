@@ -16,6 +16,8 @@
 //        and reads go on.
 //   ST7. After an error of a write or of a sync nothing is retried, answered or written any more.
 //   ST8. What the medium does not give is 'damaged' for the read that wanted it; the store goes on.
+//   ST9. An unmap needs no room, and one that finds nothing changes nothing: it is answered at once, and not remembered.
+//        Carried out again it can only take what was written since, beside a command that still waits for its answer.
 import { assert } from '../base/assert.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Disk } from '../base/disk.ts'
@@ -33,7 +35,7 @@ import { type DamagedPage, PageReader, type ReadResult } from './page-reader.ts'
 import { PageTable, type VolumeUsage } from './page-table.ts'
 import { Pages, pagesIn } from './pages.ts'
 import { encodeEpochs } from './promises.ts'
-import { type StoreWrite, sizeOf } from './record.ts'
+import { edgesOf, type StoreWrite, sizeOf } from './record.ts'
 import { type Recovered, type RecoveryReport, recover } from './recovery.ts'
 import { type LostSegment, Segments } from './segments.ts'
 import type { StoreSettings } from './settings.ts'
@@ -176,12 +178,15 @@ export class PageStore {
   write(write: StoreWrite): Promise<WriteResult> {
     const { offset, bytes, data } = write
     assert(offset % BLOCK_BYTES === 0 && bytes % BLOCK_BYTES === 0, 'a write is of whole blocks')
-    assert(insideRun(offset, bytes), 'a write stays inside one run')
+    assert(data === null || insideRun(offset, bytes), 'a write stays inside one run')
+    assert(bytes > 0 || edgesOf(write) > 0, 'an unmap names something')
     assert(data === null || data.length === bytes, 'a write brings all its bytes')
     assert(sizeOf(write).sectors <= this.#journal.largest, 'a write is at most half of the journal')
     if (data !== null) {
-      assert(bytes / BLOCK_BYTES <= this.#pages.overlay.capacity, 'a write fits into the overlay')
+      assert(bytes / BLOCK_BYTES <= this.#queue.blocksMost, 'a write fits into the overlay')
       if (!this.#admit(write)) return Promise.resolve('full')
+    } else if (edgesOf(write) === 0 && !this.#pages.isHeld(write, bytes)) {
+      return Promise.resolve('done') // ST9
     }
     return this.#queue.add({ kind: 'write', write, firstSum: 0 })
   }

@@ -64,6 +64,21 @@ export class PageTable {
     return index === 0 ? NO_ENTRY : (index - 1) * PAGES_PER_RUN + (page % PAGES_PER_RUN)
   }
 
+  /** The first run from `run` to `last` that has entries: its number, or −1. Costs one look for every 4,096 runs that have none. */
+  nextRun(volume: number, run: number, last: number): number {
+    const chunks = this.#volumes.get(volume)?.chunks
+    if (chunks === undefined) return -1
+    for (let at = run; at <= last; ) {
+      const chunk = chunks[Math.floor(at / RUNS_PER_CHUNK)]
+      const end = (Math.floor(at / RUNS_PER_CHUNK) + 1) * RUNS_PER_CHUNK
+      if (chunk === undefined) at = end
+      else {
+        for (; at <= last && at < end; at += 1) if (chunk[at % RUNS_PER_CHUNK] !== 0) return at
+      }
+    }
+    return -1
+  }
+
   /** Makes the page's entry if there is none. */
   entryFor(volume: number, page: number, slice: number): number {
     const found = this.find(volume, page)

@@ -1,8 +1,13 @@
 // What durable changes do to the pages in memory: the same for a batch that has just become durable and for replay.
+//
+// Invariants:
+//   PG1. What an unmap costs grows with the pages that it takes, not with the length that it names.
 
+import { hasBit } from './bitmap.ts'
 import type { CheckpointParts } from './checkpoints.ts'
+import { ExpectedPages } from './expected.ts'
 import type { Homes } from './homes.ts'
-import { BLOCK_BYTES, BLOCKS_PER_PAGE, PAGE_BYTES } from './layout.ts'
+import { BLOCK_BYTES, BLOCKS_PER_PAGE, MAP_WORDS, PAGE_BYTES, RUN_BYTES } from './layout.ts'
 import type { OperationMemory } from './operations.ts'
 import { ABSENT, DAMAGED, type Overlay } from './overlay.ts'
 import { NO_ENTRY, NO_SLOT } from './page-table.ts'
@@ -19,11 +24,38 @@ export function pagesIn(offset: number, bytes: number): number {
   return Math.floor((offset + bytes - 1) / PAGE_BYTES) - Math.floor(offset / PAGE_BYTES) + 1
 }
 
+function isWhole(first: number, last: number): boolean {
+  return last - first === BLOCKS_PER_PAGE - 1
+}
+
+/** The pages of the bytes [from, to), with the blocks of each. */
+function eachPage(
+  from: number,
+  to: number,
+  visit: (page: number, first: number, last: number) => void,
+): void {
+  for (let at = from; at < to; ) {
+    const page = Math.floor(at / PAGE_BYTES)
+    const next = Math.min(to, (page + 1) * PAGE_BYTES)
+    const before = page * BLOCKS_PER_PAGE
+    visit(page, at / BLOCK_BYTES - before, next / BLOCK_BYTES - before - 1)
+    at = next
+  }
+}
+
+/** Of a range: those that it takes a part of only. An unmap leaves them with nothing but marks in the overlay, at worst. */
+export function pagesInPart(offset: number, bytes: number): number {
+  const end = offset + bytes
+  if (pagesIn(offset, bytes) === 1) return Number(bytes < PAGE_BYTES)
+  return Number(offset % PAGE_BYTES !== 0) + Number(end % PAGE_BYTES !== 0)
+}
+
 export class Pages {
   readonly homes: Homes
   readonly overlay: Overlay
   readonly operations: OperationMemory
   readonly promises = new Promises()
+  readonly expected = new ExpectedPages()
 
   constructor(homes: Homes, overlay: Overlay, operations: OperationMemory) {
     this.homes = homes
@@ -55,29 +87,92 @@ export class Pages {
     }
   }
 
+  /** PG1. A page that is unmapped whole is gone at once; of the two at the ends, the blocks in the range. */
   unmap(extent: Extent, bytes: number): void {
     const { table, lost } = this.homes
-    for (let at = 0; at < bytes; at += BLOCK_BYTES) {
-      const offset = extent.offset + at
-      const page = Math.floor(offset / PAGE_BYTES)
-      let entry = table.find(extent.volume, page)
-      if (entry === NO_ENTRY || !this.#holdsAnything(entry)) {
-        if (!lost.has(extent.volume, page)) continue
-        entry = table.entryFor(extent.volume, page, extent.slice)
+    this.#eachLost(extent, bytes, (page, first, last) => {
+      if (isWhole(first, last)) lost.found(extent.volume, page)
+      else this.#mark(table.entryFor(extent.volume, page, extent.slice), first, last)
+    })
+    this.#eachHeld(extent, bytes, (entry, first, last) => {
+      if (!isWhole(first, last)) this.#mark(entry, first, last)
+      else {
+        lost.found(extent.volume, table.pageOf(entry))
+        this.#vacate(entry)
       }
-      this.overlay.putMark(entry, Math.floor(offset / BLOCK_BYTES) % BLOCKS_PER_PAGE, ABSENT)
+    })
+  }
+
+  /** How many pages of the range have something that an unmap would take: 0, and it has nothing to do. */
+  heldIn(extent: Extent, bytes: number): number {
+    let pages = this.expected.within(extent.volume, extent.offset, bytes)
+    const count = () => {
+      pages += 1
+    }
+    this.#eachLost(extent, bytes, count)
+    this.#eachHeld(extent, bytes, count)
+    return pages
+  }
+
+  /** False: an unmap of the range has nothing to do, since also the pages that it takes in part have none of its blocks. */
+  isHeld(extent: Extent, bytes: number): boolean {
+    let held = this.expected.within(extent.volume, extent.offset, bytes) > 0
+    this.#eachLost(extent, bytes, () => {
+      held = true
+    })
+    this.#eachHeld(extent, bytes, (entry, first, last) => {
+      held ||= this.#mayHold(entry, first, last)
+    })
+    return held
+  }
+
+  #mark(entry: number, first: number, last: number): void {
+    for (let block = first; block <= last; block += 1) this.overlay.putMark(entry, block, ABSENT)
+  }
+
+  /** With the blocks of each that are in the range. Pages of other slices are in it, too. */
+  #eachHeld(
+    { volume, offset, slice }: Extent,
+    bytes: number,
+    visit: (entry: number, first: number, last: number) => void,
+  ): void {
+    const { table } = this.homes
+    const end = offset + bytes
+    const lastRun = Math.floor((end - 1) / RUN_BYTES)
+    let run = table.nextRun(volume, Math.floor(offset / RUN_BYTES), lastRun)
+    for (; run >= 0; run = table.nextRun(volume, run + 1, lastRun)) {
+      const from = Math.max(offset, run * RUN_BYTES)
+      const to = Math.min(end, (run + 1) * RUN_BYTES)
+      eachPage(from, to, (page, first, last) => {
+        const entry = table.find(volume, page)
+        if (table.sliceOf(entry) === slice && this.#holdsAnything(entry)) visit(entry, first, last)
+      })
     }
   }
 
-  drop(volume: number): void {
-    const { table, cache, segments } = this.homes
-    for (const entry of table.entriesOf(volume)) {
-      this.overlay.drop(entry)
-      cache.evict(entry)
-      const slot = table.slotOf(entry)
-      if (slot !== NO_SLOT) segments.release(slot)
-      table.vacate(entry)
+  /** Lost pages of which nothing is held. Nobody knows the slice of a run that is lost, but the range begins and ends in runs of its own: what is lost between them stays lost, which is never wrong (LP1). */
+  #eachLost(
+    { volume, offset }: Extent,
+    bytes: number,
+    visit: (page: number, first: number, last: number) => void,
+  ): void {
+    const { table, lost } = this.homes
+    if (bytes === 0 || !lost.isOf(volume)) return
+    const end = offset + bytes
+    const firstEnd = Math.min(end, (Math.floor(offset / RUN_BYTES) + 1) * RUN_BYTES)
+    const lastFrom = Math.max(firstEnd, Math.floor((end - 1) / RUN_BYTES) * RUN_BYTES)
+    const look = (page: number, first: number, last: number) => {
+      const entry = table.find(volume, page)
+      if (entry !== NO_ENTRY && this.#holdsAnything(entry)) return
+      if (lost.has(volume, page)) visit(page, first, last)
     }
+    eachPage(offset, firstEnd, look)
+    eachPage(lastFrom, end, look)
+  }
+
+  drop(volume: number): void {
+    const { table } = this.homes
+    for (const entry of table.entriesOf(volume)) this.#vacate(entry)
     table.forget(volume)
     this.homes.lost.drop(volume)
   }
@@ -92,6 +187,28 @@ export class Pages {
       promises: this.promises.encode(),
       lost: lost.encode(),
     }
+  }
+
+  #vacate(entry: number): void {
+    const { table, cache, segments } = this.homes
+    this.overlay.drop(entry)
+    cache.evict(entry)
+    const slot = table.slotOf(entry)
+    if (slot !== NO_SLOT) segments.release(slot)
+    table.vacate(entry)
+  }
+
+  #mayHold(entry: number, first: number, last: number): boolean {
+    const { cache } = this.homes
+    if (this.overlay.dirty(entry) !== undefined || this.overlay.homing(entry) !== undefined) {
+      return true
+    }
+    const place = cache.find(entry)
+    if (place < 0) return true
+    for (let block = first; block <= last; block += 1) {
+      if (hasBit(cache.present, place * MAP_WORDS, block)) return true
+    }
+    return false
   }
 
   #holdsAnything(entry: number): boolean {

@@ -16,14 +16,24 @@ import {
 } from './layout.ts'
 
 export const BLOCK_SECTORS = BLOCK_BYTES / SECTOR_BYTES
+/** An unmap with both edges. */
+export const LARGEST_UNMAP_SECTORS = 1 + 2 * (1 + BLOCK_SECTORS)
 
-/** A write as the store takes it. `data` null: the range reads as zeros afterwards. Must not change until it has settled. */
+/** Whole blocks of which an unmap takes a part only, as they are afterwards: the one before its range, and the one behind it. */
+export interface UnmapEdges {
+  readonly head: Uint8Array | null
+  readonly tail: Uint8Array | null
+}
+
+/** A write as the store takes it. `data` null: what the slice has of the range reads as zeros afterwards. Must not change until it has settled. */
 export interface StoreWrite {
   readonly volume: number
-  /** Bytes; `offset` and `bytes` are multiples of 4096 inside one run of 16 MiB. */
+  /** Bytes; `offset` and `bytes` are multiples of 4096; inside one run of 16 MiB, but for an unmap. */
   readonly offset: number
   readonly bytes: number
   readonly data: Uint8Array | null
+  /** Of an unmap, whose range may be empty then: written with it, all or nothing. */
+  readonly edges: UnmapEdges | null
   readonly slice: number
   readonly epoch: number
   readonly sliceSeq: number
@@ -73,10 +83,34 @@ export interface RecordHeader extends RecordPlace {
 
 /** Records and sectors that a write takes in the journal. */
 export function sizeOf(write: StoreWrite): { records: number; sectors: number } {
-  if (write.data === null) return { records: 1, sectors: 1 }
+  if (write.data === null) {
+    const edges = edgesOf(write)
+    return { records: 1 + edges, sectors: 1 + edges * (1 + BLOCK_SECTORS) }
+  }
   const blocks = write.bytes / BLOCK_BYTES
   const records = Math.ceil(blocks / RECORD_BLOCKS)
   return { records, sectors: records + blocks * BLOCK_SECTORS }
+}
+
+const NO_EDGES: UnmapEdges = { head: null, tail: null }
+
+/** How many blocks an unmap writes. */
+export function edgesOf({ edges }: StoreWrite): number {
+  const { head, tail } = edges ?? NO_EDGES
+  return Number(head !== null) + Number(tail !== null)
+}
+
+/** The writes of one block and the unmap of whole blocks that an unmap consists of, in the order of their records. */
+export function partsOf(write: StoreWrite): readonly StoreWrite[] {
+  const { offset, bytes } = write
+  const { head, tail } = write.edges ?? NO_EDGES
+  if (head === null && tail === null) return [write]
+  const block = { ...write, bytes: BLOCK_BYTES, edges: null }
+  return [
+    ...(head === null ? [] : [{ ...block, offset: offset - BLOCK_BYTES, data: head }]),
+    { ...write, edges: null },
+    ...(tail === null ? [] : [{ ...block, offset: offset + bytes, data: tail }]),
+  ]
 }
 
 /** Fills the header for one part of a write and returns its payload, null if it has none. `sums.blocks` gets the checksums of the write's blocks from index `sums.first` on. */

@@ -16,7 +16,7 @@ import { Journal } from './journal.ts'
 import { type LogEnd, type Replayed, replay, type Survey, survey } from './journal-scan.ts'
 import { recordKind } from './layout.ts'
 import type { Overlay } from './overlay.ts'
-import { type Pages, pagesIn } from './pages.ts'
+import { type Pages, pagesIn, pagesInPart } from './pages.ts'
 import { decodeEpochs } from './promises.ts'
 import { decodeSegments, type LostSegment } from './segments.ts'
 import type { StoreSettings } from './settings.ts'
@@ -121,8 +121,8 @@ function hasRoom(overlay: Overlay, records: readonly Replayed[]): boolean {
   let barePages = 0
   for (const { header, bad } of records) {
     blocks += header.blocks
-    const marks = header.kind === recordKind.unmap || bad.length > 0
-    if (marks) barePages += pagesIn(header.offset, header.bytes)
+    if (header.kind === recordKind.unmap) barePages += pagesInPart(header.offset, header.bytes)
+    else if (bad.length > 0) barePages += pagesIn(header.offset, header.bytes)
   }
   return blocks <= overlay.freeCells && barePages <= overlay.freeBarePages
 }

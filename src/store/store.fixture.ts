@@ -37,6 +37,7 @@ export function write(
     offset,
     bytes: data?.length ?? bytes,
     data,
+    edges: null,
     slice: 1,
     epoch: 1,
     sliceSeq: operation,

@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
   lanesInOrder,
@@ -7,6 +8,7 @@ import {
 } from '../../test/kit/volume-group.ts'
 import { keys } from '../group/record.ts'
 import { SessionCounters } from '../load/counters.ts'
+import { unmapBytesMax } from './gateway.ts'
 import { runBytes } from './lanes.ts'
 import type { CompareOutcome, Outcome } from './outcome.ts'
 
@@ -308,6 +310,73 @@ describe('gateway', () => {
     group.close()
     await world.timeline.run(world.timeline.nowMs + 1_000)
     expect(asked).toBe(0)
+  })
+
+  it('W6 an unmap is one request for each slice and moves no bytes, whatever it names', async () => {
+    const world = await VolumeGroup.found(21)
+    const session = await world.finish(world.login('a'))
+    const { gateway } = world.member('a')
+    const mine = new SessionCounters()
+    const { write, read, finish } = use(world, world.member('a'), session)
+    const places = [0, 1, 7, 40, 100, 127].map((run) => run * runBytes + 4096 * run)
+    for (const at of places) expect(await finish(write(at, filled(4096, 3)))).toBe('done')
+    const unmapped = gateway.unmap(originOf(session), world.volume, 512, unmapBytesMax - 512, mine)
+    expect(await finish(unmapped)).toBe('done')
+    expect(mine.piecesByPrimary.reduce((sum, pieces) => sum + pieces, 0)).toBe(6)
+    expect(mine.bytesByPrimary.reduce((sum, bytes) => sum + bytes, 0)).toBe(0)
+    for (const at of places.slice(1)) same(await read(at, 4096), filled(4096, 0))
+    same(await read(0, 4096), [...filled(512, 3), ...filled(3584, 0)])
+    const blocks = world.names.flatMap((name) => [...(world.durable.get(name)?.blocks ?? [])])
+    expect(blocks.length).toBe(1)
+  })
+
+  it('M1 an unmap leaves what is absent absent, and the rest of blocks that it takes in part', async () => {
+    const world = await VolumeGroup.found(22)
+    const users = await everywhere(world)
+    const [first, second] = users
+    if (first === undefined || second === undefined) throw new Error('three members')
+    const reach = 24 * 1024
+    // Over the end of a run, so that the first and the last block may be of different slices.
+    const start = 3 * runBytes - reach / 2
+    const block = (at: number) => Math.floor((start + at) / 4096)
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.tuple(fc.boolean(), fc.nat(reach - 1), fc.nat(reach)), { maxLength: 12 }),
+        async (steps) => {
+          expect(await first.unmap(start, reach)).toBe('done')
+          const model = new Uint8Array(reach)
+          const made = new Set<number>()
+          for (const [isWrite, sector, length] of steps) {
+            const from = sector - (sector % 512)
+            const bytes = Math.min(reach - from, length - (length % 512) + 512)
+            if (isWrite) {
+              const value = 1 + (sector % 250)
+              expect(await first.finish(first.write(start + from, filled(bytes, value)))).toBe(
+                'done',
+              )
+              model.fill(value, from, from + bytes)
+              for (let at = block(from); at <= block(from + bytes - 1); at += 1) made.add(at)
+            } else {
+              expect(await second.unmap(start + from, bytes)).toBe('done')
+              model.fill(0, from, from + bytes)
+            }
+          }
+          same(await second.read(start, reach), model)
+          const blocks = world.names.flatMap((name) => [
+            ...(world.durable.get(name)?.blocks.keys() ?? []),
+          ])
+          for (const key of blocks) {
+            const at = Number(key.split(':')[1])
+            expect(made.has(at / 4096)).toBe(true)
+            // Only what holds something is kept.
+            expect(model.subarray(at - start, at - start + 4096).some((byte) => byte !== 0)).toBe(
+              true,
+            )
+          }
+        },
+      ),
+      { numRuns: 60, seed: 3 },
+    )
   })
 
   it('a volume that is gone is gone, one that is new is waited for', async () => {

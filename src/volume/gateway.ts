@@ -11,6 +11,8 @@
 //       when it has, its buffers are not touched any more.
 //   W5. Whether its generation has ended is asked each time an operation is given to a primary, here or elsewhere, also
 //       when it has waited for the answer of another primary first.
+//   W6. An unmap is one request for each slice, whatever it names, and moves no bytes: in windows, counters and the cost
+//       model it counts as an operation, not by its length.
 import { assert } from '../base/assert.ts'
 import { type Clock, sleep } from '../base/clock.ts'
 import type { MemberId, SessionId, SliceId, VolumeRecord } from '../group/record.ts'
@@ -23,10 +25,11 @@ import { pieceBytes, sliceAt } from './lanes.ts'
 import type { CompareOutcome, Origin, Outcome } from './outcome.ts'
 import type { Primary } from './primary.ts'
 import { PrimaryNumbers } from './primary-numbers.ts'
-import { storeBlockBytes } from './slice-store.ts'
 
 /** The most that one request to another member carries. */
 export const operationBytesMax = 1024 * 1024
+/** The longest unmap: its length has 32 bits on the wire. */
+export const unmapBytesMax = 2 * 1024 ** 3
 /** Ended sessions are looked through for retired ones when there are more than twice as many as were left last time. */
 const ENDED_LEAST = 256
 
@@ -101,10 +104,10 @@ export class Gateway {
     data: Uint8Array,
     counters: SessionCounters,
   ): Outcome | Promise<Outcome> {
-    return this.#mutateAll('write', { origin, volume, offset, bytes: data.length, data }, counters)
+    return this.#writeAll(origin, volume, offset, data, counters)
   }
 
-  /** The bytes read as zeros afterwards; whole blocks of 4 KiB give their space back. */
+  /** The bytes read as zeros afterwards, and whole blocks of 4 KiB give their space back. Needs no room (M1), and costs by what is there (W6). */
   unmap(
     origin: Origin,
     volume: VolumeRecord,
@@ -112,21 +115,14 @@ export class Gateway {
     bytes: number,
     counters: SessionCounters,
   ): Outcome | Promise<Outcome> {
-    const from = Math.ceil(offset / storeBlockBytes) * storeBlockBytes
-    const end = offset + bytes
-    const to = end - (end % storeBlockBytes)
-    const zeros = (at: number, length: number) =>
-      this.#mutateAll(
-        'write',
-        { origin, volume, offset: at, bytes: length, data: new Uint8Array(length) },
-        counters,
-      )
-    if (from >= to) return bytes === 0 ? 'done' : zeros(offset, bytes)
-    const outcomes: (Outcome | Promise<Outcome>)[] = []
-    if (offset < from) outcomes.push(zeros(offset, from - offset))
-    const whole = { origin, volume, offset: from, bytes: to - from, data: null }
-    outcomes.push(this.#mutateAll('unmap', whole, counters))
-    if (to < end) outcomes.push(zeros(to, end - to))
+    assert(bytes <= unmapBytesMax, 'an unmap fits one request for each slice')
+    const outcomes: Promise<Outcome>[] = []
+    for (const [slice, { from, to }] of reachBySlice(volume, offset, bytes)) {
+      this.#count(counters, slice, 0)
+      const whole = { offset: from, bytes: to - from, data: null, verify: null }
+      const outcome = this.#mutate('unmap', { origin, volume, slice, ...whole })
+      outcomes.push(Promise.resolve(outcome).then(plain))
+    }
     return joined(outcomes)
   }
 
@@ -229,21 +225,22 @@ export class Gateway {
     return joined(outcomes)
   }
 
-  #mutateAll(
-    verb: 'write' | 'unmap',
-    command: Omit<Piece, 'slice' | 'verify'>,
+  #writeAll(
+    origin: Origin,
+    volume: VolumeRecord,
+    offset: number,
+    data: Uint8Array,
     counters: SessionCounters,
   ): Outcome | Promise<Outcome> {
-    const { origin, volume, offset, bytes, data } = command
+    const bytes = data.length
     const outcomes: (Outcome | Promise<Outcome>)[] = []
     for (let at = 0; at < bytes; ) {
-      const most = data === null ? bytes - at : Math.min(bytes - at, operationBytesMax)
-      const length = pieceBytes(offset + at, most)
+      const length = pieceBytes(offset + at, Math.min(bytes - at, operationBytesMax))
       const slice = sliceAt(volume, offset + at)
-      const part = data === null || length === bytes ? data : data.subarray(at, at + length)
+      const part = length === bytes ? data : data.subarray(at, at + length)
       const rest = { bytes: length, data: part, verify: null }
       this.#count(counters, slice, length)
-      const outcome = this.#mutate(verb, { origin, volume, slice, offset: offset + at, ...rest })
+      const outcome = this.#mutate('write', { origin, volume, slice, offset: offset + at, ...rest })
       outcomes.push(typeof outcome === 'string' ? outcome : Promise.resolve(outcome).then(plain))
       at += length
     }
@@ -336,6 +333,25 @@ export class Gateway {
     }
     this.#endedMost = 2 * this.#ended.size + ENDED_LEAST
   }
+}
+
+/** For each slice that has some of the extent: from the first byte of that to the last. */
+function reachBySlice(
+  volume: VolumeRecord,
+  offset: number,
+  bytes: number,
+): ReadonlyMap<SliceId, { readonly from: number; to: number }> {
+  const reach = new Map<SliceId, { readonly from: number; to: number }>()
+  const end = offset + bytes
+  for (let at = offset; at < end; ) {
+    const to = at + pieceBytes(at, end - at)
+    const slice = sliceAt(volume, at)
+    const known = reach.get(slice)
+    if (known === undefined) reach.set(slice, { from: at, to })
+    else known.to = to
+    at = to
+  }
+  return reach
 }
 
 /** The worst of the pieces' outcomes is the command's. */

@@ -3,20 +3,24 @@
 //   waiting ──its turn──▶ reading the rest of its blocks ──▶ comparing ──▶ writing ──durable──▶ over
 //
 // Whole blocks are written without reading; V2, V4 and V5 of primary.ts hold here.
+//
+// Invariants:
+//   M1. An unmap never makes a block: one of which it takes a part is written over if anything else is left in it, and
+//       unmapped if not. So what is absent stays absent, and it needs no room.
 import { assert } from '../base/assert.ts'
 import type { SliceId, VolumeId } from '../group/record.ts'
 import type { BlockOrder, Turn } from './block-order.ts'
 import type { CompareOutcome, Origin } from './outcome.ts'
-import { type SliceStore, storeBlockBytes } from './slice-store.ts'
+import { type SliceStore, type SliceWrite, storeBlockBytes } from './slice-store.ts'
 
-/** The extent lies in one run, which is on `slice`. */
+/** The extent lies in one run, which is on `slice`; an unmap takes what `slice` has of its extent, which may be longer. */
 export interface Mutation {
   readonly origin: Origin
   readonly volume: VolumeId
   readonly slice: SliceId
   readonly offset: number
   readonly bytes: number
-  /** null: unmap; then offset and bytes are whole store blocks. Must not change before the outcome. */
+  /** null: unmap. Must not change before the outcome. */
   readonly data: Uint8Array | null
   /** COMPARE AND WRITE: nothing is written unless the extent holds these bytes. */
   readonly verify: Uint8Array | null
@@ -57,14 +61,17 @@ export class MutationTurn implements Turn {
     this.outcome = promise
     this.#resolve = resolve
     this.#reject = reject
-    assert(data !== null || this.#isWhole, 'an unmap names whole store blocks')
     assert(data === null || data.length === bytes, 'a write has as many bytes as it names')
   }
 
   begin(): void {
     const { data, verify } = this.#mutation
     if (verify === null && this.#isWhole) {
-      this.#write(data)
+      this.#write(this.from, this.to, data, null)
+      return
+    }
+    if (data === null) {
+      this.#beginUnmap()
       return
     }
     const blocks = new Uint8Array(this.to - this.from)
@@ -111,12 +118,48 @@ export class MutationTurn implements Turn {
       }
     }
     if (data !== null) blocks.set(data, at)
-    this.#write(blocks)
+    this.#write(this.from, this.to, blocks, null)
   }
 
-  #write(data: Uint8Array | null): void {
+  /** M1 */
+  #beginUnmap(): void {
+    const { offset, bytes } = this.#mutation
+    const end = offset + bytes
+    const isOne = this.to - this.from === storeBlockBytes
+    const head = offset > this.from ? new Uint8Array(storeBlockBytes) : null
+    const tail = end < this.to && (head === null || !isOne) ? new Uint8Array(storeBlockBytes) : null
+    const read = (at: number, block: Uint8Array | null) =>
+      block === null ? 'done' : this.#store.read(this.volume, at, block)
+    const first = read(this.from, head)
+    const last = read(this.to - storeBlockBytes, tail)
+    if (typeof first === 'string' && typeof last === 'string') {
+      this.#unmap(head, tail, worse(first, last))
+      return
+    }
+    Promise.all([first, last])
+      .then(([a, b]) => this.#unmap(head, tail, worse(a, b)))
+      .catch(this.#reject)
+  }
+
+  /** The blocks as they are before it; null: taken whole. */
+  #unmap(head: Uint8Array | null, tail: Uint8Array | null, read: ReadOutcome): void {
+    if (read !== 'done') {
+      this.#leave(read)
+      return
+    }
+    const { offset, bytes } = this.#mutation
+    head?.fill(0, offset - this.from, Math.min(storeBlockBytes, offset - this.from + bytes))
+    tail?.fill(0, 0, offset + bytes - (this.to - storeBlockBytes))
+    const before = head?.some(isNotZero) ? head : null
+    const behind = tail?.some(isNotZero) ? tail : null
+    const from = before === null ? this.from : this.from + storeBlockBytes
+    const to = behind === null ? this.to : this.to - storeBlockBytes
+    this.#write(from, to, null, { head: before, tail: behind })
+  }
+
+  #write(from: number, to: number, data: Uint8Array | null, edges: SliceWrite['edges']): void {
     const { origin, slice, operation } = this.#mutation
-    const { from, to, volume } = this
+    const { volume } = this
     const { sessionId, gen } = origin
     const bytes = to - from
     this.#store
@@ -125,6 +168,7 @@ export class MutationTurn implements Turn {
         offset: from,
         bytes,
         data,
+        edges,
         slice,
         ...this.#place,
         sessionId,
@@ -143,6 +187,10 @@ export class MutationTurn implements Turn {
 
 function worse(a: ReadOutcome, b: ReadOutcome): ReadOutcome {
   return a === 'done' ? b : a
+}
+
+function isNotZero(byte: number): boolean {
+  return byte !== 0
 }
 
 /** The first byte of `expected` that `bytes` does not have from `at` on; -1: none. */

@@ -6,11 +6,13 @@ export const storeBlockBytes = 4096
 
 export interface SliceWrite {
   readonly volume: VolumeId
-  /** Offset and bytes: multiples of 4096 inside one run. */
+  /** Offset and bytes: multiples of 4096; inside one run, but for an unmap. */
   readonly offset: number
   readonly bytes: number
-  /** null: unmap, reads as zeros. */
+  /** null: unmap; what the slice has of the range reads as zeros. */
   readonly data: Uint8Array | null
+  /** Of an unmap, whose range may be empty then: the blocks before and behind it, of which it takes a part only, as they are afterwards. */
+  readonly edges: { readonly head: Uint8Array | null; readonly tail: Uint8Array | null } | null
   readonly slice: SliceId
   readonly epoch: number
   /** The order within the slice and epoch. */

@@ -28,6 +28,8 @@ const BLOCK = 4096
 /** What survives a crash. */
 export class DurableBlocks {
   readonly blocks = new Map<string, Uint8Array>()
+  /** By block: its slice. */
+  readonly slices = new Map<string, number>()
   readonly operations = new Map<string, Set<number>>()
   /** How often each operation was applied, for the judge. */
   readonly applied = new Map<string, number>()
@@ -87,18 +89,39 @@ export class LateStore implements SliceStore {
     })
   }
 
-  #apply({ volume, offset, bytes, data, operation, ...of }: SliceWrite): void {
-    const { blocks, operations, applied } = this.#durable
+  #apply(write: SliceWrite): void {
+    const { volume, offset, bytes, data, edges, operation, ...of } = write
+    const { operations, applied } = this.#durable
     if (offset % BLOCK !== 0 || bytes % BLOCK !== 0) throw new Error('not whole blocks')
-    for (let at = 0; at < bytes; at += BLOCK) {
-      blocks.set(`${volume}:${offset + at}`, data?.slice(at, at + BLOCK) ?? new Uint8Array(BLOCK))
+    if (data === null) this.#unmap(write)
+    for (let at = 0; at < (data?.length ?? 0); at += BLOCK) {
+      this.#put(write, offset + at, data?.slice(at, at + BLOCK) ?? null)
     }
+    this.#put(write, offset - BLOCK, edges?.head ?? null)
+    this.#put(write, offset + bytes, edges?.tail ?? null)
     if (operation === 0) return
     const window = `${of.sessionId}:${of.gen}:${of.slice}`
     const known = operations.get(window) ?? new Set()
     operations.set(window, known.add(operation))
     const name = `${window}:${operation}`
     applied.set(name, (applied.get(name) ?? 0) + 1)
+  }
+
+  #put({ volume, slice }: SliceWrite, offset: number, bytes: Uint8Array | null): void {
+    if (bytes === null) return
+    this.#durable.blocks.set(`${volume}:${offset}`, bytes)
+    this.#durable.slices.set(`${volume}:${offset}`, slice)
+  }
+
+  /** What the slice has of the range. */
+  #unmap({ volume, slice, offset, bytes }: SliceWrite): void {
+    const { blocks, slices } = this.#durable
+    for (const [key, at] of slices) {
+      const [of, from = 0] = key.split(':').map(Number)
+      if (of !== volume || at !== slice || from < offset || from >= offset + bytes) continue
+      blocks.delete(key)
+      slices.delete(key)
+    }
   }
 
   remembered(sessionId: number, gen: number, slice: number, operation: number): boolean {

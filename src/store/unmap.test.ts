@@ -1,0 +1,149 @@
+// Unmapping in the store: what it costs, what it takes, and that it needs no room.
+import { describe, expect, it } from 'vitest'
+import { SimClock } from '../../sim/clock.ts'
+import { SimDisk } from '../../sim/disk.ts'
+import { BLOCK_BYTES, PAGE_BYTES, RUN_BYTES } from './layout.ts'
+import { PageStore } from './page-store.ts'
+import { block, World, write } from './store.fixture.ts'
+
+const GIB = 1024 ** 3
+
+describe('unmap', () => {
+  it('ST9 of nothing it is answered at once: no record, no commit, nothing to remember', async () => {
+    const world = new World()
+    const store = await world.open()
+    await world.write(store, 1, RUN_BYTES, block(1))
+    const before = { ...store.usage(), ...store.commitWork, nowMs: world.timeline.nowMs }
+    for (const [volume, offset, bytes] of [
+      [1, 0, RUN_BYTES],
+      [1, 2 * RUN_BYTES, 2 * GIB],
+      [2, 0, 2 * GIB],
+    ] as const) {
+      const unmap = write(volume, offset, null, bytes)
+      expect(await store.write(unmap)).toBe('done')
+      expect(store.remembered(5, 1, 1, unmap.operation)).toBe(false)
+    }
+    expect({ ...store.usage(), ...store.commitWork, nowMs: world.timeline.nowMs }).toEqual(before)
+  })
+
+  it('ST9 nor of blocks that a page at home does not have', async () => {
+    const world = new World()
+    const store = await world.reopen(
+      await world.open().then(async (first) => {
+        await world.write(first, 1, 0, block(1))
+        return first
+      }),
+    )
+    await world.read(store, 1, 0) // its header is known now
+    const { commits } = store.commitWork
+    expect(await store.write(write(1, BLOCK_BYTES, null, PAGE_BYTES / 2))).toBe('done')
+    expect(store.commitWork.commits).toBe(commits)
+    expect(await world.run(store.write(write(1, 0, null, 2 * BLOCK_BYTES)))).toBe('done')
+    expect(store.commitWork.commits).toBe(commits + 1)
+    expect((await world.read(store, 1, 0)).into).toEqual(block(0))
+  })
+
+  it('ST9 GC2 it takes what is written in the same turn before it, and not what comes after', async () => {
+    const world = new World()
+    const store = await world.open()
+    await world.write(store, 1, 0, block(9))
+    await world.run(
+      Promise.all([
+        store.write(write(1, 0, null, PAGE_BYTES)),
+        store.write(write(1, 0, block(1, 2))),
+        store.write(write(1, 0, null, 4 * GIB - RUN_BYTES)),
+        store.write(write(1, BLOCK_BYTES, block(3))),
+      ]),
+    )
+    const expected = Uint8Array.from([...block(0), ...block(3)])
+    expect((await world.read(store, 1, 0, 2 * BLOCK_BYTES)).into).toEqual(expected)
+    const again = await world.reopen(store)
+    expect((await world.read(again, 1, 0, 2 * BLOCK_BYTES)).into).toEqual(expected)
+  })
+
+  it('PG1 of a long range it takes the pages of its slice, in one record', async () => {
+    const world = new World()
+    let store = await world.open()
+    const runs = Array.from({ length: 12 }, (_, run) => run)
+    for (const run of runs) {
+      const one = {
+        ...write(1, run * RUN_BYTES + PAGE_BYTES, block(run + 1)),
+        slice: 1 + (run % 3),
+      }
+      expect(await world.run(store.write(one))).toBe('done')
+    }
+    const before = store.usage().journalUsedBytes
+    const unmap = { ...write(1, RUN_BYTES, null, 10 * RUN_BYTES), slice: 2 }
+    expect(await world.run(store.write(unmap))).toBe('done')
+    expect(store.usage().journalUsedBytes - before).toBe(512)
+    for (let pass = 0; pass < 2; pass += 1) {
+      for (const run of runs) {
+        const { into } = await world.read(store, 1, run * RUN_BYTES + PAGE_BYTES)
+        const isGone = run >= 1 && run < 11 && run % 3 === 1
+        expect(into).toEqual(block(isGone ? 0 : run + 1))
+      }
+      expect(store.remembered(5, 1, 2, unmap.operation)).toBe(true)
+      store = await world.reopen(store)
+    }
+    expect(store.volumeUsage(1).pages).toBe(8)
+  })
+
+  it('ST2 the blocks of which it takes a part are written with it, now and after a restart', async () => {
+    const world = new World()
+    let store = await world.open()
+    await world.write(store, 1, 0, block(1, 6))
+    const edges = { head: block(2), tail: block(3) }
+    const unmap = { ...write(1, 2 * BLOCK_BYTES, null, 2 * BLOCK_BYTES), edges }
+    expect(await world.run(store.write(unmap))).toBe('done')
+    const empty = { ...write(1, 6 * BLOCK_BYTES, null, 0), edges: { head: block(4), tail: null } }
+    expect(await world.run(store.write(empty))).toBe('done')
+    const parts = [block(1), block(2), block(0, 2), block(3), block(4)]
+    const expected = Uint8Array.from(parts.flatMap((part) => [...part]))
+    for (let pass = 0; pass < 2; pass += 1) {
+      expect((await world.read(store, 1, 0, 6 * BLOCK_BYTES)).into).toEqual(expected)
+      store = await world.reopen(store)
+    }
+  })
+
+  it('OV1 a page that is unmapped and written again while it is on its way home is as it was written last', async () => {
+    const world = new World({ homeAfterMs: 1 })
+    const disk = new SimDisk(new SimClock(world.timeline))
+    disk.faults.latencyMs = (kind) => (kind === 'writeDurable' ? 0.1 : 7)
+    const open = () => PageStore.open(disk, new SimClock(world.timeline), world.settings)
+    let store = await world.run(open())
+    for (let value = 1; value < 30; value += 1) {
+      await world.run(store.write(write(1, 0, block(value, 3))))
+      await world.timeline.run(world.timeline.nowMs + 1 + (value % 9))
+      expect(await world.run(store.write(write(1, 0, null, PAGE_BYTES)))).toBe('done')
+      expect((await world.read(store, 1, 0)).into).toEqual(block(0))
+      if (value % 2 === 0) continue
+      await world.run(store.write(write(1, 2 * BLOCK_BYTES, block(value))))
+      const expected = Uint8Array.from([...block(0, 2), ...block(value)])
+      expect((await world.read(store, 1, 0, 3 * BLOCK_BYTES)).into).toEqual(expected)
+      await world.timeline.run(world.timeline.nowMs + (value % 5) * 10)
+      expect((await world.read(store, 1, 0, 3 * BLOCK_BYTES)).into).toEqual(expected)
+    }
+    await world.run(store.close())
+    store = await world.run(open())
+    expect((await world.read(store, 1, 0, 3 * BLOCK_BYTES)).into).toEqual(
+      Uint8Array.from([...block(0, 2), ...block(29)]),
+    )
+  })
+
+  it('GC4 many unmaps of one turn are several batches, since each page costs', async () => {
+    const roomy = { journalBytes: 32 * 1024 ** 2, overlayBytes: 32 * 1024 ** 2 }
+    const world = new World({ ...roomy, budgetBytes: 16 * GIB })
+    const store = await world.open()
+    const pages = 3 * 1600
+    const writes = Array.from({ length: pages }, (_, page) =>
+      store.write(write(1, page * PAGE_BYTES, block(1))),
+    )
+    await world.run(Promise.all(writes))
+    const { commits } = store.commitWork
+    const unmap = (part: number) =>
+      store.write(write(1, part * 1600 * PAGE_BYTES, null, 1600 * PAGE_BYTES))
+    await world.run(Promise.all([0, 1, 2].map(unmap)))
+    expect(store.commitWork.commits - commits).toBe(3)
+    expect(store.volumeUsage(1).pages).toBe(0)
+  })
+})
