@@ -123,6 +123,11 @@ const banned: readonly { word: RegExp; instead: string; rooms: readonly string[]
   },
   { word: /\bBuffer\b/, instead: 'Uint8Array', rooms: [...pure, ...quiet] },
   { word: /\bprocess\s*[.[]/, instead: 'a setting that was handed in', rooms: [...pure, ...quiet] },
+  {
+    word: /\bmkdir(Sync)?\b/,
+    instead: 'makeFolder of io/folders.ts, which cannot get stuck',
+    rooms: ['api', 'cli', 'member'],
+  },
   { word: /\bconsole\s*\./, instead: 'a return value', rooms: [...pure, ...quiet] },
   { word: /\b(async|await)\b/, instead: 'a state machine: input in, actions out', rooms: pure },
 ]

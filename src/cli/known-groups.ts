@@ -3,10 +3,11 @@
 //
 // Invariants:
 //   KG1. It is the user's alone, bounded, and replaced as a whole. What is wrong with it is no error of the command.
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { z } from 'zod'
 import type { KnownGroup } from '../api/caller.ts'
+import { makeFolder } from '../io/folders.ts'
 import type { Environment } from './context.ts'
 
 const GROUPS_MAX = 64
@@ -41,7 +42,7 @@ export class KnownGroups {
     const groups = Object.fromEntries([...kept, [url, group]])
     const next = `${this.#path}.${process.pid}`
     try {
-      mkdirSync(dirname(this.#path), { recursive: true, mode: 0o700 })
+      makeFolder(dirname(this.#path))
       writeFileSync(next, `${JSON.stringify({ format: 1, groups })}\n`, { mode: 0o600 })
       renameSync(next, this.#path)
     } catch {

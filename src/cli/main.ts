@@ -1,5 +1,6 @@
 // The command `evenkeel`, started by bin/evenkeel.
 import packageJson from '../../package.json' with { type: 'json' }
+import { keepPrivate } from '../io/folders.ts'
 import { terminalKeyboard } from './keyboard.ts'
 import { run } from './program.ts'
 import type { Outlet } from './screen.ts'
@@ -20,6 +21,8 @@ const outlet = (stream: NodeJS.WriteStream): Outlet => ({
     return () => stream.removeListener('resize', resized)
   },
 })
+
+keepPrivate()
 
 // A reader that went away (`evenkeel … | head`) is no error of ours.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {

@@ -4,15 +4,15 @@
 // sync. A file is closed only when nothing is under way on it, so that a slow read never meets a descriptor that was
 // given away.
 import * as fs from 'node:fs'
-import { mkdir, open, readdir, rename, rm, statfs } from 'node:fs/promises'
+import { open, readdir, rename, rm, statfs } from 'node:fs/promises'
 import { join, normalize } from 'node:path'
 import { assert } from '../base/assert.ts'
 import { type Disk, DiskError, type DiskFile } from '../base/disk.ts'
+import { makeFolder } from './folders.ts'
 import { HolePunch } from './hole-punch.ts'
 
 const { O_CREAT, O_DSYNC, O_RDWR } = fs.constants
 const FILE_MODE = 0o600
-const FOLDER_MODE = 0o700
 
 export class FolderDisk implements Disk {
   readonly #root: string
@@ -46,7 +46,7 @@ export class FolderDisk implements Disk {
 
   async makeFolder(path: string): Promise<void> {
     const full = this.#inside(path)
-    await attempt(path, () => mkdir(full, { recursive: true, mode: FOLDER_MODE }))
+    await attempt(path, async () => makeFolder(full))
   }
 
   async remove(path: string): Promise<void> {

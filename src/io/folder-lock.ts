@@ -6,7 +6,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { isBusy } from './sqlite-store.ts'
 
 /** Empty: nothing is ever written into it. No other code may open it, or closing it there would drop the lock. */
-const LOCK_FILE = 'lock.sqlite'
+export const LOCK_FILE = 'lock.sqlite'
 /** Who holds the lock, for people: the lock itself cannot tell. */
 const PID_FILE = 'lock.pid'
 

@@ -17,7 +17,7 @@ export interface Log {
 export const LOG_NAME = 'member.log'
 
 export function openLog(dataFolder: string, memberId: string): Log {
-  const file = destination({ dest: join(dataFolder, LOG_NAME), mkdir: true, sync: true })
+  const file = destination({ dest: join(dataFolder, LOG_NAME), sync: true })
   const logger = pino(
     { base: { member: memberId, pid: process.pid }, timestamp: pino.stdTimeFunctions.isoTime },
     file,

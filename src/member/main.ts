@@ -6,12 +6,19 @@
 //   M2. The process ends within STOP_MS of being told to; a second signal ends it at once, unless it has a
 //       supervisor, who alone decides that.
 //   M3. A broken invariant or an unhandled error is logged, and ends the process: the journal recovers it.
-import { mkdir } from 'node:fs/promises'
-import { lockFolder } from '../io/folder-lock.ts'
+import { LOCK_FILE, lockFolder } from '../io/folder-lock.ts'
+import { hide, makePrivate } from '../io/folders.ts'
+import { paths } from '../store/layout.ts'
 import type { MemberConfig } from './config.ts'
-import { type Log, openLog } from './log.ts'
+import { LOG_NAME, type Log, openLog } from './log.ts'
+import { takeFolder } from './own-folder.ts'
 
 const STOP_MS = 10_000
+/** By any of them a member's data folder is known. */
+const MEMBERS_FILES: readonly string[] = [
+  ...[LOCK_FILE, LOG_NAME, paths.superblock, paths.journal],
+  ...paths.checkpoints,
+]
 
 /** A member that serves. */
 export interface RunningMember {
@@ -46,8 +53,10 @@ export interface ReadyLine {
 /** Settles once the member has stopped because it was told to; rejects with what else ended it. */
 export async function runMember(settings: MemberProcess): Promise<void> {
   const { config, start, lifeline, ready } = settings
-  await mkdir(config.dataFolder, { recursive: true, mode: 0o700 })
+  await takeFolder(config.dataFolder, (name) => MEMBERS_FILES.includes(name))
   const lock = lockFolder(config.dataFolder)
+  await makePrivate(config.dataFolder, { deep: true })
+  for (const suffix of ['', '-wal', '-shm']) await hide(config.coordinationFile + suffix)
   const log = openLog(config.dataFolder, config.memberId)
   logFatalErrors(log)
   // An order to stop that comes before the member serves is kept: half a start cannot be stopped cleanly.

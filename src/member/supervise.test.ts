@@ -101,8 +101,35 @@ describe('a group under supervision', () => {
     expect(all).toBeGreaterThan(0)
     // Others may use the disk meanwhile; three times what is free would be far more.
     expect(all).toBeLessThan(2 * bavail * bsize)
-    plan = { ...plan, budgetBytes: 3_000_000 }
-    expect(await budgets()).toEqual([1_000_000, 1_000_000, 1_000_000])
+    plan = { ...plan, budgetBytes: 6_000_000 }
+    expect(await budgets()).toEqual([2_000_000, 2_000_000, 2_000_000])
+  })
+
+  test('V1 a folder that is somebody else’s, or no folder, and a budget without room are refused', async () => {
+    await writeFile(join(folder, 'file'), '')
+    await mkdir(join(folder, 'mine/letters'), { recursive: true })
+    const wrong: [Partial<GroupPlan>, RegExp][] = [
+      [{ dataFolder: join(folder, 'file') }, /file is a file: name a folder\.$/],
+      [{ dataFolder: '/proc/evenkeel' }, /cannot be made in \/proc: that is no place for files/],
+      [
+        { dataFolder: join(folder, 'mine') },
+        /mine is not empty \(letters\), and nothing in it is of/,
+      ],
+      [
+        { budgetBytes: 1024 ** 2 },
+        /no room for one page for each of the 3 members: give at least 4M/,
+      ],
+    ]
+    const sound = plan
+    for (const [change, says] of wrong) {
+      plan = { ...sound, ...change }
+      await expect(up()).rejects.toThrow(says)
+    }
+    expect(await readdir(join(folder, 'mine'))).toEqual(['letters'])
+    // What mkfs makes is nobody's.
+    plan = { ...sound, dataFolder: join(folder, 'mounted') }
+    await mkdir(join(folder, 'mounted/lost+found'), { recursive: true })
+    expect((await up())?.members).toHaveLength(3)
   })
 
   test('U1 a member that is killed is started again', async () => {

@@ -7,15 +7,17 @@
 //   V4. What its members may store together is not more than the disk has room for.
 //   V5. A group whose coordination file is gone is not founded anew over the pages that its members have.
 import { existsSync } from 'node:fs'
-import { chmod, lstat, mkdir, readdir, writeFile } from 'node:fs/promises'
+import { chmod, lstat, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Caller, isUnavailable } from '../api/caller.ts'
-import { lockFolder } from '../io/folder-lock.ts'
-import { paths } from '../store/layout.ts'
+import { LOCK_FILE, lockFolder } from '../io/folder-lock.ts'
+import { makeFolder, makePrivate, namesIn } from '../io/folders.ts'
+import { paths, SLOT_BYTES } from '../store/layout.ts'
 import { roomForPages } from './budget.ts'
 import { Child, type ReadyMember } from './child.ts'
 import { portTaken } from './free-ports.ts'
 import { LAUNCHER_RECORD, writeLauncherRecord } from './launcher-record.ts'
+import { takeFolder } from './own-folder.ts'
 import {
   COORDINATION_FILE,
   type GroupPlan,
@@ -64,24 +66,26 @@ export interface RunningGroup {
 
 /** How many members the data folder holds; 0: a new group. */
 export async function membersIn(dataFolder: string): Promise<number> {
-  let names: string[]
-  try {
-    names = await readdir(dataFolder)
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return 0
-    throw error
-  }
-  // The configuration stays when the folder is moved away.
-  const numbers = names.map((name) => Number(/^m([1-9]\d*)(?:\.json)?$/.exec(name)?.[1] ?? 0))
-  return Math.max(0, ...numbers)
+  return Math.max(0, ...(await namesIn(dataFolder)).map(numberOfMember))
+}
+
+/** Of its folder, or of its configuration, which stays when the folder is moved away; 0: of something else. */
+function numberOfMember(name: string): number {
+  return Number(/^m([1-9]\d*)(?:\.json)?$/.exec(name)?.[1] ?? 0)
+}
+
+/** By any of them a group's data folder is known. */
+function isGroups(name: string): boolean {
+  return [LOCK_FILE, COORDINATION_FILE, LAUNCHER_RECORD].includes(name) || numberOfMember(name) > 0
 }
 
 /** null: it was given up before it was ready, and nothing is left of it. */
 export async function superviseGroup(supervision: Supervision): Promise<RunningGroup | null> {
   const { plan, giveUp } = supervision
   await refuseWrongPlan(plan)
-  await mkdir(plan.dataFolder, { recursive: true, mode: PRIVATE })
+  await takeFolder(plan.dataFolder, isGroups)
   const lock = lockFolder(plan.dataFolder)
+  await makePrivate(plan.dataFolder, { deep: false })
   const children: Child[] = []
   const stopAll = async () => {
     await Promise.all(children.map((child) => child.stop()))
@@ -152,9 +156,20 @@ async function refuseWrongPlan(plan: GroupPlan): Promise<void> {
       `Say one word about ${both}: --accept-damage goes on with its folder, --accept-loss gives it up.`,
     )
   }
+  refuseSmallBudget(plan)
   const last = portsInUse(plan).at(-1) ?? 0
   if (last > 65_535)
     throw new CannotStart(`The last port would be ${last}: choose a lower --base-port.`)
+}
+
+/** A member that cannot keep a single page could not take a single write. */
+function refuseSmallBudget({ budgetBytes, members }: GroupPlan): void {
+  const least = members * SLOT_BYTES
+  if (budgetBytes === null || budgetBytes >= least) return
+  const mib = Math.ceil(least / 2 ** 20)
+  throw new CannotStart(
+    `--budget leaves no room for one page for each of the ${members} members: give at least ${mib}M.`,
+  )
 }
 
 /** Without it a new group would be founded, in which the members' pages are strangers. */
@@ -218,7 +233,7 @@ async function startFirst(child: Child): Promise<ReadyMember> {
 async function makeSocketFolder(plan: GroupPlan): Promise<void> {
   const folder = socketFolder(plan)
   if (folder === plan.dataFolder) return
-  await mkdir(folder, { recursive: true, mode: PRIVATE })
+  makeFolder(folder)
   const status = await lstat(folder)
   if (!status.isDirectory() || status.uid !== process.getuid?.()) {
     throw new CannotStart(`${folder} belongs to somebody else: name a shorter path with --data.`)

@@ -1,7 +1,7 @@
 // `evenkeel up` as a user meets it: real processes, real sockets, Debian's initiators.
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { keys, RECORD_FORMAT } from '../../src/group/record.ts'
 import { SqliteStore } from '../../src/io/sqlite-store.ts'
@@ -84,6 +84,40 @@ describe('up', () => {
     ])
     expect(stdout).not.toContain('Pattern verification failed')
     expect(stdout).toContain('read 41943040/41943040')
+  })
+
+  test('P2 whatever umask and the folder allow, others cannot reach what is in it', async () => {
+    const data = join(folder, 'data')
+    const umask = process.umask(0)
+    try {
+      await mkdir(data, { mode: 0o777 })
+      await up('--members', '2')
+    } finally {
+      process.umask(umask)
+    }
+    const wide = async () => {
+      const entries = await readdir(data, { withFileTypes: true, recursive: true })
+      const found = entries.map(async (entry) => {
+        const path = join(entry.parentPath, entry.name)
+        return ((await stat(path)).mode & 0o077) === 0 ? [] : [relative(data, path)]
+      })
+      return { all: entries.map(({ name }) => name), wide: (await Promise.all(found)).flat() }
+    }
+    await run('qemu-io', ['-f', 'raw', '-c', 'write 0 4M', urlAt(group as RunningGroup, 1)])
+    const { all, wide: now } = await wide()
+    expect(all).toEqual(
+      expect.arrayContaining([
+        ...['coordination.sqlite', 'coordination.sqlite-wal', 'coordination.sqlite-shm'],
+        ...['m1.json', 'member.log', 'peer.sock', 'lock.sqlite', 'lock.pid'],
+        ...['super', 'journal', 'index.A', 'data', '000000'],
+      ]),
+    )
+    expect(now).toEqual([])
+    // As a backup may bring them back.
+    await stopGroup(group as RunningGroup)
+    await run('chmod', ['-R', 'a+rwX', data])
+    await up('--members', '2')
+    expect((await wide()).wide).toEqual([])
   })
 
   test('leaves no process behind when it is killed', async () => {
