@@ -36,6 +36,10 @@ class MemoryStore implements SliceStore {
     return 'done'
   }
 
+  promisedEpoch(): number {
+    return 0
+  }
+
   read(_volume: number, offset: number, into: Uint8Array): 'done' {
     const at = offset % runBytes
     into.set(this.#bytes.subarray(at, at + into.length))

@@ -73,6 +73,18 @@ export const COMMANDS: readonly Entry[] = [
     make: async (_, contextOf) => (await import('./status.ts')).statusCommand(contextOf),
   },
   {
+    name: 'backup',
+    nameless: true,
+    about: 'back up what the members agree on',
+    make: async (outside) => (await import('./backup.ts')).backupCommand(outside),
+  },
+  {
+    name: 'recover',
+    nameless: true,
+    about: 'rebuild a lost coordination file from the folders of the members',
+    make: async (outside) => (await import('./recover.ts')).recoverCommand(outside),
+  },
+  {
     name: 'completion',
     nameless: true,
     about: 'print what makes your shell complete commands and names at Tab',

@@ -5,7 +5,7 @@
 //   record   written anew and renamed into its place: the same, the member, and every durable key with its value
 import type { Disk, DiskFile } from '../base/disk.ts'
 import { DiskError } from '../base/disk.ts'
-import type { Seen } from '../group/seen.ts'
+import type { RecordCopy, Seen } from '../group/seen.ts'
 import { seal, unseal } from './sealed.ts'
 
 export const paths = { seen: 'seen', copy: 'record', draft: 'record.new' } as const
@@ -13,11 +13,6 @@ export const paths = { seen: 'seen', copy: 'record', draft: 'record.new' } as co
 export const PLACE_BYTES = 512
 /** Far above what the bounds of a group allow: 16,384 slices and some thousand volumes. */
 const COPY_BYTES_MAX = 64 * 1024 * 1024
-
-export interface RecordCopy extends Seen {
-  readonly memberId: string
-  readonly items: readonly (readonly [key: string, value: string])[]
-}
 
 /** What both files say together; null: this folder has seen no record, or can give no account of it. */
 export async function readSeen(disk: Disk): Promise<Seen | null> {

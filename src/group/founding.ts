@@ -104,15 +104,16 @@ function compareMember(rev: number, member: MemberRecord): GroupChange {
   return { ...writeMember(member), compare: [{ key: keys.member(member.id), rev }] }
 }
 
-/** epoch := epoch + 1 for slices as they were read, in transactions that each fit. */
+/** Slices as they were read are given these epochs, which are higher, in transactions that each fit. */
 export function raiseEpochs(
   slices: readonly { readonly id: SliceId; readonly rev: number; readonly record: SliceRecord }[],
+  epochs: ReadonlyMap<SliceId, number>,
 ): readonly GroupChange[] {
   return chunks(slices).map((some) => ({
     compare: some.map(({ id, rev }) => ({ key: keys.slice(id), rev })),
     put: some.map(({ id, record }) => ({
       key: keys.slice(id),
-      value: JSON.stringify({ ...record, epoch: record.epoch + 1 }),
+      value: JSON.stringify({ ...record, epoch: epochs.get(id) ?? record.epoch + 1 }),
     })),
     remove: [],
   }))

@@ -12,6 +12,12 @@ export interface Seen {
   readonly revision: number
 }
 
+/** The durable part of the record at one instant, as a member keeps it in its folder. */
+export interface RecordCopy extends Seen {
+  readonly memberId: string
+  readonly items: readonly (readonly [key: string, value: string])[]
+}
+
 /** A sentence that says what is the matter and what to do, or null. `rev` is the revision of the store that holds the group. */
 export function refuseOlder(group: GroupRecord, rev: number, seen: Seen): string | null {
   // Of another group altogether: the store's superblock says so, in words of its own.

@@ -1,7 +1,7 @@
 // The coordinator's file as a whole, of a group that may be stopped: read, backed up, and written anew by recovery.
 //
 // Invariants:
-//   F5. A file that is read or backed up is not changed, nor is what SQLite keeps beside it.
+//   F5. A file that is read or backed up is not changed, nor is its -wal; SQLite's index of that (-shm) may appear.
 //   F6. A file that is written here appears whole and durable, and replaces none: what was at its path has been set aside.
 import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
@@ -50,8 +50,12 @@ export function backUpStore(file: string, to: string): StoreContents & { readonl
   }
 }
 
-/** A store at this revision; every item was changed at it or before. */
-export function writeStore(file: string, { rev, items }: StoreContents): void {
+/** A store at this revision; every item was changed at it or before. `clear` empties its place once all is written. */
+export function writeStore(
+  file: string,
+  { rev, items }: StoreContents,
+  clear: (file: string) => readonly string[] = () => [],
+): readonly string[] {
   const draft = `${file}.new`
   for (const suffix of SUFFIXES) rmSync(draft + suffix, { force: true })
   closeSync(openSync(draft, 'wx', 0o600))
@@ -67,9 +71,11 @@ export function writeStore(file: string, { rev, items }: StoreContents): void {
     db.close()
   }
   syncFile(draft)
+  const cleared = clear(file)
   if (existsSync(file)) throw new Error(`${file} is in the way.`)
   renameSync(draft, file)
   syncParent(file)
+  return cleared
 }
 
 /** Gives the file, and what SQLite keeps beside it, other names; returns those. Nothing is deleted. */

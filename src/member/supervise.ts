@@ -179,7 +179,7 @@ async function refuseLostCoordination(dataFolder: string): Promise<void> {
   const stores = names.filter((name) => existsSync(join(dataFolder, name, paths.superblock)))
   if (stores.length === 0) return
   throw new CannotStart(
-    `${join(dataFolder, COORDINATION_FILE)} is missing, which says what the pages of ${stores.join(', ')} belong to: put it back, from a backup if need be. Nothing was touched.`,
+    `${join(dataFolder, COORDINATION_FILE)} is missing, which says what the pages of ${stores.join(', ')} belong to. Put it back if it was moved away, or rebuild it from the members' folders with 'evenkeel recover --data ${dataFolder}'. Nothing was touched.`,
   )
 }
 

@@ -206,6 +206,11 @@ export class PageStore {
     return this.#queue.add({ kind: 'promise', epochs, encoded, bytes: bytes.length })
   }
 
+  /** The highest epoch that was ever promised for the slice. */
+  promisedEpoch(slice: number): number {
+    return this.#pages.promises.of(slice)
+  }
+
   get folderId(): string {
     return this.#folder.superblock.folderId
   }

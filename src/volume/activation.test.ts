@@ -62,6 +62,7 @@ async function bench({ seed = 1, raising }: BenchSettings = {}) {
   }
   let isClosed = false
   const store = {
+    promisedEpoch: (slice: number) => promised.get(slice) ?? 0,
     async promise(epochs: ReadonlyMap<number, number>) {
       for (const [slice, epoch] of epochs) promised.set(slice, epoch)
       return 'done' as const
@@ -125,6 +126,7 @@ async function bench({ seed = 1, raising }: BenchSettings = {}) {
   const unpromisedRaises = () => unpromised
   return {
     unpromisedRaises,
+    promised,
     ...{ timeline, coordination, ownEpochs, lastRaiseRev, sessionsAt, churn, raises },
     start: () => activate(deps, () => true),
     close() {
@@ -162,7 +164,7 @@ describe('taking up slices', () => {
   })
 
   it.each([
-    ['the request', { loseRequestChance: 1 }, 2],
+    ['the request', { loseRequestChance: 1 }, 3],
     ['the answer', { loseAnswerChance: 1 }, 3],
   ])('A2 when %s of a raise is lost it is raised once more', async (_, faults, epoch) => {
     const b = await bench({
@@ -201,6 +203,14 @@ describe('taking up slices', () => {
       { numRuns: 25 },
     )
     expect(again).toBeGreaterThan(0)
+  })
+
+  it('A4 what was promised to a record that is lost is not raised to again', async () => {
+    const b = await bench()
+    b.promised.set(0, 7)
+    const activation = await b.timeline.finish(b.start())
+    expect(activation?.epochs.get(0)).toBe(8)
+    expect(activation?.epochs).toEqual(b.ownEpochs())
   })
 
   it('a member that closes meanwhile takes up nothing', async () => {

@@ -6,6 +6,7 @@
 //   A2. An unknown outcome is settled by raising once more, never by a read.
 //   A3. The store has promised an epoch before the record can have it: whatever the outcome, the record is never ahead of
 //       its store, and a store that is behind the record is an older copy (store/identity.ts).
+//   A4. An epoch is above every one that this store has promised, also where the record was rebuilt from older copies.
 import { type Clock, sleep } from '../base/clock.ts'
 import type { Coordinator, Versioned } from '../coordination/coordinator.ts'
 import { storedSession, usable } from '../coordination/group-view.ts'
@@ -39,7 +40,7 @@ export interface ActivationDeps {
   readonly self: MemberId
   readonly clock: Clock
   readonly coordinator: Coordinator
-  readonly store: Pick<SliceStore, 'promise'>
+  readonly store: Pick<SliceStore, 'promise' | 'promisedEpoch'>
   readonly isClosed: () => boolean
 }
 
@@ -56,7 +57,10 @@ export async function activate(
         .filter(({ id, record }) => record.primary === deps.self && wanted(id))
       if (own.length === 0) return { epochs: new Map(), sessions: [], rev: 0 }
       if (deps.isClosed()) return null
-      const raised = new Map(own.map(({ id, record }) => [id, record.epoch + 1]))
+      const { store } = deps
+      const raised = new Map(
+        own.map(({ id, record }) => [id, Math.max(record.epoch, store.promisedEpoch(id)) + 1]), // A4
+      )
       const promised = await deps.store.promise(raised) // A3
       const activation = promised === 'done' ? await raiseAll(deps.coordinator, own, raised) : null
       if (activation !== null) return activation
@@ -72,7 +76,7 @@ async function raiseAll(
   own: readonly Own[],
   epochs: ReadonlyMap<SliceId, number>,
 ): Promise<Activation | null> {
-  const changes = raiseEpochs(own)
+  const changes = raiseEpochs(own, epochs)
   const last = changes.length - 1
   for (const [number, change] of changes.entries()) {
     const read = number === last ? [keys.sessions] : []

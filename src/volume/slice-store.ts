@@ -26,6 +26,8 @@ export interface SliceWrite {
 export interface SliceStore {
   /** The member is about to raise these slices to these epochs; resolves when that is durable, rejects when the store has failed. */
   promise(epochs: ReadonlyMap<SliceId, number>): Promise<'done' | 'full'>
+  /** The highest epoch that was ever promised for the slice. */
+  promisedEpoch(slice: SliceId): number
   /** Any byte range inside one run; sees exactly the writes that are durable. */
   read(
     volume: VolumeId,

@@ -53,6 +53,10 @@ export class LateStore implements SliceStore {
     return 'done'
   }
 
+  promisedEpoch(): number {
+    return 0
+  }
+
   read(volume: number, offset: number, into: Uint8Array): 'done' | Promise<'done'> {
     if (this.#prng.chance(0.7)) return this.#readNow(volume, offset, into)
     return new Promise((resolve) => {

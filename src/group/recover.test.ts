@@ -1,0 +1,141 @@
+import { describe, expect, it } from 'vitest'
+import { DEFAULT_AUTHORITY, foundGroup } from './founding.ts'
+import { parseGroup, parseSlice } from './parse.ts'
+import { type GroupRecord, keys, RECORD_FORMAT } from './record.ts'
+import { type Evidence, type Rebuilt, rebuildRecord } from './recover.ts'
+import { type RecordCopy, refuseOlder } from './seen.ts'
+import { volumeCounterKey } from './volumes.ts'
+
+const group: GroupRecord = {
+  format: RECORD_FORMAT,
+  name: 'lab',
+  groupId: 'g',
+  incarnation: 'first',
+  lineage: [],
+  slices: 3,
+  namingAuthority: DEFAULT_AUTHORITY,
+}
+const founded = foundGroup(group, ['m1', 'm2', 'm3'])
+  .flatMap(({ put }) => put)
+  .map(({ key, value }) => [key, value] as const)
+const volume = (id: number, name: string) =>
+  [
+    keys.volume(id),
+    JSON.stringify({
+      ...{ id, name, iqn: `iqn.x:${id}`, bytes: 2 ** 20, blockBytes: 512, shared: true },
+      ...{ lanes: [0, 1, 2], view: 1, createdAt: '' },
+    }),
+  ] as const
+
+function copy(memberId: string, revision: number, more: RecordCopy['items'] = []): RecordCopy {
+  return { groupId: 'g', incarnation: 'first', revision, memberId, items: [...founded, ...more] }
+}
+
+function evidence(member: string, seen: number, kept: RecordCopy | null): Evidence {
+  return { member, seen: { groupId: 'g', incarnation: 'first', revision: seen }, copy: kept }
+}
+
+function rebuilt(found: readonly Evidence[], incarnation = 'second'): Rebuilt {
+  const result = rebuildRecord(found, incarnation)
+  if (typeof result === 'string') throw new Error(result)
+  return result
+}
+
+const valueAt = ({ items }: Rebuilt, key: string) =>
+  items.find((item) => item.key === key)?.value ?? ''
+
+describe('rebuildRecord', () => {
+  it('G15 it begins above all that was seen, and everybody who has seen anything accepts it', () => {
+    const found = [
+      evidence('m1', 40, copy('m1', 38)),
+      evidence('m2', 57, copy('m2', 51)),
+      evidence('m3', 44, null),
+    ]
+    const result = rebuilt(found)
+    expect(result).toMatchObject({ rev: 2 ** 32, seen: 57, from: { member: 'm2', revision: 51 } })
+    expect(parseGroup(valueAt(result, keys.group))).toEqual({
+      ...group,
+      incarnation: 'second',
+      lineage: [{ incarnation: 'first', endedAt: 57 }],
+    })
+    expect(result.items.every(({ rev, created }) => rev === 2 ** 32 && created === rev)).toBe(true)
+    for (const { seen } of found) {
+      if (seen !== null) expect(refuseOlder(result.group, result.rev, seen)).toBeNull()
+    }
+    const more = { groupId: 'g', incarnation: 'first', revision: 58 }
+    expect(refuseOlder(result.group, result.rev, more)).toMatch(/ended at revision 57/)
+  })
+
+  it('G15 each recovery begins above the one before, and keeps its lineage', () => {
+    const one = rebuilt([evidence('m1', 40, copy('m1', 38))])
+    const items = one.items.map(({ key, value }) => [key, value] as const)
+    const kept = {
+      groupId: 'g',
+      incarnation: 'second',
+      revision: one.rev + 5,
+      memberId: 'm1',
+      items,
+    }
+    // m2 was away when the first one was made, and has seen more than was known then.
+    const two = rebuilt(
+      [{ member: 'm1', seen: null, copy: kept }, evidence('m2', 60, null)],
+      'third',
+    )
+    expect(two.rev).toBe(2 ** 33)
+    expect(two.group.lineage).toEqual([
+      { incarnation: 'first', endedAt: 60 },
+      { incarnation: 'second', endedAt: 2 ** 32 + 5 },
+    ])
+  })
+
+  it('G15 no revision is given that would not fit between members', () => {
+    const far = evidence('m1', 2 ** 48 - 2 ** 32 - 1, copy('m1', 38))
+    expect(rebuilt([far]).rev).toBe(2 ** 48 - 2 ** 32)
+    expect(rebuildRecord([evidence('m1', 2 ** 48 - 2 ** 32, copy('m1', 38))], 'x')).toMatch(
+      /No revision is left/,
+    )
+  })
+
+  it('G16 volume ids go on far above the highest that any copy knows', () => {
+    const older = copy('m2', 51, [[volumeCounterKey, '7'], volume(7, 'gone')])
+    const newer = copy('m1', 60, [[volumeCounterKey, '6'], volume(6, 'kept')])
+    const result = rebuilt([evidence('m2', 51, older), evidence('m1', 60, newer)])
+    expect(valueAt(result, volumeCounterKey)).toBe('1000')
+    expect(result.volumes).toEqual([{ id: 6, name: 'kept' }])
+    const far = copy('m1', 60, [[volumeCounterKey, '1000']])
+    expect(valueAt(rebuilt([evidence('m1', 60, far)]), volumeCounterKey)).toBe('2000')
+    expect(valueAt(rebuilt([evidence('m1', 60, copy('m1', 60))]), volumeCounterKey)).toBe('1000')
+  })
+
+  it('G17 a slice has the highest epoch that any copy knows', () => {
+    const raised = JSON.stringify({ epoch: 9, primary: 'm1', inSync: ['m1'], want: ['m1'], min: 1 })
+    const older = copy('m2', 51)
+    const items = older.items.map(([key, value]) =>
+      key === keys.slice(0) ? ([key, raised] as const) : ([key, value] as const),
+    )
+    const found = [evidence('m2', 51, { ...older, items }), evidence('m1', 60, copy('m1', 60))]
+    expect(parseSlice(valueAt(rebuilt(found), keys.slice(0)))).toMatchObject({ epoch: 9 })
+    expect(parseSlice(valueAt(rebuilt(found), keys.slice(1)))).toMatchObject({ epoch: 1 })
+  })
+
+  it('nothing that ends with the file is rebuilt', () => {
+    const stray = [keys.session(1, 'iqn.x', 't'), '{}'] as const
+    const result = rebuilt([evidence('m1', 60, copy('m1', 60, [stray]))])
+    expect(result.items.map(({ key }) => key)).not.toContain(stray[0])
+  })
+
+  it('what cannot be is a sentence', () => {
+    expect(rebuildRecord([evidence('m1', 60, null)], 'x')).toMatch(/None of the folders holds/)
+    const other = { ...copy('m2', 7), groupId: 'h' }
+    expect(
+      rebuildRecord(
+        [evidence('m1', 60, copy('m1', 60)), { member: 'm2', seen: null, copy: other }],
+        'x',
+      ),
+    ).toMatch(/m1 and m2 belong to different groups/)
+    const bad = copy('m1', 60, [[keys.volume(1), '{}']])
+    expect(rebuildRecord([evidence('m1', 60, bad)], 'x')).toMatch(
+      /copy of m1 cannot be used: .*volume/,
+    )
+  })
+})

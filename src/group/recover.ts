@@ -1,0 +1,159 @@
+// The group record, rebuilt from what its members have kept of it. Which file it goes into, and that nobody uses the group
+// meanwhile, is the caller's matter.
+//
+// Invariants:
+//   G15. It begins at the next multiple of 2^32 above every revision that anybody has seen, under an incarnation of its own
+//        whose lineage names every earlier one: no revision, and so no session id, is given twice.
+//   G16. Volume ids go on above every one that anybody has seen, at the next multiple of 1000: between the newest copy and the
+//        loss a few more may have been given, and pages written.
+//   G17. A slice's epoch is at least the highest that anybody has seen; above what its primary has promised it is raised at
+//        that member's start (volume/activation.ts).
+import { parseGroup, parseMember, parseSlice, parseVolume } from './parse.ts'
+import {
+  type EarlierIncarnation,
+  type GroupRecord,
+  isDurable,
+  keys,
+  type MemberId,
+  type SliceRecord,
+  type VolumeId,
+} from './record.ts'
+import type { RecordCopy, Seen } from './seen.ts'
+import { volumeCounterKey } from './volumes.ts'
+
+const REVISIONS = 2 ** 32
+/** Revisions travel between members as 48 bits. */
+const REVISION_MAX = 2 ** 48 - REVISIONS
+const VOLUME_IDS = 1000
+
+/** What one member's folder says. */
+export interface Evidence {
+  readonly member: MemberId
+  readonly seen: Seen | null
+  readonly copy: RecordCopy | null
+}
+
+export interface Rebuilt {
+  readonly rev: number
+  readonly items: readonly {
+    readonly key: string
+    readonly value: string
+    readonly rev: number
+    readonly created: number
+  }[]
+  readonly group: GroupRecord
+  /** Whose copy was the newest, and how new. */
+  readonly from: { readonly member: MemberId; readonly revision: number }
+  /** The highest revision that anybody has seen: what lies between is lost. */
+  readonly seen: number
+  readonly volumes: readonly { readonly id: VolumeId; readonly name: string }[]
+  /** As the record names them. */
+  readonly members: readonly MemberId[]
+}
+
+/** A sentence: why it cannot be rebuilt. */
+export function rebuildRecord(
+  evidence: readonly Evidence[],
+  incarnation: string,
+): Rebuilt | string {
+  const copies = evidence.flatMap(({ member, copy }) => (copy === null ? [] : [{ member, copy }]))
+  const newest = copies.reduce<(typeof copies)[number] | null>(
+    (best, one) => (best === null || one.copy.revision > best.copy.revision ? one : best),
+    null,
+  )
+  if (newest === null) return 'None of the folders holds a copy of the group record.'
+  const all = evidence.flatMap(({ seen, copy }) => [seen, copy].filter((one) => one !== null))
+  const strange = evidence.find(({ seen, copy }) =>
+    [seen, copy].some((one) => one !== null && one.groupId !== newest.copy.groupId),
+  )
+  if (strange !== undefined) {
+    return `The folders of ${newest.member} and ${strange.member} belong to different groups: leave one of them out.`
+  }
+  const value = newest.copy.items.find(([key]) => key === keys.group)?.[1]
+  const before = value === undefined ? 'the copy holds no group' : parseGroup(value)
+  if (typeof before === 'string') return `The copy of ${newest.member} cannot be used: ${before}.`
+  const seen = Math.max(...all.map(({ revision }) => revision))
+  const rev = (Math.floor(seen / REVISIONS) + 1) * REVISIONS
+  if (rev > REVISION_MAX) return `No revision is left above ${seen}: this record cannot be rebuilt.`
+  const group = { ...before, incarnation, lineage: lineageOf(before, all) }
+  const content = new Content(copies.map(({ copy }) => copy))
+  const items = content.of(newest.copy, group)
+  if (typeof items === 'string') return `The copy of ${newest.member} cannot be used: ${items}`
+  return {
+    rev,
+    items: items.map(([key, text]) => ({ key, value: text, rev, created: rev })),
+    group,
+    from: { member: newest.member, revision: newest.copy.revision },
+    seen,
+    volumes: content.volumes,
+    members: content.members,
+  }
+}
+
+/** G15. */
+function lineageOf(before: GroupRecord, all: readonly Seen[]): readonly EarlierIncarnation[] {
+  const ended = new Map(before.lineage.map(({ incarnation, endedAt }) => [incarnation, endedAt]))
+  ended.set(before.incarnation, 0)
+  for (const { incarnation, revision } of all) {
+    ended.set(incarnation, Math.max(revision, ended.get(incarnation) ?? 0))
+  }
+  return [...ended]
+    .map(([incarnation, endedAt]) => ({ incarnation, endedAt }))
+    .toSorted((a, b) => a.endedAt - b.endedAt)
+}
+
+class Content {
+  readonly volumes: { readonly id: VolumeId; readonly name: string }[] = []
+  readonly members: MemberId[] = []
+  /** By key, over all copies. */
+  readonly #epochs = new Map<string, number>()
+  #volumeId = 0
+
+  constructor(copies: readonly RecordCopy[]) {
+    for (const { items } of copies) for (const [key, value] of items) this.#know(key, value)
+  }
+
+  /** What a copy that is not the newest adds: only that something was given already. */
+  #know(key: string, value: string): void {
+    if (key === volumeCounterKey) this.#volumeId = Math.max(this.#volumeId, Number(value))
+    if (!key.startsWith(keys.slices)) return
+    const slice = parseSlice(value)
+    if (typeof slice === 'string') return
+    this.#epochs.set(key, Math.max(slice.epoch, this.#epochs.get(key) ?? 0))
+  }
+
+  /** Each record is read, so that no member meets one that it cannot use; a sentence: that is so. */
+  of(copy: RecordCopy, group: GroupRecord): readonly (readonly [string, string])[] | string {
+    const items: (readonly [string, string])[] = []
+    for (const [key, value] of copy.items) {
+      if (!isDurable(key) || key === volumeCounterKey) continue
+      const kept = this.#keep(key, value, group)
+      if (typeof kept !== 'string') return `${kept.wrong} (key ${key})`
+      items.push([key, kept])
+    }
+    const next = (Math.floor(this.#volumeId / VOLUME_IDS) + 1) * VOLUME_IDS // G16
+    items.push([volumeCounterKey, String(next)])
+    return items
+  }
+
+  #keep(key: string, value: string, group: GroupRecord): string | { readonly wrong: string } {
+    if (key === keys.group) return JSON.stringify(group)
+    if (key.startsWith(keys.slices)) {
+      const slice = parseSlice(value)
+      if (typeof slice === 'string') return { wrong: slice }
+      const epoch = Math.max(slice.epoch, this.#epochs.get(key) ?? 0) // G17
+      return JSON.stringify({ ...slice, epoch } satisfies SliceRecord)
+    }
+    if (key.startsWith(keys.members)) {
+      const member = parseMember(value)
+      if (typeof member === 'string') return { wrong: member }
+      this.members.push(member.id)
+    }
+    if (key.startsWith(keys.volumes)) {
+      const volume = parseVolume(value)
+      if (typeof volume === 'string') return { wrong: volume }
+      this.volumes.push({ id: volume.id, name: volume.name })
+    }
+    return value
+  }
+}

@@ -1,0 +1,138 @@
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, it } from 'vitest'
+import { openSeen, writeCopy, writeSeen } from '../coordination/record-copy.ts'
+import { DEFAULT_AUTHORITY, foundGroup } from '../group/founding.ts'
+import { type GroupRecord, keys, RECORD_FORMAT } from '../group/record.ts'
+import { FolderDisk } from '../io/disk.ts'
+import { FolderInUse, lockFolder } from '../io/folder-lock.ts'
+import { readStore, writeStore } from '../io/sqlite-files.ts'
+import { backUpRecord } from './backup.ts'
+import { CannotRecover, recoverRecord } from './recover.ts'
+
+const group: GroupRecord = {
+  format: RECORD_FORMAT,
+  name: 'lab',
+  groupId: 'g',
+  incarnation: 'first',
+  lineage: [],
+  slices: 2,
+  namingAuthority: DEFAULT_AUTHORITY,
+}
+const items = [
+  ...foundGroup(group, ['m1', 'm2']).flatMap(({ put }) => put),
+  ...['m1', 'm2'].map((id) => ({
+    key: keys.member(id),
+    value: JSON.stringify({ id, bootId: 'b', portal: '', peer: '', api: '', draining: false }),
+  })),
+]
+const contents = (rev: number) => ({
+  rev,
+  items: items.map((item) => ({ ...item, rev: 1, created: 1 })),
+})
+const at = '2026-11-29T12:34:56.789Z'
+let data = ''
+let file = ''
+
+beforeEach(() => {
+  data = mkdtempSync(join(tmpdir(), 'evenkeel-recover-'))
+  file = join(data, 'coordination.sqlite')
+})
+
+afterEach(() => rmSync(data, { recursive: true }))
+
+/** A folder that has seen one revision and keeps a copy of another. */
+async function folder(id: string, seen: number, copied: number): Promise<void> {
+  mkdirSync(join(data, id))
+  const disk = new FolderDisk(join(data, id))
+  const who = { groupId: 'g', incarnation: 'first' }
+  await writeCopy(disk, {
+    ...{ ...who, revision: copied, memberId: id },
+    items: items.map(({ key, value }) => [key, value] as const),
+  })
+  const file = await openSeen(disk)
+  await writeSeen(file, { ...who, revision: seen }, 0)
+  await file.close()
+}
+
+const recover = (without: readonly string[] = []) =>
+  recoverRecord({ dataFolder: data, without, at })
+
+it('RV2 a file is rebuilt, and what was there is set aside with its parts', async () => {
+  await folder('m1', 57, 50)
+  await folder('m2', 41, 41)
+  writeFileSync(file, 'nothing that could be read')
+  writeFileSync(`${file}-wal`, 'nor this')
+  expect(await recover()).toMatchObject({
+    ...{ file, groupId: 'g', revision: 2 ** 32, seen: 57 },
+    from: { member: 'm1', revision: 50 },
+    setAside: expect.arrayContaining([
+      `${file}.old-20261129T123456Z`,
+      `${file}.old-20261129T123456Z-wal`,
+    ]),
+  })
+  const store = readStore(file)
+  expect(store.rev).toBe(2 ** 32)
+  expect(store.items.map(({ key }) => key)).toContain(keys.member('m2'))
+  const old = readFileSync(`${file}.old-20261129T123456Z`, 'utf8')
+  expect(old).toBe('nothing that could be read')
+  // Once is enough.
+  await expect(recover()).rejects.toThrow(/nothing to recover/)
+})
+
+it('RV2 what cannot be rebuilt leaves everything as it was', async () => {
+  mkdirSync(join(data, 'm1'))
+  writeFileSync(file, 'nothing that could be read')
+  await expect(recover()).rejects.toThrow(CannotRecover)
+  expect(readdirSync(data)).toContain('coordination.sqlite')
+  expect(readFileSync(file, 'utf8')).toBe('nothing that could be read')
+  await expect(recoverRecord({ dataFolder: join(data, 'x'), without: [], at })).rejects.toThrow(
+    /no member's folder in .*--data/,
+  )
+})
+
+it('RV1 a folder in use, of a member or of the launcher, is refused before anything is read', async () => {
+  await folder('m1', 57, 50)
+  await folder('m2', 41, 41)
+  for (const used of [data, join(data, 'm2')]) {
+    const lock = lockFolder(used)
+    await expect(recover()).rejects.toThrow(FolderInUse)
+    lock.release()
+  }
+  expect(existsSync(file)).toBe(false)
+})
+
+it('RV3 a sound file that is as new as all has been seen is left alone; an older one is not', async () => {
+  await folder('m1', 57, 50)
+  await folder('m2', 41, 41)
+  writeStore(file, contents(57))
+  await expect(recover()).rejects.toThrow(/is sound, and as new as everything/)
+  rmSync(file)
+  writeStore(file, contents(56))
+  expect((await recover()).setAside).toHaveLength(1)
+})
+
+it('RV4 a member whose folder is missing is left out only by word', async () => {
+  await folder('m1', 57, 50)
+  await expect(recover()).rejects.toThrow(/m2. Are their disks mounted\? .*--without m2/)
+  expect(await recover(['m2'])).toMatchObject({ without: ['m2'], members: ['m1'] })
+})
+
+it('a backup is a whole file with its revision, and replaces none', async () => {
+  writeStore(file, contents(57))
+  const to = join(data, 'backup')
+  expect(backUpRecord(data, to)).toMatchObject({ revision: 57, groupId: 'g', volumes: 0 })
+  expect(readStore(to).rev).toBe(57)
+  expect(() => backUpRecord(data, to)).toThrow(/EEXIST/)
+  expect(() => backUpRecord(join(data, 'x'), join(data, 'b'))).toThrow(/is missing/)
+  expect(existsSync(join(data, 'b'))).toBe(false)
+})
