@@ -1,25 +1,21 @@
-// The other end of the API: what CLI, dashboard and CSI driver call it with. Answers are checked against the same
-// schemas.
-import type { z } from 'zod'
+// The other end of the API: what CLI, dashboard and CSI driver call it with. It takes types from the schemas and not the
+// schemas themselves: to load them costs as much as all the rest of a short command.
 import { type DoorSettings, Doors, NobodyAnswers, type Silence } from './doors.ts'
-import { statusOf } from './errors.ts'
-import {
-  answer,
-  type BalanceMode,
-  type BalanceRequest,
-  balance,
-  list,
-  type MoveRequest,
-  member,
-  move,
-  problemAnswer,
-  session,
-  sessionDetail,
-  status,
-  top,
-  type VolumeRequest,
-  volume,
-  volumeDetail,
+import { type Problem, SCHEMA, statusOf } from './errors.ts'
+import type {
+  Balance,
+  BalanceMode,
+  BalanceRequest,
+  Member,
+  Move,
+  MoveRequest,
+  Session,
+  SessionDetail,
+  Status,
+  Top,
+  Volume,
+  VolumeDetail,
+  VolumeRequest,
 } from './schema.ts'
 
 export type { KnownGroup, Silence } from './doors.ts'
@@ -27,9 +23,9 @@ export type { KnownGroup, Silence } from './doors.ts'
 /** The API answered with a problem. */
 export class ApiRefusal extends Error {
   override readonly name = 'ApiRefusal'
-  readonly problem: z.infer<typeof problemAnswer>
+  readonly problem: Problem
 
-  constructor(problem: z.infer<typeof problemAnswer>) {
+  constructor(problem: Problem) {
     super(`${problem.title}: ${problem.detail}`)
     this.problem = problem
   }
@@ -54,18 +50,10 @@ const ANSWER_MS = 10_000
 /** A move settles within its drain (4 s), return (10 s) and the gathering of its figures. */
 const MOVE_ANSWER_MS = 30_000
 
-const volumeList = list(volume)
-const volumeAnswer = answer(volume)
-const volumeDetailAnswer = answer(volumeDetail)
-const sessionList = list(session)
-const sessionAnswer = answer(sessionDetail)
-const moveList = list(move)
-const moveAnswer = answer(move)
-const balanceAnswer = answer(balance)
-const memberList = list(member)
-const memberAnswer = answer(member)
-const statusAnswer = answer(status)
-const topAnswer = answer(top)
+interface List<T> {
+  readonly schema: typeof SCHEMA
+  readonly items: readonly T[]
+}
 
 /** What a list is cut down to. */
 export interface Filter {
@@ -92,73 +80,69 @@ export class Caller {
   }
 
   volumes() {
-    return this.#ask(volumeList, 'GET', '/api/v1/volumes')
+    return this.#ask<List<Volume>>('GET', '/api/v1/volumes')
   }
 
   createVolume(request: VolumeRequest) {
-    return this.#ask(volumeDetailAnswer, 'POST', '/api/v1/volumes', request)
+    return this.#ask<VolumeDetail>('POST', '/api/v1/volumes', request)
   }
 
   volume(name: string) {
-    return this.#ask(volumeDetailAnswer, 'GET', `/api/v1/volumes/${encodeURIComponent(name)}`)
+    return this.#ask<VolumeDetail>('GET', `/api/v1/volumes/${encodeURIComponent(name)}`)
   }
 
   deleteVolume(name: string) {
-    return this.#ask(volumeAnswer, 'DELETE', `/api/v1/volumes/${encodeURIComponent(name)}`)
+    return this.#ask<Volume>('DELETE', `/api/v1/volumes/${encodeURIComponent(name)}`)
   }
 
   sessions(filter: Filter = {}) {
-    return this.#ask(sessionList, 'GET', `/api/v1/sessions${query(filter)}`)
+    return this.#ask<List<Session>>('GET', `/api/v1/sessions${query(filter)}`)
   }
 
   session(id: string) {
-    return this.#ask(sessionAnswer, 'GET', `/api/v1/sessions/${encodeURIComponent(id)}`)
+    return this.#ask<SessionDetail>('GET', `/api/v1/sessions/${encodeURIComponent(id)}`)
   }
 
   moveSession(id: string, request: MoveRequest) {
-    return this.#ask(moveAnswer, 'POST', `/api/v1/sessions/${encodeURIComponent(id)}/move`, request)
+    return this.#ask<Move>('POST', `/api/v1/sessions/${encodeURIComponent(id)}/move`, request)
   }
 
   moves(limit: number, filter: Filter = {}) {
-    return this.#ask(moveList, 'GET', `/api/v1/moves${query({ limit: String(limit), ...filter })}`)
+    return this.#ask<List<Move>>(
+      'GET',
+      `/api/v1/moves${query({ limit: String(limit), ...filter })}`,
+    )
   }
 
   balance() {
-    return this.#ask(balanceAnswer, 'GET', '/api/v1/balance')
+    return this.#ask<Balance>('GET', '/api/v1/balance')
   }
 
   setBalance(mode: BalanceMode, policy: BalanceRequest['policy'] = {}) {
-    return this.#ask(balanceAnswer, 'PUT', '/api/v1/balance', { mode, policy })
+    return this.#ask<Balance>('PUT', '/api/v1/balance', { mode, policy })
   }
 
   members() {
-    return this.#ask(memberList, 'GET', '/api/v1/members')
+    return this.#ask<List<Member>>('GET', '/api/v1/members')
   }
 
   member(id: string) {
-    return this.#ask(memberAnswer, 'GET', `/api/v1/members/${encodeURIComponent(id)}`)
+    return this.#ask<Member>('GET', `/api/v1/members/${encodeURIComponent(id)}`)
   }
 
   status() {
-    return this.#ask(statusAnswer, 'GET', '/api/v1/status')
+    return this.#ask<Status>('GET', '/api/v1/status')
   }
 
   top() {
-    return this.#ask(topAnswer, 'GET', '/api/v1/top')
+    return this.#ask<Top>('GET', '/api/v1/top')
   }
 
-  async #ask<S extends z.ZodType>(
-    schema: S,
-    method: string,
-    path: string,
-    body?: object,
-  ): Promise<z.infer<S>> {
+  async #ask<T extends object>(method: string, path: string, body?: object): Promise<T> {
     const { ok, value, url } = await this.#send(method, path, body)
-    const parsed = (ok ? schema : problemAnswer).safeParse(value)
-    if (!parsed.success)
-      throw new ApiUnreachable(`${url} does not speak this version of the Evenkeel API`)
-    if (ok) return parsed.data as z.infer<S>
-    throw new ApiRefusal(problemAnswer.parse(value))
+    if (ok && speaksOurSchema(value)) return value as T
+    if (!ok && isProblem(value)) throw new ApiRefusal(value)
+    throw new ApiUnreachable(`${url} does not speak this version of the Evenkeel API`)
   }
 
   async #send(method: string, path: string, body?: object) {
@@ -180,7 +164,16 @@ function query(values: Readonly<Record<string, string | undefined>> | Filter): s
   return given.length === 0 ? '' : `?${new URLSearchParams(given as [string, string][])}`
 }
 
-/** Undefined is refused by every schema. */
+/** By its name: what an answer of this schema has is promised by the member, which checks each before it sends it. */
+function speaksOurSchema(value: unknown): value is { readonly schema: typeof SCHEMA } {
+  return typeof value === 'object' && value !== null && 'schema' in value && value.schema === SCHEMA
+}
+
+function isProblem(value: unknown): value is Problem {
+  return speaksOurSchema(value) && 'code' in value && 'detail' in value && 'action' in value
+}
+
+/** Undefined is no answer. */
 function parseJson(text: string): unknown {
   try {
     return JSON.parse(text)

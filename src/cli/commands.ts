@@ -1,4 +1,7 @@
-// The commands by noun. Each is loaded when it is asked for: a command pays for its own code only.
+// The commands by noun.
+//
+// Invariants:
+//   CO1. A command pays for its own code only: it is loaded when it is asked for, with what it needs.
 import type { Command } from 'commander'
 import type { ContextOf, Outside } from './context.ts'
 

@@ -5,17 +5,11 @@
 //   KG1. It is the user's alone, bounded, and replaced as a whole. What is wrong with it is no error of the command.
 import { readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { z } from 'zod'
 import type { KnownGroup } from '../api/caller.ts'
 import { makeFolder } from '../io/folders.ts'
 import type { Environment } from './context.ts'
 
 const GROUPS_MAX = 64
-const known = z.object({
-  group: z.string(),
-  members: z.array(z.object({ id: z.string(), api: z.string() })),
-})
-const file = z.object({ format: z.literal(1), groups: z.record(z.string(), known) })
 
 export class KnownGroups {
   readonly #path: string
@@ -52,10 +46,19 @@ export class KnownGroups {
 
   #read(): Readonly<Record<string, KnownGroup>> {
     try {
-      const parsed = file.safeParse(JSON.parse(readFileSync(this.#path, 'utf8')))
-      return parsed.success ? parsed.data.groups : {}
+      const { format, groups } = JSON.parse(readFileSync(this.#path, 'utf8'))
+      if (format !== 1) return {}
+      const sound = Object.entries(groups).filter(([, group]) => isGroup(group))
+      return Object.fromEntries(sound) as Record<string, KnownGroup>
     } catch {
       return {}
     }
   }
+}
+
+/** By hand: every command reads this, and a library that checks it would cost more than the command. */
+function isGroup(value: unknown): value is KnownGroup {
+  const { group, members } = value as { [key in keyof KnownGroup]?: unknown }
+  if (typeof group !== 'string' || !Array.isArray(members)) return false
+  return members.every(({ id, api }) => typeof id === 'string' && typeof api === 'string')
 }
