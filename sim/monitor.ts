@@ -151,10 +151,10 @@ export class Monitor {
     }
   }
 
-  #watchProbes({ target }: Member): void {
-    const control = target.control.bind(target)
-    target.control = (from, kind, body) => {
-      const reply = control(from, kind, body)
+  #watchProbes({ target, controls }: Member): void {
+    const answer = controls.answer.bind(controls)
+    controls.answer = (from, kind, body) => {
+      const reply = answer(from, kind, body)
       if (kind !== 'probe' || !(reply instanceof Promise)) return reply
       const asked = askedIn(body).map((id) => {
         const session = target.registry.get(id)

@@ -1,4 +1,11 @@
 // A seeded pseudo-random source (mulberry32): the same seed gives the same run. Not for secrets.
+import { crc32c } from './crc32c.ts'
+import { encodeText } from './text.ts'
+
+/** 32 bits for a name: names that differ draw differently, whatever they consist of. */
+export function seedOf(name: string): number {
+  return crc32c(encodeText(name))
+}
 
 export class Prng {
   #state: number

@@ -2,6 +2,7 @@
 // asks the destination, and has the target carry the move out; and it answers the same question of others. Decisions
 // are pure (distribution/); here they meet the group. Level-triggered: every round reads the state as it is.
 import type { Balance, MemberLoad } from '../api/schema.ts'
+import { seedOf } from '../base/prng.ts'
 import { BadPaths, barredFrom, barredMembers, heldBy } from '../distribution/bounds.ts'
 import { type Begun, heldBack, withBegun } from '../distribution/budget.ts'
 import type { Code } from '../distribution/code.ts'
@@ -29,6 +30,7 @@ import { isRandomKind } from '../group/login.ts'
 import type { MemberId, SessionId } from '../group/record.ts'
 import type { SystemProbe } from '../io/system-probe.ts'
 import { asTable, type SessionLoad, shareAt } from '../load/load-table.ts'
+import { nothing } from '../peer/controls.ts'
 import type { Json } from '../peer/message.ts'
 import type { LiveSession } from '../target/live-session.ts'
 import type { LoginAttempt, Placement } from '../target/login.ts'
@@ -48,6 +50,8 @@ const OBSERVE_MS = 30_000
 const DECISIONS_SHOWN = 50
 export class Balancer implements Grants, Placement {
   readonly #member: Member
+  /** Of its name, whatever that is: members decide at other moments, and draw otherwise. */
+  readonly #number: number
   readonly #reservations = new Reservations()
   readonly #monitor: Monitor
   readonly #log = new DecisionLog()
@@ -65,6 +69,7 @@ export class Balancer implements Grants, Placement {
 
   constructor(member: Member, probe: SystemProbe, initial: DistributionSettings) {
     this.#member = member
+    this.#number = seedOf(member.id)
     this.policy = new PolicyRecord(member.ports, member.group, initial)
     this.#monitor = new Monitor(
       member,
@@ -72,8 +77,7 @@ export class Balancer implements Grants, Placement {
       this.#reservations,
       () => this.policy.settings.policy,
     )
-    member.answers.set(END_KIND, () => toJson(this.#monitor.end()))
-    const phase = Number(member.id.replace(/\D/g, '')) || 0
+    member.controls.on(END_KIND, nothing, () => toJson(this.#monitor.end()))
     const repetition = {
       clock: member.ports.clock,
       everyMs: () => this.policy.settings.policy.intervalSeconds * 1_000,
@@ -83,7 +87,7 @@ export class Balancer implements Grants, Placement {
       },
     }
     // Members decide one after the other, not all at once on the same reports.
-    this.#rounds = new Repeated(repetition, repetition.everyMs() * (1 + (phase % 8) / 8))
+    this.#rounds = new Repeated(repetition, repetition.everyMs() * (1 + this.#number / 2 ** 32))
   }
 
   stop(): void {
@@ -413,7 +417,9 @@ export class Balancer implements Grants, Placement {
     const fresh = await Promise.all(
       asked.map((id) => this.#member.peers.ask(id, END_KIND, null, ASK_MS)),
     )
-    const ends = fresh.map(unpackEnd).filter((end): end is End => !('refused' in end))
+    const ends = fresh
+      .map(unpackEnd)
+      .filter((end, at): end is End => !('refused' in end) && end.member === asked[at])
     const load = this.#meanLoad()
     const placed = placeLogin({ load, barred }, { ...here, draining, stays: false }, ends, {
       ...policy,
@@ -462,8 +468,7 @@ export class Balancer implements Grants, Placement {
   }
 
   #seed(): number {
-    const id = Number(this.#member.id.replace(/\D/g, '')) || 0
-    return id * 65_537 + this.#round
+    return this.#number * 65_537 + this.#round
   }
 
   /** ISO time of a moment on this member's clock. */

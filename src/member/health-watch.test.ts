@@ -1,5 +1,6 @@
 import { expect, test, vi } from 'vitest'
 import { SystemClock } from '../io/clock.ts'
+import { Controls } from '../peer/controls.ts'
 import type { Json } from '../peer/message.ts'
 import type { Condition } from './health.ts'
 import { CONDITION_KIND, type HealthChange, HealthWatch, parseCondition } from './health-watch.ts'
@@ -21,7 +22,7 @@ function watched() {
   const member = {
     id: 'm1',
     freeBytes: 1024 ** 3,
-    answers: new Map<string, () => Json>(),
+    controls: new Controls(),
     ports: { clock: new SystemClock(), coordinator: { txn: async () => ({ kind: 'done' }) } },
     peers: { ask: async () => m2.reply, trouble: () => null },
     store: {
@@ -100,7 +101,7 @@ test('what a probe is told is of this member alone, and waits for nobody', async
 test('a member tells the others its condition; what cannot be used counts as no answer', async () => {
   const { watch, member } = watched()
   member.damages = 1
-  const told = parseCondition(member.answers.get(CONDITION_KIND)?.())
+  const told = parseCondition(member.controls.answer('m2', CONDITION_KIND, null))
   expect(told).toEqual({ ...well, commitMs: null, damaged: [{ volume: 1, pages: 1 }] })
   expect(parseCondition({ usedBytes: 'much' })).toBeNull()
   watch.stop()

@@ -3,9 +3,11 @@
 //
 // Invariants:
 //   HW1. Every problem that appears or goes is told once, by code and subject.
+
 import { z } from 'zod'
 import type { HealthProblem } from '../api/schema.ts'
 import type { MemberId, VolumeId } from '../group/record.ts'
+import { nothing } from '../peer/controls.ts'
 import type { Json } from '../peer/message.ts'
 import { type Condition, type GroupFacts, type HealthMemory, problemsOf } from './health.ts'
 import { readLauncherRecord } from './launcher-record.ts'
@@ -57,7 +59,7 @@ export class HealthWatch {
   constructor(sources: HealthSources) {
     const { member } = sources
     this.#sources = sources
-    member.answers.set(CONDITION_KIND, () => toJson(this.condition()))
+    member.controls.on(CONDITION_KIND, nothing, () => toJson(this.condition()))
     this.#rounds = new Repeated({
       clock: member.ports.clock,
       everyMs: () => EVERY_MS,

@@ -10,8 +10,8 @@ import type { GroupView } from '../coordination/group-view.ts'
 import { RecordKeeper } from '../coordination/record-keeper.ts'
 import { startMember } from '../group/founding.ts'
 import type { MemberId, SliceId, VolumeId } from '../group/record.ts'
+import { Controls, nothing } from '../peer/controls.ts'
 import { PeerLinks } from '../peer/links.ts'
-import type { Json } from '../peer/message.ts'
 import type { PageStore } from '../store/page-store.ts'
 import type { StoreSettings } from '../store/settings.ts'
 import type { Bounds } from '../target/bounds.ts'
@@ -74,8 +74,8 @@ export class Member {
   readonly primary: Primary
   readonly gateway: Gateway
   readonly target: Target
-  /** Other rooms' answers to control messages, tried after the target's; wired by loops.ts and operator.ts. */
-  readonly answers = new Map<string, (from: MemberId, body: Json) => Json | Promise<Json>>()
+  /** What this member answers to others besides operations: each room adds its own. */
+  readonly controls: Controls
   /** Where new sessions go, by load; wired by the balancer. */
   placement: Placement | null = null
   /** What pages may still take here, looked up now and then. */
@@ -96,13 +96,24 @@ export class Member {
     this.#portal = ''
     const { clock, net, coordinator, newId } = parts.ports
     const self = this.id
+    this.controls = new Controls((from, of, why) => {
+      parts.tell({ kind: 'malformed', from, of, why })
+    })
+    this.controls.on('stopping', nothing, (_, from) => {
+      this.#stopping.add(from)
+      return null
+    })
+    this.controls.on('drained', nothing, (_, from) => {
+      this.#stopping.delete(from)
+      return null
+    })
     this.peers = new PeerLinks({
       self: { groupId: parts.group.group.groupId, memberId: self, bootId: parts.bootId },
       net,
       clock,
       addressOf: (member) => parseAddress(this.group.members.get(member)?.peer),
       server: {
-        control: (from, kind, body) => this.#control(from, kind, body),
+        control: (from, kind, body) => this.controls.answer(from, kind, body),
         operation: (_from, request) => {
           this.handled.pieces += 1
           this.handled.bytes += movedBytes(request)
@@ -127,6 +138,7 @@ export class Member {
       coordinator,
       group: this.group,
       peers: this.peers,
+      controls: this.controls,
       gateway: this.gateway,
       placement: {
         choose: async (attempt) => (await this.placement?.choose(attempt)) ?? null,
@@ -214,14 +226,6 @@ export class Member {
       await sleep(clock, RETRY_MS)
       await this.group.refresh()
     }
-  }
-
-  #control(from: MemberId, kind: string, body: Json): Json | Promise<Json> {
-    if (kind === 'stopping') this.#stopping.add(from)
-    if (kind === 'drained') this.#stopping.delete(from)
-    const answer = this.target.control(from, kind, body)
-    if (answer !== undefined) return answer
-    return this.answers.get(kind)?.(from, body) ?? null
   }
 }
 

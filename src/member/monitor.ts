@@ -2,6 +2,7 @@
 // tells the others. What it hears from them is kept with the time it came; a silent member is absent, never zero.
 import type { MemberLoad } from '../api/schema.ts'
 import type { Timer } from '../base/clock.ts'
+import { ProtocolError } from '../base/protocol-error.ts'
 import type { Policy } from '../distribution/policy.ts'
 import type { Reservations } from '../distribution/reservations.ts'
 import {
@@ -69,7 +70,7 @@ export class Monitor {
     this.#reservations = reservations
     this.#policy = policy
     this.estimate = new MemberEstimate({ self: member.id, resources: 1 })
-    member.answers.set(REPORT_KIND, (_from, body) => this.#hear(body))
+    member.controls.on(REPORT_KIND, readReport, (report) => this.#hear(report))
     probe.look()
     this.#timer = member.ports.clock.after(EVERY_MS, () => this.#tick())
   }
@@ -242,14 +243,20 @@ export class Monitor {
       if (member !== id) peers.tell(member, REPORT_KIND, body)
   }
 
-  #hear(body: Json): Json {
-    const report = parseReport(body)
-    if ('refused' in report) return null
+  #hear(report: Report): null {
     const { clock } = this.#member.ports
     const before = this.#heard.get(report.member)
     this.#heard.set(report.member, hear(before, report, clock.nowMs(), this.#policy()))
     return null
   }
+}
+
+/** P10 of peer/controls.ts. */
+function readReport(body: Json, from: MemberId): Report {
+  const report = parseReport(body)
+  const why = 'refused' in report ? report.refused : `${report.member} is not ${from}`
+  if ('refused' in report || report.member !== from) throw new ProtocolError(why, 'a report')
+  return report
 }
 
 function systemSample(

@@ -22,6 +22,7 @@ import type {
 import { parsePolicy } from '../distribution/policy.ts'
 import type { MemberId } from '../group/record.ts'
 import type { Traffic } from '../io/net.ts'
+import { nothing } from '../peer/controls.ts'
 import type { Balancer } from './balancer.ts'
 import type { Condition } from './health.ts'
 import { healthOf } from './health.ts'
@@ -65,7 +66,7 @@ export class MemberOperator implements Operator {
     const summaries = () => this.#summaries()
     this.#volumes = new VolumeDesk(member, summaries)
     this.#sessions = new SessionDesk(member, deps.balancer, summaries)
-    member.answers.set(SUMMARY_KIND, () => JSON.parse(JSON.stringify(this.#summary())))
+    member.controls.on(SUMMARY_KIND, nothing, () => JSON.parse(JSON.stringify(this.#summary())))
   }
 
   async volumes(): Promise<readonly Volume[]> {

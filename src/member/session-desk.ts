@@ -1,13 +1,14 @@
 // The operator's commands on sessions and moves.
 
-import { type ErrorCode, refusal } from '../api/errors.ts'
+import { type ErrorCode, errorCodes, refusal } from '../api/errors.ts'
 import { type Answered, answered } from '../api/operator.ts'
 import type { Move, MoveRequest, Session, SessionDetail } from '../api/schema.ts'
 import { sleep } from '../base/clock.ts'
 import { whyNotByHand } from '../distribution/explain.ts'
-import type { MemberId, MoveRecord } from '../group/record.ts'
+import type { MemberId, MoveRecord, SessionId } from '../group/record.ts'
 import type { StoredSession } from '../group/sessions.ts'
-import type { Json } from '../peer/message.ts'
+import { Body } from '../peer/controls.ts'
+import { fieldsOf, type Json } from '../peer/message.ts'
 import type { Balancer } from './balancer.ts'
 import type { Member } from './member.ts'
 import type { SessionSummary, Summary } from './summary.ts'
@@ -20,9 +21,27 @@ const OUTCOME_MS = 15_000
 const LOOK_MS = 20
 const MOVES_SHOWN = 10
 
+/** What the member that serves a session is asked to do. */
+interface Order {
+  readonly move: string
+  readonly session: SessionId
+  readonly to: MemberId
+}
+
+function readOrder(json: Json): Order {
+  const body = new Body(json)
+  return { move: body.text('move'), session: body.whole('session'), to: body.text('to') }
+}
+
 interface Denied {
   readonly code: ErrorCode
   readonly why: string
+}
+
+function deniedIn(reply: Json): Denied {
+  const { code, why } = fieldsOf(reply) ?? {}
+  const known = errorCodes.find((one) => one === code) ?? 'memberNotReady'
+  return { code: known, why: typeof why === 'string' ? why : 'its member does not say why' }
 }
 
 /** The others are the destination's matter: it takes no sessions now, or not this one. */
@@ -48,7 +67,7 @@ export class SessionDesk {
     this.#member = member
     this.#balancer = balancer
     this.#summaries = summaries
-    member.answers.set(MOVE_KIND, (_from, body) => this.#moveHere(body))
+    member.controls.on(MOVE_KIND, readOrder, (order) => this.#moveHere(order))
   }
 
   async list(): Promise<readonly Session[]> {
@@ -109,13 +128,12 @@ export class SessionDesk {
     if (reply === null)
       return refusal('memberSilent', `${owner}, which serves the session, does not answer`)
     if (reply === 'begun') return this.#outcome(moveId, request.wait)
-    const { code, why } = reply as unknown as Denied
+    const { code, why } = deniedIn(reply)
     return refusal(code, `session ${id} was not moved to ${request.to}: ${why}`)
   }
 
   /** At the member that serves the session. */
-  async #moveHere(body: Json): Promise<Json> {
-    const { move, session, to } = body as { move: string; session: number; to: MemberId }
+  async #moveHere({ move, session, to }: Order): Promise<Json> {
     const { target, id } = this.#member
     const denied = (answer: string): Json => {
       const { policy } = this.#balancer.policy.settings

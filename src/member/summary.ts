@@ -49,9 +49,9 @@ export async function askAll(member: Member, own: () => Summary): Promise<Map<Me
   const replies = await Promise.all(
     others.map((id) => member.peers.ask(id, SUMMARY_KIND, null, ASK_MS)),
   )
-  for (const reply of replies) {
+  for (const [at, reply] of replies.entries()) {
     const summary = parseSummary(reply)
-    if (summary !== null) all.set(summary.member, summary)
+    if (summary !== null && summary.member === others[at]) all.set(summary.member, summary)
   }
   return all
 }

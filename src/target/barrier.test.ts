@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest'
+import { ProtocolError } from '../base/protocol-error.ts'
 import { storedSession } from '../coordination/group-view.ts'
 import { closeSession, commitMove, takeSession } from '../group/sessions.ts'
-import { Barrier } from './barrier.ts'
+import type { Json } from '../peer/links.ts'
+import { Barrier, readProbes } from './barrier.ts'
 import { Ending } from './ending.ts'
 import { type LiveSession, settleProbes } from './live-session.ts'
 import { FakeFences, liveOf, Post, records, stableIsid } from './records.fixture.ts'
@@ -36,8 +38,9 @@ async function barriers() {
       },
       closed: ({ id }) => closed.push(id),
     })
-    post.members.set(self, (_, body) => barrier.answer(body))
-    return { barrier, registry, gateway, closed, ended }
+    post.members.set(self, (_, body) => answer(body))
+    const answer = (body: Json) => barrier.answer(readProbes(body))
+    return { barrier, answer, registry, gateway, closed, ended }
   }
   const m1 = await at('m1')
   const m2 = await at('m2')
@@ -234,8 +237,8 @@ describe('a question about many sessions', () => {
     expect(new Set(m1.closed)).toEqual(new Set([busy.session.id, unknown.session.id]))
   })
 
-  it('B6 that is malformed has no answer, and nobody is held for it', async () => {
-    const { timeline, create, m2 } = await barriers()
+  it('B6 that is malformed is not read, and nobody is held for it', async () => {
+    const { create, m2 } = await barriers()
     const { session, probes } = liveOf(await create({ owner: 'm2' }))
     m2.registry.add(session)
     const { id, gen, loginToken } = session
@@ -250,7 +253,7 @@ describe('a question about many sessions', () => {
       { how: 'hold', sessions: [{ id, gen }] },
       { how: 'ask', sessions: [{ id, gen, loginToken }] },
     ]) {
-      expect(await timeline.finish(m2.barrier.answer(body))).toBeNull()
+      expect(() => m2.answer(body)).toThrow(ProtocolError)
     }
     expect(probes).toEqual([])
   })

@@ -26,10 +26,11 @@
 // what the move held (C4); a later take or close of the record ends the session. A living initiator answers within a
 // round trip.
 import { type Clock, sleep, within } from '../base/clock.ts'
+import { ProtocolError } from '../base/protocol-error.ts'
 import type { StoredSession } from '../coordination/group-view.ts'
 import type { MemberId, SessionId } from '../group/record.ts'
+import { Body } from '../peer/controls.ts'
 import type { Json, PeerLinks } from '../peer/links.ts'
-import { fieldsOf } from '../peer/message.ts'
 import type { Gateway } from '../volume/gateway.ts'
 import type { Ending } from './ending.ts'
 import type { LiveSession, ProbeVerdict } from './live-session.ts'
@@ -56,7 +57,12 @@ export interface BarrierDeps {
   readonly closed: (stored: StoredSession) => void
 }
 
-export interface Probe {
+export interface ProbeQuestion {
+  readonly sessions: readonly Probe[]
+  readonly how: keyof Verdicts
+}
+
+interface Probe {
   readonly id: SessionId
   readonly gen: number
   readonly loginToken: string
@@ -187,15 +193,24 @@ export class Barrier {
     })
   }
 
-  /** The probe question of another member: null if it is malformed. */
-  async answer(body: Json): Promise<Json> {
-    const { sessions, how } = fieldsOf(body) ?? {}
-    const isKnown = how === 'hold' || how === 'wait'
-    if (!isKnown || !Array.isArray(sessions) || !sessions.every(isProbe)) return null
+  /** The probe question of another member. */
+  answer({ sessions, how }: ProbeQuestion): Promise<readonly (ProbeVerdict | 'silent')[]> {
     return Promise.all(sessions.map((probe) => this.verdict(probe, how)))
   }
 }
 
+export function readProbes(json: Json): ProbeQuestion {
+  const body = new Body(json)
+  const how = hows.find((one) => one === body.text('how'))
+  if (how === undefined) throw new ProtocolError('a probe of no known kind', 'peer/DESIGN.md')
+  const sessions = body.list('sessions').map((one) => {
+    const probe = new Body(one)
+    return { id: probe.whole('id'), gen: probe.whole('gen'), loginToken: probe.text('loginToken') }
+  })
+  return { sessions, how }
+}
+
+const hows = ['hold', 'wait'] as const
 const possible: { readonly [How in keyof Verdicts]: readonly Verdicts[How][] } = {
   hold: ['alive', 'held', 'dead'],
   wait: ['alive', 'dead', 'silent'],
@@ -209,10 +224,4 @@ function verdictsIn<How extends keyof Verdicts>(
   const known: readonly Verdicts[How][] = possible[how]
   const verdicts = reply.flatMap((one) => known.filter((verdict) => verdict === one))
   return verdicts.length === reply.length ? verdicts : null
-}
-
-function isProbe(body: unknown): body is Probe {
-  if (typeof body !== 'object' || body === null) return false
-  const { id, gen, loginToken } = body as { readonly [name in keyof Probe]?: unknown }
-  return typeof id === 'number' && typeof gen === 'number' && typeof loginToken === 'string'
 }

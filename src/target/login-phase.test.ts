@@ -29,14 +29,14 @@ describe('the login of a connection', () => {
   it('P2 a session that a later login has taken meanwhile is not admitted', async () => {
     const scene = await startGroup(15)
     const { group, events } = scene
-    const target = group.member('m1').member?.target
+    const { target, controls } = group.member('m1').member ?? {}
     if (target === undefined) throw new Error('m1 runs')
     const take = target.logins.take.bind(target.logins)
     target.logins.take = async (attempt, routed) => {
       const taken = await take(attempt, routed)
       if (taken.kind !== 'taken') throw new Error('it is taken')
       const { id, gen } = taken.session
-      target.control('m2', 'taken', { id, gen: gen + 1 })
+      controls?.answer('m2', 'taken', { id, gen: gen + 1 })
       return taken
     }
     const { seen } = await stranger(scene, 'normal')

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { SimClock } from '../../sim/clock.ts'
 import { Timeline } from '../../sim/timeline.ts'
 import { ProtocolError } from '../base/protocol-error.ts'
-import { type Question, Questions } from './questions.ts'
+import { type Question, Questions, readQuestion } from './questions.ts'
 import { Post } from './records.fixture.ts'
 
 /** Three members; `b` is asked and takes sessions. */
@@ -13,8 +13,8 @@ function members() {
   if (a === undefined || b === undefined || c === undefined) throw new Error('three members')
   const at = { takes: true }
   post.members.set('b', (kind, body) => {
-    if (kind === 'login-back') return b.takenBack(body) && null
-    return { yes: b.answer(body, at.takes).yes }
+    if (kind === 'login-back') return b.takenBack(readQuestion(body)) && null
+    return { yes: b.answer(readQuestion(body), at.takes).yes }
   })
   const ask = (from: Questions, question: Question) => timeline.finish(from.ask('b', question))
   return { timeline, post, a, b, c, at, ask }
@@ -82,13 +82,13 @@ describe('the question before a redirect', () => {
   })
 
   it('Q3 a member that takes no sessions says no, and what is no answer is none', async () => {
-    const { post, a, b, at, ask } = members()
+    const { post, a, at, ask } = members()
     at.takes = false
     expect(await ask(a, a.question('a', 'k', false))).toBe('no')
     for (const reply of [true, 'yes', [], { yes: 1 }, {}]) {
       post.members.set('b', () => reply)
       expect(await ask(a, a.question('a', 'k', false))).toBe('no')
     }
-    expect(() => b.answer({ id: 1, key: 'k' }, true)).toThrow(ProtocolError)
+    expect(() => readQuestion({ id: 1, key: 'k' })).toThrow(ProtocolError)
   })
 })

@@ -7,8 +7,8 @@
 //   Q2. A question whose asker then does not redirect leaves no mark.
 //   Q3. No answer within 500 ms is a no.
 import type { Clock } from '../base/clock.ts'
-import { ProtocolError } from '../base/protocol-error.ts'
 import type { MemberId, VolumeId } from '../group/record.ts'
+import { Body } from '../peer/controls.ts'
 import type { Json, PeerLinks } from '../peer/links.ts'
 import { fieldsOf } from '../peer/message.ts'
 import { Marks } from './marks.ts'
@@ -66,8 +66,10 @@ export class Questions {
   }
 
   /** The asked member's side; `takes`: it serves and accepts sessions. */
-  answer(body: Json, takes: boolean): { readonly yes: boolean; readonly question: Question } {
-    const question = parseQuestion(body)
+  answer(
+    question: Question,
+    takes: boolean,
+  ): { readonly yes: boolean; readonly question: Question } {
     const now = this.#clock.nowMs()
     const mark = this.#asked.get(question.key, now)
     if (mark === undefined) {
@@ -79,8 +81,7 @@ export class Questions {
     return { yes: takes && !unreached, question }
   }
 
-  takenBack(body: Json): Question {
-    const question = parseQuestion(body)
+  takenBack(question: Question): Question {
     const now = this.#clock.nowMs()
     this.#takenBack.set(question.id, true, now)
     if (this.#asked.get(question.key, now)?.value === question.id) this.#asked.delete(question.key)
@@ -99,10 +100,7 @@ export interface Question {
   readonly reserve: boolean
 }
 
-function parseQuestion(body: Json): Question {
-  const { id, key, reserve } = fieldsOf(body) ?? {}
-  if (typeof id === 'string' && typeof key === 'string') {
-    return { id, key, reserve: reserve === true }
-  }
-  throw new ProtocolError('a login question needs an id and a key', 'peer/DESIGN.md')
+export function readQuestion(json: Json): Question {
+  const body = new Body(json)
+  return { id: body.text('id'), key: body.text('key'), reserve: body.flag('reserve') }
 }

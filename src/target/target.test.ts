@@ -79,6 +79,18 @@ describe('the target of a member', () => {
     expect(timeline.nowMs - fromMs).toBeLessThan(STOP_MS + 500)
   })
 
+  it('T3 a target that was told to stop before it served does not serve', async () => {
+    const { group, timeline, dial } = await startGroup(10)
+    const { target } = group.member('m1').member ?? {}
+    if (target === undefined) throw new Error('m1 is down')
+    await timeline.finish(target.stop(timeline.nowMs + STOP_MS))
+    await timeline.finish(target.serve())
+    expect(target.takesSessions).toBe(false)
+    void dial('m1').catch(() => undefined)
+    await timeline.run(timeline.nowMs + 2_000)
+    expect(target.registry.size).toBe(0)
+  })
+
   it('T2 a stop that comes upon a move waits as long as any other for what was accepted, and no move begins', async () => {
     const { group, timeline, events, connect, home } = await startGroup(8)
     const initiator = await connect()

@@ -4,12 +4,12 @@
 // Invariants:
 //   T1. No login is accepted before this member has loaded the records (its primaries serve).
 //   T2. A stop answers what was accepted, sends event 3 and closes, by the moment that it was given.
+//   T3. A target that was told to stop takes no logins any more, also if it was told before it served.
 
 import { Budget } from '../base/budget.ts'
 import { BufferPool } from '../base/buffer-pool.ts'
 import { type Clock, sleep } from '../base/clock.ts'
 import type { Address, Listener, Net } from '../base/net.ts'
-import { ProtocolError } from '../base/protocol-error.ts'
 import type { Coordinator } from '../coordination/coordinator.ts'
 import { type GroupView, storedSession } from '../coordination/group-view.ts'
 import type { MemberId, SessionId, VolumeRecord } from '../group/record.ts'
@@ -17,11 +17,11 @@ import { formatPortal, type Portal } from '../iscsi/names.ts'
 import { isAskedFor, printTargets, sendTargetsOf } from '../iscsi/send-targets.ts'
 import type { Session } from '../iscsi/session.ts'
 import type { SessionCounters } from '../load/counters.ts'
+import { Body, type Controls } from '../peer/controls.ts'
 import type { Json, PeerLinks } from '../peer/links.ts'
-import { type Fields, fieldsOf } from '../peer/message.ts'
 import { logicalUnit } from '../scsi/logical-unit.ts'
 import type { Gateway } from '../volume/gateway.ts'
-import { Barrier } from './barrier.ts'
+import { Barrier, readProbes } from './barrier.ts'
 import { type Bounds, sendLimits } from './bounds.ts'
 import { Connection, type ConnectionDeps } from './connection.ts'
 import { Ending } from './ending.ts'
@@ -31,11 +31,11 @@ import { Logins, type Placement, type Taken } from './login.ts'
 import { targetPortalGroupTag } from './login-phase.ts'
 import { type MoveEnd, type MoveOrder, Mover } from './move.ts'
 import { MoveLog } from './move-log.ts'
-import { Questions } from './questions.ts'
+import { Questions, readQuestion } from './questions.ts'
 import type { ReadRoom } from './reads.ts'
 import { Registry } from './registry.ts'
 import { TaskRunner } from './task.ts'
-import { RESET_KIND, UnitResets } from './unit-reset.ts'
+import { RESET_KIND, readReset, UnitResets } from './unit-reset.ts'
 
 const SWEEP_MS = 1_000
 /** For an initiator to fall silent, before it is told that the member stops. */
@@ -70,6 +70,13 @@ export type TargetEvent =
       readonly to: MemberId
       readonly why: string
     }
+  /** Another member sent what could not be read: it has no effect. */
+  | {
+      readonly kind: 'malformed'
+      readonly from: MemberId
+      readonly of: string
+      readonly why: string
+    }
   | { readonly kind: 'reject'; readonly initiator: string; readonly reason: string }
   | {
       readonly kind: 'barrier'
@@ -92,6 +99,8 @@ export interface TargetDeps {
   readonly coordinator: Coordinator
   readonly group: GroupView
   readonly peers: PeerLinks
+  /** Where this room's answers to other members go. */
+  readonly controls: Controls
   readonly gateway: Gateway
   readonly placement: Placement
   readonly newToken: () => string
@@ -187,6 +196,7 @@ export class Target {
     const runnerOf = (session: LiveSession) => this.#runners.get(session)
     this.#resets = new UnitResets({ self, clock, coordinator, peers, gateway, registry, runnerOf })
     this.#mover = new Mover({ self, clock, coordinator, peers, log: this.log, end })
+    this.#answerTo(deps.controls)
   }
 
   async listen(address: Address): Promise<Address> {
@@ -205,6 +215,7 @@ export class Target {
   /** T1: the records are loaded; closes what the last run of this member left, then accepts logins. */
   async serve(): Promise<void> {
     await this.ending.closeLeftovers([...this.#deps.group.sessions.values()])
+    if (this.#state === 'stopping') return // T3
     this.#state = 'serving'
     this.#sweepLater()
   }
@@ -250,52 +261,39 @@ export class Target {
     return this.#state === 'serving' && !draining
   }
 
-  /** A question of another member about logins, sessions or moves; undefined: not ours. */
-  control(from: MemberId, kind: string, body: Json): Json | Promise<Json> | undefined {
-    switch (kind) {
-      case 'login': {
-        if (this.#state !== 'serving') return { yes: false }
-        const { yes, question } = this.#questions.answer(body, this.takesSessions)
-        if (yes && question.reserve) this.logins.reserve(question)
-        return { yes }
-      }
-      case 'login-back':
-        this.logins.unreserve(this.#questions.takenBack(body))
-        return null
-      case 'probe':
-        return this.#barrier.answer(body)
-      case RESET_KIND:
-        return this.#resets.answer(body)
-      case 'taken':
-        return this.#taken(body)
-      case 'grant':
-        return this.#grant(from, body)
-      case 'renew':
-        this.grants?.renew(moveOf(body))
-        return null
-      case 'release':
-        this.grants?.release(moveOf(body))
-        return null
-      default:
-        return undefined
-    }
-  }
-
-  #grant(from: MemberId, body: Json): Json {
-    if (!this.takesSessions) return 'it takes no sessions now'
-    if (this.grants === null) return 'granted'
-    const { session, proposal = null, estimate = null } = fields(body)
-    if (typeof session !== 'number') throw new ProtocolError('which session?', 'peer/DESIGN.md')
-    return this.grants.grant(from, { move: moveOf(body), session, proposal, estimate }) ?? 'granted'
+  /** What other members ask and tell about logins, sessions and moves. */
+  #answerTo(controls: Controls): void {
+    controls.on('login', readQuestion, (question) => {
+      if (this.#state !== 'serving') return { yes: false }
+      const { yes } = this.#questions.answer(question, this.takesSessions)
+      if (yes && question.reserve) this.logins.reserve(question)
+      return { yes }
+    })
+    controls.on('login-back', readQuestion, (question) => {
+      this.logins.unreserve(this.#questions.takenBack(question))
+      return null
+    })
+    controls.on('probe', readProbes, (probes) => this.#barrier.answer(probes))
+    controls.on(RESET_KIND, readReset, (reset) => this.#resets.answer(reset))
+    controls.on('taken', readTaken, (taken) => this.#taken(taken))
+    controls.on('grant', readGrant, (asked, from) => {
+      if (!this.takesSessions) return 'it takes no sessions now'
+      return this.grants?.grant(from, asked) ?? 'granted'
+    })
+    controls.on('renew', readMove, (move) => {
+      this.grants?.renew(move)
+      return null
+    })
+    controls.on('release', readMove, (move) => {
+      this.grants?.release(move)
+      return null
+    })
   }
 
   /** A later login took this session's record: only saves time (its generation is refused in any case). */
-  #taken(body: Json): Json {
-    const { id, gen } = fields(body)
-    const session = typeof id === 'number' ? this.registry.get(id) : undefined
-    if (session !== undefined && typeof gen === 'number' && session.gen < gen) {
-      this.#end(session, 'reinstated')
-    }
+  #taken({ id, gen }: { readonly id: SessionId; readonly gen: number }): null {
+    const session = this.registry.get(id)
+    if (session !== undefined && session.gen < gen) this.#end(session, 'reinstated')
     return null
   }
 
@@ -437,14 +435,17 @@ export class Target {
   }
 }
 
-function fields(body: Json): Fields {
-  const found = fieldsOf(body)
-  if (found === null) throw new ProtocolError('not an object', 'peer/DESIGN.md')
-  return found
+function readMove(json: Json): string {
+  return new Body(json).text('move')
 }
 
-function moveOf(body: Json): string {
-  const { move } = fields(body)
-  if (typeof move !== 'string') throw new ProtocolError('which move?', 'peer/DESIGN.md')
-  return move
+function readTaken(json: Json): { readonly id: SessionId; readonly gen: number } {
+  const body = new Body(json)
+  return { id: body.whole('id'), gen: body.whole('gen') }
+}
+
+function readGrant(json: Json): GrantRequest {
+  const body = new Body(json)
+  const of = { move: body.text('move'), session: body.whole('session') }
+  return { ...of, proposal: body.json('proposal'), estimate: body.json('estimate') }
 }

@@ -15,8 +15,8 @@ import { ProtocolError } from '../base/protocol-error.ts'
 import type { Coordinator } from '../coordination/coordinator.ts'
 import { type StoredSession, storedSession } from '../coordination/group-view.ts'
 import { keys, type MemberId, type SessionId, type VolumeId } from '../group/record.ts'
+import { Body } from '../peer/controls.ts'
 import type { Json, PeerLinks } from '../peer/links.ts'
-import { fieldsOf } from '../peer/message.ts'
 import type { Gateway } from '../volume/gateway.ts'
 import type { LiveSession } from './live-session.ts'
 import type { Registry } from './registry.ts'
@@ -113,8 +113,7 @@ export class UnitResets {
   }
 
   /** Another member asks for sessions of this one; answered when those that it can speak for are ended. */
-  answer(body: Json): Promise<Json> {
-    const { name, sessions } = parse(body)
+  answer({ name, sessions }: ResetQuestion): Promise<Json> {
     return this.#endHere(name, sessions)
   }
 
@@ -162,17 +161,17 @@ function nameOf(id: SessionId, gen: number): string {
   return `${id}.${gen}`
 }
 
-function parse(body: Json): {
+export interface ResetQuestion {
   readonly name: string
   readonly sessions: readonly (readonly [SessionId, number])[]
-} {
-  const wrong = new ProtocolError('which reset of which sessions?', 'peer/DESIGN.md')
-  const { reset, sessions } = fieldsOf(body) ?? {}
-  if (typeof reset !== 'string' || !Array.isArray(sessions)) throw wrong
-  const pairs = sessions.map((pair) => {
+}
+
+export function readReset(json: Json): ResetQuestion {
+  const body = new Body(json)
+  const sessions = body.list('sessions').map((pair) => {
     const [id, gen] = Array.isArray(pair) ? pair : []
-    if (typeof id !== 'number' || typeof gen !== 'number') throw wrong
-    return [id, gen] as const
+    if (typeof id === 'number' && typeof gen === 'number') return [id, gen] as const
+    throw new ProtocolError('which sessions are reset?', 'peer/DESIGN.md')
   })
-  return { name: reset, sessions: pairs }
+  return { name: body.text('reset'), sessions }
 }
