@@ -1,6 +1,6 @@
 // Hosts that contend for a volume that is not shared: one of the Linux kind, and two of the QEMU kind that bear one name at
 // two addresses. Each comes now and then, writes and reads back while it has the volume, and leaves, or breaks down. At
-// most one of them may have it (G11, G15 of src/group/claims.ts): the records say so (one-host.ts), and whoever has it reads
+// most one of them may have it (G11, G20 of src/group/claims.ts): the records say so (one-host.ts), and whoever has it reads
 // what it wrote.
 import { sleep } from '../src/base/clock.ts'
 import type { Net } from '../src/base/net.ts'

@@ -1,4 +1,4 @@
-// Whether a volume that is not shared has one host at a time (G15 of src/group/claims.ts), by every change of its sessions'
+// Whether a volume that is not shared has one host at a time (G20 of src/group/claims.ts), by every change of its sessions'
 // records.
 import type { SessionRecord } from '../src/group/record.ts'
 

@@ -52,7 +52,7 @@ describe('the claim of a volume that is not shared', () => {
   })
 })
 
-it('G15 whoever has another name or another address stands in the way, unless it is dead or is what the login takes', () => {
+it('G20 whoever has another name or another address stands in the way, unless it is dead or is what the login takes', () => {
   const sessions = [
     stored(1, {}),
     stored(2, { initiator: 'iqn.x:b' }),

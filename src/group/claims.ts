@@ -4,7 +4,7 @@
 // Invariants:
 //   G11. A take on a volume that is not shared compares the volume's claim as it was in the instant in which its sessions
 //        were read, and writes it. So of two takes that do not know of each other one is lost.
-//   G15. No session of such a volume is taken while another one of another host is live, also one in an open move. The
+//   G20. No session of such a volume is taken while another one of another host is live, also one in an open move. The
 //        record that is taken does not count: its own earlier connection is over.
 import type { GroupChange } from './change.ts'
 import { keys, type SessionId, type VolumeId } from './record.ts'
@@ -34,7 +34,7 @@ export function claimIn(
   return { volume, rev: items.find(({ key }) => key === keys.claim(volume))?.rev ?? 0 }
 }
 
-/** G15: the living sessions that stand in the host's way. `taken`: the record that its login takes, null: a new one. */
+/** G20: the living sessions that stand in the host's way. `taken`: the record that its login takes, null: a new one. */
 export function otherHosts(
   sessions: readonly StoredSession[],
   { initiator, source }: Host,

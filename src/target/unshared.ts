@@ -1,4 +1,4 @@
-// A login to a volume that is not shared: whether another host has it (G15 of group/claims.ts). Where there is doubt, the
+// A login to a volume that is not shared: whether another host has it (G20 of group/claims.ts). Where there is doubt, the
 // members that serve the other host's sessions ask its initiator for a sign of life.
 //
 //   read claim and sessions ──nobody──▶ free
