@@ -87,6 +87,8 @@ export class NobodyAnswers extends Error {
 
 export interface DoorSettings {
   readonly memory?: GroupMemory | undefined
+  /** Who asks, for the members' logs. */
+  readonly agent?: string | undefined
   /** Told once of each that does not answer while another does. */
   readonly note?: ((line: string) => void) | undefined
 }
@@ -179,9 +181,11 @@ export class Doors {
       const response = await fetch(`${one.url}${path}`, {
         method,
         signal: AbortSignal.any([abort, AbortSignal.timeout(waitMs)]),
-        ...(body === undefined
-          ? {}
-          : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
+        headers: {
+          'user-agent': this.#settings.agent ?? 'evenkeel',
+          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       })
       const text = await response.text()
       if (!this.#learn(one, response.headers)) {

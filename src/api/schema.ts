@@ -213,12 +213,14 @@ export const severity = z.enum(['warning', 'error'])
 /** What can be wrong; the table that finds it is member/health.ts, docs/OPERATING.md lists it for people. */
 export const healthCode = z.enum([
   'STORE_FAILED',
+  'OLD_FOLDER',
   'MEMBER_RESTARTING',
   'MEMBER_DOWN',
   'MEMBER_SLOW',
   'DAMAGED',
   'FULL',
   'NEAR_FULL',
+  'RECORD_LOST',
   'COORDINATOR_DOWN',
   'SLOW_DISK',
   'IMBALANCED',

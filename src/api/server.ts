@@ -26,6 +26,10 @@ import { sessionRoutes } from './sessions.ts'
 import { volumeRoutes } from './volumes.ts'
 
 const BODY_BYTES_MAX = 64 * 1024
+/** What the log keeps of a request. */
+const AGENT_MAX = 100
+const URL_MAX = 200
+const BODY_TOLD_MAX = 300
 
 export interface ApiSettings {
   readonly host: string
@@ -33,6 +37,19 @@ export interface ApiSettings {
   readonly version: string
   /** Called with what failed unexpectedly; the caller of the API only learns that it did. */
   readonly failed: (error: unknown) => void
+  /** Called with each request that may have changed something, once it is answered. */
+  readonly changed?: (call: Call) => void
+}
+
+export interface Call {
+  /** Where it came from, and what it calls itself. */
+  readonly caller: string
+  readonly agent: string
+  readonly method: string
+  readonly url: string
+  /** The beginning of it; empty: none. */
+  readonly body: string
+  readonly status: number
 }
 
 export interface RunningApi {
@@ -68,6 +85,7 @@ export async function buildApi(
     reply.header(GROUP_HEADER, group)
     reply.header(APIS_HEADER, printApis(members))
   })
+  tellChanges(app, settings)
   answerErrors(app, settings)
   app.addHook('onRoute', (route) => {
     if (route.url.startsWith('/api/')) route.schema = { querystring: query({}), ...route.schema }
@@ -91,6 +109,18 @@ export async function buildApi(
   app.get('/openapi.json', { schema: { hide: true } }, () => app.swagger())
   await app.ready()
   return app
+}
+
+function tellChanges(app: FastifyInstance, { changed }: ApiSettings): void {
+  if (changed === undefined) return
+  app.addHook('onResponse', async (request, reply) => {
+    const { method, url, ip: caller, headers, body } = request
+    if (method === 'GET' || method === 'HEAD' || method === 'OPTIONS') return
+    const agent = String(headers['user-agent'] ?? 'no user agent').slice(0, AGENT_MAX)
+    const text = body == null ? '' : JSON.stringify(body).slice(0, BODY_TOLD_MAX)
+    const status = reply.statusCode
+    changed({ caller, agent, method, url: url.slice(0, URL_MAX), body: text, status })
+  })
 }
 
 interface Reply {

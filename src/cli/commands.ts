@@ -88,6 +88,12 @@ export const COMMANDS: readonly Entry[] = [
     make: async (outside) => (await import('./recover.ts')).recoverCommand(outside),
   },
   {
+    name: 'log',
+    nameless: true,
+    about: 'what the launcher and the members have logged',
+    make: async (outside) => (await import('./log.ts')).logCommand(outside),
+  },
+  {
     name: 'completion',
     nameless: true,
     about: 'print what makes your shell complete commands and names at Tab',

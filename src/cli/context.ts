@@ -11,6 +11,7 @@ export interface Environment {
   readonly EVENKEEL_API?: string | undefined
   readonly NO_COLOR?: string | undefined
   readonly HOME?: string | undefined
+  readonly USER?: string | undefined
   readonly XDG_STATE_HOME?: string | undefined
   /** Set in whatever npm runs. */
   readonly npm_lifecycle_event?: string | undefined
@@ -53,8 +54,18 @@ export function contextFrom(outside: Outside): ContextOf {
     const note = (line: string) => {
       if (!screen.isLive) screen.note(`evenkeel: ${line}`)
     }
-    return { caller: new Caller(urlsIn(api), { memory, note }), screen, outside }
+    return {
+      caller: new Caller(urlsIn(api), { memory, note, agent: agentOf(outside) }),
+      screen,
+      outside,
+    }
   }
+}
+
+/** Who asks: for the members' logs, not for any permission. */
+function agentOf({ environment: { USER = '' } }: Outside): string {
+  const user = USER.replaceAll(/[^\w.@-]/g, '')
+  return user === '' ? 'evenkeel' : `evenkeel, ${user}`
 }
 
 /** Several are separated by commas; what has no scheme is HTTP. */

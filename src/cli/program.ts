@@ -135,8 +135,14 @@ function tell(error: unknown, program: Command, outside: Outside): void {
   const screen = screenOf(outside, program.opts<GlobalOptions>().output)
   const sentence = sentenceOf(error)
   if (screen.form === 'json' || screen.form === 'yaml') {
-    const code = error instanceof ApiRefusal ? error.problem.code : null
+    const code = error instanceof ApiRefusal ? error.problem.code : codeOf(error)
     screen.show({ error: { code, exitCode: exitCodeOf(error), sentence } }, () => '')
   }
   screen.note(`evenkeel: ${sentence}`)
+}
+
+/** Of an error that has one for programs, such as a data folder that is refused (OLD_FOLDER). */
+function codeOf(error: unknown): string | null {
+  const code = error instanceof Error && 'code' in error ? error.code : null
+  return typeof code === 'string' && /^[A-Z_]+$/.test(code) ? code : null
 }

@@ -1,4 +1,5 @@
 // evenkeel up: a whole group on this machine, until it is told to stop.
+import { closeSync, openSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -104,6 +105,7 @@ async function up(options: UpOptions, screen: Screen, environment: Environment):
   const group = await superviseGroup(supervision)
   if (group === null) return
   announce(group, screen, dataFolder)
+  stopRequest.hungUp(() => group.reopenLogs())
   const why = await stopRequest.told
   screen.note(`${why}: stopping; what was accepted is answered first.`)
   stopRequest.again(() => group.kill())
@@ -159,6 +161,8 @@ interface StopRequest {
   readonly told: Promise<string>
   /** What a second signal does. */
   again(act: () => void): void
+  /** What SIGHUP does: it is an order to reopen the logs, unless it says that the terminal is gone. */
+  hungUp(act: () => void): void
 }
 
 function watchForStop(environment: Environment): StopRequest {
@@ -170,6 +174,12 @@ function watchForStop(environment: Environment): StopRequest {
   }
   process.on('SIGTERM', () => signalled('SIGTERM'))
   process.on('SIGINT', () => signalled('Ctrl-C'))
+  let onHangUp: (() => void) | null = null
+  const hadTerminal = hasTerminal()
+  process.on('SIGHUP', () => {
+    if (hadTerminal && !hasTerminal()) signalled('the terminal is gone')
+    else onHangUp?.()
+  })
   // npm does not pass a SIGTERM on: it just leaves, and nobody would stop the group.
   if (environment.npm_lifecycle_event !== undefined) {
     const parent = process.ppid
@@ -185,6 +195,19 @@ function watchForStop(environment: Environment): StopRequest {
     again: (act) => {
       onAgain = act
     },
+    hungUp: (act) => {
+      onHangUp = act
+    },
+  }
+}
+
+/** Whether this process has a terminal that would end it. */
+function hasTerminal(): boolean {
+  try {
+    closeSync(openSync('/dev/tty', 'r'))
+    return true
+  } catch {
+    return false
   }
 }
 

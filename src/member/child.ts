@@ -33,6 +33,7 @@ const readyLine = z.object({
   api: z.string(),
   pid: z.number().int(),
 })
+const failureLine = z.object({ error: z.object({ code: z.string().nullable() }) })
 export type ReadyMember = z.infer<typeof readyLine>
 
 export interface ChildSettings {
@@ -43,9 +44,24 @@ export interface ChildSettings {
   readonly firstWords?: readonly string[]
   /** What the member printed to its standard error, and what becomes of it; line by line. */
   readonly say: (line: string) => void
+  /** What happens to it, for the launcher's log; also before it serves for the first time. */
+  readonly told?: (event: ChildEvent) => void
   /** `launched` has changed (U4). */
   readonly changed: () => void
 }
+
+export type ChildEvent =
+  | { readonly kind: 'serves'; readonly pid: number }
+  /** A line of its standard error. */
+  | { readonly kind: 'said'; readonly line: string }
+  | {
+      readonly kind: 'ended'
+      readonly how: string
+      /** null: without a word. */
+      readonly words: string | null
+      /** null: it is not started again. */
+      readonly againMs: number | null
+    }
 
 type Phase =
   | { readonly kind: 'starting'; readonly process: ChildProcess }
@@ -60,6 +76,7 @@ export class Child {
   #backOffMs = BACK_OFF_FIRST_MS
   #everReady = false
   #lastLines: string[] = []
+  #lastCode: string | null = null
   #endings: Omit<Launched, 'serves'> | null = null
   #settles: NodeJS.Timeout | null = null
   readonly #first = Promise.withResolvers<ReadyMember>()
@@ -73,6 +90,11 @@ export class Child {
   start(): Promise<ReadyMember> {
     this.#spawn()
     return this.#first.promise
+  }
+
+  /** Its log goes on in the file at its path. */
+  reopenLog(): void {
+    if (this.#phase.kind === 'up') this.#phase.process.kill('SIGHUP')
   }
 
   get id(): string {
@@ -129,6 +151,7 @@ export class Child {
     createInterface({ input: child.stdout }).on('line', (line) => this.#printed(child, line))
     createInterface({ input: child.stderr }).on('line', (line) => {
       this.#lastLines = [...this.#lastLines, line].slice(-LINES_KEPT)
+      this.#settings.told?.({ kind: 'said', line })
       if (this.#everReady) this.#settings.say(line)
     })
     child.once('error', (error) => {
@@ -139,10 +162,12 @@ export class Child {
 
   #printed(child: ChildProcess, line: string): void {
     const ready = parseReady(line)
+    if (ready === null) this.#lastCode = codeIn(line) ?? this.#lastCode
     if (ready === null || this.#phase.kind !== 'starting') return
     this.#phase = { kind: 'up', process: child, ready }
     if (this.#everReady) this.#settings.say('serves again')
     this.#everReady = true
+    this.#settings.told?.({ kind: 'serves', pid: ready.pid })
     this.#first.resolve(ready)
     this.#settles = setTimeout(() => this.#settled(), SETTLED_MS)
     this.#settles.unref()
@@ -156,8 +181,9 @@ export class Child {
       return
     }
     if (!this.#everReady) {
-      const words = lastWords(this.#lastLines) ?? `ended with ${how} and without a word`
-      this.#first.reject(new Error(words))
+      const words = lastWords(this.#lastLines)
+      this.#settings.told?.({ kind: 'ended', how, words, againMs: null })
+      this.#first.reject(new Error(words ?? `ended with ${how} and without a word`))
       this.#end()
       return
     }
@@ -170,8 +196,10 @@ export class Child {
     const { endings = 0, firstAt = lastAt } = this.#endings ?? {}
     const words = lastWords(this.#lastLines)
     const lastError = words === null ? `it ended with ${how}` : words
-    this.#endings = { endings: endings + 1, firstAt, lastAt, lastError }
+    this.#endings = { endings: endings + 1, firstAt, lastAt, lastError, code: this.#lastCode }
     this.#lastLines = []
+    this.#lastCode = null
+    this.#settings.told?.({ kind: 'ended', how, words, againMs: waitMs })
     this.#settings.changed()
   }
 
@@ -199,10 +227,20 @@ function lastWords(lines: readonly string[]): string | null {
 }
 
 function parseReady(line: string): ReadyMember | null {
+  const parsed = readyLine.safeParse(jsonOf(line))
+  return parsed.success ? parsed.data : null
+}
+
+/** Of the object that a command prints when it fails. */
+function codeIn(line: string): string | null {
+  const parsed = failureLine.safeParse(jsonOf(line))
+  return parsed.success ? parsed.data.error.code : null
+}
+
+function jsonOf(line: string): unknown {
   if (!line.startsWith('{')) return null
   try {
-    const parsed = readyLine.safeParse(JSON.parse(line))
-    return parsed.success ? parsed.data : null
+    return JSON.parse(line)
   } catch {
     return null
   }

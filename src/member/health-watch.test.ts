@@ -10,9 +10,12 @@ const well: Condition = {
   usedBytes: 1,
   freeBytes: 1024 ** 3,
   damaged: [],
+  lostSegments: { files: 0, pages: 0 },
+  lostVolumes: [],
   storeFailure: null,
   commitMs: 1,
   coordinator: null,
+  recordLost: null,
 }
 
 /** m1 of a group of two; what m2 answers, and m1's room, are set by the test. */
@@ -28,6 +31,7 @@ function watched() {
     store: {
       usage: () => ({ bytes: 1 }),
       commitUnderWayMs: null,
+      losses: () => ({ segments: [], volumes: [] }),
       failure: () => null,
       damagedPages: () => [{ volume: 1, page: 5 }].slice(0, member.damages),
     },
@@ -52,7 +56,7 @@ function watched() {
       diskLatencyMs: null,
       mode: 'on',
     },
-    coordinator: { trouble: null },
+    coordinator: { trouble: null, lost: null },
     tell: (change) => told.push(change),
   })
   const changes = () =>

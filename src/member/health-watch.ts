@@ -22,9 +22,12 @@ const conditionSchema = z.object({
   usedBytes: z.number(),
   freeBytes: z.number(),
   damaged: z.array(z.object({ volume: z.number(), pages: z.number() })),
+  lostSegments: z.object({ files: z.number(), pages: z.number() }),
+  lostVolumes: z.array(z.number()),
   storeFailure: z.string().nullable(),
   commitMs: z.number().nullable(),
   coordinator: z.string().nullable(),
+  recordLost: z.string().nullable(),
 })
 
 export interface HealthChange {
@@ -43,7 +46,7 @@ export interface HealthSources {
     readonly diskLatencyMs: number | null
     readonly mode: GroupFacts['balance']
   }
-  readonly coordinator: { readonly trouble: string | null }
+  readonly coordinator: { readonly trouble: string | null; readonly lost: string | null }
   readonly tell: (change: HealthChange) => void
 }
 
@@ -87,9 +90,11 @@ export class HealthWatch {
       usedBytes: store.usage().bytes,
       freeBytes,
       damaged: damagedByVolume(member),
+      ...lossesOf(member),
       storeFailure: store.failure(),
       commitMs: latencies.length === 0 ? null : Math.max(...latencies),
       coordinator: coordinator.trouble,
+      recordLost: coordinator.lost,
     }
   }
 
@@ -190,6 +195,15 @@ function damagedByVolume({ store, group }: Member): Condition['damaged'] {
     if (group.volumes.has(volume)) pages.set(volume, (pages.get(volume) ?? 0) + 1)
   }
   return [...pages].map(([volume, count]) => ({ volume, pages: count }))
+}
+
+function lossesOf({ store, group }: Member): Pick<Condition, 'lostSegments' | 'lostVolumes'> {
+  const { segments, volumes } = store.losses()
+  const pages = segments.reduce((sum, segment) => sum + segment.pages, 0)
+  return {
+    lostSegments: { files: segments.length, pages },
+    lostVolumes: volumes.filter((id) => group.volumes.has(id)),
+  }
 }
 
 function keyOf({ code, subject }: HealthProblem): string {

@@ -17,9 +17,12 @@ const well: Condition = {
   usedBytes: 100 * MIB,
   freeBytes: 900 * MIB,
   damaged: [],
+  lostSegments: { files: 0, pages: 0 },
+  lostVolumes: [],
   storeFailure: null,
   commitMs: 2,
   coordinator: null,
+  recordLost: null,
 }
 
 const launched: Launched = {
@@ -28,6 +31,7 @@ const launched: Launched = {
   firstAt: '2026-11-29T21:58:00.000Z',
   lastAt: '2026-11-29T21:59:59.000Z',
   lastError: 'The superblock is gone.',
+  code: null,
 }
 
 function member(id: string, more: Partial<MemberFacts> = {}): MemberFacts {
@@ -87,6 +91,10 @@ describe('each code', () => {
   const cases: Readonly<Record<HealthCode, readonly [GroupFacts, says: RegExp, lastsMs?: number]>> =
     {
       STORE_FAILED: [group(sick('m1', { storeFailure: 'EIO: write' })), /m1.*EIO: write/],
+      OLD_FOLDER: [
+        group(member('m1'), down('m2', { launched: { ...launched, code: 'OLD_FOLDER' } })),
+        /m2 does not start with the data folder that it finds: The superblock is gone/,
+      ],
       MEMBER_RESTARTING: [
         group(member('m1'), down('m2', { launched })),
         /m2 has ended 4 times and does not serve now.*The superblock is gone/,
@@ -96,6 +104,13 @@ describe('each code', () => {
       DAMAGED: [group(sick('m1', { damaged: [{ volume: 1, pages: 3 }] })), /3 pages.*MEDIUM ERROR/],
       FULL: [group(sick('m2', { freeBytes: MIB - 1 })), /m2 is full.*7\/27\/07/],
       NEAR_FULL: [group(sick('m2', { usedBytes: 850 * MIB, freeBytes: 150 * MIB })), /85 %/],
+      RECORD_LOST: [
+        group(
+          sick('m1', { recordLost: 'the file was removed', coordinator: 'lost' }),
+          member('m2'),
+        ),
+        /^m1 cannot use the coordination file any more: the file was removed/,
+      ],
       COORDINATOR_DOWN: [
         group(sick('m1', { coordinator: 'busy' }), sick('m2', { coordinator: 'busy' })),
         /does not answer m1, m2: busy/,
@@ -202,6 +217,17 @@ test('a member that restarts is not told to be down as well; one that serves aga
     'error MEMBER_DOWN m2',
     'warning MEMBER_RESTARTING m2',
   ])
+})
+
+test('pages that a lost segment file or a folder that was given up had are damage too', () => {
+  const [segment] = look(sick('m1', { lostSegments: { files: 1, pages: 61 } }))
+  expect(segment?.sentence).toMatch(/^1 segment file of m1 with 61 pages cannot be used: whoever/)
+  expect(segment?.volumes.names).toEqual(['vol1'])
+  const [folder] = look(sick('m1', { lostVolumes: [2] }))
+  expect(folder?.sentence).toMatch(
+    /^the folder that m1 had before was given up, with pages of 1 volume:/,
+  )
+  expect(folder?.volumes.names).toEqual(['vol2'])
 })
 
 test('room is near its end at 80 %, an error from 90 %, and full below one page', () => {

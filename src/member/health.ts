@@ -15,12 +15,18 @@ export interface Condition {
   readonly usedBytes: number
   readonly freeBytes: number
   readonly damaged: readonly { readonly volume: VolumeId; readonly pages: number }[]
+  /** Segment files that are missing or not its own, and the pages that were in them. */
+  readonly lostSegments: { readonly files: number; readonly pages: number }
+  /** Volumes whose pages were in a folder that was given up; those that were overwritten since are good. */
+  readonly lostVolumes: readonly VolumeId[]
   /** Why the store refuses everything; null while it serves. */
   readonly storeFailure: string | null
   /** Mean time of the journal's commits in the last second, or how long the one under way takes already; null: nothing was written. */
   readonly commitMs: number | null
   /** Why the coordinator does not answer; null: it does. */
   readonly coordinator: string | null
+  /** What has become of the group record: its file is gone, or an older one is in its place; null: it is there. */
+  readonly recordLost: string | null
 }
 
 /** What the launcher of `up` says about a member that has ended by itself. */
@@ -33,6 +39,8 @@ export interface Launched {
   readonly lastAt: string
   /** What the member said last, or how it ended. */
   readonly lastError: string
+  /** Of its last error, if that has one: OLD_FOLDER. */
+  readonly code: string | null
 }
 
 export interface MemberFacts {
@@ -115,9 +123,20 @@ const table: Readonly<Record<HealthCode, Find>> = {
           action: `See to its disk; 'evenkeel up' starts ${member.id} again, and it recovers what it had answered.`,
         },
   ),
+  OLD_FOLDER: eachMember((member) => {
+    const { id, launched } = member
+    if (launched === null || !refusesFolder(launched)) return null
+    return {
+      ...concerns(member),
+      severity: 'error',
+      sinceMs: Date.parse(launched.firstAt),
+      sentence: `${id} does not start with the data folder that it finds: ${launched.lastError}`,
+      action: `Put the right folder back: 'evenkeel up' goes on trying. The sentence names the words that accept a loss.`,
+    }
+  }),
   MEMBER_RESTARTING: eachMember((member) => {
     const { id, launched } = member
-    if (launched === null) return null
+    if (launched === null || refusesFolder(launched)) return null
     const { serves, endings, firstAt, lastAt, lastError } = launched
     const times = endings === 1 ? 'once' : `${endings} times`
     const now = serves ? 'and serves again' : 'and does not serve now'
@@ -152,14 +171,30 @@ const table: Readonly<Record<HealthCode, Find>> = {
       action: `Ask again in a few seconds; if it lasts, see 'evenkeel top' and ${MEMBER_LOG(id)}.`,
     }
   }),
-  DAMAGED: eachCondition((member, { damaged }) => {
-    if (damaged.length === 0) return null
+  DAMAGED: eachCondition((member, { damaged, lostSegments, lostVolumes }) => {
+    const { id } = member
     const pages = damaged.reduce((sum, one) => sum + one.pages, 0)
+    const parts = [
+      ...(pages > 0 ? [`${id} cannot read blocks of ${countOf('page', pages)}`] : []),
+      ...(lostSegments.files > 0
+        ? [
+            `${countOf('segment file', lostSegments.files)} of ${id} with ${countOf('page', lostSegments.pages)} cannot be used`,
+          ]
+        : []),
+      ...(lostVolumes.length > 0
+        ? [
+            `the folder that ${id} had before was given up, with pages of ${countOf('volume', lostVolumes.length)}`,
+          ]
+        : []),
+    ]
+    if (parts.length === 0) return null
+    const isAnywhere = lostSegments.files > 0
     return {
-      subject: member.id,
+      subject: id,
       severity: 'error',
-      volumes: new Set(damaged.map(({ volume }) => volume)),
-      sentence: `${member.id} cannot read blocks of ${pages} page${pages === 1 ? '' : 's'}: whoever reads them gets MEDIUM ERROR.`,
+      everything: isAnywhere,
+      volumes: new Set([...damaged.map(({ volume }) => volume), ...lostVolumes]),
+      sentence: `${parts.join('; ')}: whoever reads what was there gets MEDIUM ERROR, until it is overwritten.`,
       action: `Overwrite these blocks, or restore the volumes from a backup; ${MEMBER_LOG(member.id)} names the pages.`,
     }
   }),
@@ -183,9 +218,25 @@ const table: Readonly<Record<HealthCode, Find>> = {
       action: `Delete volumes or discard what is not needed (fstrim), or give the disk or --budget more room.`,
     }
   }),
+  RECORD_LOST: ({ members }) => {
+    const told = members.flatMap(({ id, condition }) =>
+      condition === null || condition.recordLost === null ? [] : [[id, condition.recordLost]],
+    )
+    if (told.length === 0) return []
+    return [
+      {
+        subject: 'coordination',
+        severity: 'error',
+        sentence: `${told.map(([id]) => id).join(', ')} cannot use the coordination file any more: ${told[0]?.[1]}`,
+        action: `Put the file back that the group was using; if it is gone, 'evenkeel recover' rebuilds it from the members' folders (docs/OPERATING.md).`,
+      },
+    ]
+  },
   COORDINATOR_DOWN: ({ members }) => {
     const cut = members.flatMap(({ id, condition }) =>
-      condition === null || condition.coordinator === null ? [] : [[id, condition.coordinator]],
+      condition === null || condition.coordinator === null || condition.recordLost !== null
+        ? []
+        : [[id, condition.coordinator]],
     )
     if (cut.length === 0) return []
     const who = cut.map(([id]) => id).join(', ')
@@ -237,6 +288,10 @@ const table: Readonly<Record<HealthCode, Find>> = {
   },
 }
 
+function refusesFolder({ serves, code }: Launched): boolean {
+  return !serves && code === 'OLD_FOLDER'
+}
+
 const severities: readonly Severity[] = ['error', 'warning']
 
 /** HE1 to HE4. `nowMs` is in ms since 1970. */
@@ -254,6 +309,10 @@ export function problemsOf(facts: GroupFacts, before: HealthMemory, nowMs: numbe
   }
   const worst = (problem: HealthProblem) => severities.indexOf(problem.severity)
   return { problems: problems.sort((a, b) => worst(a) - worst(b)), memory }
+}
+
+function countOf(noun: string, count: number): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`
 }
 
 /** HE3. */

@@ -9,7 +9,7 @@ import { z } from 'zod'
 import type { Launched } from './health.ts'
 
 export const LAUNCHER_RECORD = 'launcher.json'
-const ERROR_MAX = 500
+const ERROR_MAX = 1_000
 const PRIVATE = 0o600
 
 const record = z.object({
@@ -22,6 +22,7 @@ const record = z.object({
       firstAt: z.string(),
       lastAt: z.string(),
       lastError: z.string(),
+      code: z.string().nullable(),
     }),
   ),
 })

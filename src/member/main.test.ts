@@ -1,11 +1,11 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rename, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { lockFolder } from '../io/folder-lock.ts'
-import { LOG_NAME } from './log.ts'
+import { LOG_NAME } from '../io/log-file.ts'
 
 let folder: string
 beforeEach(async () => {
@@ -93,6 +93,21 @@ describe('the process of a member', () => {
     await expect.poll(() => text.out).toContain('stopping')
     child.kill('SIGINT')
     expect(await closed).toEqual([1, null])
+  })
+
+  test('M4 SIGHUP ends nobody, and the log goes on in the file at its path', async () => {
+    const { child, ready, closed } = member(stops)
+    await ready()
+    const path = join(folder, 'm1', LOG_NAME)
+    await rename(path, `${path}.old`)
+    child.kill('SIGHUP')
+    await expect
+      .poll(() => readFile(path, 'utf8').catch(() => ''), { timeout: 20_000 })
+      .toMatch(/"event":"reopened".*SIGHUP/)
+    child.stdin.end()
+    expect(await closed).toEqual([0, null])
+    expect((await events()).map(({ event }) => event)).toEqual(['reopened', 'stop', 'stopped'])
+    expect(await readFile(`${path}.old`, 'utf8')).toMatch(/"event":"start".*"msg":"serves: portal/)
   })
 
   test('M1 a folder that another process uses is refused, and not touched', async () => {

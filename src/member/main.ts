@@ -5,12 +5,14 @@
 //   M1. A folder that another process uses is refused before anything in it is touched.
 //   M2. The process ends within STOP_MS of being told to; a second signal ends it at once, unless it has a
 //       supervisor, who alone decides that.
+//   M4. SIGHUP ends nobody: the log goes on in the file that is at its path then.
 //   M3. A broken invariant or an unhandled error is logged, and ends the process: the journal recovers it.
 import { LOCK_FILE, lockFolder } from '../io/folder-lock.ts'
 import { hide, makePrivate } from '../io/folders.ts'
+import { LOG_NAME } from '../io/log-file.ts'
 import { paths } from '../store/layout.ts'
 import type { MemberConfig } from './config.ts'
-import { LOG_NAME, type Log, openLog } from './log.ts'
+import { type Log, openLog } from './log.ts'
 import { takeFolder } from './own-folder.ts'
 
 const STOP_MS = 10_000
@@ -59,27 +61,27 @@ export async function runMember(settings: MemberProcess): Promise<void> {
   for (const suffix of ['', '-wal', '-shm']) await hide(config.coordinationFile + suffix)
   const log = openLog(config.dataFolder, config.memberId)
   logFatalErrors(log)
+  process.on('SIGHUP', () => reopen(log))
   // An order to stop that comes before the member serves is kept: half a start cannot be stopped cleanly.
   const told = stopRequest(lifeline)
   void told.then(() => endAnyway(log))
   try {
     const member = await start(config, log)
     const { portal, api } = member
-    log.info('start', { portal, api })
+    log.info('start', `serves: portal ${portal}, API ${api}`, { portal, api })
     ready({ ready: true, id: config.memberId, portal, api, pid: process.pid })
     const outcome = await Promise.race([
       told.then((why) => ({ kind: 'told' as const, why })),
       member.failed.then((why) => ({ kind: 'failed' as const, why })),
     ])
     if (outcome.kind === 'failed') throw new Error(outcome.why)
-    log.info('stop', { why: outcome.why })
+    log.info('stop', `stops: ${outcome.why}`, { why: outcome.why })
     await member.stop()
-    log.info('stopped', {})
+    log.info('stopped', 'has stopped')
   } catch (error) {
     log.error('failed', error)
     throw error
   } finally {
-    log.flush()
     lock.release()
   }
 }
@@ -108,10 +110,19 @@ function stopRequest(lifeline: NodeJS.ReadableStream | null): Promise<string> {
   return promise
 }
 
+/** M4. */
+function reopen(log: Log): void {
+  try {
+    log.reopen()
+    log.info('reopened', 'SIGHUP: the log goes on in this file')
+  } catch (error) {
+    log.error('reopened', error)
+  }
+}
+
 function endAnyway(log: Log): void {
   setTimeout(() => {
-    log.error('stop', new Error(`not stopped after ${STOP_MS} ms`))
-    log.flush()
+    log.error('stop', `not stopped after ${STOP_MS} ms`)
     process.exit(1)
   }, STOP_MS)
 }
@@ -119,6 +130,5 @@ function endAnyway(log: Log): void {
 function logFatalErrors(log: Log): void {
   process.on('uncaughtExceptionMonitor', (error) => {
     log.error('fatal', error)
-    log.flush()
   })
 }

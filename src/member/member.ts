@@ -78,6 +78,8 @@ export class Member {
   readonly controls: Controls
   /** Where new sessions go, by load; wired by the balancer. */
   placement: Placement | null = null
+  /** What becomes of the links to other members; wired by start.ts. */
+  linkTold: ((member: MemberId, state: 'serves' | 'lost', why: string) => void) | null = null
   /** What pages may still take here, looked up now and then. */
   freeBytes = 0
   /** Requests done here for sessions of other members, since the start. */
@@ -122,6 +124,7 @@ export class Member {
         fence: (session, gen) => this.primary.fence(session, gen),
         serving: () => this.primary.serving(),
       },
+      told: (...how) => this.linkTold?.(...how),
     })
     this.primary = new Primary({ self, clock, coordinator, group: this.group, store: this.store })
     this.gateway = new Gateway({

@@ -2,9 +2,10 @@
 // distribution process and its API.
 import { randomUUID } from 'node:crypto'
 import { createRequire } from 'node:module'
-import { startApi } from '../api/server.ts'
+import { type Call, startApi } from '../api/server.ts'
 import { EmbeddedCoordinator } from '../coordination/embedded.ts'
 import { DEFAULT_POLICY, parsePolicy } from '../distribution/policy.ts'
+import type { MemberId, VolumeId } from '../group/record.ts'
 import { SystemClock } from '../io/clock.ts'
 import { FolderDisk } from '../io/disk.ts'
 import { listenError, SystemNet } from '../io/net.ts'
@@ -17,13 +18,14 @@ import { Balancer } from './balancer.ts'
 import { ConfigError, type MemberConfig } from './config.ts'
 import { type HealthChange, HealthWatch } from './health-watch.ts'
 import type { Log } from './log.ts'
+import { lineOf } from './log-lines.ts'
 import type { RunningMember } from './main.ts'
 import { Member, type MemberSettings } from './member.ts'
 import { MemberOperator } from './operator.ts'
 import { bearsGroup } from './record-check.ts'
 import { Repeated } from './repeated.ts'
 import { Tally } from './tally.ts'
-import { WatchedCoordinator } from './watched-coordinator.ts'
+import { type SlowAnswer, WatchedCoordinator } from './watched-coordinator.ts'
 
 const LOOK_EVERY_MS = 5_000
 /** Damaged pages that are read again at each look. */
@@ -41,12 +43,15 @@ export async function startMember(config: MemberConfig, log: Log): Promise<Runni
   const coordinator = new WatchedCoordinator(
     await openCoordinator(config, disk, clock, log),
     clock,
-    ({ what, ms }) => log.info('slow', { what, ms: Math.round(ms) }),
+    (answer) => tellSlow(log, answer),
   )
   const tally = new Tally()
+  const opened: { member: Member | null } = { member: null }
+  const nameOf = (id: VolumeId) => opened.member?.group.volumes.get(id)?.name ?? `volume ${id}`
   const tell = (event: TargetEvent) => {
     tally.tell(event)
-    write(log, event)
+    const { sentence, fields } = lineOf(event, nameOf)
+    log.info(event.kind, sentence, fields)
   }
   const net = new SystemNet()
   const member = await Member.open(
@@ -54,6 +59,8 @@ export async function startMember(config: MemberConfig, log: Log): Promise<Runni
     settingsOf(config),
     tell,
   )
+  opened.member = member
+  member.linkTold = (...how) => tellLink(log, ...how)
   tellRecovery(member, log)
   const looks = await lookNowAndThen(member, disk, log)
   const mode = config.balance ?? parsed.policy.mode
@@ -69,7 +76,7 @@ export async function startMember(config: MemberConfig, log: Log): Promise<Runni
     launcherFile: config.launcherFile,
     balancer,
     coordinator,
-    tell: (change) => writeHealth(log, change),
+    tell: (change) => tellHealth(log, config.memberId, change),
   })
   const operator = new MemberOperator({ member, balancer, health, tally, traffic, version, pid })
   const api = await startApi(operator, {
@@ -77,6 +84,7 @@ export async function startMember(config: MemberConfig, log: Log): Promise<Runni
     port: config.api.port,
     version,
     failed: (error) => log.error('api', error),
+    changed: (call) => tellCall(log, call),
   }).catch((cause: unknown) => {
     throw listenError({ kind: 'tcp', ...config.api }, cause)
   })
@@ -131,14 +139,15 @@ async function openCoordinator(
   log: Log,
 ): Promise<EmbeddedCoordinator> {
   const make = !(await bearsGroup(disk))
-  const waits = (reason: string) => log.info('waits', { reason })
+  const waits = (reason: string) =>
+    log.warn('waits', `waits for the coordination file: ${reason}`, { reason })
   return EmbeddedCoordinator.open(new SqliteWorker(coordinationFile), clock, { make, waits })
 }
 
 function tellRecovery({ store }: Member, log: Log): void {
   const { damage, ...recovered } = store.recovery
-  log.info('recovered', recovered)
-  if (damage !== null) log.error('damage', new Error(damage))
+  log.info('recovered', 'the data folder is open', recovered)
+  if (damage !== null) log.error('damage', damage)
 }
 
 /** Settles with why it must stop. */
@@ -188,7 +197,7 @@ function tellDamage(member: Member, log: Log, told: Set<string>): void {
     told.add(key)
     const name = member.group.volumes.get(volume)?.name ?? String(volume)
     const sentence = `blocks of page ${page} of volume ${name} cannot be read: overwrite them, or restore them from a backup`
-    log.error('damage', new Error(sentence), { volume, page })
+    log.error('damage', sentence, { volume: name, page })
   }
 }
 
@@ -198,7 +207,7 @@ function tellSkipped(member: Member, log: Log, told: Set<string>): void {
     if (told.has(key)) continue
     told.add(key)
     const sentence = `the record ${key} is skipped, since it cannot be read: ${why} It is only for people: no data depends on it`
-    log.error('skipped', new Error(sentence), { key })
+    log.error('skipped', sentence, { key })
   }
 }
 
@@ -212,14 +221,30 @@ async function settle(config: MemberConfig, balancer: Balancer): Promise<void> {
     await balancer.policy.write({ mode, placement, policy: config.policy })
 }
 
-function writeHealth(log: Log, { kind, problem }: HealthChange): void {
+/** What it sees of the others is logged, but not what each of them logs about itself. */
+function tellHealth(log: Log, self: MemberId, { kind, problem }: HealthChange): void {
   const { code, severity, subject, since, sentence } = problem
-  log.info('problem', { change: kind, code, severity, subject, since, sentence })
+  const isAnothers = subject !== self && !code.startsWith('MEMBER_') && /^m\d+$/.test(subject)
+  if (isAnothers) return
+  const fields = { change: kind, code, severity, subject, since }
+  if (kind === 'gone') log.info('problem', `over: ${code} ${subject}: ${sentence}`, fields)
+  else if (severity === 'warning') log.warn('problem', `${code} ${subject}: ${sentence}`, fields)
+  else log.error('problem', `${code} ${subject}: ${sentence}`, fields)
 }
 
-function write(log: Log, event: TargetEvent): void {
-  const { kind, ...fields } = event
-  if (event.kind !== 'end') return log.info(kind, fields)
-  const { session, initiator, reason, volume } = event
-  log.info(kind, { session, initiator, reason, volume })
+function tellLink(log: Log, to: MemberId, state: 'serves' | 'lost', why: string): void {
+  if (state === 'serves') log.info('link', `${to} is reached`, { to, state })
+  else log.warn('link', `${to} is lost: ${why}`, { to, state, why })
+}
+
+function tellSlow(log: Log, { what, ms }: SlowAnswer): void {
+  const sentence = `the coordination file took ${Math.round(ms)} ms for a ${what}`
+  log.warn('slow', sentence, { what, ms: Math.round(ms) })
+}
+
+/** Who asked for which change, and what came of it. */
+function tellCall(log: Log, { caller, agent, method, url, body, status }: Call): void {
+  const what = body === '' ? `${method} ${url}` : `${method} ${url} ${body}`
+  const sentence = `${caller} (${agent}) asked ${what}: ${status}`
+  log.info('api', sentence, { caller, agent, method, url, body, status })
 }

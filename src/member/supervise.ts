@@ -12,11 +12,14 @@ import { join } from 'node:path'
 import { Caller, isUnavailable } from '../api/caller.ts'
 import { LOCK_FILE, lockFolder } from '../io/folder-lock.ts'
 import { makeFolder, makePrivate, namesIn } from '../io/folders.ts'
+import { LAUNCHER, LAUNCHER_LOG } from '../io/log-file.ts'
 import { paths, SLOT_BYTES } from '../store/layout.ts'
 import { roomForPages } from './budget.ts'
-import { Child, type ReadyMember } from './child.ts'
+import { Child, type ChildEvent, type ReadyMember } from './child.ts'
 import { portTaken } from './free-ports.ts'
+import { tellChild } from './launcher-log.ts'
 import { LAUNCHER_RECORD, writeLauncherRecord } from './launcher-record.ts'
+import { type Log, openLog } from './log.ts'
 import { takeFolder } from './own-folder.ts'
 import {
   COORDINATION_FILE,
@@ -60,6 +63,8 @@ export interface RunningGroup {
   }[]
   /** Idempotent; settles when every process is gone. */
   stop(): Promise<void>
+  /** The launcher's log and the members' go on in the files that are at their paths then. */
+  reopenLogs(): void
   /** Ends every process at once. */
   kill(): void
 }
@@ -86,9 +91,13 @@ export async function superviseGroup(supervision: Supervision): Promise<RunningG
   await takeFolder(plan.dataFolder, isGroups)
   const lock = lockFolder(plan.dataFolder)
   await makePrivate(plan.dataFolder, { deep: false })
+  const log = openLog(plan.dataFolder, LAUNCHER, LAUNCHER_LOG)
+  log.info('start', `starts ${plan.members} members`)
   const children: Child[] = []
   const stopAll = async () => {
+    log.info('stop', 'stops all members')
     await Promise.all(children.map((child) => child.stop()))
+    log.info('stopped', 'all members have stopped')
     lock.release()
   }
   let stopping: Promise<void> | null = null
@@ -107,7 +116,7 @@ export async function superviseGroup(supervision: Supervision): Promise<RunningG
     const record = () =>
       writeLauncherRecord(join(plan.dataFolder, LAUNCHER_RECORD), launchedOf(children))
     record()
-    if (!start.givenUp) children.push(...makeChildren(supervision, files, record))
+    if (!start.givenUp) children.push(...makeChildren(supervision, files, { record, log }))
     const members = await Promise.all(children.map(startFirst))
     const api = members[0]?.api ?? ''
     const volumes = await someVolume(new Caller(api))
@@ -115,8 +124,14 @@ export async function superviseGroup(supervision: Supervision): Promise<RunningG
     const kill = () => {
       for (const child of children) child.kill()
     }
-    return { api, members, volumes, stop, kill }
+    const reopenLogs = () => {
+      log.reopen()
+      log.info('reopened', 'SIGHUP: the log goes on in this file')
+      for (const child of children) child.reopenLog()
+    }
+    return { api, members, volumes, stop, kill, reopenLogs }
   } catch (error) {
+    if (!start.givenUp) log.error('failed', error)
     await stop()
     if (start.givenUp) return null
     throw error
@@ -205,7 +220,7 @@ function launchedOf(children: readonly Child[]) {
 function makeChildren(
   supervision: Supervision,
   files: readonly string[],
-  changed: () => void,
+  { record, log }: { readonly record: () => void; readonly log: Log },
 ): readonly Child[] {
   const { plan, command, say } = supervision
   return memberNames(plan.members).map((id, i) => {
@@ -214,7 +229,8 @@ function makeChildren(
       command: command(files[i] ?? ''),
       firstWords: wordsFor(plan, id),
       say: (line: string) => say(`${id} ${line}`),
-      changed,
+      told: (event: ChildEvent) => tellChild(log, id, event),
+      changed: record,
     }
     return new Child(settings)
   })

@@ -98,7 +98,11 @@ export interface LinkDeps {
   readonly addressOf: (member: MemberId) => Address | null
   /** Rises with every stream of this boot. */
   readonly nextStream: () => number
+  /** It serves, or does not any more and why. */
+  readonly told?: LinkTold | undefined
 }
+
+export type LinkTold = (state: 'serves' | 'lost', why: string) => void
 
 export class Link {
   readonly #deps: LinkDeps
@@ -321,6 +325,7 @@ export class Link {
   #serving(open: Open): void {
     if (open.phase !== 'greeted') throw broken('ready before its time')
     open.phase = 'serving'
+    this.#deps.told?.('serves', '')
     for (const [session, { gen }] of this.#fences) sendFence(open, this.#number(), session, gen) // P1
     for (const [number, request] of this.#requests) this.#sendRequest(open, number, request) // P2
   }
@@ -417,6 +422,7 @@ export class Link {
   #drop(open: Open, why: string): void {
     if (this.#state !== open) return
     open.stream.destroy()
+    if (open.phase === 'serving') this.#deps.told?.('lost', why)
     this.#lost(why)
   }
 

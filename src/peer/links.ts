@@ -3,7 +3,7 @@ import { assert } from '../base/assert.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Address, Listener, Net } from '../base/net.ts'
 import type { MemberId } from '../group/record.ts'
-import { Link } from './link.ts'
+import { Link, type LinkTold } from './link.ts'
 import type { Identity, Json as Value } from './message.ts'
 import { type Newest, type PeerServer, Responder } from './responder.ts'
 
@@ -16,6 +16,8 @@ export interface PeerLinksDeps {
   /** Where a member listens for its peers, or null if it is not known. */
   readonly addressOf: (member: MemberId) => Address | null
   readonly server: PeerServer
+  /** The link to a member serves, or is lost and why. */
+  readonly told?: (member: MemberId, ...how: Parameters<LinkTold>) => void
 }
 
 export class PeerLinks {
@@ -57,7 +59,8 @@ export class PeerLinks {
       this.#streams += 1
       return this.#streams
     }
-    const link = new Link({ self, to, net, clock, addressOf, nextStream })
+    const told: LinkTold = (...how) => this.#deps.told?.(to, ...how)
+    const link = new Link({ self, to, net, clock, addressOf, nextStream, told })
     this.#links.set(to, link)
     return link
   }

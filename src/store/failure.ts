@@ -13,10 +13,13 @@ export type Remedy =
 export class FolderRefused extends Error {
   override readonly name = 'FolderRefused'
   readonly remedy: Remedy
+  /** Of `evenkeel status`: the folder can be put back, or its loss accepted. */
+  readonly code: 'OLD_FOLDER' | null
 
   constructor(message: string, remedy: Remedy = 'none', options?: ErrorOptions) {
     super(message, options)
     this.remedy = remedy
+    this.code = remedy === 'none' ? null : 'OLD_FOLDER'
   }
 }
 

@@ -62,7 +62,7 @@ export interface ConnectionDeps extends LoginPhaseDeps {
   readonly began: (taken: Taken & { readonly kind: 'taken' }, connection: Connection) => void
   readonly ended: (session: LiveSession, reason: EndReason) => void
   readonly firstAnswer: (session: LiveSession) => void
-  readonly rejected: (initiator: string, reason: string) => void
+  readonly rejected: (initiator: string, reason: string, source: string) => void
   readonly redirected: (attempt: LoginAttempt, to: string, why: string) => void
   readonly gone: (connection: Connection) => void
 }
@@ -317,7 +317,7 @@ export class Connection implements StreamOwner, Carrier, MovingCarrier, LoginHos
   }
 
   rejected(initiator: string, reason: string): void {
-    this.#deps.rejected(initiator, reason)
+    this.#deps.rejected(initiator, reason, this.#stream.remoteHost)
   }
 
   /** Digests hold from the first PDU behind the final Login Response, which leaves at the end of this turn. */
@@ -474,7 +474,7 @@ export class Connection implements StreamOwner, Carrier, MovingCarrier, LoginHos
       case 'login':
         phase.timer.cancel()
         phase.login.abandon()
-        if (phase.login.initiator !== '') this.#deps.rejected(phase.login.initiator, reason)
+        if (phase.login.initiator !== '') this.rejected(phase.login.initiator, reason)
         return
       case 'leaving':
         return phase.timer.cancel()

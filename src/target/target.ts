@@ -52,6 +52,7 @@ export type TargetEvent =
       readonly kind: 'login'
       readonly session: SessionId
       readonly initiator: string
+      readonly source: string
       readonly volume: number
       readonly why: string
       readonly gen: number
@@ -60,6 +61,7 @@ export type TargetEvent =
       readonly kind: 'end'
       readonly session: SessionId
       readonly initiator: string
+      readonly source: string
       readonly reason: EndReason
       readonly volume: number
       readonly counters: SessionCounters
@@ -67,6 +69,7 @@ export type TargetEvent =
   | {
       readonly kind: 'redirect'
       readonly initiator: string
+      readonly source: string
       readonly to: MemberId
       readonly why: string
     }
@@ -77,7 +80,12 @@ export type TargetEvent =
       readonly of: string
       readonly why: string
     }
-  | { readonly kind: 'reject'; readonly initiator: string; readonly reason: string }
+  | {
+      readonly kind: 'reject'
+      readonly initiator: string
+      readonly source: string
+      readonly reason: string
+    }
   | {
       readonly kind: 'barrier'
       readonly session: SessionId
@@ -314,10 +322,10 @@ export class Target {
       began: (taken, connection) => this.#began(taken, connection),
       ended: (session, reason) => this.#end(session, reason),
       firstAnswer: (session) => this.#firstAnswer(session),
-      rejected: (initiator, reason) =>
-        tell({ kind: 'reject', initiator, reason: reason.slice(0, REASON_MAX) }),
+      rejected: (initiator, reason, source) =>
+        tell({ kind: 'reject', initiator, source, reason: reason.slice(0, REASON_MAX) }),
       redirected: (attempt, to, why) =>
-        tell({ kind: 'redirect', initiator: attempt.initiator, to, why }),
+        tell({ kind: 'redirect', initiator: attempt.initiator, source: attempt.source, to, why }),
       gone: (connection) => this.#connections.delete(connection),
     }
   }
@@ -350,6 +358,7 @@ export class Target {
       kind: 'login',
       session: id,
       initiator: record.initiator,
+      source: record.source,
       volume: record.volume,
       why: taken.why,
       gen,
@@ -379,9 +388,9 @@ export class Target {
     this.#runners.delete(session)
     settleProbes(session, 'dead')
     this.#deps.gateway.endSession(session.id, session.gen)
-    const { volume, initiator } = session.record
+    const { volume, initiator, source } = session.record
     const { id, counters } = session
-    this.#deps.tell({ kind: 'end', session: id, initiator, reason, volume, counters })
+    this.#deps.tell({ kind: 'end', session: id, initiator, source, reason, volume, counters })
     if (reason === 'moved') return
     if (!leavesByItself.has(reason)) connection?.close(reason)
     if (reason !== 'reinstated' && reason !== 'lost') void this.ending.closeEnded(session)

@@ -2,6 +2,7 @@
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { existsSync } from 'node:fs'
 import { mkdtemp, rename, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -94,3 +95,28 @@ test('with the first member stopped, another one answers what is asked and does 
   }
   await expect.poll(async () => (await evenkeel('status')).err, told).toBe('')
 }, 180_000)
+
+test('SIGHUP makes the launcher and its members go on in new logs, which tell what has happened', async () => {
+  const paths = ['launcher.log', 'm1/member.log'].map((name) => join(group.dataFolder, name))
+  const pids = await Promise.all(group.members.map(pidOf))
+  for (const path of paths) await rename(path, `${path}.1`)
+  group.process.kill('SIGHUP')
+  for (const path of paths) await expect.poll(() => existsSync(path), told).toBe(true)
+  expect(await Promise.all(group.members.map(pidOf))).toEqual(pids)
+  const { code, out } = await evenkeel('log', '--data', group.dataFolder, '--since', '1h')
+  expect(code).toBe(0)
+  for (const line of [
+    /launcher info +start +starts 3 members/,
+    /launcher error ended +m3 ended \(SIGKILL\)/,
+    /launcher error ended +m3 ended \(exit code 1\): .*journal/,
+    /launcher info +serves +m3 serves/,
+    /m[12] +warn +link +m3 is lost/,
+    /m[12] +info +link +m3 is reached/,
+    /m[23] +error problem +MEMBER_DOWN m1: m1 does not answer/,
+    /m[23] +info +problem +over: MEMBER_DOWN m1/,
+    /m[23] +info +api +127\.0\.0\.1 \(evenkeel\S*.*\) asked DELETE \/api\/v1\/volumes\/beside: 200/,
+    /m1 +info +reopened/,
+  ]) {
+    expect(out).toMatch(line)
+  }
+}, 120_000)

@@ -1,0 +1,87 @@
+// What a member's log says of its sessions, as sentences with names instead of numbers.
+import type { VolumeId } from '../group/record.ts'
+import type { EndReason } from '../target/live-session.ts'
+import type { MoveEnd } from '../target/move.ts'
+import type { TargetEvent } from '../target/target.ts'
+import type { LogFields } from './log.ts'
+
+export interface Line {
+  readonly event: TargetEvent['kind']
+  readonly sentence: string
+  readonly fields: LogFields
+}
+
+const logins: Readonly<Record<string, string>> = {
+  new: 'new',
+  returned: 'back from a move',
+  reclaimed: 'taken back from a move',
+  revived: 'back after its connection was lost',
+  reinstated: 'in place of its older connection',
+}
+
+const ends: Readonly<Record<EndReason, string>> = {
+  closed: 'its connection was closed',
+  logout: 'its initiator logged out',
+  silent: 'its initiator gave no sign of life for a minute',
+  fenced: 'another member has the session now',
+  reinstated: 'a later login took its place',
+  lost: 'its record was changed by another member',
+  moved: 'it was moved',
+  stopped: 'the member stops',
+}
+
+export function lineOf(event: TargetEvent, nameOf: (volume: VolumeId) => string): Line {
+  const { kind } = event
+  switch (event.kind) {
+    case 'login': {
+      const { session, initiator, source, why, gen } = event
+      const volume = nameOf(event.volume)
+      const sentence = `${initiator} at ${source} logged in to ${volume}: session ${session}, ${logins[why] ?? why}`
+      return { event: kind, sentence, fields: { session, initiator, source, volume, why, gen } }
+    }
+    case 'end': {
+      const { session, initiator, source, reason } = event
+      const volume = nameOf(event.volume)
+      const sentence = `session ${session} of ${initiator} at ${source} on ${volume} ended: ${ends[reason]}`
+      return { event: kind, sentence, fields: { session, initiator, source, volume, reason } }
+    }
+    case 'redirect': {
+      const { initiator, source, to, why } = event
+      const sentence = `the login of ${initiator} at ${source} was sent to ${to}: ${why}`
+      return { event: kind, sentence, fields: { initiator, source, to, why } }
+    }
+    case 'reject': {
+      const { initiator, source, reason } = event
+      const sentence = `the login or session of ${initiator} at ${source} was refused: ${reason}`
+      return { event: kind, sentence, fields: { initiator, source, reason } }
+    }
+    case 'malformed': {
+      const { from, of, why } = event
+      const sentence = `${from} sent a ${of} that cannot be read, and that has no effect: ${why}`
+      return { event: kind, sentence, fields: { from, of, why } }
+    }
+    case 'barrier': {
+      const { session, initiator, owner } = event
+      const sentence = `${owner} did not say whether session ${session} of ${initiator} has ended: the login waited for its commands`
+      return { event: kind, sentence, fields: { session, initiator, owner } }
+    }
+    case 'move': {
+      const { move, session, to, end } = event
+      const sentence = `the move of session ${session} to ${to} ${howItEnded(end)}`
+      return { event: kind, sentence, fields: { move, session, to, end } }
+    }
+  }
+}
+
+function howItEnded(end: MoveEnd): string {
+  switch (end.kind) {
+    case 'committed':
+      return `is decided: drained in ${Math.round(end.drainMs)} ms, its initiator was asked to log in there`
+    case 'denied':
+      return `was not begun: ${end.reason}`
+    case 'abandoned':
+      return `was given up: ${end.reason}`
+    case 'lost':
+      return 'came to nothing: another member has changed its record'
+  }
+}
