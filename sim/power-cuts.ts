@@ -4,11 +4,11 @@
 // Judge: after recovery the store must be exactly as some number k of its first changes left it, with k at least the
 // number of answered ones (ST1, ST2), no block damaged (ST3), and the operations of the first k remembered (ST5).
 //
-//   node sim/power-cuts.ts [--seeds N] [--start SEED] [--stop-first] [--focus large|stale|reuse|full]
+//   node sim/power-cuts.ts [--seeds N] [--start SEED] [--stop-first] [--focus large|stale|reuse|full|budget]
 // 'large': writes of several records. 'stale': records of one size in short lives, so that those which a cut left
 // behind lie where new ones are expected. 'reuse': few blocks, unmapped as often as written, so that slots change their
-// pages. 'full': others take all the room of the disk and give it back, again and again. A change that is answered
-// 'full' has not happened.
+// pages. 'full': others take all the room of the disk and give it back, again and again. 'budget': the pages may take less
+// than the program writes, and never take more (RO1). A change that is answered 'full' has not happened.
 import { pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
 import { Prng } from '../src/base/prng.ts'
@@ -38,6 +38,8 @@ import { Timeline } from './timeline.ts'
 
 const LIVES = 6
 const STEPS = 40
+/** At most one segment for each page, and a spare. */
+const FEET_MOST = VOLUMES.length * PAGES.length + 1
 
 export interface CutTotals {
   seeds: number
@@ -70,6 +72,7 @@ class Program {
   readonly #reuse: boolean
   /** The disk is full now and then. */
   readonly #full: boolean
+  readonly #budgetBytes: number | null
   readonly #totals: CutTotals
   #clock: SimClock
   /** Values of the blocks after the changes that the last recovery showed. */
@@ -97,8 +100,11 @@ class Program {
     this.#short = focus === 'stale'
     this.#reuse = focus === 'reuse'
     this.#full = focus === 'full'
+    this.#budgetBytes = focus === 'budget' ? this.#prng.integer(20, 80) * BLOCK_BYTES : null
     this.#settings = {
       ...storeDefaults,
+      budgetBytes: this.#budgetBytes,
+      fullAt: 0.9,
       groupId: 'g',
       memberId: 'm',
       newFolderId: `folder-${seed}`,
@@ -173,9 +179,19 @@ class Program {
     else if (this.#prng.chance(0.3)) await this.#drive(this.#checkOne(store), isCut)
     await this.#timeline.run(this.#timeline.nowMs + this.#prng.integer(0, 8))
     if (this.#failure !== null) throw this.#failure
+    this.#checkBudget(store)
     if (!this.#full || this.#prng.chance(0.8)) return
     if (this.#prng.chance(0.5)) this.#takeRoom()
     else this.#giveRoom()
+  }
+
+  /** RO1. Feet of segments are counted when they are made. */
+  #checkBudget(store: PageStore): void {
+    if (this.#budgetBytes === null) return
+    const { takenBytes } = store.usage()
+    if (takenBytes > this.#budgetBytes + FEET_MOST * BLOCK_BYTES) {
+      throw new Violation('broken', `${takenBytes} bytes are taken of ${this.#budgetBytes}`)
+    }
   }
 
   /** Somebody else's files leave no more than a little. */
@@ -261,7 +277,9 @@ class Program {
     }
     const rest = (volume + 1) * PAGES.length * BLOCKS_PER_PAGE - first
     if (this.#prng.chance(0.2)) return { kind, first, blocks: rest, value: 0, operation }
-    if (this.#reuse || this.#prng.chance(0.5) || rest < 2) {
+    // Those of this program make blocks, which those of the volume room never do (M1).
+    const isPlain = this.#reuse || this.#budgetBytes !== null
+    if (isPlain || this.#prng.chance(0.5) || rest < 2) {
       return { kind, first, blocks, value: 0, operation }
     }
     this.#value += 1
@@ -409,7 +427,7 @@ export interface CutOptions {
   readonly focus: CutFocus | null
 }
 
-const FOCUSES = ['large', 'stale', 'reuse', 'full'] as const
+const FOCUSES = ['large', 'stale', 'reuse', 'full', 'budget'] as const
 export type CutFocus = (typeof FOCUSES)[number]
 
 export async function runPowerCuts(options: CutOptions): Promise<CutTotals> {

@@ -182,9 +182,14 @@ function describeVolumes(
     each(({ sizeBytes }) => sizeBytes),
   )
   gauge(
-    'evenkeel_volume_allocated_bytes',
-    'Bytes allocated on this member',
-    each(({ allocatedBytes }) => allocatedBytes),
+    'evenkeel_volume_held_bytes',
+    'Bytes of the blocks of the volume that this member has',
+    each(({ heldBytes }) => heldBytes),
+  )
+  gauge(
+    'evenkeel_volume_taken_bytes',
+    'What they take of the disk of this member',
+    each(({ takenBytes }) => takenBytes),
   )
   counter(
     'evenkeel_volume_io_total',

@@ -107,8 +107,8 @@ export class OperatorInMemory implements Operator {
         { lane: 1, slice: 1, primary: 'm2', epoch: 1 },
       ],
       byMember: [
-        { member: 'm1', pages: 0, bytes: 0 },
-        { member: 'm2', pages: null, bytes: null },
+        { member: 'm1', pages: 0, bytes: 0, takenBytes: 0 },
+        { member: 'm2', pages: null, bytes: null, takenBytes: null },
       ],
     }
     this.#volumes.push(volume)
@@ -304,7 +304,8 @@ export class OperatorInMemory implements Operator {
         {
           name: 'vol1',
           sizeBytes: 1024 ** 3,
-          allocatedBytes: 1024 ** 2,
+          heldBytes: 1024 ** 2,
+          takenBytes: 1024 ** 2 + 8192,
           reads: 10,
           writes: 20,
           others: 3,

@@ -57,7 +57,9 @@ export interface VolumeReadings {
   readonly name: string
   readonly sizeBytes: number
   /** On this member. */
-  readonly allocatedBytes: number
+  /** Of the blocks that were written and not unmapped. */
+  readonly heldBytes: number
+  readonly takenBytes: number
   readonly reads: number
   readonly writes: number
   readonly others: number

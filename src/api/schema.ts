@@ -80,10 +80,15 @@ export const volumeDetail = volume
         z.object({
           member: z.string(),
           pages: count.nullable().describe('null: the member did not answer'),
-          bytes: count.nullable(),
+          bytes: count.nullable().describe('Of the blocks that were written and not unmapped.'),
+          takenBytes: count
+            .nullable()
+            .describe(
+              'What they take of the disk: with headers, and with blocks that were unmapped in pages that live on.',
+            ),
         }),
       )
-      .describe('What is allocated: a volume is thin, and may promise more than the disks have.'),
+      .describe('What is there: a volume is thin, and may promise more than the disks have.'),
   })
   .meta({ id: 'VolumeDetail' })
 

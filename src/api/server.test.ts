@@ -44,6 +44,7 @@ describe('volumes', () => {
       member: 'm2',
       pages: null,
       bytes: null,
+      takenBytes: null,
     })
     expect(
       (await app.inject({ method: 'DELETE', url: '/api/v1/volumes/a', headers })).statusCode,

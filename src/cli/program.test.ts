@@ -243,7 +243,7 @@ describe('names, forms and lists', () => {
     }
     const yes = keyboardThatTypes('y')
     expect((await evenkeel('volume delete a', undefined, true, yes)).out).toBe('Deleted a.\n')
-    expect(yes.asked).toBe('Delete volume a (1 GiB, 0 B allocated) with all its bytes? [y/N] ')
+    expect(yes.asked).toBe('Delete volume a (1 GiB, 0 B written) with all its bytes? [y/N] ')
   })
 
   test('S1 S2 a field is one word; a table fits a terminal of 80 columns, and is not cut in a pipe', async () => {

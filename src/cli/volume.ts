@@ -94,9 +94,9 @@ async function ask({ keyboard }: Outside, volume: VolumeDetail): Promise<void> {
       `nobody can be asked whether ${name} may be deleted: say --yes if it may`,
     )
   }
-  const allocated = byMember.reduce((sum, { bytes: here }) => sum + (here ?? 0), 0)
+  const written = byMember.reduce((sum, { bytes: here }) => sum + (here ?? 0), 0)
   const answer = await keyboard.ask(
-    `Delete volume ${name} (${formatSize(bytes)}, ${formatSize(allocated)} allocated) with all its bytes? [y/N] `,
+    `Delete volume ${name} (${formatSize(bytes)}, ${formatSize(written)} written) with all its bytes? [y/N] `,
   )
   if (answer === null || !/^y(es)?$/i.test(answer.trim())) {
     throw new CommandFailed(EXIT.failed, `${name} was not deleted`)
@@ -122,13 +122,16 @@ function describeVolume(screen: Screen, detail: VolumeDetail): string {
     lanes,
     byMember,
   } = detail
-  const allocated = byMember.reduce((sum, { bytes: here }) => sum + (here ?? 0), 0)
+  const written = byMember.reduce((sum, { bytes: here }) => sum + (here ?? 0), 0)
+  const taken = byMember.reduce((sum, { takenBytes }) => sum + (takenBytes ?? 0), 0)
   return [
     screen.facts([
       ['name', name],
       ['iqn', iqn],
       ['url', url],
-      ['size', `${formatSize(bytes)}, thin: ${formatSize(allocated)} allocated`],
+      ['size', formatSize(bytes)],
+      ['written', formatSize(written)],
+      ['taken', `${formatSize(taken)} of the members' disks`],
       ['blocks', `${blockBytes} bytes logical, ${physicalBlockBytes} physical`],
       [
         'shared',
@@ -139,11 +142,12 @@ function describeVolume(screen: Screen, detail: VolumeDetail): string {
     ]),
     '',
     screen.table(
-      ['MEMBER', 'PAGES>', 'BYTES>'],
-      byMember.map(({ member, pages, bytes: here }) => [
+      ['MEMBER', 'PAGES>', 'WRITTEN>', 'TAKEN>'],
+      byMember.map(({ member, pages, bytes: here, takenBytes }) => [
         member,
         pages === null ? 'silent' : String(pages),
         here === null ? 'silent' : formatSize(here),
+        takenBytes === null ? 'silent' : formatSize(takenBytes),
       ]),
     ),
     ...(screen.form === 'wide' ? ['', laneTable(screen, lanes)] : []),

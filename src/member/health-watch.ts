@@ -87,7 +87,7 @@ export class HealthWatch {
     const { store, freeBytes } = member
     const latencies = [balancer.diskLatencyMs, store.commitUnderWayMs].filter((ms) => ms !== null)
     return {
-      usedBytes: store.usage().bytes,
+      usedBytes: store.usage().takenBytes,
       freeBytes,
       damaged: damagedByVolume(member),
       ...lossesOf(member),

@@ -213,7 +213,7 @@ export class MemberOperator implements Operator {
       sessions: member.target.registry.size,
       ...tally.readings(member),
       pages: usage.pages,
-      usedBytes: usage.bytes,
+      usedBytes: usage.takenBytes,
       freeBytes: member.freeBytes,
       damagedPages: member.store.damagedPages().length,
       commits: commitWork.commits,
@@ -242,7 +242,7 @@ export class MemberOperator implements Operator {
       member: member.id,
       pid,
       version,
-      usedBytes: usage.bytes,
+      usedBytes: usage.takenBytes,
       freeBytes: member.freeBytes,
       volumes: [...member.group.volumes.keys()].map((id) => ({
         id,

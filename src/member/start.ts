@@ -11,7 +11,6 @@ import { FolderDisk } from '../io/disk.ts'
 import { listenError, SystemNet } from '../io/net.ts'
 import { SqliteWorker } from '../io/sqlite-worker.ts'
 import { RealSystemProbe } from '../io/system-probe.ts'
-import { PAGE_BYTES } from '../store/layout.ts'
 import { storeDefaults } from '../store/settings.ts'
 import type { TargetEvent } from '../target/target.ts'
 import { Balancer } from './balancer.ts'
@@ -181,8 +180,8 @@ async function lookNowAndThen(member: Member, disk: FolderDisk, log: Log): Promi
 
 /** What pages may still take: of the disk, and of the budget. */
 async function lookFree(member: Member, disk: FolderDisk): Promise<void> {
-  const { pagesAtMost, pages } = member.store.usage()
-  const left = Math.max(0, pagesAtMost - pages) * PAGE_BYTES
+  const { atMostBytes, takenBytes } = member.store.usage()
+  const left = Math.max(0, atMostBytes - takenBytes)
   member.freeBytes = Math.min(await disk.freeBytes(), left)
 }
 

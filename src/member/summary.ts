@@ -9,7 +9,7 @@ import type { SessionRates } from './rates.ts'
 
 export const SUMMARY_KIND = 'summary'
 const ASK_MS = 800
-const FORMAT = 1
+const FORMAT = 2
 
 export interface SessionSummary extends SessionRates {
   readonly id: number
@@ -32,6 +32,7 @@ export interface Summary {
     readonly id: number
     readonly pages: number
     readonly bytes: number
+    readonly takenBytes: number
   }[]
   readonly sessions: readonly SessionSummary[]
   readonly load: MemberLoad | null

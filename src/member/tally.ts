@@ -83,11 +83,12 @@ export class Tally {
       latency,
       forwarded,
       volumes: [...member.group.volumes.values()].map(({ id, name, bytes }): VolumeReadings => {
-        const allocatedBytes = member.store.volumeUsage(id).bytes
+        const { bytes: heldBytes, takenBytes } = member.store.volumeUsage(id)
         return {
           name,
           sizeBytes: bytes,
-          allocatedBytes,
+          heldBytes,
+          takenBytes,
           ...(volumes.get(id) ?? plus(undefined, none)),
         }
       }),

@@ -138,8 +138,9 @@ export class VolumeDesk {
       byMember: [...group.members.keys()].sort().map((member) => {
         const summary = summaries.get(member)
         const used = summary?.volumes.find(({ id }) => id === record.id)
-        if (summary === undefined) return { member, pages: null, bytes: null }
-        return { member, pages: used?.pages ?? 0, bytes: used?.bytes ?? 0 }
+        if (summary === undefined) return { member, pages: null, bytes: null, takenBytes: null }
+        const { pages = 0, bytes = 0, takenBytes = 0 } = used ?? {}
+        return { member, pages, bytes, takenBytes }
       }),
     }
   }

@@ -33,6 +33,8 @@ interface Waiting {
   readonly barePages: number
   /** Pages that it may unmap. */
   readonly unmapped: number
+  /** Told to the owner when the change has taken effect or was refused. */
+  readonly reserved: number
   readonly resolve: (result: WriteResult) => void
   readonly reject: (error: Error) => void
 }
@@ -50,6 +52,8 @@ export interface CommitWork {
 export interface QueueOwner {
   /** A batch has taken effect, or the queue found no room: is there something to write home? */
   upkeep(): void
+  /** What was reserved for a change need not be any more: it has taken effect, or was refused. */
+  released(reserved: number): void
   failed(error: unknown): Error
 }
 
@@ -90,15 +94,15 @@ export class CommitQueue {
     return this.#pages.overlay.capacity - KEPT_CELLS
   }
 
-  /** Resolves when the change is durable and visible. */
-  add(change: Change): Promise<WriteResult> {
+  /** Resolves when the change is durable and visible. `reserved`: blocks, for room.ts. */
+  add(change: Change, reserved = 0): Promise<WriteResult> {
     return new Promise((resolve, reject) => {
       if (this.#refusal !== null) {
         reject(this.#refusal)
         return
       }
       if (change.kind === 'write') this.#pages.expected.add(change.write)
-      this.#waiting.push({ change, ...this.#needOf(change), resolve, reject })
+      this.#waiting.push({ change, ...this.#needOf(change), reserved, resolve, reject })
       if (this.#running) return
       this.#running = true
       this.#clock.soon(() => this.#start())
@@ -119,8 +123,9 @@ export class CommitQueue {
     const data = this.#waiting.filter(({ change }) => !givesBack(change))
     const hopeless = data.length > 0 ? data : this.#waiting
     this.#waiting = data.length > 0 ? this.#waiting.filter(({ change }) => givesBack(change)) : []
-    for (const { change, resolve } of hopeless) {
+    for (const { change, reserved, resolve } of hopeless) {
       if (change.kind === 'write') this.#pages.expected.remove(change.write)
+      this.#owner.released(reserved)
       resolve('full')
     }
     if (this.#waiting.length === 0) this.#settleIdle()
@@ -201,7 +206,8 @@ export class CommitQueue {
     const { operations } = this.#pages
     const batch = this.#batch
     this.#batch = []
-    for (const { change } of batch) {
+    for (const { change, reserved } of batch) {
+      if (reserved > 0) this.#owner.released(reserved)
       if (change.kind === 'drop') {
         this.#pages.drop(change.volume)
         continue

@@ -158,7 +158,9 @@ export class HomeWriter {
     }
     page.copy = place >= 0 && cache.copy[place] === 0 ? 1 : 0
     const sums = place * BLOCKS_PER_PAGE
+    page.added = 0
     for (let block = 0; block < BLOCKS_PER_PAGE; block += 1) {
+      if (isAdded(page, block)) page.added += 1
       if (page.cells[block] !== UNTOUCHED) mergeTouched(page, block)
       else page.checksums[block] = place >= 0 ? (cache.checksums[sums + block] ?? 0) : 0
     }
@@ -184,22 +186,22 @@ export class HomeWriter {
     const { entry } = page
     if (page.dropped) {
       // Its old slot was released by the drop; one that was taken for it here was not.
-      if (page.isNew && page.slot !== NO_SLOT) segments.release(page.slot)
+      if (page.isNew && page.slot !== NO_SLOT) segments.release(page.slot, page.held)
       return
     }
     if (page.isLost) {
       lost.found(table.volumeOf(entry), table.pageOf(entry))
       const before = table.slotOf(entry)
-      if (before !== NO_SLOT) segments.release(before)
+      if (before !== NO_SLOT) segments.release(before, table.takenOf(entry))
       table.vacate(entry)
     }
     if (page.slot === NO_SLOT || page.blocks === 0) {
-      if (page.slot !== NO_SLOT) segments.release(page.slot)
+      if (page.slot !== NO_SLOT) segments.release(page.slot, table.takenOf(entry))
       cache.evict(entry)
       table.vacate(entry)
       return
     }
-    table.settle(entry, page.slot, page.version, page.blocks)
+    table.settle(entry, page.slot, page.version, page)
     table.headerLost[entry] = 0
     const place = cache.put(entry, page, page.copy)
     for (let block = 0; block < BLOCKS_PER_PAGE; block += 1) {
@@ -209,6 +211,12 @@ export class HomeWriter {
       }
     }
   }
+}
+
+/** Before the block is merged: its bytes are written where the home has none. */
+function isAdded(page: DirtyPage, block: number): boolean {
+  if ((page.cells[block] ?? UNTOUCHED) < 0) return false
+  return page.isNew || !hasBit(page.present, 0, block)
 }
 
 function mergeTouched(page: DirtyPage, block: number): void {

@@ -6,6 +6,7 @@
 //   OV2. Neither cells in use nor pages without a cell, of which only marks are kept, exceed their bounds; so pages do
 //        not exceed the sum of both. A change that finds no room waits.
 import { assert } from '../base/assert.ts'
+import { clearBit, hasBit, setBit } from './bitmap.ts'
 import { BLOCK_BYTES, BLOCKS_PER_PAGE, MAP_WORDS, PAGES_PER_RUN } from './layout.ts'
 
 /** What `DirtyPage.cells` says of a block, if not the cell that holds it. */
@@ -26,6 +27,9 @@ export class DirtyPage {
   dropped = false
   /** Cells that it has. */
   held = 0
+  /** Blocks that are not at home yet, as far as is known: they will take room there. */
+  readonly fresh = new Uint32Array(MAP_WORDS)
+  freshBlocks = 0
   readonly cells = new Int32Array(BLOCKS_PER_PAGE).fill(UNTOUCHED)
   readonly checksums = new Uint32Array(BLOCKS_PER_PAGE)
   // From here on: the header that home writing prepares. The checksums of untouched blocks are filled in beside the others.
@@ -39,6 +43,8 @@ export class DirtyPage {
   copy: 0 | 1 = 0
   version = 0
   blocks = 0
+  /** Of those that are written: such as the home did not have. */
+  added = 0
 }
 
 export class Overlay {
@@ -50,6 +56,7 @@ export class Overlay {
   readonly #free: number[] = []
   #made = 0
   #used = 0
+  #fresh = 0
   /** Pages that have a cell. */
   #holding = 0
   #dirty = new Map<number, DirtyPage>()
@@ -97,9 +104,25 @@ export class Overlay {
     return page?.dropped === true ? undefined : page
   }
 
-  /** Copies the block in. */
-  put(entry: number, block: number, bytes: Uint8Array, checksum: number): void {
+  /** Blocks that will take room at home (RO1 of room.ts). */
+  get freshBlocks(): number {
+    return this.#fresh
+  }
+
+  /** A block's bytes are here. */
+  holds(entry: number, block: number): boolean {
+    if ((this.#dirty.get(entry)?.cells[block] ?? UNTOUCHED) >= 0) return true
+    return (this.homing(entry)?.cells[block] ?? UNTOUCHED) >= 0
+  }
+
+  /** Copies the block in. `isFresh`: the home does not have it, as far as is known. */
+  put(
+    entry: number,
+    block: number,
+    { bytes, checksum, isFresh }: { bytes: Uint8Array; checksum: number; isFresh: boolean },
+  ): void {
     const page = this.#open(entry)
+    if (isFresh && (this.homing(entry)?.cells[block] ?? UNTOUCHED) < 0) this.#setFresh(page, block)
     let cell = page.cells[block] ?? UNTOUCHED
     if (cell < 0) {
       cell = this.#takeCell()
@@ -115,6 +138,7 @@ export class Overlay {
     const page = this.#open(entry)
     const cell = page.cells[block] ?? UNTOUCHED
     page.cells[block] = mark
+    this.#clearFresh(page, block)
     if (cell >= 0) {
       this.#freeCell(cell)
       this.#hold(page, -1)
@@ -149,6 +173,8 @@ export class Overlay {
       return
     }
     for (const [block, cell] of page.cells.entries()) {
+      const isKept = newer.cells[block] === UNTOUCHED || (newer.cells[block] ?? 0) >= 0
+      if (isKept && hasBit(page.fresh, 0, block)) this.#setFresh(newer, block)
       if (cell === UNTOUCHED || newer.cells[block] !== UNTOUCHED) continue
       newer.checksums[block] = page.checksums[block] ?? 0
       newer.cells[block] = cell
@@ -186,6 +212,20 @@ export class Overlay {
     return page
   }
 
+  #setFresh(page: DirtyPage, block: number): void {
+    if (hasBit(page.fresh, 0, block)) return
+    setBit(page.fresh, 0, block)
+    page.freshBlocks += 1
+    this.#fresh += 1
+  }
+
+  #clearFresh(page: DirtyPage, block: number): void {
+    if (!hasBit(page.fresh, 0, block)) return
+    clearBit(page.fresh, 0, block)
+    page.freshBlocks -= 1
+    this.#fresh -= 1
+  }
+
   #hold(page: DirtyPage, cells: number): void {
     const before = page.held
     page.held += cells
@@ -197,6 +237,9 @@ export class Overlay {
     for (const cell of page.cells) if (cell >= 0) this.#freeCell(cell)
     if (page.held > 0) this.#hold(page, -page.held)
     page.cells.fill(UNTOUCHED)
+    this.#fresh -= page.freshBlocks
+    page.freshBlocks = 0
+    page.fresh.fill(0)
     page.dropped = false
     page.slot = -1
     page.isNew = false

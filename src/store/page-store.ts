@@ -28,24 +28,28 @@ import { HeaderCache } from './header-cache.ts'
 import { HomeWriter } from './home-writer.ts'
 import { Homes } from './homes.ts'
 import type { Journal } from './journal.ts'
-import { BLOCK_BYTES, PAGE_BYTES, RUN_BYTES, SLOT_BYTES } from './layout.ts'
+import { BLOCK_BYTES, PAGE_BYTES, RUN_BYTES } from './layout.ts'
 import { OperationMemory } from './operations.ts'
 import { Overlay } from './overlay.ts'
 import { type DamagedPage, PageReader, type ReadResult } from './page-reader.ts'
 import { PageTable, type VolumeUsage } from './page-table.ts'
-import { Pages, pagesIn } from './pages.ts'
+import { Pages } from './pages.ts'
 import { encodeEpochs } from './promises.ts'
 import { edgesOf, type StoreWrite, sizeOf } from './record.ts'
 import { type Recovered, type RecoveryReport, recover } from './recovery.ts'
+import { Room } from './room.ts'
 import { type LostSegment, Segments } from './segments.ts'
 import type { StoreSettings } from './settings.ts'
 import { Upkeep } from './upkeep.ts'
 
 export interface StoreUsage {
   readonly pages: number
+  /** Of blocks at home. */
   readonly bytes: number
-  /** Pages that may be allocated altogether before new ones are refused. */
-  readonly pagesAtMost: number
+  /** What pages take, or are promised: room.ts. */
+  readonly takenBytes: number
+  /** From where on new blocks are refused. */
+  readonly atMostBytes: number
   /** Blocks that are durable in the journal alone. */
   readonly overlayBytes: number
   readonly overlayPages: number
@@ -62,17 +66,15 @@ export class PageStore {
   readonly recovery: RecoveryReport
   /** Settles, with the reason, if the store fails; never rejects. */
   readonly failed: Promise<string>
-  readonly #disk: Disk
-  readonly #settings: StoreSettings
   readonly #folder: Folder
   readonly #pages: Pages
   readonly #reader: PageReader
   readonly #journal: Journal
   readonly #queue: CommitQueue
   readonly #upkeep: Upkeep
+  readonly #room: Room
   #tellFailed: (reason: string) => void = () => {}
   #refusal: StoreFailed | null = null
-  #slotsAtMost = 0
   #measuring = false
 
   private constructor(
@@ -83,8 +85,6 @@ export class PageStore {
     recovered: { readonly journal: Journal; readonly report: RecoveryReport },
   ) {
     const { clock, settings } = ports
-    this.#disk = ports.disk
-    this.#settings = settings
     this.#folder = folder
     this.#pages = pages
     this.#reader = new PageReader(pages.homes, pages.overlay)
@@ -93,7 +93,9 @@ export class PageStore {
     this.failed = new Promise((resolve) => {
       this.#tellFailed = resolve
     })
+    this.#room = new Room(pages, ports.disk, settings)
     this.#queue = new CommitQueue(this.#journal, pages, clock, {
+      released: (reserved) => this.#room.release(reserved),
       upkeep: () => this.#upkeep.look(),
       failed: (error) => this.#fail(error),
     })
@@ -106,7 +108,7 @@ export class PageStore {
       checkpoints: folder.checkpoints,
       homeAfterMs: settings.homeAfterMs,
       checkpointAfterMs: settings.checkpointAfterMs,
-      measureSpace: () => this.#measureSpace(),
+      measureSpace: () => this.#room.measure(),
       refused: (writes) => this.#unclaim(writes),
       failed: (error) => this.#fail(error),
     })
@@ -150,7 +152,7 @@ export class PageStore {
     const store = new PageStore({ disk, clock, settings }, folder, pages, home, recovered)
     await segments.removeStrays()
     await segments.unlinkEmpty()
-    await store.#measureSpace()
+    await store.#room.measure()
     return store
   }
 
@@ -184,8 +186,13 @@ export class PageStore {
     assert(sizeOf(write).sectors <= this.#journal.largest, 'a write is at most half of the journal')
     if (data !== null) {
       assert(bytes / BLOCK_BYTES <= this.#queue.blocksMost, 'a write fits into the overlay')
-      if (!this.#admit(write)) return Promise.resolve('full')
-    } else if (edgesOf(write) === 0 && !this.#pages.isHeld(write, bytes)) {
+      const reserved = this.#room.admit(write)
+      if (reserved !== null) return this.#queue.add({ kind: 'write', write, firstSum: 0 }, reserved)
+      this.#upkeep.wantSpace()
+      void this.#measureAgain()
+      return Promise.resolve('full')
+    }
+    if (edgesOf(write) === 0 && !this.#pages.isHeld(write, bytes)) {
       return Promise.resolve('done') // ST9
     }
     return this.#queue.add({ kind: 'write', write, firstSum: 0 })
@@ -263,7 +270,8 @@ export class PageStore {
     return {
       pages: table.homePages + table.claims,
       bytes: table.homeBlocks * BLOCK_BYTES,
-      pagesAtMost: this.#slotsAtMost,
+      takenBytes: this.#room.takenBytes,
+      atMostBytes: this.#room.atMostBytes,
       overlayBytes: this.#pages.overlay.usedCells * BLOCK_BYTES,
       overlayPages: this.#pages.overlay.pages,
       journalUsedBytes: this.#journal.used * 512,
@@ -301,29 +309,6 @@ export class PageStore {
     await closeFiles(this.#folder, this.#pages.homes.segments)
   }
 
-  /** Promises slots to the new pages of a write; false if there are not enough. */
-  #admit(write: StoreWrite): boolean {
-    const { table, segments } = this.#pages.homes
-    const first = Math.floor(write.offset / PAGE_BYTES)
-    const last = first + pagesIn(write.offset, write.bytes) - 1
-    let fresh = 0
-    for (let page = first; page <= last; page += 1) {
-      const entry = table.find(write.volume, page)
-      if (entry < 0 || (table.slotOf(entry) < 0 && table.claimed[entry] !== 1)) fresh += 1
-    }
-    if (fresh === 0) return true
-    const taken = segments.usedSlots + segments.limboSlots + table.claims
-    if (taken + fresh > this.#slotsAtMost) {
-      this.#upkeep.wantSpace()
-      void this.#measureAgain()
-      return false
-    }
-    for (let page = first; page <= last; page += 1) {
-      table.claim(table.entryFor(write.volume, page, write.slice))
-    }
-    return true
-  }
-
   /** Pages that a refused write was to begin need no slot now. */
   #unclaim(writes: readonly StoreWrite[]): void {
     const { homes, overlay } = this.#pages
@@ -342,22 +327,12 @@ export class PageStore {
     if (this.#measuring) return
     this.#measuring = true
     try {
-      await this.#measureSpace()
+      await this.#room.measure()
     } catch (error) {
       this.#fail(error)
     } finally {
       this.#measuring = false
     }
-  }
-
-  /** The budget counts only as far as the disk, of which others may take too, has the room. */
-  async #measureSpace(): Promise<void> {
-    const { table, segments } = this.#pages.homes
-    const { budgetBytes, fullAt } = this.#settings
-    const written = table.homeBlocks * BLOCK_BYTES + segments.usedSlots * BLOCK_BYTES
-    const there = (await this.#disk.freeBytes()) + written
-    const budget = Math.min(budgetBytes ?? there, there)
-    this.#slotsAtMost = Math.floor((budget * fullAt) / SLOT_BYTES)
   }
 
   #fail(error: unknown): Error {

@@ -4,7 +4,7 @@
 // It says what is *home* (written to its slot, synced). What is durable in the journal alone is the overlay's. It changes
 // when a round of home writing has finished and when a volume is dropped, nowhere else.
 import { assert } from '../base/assert.ts'
-import { PAGES_PER_RUN } from './layout.ts'
+import { BLOCK_BYTES, BLOCKS_PER_PAGE, PAGES_PER_RUN } from './layout.ts'
 
 export const NO_ENTRY = -1
 export const NO_SLOT = -1
@@ -20,6 +20,8 @@ interface VolumeTable {
   pages: number
   /** Blocks at home. */
   blocks: number
+  /** Blocks that have a place on disk. */
+  taken: number
 }
 
 export interface VolumeUsage {
@@ -27,6 +29,8 @@ export interface VolumeUsage {
   readonly pages: number
   /** Bytes of the blocks that are at home; what is durable in the journal alone is counted once it is home. */
   readonly bytes: number
+  /** What they take on disk, with headers, and with blocks that were unmapped in pages that live on. */
+  readonly takenBytes: number
 }
 
 export class PageTable {
@@ -36,6 +40,8 @@ export class PageTable {
   version = new Float64Array(0)
   /** By entry: blocks at home. */
   present = new Uint16Array(0)
+  /** By entry: blocks that have a place in its slot, at least those at home. */
+  taken = new Uint16Array(0)
   /** By entry: the slice, for the slot's header. */
   slice = new Uint16Array(0)
   /** By entry: place in the cache of headers, or −1. */
@@ -54,6 +60,7 @@ export class PageTable {
   claims = 0
   homePages = 0
   homeBlocks = 0
+  takenBlocks = 0
 
   find(volume: number, page: number): number {
     const table = this.#volumes.get(volume)
@@ -85,7 +92,7 @@ export class PageTable {
     if (found !== NO_ENTRY) return found
     let table = this.#volumes.get(volume)
     if (table === undefined) {
-      table = { volume, chunks: [], runs: [], pages: 0, blocks: 0 }
+      table = { volume, chunks: [], runs: [], pages: 0, blocks: 0, taken: 0 }
       this.#volumes.set(volume, table)
     }
     const run = Math.floor(page / PAGES_PER_RUN)
@@ -142,8 +149,17 @@ export class PageTable {
     this.#tableOf(entry).pages -= 1
   }
 
-  /** The page is at home in `slot`, synced. */
-  settle(entry: number, slot: number, version: number, blocks: number): void {
+  takenOf(entry: number): number {
+    return this.taken[entry] ?? 0
+  }
+
+  /** The page is at home in `slot`, synced, with so many blocks, of which it did not have `added` before. */
+  settle(
+    entry: number,
+    slot: number,
+    version: number,
+    { blocks, added }: { readonly blocks: number; readonly added: number },
+  ): void {
     const table = this.#tableOf(entry)
     if (this.slot[entry] === NO_SLOT) {
       this.unclaim(entry)
@@ -155,6 +171,8 @@ export class PageTable {
     const more = blocks - (this.present[entry] ?? 0)
     table.blocks += more
     this.homeBlocks += more
+    const taken = Math.max(blocks, Math.min(BLOCKS_PER_PAGE, this.takenOf(entry) + added))
+    this.#take(entry, taken - this.takenOf(entry))
     this.version[entry] = version
     this.present[entry] = blocks
   }
@@ -167,6 +185,7 @@ export class PageTable {
     const blocks = this.present[entry] ?? 0
     table.blocks -= blocks
     this.homeBlocks -= blocks
+    this.#take(entry, -this.takenOf(entry))
     table.pages -= 1
     this.homePages -= 1
     this.slot[entry] = NO_SLOT
@@ -201,7 +220,8 @@ export class PageTable {
 
   usageOf(volume: number): VolumeUsage {
     const table = this.#volumes.get(volume)
-    return { pages: table?.pages ?? 0, bytes: (table?.blocks ?? 0) * 4096 }
+    const { pages = 0, blocks = 0, taken = 0 } = table ?? {}
+    return { pages, bytes: blocks * BLOCK_BYTES, takenBytes: (taken + pages) * BLOCK_BYTES }
   }
 
   volumes(): number[] {
@@ -211,6 +231,12 @@ export class PageTable {
   /** Entries are 0 … count − 1; those without a slot are not pages at home. */
   get entryCount(): number {
     return this.#runs * PAGES_PER_RUN
+  }
+
+  #take(entry: number, more: number): void {
+    this.taken[entry] = this.takenOf(entry) + more
+    this.#tableOf(entry).taken += more
+    this.takenBlocks += more
   }
 
   #tableOf(entry: number): VolumeTable {
@@ -229,6 +255,7 @@ export class PageTable {
     this.slot.fill(NO_SLOT, first, end)
     this.cached.fill(NOT_CACHED, first, end)
     this.present.fill(0, first, end)
+    this.taken.fill(0, first, end)
     this.claimed.fill(0, first, end)
     this.headerLost.fill(0, first, end)
     return run
@@ -239,6 +266,7 @@ export class PageTable {
     this.slot = grown(new Int32Array(entries), this.slot)
     this.version = grown(new Float64Array(entries), this.version)
     this.present = grown(new Uint16Array(entries), this.present)
+    this.taken = grown(new Uint16Array(entries), this.taken)
     this.slice = grown(new Uint16Array(entries), this.slice)
     this.cached = grown(new Int32Array(entries), this.cached)
     this.claimed = grown(new Uint8Array(entries), this.claimed)

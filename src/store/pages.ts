@@ -29,7 +29,7 @@ function isWhole(first: number, last: number): boolean {
 }
 
 /** The pages of the bytes [from, to), with the blocks of each. */
-function eachPage(
+export function eachPage(
   from: number,
   to: number,
   visit: (page: number, first: number, last: number) => void,
@@ -82,7 +82,12 @@ export class Pages {
       if (bad.includes(index)) this.overlay.putMark(entry, block, DAMAGED)
       else {
         const bytes = data.length === BLOCK_BYTES ? data : data.subarray(at, at + BLOCK_BYTES)
-        this.overlay.put(entry, block, bytes, checksums[firstSum + index] ?? 0)
+        const isFresh = !this.isAtHome(entry, block)
+        this.overlay.put(entry, block, {
+          bytes,
+          checksum: checksums[firstSum + index] ?? 0,
+          isFresh,
+        })
       }
     }
   }
@@ -194,8 +199,16 @@ export class Pages {
     this.overlay.drop(entry)
     cache.evict(entry)
     const slot = table.slotOf(entry)
-    if (slot !== NO_SLOT) segments.release(slot)
+    if (slot !== NO_SLOT) segments.release(slot, table.takenOf(entry))
     table.vacate(entry)
+  }
+
+  /** As far as the cache knows: a page whose header is not there may have the block. */
+  isAtHome(entry: number, block: number): boolean {
+    const { table, cache } = this.homes
+    if (table.present[entry] === BLOCKS_PER_PAGE) return true
+    const place = table.cached[entry] ?? -1
+    return place >= 0 && hasBit(cache.present, place * MAP_WORDS, block)
   }
 
   #mayHold(entry: number, first: number, last: number): boolean {

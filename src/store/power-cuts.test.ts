@@ -5,14 +5,15 @@ import { runPowerCuts, violations } from '../../sim/power-cuts.ts'
 const LIMIT_MS = 300_000
 
 it(
-  'ST1 ST2 ST3 ST4 ST5 RC1 hold through power cuts in writing, home writing, checkpoints and recovery',
+  'ST1 ST2 ST3 ST4 ST5 RC1 RO1 hold through power cuts in writing, home writing, checkpoints and recovery',
   async () => {
     const plain = await runPowerCuts({ seeds: 120, start: 1, stopFirst: false, focus: null })
     const large = await runPowerCuts({ seeds: 30, start: 1, stopFirst: false, focus: 'large' })
     const stale = await runPowerCuts({ seeds: 40, start: 1, stopFirst: false, focus: 'stale' })
     const reuse = await runPowerCuts({ seeds: 60, start: 1, stopFirst: false, focus: 'reuse' })
     const full = await runPowerCuts({ seeds: 60, start: 1, stopFirst: false, focus: 'full' })
-    for (const totals of [plain, large, stale, reuse, full]) {
+    const budget = await runPowerCuts({ seeds: 40, start: 1, stopFirst: false, focus: 'budget' })
+    for (const totals of [plain, large, stale, reuse, full, budget]) {
       const { cuts, recoveryCuts, acknowledged, lost, torn, firstReason } = totals
       process.stdout.write(
         `power cuts: ${cuts} (${recoveryCuts} in recovery), ${acknowledged} changes answered, ${totals.full} full, ` +
@@ -24,6 +25,7 @@ it(
     expect(plain.cuts).toBeGreaterThan(600)
     expect(plain.acknowledged).toBeGreaterThan(4000)
     expect(full.full).toBeGreaterThan(100)
+    expect(budget.full).toBeGreaterThan(500)
   },
   LIMIT_MS,
 )

@@ -54,7 +54,8 @@ export async function recover(
   for (const page of loaded.pages) {
     segments.markUsed(page.slot)
     const entry = table.entryFor(page.volume, page.page, page.slice)
-    table.settle(entry, page.slot, page.version, page.present)
+    const blocks = page.present
+    table.settle(entry, page.slot, page.version, { blocks, added: blocks })
     if (segments.isLost(page.slot)) table.headerLost[entry] = 1
   }
   const from = { tail, syncedUpTo: loaded.head.syncedUpTo, checkpoint: loaded.head.sequence }

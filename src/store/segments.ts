@@ -62,6 +62,9 @@ export class Segments {
   /** No segment with a lower number has a free slot. */
   #lowest = 0
   #limbo: number[] = []
+  readonly #limboBlocks = new Map<number, number>()
+  /** Blocks that slots in limbo take, with their headers. */
+  limboBlocks = 0
   #used = 0
   #made = 0
 
@@ -167,11 +170,14 @@ export class Segments {
     this.#lowest = Math.min(this.#lowest, segment.number)
   }
 
-  release(slot: number): void {
+  /** `blocks`: how many of it have a place on disk, beside its header. */
+  release(slot: number, blocks: number): void {
     const segment = this.#segmentOf(slot)
     assert(segment.states[slot % this.#slots] === USED, 'a slot is released once')
     segment.states[slot % this.#slots] = LIMBO
     this.#limbo.push(slot)
+    this.#limboBlocks.set(slot, 1 + blocks)
+    this.limboBlocks += 1 + blocks
     this.#used -= 1
   }
 
@@ -193,6 +199,8 @@ export class Segments {
       const segment = this.#segmentOf(slot)
       const at = slot % this.#slots
       assert(segment.states[at] === LIMBO, 'SL1: only released slots become free')
+      this.limboBlocks -= this.#limboBlocks.get(slot) ?? 0
+      this.#limboBlocks.delete(slot)
       segment.states[at] = FREE
       segment.unpunched[at] = 1
       segment.free += 1

@@ -69,12 +69,31 @@ async function valueAt(page: number, block: number): Promise<number | string> {
 
 const stampOf = (page: number) => (page % 200) + 1
 
-/** One block to each page of the volume; those that found room. */
+const writePage = (page: number) =>
+  outcome(initiator.write(page * BLOCKS_A_PAGE, new Uint8Array(MIB).fill(stampOf(page))))
+
+/** The whole volume, page by page; those that found room. */
 async function fillUp(): Promise<readonly number[]> {
   const pages = Array.from({ length: VOLUME_PAGES }, (_, page) => page)
-  const answers = await Promise.all(pages.map((page) => write(page, 0, stampOf(page))))
+  const answers = await Promise.all(pages.map(writePage))
   expect(new Set(answers)).toEqual(new Set(['good', 'full']))
   return pages.filter((page) => answers[page] === 'good')
+}
+
+/** What is left at each member for less than a page goes to blocks of one page each. By page: the first block that was refused. */
+async function fillRest(refused: readonly number[]): Promise<ReadonlyMap<number, number>> {
+  const refusedAt = new Map<number, number>()
+  for (const member of group.members) {
+    const page = refused.find((one) => primaryAt(volume, one * MIB) === member)
+    if (page === undefined) throw new Error(`nothing was refused at ${member}`)
+    for (let block = 0; ; block += 1) {
+      expect(block).toBeLessThan(BLOCKS_A_PAGE)
+      if ((await write(page, block, stampOf(page))) === 'good') continue
+      refusedAt.set(page, block)
+      break
+    }
+  }
+  return refusedAt
 }
 
 async function expectKept(taken: readonly number[]): Promise<void> {
@@ -111,18 +130,25 @@ test('what needs a new page is refused with 7/27/07, everything else goes on, no
 
   await expectKept(taken)
   expect(await valueAt(refused[0] ?? 0, 0)).toBe(0)
-  // Overwriting, and blocks that a page did not have yet.
+  const inPart = await fillRest(refused)
+  const none = refused.filter((page) => !inPart.has(page))
+  // Blocks that are there are written over; new ones are refused, also of old pages. Unmapping what is absent, or a part, is not.
   for (const page of taken.slice(0, 20)) {
     expect(await write(page, 0, stampOf(page))).toBe('good')
     expect(await write(page, 77, 99)).toBe('good')
   }
-  expect(await write(refused[0] ?? 0, 0, 1)).toBe('full')
+  for (const [page, block] of inPart) {
+    expect(await write(page, block, 1)).toBe('full')
+    const list = unmapList(page * BLOCKS_A_PAGE + block, BLOCKS_A_PAGE - block)
+    expect(await outcome(initiator.command({ cdb: unmapCdb(), write: list }))).toBe('good')
+  }
+  for (const page of none.slice(0, 20)) expect(await write(page, 0, 1)).toBe('full')
 
   await group.stopMembers()
   await group.startAgain(...BUDGET)
   await expectKept(taken)
   expect(await valueAt(taken[3] ?? 0, 77)).toBe(99)
-  expect(await write(refused[0] ?? 0, 0, 1)).toBe('full')
+  for (const page of none.slice(0, 20)) expect(await write(page, 0, 1)).toBe('full')
   expect(initiator.phase).toBe('serving')
 }, 120_000)
 

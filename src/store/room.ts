@@ -1,0 +1,154 @@
+// How much room the pages take, and whether there is enough for a write. What is counted is what is taken: blocks that are
+// at home, 4 KiB for the headers of each slot and for the foot of each segment, and what was answered and still has to go
+// home. A block that is unmapped inside a page that lives on keeps its place on disk, and is counted until the page is gone.
+//
+// Invariants:
+//   RO1. What was answered has room to go home, as far as nobody else takes it: its new blocks and headers are counted from
+//        its admission on.
+//   RO2. A write over blocks that are there needs no room, and is admitted however full it is.
+//   RO3. Whether blocks of a page are there is known if its header is in the cache. If it is not, they are taken to be there,
+//        in what is kept between `fullAt` and the whole budget; beyond that the header is read.
+import type { Disk } from '../base/disk.ts'
+import { BLOCK_BYTES, PAGE_BYTES } from './layout.ts'
+import { NO_ENTRY, NO_SLOT } from './page-table.ts'
+import { eachPage, type Pages } from './pages.ts'
+import type { StoreWrite } from './record.ts'
+import type { StoreSettings } from './settings.ts'
+
+/** Blocks that a write needs beside those that are there. */
+interface Need {
+  /** For headers of pages that have none yet. */
+  headers: number
+  fresh: number
+  /** Of pages whose header is not in the cache. */
+  unknown: number
+}
+
+export class Room {
+  readonly #pages: Pages
+  readonly #disk: Disk
+  readonly #settings: Pick<StoreSettings, 'budgetBytes' | 'fullAt'>
+  /** In blocks: from where on new ones are refused, and what there is in all. */
+  #atMost = 0
+  #inAll = 0
+  /** Blocks of writes that were admitted and have not taken effect. */
+  #reserved = 0
+
+  constructor(pages: Pages, disk: Disk, settings: Pick<StoreSettings, 'budgetBytes' | 'fullAt'>) {
+    this.#pages = pages
+    this.#disk = disk
+    this.#settings = settings
+  }
+
+  get takenBytes(): number {
+    return this.#taken * BLOCK_BYTES
+  }
+
+  /** From where on new blocks are refused. */
+  get atMostBytes(): number {
+    return this.#atMost * BLOCK_BYTES
+  }
+
+  /** Promises room to the write, and returns how many blocks are reserved for it; null: there is not enough. */
+  admit(write: StoreWrite): number | null {
+    const { volume, offset, bytes, slice } = write
+    const { table } = this.#pages.homes
+    const blocks = bytes / BLOCK_BYTES
+    const first = Math.floor(offset / PAGE_BYTES)
+    const last = Math.floor((offset + bytes - 1) / PAGE_BYTES)
+    let headers = 0
+    for (let page = first; page <= last; page += 1) {
+      if (!this.#isPromised(table.find(volume, page))) headers += 1
+    }
+    const taken = this.#taken
+    let reserved = blocks
+    if (taken + blocks + headers > this.#atMost) {
+      const exact = this.#exact(write, taken)
+      if (exact === null) return null
+      reserved = exact
+    }
+    for (let page = first; headers > 0 && page <= last; page += 1) {
+      table.claim(table.entryFor(volume, page, slice))
+    }
+    this.#reserved += reserved
+    return reserved
+  }
+
+  /** The write has taken effect, or was refused after all. */
+  release(reserved: number): void {
+    this.#reserved -= reserved
+  }
+
+  /** The budget counts only as far as the disk, of which others may take too, has the room. */
+  async measure(): Promise<void> {
+    const { budgetBytes, fullAt } = this.#settings
+    const there = (await this.#disk.freeBytes()) + this.#onDisk * BLOCK_BYTES
+    const budget = Math.min(budgetBytes ?? there, there)
+    this.#inAll = Math.floor(budget / BLOCK_BYTES)
+    this.#atMost = Math.floor((budget * fullAt) / BLOCK_BYTES)
+  }
+
+  get #onDisk(): number {
+    const { table, segments } = this.#pages.homes
+    return table.takenBlocks + segments.usedSlots + segments.limboBlocks + segments.count
+  }
+
+  /** RO1 */
+  get #taken(): number {
+    const { homes, overlay } = this.#pages
+    return this.#onDisk + homes.table.claims + overlay.freshBlocks + this.#reserved
+  }
+
+  /** It has a slot, or is promised one. */
+  #isPromised(entry: number): boolean {
+    const { table } = this.#pages.homes
+    if (entry === NO_ENTRY) return false
+    return table.slotOf(entry) !== NO_SLOT || table.claimed[entry] === 1
+  }
+
+  /** RO2 RO3 */
+  #exact(write: StoreWrite, taken: number): number | null {
+    const before = this.#needOf(write, false)
+    const certain = before.fresh + before.headers
+    if (certain > 0 && taken + certain > this.#atMost) return null
+    if (before.unknown === 0) return before.fresh
+    if (taken + certain + before.unknown <= this.#inAll) return before.fresh + before.unknown
+    const { fresh, headers } = this.#needOf(write, true)
+    return fresh + headers > 0 && taken + fresh + headers > this.#atMost ? null : fresh
+  }
+
+  /** With `load`, nothing is unknown: headers that are not in the cache are read at once, which is seldom. */
+  #needOf({ volume, offset, bytes }: StoreWrite, load: boolean): Need {
+    const need = { headers: 0, fresh: 0, unknown: 0 }
+    eachPage(offset, offset + bytes, (page, first, last) => {
+      const entry = this.#pages.homes.table.find(volume, page)
+      if (!this.#isPromised(entry)) need.headers += 1
+      const absent = entry === NO_ENTRY ? last - first + 1 : this.#absent(entry, first, last)
+      if (absent === 0) return
+      if (this.#isKnown(entry)) need.fresh += absent
+      else if (!load) need.unknown += absent
+      else if (this.#pages.homes.loadSync(entry) === 'cached')
+        need.fresh += this.#absent(entry, first, last)
+      // What cannot be read now is taken to be there: its page goes home when it can.
+    })
+    return need
+  }
+
+  #absent(entry: number, first: number, last: number): number {
+    let absent = 0
+    for (let block = first; block <= last; block += 1) if (!this.#isThere(entry, block)) absent += 1
+    return absent
+  }
+
+  /** What the page has at home is in the cache, or it has no home. */
+  #isKnown(entry: number): boolean {
+    const { table, cache, segments } = this.#pages.homes
+    if (entry === NO_ENTRY) return true
+    const slot = table.slotOf(entry)
+    return slot === NO_SLOT || segments.isLost(slot) || cache.find(entry) >= 0
+  }
+
+  #isThere(entry: number, block: number): boolean {
+    return this.#pages.overlay.holds(entry, block) || this.#pages.isAtHome(entry, block)
+  }
+}
