@@ -62,6 +62,7 @@ export class SimCoordination {
   #store: MemoryStore | null
   readonly #watches = new Set<SimWatch>()
   readonly #cuts = new Map<string, { readonly mode: CutMode; readonly held: (() => void)[] }>()
+  #highest = 0
   #downUntilMs = Number.NEGATIVE_INFINITY
 
   constructor(clock: Clock, prng: Prng, settings: Partial<SimCoordinationSettings> = {}) {
@@ -113,8 +114,14 @@ export class SimCoordination {
     this.#store = null
   }
 
+  /** An older store is in the place of a newer one. */
+  get isOlder(): boolean {
+    return this.rev < this.#highest
+  }
+
   /** Puts a store in place of what there is: an older one, or one that was rebuilt. */
   restore(image: StoreImage): void {
+    this.#highest = Math.max(this.#highest, this.rev)
     this.#store = new MemoryStore(this.#settings.keepRevisions, image)
     this.#wakeAll()
   }

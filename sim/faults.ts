@@ -5,9 +5,12 @@ import type { Prng } from '../src/base/prng.ts'
 import type { MemberId } from '../src/group/record.ts'
 import type { TargetEvent } from '../src/target/target.ts'
 import { memberIds, type SimGroup, type SimMember } from './group.ts'
+import { LostRecord } from './lost-record.ts'
 import type { SimHost, Workload } from './workload.ts'
 
 const CALM_CHANCE = 0.08
+/** Once in so many simulations the group record is lost, which ends everything else for a while. */
+const RECORD_LOST_CHANCE = 0.12
 const STOP_EVERY_MS = 12_000
 const RESET_CHANCE = 0.3
 const RESET_WITHIN_MS = 1_000
@@ -62,19 +65,27 @@ export class Faults {
   readonly #untilMs: number
   readonly #gapMs: number
   readonly #moveGapMs: number
+  readonly #lostRecord: LostRecord | null
   #isOver = false
 
   /** Nothing breaks: sessions are moved, and members stop when they are told to. */
   readonly #isCalm: boolean
 
-  constructor(group: SimGroup, workload: Workload, untilMs: number, wanted: boolean) {
+  constructor(
+    group: SimGroup,
+    workload: Workload,
+    untilMs: number,
+    { faults, losing = false }: { readonly faults: boolean; readonly losing?: boolean },
+  ) {
     this.#group = group
     this.#workload = workload
     this.#prng = group.prng.fork()
     this.#untilMs = untilMs
     this.#gapMs = this.#prng.pick([300, 700, 1_500])
     this.#moveGapMs = this.#prng.pick([100, 300, 700, 4_000])
-    this.#isCalm = this.#prng.chance(CALM_CHANCE) || !wanted
+    this.#isCalm = this.#prng.chance(CALM_CHANCE) || !faults
+    const loses = this.#prng.chance(RECORD_LOST_CHANCE) || losing
+    this.#lostRecord = loses && !this.#isCalm ? new LostRecord(group) : null
   }
 
   start(): void {
@@ -84,6 +95,10 @@ export class Faults {
       return
     }
     this.#faultLater()
+    if (this.#lostRecord !== null) {
+      const ms = this.#prng.unit() * (this.#untilMs - this.#group.timeline.nowMs)
+      this.#later(ms, () => void this.#lostRecord?.strike())
+    }
     const focused = this.#prng.chance(0.5)
     if (focused) this.#group.listeners.push((member, event) => this.#afterMove(member, event))
   }
@@ -96,6 +111,7 @@ export class Faults {
     net.healAll()
     coordination.set(sure)
     for (const id of memberIds) coordination.heal(id)
+    this.#lostRecord?.heal()
     for (const member of members) {
       member.clock.resume()
       if (!member.isUp) member.start()

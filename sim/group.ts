@@ -15,6 +15,7 @@ import { createVolume, volumeCounterKey } from '../src/group/volumes.ts'
 import { Balancer } from '../src/member/balancer.ts'
 import { Member, type MemberSettings } from '../src/member/member.ts'
 import type { DistributionSettings } from '../src/member/policy-record.ts'
+import { RecordRefused } from '../src/member/record-check.ts'
 import { storeDefaults } from '../src/store/settings.ts'
 import type { Bounds } from '../src/target/bounds.ts'
 import type { TargetEvent } from '../src/target/target.ts'
@@ -61,8 +62,10 @@ export class SimGroup {
   readonly resets = new ResetWatch()
   /** Told of everything that targets tell. */
   readonly listeners: ((member: SimMember, event: TargetEvent) => void)[] = []
-  readonly #operator: Coordinator
-  readonly #oneHost = new OneHost()
+  /** Its operator has stopped it: no member starts. */
+  isHeld = false
+  #operator: Coordinator
+  #oneHost = new OneHost()
   #volumes: readonly [shared: VolumeRecord, own: VolumeRecord] | null = null
   #ids = 0
 
@@ -118,6 +121,14 @@ export class SimGroup {
     this.trace.add('*', `balance ${mode}`)
     const running = this.members.filter(({ balancer, clock }) => balancer !== null && !clock.paused)
     if (running.length > 0) void this.prng.pick(running).balancer?.policy.write({ mode })
+  }
+
+  /** Another store has taken the place of the group record: what is judged of it begins anew. */
+  recordReplaced(): void {
+    void this.#operator.close()
+    this.#operator = this.coordination.handle('operator')
+    this.#oneHost = new OneHost()
+    void this.#watch()
   }
 
   violation(what: string): void {
@@ -230,7 +241,8 @@ export class SimMember {
   }
 
   start(): void {
-    const { timeline, net, coordination } = this.#group
+    const { timeline, net, coordination, isHeld } = this.#group
+    if (isHeld) return
     this.#lives += 1
     this.clock = new SimClock(timeline, 1 + (this.#prng.unit() - 0.5) / 500)
     this.clock.wallOffsetMs = this.#prng.integer(-200, 200)
@@ -239,6 +251,10 @@ export class SimMember {
     const handle = coordination.handle(id, (f) => clock.deliver(f))
     this.#group.trace.add(id, 'starts')
     void this.#open(clock, network, handle).catch((error: unknown) => {
+      if (error instanceof RecordRefused && this.#group.coordination.isOlder) {
+        this.#group.totals.recordsRefused += 1
+        return this.#group.trace.add(this.id, 'refuses the group record')
+      }
       this.#group.violation(`${id} failed: ${error instanceof Error ? error.stack : String(error)}`)
     })
   }

@@ -1,4 +1,4 @@
-// npm run sim -- [--seeds N] [--from S] [--seed S] [--calm] [--trace]: simulates N seeds, or one, and prints what
+// npm run sim -- [--seeds N] [--from S] [--seed S] [--calm] [--losing] [--trace]: simulates N seeds, or one, and prints what
 // happened. A seed that fails is printed with the command that repeats it; the exit code is 0 only if none did.
 import { parseArgs } from 'node:util'
 import { runSeed } from './seed.ts'
@@ -11,6 +11,8 @@ const { values } = parseArgs({
     /** This one alone. */
     seed: { type: 'string' },
     calm: { type: 'boolean', default: false },
+    /** The group record is lost in each of them. */
+    losing: { type: 'boolean', default: false },
     trace: { type: 'boolean', default: false },
     /** Stops at the first seed that fails. */
     first: { type: 'boolean', default: false },
@@ -24,7 +26,7 @@ let failing = 0
 let played = 0
 const began = performance.now()
 for (let seed = from; seed < from + seeds; seed += 1) {
-  const verdict = await runSeed(seed, { faults: !values.calm, print })
+  const verdict = await runSeed(seed, { faults: !values.calm, losing: values.losing, print })
   played += 1
   addTotals(totals, verdict.totals)
   if (values.trace) console.log(`hash ${verdict.hash}`)
@@ -33,7 +35,7 @@ for (let seed = from; seed < from + seeds; seed += 1) {
   console.log(`seed ${seed} failed:`)
   for (const violation of verdict.violations.slice(0, 5)) console.log(`  ${violation}`)
   console.log(
-    `  repeat it with: npm run sim -- --seed ${seed} --trace${values.calm ? ' --calm' : ''}`,
+    `  repeat it with: npm run sim -- --seed ${seed} --trace${values.calm ? ' --calm' : ''}${values.losing ? ' --losing' : ''}`,
   )
   if (values.first) break
 }

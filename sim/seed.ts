@@ -31,6 +31,8 @@ export interface Verdict {
 
 export interface SeedSettings {
   readonly faults: boolean
+  /** The group record is lost for certain. */
+  readonly losing?: boolean
   readonly print: ((line: string) => void) | null
 }
 
@@ -58,7 +60,7 @@ async function play(group: SimGroup, settings: SeedSettings): Promise<void> {
   workload.start()
   const contenders = new Contenders(group)
   contenders.start()
-  const faults = new Faults(group, workload, timeline.nowMs + FAULTS_MS, settings.faults)
+  const faults = new Faults(group, workload, timeline.nowMs + FAULTS_MS, settings)
   faults.start()
   await timeline.run(timeline.nowMs + FAULTS_MS)
   faults.heal()

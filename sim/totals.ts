@@ -36,6 +36,9 @@ export interface Totals {
   barrierHeld: number
   /** Requests that a primary refused for their generation. */
   refused: number
+  /** The group record was lost, or an older one was put in its place; and members that refused that at their start. */
+  recordsLost: number
+  recordsRefused: number
   /** Calls to the coordinator without an answer. */
   unknown: number
   /** Writes that came to a primary once more and were answered from memory. */
@@ -76,6 +79,8 @@ export function noTotals(): Totals {
     barrierClosed: 0,
     barrierHeld: 0,
     refused: 0,
+    recordsLost: 0,
+    recordsRefused: 0,
     unknown: 0,
     deduplicated: 0,
     crashes: 0,
@@ -106,6 +111,8 @@ export const mustHappen = [
   'barrierClosed',
   'barrierHeld',
   'refused',
+  'recordsLost',
+  'recordsRefused',
   'unknown',
   'deduplicated',
   'ownTaken',

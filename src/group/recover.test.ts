@@ -45,7 +45,7 @@ const valueAt = ({ items }: Rebuilt, key: string) =>
   items.find((item) => item.key === key)?.value ?? ''
 
 describe('rebuildRecord', () => {
-  it('G15 it begins above all that was seen, and everybody who has seen anything accepts it', () => {
+  it('G21 it begins above all that was seen, and everybody who has seen anything accepts it', () => {
     const found = [
       evidence('m1', 40, copy('m1', 38)),
       evidence('m2', 57, copy('m2', 51)),
@@ -66,7 +66,7 @@ describe('rebuildRecord', () => {
     expect(refuseOlder(result.group, result.rev, more)).toMatch(/ended at revision 57/)
   })
 
-  it('G15 each recovery begins above the one before, and keeps its lineage', () => {
+  it('G21 each recovery begins above the one before, and keeps its lineage', () => {
     const one = rebuilt([evidence('m1', 40, copy('m1', 38))])
     const items = one.items.map(({ key, value }) => [key, value] as const)
     const kept = {
@@ -88,7 +88,7 @@ describe('rebuildRecord', () => {
     ])
   })
 
-  it('G15 no revision is given that would not fit between members', () => {
+  it('G21 no revision is given that would not fit between members', () => {
     const far = evidence('m1', 2 ** 48 - 2 ** 32 - 1, copy('m1', 38))
     expect(rebuilt([far]).rev).toBe(2 ** 48 - 2 ** 32)
     expect(rebuildRecord([evidence('m1', 2 ** 48 - 2 ** 32, copy('m1', 38))], 'x')).toMatch(
@@ -96,7 +96,7 @@ describe('rebuildRecord', () => {
     )
   })
 
-  it('G16 volume ids go on far above the highest that any copy knows', () => {
+  it('G22 volume ids go on far above the highest that any copy knows', () => {
     const older = copy('m2', 51, [[volumeCounterKey, '7'], volume(7, 'gone')])
     const newer = copy('m1', 60, [[volumeCounterKey, '6'], volume(6, 'kept')])
     const result = rebuilt([evidence('m2', 51, older), evidence('m1', 60, newer)])
@@ -107,7 +107,7 @@ describe('rebuildRecord', () => {
     expect(valueAt(rebuilt([evidence('m1', 60, copy('m1', 60))]), volumeCounterKey)).toBe('1000')
   })
 
-  it('G17 a slice has the highest epoch that any copy knows', () => {
+  it('G23 a slice has the highest epoch that any copy knows', () => {
     const raised = JSON.stringify({ epoch: 9, primary: 'm1', inSync: ['m1'], want: ['m1'], min: 1 })
     const older = copy('m2', 51)
     const items = older.items.map(([key, value]) =>

@@ -2,11 +2,11 @@
 // meanwhile, is the caller's matter.
 //
 // Invariants:
-//   G15. It begins at the next multiple of 2^32 above every revision that anybody has seen, under an incarnation of its own
+//   G21. It begins at the next multiple of 2^32 above every revision that anybody has seen, under an incarnation of its own
 //        whose lineage names every earlier one: no revision, and so no session id, is given twice.
-//   G16. Volume ids go on above every one that anybody has seen, at the next multiple of 1000: between the newest copy and the
+//   G22. Volume ids go on above every one that anybody has seen, at the next multiple of 1000: between the newest copy and the
 //        loss a few more may have been given, and pages written.
-//   G17. A slice's epoch is at least the highest that anybody has seen; above what its primary has promised it is raised at
+//   G23. A slice's epoch is at least the highest that anybody has seen; above what its primary has promised it is raised at
 //        that member's start (volume/activation.ts).
 import { parseGroup, parseMember, parseSlice, parseVolume } from './parse.ts'
 import {
@@ -90,7 +90,7 @@ export function rebuildRecord(
   }
 }
 
-/** G15. */
+/** G21. */
 function lineageOf(before: GroupRecord, all: readonly Seen[]): readonly EarlierIncarnation[] {
   const ended = new Map(before.lineage.map(({ incarnation, endedAt }) => [incarnation, endedAt]))
   ended.set(before.incarnation, 0)
@@ -131,7 +131,7 @@ class Content {
       if (typeof kept !== 'string') return `${kept.wrong} (key ${key})`
       items.push([key, kept])
     }
-    const next = (Math.floor(this.#volumeId / VOLUME_IDS) + 1) * VOLUME_IDS // G16
+    const next = (Math.floor(this.#volumeId / VOLUME_IDS) + 1) * VOLUME_IDS // G22
     items.push([volumeCounterKey, String(next)])
     return items
   }
@@ -141,7 +141,7 @@ class Content {
     if (key.startsWith(keys.slices)) {
       const slice = parseSlice(value)
       if (typeof slice === 'string') return { wrong: slice }
-      const epoch = Math.max(slice.epoch, this.#epochs.get(key) ?? 0) // G17
+      const epoch = Math.max(slice.epoch, this.#epochs.get(key) ?? 0) // G23
       return JSON.stringify({ ...slice, epoch } satisfies SliceRecord)
     }
     if (key.startsWith(keys.members)) {
