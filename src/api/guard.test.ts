@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { refuseCaller } from './guard.ts'
 
 const code = (host: string | undefined, origin?: string, site?: string) =>
-  refuseCaller({ host, origin, site }, 'storage.lan')?.code ?? 'welcome'
+  refuseCaller({ host, origin, site }, ['storage.lan'])?.code ?? 'welcome'
 
 describe('who may call', () => {
   test('A1 an address, localhost and the configured name are welcome, any other name is not', () => {

@@ -2,7 +2,7 @@
 // site can make a browser send requests here; these checks refuse them before anything is done.
 //
 // Invariants:
-//   A1. A request is answered only if its Host is an IP address, localhost, or the name that was configured: a name that
+//   A1. A request is answered only if its Host is an IP address, localhost, or a name that was configured: a name that
 //       a foreign page's owner controls (DNS rebinding) never is.
 //   A2. A request with an Origin is answered only if that is this address itself; so is one that a browser marks as
 //       cross-site.
@@ -17,10 +17,10 @@ export interface RequestHeaders {
 }
 
 /** null: welcome. */
-export function refuseCaller(headers: RequestHeaders, configuredHost: string): Refusal | null {
+export function refuseCaller(headers: RequestHeaders, ours: readonly string[]): Refusal | null {
   const { host, origin, site } = headers
   const name = host === undefined ? null : hostName(host)
-  if (host === undefined || name === null || !isOurs(name, configuredHost)) {
+  if (host === undefined || name === null || !isOurs(name, ours)) {
     return refusal('badHost', `the request names the host '${host ?? ''}'`)
   }
   if (origin !== undefined && origin !== `http://${host}`) {
@@ -32,8 +32,8 @@ export function refuseCaller(headers: RequestHeaders, configuredHost: string): R
   return null
 }
 
-function isOurs(name: string, configuredHost: string): boolean {
-  return name === 'localhost' || name === configuredHost || isIP(name) !== 0
+function isOurs(name: string, ours: readonly string[]): boolean {
+  return name === 'localhost' || isIP(name) !== 0 || ours.includes(name)
 }
 
 /** Without port and brackets; null if it is none. */

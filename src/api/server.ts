@@ -34,6 +34,8 @@ const BODY_TOLD_MAX = 300
 export interface ApiSettings {
   readonly host: string
   readonly port: number
+  /** The name or address by which others reach it; null or undefined: `host`. */
+  readonly announced?: string | null
   readonly version: string
   /** Called with what failed unexpectedly; the caller of the API only learns that it did. */
   readonly failed: (error: unknown) => void
@@ -54,6 +56,8 @@ export interface Call {
 
 export interface RunningApi {
   readonly url: string
+  /** The one in use, if 0 was asked for. */
+  readonly port: number
   /** Ends open event streams too. */
   close(): Promise<void>
 }
@@ -61,7 +65,7 @@ export interface RunningApi {
 export async function startApi(operator: Operator, settings: ApiSettings): Promise<RunningApi> {
   const app = await buildApi(operator, settings)
   const url = await app.listen({ host: settings.host, port: settings.port })
-  return { url, close: () => app.close() }
+  return { url, port: Number(new URL(url).port), close: () => app.close() }
 }
 
 /** Ready for `inject`, not listening. */
@@ -74,10 +78,11 @@ export async function buildApi(
   app.setValidatorCompiler(validatorCompiler)
   app.setSerializerCompiler(serializerCompiler)
   app.removeContentTypeParser('text/plain')
+  const ours = [settings.host, settings.announced ?? ''].map((name) => name.toLowerCase())
   app.addHook('onRequest', async (request, reply) => {
     const { host, origin } = request.headers
     const site = request.headers['sec-fetch-site']
-    const refused = refuseCaller({ host, origin, site }, settings.host)
+    const refused = refuseCaller({ host, origin, site }, ours)
     if (refused !== null) await sendProblem(reply, refused.code, refused.detail)
   })
   app.addHook('onSend', async (_request, reply) => {

@@ -7,6 +7,7 @@ import { EXIT } from './exit-code.ts'
 interface ServeOptions {
   readonly config: string
   readonly insecure: boolean
+  readonly announce?: string
   readonly lifeline: boolean
   readonly acceptDamage: boolean
   readonly acceptLoss: boolean
@@ -16,6 +17,7 @@ export function serveCommand(outside: Outside): Command {
   return new Command()
     .requiredOption('--config <file>', 'YAML or JSON')
     .option('--insecure', 'may listen beyond loopback, where anybody can connect', false)
+    .option('--announce <host>', 'the address or name by which others reach this host')
     .option(
       '--accept-damage',
       'go on with the data folder, though acknowledged writes are missing from it',
@@ -35,10 +37,10 @@ export function serveCommand(outside: Outside): Command {
       // Only this command needs the member; the others start faster without it.
       const { loadConfig } = await import('../member/config.ts')
       const { runMember } = await import('../member/main.ts')
-      const { insecure, acceptLoss, acceptDamage } = options
+      const { insecure, announce, acceptLoss, acceptDamage } = options
       const damage = acceptDamage ? 'damage' : 'nothing'
       const accept = acceptLoss ? 'loss' : damage
-      const config = await loadConfig(options.config, { insecure, accept })
+      const config = await loadConfig(options.config, { insecure, announce, accept })
       const { startMember } = await import('../member/start.ts')
       await runMember({
         config,

@@ -30,6 +30,7 @@ describe('the configuration of a member', () => {
       slices: 1024,
       namingAuthority: 'iqn.2026-11.dev.evenkeel',
       portal: { host: '127.0.0.1', port: 3260 },
+      announce: null,
       groupAddress: null,
       peer: join(folder, 'm1', 'peer.sock'),
       api: { host: '127.0.0.1', port: 3259 },
@@ -47,15 +48,15 @@ describe('the configuration of a member', () => {
 
   test('C1 the command line may say insecure for the file', async () => {
     const file = join(folder, 'open.yaml')
-    await writeFile(file, JSON.stringify({ ...least, portal: { host: '0.0.0.0' } }))
+    await writeFile(file, JSON.stringify({ ...least, portal: { host: '192.0.2.5' } }))
     await expect(loadConfig(file)).rejects.toThrow(/beyond loopback/)
-    expect((await loadConfig(file, { insecure: true })).portal.host).toBe('0.0.0.0')
+    expect((await loadConfig(file, { insecure: true })).portal.host).toBe('192.0.2.5')
   })
 
   test('C1 a listener beyond loopback needs insecure', () => {
-    const open = { ...least, portal: { host: '0.0.0.0', port: 3260 } }
+    const open = { ...least, portal: { host: '192.0.2.5', port: 3260 } }
     expect(() => parseConfig(open, '/etc/m1.yaml')).toThrow(
-      /portal\.host: 0\.0\.0\.0 is beyond loopback.*--insecure, or insecure: true/,
+      /portal\.host: 192\.0\.2\.5 is beyond loopback.*--insecure, or insecure: true/,
     )
     expect(() => parseConfig({ ...least, api: { host: '::' } }, '/etc/m1.yaml')).toThrow(
       /api\.host/,
@@ -63,10 +64,41 @@ describe('the configuration of a member', () => {
     expect(() =>
       parseConfig({ ...least, api: { host: '127.evil.example' } }, '/etc/m1.yaml'),
     ).toThrow(/api\.host/)
-    expect(parseConfig({ ...open, insecure: true }, '/etc/m1.yaml').portal.host).toBe('0.0.0.0')
+    expect(parseConfig({ ...open, insecure: true }, '/etc/m1.yaml').portal.host).toBe('192.0.2.5')
     expect(
       parseConfig({ ...least, portal: { host: '127.0.0.2' } }, '/etc/m1.yaml').portal.port,
     ).toBe(3260)
+  })
+
+  test('C3 who listens on every address says which one others are told', async () => {
+    const parse = (more: object) =>
+      parseConfig({ ...least, insecure: true, ...more }, '/etc/m1.yaml')
+    for (const host of ['0.0.0.0', '0', '::', '[::]', '0:0::0', '::ffff:0.0.0.0']) {
+      for (const name of ['portal', 'api']) {
+        expect(() => parse({ [name]: { host } }), host).toThrow(
+          /host: \S+ is every address of this host, and nobody can be sent there: say with announce/,
+        )
+        expect(parse({ [name]: { host }, announce: 'storage.lan' }).announce).toBe('storage.lan')
+      }
+    }
+    for (const announce of [
+      '0.0.0.0',
+      '::',
+      '192.0.2.5:3260',
+      'http://a',
+      'fe80::1%eth0',
+      '',
+      'a b',
+    ])
+      expect(() => parse({ announce }), announce).toThrow(
+        /announce: announce is the address or the/,
+      )
+    expect(parse({ announce: '[2001:db8::5]' }).announce).toBe('2001:db8::5')
+    expect(parse({ portal: { host: '[::1]' } }).portal.host).toBe('::1')
+    const file = join(folder, 'every.yaml')
+    await writeFile(file, JSON.stringify({ ...least, portal: { host: '::' } }))
+    const said = { insecure: true, announce: '192.0.2.5' }
+    expect((await loadConfig(file, said)).announce).toBe('192.0.2.5')
   })
 
   test('C2 a mistake is named with its field, and nothing is ignored', () => {

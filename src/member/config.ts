@@ -4,13 +4,14 @@
 // Invariants:
 //   C1. Nothing listens beyond loopback unless `insecure` says so.
 //   C2. A mistake is refused with its field and what is wrong; nothing is bent or ignored.
+//   C3. Nobody is sent to an address that no one can connect to: who listens on every address says which one is told.
 import { readFile } from 'node:fs/promises'
-import { isIP } from 'node:net'
 import { dirname, resolve } from 'node:path'
 import { parse } from 'yaml'
 import { z } from 'zod'
 import type { Accept } from '../store/settings.ts'
 import { boundsDefaults } from '../target/bounds.ts'
+import { isHost, isLoopback, isWildcard, plainHost } from './addresses.ts'
 
 const KIB = 1024
 const MIB = 1024 * KIB
@@ -30,7 +31,7 @@ const memberId = z
 const listener = (port: number) =>
   z
     .strictObject({
-      host: z.string().min(1).default('127.0.0.1'),
+      host: z.string().min(1).default('127.0.0.1').transform(plainHost),
       port: z.number().int().min(0).max(65_535).default(port),
     })
     .prefault({})
@@ -77,6 +78,16 @@ export const memberConfig = z
       .default('iqn.2026-11.dev.evenkeel')
       .describe('Fixed when the group is founded.'),
     portal: listener(3260).describe('Where initiators reach this member.'),
+    announce: z
+      .string()
+      .transform(plainHost)
+      .refine(
+        (host) => isHost(host) && !isWildcard(host),
+        'announce is the address or the name by which others reach this host, without a port',
+      )
+      .nullable()
+      .default(null)
+      .describe('What initiators and callers are told as the host; null: what is listened on.'),
     groupAddress: z
       .string()
       .nullable()
@@ -130,6 +141,13 @@ export const memberConfig = z
   }))
   .superRefine((config, context) => {
     for (const name of ['portal', 'api'] as const) {
+      if (config.announce === null && isWildcard(config[name].host)) {
+        context.addIssue({
+          code: 'custom',
+          path: [name, 'host'],
+          message: `${config[name].host} is every address of this host, and nobody can be sent there: say with announce, or --announce, which one others reach, as announce: 192.0.2.5`,
+        })
+      }
       if (config.insecure || isLoopback(config[name].host)) continue
       context.addIssue({
         code: 'custom',
@@ -155,14 +173,21 @@ export class ConfigError extends Error {
   override readonly name = 'ConfigError'
 }
 
-/** Relative paths in the file are relative to the file. `insecure` is as good as saying so in it; `accept` is a word for one start, so it cannot stand there. */
+/** Relative paths in the file are relative to the file. `insecure` and `announce` are as good as said in it; `accept` is a word for one start, so it cannot stand there. */
 export async function loadConfig(
   file: string,
-  { insecure = false, accept = 'nothing' }: { insecure?: boolean; accept?: Accept } = {},
+  { insecure = false, announce, accept = 'nothing' }: SaidBesides = {},
 ): Promise<MemberConfig> {
   const raw = await readYaml(file)
-  const isSaid = insecure && typeof raw === 'object' && raw !== null
-  return { ...parseConfig(isSaid ? { ...raw, insecure } : raw, file), accept }
+  const said = { ...(insecure && { insecure }), ...(announce !== undefined && { announce }) }
+  const config = typeof raw === 'object' && raw !== null ? { ...raw, ...said } : raw
+  return { ...parseConfig(config, file), accept }
+}
+
+interface SaidBesides {
+  readonly insecure?: boolean
+  readonly announce?: string | undefined
+  readonly accept?: Accept
 }
 
 async function readYaml(file: string): Promise<unknown> {
@@ -198,9 +223,4 @@ function resolvePaths(raw: unknown, folder: string): unknown {
     if (typeof path === 'string' && path !== '') config[key] = resolve(folder, path)
   }
   return config
-}
-
-export function isLoopback(host: string): boolean {
-  if (host === 'localhost' || host === '::1') return true
-  return isIP(host) === 4 && host.startsWith('127.')
 }

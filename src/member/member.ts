@@ -40,6 +40,8 @@ export interface MemberSettings {
   readonly slices: number
   readonly namingAuthority: string
   readonly portal: Address & { readonly kind: 'tcp' }
+  /** The host that initiators are told; null: that of the portal. */
+  readonly announce?: string | null
   readonly peer: Address
   readonly api: string
   readonly groupAddress: string | null
@@ -185,7 +187,10 @@ export class Member {
     const { settings } = this
     const peer = await this.peers.listen(settings.peer)
     const portal = await this.target.listen(settings.portal)
-    this.#portal = portal.kind === 'tcp' ? formatAddress(portal) : ''
+    this.#portal =
+      portal.kind === 'tcp'
+        ? formatAddress({ ...portal, host: settings.announce ?? portal.host })
+        : ''
     await this.#register(formatAddress(peer))
     await this.primary.start()
     await this.target.serve()

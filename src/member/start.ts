@@ -3,6 +3,7 @@
 import { randomUUID } from 'node:crypto'
 import { createRequire } from 'node:module'
 import { type Call, startApi } from '../api/server.ts'
+import { formatAddress } from '../base/net.ts'
 import { EmbeddedCoordinator } from '../coordination/embedded.ts'
 import { DEFAULT_POLICY, parsePolicy } from '../distribution/policy.ts'
 import type { MemberId, VolumeId } from '../group/record.ts'
@@ -81,6 +82,7 @@ export async function startMember(config: MemberConfig, log: Log): Promise<Runni
   const api = await startApi(operator, {
     host: config.api.host,
     port: config.api.port,
+    announced: config.announce,
     version,
     failed: (error) => log.error('api', error),
     changed: (call) => tellCall(log, call),
@@ -94,7 +96,7 @@ export async function startMember(config: MemberConfig, log: Log): Promise<Runni
   ])
   return {
     portal: member.portal,
-    api: api.url,
+    api: apiUrl(config, api.port),
     failed,
     stop: async () => {
       looks.stop()
@@ -107,6 +109,11 @@ export async function startMember(config: MemberConfig, log: Log): Promise<Runni
   }
 }
 
+/** As others reach it. */
+function apiUrl({ announce, api }: MemberConfig, port: number): string {
+  return `http://${formatAddress({ kind: 'tcp', host: announce ?? api.host, port })}`
+}
+
 function settingsOf(config: MemberConfig): MemberSettings {
   const { host, port } = config.portal
   return {
@@ -117,7 +124,8 @@ function settingsOf(config: MemberConfig): MemberSettings {
     namingAuthority: config.namingAuthority,
     portal: { kind: 'tcp', host, port },
     peer: { kind: 'unix', path: config.peer },
-    api: `http://${config.api.host}:${config.api.port}`,
+    announce: config.announce,
+    api: apiUrl(config, config.api.port),
     groupAddress: config.groupAddress,
     bounds: config.bounds,
     store: {
