@@ -20,23 +20,23 @@ const seen = (incarnation: string, revision: number, groupId = 'g') =>
   refuseOlder(group, 2 ** 33 + 10, { groupId, incarnation, revision })
 
 describe('refuseOlder', () => {
-  it('G20 what was seen, or less, is gone on with', () => {
+  it('G24 what was seen, or less, is gone on with', () => {
     for (const revision of [1, 2 ** 33, 2 ** 33 + 10]) expect(seen('now', revision)).toBeNull()
   })
 
-  it('G20 a record that is older than what was seen is refused with both revisions and what to do', () => {
+  it('G24 a record that is older than what was seen is refused with both revisions and what to do', () => {
     expect(seen('now', 2 ** 33 + 11)).toMatch(
       /an older one: it is at revision 8589934602, and .* seen revision 8589934603\..*evenkeel recover/,
     )
   })
 
-  it('G20 an earlier incarnation may have been seen up to where it ended', () => {
+  it('G24 an earlier incarnation may have been seen up to where it ended', () => {
     expect(seen('first', 50)).toBeNull()
     expect(seen('second', 2 ** 32 + 7)).toBeNull()
     expect(seen('first', 51)).toMatch(/ended at revision 50, .* seen revision 51\..*evenkeel reco/)
   })
 
-  it('G20 an incarnation that is not in the lineage is refused', () => {
+  it('G24 an incarnation that is not in the lineage is refused', () => {
     expect(seen('other', 1)).toMatch(/another life of the group: .*evenkeel recover/)
   })
 

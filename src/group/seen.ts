@@ -1,7 +1,7 @@
 // What a member has seen of the group record, and whether the record that it now meets may be what came of it.
 //
 // Invariants:
-//   G20. A record that is older than what a member has seen, or whose lineage does not lead there, is not that member's: ids
+//   G24. A record that is older than what a member has seen, or whose lineage does not lead there, is not that member's: ids
 //       would be given twice, and operations of another life would pass for done.
 import type { GroupRecord } from './record.ts'
 
