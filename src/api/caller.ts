@@ -14,6 +14,7 @@ import type {
   Status,
   Top,
   Volume,
+  VolumeChange,
   VolumeDetail,
   VolumeRequest,
 } from './schema.ts'
@@ -89,6 +90,11 @@ export class Caller {
 
   volume(name: string) {
     return this.#ask<VolumeDetail>('GET', `/api/v1/volumes/${encodeURIComponent(name)}`)
+  }
+
+  changeVolume(name: string, change: VolumeChange) {
+    const path = `/api/v1/volumes/${encodeURIComponent(name)}`
+    return this.#ask<VolumeDetail>('PATCH', path, change)
   }
 
   deleteVolume(name: string) {

@@ -52,6 +52,11 @@ const catalogue = {
     title: 'The volume name is taken',
     action: 'Choose another name, or delete the volume that has it.',
   },
+  volumeShrinks: {
+    status: 409,
+    title: 'A volume only grows',
+    action: 'Create a smaller volume, and copy into it.',
+  },
   volumeInUse: {
     status: 409,
     title: 'The volume has sessions',

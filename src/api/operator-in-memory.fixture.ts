@@ -18,6 +18,7 @@ import type {
   Status,
   Top,
   Volume,
+  VolumeChange,
   VolumeDetail,
   VolumeRequest,
 } from './schema.ts'
@@ -118,6 +119,20 @@ export class OperatorInMemory implements Operator {
   async volume(name: string): Promise<Answered<VolumeDetail>> {
     const volume = this.#volumes.find((one) => one.name === name)
     return volume === undefined ? noVolume(name) : answered(volume)
+  }
+
+  async changeVolume(name: string, change: VolumeChange): Promise<Answered<VolumeDetail>> {
+    const index = this.#volumes.findIndex((one) => one.name === name)
+    const volume = this.#volumes[index]
+    if (volume === undefined) return noVolume(name)
+    const { name: newName = name, bytes = volume.bytes } = change
+    if (newName !== name && this.#volumes.some((one) => one.name === newName)) {
+      return refusal('volumeExists', `there is a volume '${newName}' already`)
+    }
+    if (bytes < volume.bytes) return refusal('volumeShrinks', `${name} has ${volume.bytes} bytes`)
+    const changed = { ...volume, name: newName, bytes }
+    this.#volumes[index] = changed
+    return answered(changed)
   }
 
   async deleteVolume(name: string): Promise<Answered<Volume>> {

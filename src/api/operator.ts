@@ -15,6 +15,7 @@ import type {
   Status,
   Top,
   Volume,
+  VolumeChange,
   VolumeDetail,
   VolumeRequest,
 } from './schema.ts'
@@ -31,6 +32,8 @@ export interface Operator {
   createVolume(request: VolumeRequest): Promise<Answered<VolumeDetail>>
   /** By name; volumeNotFound. */
   volume(name: string): Promise<Answered<VolumeDetail>>
+  /** A new name or a larger size. volumeNotFound, volumeExists, volumeShrinks, coordinatorDown, badRequest. */
+  changeVolume(name: string, change: VolumeChange): Promise<Answered<VolumeDetail>>
   /** Answers with what was deleted. volumeNotFound, volumeInUse, coordinatorDown. */
   deleteVolume(name: string): Promise<Answered<Volume>>
 

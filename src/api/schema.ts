@@ -43,19 +43,28 @@ const MIB = 1024 ** 2
 export const VOLUME_BYTES_MIN = MIB
 export const VOLUME_BYTES_MAX = 256 * 1024 ** 4
 
+const volumeBytes = z
+  .number()
+  .int()
+  .min(VOLUME_BYTES_MIN, 'a volume has at least 1 MiB')
+  .max(VOLUME_BYTES_MAX, 'a volume has at most 256 TiB')
+  .multipleOf(4096, 'the size of a volume is a multiple of 4096 bytes')
+
 export const volumeRequest = z
   .strictObject({
     name: volumeName,
-    bytes: z
-      .number()
-      .int()
-      .min(VOLUME_BYTES_MIN, 'a volume has at least 1 MiB')
-      .max(VOLUME_BYTES_MAX, 'a volume has at most 256 TiB')
-      .multipleOf(4096, 'the size of a volume is a multiple of 4096 bytes'),
+    bytes: volumeBytes,
     blockBytes: z.union([z.literal(512), z.literal(4096)]).default(512),
     shared: z.boolean().default(false).describe('Sessions of several initiator names are welcome.'),
   })
   .meta({ id: 'VolumeRequest' })
+
+export const volumeChange = z
+  .strictObject({
+    name: volumeName.optional(),
+    bytes: volumeBytes.optional().describe('Not less than it has: a volume only grows.'),
+  })
+  .meta({ id: 'VolumeChange', description: 'What is not named stays as it is.' })
 
 export const volume = z
   .object({
@@ -344,6 +353,7 @@ export const health = z
   .meta({ id: 'Health' })
 
 export type VolumeRequest = z.infer<typeof volumeRequest>
+export type VolumeChange = z.infer<typeof volumeChange>
 export type Volume = z.infer<typeof volume>
 export type VolumeDetail = z.infer<typeof volumeDetail>
 export type Session = z.infer<typeof session>

@@ -28,6 +28,27 @@ const get = (url: string) => app.inject({ url, headers })
 const post = (url: string, payload: object) => app.inject({ method: 'POST', url, headers, payload })
 
 describe('volumes', () => {
+  const patch = (name: string, payload: object) =>
+    app.inject({ method: 'PATCH', url: `/api/v1/volumes/${name}`, headers, payload })
+
+  test('are renamed and grow, and do not shrink', async () => {
+    for (const name of ['a', 'b']) await post('/api/v1/volumes', { name, bytes: 2 ** 30 })
+    const grown = await patch('a', { bytes: 2 ** 31, name: 'c' })
+    expect(grown.statusCode).toBe(200)
+    expect(grown.json()).toMatchObject({ name: 'c', bytes: 2 ** 31 })
+    const codes = [
+      [await patch('c', { bytes: 2 ** 30 }), 409, 'volumeShrinks', /only grows|smaller volume/],
+      [await patch('c', { name: 'b' }), 409, 'volumeExists', /Choose another name/],
+      [await patch('none', { name: 'd' }), 404, 'volumeNotFound', /volume list/],
+      [await patch('c', { bytes: 2 ** 30 + 1 }), 400, 'badRequest', /names/],
+      [await patch('c', { shared: true }), 400, 'badRequest', /names/],
+    ] as const
+    for (const [answer, status, code, action] of codes) {
+      expect(answer.statusCode).toBe(status)
+      expect(answer.json()).toMatchObject({ code, action: expect.stringMatching(action) })
+    }
+  })
+
   test('a volume is created, listed, shown and deleted', async () => {
     const made = await post('/api/v1/volumes', { name: 'a', bytes: 1024 ** 3 })
     expect(made.statusCode).toBe(201)

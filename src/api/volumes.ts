@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import type { Operator } from './operator.ts'
 import { type Api, listed, problems, settle } from './route.ts'
-import { answer, list, volume, volumeDetail, volumeRequest } from './schema.ts'
+import { answer, list, volume, volumeChange, volumeDetail, volumeRequest } from './schema.ts'
 
 const params = z.object({ name: z.string() })
 
@@ -37,6 +37,21 @@ export function volumeRoutes(api: Api, operator: Operator): void {
     },
     async (request, reply) =>
       settle(reply, await operator.volume(request.params.name), (body) =>
+        reply.code(200).send(body),
+      ),
+  )
+  api.patch(
+    '/api/v1/volumes/:name',
+    {
+      schema: {
+        summary: 'Rename a volume, or let it grow; its target name stays',
+        params,
+        body: volumeChange,
+        response: { 200: answer(volumeDetail), ...problems },
+      },
+    },
+    async (request, reply) =>
+      settle(reply, await operator.changeVolume(request.params.name, request.body), (body) =>
         reply.code(200).send(body),
       ),
   )

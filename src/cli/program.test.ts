@@ -54,6 +54,20 @@ describe('commands', () => {
     })
   })
 
+  test('a volume grows and is renamed; its target name stays', async () => {
+    await evenkeel('volume create a --size 1G')
+    await evenkeel('volume create b --size 1G')
+    expect((await evenkeel('volume resize a 2G')).out).toBe('a has 2 GiB now (it had 1 GiB).\n')
+    expect((await evenkeel('volume resize a +512M')).out).toBe(
+      'a has 2.5 GiB now (it had 2 GiB).\n',
+    )
+    expect((await evenkeel('volume resize a +0')).out).toBe('a has 2.5 GiB already.\n')
+    expect((await evenkeel('volume rename a c')).out).toBe(
+      'Renamed a to c. Its target name stays: iqn.2026-11.dev.evenkeel:g-1\n',
+    )
+    expect((await evenkeel('volume list -o name --sort name')).out).toBe('b\nc\n')
+  })
+
   test('options reach the API', async () => {
     await evenkeel('volume create b --size 512M --shared --block 4096')
     expect((await evenkeel('-o json volume show b')).json()).toMatchObject({
@@ -294,6 +308,11 @@ describe('exit codes and errors', () => {
       ['volume create a --size 1GB', 2, /Write a size as 1G/],
       ['volume create Big --size 1G', 2, /lower-case letters/],
       ['volume create a --size 1K', 2, /at least 1 MiB/],
+      ['volume resize a', 2, /missing required argument 'size'/],
+      ['volume resize a ++1G', 2, /Write a size as 1G/],
+      ['volume resize none +1G', 3, /no volume/],
+      ['volume rename none other', 3, /no volume/],
+      ['volume rename none Big', 2, /lower-case letters/],
       ['session show x', 2, /decimal number/],
       ['frobnicate', 2, /unknown command/],
       ['volume show none', 3, /there is no volume none\. See 'evenkeel volume list'\./],

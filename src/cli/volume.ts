@@ -1,4 +1,4 @@
-// evenkeel volume create | list | show | delete
+// evenkeel volume create | list | show | resize | rename | delete
 import { Command, InvalidArgumentError } from 'commander'
 import type { Volume, VolumeDetail } from '../api/schema.ts'
 import { ageOf } from './age.ts'
@@ -72,6 +72,32 @@ export function volumeCommand(contextOf: ContextOf): Command {
       screen.show(detail, (one) => describeVolume(screen, one))
     })
   volume
+    .command('resize')
+    .description('let a volume grow; its sessions are told, and nothing is interrupted')
+    .argument('<name>', 'in full')
+    .argument('<size>', 'its new size, or +SIZE for so much more', parseNewSize)
+    .action(async (name: string, { bytes, more }: NewSize, _options: object, command: Command) => {
+      const { caller, screen } = contextOf(command)
+      const before = (await caller.volume(name)).bytes
+      const grown = await caller.changeVolume(name, { bytes: more ? before + bytes : bytes })
+      const promise = overPromise(await caller.status())
+      screen.show(grown, (detail) =>
+        [describeGrowth(detail, before), ...(promise === null ? [] : [promise])].join('\n'),
+      )
+    })
+  volume
+    .command('rename')
+    .description('give a volume another name; its target name stays, so no initiator notices')
+    .argument('<name>', 'in full')
+    .argument('<new-name>')
+    .action(async (name: string, newName: string, _options: object, command: Command) => {
+      const { caller, screen } = contextOf(command)
+      screen.show(
+        await caller.changeVolume(name, { name: newName }),
+        (detail) => `Renamed ${name} to ${detail.name}. Its target name stays: ${detail.iqn}`,
+      )
+    })
+  volume
     .command('delete')
     .alias('rm')
     .description('delete a volume that has no sessions, with all its bytes')
@@ -101,6 +127,26 @@ async function ask({ keyboard }: Outside, volume: VolumeDetail): Promise<void> {
   if (answer === null || !/^y(es)?$/i.test(answer.trim())) {
     throw new CommandFailed(EXIT.failed, `${name} was not deleted`)
   }
+}
+
+interface NewSize {
+  readonly bytes: number
+  /** It is added to what the volume has. */
+  readonly more: boolean
+}
+
+function parseNewSize(text: string): NewSize {
+  const more = text.startsWith('+')
+  return { bytes: parseSize(more ? text.slice(1) : text), more }
+}
+
+function describeGrowth({ name, bytes, sessions }: VolumeDetail, before: number): string {
+  if (bytes === before) return `${name} has ${formatSize(bytes)} already.`
+  const told =
+    sessions === 0
+      ? ''
+      : ` Its ${sessions === 1 ? 'session is' : `${sessions} sessions are`} told; a Linux host looks again with 'iscsiadm -m session --rescan'.`
+  return `${name} has ${formatSize(bytes)} now (it had ${formatSize(before)}).${told}`
 }
 
 function parseBlock(text: string): 512 | 4096 {

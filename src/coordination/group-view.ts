@@ -55,6 +55,8 @@ export class GroupView {
   readonly memberRevs = new Map<MemberId, number>()
   readonly volumes = new Map<VolumeId, VolumeRecord>()
   readonly volumeRevs = new Map<VolumeId, number>()
+  /** Of the last change of any volume. */
+  volumesRev = 0
   readonly sessions = new Map<SessionId, StoredSession>()
   /** Oldest first. */
   readonly moves = new Map<string, MoveRecord>()
@@ -309,6 +311,7 @@ export class GroupView {
       }
       this.volumes.set(id, record)
       this.volumeRevs.set(id, rev)
+      this.volumesRev = rev
       this.#byIqn.set(record.iqn, record)
     }
   }

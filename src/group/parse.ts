@@ -100,6 +100,7 @@ export function parseSession(value: string): SessionRecord | string {
       gen: fields.integer('gen', 1),
       loginToken: fields.text('loginToken'),
       state: fields.oneOf('state', ['live', 'dead']),
+      ...(fields.has('bytes') ? { bytes: fields.integer('bytes', 1) } : {}),
       ...(fields.has('diedAt') ? { diedAt: fields.string('diedAt') } : {}),
       ...(fields.has('move') ? { move: openMoveOf(fields.inner('move')) } : {}),
       since: fields.string('since'),

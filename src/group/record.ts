@@ -65,7 +65,7 @@ export interface VolumeRecord {
   readonly shared: boolean
   /** Lane l is slice lanes[l]; volume/lanes.ts says which run is on which lane. Fixed at creation. */
   readonly lanes: readonly SliceId[]
-  /** Counts changes that every primary and gateway must know before they count (resize, delete, ...). */
+  /** Counts its growths. */
   readonly view: number
   readonly createdAt: string
 }
@@ -93,6 +93,8 @@ export interface SessionRecord {
   /** Fresh at every take; settles an unknown outcome. */
   readonly loginToken: string
   readonly state: 'live' | 'dead'
+  /** The size of the volume that the initiator has been told, as far as its last owner wrote it down; absent: not known. */
+  readonly bytes?: number
   /** When the state became dead, by the clock of the member that closed it; for people and for the hour a dead record is kept. */
   readonly diedAt?: string
   readonly move?: OpenMove

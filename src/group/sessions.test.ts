@@ -62,7 +62,7 @@ function changeOf(step: Step, records: readonly StoredSession[]): GroupChange | 
     case 'clear':
       return served ? clearIntent(stored) : null
     case 'commit':
-      return served ? commitMove(stored, move) : null
+      return served ? commitMove(stored, move, 4096) : null
     case 'close':
       return record.state === 'live' ? closeSession(stored, at) : null
     case 'retire':
@@ -197,14 +197,31 @@ describe('session records', () => {
     expect(store.apply(createSession({ ...creating, volumeRev: 1 }))).toBe(true)
   })
 
+  it('G13 what the initiator was told of its size goes with the session', () => {
+    const store = new Keys()
+    const creating = { ...who, volume: 1, initiator: 'iqn.x:i', bytes: 4096 }
+    store.apply(createSession(creating))
+    const now = () => {
+      const [stored] = read(store)
+      if (stored === undefined) throw new Error('gone')
+      return stored
+    }
+    store.apply(commitMove(now(), { id: 'x', to: 'm2', openedAt: at }, 8192))
+    expect(now().record).toMatchObject({ bytes: 8192, move: { open: true } })
+    store.apply(takeSession(now(), { ...who, owner: 'm2' }))
+    expect(now().record).toMatchObject({ bytes: 8192, owner: 'm2' })
+    store.apply(closeSession(now(), at))
+    expect(now().record).toMatchObject({ bytes: 8192, state: 'dead' })
+  })
+
   it('G10 a session in an open move is not moved, and a dead one not closed', () => {
     const { store, stored } = created()
     const move = { id: 'x', to: 'm2', openedAt: at }
-    store.apply(commitMove(stored, move))
+    store.apply(commitMove(stored, move, 4096))
     const [open] = read(store)
     if (open === undefined) throw new Error('gone')
     expect(open.record).toMatchObject({ owner: 'm2', gen: 2, move: { id: 'x', open: true } })
-    expect(() => commitMove(open, move)).toThrow(/G10/)
+    expect(() => commitMove(open, move, 4096)).toThrow(/G10/)
     expect(() => noteIntent(open, move)).toThrow(/G10/)
     expect(() => clearIntent(open)).toThrow(/G10/)
     expect(() => retireSession(open)).toThrow(/only a dead session/)

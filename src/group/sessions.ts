@@ -5,6 +5,8 @@
 //   G2. At most one record exists for (volume, initiator name, ISID): its index key is created and removed with it.
 //   G3. A record changes only as it was read.
 //   G10. While a move is open its record changes no more, but by a take or by its close.
+//   G13. `bytes` is what the initiator has been told of its volume's size. The owner that told it writes it, and it goes
+//       with the session: the next owner knows whether a growth is still to be told.
 import { assert } from '../base/assert.ts'
 import type { GroupChange } from './change.ts'
 import {
@@ -36,12 +38,14 @@ export interface Creating extends Taking {
   readonly volume: VolumeId
   /** The volume's revision as it was read: no session begins on a volume that is gone. */
   readonly volumeRev?: number
+  /** The volume's size in that revision. */
+  readonly bytes?: number
   readonly initiator: string
 }
 
 /** The initiator's first login, or its first since the record was retired. */
 export function createSession(who: Creating): GroupChange {
-  const { volume, volumeRev, initiator, isid, source, owner, loginToken, at } = who
+  const { volume, volumeRev, bytes, initiator, isid, source, owner, loginToken, at } = who
   const key = keys.session(volume, initiator, loginToken)
   const index = keys.isid(volume, initiator, isid)
   const record: SessionRecord = {
@@ -53,6 +57,7 @@ export function createSession(who: Creating): GroupChange {
     gen: 1,
     loginToken,
     state: 'live',
+    ...(bytes === undefined ? {} : { bytes }),
     since: at,
   }
   return {
@@ -71,7 +76,7 @@ export function createSession(who: Creating): GroupChange {
 
 /** Reinstates, revives, returns or reclaims: the same session, under a new generation, at `owner`. */
 export function takeSession(stored: StoredSession, who: Taking): GroupChange {
-  const { volume, initiator, isid, gen, since } = stored.record
+  const { volume, initiator, isid, gen, since, bytes } = stored.record
   const record: SessionRecord = {
     volume,
     initiator,
@@ -81,6 +86,7 @@ export function takeSession(stored: StoredSession, who: Taking): GroupChange {
     gen: gen + 1,
     loginToken: who.loginToken,
     state: 'live',
+    ...(bytes === undefined ? {} : { bytes }),
     since,
   }
   const change = rewrite(stored, record)
@@ -107,11 +113,16 @@ export function clearIntent(stored: StoredSession): GroupChange {
 }
 
 /** The session belongs to `move.to` from now on, and a login is awaited. */
-export function commitMove(stored: StoredSession, move: Omit<OpenMove, 'open'>): GroupChange {
+export function commitMove(
+  stored: StoredSession,
+  move: Omit<OpenMove, 'open'>,
+  toldBytes: number,
+): GroupChange {
   assertServed(stored)
   const { record } = stored
   return rewrite(stored, {
     ...record,
+    bytes: toldBytes,
     owner: move.to,
     gen: record.gen + 1,
     move: { ...move, open: true },

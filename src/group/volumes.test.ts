@@ -11,12 +11,15 @@ import {
 } from './record.ts'
 import { Keys } from './test-keys.ts'
 import {
+  changeVolume,
   createVolume,
   dealLanes,
   deleteVolume,
+  refuseChange,
   refuseVolume,
   type VolumeWish,
   volumeCounterKey,
+  wouldShrink,
 } from './volumes.ts'
 
 const GIB = 1024 ** 3
@@ -90,6 +93,44 @@ describe('createVolume', () => {
         }).change,
     )
     expect(changes.map((change) => store.apply(change))).toEqual([true, false])
+  })
+
+  it('G19 a volume grows and never shrinks; nothing but its size and the count of its growths changes', () => {
+    const store = new Keys()
+    const before = create(store, wish)
+    if (before === null) throw new Error('it was not created')
+    expect(wouldShrink(before, { bytes: GIB - 4096 })).toBe(true)
+    expect(() => changeVolume(before, 1, { bytes: GIB - 4096 })).toThrow(/only grows/)
+    const rev = store.list(keys.volume(1))[0]?.rev ?? 0
+    const { record, change } = changeVolume(before, rev, { bytes: 3 * GIB })
+    expect(record).toEqual({ ...before, bytes: 3 * GIB, view: 2 })
+    expect(store.apply(change)).toBe(true)
+    expect(parseVolume(store.list(keys.volume(1))[0]?.value ?? '')).toEqual(record)
+    expect(store.apply(change)).toBe(false) // it is compared with what was read
+  })
+
+  it('G18 a new name is taken with the old one left, or nothing happens', () => {
+    const store = new Keys()
+    const before = create(store, wish)
+    create(store, { ...wish, name: 'other' })
+    if (before === null) throw new Error('it was not created')
+    const rev = store.list(keys.volume(1))[0]?.rev ?? 0
+    expect(store.apply(changeVolume(before, rev, { name: 'other' }).change)).toBe(false)
+    const { record, change } = changeVolume(before, rev, { name: 'renamed' })
+    expect(record).toEqual({ ...before, name: 'renamed' })
+    expect(store.apply(change)).toBe(true)
+    expect(store.list(keys.volumeName('')).map(({ key }) => key)).toEqual(
+      ['other', 'renamed'].map(keys.volumeName),
+    )
+    expect(create(store, wish)?.id).toBe(3)
+  })
+
+  it('changes that cannot be are refused with a sentence', () => {
+    expect(refuseChange({})).toMatch(/say what is to change/)
+    expect(refuseChange({ name: 'No' })).toMatch(/'No' cannot name/)
+    expect(refuseChange({ bytes: 2 ** 50 })).toMatch(/1 MiB to 256 TiB/)
+    expect(refuseChange({ bytes: GIB + 1 })).toMatch(/multiple of 4096/)
+    expect(refuseChange({ name: 'b', bytes: GIB })).toBeNull()
   })
 
   it('G8 every member has as many lanes of a usual volume: 16, or a few more', () => {

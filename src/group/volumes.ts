@@ -1,10 +1,14 @@
-// Volumes: creation and deletion as transactions, with the reasons why not.
+// Volumes: creation, change and deletion as transactions, with the reasons why not.
 //
 // Invariants:
 //   G7. A name is taken once: its key is created with the volume and removed with it. An id is never used again, so that
 //       pages that a member still has of a deleted volume are never another's.
 //   G8. Consecutive lanes of a new volume have primaries on different members, in turn, so even a small one is
 //       partitioned over all of them. No slice has two lanes of one volume; volumes begin at different members and slices.
+//   G19. A volume only grows, and what lay in it lies where it lay: id, target name, block size and lanes never change. So a
+//       member that has not heard of a growth yet refuses what lies beyond the old end in sessions of its own and nothing
+//       else: primaries take whatever offset a gateway sends them.
+//   G18. A new name takes the place of the old one in one transaction: at any moment exactly one name is taken.
 import { assert } from '../base/assert.ts'
 import type { GroupChange } from './change.ts'
 import {
@@ -37,15 +41,10 @@ export interface VolumeWish {
 /** A sentence that says what is wrong with the wish, or null. `slices`: how many the group has. */
 export function refuseVolume(wish: VolumeWish, slices: number = LANES_MAX): string | null {
   const { name, bytes, blockBytes, lanes = 1 } = wish
-  if (!NAME.test(name)) {
-    return `'${name}' cannot name a volume: use 1 to 63 lower-case letters, digits, '.' and '-', beginning and ending with a letter or digit`
-  }
-  if (!Number.isSafeInteger(bytes) || bytes < VOLUME_BYTES_MIN || bytes > VOLUME_BYTES_MAX) {
-    return `a volume has 1 MiB to 256 TiB, not ${bytes} bytes`
-  }
-  if (bytes % BLOCK_BYTES !== 0) {
-    return `the size of a volume is a multiple of ${BLOCK_BYTES} bytes; ${bytes} is none`
-  }
+  const wrongName = refuseName(name)
+  if (wrongName !== null) return wrongName
+  const wrongSize = refuseSize(bytes)
+  if (wrongSize !== null) return wrongSize
   if (blockBytes !== 512 && blockBytes !== 4096) return 'a logical block has 512 or 4096 bytes'
   if (!Number.isInteger(lanes) || lanes < 1 || lanes > LANES_MAX) {
     return `a volume has 1 to ${LANES_MAX} lanes, not ${lanes}`
@@ -53,6 +52,64 @@ export function refuseVolume(wish: VolumeWish, slices: number = LANES_MAX): stri
   return lanes > slices
     ? `a volume has at most as many lanes as its group has slices: ${slices}, not ${lanes}`
     : null
+}
+
+function refuseName(name: string): string | null {
+  return NAME.test(name)
+    ? null
+    : `'${name}' cannot name a volume: use 1 to 63 lower-case letters, digits, '.' and '-', beginning and ending with a letter or digit`
+}
+
+function refuseSize(bytes: number): string | null {
+  if (!Number.isSafeInteger(bytes) || bytes < VOLUME_BYTES_MIN || bytes > VOLUME_BYTES_MAX) {
+    return `a volume has 1 MiB to 256 TiB, not ${bytes} bytes`
+  }
+  return bytes % BLOCK_BYTES === 0
+    ? null
+    : `the size of a volume is a multiple of ${BLOCK_BYTES} bytes; ${bytes} is none`
+}
+
+/** What is to be different; what is not named stays. */
+export interface VolumeChange {
+  readonly name?: string | undefined
+  readonly bytes?: number | undefined
+}
+
+/** A sentence that says what is wrong with the wish, whatever volume it is for, or null. */
+export function refuseChange({ name, bytes }: VolumeChange): string | null {
+  if (name === undefined && bytes === undefined) {
+    return 'say what is to change: the name, the size in bytes, or both'
+  }
+  const wrongName = name === undefined ? null : refuseName(name)
+  return wrongName !== null || bytes === undefined ? wrongName : refuseSize(bytes)
+}
+
+/** G19. Its end may hold what initiators wrote. */
+export function wouldShrink(volume: VolumeRecord, { bytes = volume.bytes }: VolumeChange): boolean {
+  return bytes < volume.bytes
+}
+
+/** For a change that is not refused, to the volume as it was read. Lost: it changed meanwhile, or the name was taken. */
+export function changeVolume(
+  volume: VolumeRecord,
+  rev: number,
+  wish: VolumeChange,
+): { readonly record: VolumeRecord; readonly change: GroupChange } {
+  const refused = refuseChange(wish)
+  assert(refused === null, refused ?? '')
+  assert(!wouldShrink(volume, wish), 'G19 a volume only grows')
+  const { name = volume.name, bytes = volume.bytes } = wish
+  const grows = bytes > volume.bytes
+  const record = { ...volume, name, bytes, view: volume.view + (grows ? 1 : 0) }
+  const own = { key: keys.volume(volume.id), rev }
+  const put = { key: keys.volume(volume.id), value: JSON.stringify(record) }
+  if (name === volume.name) return { record, change: { compare: [own], put: [put], remove: [] } }
+  const change = {
+    compare: [own, { key: keys.volumeName(name), rev: 0 }],
+    put: [put, { key: keys.volumeName(name), value: String(volume.id) }],
+    remove: [keys.volumeName(volume.name)],
+  }
+  return { record, change }
 }
 
 export interface CreateVolume {

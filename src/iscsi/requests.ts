@@ -9,6 +9,7 @@ import {
   logoutReason,
   logoutRequestAt,
   logoutResponse,
+  opcode,
   readLun,
   taskManagementRequestAt,
 } from './pdu.ts'
@@ -67,4 +68,9 @@ export function responseToLogout({ reason, cid }: LogoutRequest, own: number): n
   if (reason === logoutReason.removeForRecovery) return logoutResponse.recoveryNotSupported
   const closes = reason === logoutReason.closeSession || cid === own
   return closes ? logoutResponse.closed : logoutResponse.cidNotFound
+}
+
+/** What an initiator sends again on another connection if it was not answered; a ping or the data of a command is not. */
+export function isSentAgain(pdu: Pdu): boolean {
+  return pdu.opcode === opcode.scsiCommand || pdu.opcode === opcode.taskManagementRequest
 }

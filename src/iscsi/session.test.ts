@@ -280,7 +280,7 @@ describe('Session', () => {
     const [probe] = wire.seen()
     expect([16, 20, 24].map((at) => readU32(probe!.header, at))).toEqual([reservedTag, 77, 3])
     const answer = pduBytes(opcode.nopOut | 0x40, 0x80, { 16: reservedTag, 20: 77, 24: 101 })
-    expect(wire.send(answer)).toEqual([{ kind: 'nopAnswered', transferTag: 77 }])
+    expect(wire.send(answer)).toEqual([{ kind: 'nopAnswered', cmdSn: 101, transferTag: 77 }])
     expect(wire.outbox.waitingBytes).toBe(0)
   })
 

@@ -63,8 +63,8 @@ export type SessionAction =
   | Arrival
   /** All data of a write that was solicited is here, or its data was bad: see `task.dataError`. */
   | { readonly kind: 'data'; readonly task: Task }
-  /** The answer to `probe`. */
-  | { readonly kind: 'nopAnswered'; readonly transferTag: number }
+  /** The answer to `probe`; `cmdSn` is that of the request that the initiator will send next. */
+  | { readonly kind: 'nopAnswered'; readonly transferTag: number; readonly cmdSn: number }
   /** The initiator broke the protocol: the connection is to be closed once what is in the outbox was written. */
   | { readonly kind: 'close'; readonly reason: string }
 
@@ -395,7 +395,8 @@ export class Session {
     const tag = initiatorTaskTag(header, at)
     if (tag === reservedTag) {
       const transferTag = readU32(header, at + nopOutAt.targetTransferTag)
-      if (transferTag !== reservedTag) this.actions.push({ kind: 'nopAnswered', transferTag })
+      if (transferTag === reservedTag) return
+      this.actions.push({ kind: 'nopAnswered', transferTag, cmdSn: readU32(header, at + cmdSnAt) })
       return
     }
     if (!this.#isWanted(pdu)) return

@@ -16,6 +16,7 @@ import type {
   Status,
   Top,
   Volume,
+  VolumeChange,
   VolumeDetail,
   VolumeRequest,
 } from '../api/schema.ts'
@@ -79,6 +80,10 @@ export class MemberOperator implements Operator {
 
   volume(name: string): Promise<Answered<VolumeDetail>> {
     return this.#volumes.show(name)
+  }
+
+  changeVolume(name: string, change: VolumeChange): Promise<Answered<VolumeDetail>> {
+    return this.#volumes.change(name, change)
   }
 
   deleteVolume(name: string): Promise<Answered<Volume>> {

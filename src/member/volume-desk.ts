@@ -6,10 +6,20 @@
 
 import { refusal } from '../api/errors.ts'
 import { type Answered, answered } from '../api/operator.ts'
-import type { Volume, VolumeDetail, VolumeRequest } from '../api/schema.ts'
+import type { Volume, VolumeChange, VolumeDetail, VolumeRequest } from '../api/schema.ts'
+import { usable } from '../coordination/group-view.ts'
 import { retry } from '../coordination/retry.ts'
+import { parseVolume } from '../group/parse.ts'
 import { keys, type VolumeRecord } from '../group/record.ts'
-import { createVolume, deleteVolume, refuseVolume, volumeCounterKey } from '../group/volumes.ts'
+import {
+  changeVolume,
+  createVolume,
+  deleteVolume,
+  refuseChange,
+  refuseVolume,
+  volumeCounterKey,
+  wouldShrink,
+} from '../group/volumes.ts'
 import { PHYSICAL_BLOCK_BYTES } from '../scsi/logical-unit.ts'
 import type { Member } from './member.ts'
 import type { Summary } from './summary.ts'
@@ -21,6 +31,8 @@ const notKept = refusal(
   'the change is made, but this member could not add it to its own copy of the group record',
 )
 const down = refusal('coordinatorDown', 'the coordination file cannot be written now')
+
+const noVolume = (name: string) => refusal('volumeNotFound', `there is no volume '${name}'`)
 
 export class VolumeDesk {
   readonly #member: Member
@@ -71,24 +83,66 @@ export class VolumeDesk {
 
   async show(name: string): Promise<Answered<VolumeDetail>> {
     const record = this.#find(name)
-    if (record === undefined) return refusal('volumeNotFound', `there is no volume '${name}'`)
+    return record === undefined ? noVolume(name) : answered(await this.#detail(record))
+  }
+
+  async change(name: string, change: VolumeChange): Promise<Answered<VolumeDetail>> {
+    const wrong = refuseChange(change)
+    if (wrong !== null) return refusal('badRequest', wrong)
+    const id = this.#find(name)?.id
+    if (id === undefined) return noVolume(name)
+    return (await retry(this.#member.ports.clock, PACE, () => this.#tryChange(id, change))) ?? down
+  }
+
+  /** Null: the coordinator does not answer, or somebody else changed the volume meanwhile. */
+  async #tryChange(id: number, wish: VolumeChange): Promise<Answered<VolumeDetail> | null> {
+    const { group, ports } = this.#member
+    const read = await this.#read(id)
+    if (read === 'unknown') return null
+    if (read === 'gone') return refusal('volumeNotFound', 'the volume was deleted meanwhile')
+    const { record: before, rev } = read
+    if (wouldShrink(before, wish)) {
+      return refusal(
+        'volumeShrinks',
+        `volume '${before.name}' has ${before.bytes} bytes, and what its initiators wrote at its end would be cut off`,
+      )
+    }
+    if (wish.name !== undefined && wish.name !== before.name) {
+      const taken = await ports.coordinator.list(keys.volumeName(wish.name))
+      if (taken.kind !== 'done') return null
+      if (taken.items.some(({ key }) => key === keys.volumeName(wish.name ?? ''))) {
+        return refusal('volumeExists', `there is a volume '${wish.name}' already`)
+      }
+    }
+    const { record, change } = changeVolume(before, rev, wish)
+    const result = await ports.coordinator.txn(change)
+    if (result.kind !== 'done') return null
+    await this.#seen(() => (group.volumeRevs.get(id) ?? 0) >= result.rev)
     return answered(await this.#detail(record))
+  }
+
+  /** The volume's record as the coordinator has it. */
+  async #read(id: number): Promise<{ record: VolumeRecord; rev: number } | 'gone' | 'unknown'> {
+    const listed = await this.#member.ports.coordinator.list(keys.volume(id))
+    if (listed.kind === 'unknown') return 'unknown'
+    const item = listed.items.find(({ key }) => key === keys.volume(id))
+    if (item === undefined) return 'gone'
+    return { record: usable(item.key, parseVolume(item.value)), rev: item.rev }
   }
 
   async delete(name: string): Promise<Answered<Volume>> {
     const { group, ports } = this.#member
     const record = this.#find(name)
-    if (record === undefined) return refusal('volumeNotFound', `there is no volume '${name}'`)
+    if (record === undefined) return noVolume(name)
     const sessions = await ports.coordinator.list(keys.sessionsOf(record.id))
-    const volume = await ports.coordinator.list(keys.volume(record.id))
-    if (sessions.kind === 'unknown' || volume.kind === 'unknown') return down
+    const volume = await this.#read(record.id)
+    if (sessions.kind === 'unknown' || volume === 'unknown') return down
     const live = sessions.items.filter(({ value }) => JSON.parse(value).state === 'live').length
     if (live > 0) {
       return refusal('volumeInUse', `volume '${name}' has ${live} session${live === 1 ? '' : 's'}`)
     }
-    const rev = volume.items.find(({ key }) => key === keys.volume(record.id))?.rev
-    if (rev === undefined) return refusal('volumeNotFound', `there is no volume '${name}'`)
-    const result = await ports.coordinator.txn(deleteVolume(record, rev))
+    if (volume === 'gone' || volume.record.name !== name) return noVolume(name)
+    const result = await ports.coordinator.txn(deleteVolume(volume.record, volume.rev))
     if (result.kind !== 'done') return down
     await this.#seen(() => !group.volumes.has(record.id))
     if (!(await this.#member.keeper.written(result.rev))) return notKept

@@ -63,6 +63,10 @@ export function logicalUnit(volume: {
   }
 }
 
+export function bytesOf({ blocks, blockBytes }: LogicalUnit): number {
+  return blocks * blockBytes
+}
+
 /** 32 bits of a seeded multiply-and-rotate hash (the steps of MurmurHash3) over the characters. */
 function putHash(into: Uint8Array, at: number, text: string, seed: number): void {
   let hash = seed

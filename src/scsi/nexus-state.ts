@@ -18,9 +18,13 @@ export function newNexusState(): NexusState {
   }
 }
 
-/** State that a session would lose if it moved to another member (target/DESIGN.md). */
-export function holdsState(nexus: NexusState): boolean {
-  return nexus.descriptorSense || nexus.softwareWriteProtect || nexus.attentions.count > 0
+/** State that a session would lose if it moved to another member (target/DESIGN.md). That the volume has grown is told there too: its record says what the initiator knows. */
+export function holdsState({
+  descriptorSense,
+  softwareWriteProtect,
+  attentions,
+}: NexusState): boolean {
+  return descriptorSense || softwareWriteProtect || attentions.waitsBut('capacityChanged')
 }
 
 /** To the defaults, as a logical unit reset does (SPC-4 §5.10, no saved pages). */

@@ -17,8 +17,17 @@ export class UnitAttentions {
     return this.#waiting.length
   }
 
+  waits(kind: AttentionKind): boolean {
+    return this.#waiting.includes(kind)
+  }
+
+  /** Whether any other one waits. */
+  waitsBut(kind: AttentionKind): boolean {
+    return this.#waiting.some((one) => one !== kind)
+  }
+
   raise(kind: AttentionKind): void {
-    if (!this.#waiting.includes(kind)) this.#waiting.push(kind)
+    if (!this.waits(kind)) this.#waiting.push(kind)
   }
 
   /** Takes the oldest one off: it is about to be reported. */

@@ -41,6 +41,8 @@ const PROBE_MS = 2_000
 /** The owner's verdict comes at most this much later than its own 2 s. */
 const VERDICT_MS = PROBE_MS + 300
 const RETRY_MS = 50
+/** The tags above are those of rounds (quiet.ts). */
+const LAST_TAG = 0x7fff_ffff
 
 export interface BarrierDeps {
   readonly self: MemberId
@@ -177,7 +179,7 @@ export class Barrier {
     if (session.gen !== gen || session.guarded) return Promise.resolve('dead')
     if (session.phase === 'login') return Promise.resolve('alive')
     if (session.phase === 'ended') return Promise.resolve('dead')
-    this.#tags = (this.#tags + 1) >>> 0 || 1
+    this.#tags = (this.#tags + 1) & LAST_TAG || 1
     const tag = this.#tags
     return new Promise((resolve) => {
       const timer = clock.after(PROBE_MS, () => {

@@ -14,6 +14,7 @@
 //   C4. What arrives while a barrier waits for this initiator, or a commit is under way, is kept: executed in order once
 //       neither is the case any more, or never. A session with a barrier that waits does not become quiet.
 //   C5. An initiator that is silent for too long (silence.ts) loses its session; not while it is being moved.
+//   C7. It is quiet when it has shown so (quiet.ts): what it had sent, on however slow a line, was answered here.
 import { unreachable } from '../base/assert.ts'
 import type { Budget } from '../base/budget.ts'
 import type { BufferPool } from '../base/buffer-pool.ts'
@@ -23,8 +24,8 @@ import { ProtocolError } from '../base/protocol-error.ts'
 import type { VolumeRecord } from '../group/record.ts'
 import { Framer, type Pdu } from '../iscsi/framer.ts'
 import type { Portal } from '../iscsi/names.ts'
-import { asyncEvent, opcode } from '../iscsi/pdu.ts'
-import type { TextRequest } from '../iscsi/requests.ts'
+import { asyncEvent } from '../iscsi/pdu.ts'
+import { isSentAgain, type TextRequest } from '../iscsi/requests.ts'
 import { Session, type SessionAction } from '../iscsi/session.ts'
 import { holdsState } from '../scsi/nexus-state.ts'
 import type { Carrier, EndReason, LiveSession } from './live-session.ts'
@@ -32,7 +33,7 @@ import type { LoginAttempt, Taken } from './login.ts'
 import { type LoginHost, LoginPhase, type LoginPhaseDeps, type Settled } from './login-phase.ts'
 import type { MovingCarrier } from './move.ts'
 import { Outgoing } from './outgoing.ts'
-import { Quiet, type QuietEnd, type Sight } from './quiet.ts'
+import { Quiet, type QuietEnd, sightOf } from './quiet.ts'
 import type { ReadRoom } from './reads.ts'
 import { Silence } from './silence.ts'
 import type { TaskRunner } from './task.ts'
@@ -109,7 +110,8 @@ export class Connection implements StreamOwner, Carrier, MovingCarrier, LoginHos
     this.#stream = stream
     this.#outgoing = new Outgoing(stream, deps.buffers, deps.sending.share())
     this.#lastArrivalMs = deps.clock.nowMs()
-    this.#quiet = new Quiet(deps.clock, () => this.#sight())
+    const see = () => sightOf(this.#phase.kind === 'session' ? this.#phase : null, this.#outgoing)
+    this.#quiet = new Quiet(deps.clock, see, (transferTag) => this.#ask(transferTag))
     const came = { source: stream.remoteHost, atMs: this.#lastArrivalMs }
     const login = new LoginPhase(deps, this, this.#outgoing.outbox, came)
     const timer = deps.clock.after(LOGIN_MS, () => this.close('the login took too long')) // C3
@@ -127,6 +129,10 @@ export class Connection implements StreamOwner, Carrier, MovingCarrier, LoginHos
 
   get holdsState(): boolean {
     return this.#phase.kind === 'session' && holdsState(this.#phase.runner.nexus)
+  }
+
+  get toldBytes(): number {
+    return this.#phase.kind === 'session' ? this.#phase.runner.toldBytes : 0
   }
 
   // The stream
@@ -160,6 +166,7 @@ export class Connection implements StreamOwner, Carrier, MovingCarrier, LoginHos
     if (this.#outgoing.isStopped) this.#lastWrittenMs = this.#deps.clock.nowMs()
     this.#outgoing.written()
     if (this.#phase.kind === 'session') this.#phase.runner.roomCame()
+    if (this.#outgoing.isWritten) this.#quiet.look()
   }
 
   closed(reason: string): void {
@@ -186,7 +193,7 @@ export class Connection implements StreamOwner, Carrier, MovingCarrier, LoginHos
         phase.iscsi.receive(pdu, this.#lastArrivalMs)
         return this.#actDiscovery(phase.iscsi)
       case 'leaving':
-        if (isRequest(pdu)) this.discarded += 1
+        if (isSentAgain(pdu)) this.discarded += 1
         return
       case 'closed':
         return
@@ -222,6 +229,7 @@ export class Connection implements StreamOwner, Carrier, MovingCarrier, LoginHos
         const settle = phase.live.probes.get(action.transferTag)
         phase.live.probes.delete(action.transferTag)
         settle?.('alive')
+        this.#quiet.answered(action.transferTag, action.cmdSn)
         return this.#releaseHeld(phase)
       }
       case 'text':
@@ -349,6 +357,10 @@ export class Connection implements StreamOwner, Carrier, MovingCarrier, LoginHos
     this.#scheduleFlush()
   }
 
+  #ask(transferTag: number): void {
+    if (this.#phase.kind === 'session') this.#ping(this.#phase, transferTag)
+  }
+
   /** Nothing that was accepted is outstanding: what this connection has brought is harmless to those that ask. */
   #tellHeld({ live, iscsi }: Serving): void {
     if (live.probes.size === 0 || iscsi.outstanding > 0) return
@@ -367,15 +379,6 @@ export class Connection implements StreamOwner, Carrier, MovingCarrier, LoginHos
     this.#phase.iscsi.freeze()
     this.pausedSinceWallMs = this.#deps.clock.wallMs()
     return this.#quiet.wait(limitMs)
-  }
-
-  #sight(): Sight {
-    const phase = this.#phase
-    const lastArrivalMs = this.#lastArrivalMs
-    if (phase.kind !== 'session') return { pending: true, windowUsedUp: false, lastArrivalMs }
-    const { live, iscsi } = phase
-    const pending = iscsi.outstanding > 0 || live.probes.size > 0
-    return { pending, windowUsedUp: iscsi.windowUsedUp, lastArrivalMs }
   }
 
   reopen(): void {
@@ -447,7 +450,11 @@ export class Connection implements StreamOwner, Carrier, MovingCarrier, LoginHos
     const { latencyCount } = phase.live.counters
     if (latencyCount > phase.answered) {
       this.pausedSinceWallMs = this.#deps.clock.wallMs()
-      if (phase.answered === 0) this.#deps.firstAnswer(phase.live)
+      if (phase.answered === 0) {
+        this.#deps.firstAnswer(phase.live)
+        // Not before: with digests, an initiator may not yet read what comes right behind the final Login Response.
+        this.#quiet.acquaint()
+      }
       phase.answered = latencyCount
     }
     this.#tellHeld(phase)
@@ -486,9 +493,4 @@ export class Connection implements StreamOwner, Carrier, MovingCarrier, LoginHos
         unreachable(phase)
     }
   }
-}
-
-/** What an initiator sends again at another member; a ping or the data of a command is not. */
-function isRequest(pdu: Pdu): boolean {
-  return pdu.opcode === opcode.scsiCommand || pdu.opcode === opcode.taskManagementRequest
 }

@@ -54,7 +54,7 @@ describe('a record is closed', () => {
     const login = await create({ isid: '00023d000002', loginToken: 'login' })
     const moved = await create({ isid: '00023d000003' })
     const foreign = await create({ isid: '00023d000004', owner: 'm2' })
-    await write(commitMove(moved, { ...move, to: 'm1' }))
+    await write(commitMove(moved, { ...move, to: 'm1' }, 2 ** 30))
     registry.begin('login')
     const found = [left, login, moved, foreign].map(({ id }) => stored(id))
     await timeline.finish(ending.closeLeftovers(found))
@@ -118,7 +118,7 @@ describe('an open move', () => {
     const { timeline, create, write, stored, gateway, sweep } = await ended('m2')
     const before = await create({})
     await timeline.run(60_000)
-    await write(commitMove(before, move))
+    await write(commitMove(before, move, 2 ** 30))
     await sweep()
     const seenMs = timeline.nowMs
     await timeline.run(seenMs + MOVE_EXPIRES_MS - 100)
@@ -133,7 +133,7 @@ describe('an open move', () => {
   it('E3 is nobody else’s to close', async () => {
     const { timeline, create, write, stored, sweep } = await ended('m1')
     const before = await create({})
-    await write(commitMove(before, move))
+    await write(commitMove(before, move, 2 ** 30))
     await sweep()
     await timeline.run(timeline.nowMs + 2 * MOVE_EXPIRES_MS)
     await sweep()

@@ -66,7 +66,7 @@ export class Ending {
     // An intent or its removal may have raised the revision since: the session is the same while its token is.
     const stored =
       current?.record.loginToken === session.loginToken && current.record.gen === session.gen
-        ? current
+        ? { ...current, record: { ...current.record, ...toldOf(session) } }
         : { id, key, rev, record }
     if (stored.record.state === 'dead' || stored.record.move?.open === true) return
     await this.close(stored)
@@ -144,4 +144,9 @@ export class Ending {
       if (!group.sessions.has(id)) this.#firstSeen.delete(key)
     }
   }
+}
+
+/** What its initiator was told here of the volume's size. */
+function toldOf({ record: { bytes } }: LiveSession): { readonly bytes?: number } {
+  return bytes === undefined ? {} : { bytes }
 }

@@ -177,7 +177,7 @@ export class LoginPhase {
     // Nothing has been awaited since `take` found the connection whole.
     negotiation.respond(this.#deps.nextTsih())
     this.#state = 'over'
-    this.#host.session(settled(negotiation, parameters), taken, attempt.volume)
+    this.#host.session(settled(negotiation, parameters), taken, taken.volume)
   }
 
   #turnAway(attempt: LoginAttempt, route: Exclude<Taken, { readonly kind: 'taken' }>): void {

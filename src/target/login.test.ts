@@ -78,7 +78,7 @@ describe('a login', () => {
   it.each(['00023d000001', randomIsid])('L2 consumes the open move of %s', async (isid) => {
     const { create, write, finish, stored } = await logins()
     const before = await create({ owner: 'm2', isid })
-    await write(commitMove(before, { id: 'mv', to: 'm1', openedAt: '' }))
+    await write(commitMove(before, { id: 'mv', to: 'm1', openedAt: '' }, 2 ** 30))
     const came = isid === randomIsid ? '800000000002' : isid
     expect(await finish(came)).toMatchObject({ kind: 'taken', why: 'returned' })
     const { record } = stored(before.id)

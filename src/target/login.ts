@@ -15,9 +15,15 @@
 //   L6. A volume that is not shared is taken only when no other host has it, and with its claim (unshared.ts, G11).
 import { type Clock, sleep } from '../base/clock.ts'
 import type { Coordinator, TransactionResult } from '../coordination/coordinator.ts'
-import { type GroupView, type StoredSession, storedSession } from '../coordination/group-view.ts'
+import {
+  type GroupView,
+  type StoredSession,
+  storedSession,
+  usable,
+} from '../coordination/group-view.ts'
 import { withClaim } from '../group/claims.ts'
 import { isRandomKind, matchLogin } from '../group/login.ts'
+import { parseVolume } from '../group/parse.ts'
 import { keys, type MemberId, type SessionRecord, type VolumeRecord } from '../group/record.ts'
 import { createSession, takeSession } from '../group/sessions.ts'
 import { SessionCounters } from '../load/counters.ts'
@@ -83,6 +89,8 @@ export type Taken =
   | {
       readonly kind: 'taken'
       readonly session: LiveSession
+      /** As it was when the session was taken: no growth that an earlier owner has told is missing here. */
+      readonly volume: VolumeRecord
       readonly why: TakeReason
       readonly from: StoredSession | null
     }
@@ -257,7 +265,7 @@ export class Logins {
         if (got !== 'again') {
           const session = this.#register(attempt, got.mine, route.stored)
           registry.finish(loginToken)
-          return await this.#finish(attempt, route, session, got.others)
+          return await this.#finish(attempt, route, session, got)
         }
       } finally {
         registry.finish(loginToken)
@@ -273,7 +281,7 @@ export class Logins {
     attempt: LoginAttempt,
     route: Route & { readonly kind: 'take' },
     loginToken: string,
-  ): Promise<{ mine: StoredSession; others: StoredSession[] } | 'again' | Rejection | 'failed'> {
+  ): Promise<Got | 'again' | Rejection | 'failed'> {
     const { self, clock, coordinator } = this.#deps
     const may = await mayTake(this.#deps, attempt, route.stored?.id ?? null) // L6
     if (may.kind === 'again') return 'again'
@@ -290,35 +298,37 @@ export class Logins {
         ? createSession({
             ...who,
             volume: attempt.volume.id,
-            ...this.#volumeRev(attempt.volume.id),
+            ...this.#asSeen(attempt.volume.id),
             initiator: attempt.initiator,
           })
         : takeSession(route.stored, who)
-    const read = [keys.pair(attempt.volume.id, attempt.initiator)]
+    const { id } = attempt.volume
+    const read = [keys.pair(id, attempt.initiator), keys.volume(id)]
     const result = await coordinator.txn({ ...withClaim(change, may.claim, loginToken), read })
     if (result.kind === 'lost') return 'again'
-    if (result.kind === 'done') return this.#split(result, loginToken) ?? 'failed'
+    if (result.kind === 'done') return this.#split(attempt, result, loginToken) ?? 'failed'
     return this.#settle(attempt, loginToken)
   }
 
   /** No session begins on a volume that changes under it. */
-  #volumeRev(volume: number): { readonly volumeRev?: number } {
-    const volumeRev = this.#deps.group.volumeRevs.get(volume)
-    return volumeRev === undefined ? {} : { volumeRev }
+  #asSeen(volume: number): { readonly volumeRev?: number; readonly bytes?: number } {
+    const { volumes, volumeRevs } = this.#deps.group
+    const volumeRev = volumeRevs.get(volume)
+    const bytes = volumes.get(volume)?.bytes
+    return volumeRev === undefined || bytes === undefined ? {} : { volumeRev, bytes }
   }
 
   /** The outcome of the take is unknown: the token in a living record settles it. If it takes effect later, the sweep closes it. */
-  async #settle(
-    attempt: LoginAttempt,
-    loginToken: string,
-  ): Promise<{ mine: StoredSession; others: StoredSession[] } | 'failed'> {
+  async #settle(attempt: LoginAttempt, loginToken: string): Promise<Got | 'failed'> {
     const { clock } = this.#deps
     while (clock.nowMs() - attempt.startedMs <= 2 * HOLD_MS) {
       const records = await this.#pair(attempt)
       if (records !== null) {
         const mine = records.find((one) => one.record.loginToken === loginToken)
         if (mine === undefined || !isOurs(mine.record, this.#deps.self)) return 'failed'
-        return { mine, others: records.filter((one) => one !== mine) }
+        const { volumes } = this.#deps.group
+        const volume = volumes.get(attempt.volume.id) ?? attempt.volume
+        return { mine, others: records.filter((one) => one !== mine), volume }
       }
       await sleep(clock, AGAIN_MS)
     }
@@ -326,13 +336,16 @@ export class Logins {
   }
 
   #split(
-    result: TransactionResult & { kind: 'done' },
+    attempt: LoginAttempt,
+    { read: [pair = [], volumes = []] }: TransactionResult & { kind: 'done' },
     loginToken: string,
-  ): { mine: StoredSession; others: StoredSession[] } | null {
-    const records = (result.read[0] ?? []).map(storedSession)
+  ): Got | null {
+    const records = pair.map(storedSession)
     const mine = records.find((one) => one.record.loginToken === loginToken)
     if (mine === undefined) return null
-    return { mine, others: records.filter((one) => one !== mine) }
+    const [item] = volumes
+    const volume = item === undefined ? attempt.volume : usable(item.key, parseVolume(item.value))
+    return { mine, others: records.filter((one) => one !== mine), volume }
   }
 
   #register(attempt: LoginAttempt, mine: StoredSession, from: StoredSession | null): LiveSession {
@@ -367,7 +380,7 @@ export class Logins {
     attempt: LoginAttempt,
     route: Route & { readonly kind: 'take' },
     session: LiveSession,
-    others: readonly StoredSession[],
+    { others, volume }: Got,
   ): Promise<Taken> {
     const ended = () => attempt.isGone() || session.phase === 'ended'
     try {
@@ -380,7 +393,7 @@ export class Logins {
       this.#deps.end(session, 'closed')
       return { kind: 'reject', why: 'gone' }
     }
-    return { kind: 'taken', session, why: route.why, from: route.stored }
+    return { kind: 'taken', session, volume, why: route.why, from: route.stored }
   }
 
   async #pair(attempt: LoginAttempt): Promise<readonly StoredSession[] | null> {
@@ -389,6 +402,13 @@ export class Logins {
     )
     return listed.kind === 'done' ? listed.items.map(storedSession) : null
   }
+}
+
+/** What a take has written, and read in the same transaction. */
+interface Got {
+  readonly mine: StoredSession
+  readonly others: readonly StoredSession[]
+  readonly volume: VolumeRecord
 }
 
 function isOurs(record: SessionRecord, self: MemberId): boolean {

@@ -42,6 +42,7 @@ class FakeCarrier implements MovingCarrier {
   readonly calls: string[] = []
   limitMs = 0
   holdsState = false
+  readonly toldBytes = 2 ** 30
   discarded = 0
   readonly pausedSinceWallMs = 77
   readonly left = Promise.resolve()

@@ -34,7 +34,7 @@ const HOLDS_STATE = 'it came to hold state that would not go with it'
 const NO_OUTCOME = 'the coordinator did not say in time whether it had happened'
 
 export interface MovingCarrier {
-  /** Stops the command window; 'quiet' once nothing is outstanding and no more can come, or has come for 100 ms. */
+  /** Stops the command window; 'quiet' once nothing is outstanding and the initiator has shown that it sends no more (quiet.ts). */
   quiesce(limitMs: number): Promise<QuietEnd>
   reopen(): void
   hold(): void
@@ -46,6 +46,8 @@ export interface MovingCarrier {
   readonly discarded: number
   /** Its nexus has what another member would not know of (DESIGN.md, what may not be moved). */
   readonly holdsState: boolean
+  /** The size of the volume that its initiator knows of: what is still to be told, the destination tells. */
+  readonly toldBytes: number
   /** Settles when the connection is closed: nothing more arrives. */
   readonly left: Promise<void>
   /** Wall-clock time of the last answer to a command, or of the freeze if nothing was outstanding then, ms. */
@@ -161,7 +163,9 @@ export class Mover {
     }
 
     carrier.hold() // M2
-    const commit = await coordinator.txn(commitMove(stored(session), this.#openMove(order)))
+    const commit = await coordinator.txn(
+      commitMove(stored(session), this.#openMove(order), carrier.toldBytes),
+    )
     if (session.phase !== 'live') return this.#ended(order, 'lost', 'its connection closed')
     if (commit.kind === 'lost') return this.#lose(session, order)
     if (commit.kind === 'unknown') {

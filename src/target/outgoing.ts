@@ -41,6 +41,11 @@ export class Outgoing implements ReadRoom {
     return this.#answerBytes > this.#stopBytes + ANSWER_BYTES_MAX
   }
 
+  /** The stream has taken all that was given to it. */
+  get isWritten(): boolean {
+    return this.#unwritten.length === 0
+  }
+
   get leastBytes(): number {
     return this.#share.limits.least
   }

@@ -1,14 +1,30 @@
-// Waits until an initiator whose command window is frozen has fallen silent (DESIGN.md, quiesce).
+// Finds out when an initiator whose command window is frozen sends nothing more (DESIGN.md, quiesce; decision 0008).
 //
-//   idle ──wait──▶ waiting ──nothing pending, and the window used up or a gap of silence──▶ quiet
-//                     ├──limit──▶ busy
-//                     └──over──▶ gone
+//   idle ──wait──▶ waiting ──nothing pending──▶ rounds ──window used up | still rounds | silence──▶ quiet
+//                     ├──limit──▶ busy          │    ▲
+//                     └──over──▶ gone           └────┘ a command came: they begin anew
+//
+// A round is a NOP-In of ours and its answer. One ordered connection carries both, so an initiator that answers has seen
+// every answer that left before, and all that it sent before is here. What it may still send then is what it has come to
+// want since: two rounds in a row, a turn apart, show that it wants nothing upon what it was answered.
 //
 // Invariants:
-//   K1. The silence counts from the later of the last arrival and the moment in which nothing was pending any more: an
-//       initiator sends on what it was answered.
-//   K2. Two that wait share one wait, with the later one's limit: a stop may come upon a move.
+//   K1. A round is still if its NOP-In left when nothing was pending, nothing has come since, and the CmdSN of its answer
+//       tells of nothing that is still to come: an initiator may send what is immediate ahead of commands it has numbered.
+//   K2. Quiet is: nothing pending, and the window used up or two still rounds in a row. Only the answer to the last
+//       NOP-In counts.
+//   K3. Where rounds fail, silence decides: 100 ms of an initiator that has never answered a NOP-In; 2 s of one that has,
+//       since it is starved, or its application does not serve the connection now.
+//   K4. Silence is counted in turns of our own loop, in each of which the connection was read, and not in time: a member
+//       that stood still itself has read nothing.
+//   K5. Two that wait share one wait, with the later one's limit: a stop may come upon a move.
+//   K6. It is decided when all that one read of the connection brought has been worked off: a command may lie right behind
+//       the answer.
 import type { Clock, Timer } from '../base/clock.ts'
+import { ahead } from '../iscsi/serial.ts'
+import type { Session } from '../iscsi/session.ts'
+import type { LiveSession } from './live-session.ts'
+import type { Outgoing } from './outgoing.ts'
 
 export type QuietEnd = 'quiet' | 'busy' | 'gone'
 
@@ -16,67 +32,158 @@ export type QuietEnd = 'quiet' | 'busy' | 'gone'
 export interface Sight {
   /** Something accepted is not answered, or a barrier waits for the initiator. */
   readonly pending: boolean
+  /** Something of ours was not yet taken from us by the connection. */
+  readonly unwritten: boolean
   readonly windowUsedUp: boolean
-  readonly lastArrivalMs: number
+  /** The CmdSN that is to come next. */
+  readonly expCmdSn: number
+  /** Commands answered so far: immediate ones have no CmdSN of their own. */
+  readonly answers: number
 }
 
-/** An initiator that has sent nothing for so long after its window closed sends nothing more. */
-const GAP_MS = 100
-const RECHECK_MS = 10
+/** null: it has no session, or no longer. */
+export function sightOf(
+  serving: { readonly live: LiveSession; readonly iscsi: Session } | null,
+  { isWritten }: Pick<Outgoing, 'isWritten'>,
+): Sight {
+  const unwritten = !isWritten
+  if (serving === null) {
+    return { pending: true, unwritten, windowUsedUp: false, expCmdSn: 0, answers: 0 }
+  }
+  const { live, iscsi } = serving
+  const { windowUsedUp, expCmdSn } = iscsi
+  const pending = iscsi.outstanding > 0 || live.probes.size > 0
+  return { pending, unwritten, windowUsedUp, expCmdSn, answers: live.counters.latencyCount }
+}
+
+const STILL_ROUNDS = 2
+/** Rounds are a turn apart: at most 1,000 NOP-Ins in a wait of 4 s. */
+const TURN_MS = 4
+const SILENT_TURNS = 100 / TURN_MS
+const SILENT_TURNS_IF_KNOWN = 2_000 / TURN_MS
+/** Rounds have the upper half of the tags: barriers count from 1, and the last one is reserved. */
+const FIRST_TAG = 0x8000_0000
+const TAGS = 0x7fff_ffff
 
 interface Waiting {
   readonly settle: (end: QuietEnd) => void
-  readonly timer: Timer
-  recheck: Timer | null
-  idleSinceMs: number | null
+  readonly limit: Timer
+  turn: Timer | null
+  /** As they were when the rounds and the silence began. */
+  expCmdSn: number
+  answers: number
+  /** The NOP-In that is not answered. */
+  asked: number | null
+  stillRounds: number
+  silentTurns: number
 }
 
 export class Quiet {
   readonly #clock: Clock
   readonly #see: () => Sight
+  readonly #ask: (transferTag: number) => void
   #waiting: Waiting | null = null
+  #asks = 0
+  /** The initiator has answered a NOP-In. */
+  #answersNops = false
 
-  constructor(clock: Clock, see: () => Sight) {
+  /** `ask` sends a NOP-In; its answer is to be given to `answered`. */
+  constructor(clock: Clock, see: () => Sight, ask: (transferTag: number) => void) {
     this.#clock = clock
     this.#see = see
+    this.#ask = ask
+  }
+
+  /** Asks for an answer, so that it is known before the first wait whether this initiator gives any (K3). */
+  acquaint(): void {
+    this.#ask(this.#nextTag())
   }
 
   wait(limitMs: number): Promise<QuietEnd> {
     const before = this.#waiting
-    before?.timer.cancel()
-    before?.recheck?.cancel()
+    before?.limit.cancel()
+    before?.turn?.cancel()
     const quiet = new Promise<QuietEnd>((settle) => {
-      const timer = this.#clock.after(limitMs, () => this.over('busy'))
-      this.#waiting = { settle, timer, recheck: null, idleSinceMs: null }
+      const limit = this.#clock.after(limitMs, () => this.over('busy'))
+      const { expCmdSn, answers } = this.#see()
+      const counts = { expCmdSn, answers, asked: null, stillRounds: 0, silentTurns: 0 }
+      this.#waiting = { settle, limit, turn: null, ...counts }
       this.look()
     })
-    if (before !== null) void quiet.then(before.settle) // K2
+    if (before !== null) void quiet.then(before.settle) // K5
     return quiet
   }
 
-  /** Something was answered, or what was pending is not any more. */
+  /** Something was answered or written, or what was pending is not any more. */
   look(): void {
     const waiting = this.#waiting
     if (waiting === null) return
-    waiting.recheck?.cancel()
-    const { pending, windowUsedUp, lastArrivalMs } = this.#see()
-    if (pending) {
-      waiting.idleSinceMs = null
-      return
+    const sight = this.#see()
+    const { expCmdSn, answers } = sight
+    if (hasCome(waiting, sight)) {
+      Object.assign(waiting, { expCmdSn, answers, asked: null, stillRounds: 0, silentTurns: 0 })
     }
-    const nowMs = this.#clock.nowMs()
-    waiting.idleSinceMs ??= nowMs
-    const silentMs = nowMs - Math.max(waiting.idleSinceMs, lastArrivalMs) // K1
-    if (windowUsedUp || silentMs >= GAP_MS) return this.over('quiet')
-    waiting.recheck = this.#clock.after(RECHECK_MS, () => this.look())
+    if (this.#isQuiet(waiting))
+      this.#clock.soon(() => this.#conclude(waiting)) // K6
+    else if (!sight.pending && !sight.windowUsedUp) this.#goOn(waiting)
+  }
+
+  #isQuiet({ stillRounds, silentTurns }: Waiting): boolean {
+    const { pending, unwritten, windowUsedUp } = this.#see()
+    if (pending) return false
+    if (windowUsedUp) return !unwritten
+    const turnsWanted = this.#answersNops ? SILENT_TURNS_IF_KNOWN : SILENT_TURNS // K3
+    return stillRounds >= STILL_ROUNDS || silentTurns >= turnsWanted
+  }
+
+  #conclude(waiting: Waiting): void {
+    if (this.#waiting !== waiting) return
+    if (hasCome(waiting, this.#see())) this.look()
+    else if (this.#isQuiet(waiting)) this.over('quiet')
+  }
+
+  /** The next round, once a turn. */
+  #goOn(waiting: Waiting): void {
+    if (waiting.turn !== null) return
+    if (waiting.asked === null) {
+      waiting.asked = this.#nextTag()
+      this.#ask(waiting.asked)
+    }
+    waiting.turn = this.#clock.after(TURN_MS, () => {
+      waiting.turn = null
+      if (!this.#see().pending) waiting.silentTurns += 1
+      this.look()
+    })
+  }
+
+  /** The initiator has answered the NOP-In with this tag; `cmdSn` is what it will send next. */
+  answered(transferTag: number, cmdSn: number): void {
+    this.#answersNops = true
+    const waiting = this.#waiting
+    if (waiting === null || transferTag !== waiting.asked) return
+    waiting.asked = null
+    const sight = this.#see()
+    if (sight.pending || hasCome(waiting, sight) || ahead(sight.expCmdSn, cmdSn) > 0) return // K1
+    waiting.stillRounds += 1
+    if (waiting.stillRounds >= STILL_ROUNDS) this.look()
   }
 
   over(end: QuietEnd): void {
     const waiting = this.#waiting
     if (waiting === null) return
     this.#waiting = null
-    waiting.timer.cancel()
-    waiting.recheck?.cancel()
+    waiting.limit.cancel()
+    waiting.turn?.cancel()
     waiting.settle(end)
   }
+
+  #nextTag(): number {
+    this.#asks = (this.#asks + 1) % TAGS
+    return FIRST_TAG + this.#asks
+  }
+}
+
+/** A command has come, or was answered, since the rounds and the silence began. */
+function hasCome(waiting: Waiting, { expCmdSn, answers }: Sight): boolean {
+  return expCmdSn !== waiting.expCmdSn || answers !== waiting.answers
 }

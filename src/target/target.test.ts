@@ -2,6 +2,8 @@
 import { describe, expect, it } from 'vitest'
 import type { Coordinator } from '../coordination/coordinator.ts'
 import { keys } from '../group/record.ts'
+import { changeVolume } from '../group/volumes.ts'
+import type { Answer } from '../initiator/pending-command.ts'
 import { Framer } from '../iscsi/framer.ts'
 import { asyncEvent, asyncMessageAt, opcode } from '../iscsi/pdu.ts'
 import { startGroup, type Written } from './group.fixture.ts'
@@ -36,6 +38,43 @@ describe('the target of a member', () => {
     expect(member.member?.target.takesSessions).toBe(true)
     expect(initiator.phase).toBe('serving')
     expect(events.filter(({ kind }) => kind === 'login').length).toBe(1)
+  })
+
+  it('T4 a volume grows under its sessions: each is told once, wherever it is by then', async () => {
+    const { group, timeline, connect, home } = await startGroup(8)
+    const initiator = await connect()
+    const other = await connect('m2', { host: 'other' })
+    const blocks = group.volume.bytes / group.blockBytes
+    const block = new Uint8Array(group.blockBytes).fill(3)
+    const status = async (doing: Promise<Answer>) => {
+      const answer = await timeline.finish(doing)
+      return answer.kind === 'answered' ? answer.status : answer.kind
+    }
+    expect(await status(initiator.write(blocks, block))).toBe(2)
+
+    const { at, target, session } = home()
+    const handle = group.coordination.handle('test')
+    const rev = at.member?.group.volumeRevs.get(group.volume.id) ?? 0
+    const { change } = changeVolume(group.volume, rev, { bytes: 2 * group.volume.bytes })
+    expect(await timeline.finish(handle.txn(change))).toMatchObject({ kind: 'done' })
+    const knows = () =>
+      group.members.every(({ member }) => member?.group.volumes.get(group.volume.id)?.view === 2)
+    await timeline.until(knows)
+
+    // The one that was told nothing yet is moved all the same: what it has to be told goes with it.
+    const to = group.members.find((member) => member !== at)?.id ?? ''
+    const order = { id: 'move-1', to, by: 'operator', code: 'operator', reason: 'by hand' } as const
+    const carriesNothing = { predicted: null, proposal: null, estimate: null }
+    const moving = target.move(session.id, { ...order, ...carriesNothing })
+    expect(await timeline.finish(moving)).toMatchObject({ kind: 'committed' })
+    for (const one of [initiator, other]) {
+      expect(one.travels.unitAttentions).toBe(0)
+      expect(await status(one.write(blocks, block))).toBe(0)
+      expect(await status(one.write(blocks, block))).toBe(0)
+      expect(one.travels.unitAttentions).toBe(1)
+      expect((await timeline.finish(one.readCapacity())).blocks).toBe(2 * blocks)
+    }
+    expect(group.violations).toEqual([])
   })
 
   it('T2 a stop answers what was accepted, sends event 3, closes, and writes nothing more', async () => {

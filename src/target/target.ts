@@ -5,6 +5,8 @@
 //   T1. No login is accepted before this member has loaded the records (its primaries serve).
 //   T2. A stop answers what was accepted, sends event 3 and closes, by the moment that it was given.
 //   T3. A target that was told to stop takes no logins any more, also if it was told before it served.
+//   T4. A volume that grows grows for every session of it here, once this member has heard of it; one that is taken here
+//       has at least the size that any owner has told its initiator.
 
 import { Budget } from '../base/budget.ts'
 import { BufferPool } from '../base/buffer-pool.ts'
@@ -226,6 +228,21 @@ export class Target {
     if (this.#state === 'stopping') return // T3
     this.#state = 'serving'
     this.#sweepLater()
+    void this.#followVolumes()
+  }
+
+  /** T4: sessions learn that their volume has grown. */
+  async #followVolumes(): Promise<void> {
+    const { group } = this.#deps
+    let seen = -1
+    do {
+      if (group.volumesRev === seen) continue
+      seen = group.volumesRev
+      for (const [session, runner] of this.#runners) {
+        const volume = group.volumes.get(session.record.volume)
+        if (volume !== undefined) runner.grow(logicalUnit(volume))
+      }
+    } while ((await group.changed()) && this.#state === 'serving')
   }
 
   /** T2. Whoever has not closed its connection by then is closed. */
@@ -332,9 +349,12 @@ export class Target {
 
   #runner(live: LiveSession, iscsi: Session, volume: VolumeRecord, room: ReadRoom): TaskRunner {
     const carrier = () => this.#carriers.get(live)
+    const seen = this.#deps.group.volumes.get(volume.id)
+    const now = seen !== undefined && seen.bytes > volume.bytes ? seen : volume // T4
     const runner = new TaskRunner({
       session: iscsi,
-      unit: logicalUnit(volume),
+      unit: logicalUnit(now),
+      toldBytes: live.record.bytes ?? now.bytes,
       buffers: this.#buffers,
       room,
       gateway: this.#deps.gateway,
@@ -384,6 +404,8 @@ export class Target {
     this.registry.remove(session)
     this.#awaitingAnswer.delete(session)
     const connection = this.#carriers.get(session)
+    const bytes = this.#runners.get(session)?.toldBytes
+    if (bytes !== undefined) session.record = { ...session.record, bytes }
     this.#carriers.delete(session)
     this.#runners.delete(session)
     settleProbes(session, 'dead')

@@ -12,7 +12,7 @@ import { TaskRunner, type TaskSession } from './task.ts'
 import type { VolumeGateway } from './volume-access.ts'
 
 export const MIB = 1024 * 1024
-const volume: VolumeRecord = {
+export const volume: VolumeRecord = {
   id: 3,
   name: 'v',
   iqn: 'iqn.2026-11.dev.evenkeel:demo-3',
@@ -191,7 +191,7 @@ export class FakeRoom implements ReadRoom {
   }
 }
 
-export function bench() {
+export function bench({ toldBytes = volume.bytes } = {}) {
   const session = new FakeSession()
   const gateway = new FakeGateway()
   const counters = new SessionCounters()
@@ -202,6 +202,7 @@ export function bench() {
   const runner = new TaskRunner({
     session,
     unit: logicalUnit(volume),
+    toldBytes,
     gateway,
     volume,
     origin,

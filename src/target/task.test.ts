@@ -1,5 +1,40 @@
 import { describe, expect, it } from 'vitest'
-import { bench, code, filled, manage, read10, write10 } from './task.fixture.ts'
+import { logicalUnit } from '../scsi/logical-unit.ts'
+import { holdsState } from '../scsi/nexus-state.ts'
+import { bench, code, filled, manage, read10, volume, write10 } from './task.fixture.ts'
+
+describe('a volume that grows', () => {
+  const readCapacity16 = [0x9e, 0x10, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 32, 0, 0]
+  const last = volume.bytes / volume.blockBytes
+
+  it('X5 has its new size from then on, and each command that may tell it finds the unit attention once', () => {
+    const { runner, start, last: answer } = bench()
+    const beyond = [0x28, 0, 0, last >> 16, 0, 0, 0, 0, 1, 0]
+    start(beyond, 'in', 512)
+    expect(code(answer())).toEqual([5, 0x21, 0])
+    runner.grow(logicalUnit({ ...volume, bytes: 2 * volume.bytes }))
+    expect(runner.toldBytes).toBe(volume.bytes)
+    start(readCapacity16, 'in', 32)
+    expect(code(answer())).toEqual([6, 0x2a, 9])
+    expect(runner.toldBytes).toBe(2 * volume.bytes)
+    start(readCapacity16, 'in', 32)
+    expect(answer()?.status).toBe(0)
+    const told = Buffer.from(answer()?.data ?? []).readBigUInt64BE(0)
+    expect(told).toBe(BigInt(2 * last - 1))
+    runner.grow(logicalUnit(volume)) // old news
+    start(readCapacity16, 'in', 32)
+    expect(answer()?.status).toBe(0)
+  })
+
+  it('X5 an initiator that was told of less at another member is told here', () => {
+    const { runner, start, last: answer } = bench({ toldBytes: volume.bytes / 2 })
+    expect(runner.toldBytes).toBe(volume.bytes / 2)
+    expect(holdsState(runner.nexus)).toBe(false)
+    start(readCapacity16, 'in', 32)
+    expect(code(answer())).toEqual([6, 0x2a, 9])
+    expect(runner.toldBytes).toBe(volume.bytes)
+  })
+})
 
 describe('reads', () => {
   it('X3 are answered in the call when the gateway answers at once', () => {

@@ -17,6 +17,8 @@
 //   X4. Bytes are read into a buffer of the task's own and copied into the Data-In: the gateway may keep what it was
 //       given until its outcome, and the outbox is other commands' by then. The copy costs 0.03 µs of 4 KiB, 1.6 of 256
 //       KiB.
+//   X5. From the moment the volume has grown its new size holds, and the next command that may report it finds the unit
+//       attention 2A/09; of what the initiator was told is kept account until then.
 import { assert } from '../base/assert.ts'
 import type { BufferPool } from '../base/buffer-pool.ts'
 import type { VolumeRecord } from '../group/record.ts'
@@ -25,7 +27,7 @@ import type { Session } from '../iscsi/session.ts'
 import type { Task } from '../iscsi/task.ts'
 import type { SessionCounters } from '../load/counters.ts'
 import { plan, planCommand, planWithoutUnit } from '../scsi/commands.ts'
-import type { LogicalUnit } from '../scsi/logical-unit.ts'
+import { bytesOf, type LogicalUnit } from '../scsi/logical-unit.ts'
 import { type NexusState, newNexusState } from '../scsi/nexus-state.ts'
 import { type Plan, planData } from '../scsi/plan.ts'
 import { type Condition, conditions, type SenseDetail, senseData } from '../scsi/sense.ts'
@@ -48,6 +50,8 @@ export type TaskSession = ManagedSession &
 export interface TaskDeps {
   readonly session: TaskSession
   readonly unit: LogicalUnit
+  /** The size that the initiator was told before this connection: less than the unit's if the volume has grown since. */
+  readonly toldBytes: number
   readonly gateway: VolumeGateway
   readonly volume: VolumeRecord
   readonly origin: Origin
@@ -74,10 +78,16 @@ export class TaskRunner {
   /** Used again for each read. */
   readonly #payloads: Uint8Array[] = []
   #isOver = false
+  #unit: LogicalUnit
+  /** While the growth of the unit is to be told. */
+  #toldBytes: number
 
   constructor(deps: TaskDeps) {
     const { gateway, origin, volume, counters, session, resetOthers } = deps
     this.#deps = deps
+    this.#unit = deps.unit
+    this.#toldBytes = deps.toldBytes
+    if (deps.toldBytes < bytesOf(deps.unit)) this.nexus.attentions.raise('capacityChanged')
     this.#access = new VolumeAccess(gateway, origin, volume, counters)
     const answered = () => {
       if (!this.#isOver) deps.answered()
@@ -104,13 +114,13 @@ export class TaskRunner {
       this.#deps.session.release(task)
       return
     }
-    const { counters, unit } = this.#deps
+    const { counters } = this.#deps
     counters.outstanding += 1
     if (counters.outstanding > counters.deepest) counters.deepest = counters.outstanding
     if (task.dataError === 'none') {
       this.#carryOut(
         task,
-        task.lun === 0 ? plan(task.cdb, unit, this.nexus) : planWithoutUnit(task.cdb),
+        task.lun === 0 ? plan(task.cdb, this.#unit, this.nexus) : planWithoutUnit(task.cdb),
       )
     } else if (task.unsolicitedOpen) {
       this.#await(task, 0) // the burst with the error is let run to its end
@@ -136,7 +146,7 @@ export class TaskRunner {
       this.#refuseData(task)
       return
     }
-    const made = planCommand(task.cdb, this.#deps.unit, this.nexus)
+    const made = planCommand(task.cdb, this.#unit, this.nexus)
     if (made.kind === 'sense') {
       this.#fail(task, made.condition, made.detail, 0)
       return
@@ -161,6 +171,19 @@ export class TaskRunner {
   /** Another nexus resets the logical unit: settles when no command that was started before can reach the volume any more; false: the session is over, and its generation not yet refused everywhere. */
   resetByAnother(): Promise<boolean> {
     return this.#isOver ? Promise.resolve(false) : this.#management.resetByAnother()
+  }
+
+  /** X5. */
+  grow(unit: LogicalUnit): void {
+    if (bytesOf(unit) <= bytesOf(this.#unit)) return
+    this.#toldBytes = this.toldBytes
+    this.#unit = unit
+    this.nexus.attentions.raise('capacityChanged')
+  }
+
+  /** The size of the volume that its initiator knows of. */
+  get toldBytes(): number {
+    return this.nexus.attentions.waits('capacityChanged') ? this.#toldBytes : bytesOf(this.#unit)
   }
 
   /** The session is over: what is under way may still reach the volume, but nothing is answered. */
@@ -290,7 +313,7 @@ export class TaskRunner {
   #collect(task: Task, made: OutPlan): void {
     const { transferBytes } = made
     const wanted = wantedBytes(task, transferBytes)
-    const wrong = misfit(task, made, wanted, this.#deps.unit)
+    const wrong = misfit(task, made, wanted, this.#unit)
     if (wrong !== null) {
       this.#fail(task, wrong.condition, wrong.detail, transferBytes)
     } else if (wanted === 0 || (!task.unsolicitedOpen && task.dataBytes >= wanted)) {
@@ -319,7 +342,7 @@ export class TaskRunner {
       else this.#work(task, made, data, transferBytes)
       return
     }
-    const next = planData(made, data, this.#deps.unit, this.nexus)
+    const next = planData(made, data, this.#unit, this.nexus)
     if (next.kind === 'unmap') this.#work(task, next, nothing, transferBytes)
     else if (next.kind === 'sense') this.#fail(task, next.condition, next.detail, transferBytes)
     else this.#good(task, transferBytes)

@@ -90,7 +90,7 @@ describe('a reset of the unit', () => {
     const dead = await serve('m2', isids[0])
     const away = await serve('m2', isids[1])
     await write(closeSession(dead.stored, ''))
-    await write(commitMove(away.stored, { id: 'mv', to: 'm1', openedAt: '' }))
+    await write(commitMove(away.stored, { id: 'mv', to: 'm1', openedAt: '' }, 2 ** 30))
     m2.registry.remove(dead.session)
     m2.registry.remove(away.session)
     const reset = begin()

@@ -1,5 +1,7 @@
 // Debian's own initiators see one disk at every member.
+import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -32,6 +34,11 @@ async function qemuIo(member: string, ...commands: string[]): Promise<string> {
   return said
 }
 
+/** A program that goes on until it is ended. */
+function running(command: string, args: readonly string[]): ChildProcess {
+  return spawn(command, args, { stdio: 'ignore' })
+}
+
 test('discovery tells one portal a volume: the one that was asked', async () => {
   for (const member of group.members) {
     const { code, said } = await tool('iscsi-ls', [`iscsi://127.0.0.1:${group.portOf(member)}`])
@@ -61,6 +68,41 @@ test('the same logical unit at every member, a disk of 512-byte logical and 4096
     expect(capacity.said).toContain(`Total size:${VOLUME_BYTES}`)
   }
   expect([...seen]).toHaveLength(1)
+})
+
+test('a volume grows under a host that uses it: everybody sees the new size, and writes there', async () => {
+  const MORE = 96 * MIB
+  const grows = await group.createVolume('grows', VOLUME_BYTES)
+  const at = (member: string) => group.url(member, grows.iqn)
+  const socket = join(group.folder, 'grows.sock')
+  const nbd = running('qemu-nbd', ['-t', '-f', 'raw', '-k', socket, '-x', 'grows', at('m1')])
+  try {
+    const size = async () =>
+      (await tool('qemu-img', ['info', '--output', 'json', `nbd+unix:///grows?socket=${socket}`]))
+        .said
+    await expect.poll(size, { timeout: 10_000 }).toContain(`"virtual-size": ${VOLUME_BYTES}`)
+    expect(await group.change('volumes/grows', { bytes: MORE })).toBe(200)
+    for (const member of group.members) {
+      const capacity = await tool('iscsi-readcapacity16', [at(member)])
+      expect(capacity.said).toContain(`Total size:${MORE}`)
+      const offset = `${VOLUME_BYTES / MIB + group.members.indexOf(member)}M`
+      const { code, said } = await tool('qemu-io', [
+        ...['-f', 'raw', '-c', `write -P 7 ${offset} 64k`, '-c', `read -P 7 ${offset} 64k`],
+        at(member),
+      ])
+      expect({ code, said }).toEqual({ code: 0, said: expect.not.stringMatching(/fail|error/i) })
+    }
+    // The session that was there before has been told, and goes on.
+    const io = ['-f', 'raw', '-c', 'write -P 8 0 64k', '-c', 'read -P 8 0 64k']
+    const used = await tool('qemu-io', [...io, `nbd+unix:///grows?socket=${socket}`])
+    expect(used).toEqual({ code: 0, said: expect.not.stringMatching(/fail|error/i) })
+    const info = await tool('qemu-img', ['info', '-f', 'raw', '--output', 'json', at('m2')])
+    expect(JSON.parse(info.said)).toMatchObject({ 'virtual-size': MORE })
+  } finally {
+    nbd.kill()
+    await once(nbd, 'close')
+  }
+  await expect.poll(() => group.remove('volumes/grows'), { timeout: 10_000 }).toBe(200)
 })
 
 test('a file that was copied in at one member comes out the same at another', async () => {

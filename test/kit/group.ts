@@ -118,6 +118,15 @@ export class TestGroup {
     return { status: response.status, body: (await response.json()) as T }
   }
 
+  /** PATCH; the status. */
+  async change(path: string, body: object): Promise<number> {
+    const headers = { 'content-type': 'application/json' }
+    const patched = { method: 'PATCH', headers, body: JSON.stringify(body) }
+    const response = await fetch(`${this.apiOf('m1')}/api/v1/${path}`, patched)
+    await response.arrayBuffer()
+    return response.status
+  }
+
   /** DELETE; the status. */
   async remove(path: string): Promise<number> {
     const response = await fetch(`${this.apiOf('m1')}/api/v1/${path}`, { method: 'DELETE' })
