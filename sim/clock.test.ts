@@ -114,6 +114,18 @@ test('K2 a paused host does nothing; what came due runs at resume, in order and 
   expect(order).toEqual(['due 2', 'due 3', 'due 4', 'due 5', 'at resume'])
 })
 
+test('K2 what came from outside runs behind the timers that came due', async () => {
+  const timeline = new Timeline()
+  const clock = new SimClock(timeline)
+  const order: string[] = []
+  clock.pause()
+  timeline.after(1, () => clock.deliver(() => order.push('bytes')))
+  clock.after(2, () => order.push('timer'))
+  timeline.after(10, () => clock.resume())
+  await timeline.run(20)
+  expect(order).toEqual(['timer', 'bytes'])
+})
+
 test('K3 soon runs at the same time, after the event that asked', async () => {
   const timeline = new Timeline()
   const clock = new SimClock(timeline)

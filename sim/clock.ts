@@ -5,7 +5,8 @@
 //
 // Invariants:
 //   K1. A timer fires once, not before its delay has passed on this clock, and never after `cancel` or `kill`.
-//   K2. While paused nothing of the host runs; what came due runs at `resume`, in the order in which it came due.
+//   K2. While paused nothing of the host runs; what came due runs at `resume`: first its timers, then what came from
+//       outside, as Node's event loop does, each in the order in which it came due.
 //   K3. `soon` runs at the same time, after the event that asked for it.
 import type { Clock, Timer } from '../src/base/clock.ts'
 import type { Timeline } from './timeline.ts'
@@ -20,6 +21,7 @@ export class SimClock implements Clock {
   readonly #rate: number
   readonly #startMs: number
   #state: 'running' | 'paused' | 'dead' = 'running'
+  #dueTimers: (() => void)[] = []
   #due: (() => void)[] = []
 
   constructor(timeline: Timeline, rate = 1) {
@@ -40,7 +42,7 @@ export class SimClock implements Clock {
   after(delayMs: number, f: () => void): Timer {
     let cancelled = false
     const event = this.timeline.after(delayMs / this.#rate, () => {
-      this.deliver(() => {
+      this.#run(this.#dueTimers, () => {
         if (!cancelled) f()
       })
     })
@@ -58,9 +60,17 @@ export class SimClock implements Clock {
 
   /** Runs `f` on this host: now, after what came due before it, or never. */
   deliver(f: () => void): void {
+    this.#run(this.#due, f)
+  }
+
+  #run(due: (() => void)[], f: () => void): void {
     if (this.#state === 'dead') return
-    if (this.#state === 'paused' || this.#due.length > 0) this.#due.push(f)
+    if (this.#state === 'paused' || this.#isBehind) due.push(f)
     else f()
+  }
+
+  get #isBehind(): boolean {
+    return this.#dueTimers.length > 0 || this.#due.length > 0
   }
 
   get alive(): boolean {
@@ -83,10 +93,10 @@ export class SimClock implements Clock {
 
   /** Each in an event of its own: what it causes settles before the next, and it may pause the host again. */
   #catchUp(): void {
-    if (this.#due.length === 0) return
+    if (!this.#isBehind) return
     this.timeline.after(0, () => {
       if (this.#state !== 'running') return
-      const f = this.#due.shift()
+      const f = this.#dueTimers.shift() ?? this.#due.shift()
       f?.()
       this.#catchUp()
     })
@@ -94,6 +104,7 @@ export class SimClock implements Clock {
 
   kill(): void {
     this.#state = 'dead'
+    this.#dueTimers = []
     this.#due = []
   }
 }

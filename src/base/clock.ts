@@ -17,13 +17,31 @@ export interface Clock {
   soon(f: () => void): void
 }
 
+/** Of a wait by which another one is judged. */
+const TURNS = 4
+
+/**
+ * As `after`, for whoever judges another by it: the wait is cut into turns, each begun when the one before has ended. A
+ * loop that stood still for however long has then ended one turn only, and reads what came meanwhile before it judges.
+ */
+export function afterTurns(clock: Clock, delayMs: number, f: () => void): Timer {
+  let left = TURNS
+  let timer = clock.after(delayMs / TURNS, turn)
+  function turn(): void {
+    left -= 1
+    if (left === 0) f()
+    else timer = clock.after(delayMs / TURNS, turn)
+  }
+  return { cancel: () => timer.cancel() }
+}
+
 export function sleep(clock: Clock, delayMs: number): Promise<void> {
   return new Promise((resolve) => {
     clock.after(delayMs, resolve)
   })
 }
 
-/** The promise's value, or `otherwise` when it has not settled within `limitMs`. A rejection passes through. */
+/** The promise's value, or `otherwise` when it has not settled within `limitMs` (`afterTurns`). A rejection passes through. */
 export function within<T, U>(
   clock: Clock,
   limitMs: number,
@@ -31,7 +49,7 @@ export function within<T, U>(
   otherwise: U,
 ): Promise<T | U> {
   return new Promise((resolve, reject) => {
-    const timer = clock.after(limitMs, () => resolve(otherwise))
+    const timer = afterTurns(clock, limitMs, () => resolve(otherwise))
     promise.then(
       (value) => {
         timer.cancel()

@@ -66,3 +66,22 @@ it('P10 a report counts only as that of the member that sent it', async () => {
   expect(balancer.isHeard('m2')).toBe(true)
   expect(balancer.isHeard('m3')).toBe(false)
 })
+
+it("MO1 time in which a member stood still itself is nobody else's silence", async () => {
+  const { group, timeline } = await startGroup(43, true)
+  const { member, balancer, clock } = group.member('m1')
+  if (member === null || balancer === null) throw new Error('m1 is down')
+  await timeline.until(() => balancer.isHeard('m2') && balancer.isHeard('m3'), 20_000)
+  const heard: boolean[] = []
+  const look = () => {
+    heard.push(balancer.isHeard('m2') && balancer.isHeard('m3'))
+    clock.after(10, look)
+  }
+  look()
+  clock.pause()
+  await timeline.run(timeline.nowMs + 30_000)
+  clock.resume()
+  await timeline.run(timeline.nowMs + 3_000)
+  expect(heard.length).toBeGreaterThan(100)
+  expect(heard).not.toContain(false)
+})

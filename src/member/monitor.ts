@@ -1,6 +1,10 @@
 // The load monitor of a member: each second it samples the process and the sessions, brings its estimates up to date and
 // tells the others. What it hears from them is kept with the time it came; a silent member is absent, never zero.
+//
+// Invariants:
+//   MO1. Time in which this member stood still itself is nobody else's silence.
 import type { MemberLoad } from '../api/schema.ts'
+import { AwakeTime } from '../base/awake-time.ts'
 import type { Timer } from '../base/clock.ts'
 import { ProtocolError } from '../base/protocol-error.ts'
 import type { Policy } from '../distribution/policy.ts'
@@ -39,7 +43,9 @@ export class Monitor {
   readonly #probe: SystemProbe
   readonly #reservations: Reservations
   readonly #policy: () => Policy
+  /** Of `awake`: times in which reports came. */
   readonly #heard = new Map<MemberId, Heard>()
+  readonly #awake: AwakeTime
   readonly #marks = new Map<SessionId, CounterMark>()
   #sequence = 0
   #handled = { pieces: 0, bytes: 0 }
@@ -69,6 +75,7 @@ export class Monitor {
     this.#probe = probe
     this.#reservations = reservations
     this.#policy = policy
+    this.#awake = new AwakeTime(member.ports.clock, 2 * EVERY_MS)
     this.estimate = new MemberEstimate({ self: member.id, resources: 1 })
     member.controls.on(REPORT_KIND, readReport, (report) => this.#hear(report))
     probe.look()
@@ -92,20 +99,20 @@ export class Monitor {
   }
 
   view(): View {
-    const { group, id, ports } = this.#member
-    return buildView(group.members.values(), this.#heard, id, ports.clock.nowMs(), this.#policy())
+    const { group, id } = this.#member
+    return buildView(group.members.values(), this.#heard, id, this.#awake.nowMs(), this.#policy())
   }
 
   isHeard(member: MemberId): boolean {
     const heard = this.#heard.get(member)
     const limitMs = this.#policy().silentSeconds * 1_000
-    return heard !== undefined && this.#member.ports.clock.nowMs() - heard.receivedMs < limitMs
+    return heard !== undefined && this.#awake.nowMs() - heard.receivedMs < limitMs
   }
 
   /** Since the last report of this member; null: none has come. */
   heardMsAgo(member: MemberId): number | null {
     const heard = this.#heard.get(member)
-    return heard === undefined ? null : this.#member.ports.clock.nowMs() - heard.receivedMs
+    return heard === undefined ? null : this.#awake.nowMs() - heard.receivedMs
   }
 
   /** Mean of the journal's commits in the last second; null: nothing was written. */
@@ -137,6 +144,7 @@ export class Monitor {
   }
 
   #tick(): void {
+    this.#awake.tick()
     this.#sample()
     this.#tell()
     this.#timer = this.#member.ports.clock.after(EVERY_MS, () => this.#tick())
@@ -244,9 +252,8 @@ export class Monitor {
   }
 
   #hear(report: Report): null {
-    const { clock } = this.#member.ports
     const before = this.#heard.get(report.member)
-    this.#heard.set(report.member, hear(before, report, clock.nowMs(), this.#policy()))
+    this.#heard.set(report.member, hear(before, report, this.#awake.nowMs(), this.#policy()))
     return null
   }
 }

@@ -12,9 +12,11 @@
 //   P2. An operation is sent again, in the order of its first sending, on every new stream until it is answered or
 //       withdrawn; it never fails because the other member is away.
 //   P3. A question is sent on one stream only and comes to null when that is lost or its time is up.
+//   P11. Silence is counted in turns, and so is the time of a question: a member that stood still itself has read what came
+//       meanwhile before it gives anybody up.
 //   P4. The bytes under way are bounded; operations beyond wait their turn. What counts is the bytes that go with an
 //       operation or come back, not those that it names.
-import type { Clock, Timer } from '../base/clock.ts'
+import { afterTurns, type Clock, type Timer } from '../base/clock.ts'
 import type { Address, Net, Stream, StreamOwner } from '../base/net.ts'
 import { ProtocolError } from '../base/protocol-error.ts'
 import type { MemberId } from '../group/record.ts'
@@ -33,9 +35,9 @@ import { Reassembly } from './reassembly.ts'
 import { Sender } from './sender.ts'
 
 const CONNECT_MS = 900
-/** A stream on which something is unanswered and nothing arrives for so long is given up. */
-const SILENT_MS = 900
 const WATCH_MS = 300
+/** A stream on which something is unanswered and nothing arrives for so many looks is given up: after 900 to 1,200 ms. */
+const SILENT_LOOKS = 3
 const BACKOFF_MS = 20
 const BACKOFF_MAX_MS = 500
 /** Of the operations that are sent and unanswered (P4). */
@@ -82,8 +84,8 @@ interface Open {
   readonly reader: FrameReader
   readonly replies: Reassembly
   phase: 'greeting' | 'greeted' | 'serving'
-  /** Something came, or nothing was awaited. */
-  aliveMs: number
+  /** Looks at which something was awaited, since something came. */
+  silentLooks: number
   /** Operations that were sent on it and are unanswered, and those that wait for P4. */
   underWayBytes: number
   readonly sent: Set<number>
@@ -176,7 +178,9 @@ export class Link {
   ask(kind: string, body: Json, timeoutMs: number): Promise<Json | null> {
     return new Promise((resolve) => {
       const number = this.#number()
-      const timer = this.#deps.clock.after(timeoutMs, () => this.#settleAsking(number, null))
+      const timer = afterTurns(this.#deps.clock, timeoutMs, () => {
+        this.#settleAsking(number, null)
+      })
       this.#asking.set(number, { settle: resolve, timer })
       this.#control({ kind: frameKind.ask, request: number, payload: encodeJson({ kind, body }) })
     })
@@ -240,7 +244,7 @@ export class Link {
       reader: new FrameReader(),
       replies: new Reassembly(),
       phase: 'greeting',
-      aliveMs: clock.nowMs(),
+      silentLooks: 0,
       underWayBytes: 0,
       sent: new Set(),
       fenceOf: new Map(),
@@ -266,7 +270,7 @@ export class Link {
 
   #received(open: Open, bytes: Uint8Array): void {
     if (this.#state !== open) return
-    open.aliveMs = this.#deps.clock.nowMs()
+    open.silentLooks = 0
     try {
       open.reader.push(bytes)
       for (let f = open.reader.next(); f !== null; f = open.reader.next()) {
@@ -399,10 +403,9 @@ export class Link {
     const { clock, to } = this.#deps
     clock.after(WATCH_MS, () => {
       if (this.#state !== open) return
-      const now = clock.nowMs()
-      if (!this.#isAwaiting(open)) open.aliveMs = now
-      else if (now - open.aliveMs >= SILENT_MS) return this.#drop(open, `${to} is silent`)
-      else if (open.phase !== 'greeting') {
+      open.silentLooks = this.#isAwaiting(open) ? open.silentLooks + 1 : 0
+      if (open.silentLooks > SILENT_LOOKS) return this.#drop(open, `${to} is silent`) // P11
+      if (open.silentLooks > 0 && open.phase !== 'greeting') {
         open.sender.send(frameFields(frameKind.ping, 0), null)
       }
       this.#watch(open)

@@ -16,6 +16,8 @@
 //       before is outstanding: every such command has had its outcome, aborted ones too.
 //   B5. What is held is executed when the NOP-In of each barrier that holds is answered, and only then: an answer to an
 //       earlier barrier may have been sent before a later one's login. Every other end discards it.
+//   B7. Its 2 s are counted in turns, at the owner and at the asker: a member that stood still closes nobody whose answer it
+//       has not read yet.
 //   B6. Each owner is asked once for all of its sessions, and answers when the last of them is settled.
 //
 // Why 'held' suffices. Let the login be answered at t, and a sibling's connection have been lost before the login was
@@ -25,7 +27,7 @@
 // not, and B2 closes the session. A move that commits discards what is held (M2), one that is given up releases only
 // what the move held (C4); a later take or close of the record ends the session. A living initiator answers within a
 // round trip.
-import { type Clock, sleep, within } from '../base/clock.ts'
+import { afterTurns, type Clock, sleep, within } from '../base/clock.ts'
 import { ProtocolError } from '../base/protocol-error.ts'
 import type { StoredSession } from '../coordination/group-view.ts'
 import type { MemberId, SessionId } from '../group/record.ts'
@@ -182,7 +184,7 @@ export class Barrier {
     this.#tags = (this.#tags + 1) & LAST_TAG || 1
     const tag = this.#tags
     return new Promise((resolve) => {
-      const timer = clock.after(PROBE_MS, () => {
+      const timer = afterTurns(clock, PROBE_MS, () => {
         if (how === 'wait') resolve('silent')
         else this.#deps.end(session, 'silent')
       })

@@ -121,6 +121,10 @@ describe('an open move', () => {
     await write(commitMove(before, move, 2 ** 30))
     await sweep()
     const seenMs = timeline.nowMs
+    for (let ms = 1_000; ms < MOVE_EXPIRES_MS; ms += 1_000) {
+      await timeline.run(seenMs + ms)
+      expect(await sweep()).toEqual([])
+    }
     await timeline.run(seenMs + MOVE_EXPIRES_MS - 100)
     expect(await sweep()).toEqual([])
     expect(stored(before.id).record).toMatchObject({ state: 'live', gen: 2, move: { open: true } })
@@ -128,6 +132,23 @@ describe('an open move', () => {
     expect(await sweep()).toMatchObject([{ id: before.id, record: { move: { id: 'mv' } } }])
     expect(stored(before.id).record).toMatchObject({ state: 'dead', gen: 3 })
     expect(gateway.set.get(before.id)).toBe(3)
+  })
+
+  it('E3 time in which its owner stood still does not count for an open move', async () => {
+    const { timeline, create, write, gateway, sweep } = await ended('m2')
+    gateway.known = false
+    const before = await create({ owner: 'm1' })
+    await write(commitMove(before, move, 2 ** 30))
+    expect(await sweep()).toEqual([])
+    await timeline.run(timeline.nowMs + 60_000)
+    const resumedMs = timeline.nowMs
+    let expired: unknown[] = []
+    while (expired.length === 0) {
+      expired = [...(await sweep())]
+      await timeline.run(timeline.nowMs + 1_000)
+    }
+    expect(timeline.nowMs - resumedMs).toBeGreaterThan(5_000)
+    expect(timeline.nowMs - resumedMs).toBeLessThan(MOVE_EXPIRES_MS)
   })
 
   it('E3 is nobody else’s to close', async () => {

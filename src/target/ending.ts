@@ -5,8 +5,10 @@
 // Invariants:
 //   E1. A record is closed only as it was read: a member never closes a session or a login of its own that lives.
 //   E2. A closed generation is fenced by the member that closed it, and by every later barrier, until it is retired.
-//   E3. An open move ends: its owner closes it 10 s after its own clock first saw that generation.
+//   E3. An open move ends: its owner closes it 10 s after it first saw that generation; time in which it stood still itself,
+//       and the login may lie unread, does not count.
 //   E4. A stable ISID's dead record is kept an hour as the memory of its last owner; one of the random kind is not.
+import { AwakeTime } from '../base/awake-time.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Coordinator } from '../coordination/coordinator.ts'
 import type { GroupView, StoredSession } from '../coordination/group-view.ts'
@@ -19,6 +21,8 @@ import type { Registry } from './registry.ts'
 
 export const MOVE_EXPIRES_MS = 10_000
 const KEEP_DEAD_MS = 3_600_000
+/** A sweep is a second after the last, which may have waited for the coordinator. */
+const AWAKE_MS = 3_000
 
 export interface EndingDeps {
   readonly self: MemberId
@@ -41,10 +45,12 @@ export class Ending {
   readonly #firstSeen = new Map<string, number>()
   /** Sessions whose open move this member has expired, for the moves' records. */
   readonly #expired: StoredSession[] = []
+  readonly #awake: AwakeTime
   #sweeping = false
 
   constructor(deps: EndingDeps) {
     this.#deps = deps
+    this.#awake = new AwakeTime(deps.clock, AWAKE_MS)
   }
 
   /** E1, E2: closes the record exactly as read. */
@@ -84,6 +90,7 @@ export class Ending {
 
   /** One round over all records. Level-triggered: it reads the state as it is and may be repeated at any time. */
   async sweep(): Promise<readonly StoredSession[]> {
+    this.#awake.tick()
     if (this.#sweeping) return []
     this.#sweeping = true
     try {
@@ -103,7 +110,7 @@ export class Ending {
     const { registry } = this.#deps
     const { record, id } = stored
     if (record.move?.open === true) {
-      if (this.#age(`${id}:${record.gen}:move`) < MOVE_EXPIRES_MS) return
+      if (this.#age(`${id}:${record.gen}:move`, this.#awake) < MOVE_EXPIRES_MS) return
       const closed = await this.close(stored)
       if (closed.kind === 'closed') this.#expired.push(stored)
       return
@@ -125,8 +132,8 @@ export class Ending {
     await coordinator.txn(retireSession(stored))
   }
 
-  #age(key: string): number {
-    const now = this.#deps.clock.nowMs()
+  #age(key: string, time: Pick<Clock, 'nowMs'> = this.#deps.clock): number {
+    const now = time.nowMs()
     const first = this.#firstSeen.get(key)
     if (first !== undefined) return now - first
     this.#firstSeen.set(key, now)

@@ -28,6 +28,11 @@ async function siblings(seed: number) {
     const initiator = await connect(portal, { host, name: 'same', isid: `40000137010${more}` })
     return { initiator, tookMs: timeline.nowMs - begunMs }
   }
+  /** Not waited for. */
+  const dialSibling = (portal: string) => {
+    more += 1
+    return scene.dial(portal, { host: `sibling${more}`, name: 'same', isid: `40000137010${more}` })
+  }
   const block = (value: number) => new Uint8Array(group.blockBytes).fill(value)
   const readBy = async (initiator: Initiator): Promise<number> => {
     const into = block(0xee)
@@ -38,7 +43,19 @@ async function siblings(seed: number) {
   const passes = (ms: number) => timeline.run(timeline.nowMs + ms)
   const reasons = () => events.flatMap((event) => (event.kind === 'end' ? [event.reason] : []))
   await timeline.finish(first.write(LBA, block(1)))
-  return { ...scene, net, first, session, sibling, block, readBy, recordOf, passes, reasons }
+  return {
+    ...scene,
+    net,
+    first,
+    session,
+    sibling,
+    dialSibling,
+    block,
+    readBy,
+    recordOf,
+    passes,
+    reasons,
+  }
 }
 
 describe('a login whose sibling does not answer', () => {
@@ -111,6 +128,40 @@ describe('a login whose sibling does not answer', () => {
     expect(await s.timeline.finish(writing)).toMatchObject({ kind: 'answered', status: 0 })
     expect(s.session.counters.writes).toBe(1)
     expect(s.first.travels.logins).toBe(2)
+  })
+
+  it('B7 does not close it because the member of the login stood still', async () => {
+    const s = await siblings(22)
+    await s.sibling('m2') // opens the link between the two
+    const { clock } = s.group.member('m2')
+    const { registry } = s.group.member('m1').member?.target ?? {}
+    const coming = s.dialSibling('m2')
+    await s.timeline.until(() => s.session.probes.size > 0)
+    clock.pause()
+    await s.passes(5_000)
+    clock.resume()
+    await s.timeline.finish(coming)
+    expect(registry?.get(s.session.id)).toBe(s.session)
+    expect(s.recordOf(s.session)).toMatchObject({ state: 'live', gen: 1 })
+    expect(s.reasons()).toEqual([])
+  })
+
+  it('B7 does not close it because its own member stood still while the outcome came', async () => {
+    const s = await siblings(23)
+    const { clock } = s.group.member('m1')
+    for (const other of ['m2', 'm3']) s.net.cut('m1', other, 'stick')
+    const writes = await underWay(s)
+    const coming = s.dialSibling('m1')
+    await s.timeline.until(() => s.session.probes.size > 0)
+    for (const other of ['m2', 'm3']) s.net.heal('m1', other)
+    clock.pause()
+    await s.passes(5_000)
+    clock.resume()
+    await s.timeline.finish(coming)
+    expect(s.session.phase).toBe('live')
+    expect(s.reasons()).toEqual([])
+    await s.timeline.finish(Promise.all(writes))
+    expect(s.first.travels.logins).toBe(1)
   })
 
   it('B5 an answer to an earlier barrier releases nothing of a later one', async () => {

@@ -1,0 +1,66 @@
+// A member whose own event loop stood still finds timers that are over before it reads what came meanwhile.
+import { expect, it } from 'vitest'
+import { SimClock } from '../../sim/clock.ts'
+import { SimNet } from '../../sim/net.ts'
+import { Timeline } from '../../sim/timeline.ts'
+import { Prng } from '../base/prng.ts'
+import { frameKind } from './frames.ts'
+import type { Request } from './link.ts'
+import { PeerLinks } from './links.ts'
+import type { PeerServer } from './responder.ts'
+
+const WORKS_MS = 50
+
+/** Members a and b; b notes what it is asked, and answers after 50 ms. */
+async function pair() {
+  const timeline = new Timeline()
+  const net = new SimNet(timeline, new Prng(1))
+  const log: string[] = []
+  const addressOf = (host: string) => ({ kind: 'tcp', host, port: 4000 }) as const
+  const member = async (memberId: string) => {
+    const clock = new SimClock(timeline)
+    const late = <T>(value: T) =>
+      new Promise<T>((resolve) => clock.after(WORKS_MS, () => resolve(value)))
+    const server: PeerServer = {
+      control: (_, kind, body) => {
+        log.push(kind)
+        return late(body)
+      },
+      operation: (_, { operation }) => {
+        log.push(`operation ${operation}`)
+        return late({ status: 0 })
+      },
+      fence: () => undefined,
+      serving: () => Promise.resolve(),
+    }
+    const self = { groupId: 'g', memberId, bootId: memberId }
+    const links = new PeerLinks({ self, net: net.host(memberId, clock), clock, addressOf, server })
+    await timeline.finish(links.listen(addressOf(memberId)))
+    return { clock, links }
+  }
+  return { timeline, log, a: await member('a'), b: await member('b') }
+}
+
+it('P11 a member that stood still reads what has come before it gives anybody up', async () => {
+  const { timeline, log, a } = await pair()
+  expect(await timeline.finish(a.links.ask('b', 'greeting', 0, 500))).toBe(0)
+  await timeline.run(timeline.nowMs + 700)
+  const settled: number[] = []
+  const request: Request = {
+    ...{ kind: frameKind.write, volume: 1, offset: 0, bytes: 4, slice: 3, epoch: 1, session: 70 },
+    ...{ gen: 1, operation: 1, acknowledged: 0, payload: new Uint8Array(4), into: null },
+    settle: (status) => settled.push(status),
+  }
+  a.links.link('b').request(request)
+  const asked = a.links.ask('b', 'question', 7, 500)
+  await timeline.run(timeline.nowMs + 10)
+  a.clock.pause()
+  await timeline.run(timeline.nowMs + 20_000)
+  a.clock.resume()
+  expect(await timeline.finish(asked)).toBe(7)
+  expect(settled).toEqual([0])
+  await timeline.run(timeline.nowMs + 2_000)
+  expect(a.links.trouble('b')).toBeNull()
+  expect(a.links.link('b').isServing).toBe(true)
+  expect(log).toEqual(['greeting', 'operation 1', 'question'])
+})
