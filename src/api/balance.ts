@@ -1,6 +1,6 @@
 // /api/v1/balance
 import type { Operator } from './operator.ts'
-import { type Api, problems, settle, whole } from './route.ts'
+import { type Api, described, problems, settle, whole } from './route.ts'
 import { answer, balance, balanceRequest } from './schema.ts'
 
 export function balanceRoutes(api: Api, operator: Operator): void {
@@ -8,7 +8,11 @@ export function balanceRoutes(api: Api, operator: Operator): void {
     '/api/v1/balance',
     {
       schema: {
-        summary: 'The distribution of sessions: mode, loads and last decisions',
+        ...described(
+          'showBalance',
+          'balance',
+          'The distribution of sessions: mode, loads and last decisions',
+        ),
         response: { 200: answer(balance), ...problems },
       },
     },
@@ -18,7 +22,14 @@ export function balanceRoutes(api: Api, operator: Operator): void {
     '/api/v1/balance',
     {
       schema: {
-        summary: 'Set the mode, and settings of the policy, for the whole group',
+        ...described(
+          'setBalance',
+          'balance',
+          'Set the mode, and settings of the policy, for the whole group',
+          'coordinatorDown',
+          'notJson',
+          'tooLarge',
+        ),
         body: balanceRequest,
         response: { 200: answer(balance), ...problems },
       },

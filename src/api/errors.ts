@@ -142,6 +142,10 @@ export function statusOf(code: ErrorCode): number {
   return catalogue[code].status
 }
 
+export function titleOf(code: ErrorCode): string {
+  return catalogue[code].title
+}
+
 export interface Problem {
   readonly schema: typeof SCHEMA
   readonly type: string

@@ -1,25 +1,30 @@
-// /api/v1/events: moves as they happen, as server-sent events. Level-triggered: the records are read again and again, and
-// what is new or has changed since is sent, so a slow reader misses intermediate states but never the last one.
-
+// /api/v1/events: what happens in the group, as server-sent events. A client that comes back with `Last-Event-ID`, as
+// browsers and libraries do by themselves, goes on where it was.
+import { randomUUID } from 'node:crypto'
 import { PROBLEM_TYPE, problem } from './errors.ts'
+import { EventFeed, type FeedEvent } from './event-feed.ts'
 import type { Operator } from './operator.ts'
-import type { Api } from './route.ts'
-import type { Move } from './schema.ts'
+import { type Api, described } from './route.ts'
 
-const POLL_MS = 250
-/** Each costs a look at the records four times a second. */
 const STREAMS_MAX = 16
-const MOVES_WATCHED = 50
+/** How soon a client comes back. */
+const RETRY_MS = 2_000
 /** So that a reader that vanished is noticed, and proxies keep the connection. */
-const COMMENT_EVERY_POLLS = 60
+const COMMENT_MS = 15_000
 
 export function eventRoutes(api: Api, operator: Operator): void {
+  const feed = new EventFeed(operator, randomUUID().slice(0, 8))
   let streams = 0
+  api.addHook('onClose', async () => feed.close())
   api.get(
     '/api/v1/events',
     {
       schema: {
-        summary: 'Moves as they happen: server-sent events named `move`, each with a Move',
+        ...described('watchEvents', 'group', 'Server-sent events: move, problem, volume, gap'),
+        description:
+          '`move`: a Move that began or changed. `problem`: a HealthProblem with `change` appeared or gone. `volume`: a ' +
+          'Volume with `change` created, changed or deleted. `gap`: events after your Last-Event-ID are not known any ' +
+          'more: read the state anew.',
         produces: ['text/event-stream'],
       },
     },
@@ -31,36 +36,25 @@ export function eventRoutes(api: Api, operator: Operator): void {
       streams += 1
       reply.hijack()
       const { raw } = reply
+      const closed = new Promise<void>((resolve) => request.raw.once('close', resolve))
       raw.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' })
-      raw.write(': moves as they happen\n\n')
-      let open = true
-      request.raw.once('close', () => {
-        open = false
-      })
-      try {
-        for await (const text of changes(operator, () => open)) raw.write(text)
-      } finally {
-        streams -= 1
-        raw.end()
-      }
+      raw.write(`retry: ${RETRY_MS}\n: what happens in the group\n\n`)
+      const comments = setInterval(() => raw.write(': still here\n\n'), COMMENT_MS)
+      const lastId = request.headers['last-event-id']
+      const stop = await feed.listen(
+        (event) => raw.write(written(event)),
+        typeof lastId === 'string' ? lastId : null,
+      )
+      await closed
+      stop()
+      clearInterval(comments)
+      streams -= 1
+      raw.end()
       return reply
     },
   )
 }
 
-async function* changes(operator: Operator, isOpen: () => boolean): AsyncGenerator<string> {
-  let sent = new Map<string, string>()
-  for (const move of await operator.moves(MOVES_WATCHED)) sent.set(move.id, JSON.stringify(move))
-  for (let polls = 1; isOpen(); polls += 1) {
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS))
-    const moves: readonly Move[] = isOpen() ? await operator.moves(MOVES_WATCHED) : []
-    const now = new Map<string, string>()
-    for (const move of moves.toReversed()) {
-      const text = JSON.stringify(move)
-      now.set(move.id, text)
-      if (sent.get(move.id) !== text) yield `event: move\ndata: ${text}\n\n`
-    }
-    sent = now
-    if (polls % COMMENT_EVERY_POLLS === 0) yield ': still here\n\n'
-  }
+function written({ id, name, data }: FeedEvent): string {
+  return `id: ${id}\nevent: ${name}\ndata: ${data}\n\n`
 }

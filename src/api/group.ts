@@ -3,20 +3,25 @@ import { z } from 'zod'
 import { refusal } from './errors.ts'
 import { METRICS_TYPE, metricsText } from './metrics.ts'
 import { answered, type Operator } from './operator.ts'
-import { type Api, listed, problems, settle, whole } from './route.ts'
+import { type Api, described, listed, problems, settle, whole } from './route.ts'
 import { answer, health, list, member, status, top } from './schema.ts'
 
 export function groupRoutes(api: Api, operator: Operator): void {
   api.get(
     '/api/v1/members',
-    { schema: { summary: 'List members', response: { 200: list(member), ...problems } } },
+    {
+      schema: {
+        ...described('listMembers', 'group', 'List members'),
+        response: { 200: list(member), ...problems },
+      },
+    },
     async () => listed(await operator.members()),
   )
   api.get(
     '/api/v1/members/:id',
     {
       schema: {
-        summary: 'Show a member',
+        ...described('showMember', 'group', 'Show a member', 'memberNotFound'),
         params: z.object({ id: z.string() }),
         response: { 200: answer(member), ...problems },
       },
@@ -34,7 +39,10 @@ export function groupRoutes(api: Api, operator: Operator): void {
   api.get(
     '/api/v1/status',
     {
-      schema: { summary: 'The group at a glance', response: { 200: answer(status), ...problems } },
+      schema: {
+        ...described('showStatus', 'group', 'The group at a glance'),
+        response: { 200: answer(status), ...problems },
+      },
     },
     async () => whole(await operator.status()),
   )
@@ -42,7 +50,7 @@ export function groupRoutes(api: Api, operator: Operator): void {
     '/api/v1/top',
     {
       schema: {
-        summary: 'What is measured, by member and by session',
+        ...described('showTop', 'group', 'What is measured, by member and by session'),
         response: { 200: answer(top), ...problems },
       },
     },
@@ -52,7 +60,7 @@ export function groupRoutes(api: Api, operator: Operator): void {
     '/healthz',
     {
       schema: {
-        summary: 'This member: 200 if it serves, else 503',
+        ...described('probeMember', 'group', 'This member: 200 if it serves, else 503'),
         response: { ...problems, 200: answer(health), 503: answer(health) },
       },
     },
@@ -63,7 +71,12 @@ export function groupRoutes(api: Api, operator: Operator): void {
   )
   api.get(
     '/metrics',
-    { schema: { summary: 'Counters for Prometheus', produces: ['text/plain'] } },
+    {
+      schema: {
+        ...described('readMetrics', 'group', 'Counters for Prometheus'),
+        produces: ['text/plain'],
+      },
+    },
     async (_request, reply) =>
       reply.type(METRICS_TYPE).send(await metricsText(operator.readings())),
   )

@@ -5,6 +5,8 @@ import type { DurationCounts, Readings, VolumeReadings } from './readings.ts'
 
 export const METRICS_TYPE = Registry.PROMETHEUS_CONTENT_TYPE
 
+const startedSeconds = Math.round(Date.now() - process.uptime() * 1_000) / 1_000
+
 type Labels = Readonly<Record<string, string>>
 interface Value {
   readonly labels?: Labels
@@ -24,21 +26,24 @@ export async function metricsText(readings: Readings): Promise<string> {
   describeMember(readings, gauge, counter)
   describeSystem(readings, gauge, counter)
   describeMoves(readings, counter)
-  describeVolumes(readings.volumes, gauge, counter)
+  describeVolumes(readings, gauge, counter)
   const histograms = [
     histogram(
       'evenkeel_io_duration_seconds',
       'Commands from first byte to answer',
+      readings,
       readings.latency,
     ),
     histogram(
       'evenkeel_session_drain_duration_seconds',
       'Moves: window frozen to nothing outstanding',
+      readings,
       readings.drain,
     ),
     histogram(
       'evenkeel_session_move_duration_seconds',
       'Moves: last answer at the old member to the first at the new',
+      readings,
       readings.pause,
     ),
   ]
@@ -138,6 +143,9 @@ function describeSystem(readings: Readings, gauge: Describe, counter: Describe):
   counter('process_cpu_seconds_total', 'User and system CPU of the process', [
     { value: (user + system) / 1e6 },
   ])
+  gauge('process_start_time_seconds', 'When the process started, in seconds since 1970', [
+    { value: startedSeconds },
+  ])
   gauge('process_resident_memory_bytes', 'Resident memory of the process', [
     { value: process.memoryUsage.rss() },
   ])
@@ -148,37 +156,33 @@ function describeMoves(readings: Readings, counter: Describe): void {
     'evenkeel_session_moves_total',
     'Moves of sessions that this member held',
     readings.moves.map(({ from, to, by, outcome, count }) => ({
-      labels: { from, to, reason: by, result: outcome },
+      labels: { member: readings.member, from, to, reason: by, result: outcome },
       value: count,
     })),
   )
   counter(
-    'evenkeel_page_forward_total',
-    'Pieces of requests sent to the primary of their slice',
+    'evenkeel_forwarded_pieces_total',
+    'Pieces of commands that this member sent to the primary of their slice',
     readings.forwarded.map(({ to, pieces }) => ({
-      labels: { from: readings.member, to },
+      labels: { member: readings.member, to },
       value: pieces,
     })),
   )
 }
 
-function describeVolumes(
-  volumes: readonly VolumeReadings[],
-  gauge: Describe,
-  counter: Describe,
-): void {
+function describeVolumes({ member, volumes }: Readings, gauge: Describe, counter: Describe): void {
   const each = (of: (volume: VolumeReadings) => number): readonly Value[] =>
-    volumes.map((volume) => ({ labels: { volume: volume.name }, value: of(volume) }))
+    volumes.map((volume) => ({ labels: { member, volume: volume.name }, value: of(volume) }))
   const eachOp = (of: (volume: VolumeReadings) => Readonly<Record<string, number>>) =>
     volumes.flatMap((volume) =>
       Object.entries(of(volume)).map(([op, value]) => ({
-        labels: { volume: volume.name, op },
+        labels: { member, volume: volume.name, op },
         value,
       })),
     )
   gauge(
     'evenkeel_volume_size_bytes',
-    'Size as initiators see it',
+    'Size as initiators see it: of the volume, and the same from each member',
     each(({ sizeBytes }) => sizeBytes),
   )
   gauge(
@@ -197,6 +201,16 @@ function describeVolumes(
     eachOp(({ reads, writes, others }) => ({ read: reads, write: writes, other: others })),
   )
   counter(
+    'evenkeel_volume_io_errors_total',
+    'Commands of sessions of this member that ended with CHECK CONDITION, by what their sense says',
+    volumes.flatMap(({ name, errors }) =>
+      Object.entries(errors).map(([sense, value]) => ({
+        labels: { member, volume: name, sense },
+        value,
+      })),
+    ),
+  )
+  counter(
     'evenkeel_volume_io_bytes_total',
     'Bytes of sessions of this member',
     eachOp(({ readBytes, writtenBytes }) => ({ read: readBytes, write: writtenBytes })),
@@ -208,14 +222,21 @@ function labelsOf(values: readonly Value[]): string[] {
 }
 
 /** prom-client can only observe one value at a time; these were counted in buckets. */
-function histogram(name: string, help: string, counts: DurationCounts): string {
+function histogram(
+  name: string,
+  help: string,
+  { member }: Readings,
+  counts: DurationCounts,
+): string {
+  const own = `member="${member}"`
   const lines = [`# HELP ${name} ${help}`, `# TYPE ${name} histogram`]
   let below = 0
   for (let i = 0; i + 1 < counts.buckets.length; i += 1) {
     below += counts.buckets[i] ?? 0
-    lines.push(`${name}_bucket{le="${2 ** i / 64_000}"} ${below}`)
+    lines.push(`${name}_bucket{${own},le="${2 ** i / 64_000}"} ${below}`)
   }
-  lines.push(`${name}_bucket{le="+Inf"} ${counts.count}`)
-  lines.push(`${name}_sum ${counts.sumMs / 1000}`, `${name}_count ${counts.count}`, '')
+  lines.push(`${name}_bucket{${own},le="+Inf"} ${counts.count}`)
+  lines.push(`${name}_sum{${own}} ${counts.sumMs / 1000}`)
+  lines.push(`${name}_count{${own}} ${counts.count}`, '')
   return lines.join('\n')
 }

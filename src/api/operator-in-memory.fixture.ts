@@ -62,6 +62,8 @@ const problem: HealthProblem = {
 }
 
 export class OperatorInMemory implements Operator {
+  /** Whether it says that nothing is wrong, to those who watch. */
+  isWell = true
   /** What it says of where its members' APIs are. */
   readonly otherApis: MemberApi[] = []
   readonly #volumes: VolumeDetail[] = []
@@ -279,6 +281,10 @@ export class OperatorInMemory implements Operator {
     }
   }
 
+  problems() {
+    return this.isWell ? [] : [problem]
+  }
+
   apis() {
     return { group: 'g', members: [...this.otherApis] }
   }
@@ -326,6 +332,7 @@ export class OperatorInMemory implements Operator {
           others: 3,
           readBytes: 40_960,
           writtenBytes: 81_920,
+          errors: { noSpace: 2, medium: 1, other: 0 },
         },
       ],
       latency: durations,

@@ -7,6 +7,7 @@ import type {
   Balance,
   BalanceRequest,
   Health,
+  HealthProblem,
   Member,
   Move,
   MoveRequest,
@@ -58,6 +59,8 @@ export interface Operator {
   status(): Promise<Status>
   /** Of this member alone; synchronous, so that it tells a stuck group from a stuck member. */
   health(): Health
+  /** What is wrong with the group, as it was last seen here. */
+  problems(): readonly HealthProblem[]
   /** Which group it is, and where its members' APIs are: in the headers of every answer. */
   apis(): { readonly group: string; readonly members: readonly MemberApi[] }
   /** Counters of this member as they stand, for a scrape. */

@@ -65,4 +65,6 @@ export interface VolumeReadings {
   readonly others: number
   readonly readBytes: number
   readonly writtenBytes: number
+  /** Commands that ended with CHECK CONDITION. */
+  readonly errors: { readonly noSpace: number; readonly medium: number; readonly other: number }
 }

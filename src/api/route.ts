@@ -8,7 +8,7 @@ import type {
 } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { z } from 'zod'
-import { PROBLEM_TYPE, type Problem, problem, SCHEMA } from './errors.ts'
+import { type ErrorCode, PROBLEM_TYPE, type Problem, problem, SCHEMA } from './errors.ts'
 import type { Answered } from './operator.ts'
 import { problemAnswer } from './schema.ts'
 
@@ -31,6 +31,22 @@ export const problems = {
   500: problemAnswer,
   503: problemAnswer,
 } as const
+
+/** Any request may be refused so. */
+const ANYWHERE: readonly ErrorCode[] = ['badRequest', 'badHost', 'crossSite', 'internal']
+
+/** The words of a route for OpenAPI, with what it may refuse besides what any route may. */
+export function described(
+  operationId: string,
+  tag: 'volumes' | 'sessions' | 'balance' | 'group',
+  summary: string,
+  ...codes: readonly ErrorCode[]
+) {
+  return { operationId, tags: [tag], summary, [CODES]: [...ANYWHERE, ...codes] }
+}
+
+/** The name of an operation's error codes in the OpenAPI document. */
+export const CODES = 'x-error-codes'
 
 /** The query keys of a route, and no others (A4). */
 export function query<S extends z.ZodRawShape>(shape: S) {

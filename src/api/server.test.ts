@@ -1,7 +1,9 @@
 import { connect } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import type { Document } from './openapi.ts'
 import { OperatorInMemory } from './operator-in-memory.fixture.ts'
+import { CODES } from './route.ts'
 import { buildApi, startApi } from './server.ts'
 
 const settings = (failed: (error: unknown) => void) => ({
@@ -256,17 +258,18 @@ describe('health, metrics, OpenAPI and events', () => {
     expect(answer.headers['content-type']).toContain('text/plain')
     const lines = answer.body.split('\n')
     for (const line of [
-      'evenkeel_session_moves_total{from="m1",to="m2",reason="balance",result="returned"} 2',
+      'evenkeel_session_moves_total{member="m1",from="m1",to="m2",reason="balance",result="returned"} 2',
       'evenkeel_member_state{member="m2",state="silent"} 1',
       'evenkeel_problem{member="m1",code="MEMBER_DOWN",severity="error",subject="m2"} 1',
-      'evenkeel_volume_io_total{volume="vol1",op="write"} 20',
-      'evenkeel_page_forward_total{from="m1",to="m2"} 9',
-      'evenkeel_io_duration_seconds_bucket{le="0.00025"} 0',
-      'evenkeel_io_duration_seconds_bucket{le="0.0005"} 3',
-      'evenkeel_io_duration_seconds_bucket{le="0.512"} 3',
-      'evenkeel_io_duration_seconds_bucket{le="1.024"} 4',
-      'evenkeel_io_duration_seconds_bucket{le="+Inf"} 4',
-      'evenkeel_io_duration_seconds_sum 1.0015',
+      'evenkeel_volume_io_total{member="m1",volume="vol1",op="write"} 20',
+      'evenkeel_volume_io_errors_total{member="m1",volume="vol1",sense="noSpace"} 2',
+      'evenkeel_forwarded_pieces_total{member="m1",to="m2"} 9',
+      'evenkeel_io_duration_seconds_bucket{member="m1",le="0.00025"} 0',
+      'evenkeel_io_duration_seconds_bucket{member="m1",le="0.0005"} 3',
+      'evenkeel_io_duration_seconds_bucket{member="m1",le="0.512"} 3',
+      'evenkeel_io_duration_seconds_bucket{member="m1",le="1.024"} 4',
+      'evenkeel_io_duration_seconds_bucket{member="m1",le="+Inf"} 4',
+      'evenkeel_io_duration_seconds_sum{member="m1"} 1.0015',
       'evenkeel_journal_commit_seconds_total{member="m1"} 0.032',
       'evenkeel_network_bytes_total{member="m1",direction="sent"} 12000',
     ]) {
@@ -292,9 +295,30 @@ describe('health, metrics, OpenAPI and events', () => {
     })
   })
 
-  test('moves are told as they happen, and an open stream does not hold up closing', async () => {
+  test('an operation names the errors that it can answer, and no others; each status has words', async () => {
+    const document: Document = (await get('/openapi.json')).json()
+    const operations = Object.values(document.paths ?? {}).flatMap((path) => Object.values(path))
+    const ids = operations.map(({ operationId }) => operationId)
+    expect(new Set(ids).size).toBe(operations.length)
+    expect(ids).toContain('moveSession')
+    for (const { operationId, tags, responses } of operations) {
+      expect(tags, operationId).toHaveLength(1)
+      for (const { description } of Object.values(responses ?? {}))
+        expect(description, operationId).toMatch(
+          /^(OK|Created|Accepted|Service Unavailable|\w+: .*)$/,
+        )
+    }
+    const { get: list, delete: remove } = document.paths?.['/api/v1/volumes/{name}'] ?? {}
+    expect(Object.keys(list?.responses ?? {})).toEqual(['200', '400', '403', '404', '500'])
+    expect(Object.keys(remove?.responses ?? {})).toContain('409')
+    expect(remove?.responses?.['409']?.description).toBe('volumeInUse: The volume has sessions')
+    expect(remove?.[CODES]).toContain('volumeInUse')
+  })
+
+  test('what happens is told as it happens, and an open stream does not hold up closing', async () => {
+    const operator = new OperatorInMemory()
     const api = await startApi(
-      new OperatorInMemory(),
+      operator,
       settings(() => {}),
     )
     const { port } = new URL(api.url)
@@ -304,14 +328,20 @@ describe('health, metrics, OpenAPI and events', () => {
       text += more
     })
     socket.write(`GET /api/v1/events HTTP/1.1\r\nhost: 127.0.0.1:${port}\r\n\r\n`)
-    await expect.poll(() => text).toContain('text/event-stream')
+    await expect.poll(() => text, { timeout: 20_000 }).toContain('text/event-stream')
+    expect(text).toContain('retry: 2000')
     await fetch(`${api.url}/api/v1/sessions/42/move`, {
       method: 'POST',
       body: '{"to":"m2"}',
       headers: { 'content-type': 'application/json' },
     })
-    await expect.poll(() => text).toMatch(/event: move\ndata: \{.*"outcome":"returned"/)
+    const isTold = (what: RegExp) => expect.poll(() => text, { timeout: 20_000 }).toMatch(what)
+    await isTold(/id: \w+-1\nevent: move\ndata: \{.*"outcome":"returned"/)
+    operator.isWell = false
+    await isTold(/event: problem\ndata: \{"change":"appeared","code":"MEMBER_DOWN"/)
+    operator.isWell = true
+    await isTold(/event: problem\ndata: \{"change":"gone","code":"MEMBER_DOWN"/)
     await api.close()
-    await expect.poll(() => socket.destroyed).toBe(true)
+    await expect.poll(() => socket.destroyed, { timeout: 20_000 }).toBe(true)
   })
 })

@@ -20,6 +20,7 @@ import { type ErrorCode, PROBLEM_TYPE, problem } from './errors.ts'
 import { eventRoutes } from './events.ts'
 import { groupRoutes } from './group.ts'
 import { refuseCaller } from './guard.ts'
+import { finishDocument } from './openapi.ts'
 import type { Operator } from './operator.ts'
 import { type Api, query } from './route.ts'
 import { sessionRoutes } from './sessions.ts'
@@ -98,10 +99,23 @@ export async function buildApi(
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
-      info: { title: 'Evenkeel', version: settings.version },
+      info: {
+        title: 'Evenkeel',
+        version: settings.version,
+        description:
+          'Any member answers for the whole group. An error is application/problem+json (RFC 9457) with a `code`; ' +
+          '`x-error-codes` of an operation lists those that it may answer.',
+      },
+      servers: [{ url: '/', description: 'The member that serves this document.' }],
+      tags: [
+        { name: 'volumes', description: 'What initiators see as disks.' },
+        { name: 'sessions', description: 'Who is connected, and the moves of sessions.' },
+        { name: 'balance', description: 'The distribution of sessions over members.' },
+        { name: 'group', description: 'Members, health, metrics and events.' },
+      ],
     },
     transform: jsonSchemaTransform,
-    transformObject: jsonSchemaTransformObject,
+    transformObject: (document) => finishDocument(jsonSchemaTransformObject(document)),
   })
   await app.register(async (instance) => {
     const api: Api = instance.withTypeProvider<ZodTypeProvider>()

@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import { type Refusal, refusal } from './errors.ts'
 import { type Answered, answered, type Operator } from './operator.ts'
-import { type Api, problems, query, settle } from './route.ts'
+import { type Api, described, problems, query, settle } from './route.ts'
 import {
   answer,
   list,
@@ -34,7 +34,13 @@ export function sessionRoutes(api: Api, operator: Operator): void {
     '/api/v1/sessions',
     {
       schema: {
-        summary: 'List sessions',
+        ...described(
+          'listSessions',
+          'sessions',
+          'List sessions',
+          'volumeNotFound',
+          'memberNotFound',
+        ),
         querystring: sessionQuery,
         response: { 200: list(session), ...problems },
       },
@@ -48,7 +54,12 @@ export function sessionRoutes(api: Api, operator: Operator): void {
     '/api/v1/sessions/:id',
     {
       schema: {
-        summary: 'Show a session, and why it is where it is',
+        ...described(
+          'showSession',
+          'sessions',
+          'Show a session, and why it is where it is',
+          'sessionNotFound',
+        ),
         params,
         response: { 200: answer(sessionDetail), ...problems },
       },
@@ -62,7 +73,21 @@ export function sessionRoutes(api: Api, operator: Operator): void {
     '/api/v1/sessions/:id/move',
     {
       schema: {
-        summary: 'Move a session: 200 with the outcome, or 202 at once if `wait` is false',
+        ...described(
+          'moveSession',
+          'sessions',
+          'Move a session: 200 with the outcome, or 202 at once if `wait` is false',
+          'sessionNotFound',
+          'memberNotFound',
+          'alreadyThere',
+          'sessionMoving',
+          'sessionFixed',
+          'memberNotReady',
+          'memberSilent',
+          'coordinatorDown',
+          'notJson',
+          'tooLarge',
+        ),
         params,
         body: moveRequest,
         response: { 200: answer(move), 202: answer(move), ...problems },
@@ -77,7 +102,7 @@ export function sessionRoutes(api: Api, operator: Operator): void {
     '/api/v1/moves',
     {
       schema: {
-        summary: 'List moves, the newest first',
+        ...described('listMoves', 'sessions', 'List moves, the newest first', 'memberNotFound'),
         querystring: moveQuery,
         response: { 200: list(move), ...problems },
       },

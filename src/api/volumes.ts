@@ -1,7 +1,7 @@
 // /api/v1/volumes
 import { z } from 'zod'
 import type { Operator } from './operator.ts'
-import { type Api, listed, problems, settle } from './route.ts'
+import { type Api, described, listed, problems, settle } from './route.ts'
 import { answer, list, volume, volumeChange, volumeDetail, volumeRequest } from './schema.ts'
 
 const params = z.object({ name: z.string() })
@@ -9,14 +9,27 @@ const params = z.object({ name: z.string() })
 export function volumeRoutes(api: Api, operator: Operator): void {
   api.get(
     '/api/v1/volumes',
-    { schema: { summary: 'List volumes', response: { 200: list(volume), ...problems } } },
+    {
+      schema: {
+        ...described('listVolumes', 'volumes', 'List volumes'),
+        response: { 200: list(volume), ...problems },
+      },
+    },
     async () => listed(await operator.volumes()),
   )
   api.post(
     '/api/v1/volumes',
     {
       schema: {
-        summary: 'Create a volume',
+        ...described(
+          'createVolume',
+          'volumes',
+          'Create a volume',
+          'volumeExists',
+          'coordinatorDown',
+          'notJson',
+          'tooLarge',
+        ),
         body: volumeRequest,
         response: { 201: answer(volumeDetail), ...problems },
       },
@@ -30,7 +43,12 @@ export function volumeRoutes(api: Api, operator: Operator): void {
     '/api/v1/volumes/:name',
     {
       schema: {
-        summary: 'Show a volume: its lanes and what is allocated where',
+        ...described(
+          'showVolume',
+          'volumes',
+          'Show a volume: its lanes and what is allocated where',
+          'volumeNotFound',
+        ),
         params,
         response: { 200: answer(volumeDetail), ...problems },
       },
@@ -40,11 +58,26 @@ export function volumeRoutes(api: Api, operator: Operator): void {
         reply.code(200).send(body),
       ),
   )
+  changeRoutes(api, operator)
+}
+
+/** Of a volume that is there. */
+function changeRoutes(api: Api, operator: Operator): void {
   api.patch(
     '/api/v1/volumes/:name',
     {
       schema: {
-        summary: 'Rename a volume, or let it grow; its target name stays',
+        ...described(
+          'changeVolume',
+          'volumes',
+          'Rename a volume, or let it grow; its target name stays',
+          'volumeNotFound',
+          'volumeExists',
+          'volumeShrinks',
+          'coordinatorDown',
+          'notJson',
+          'tooLarge',
+        ),
         params,
         body: volumeChange,
         response: { 200: answer(volumeDetail), ...problems },
@@ -59,7 +92,14 @@ export function volumeRoutes(api: Api, operator: Operator): void {
     '/api/v1/volumes/:name',
     {
       schema: {
-        summary: 'Delete a volume without sessions, and all its bytes',
+        ...described(
+          'deleteVolume',
+          'volumes',
+          'Delete a volume without sessions, and all its bytes',
+          'volumeNotFound',
+          'volumeInUse',
+          'coordinatorDown',
+        ),
         params,
         response: { 200: answer(volume), ...problems },
       },

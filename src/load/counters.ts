@@ -8,6 +8,10 @@ export class SessionCounters {
   others = 0
   readBytes = 0
   writtenBytes = 0
+  /** Commands that ended with CHECK CONDITION: no room (7/27/07), MEDIUM ERROR, everything else. */
+  noSpace = 0
+  mediumErrors = 0
+  otherErrors = 0
   /** Pieces and bytes of them by the member that held the page; index is the member's number in `PrimaryNumbers`. */
   readonly piecesByPrimary = new Float64Array(64)
   readonly bytesByPrimary = new Float64Array(64)

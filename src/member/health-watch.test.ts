@@ -29,7 +29,7 @@ function watched() {
     ports: { clock: new SystemClock(), coordinator: { txn: async () => ({ kind: 'done' }) } },
     peers: { ask: async () => m2.reply, trouble: () => null },
     store: {
-      usage: () => ({ bytes: 1 }),
+      usage: () => ({ takenBytes: 1 }),
       commitUnderWayMs: null,
       losses: () => ({ segments: [], volumes: [] }),
       failure: () => null,

@@ -84,7 +84,7 @@ export interface Look {
 
 const NEAR_FULL_WARNING = 0.8
 const NEAR_FULL_ERROR = 0.9
-/** A new page needs as much, so less is nothing. */
+/** A new page may need as much, so less is nothing. */
 const PAGE_BYTES = 1024 ** 2
 const SLOW_COMMIT_MS = 200
 const SLOW_DISK_AFTER_MS = 10_000
@@ -204,7 +204,7 @@ const table: Readonly<Record<HealthCode, Find>> = {
       : {
           ...concerns(member),
           severity: 'error',
-          sentence: `${member.id} is full: writes that need a new page there are refused (DATA PROTECT 7/27/07); reads and overwrites go on.`,
+          sentence: `${member.id} is full: writes of new blocks there are refused (DATA PROTECT 7/27/07); reads and overwrites go on.`,
           action: `Delete volumes or discard what is not needed (fstrim), or give the disk or --budget more room.`,
         },
   ),
@@ -214,7 +214,7 @@ const table: Readonly<Record<HealthCode, Find>> = {
     return {
       ...concerns(member),
       severity: share < NEAR_FULL_ERROR ? 'warning' : 'error',
-      sentence: `${member.id} has ${Math.floor(100 * share)} % of its room in use; once it is full, writes that need a new page are refused.`,
+      sentence: `${member.id} has ${Math.floor(100 * share)} % of its room in use; once it is full, writes of new blocks are refused.`,
       action: `Delete volumes or discard what is not needed (fstrim), or give the disk or --budget more room.`,
     }
   }),

@@ -8,6 +8,7 @@ import type {
   Balance,
   BalanceRequest,
   Health,
+  HealthProblem,
   Member as MemberView,
   Move,
   MoveRequest,
@@ -178,6 +179,10 @@ export class MemberOperator implements Operator {
         done: moves.filter(({ outcome }) => outcome !== undefined).length,
       },
     }
+  }
+
+  problems(): readonly HealthProblem[] {
+    return this.#deps.health.problems
   }
 
   apis() {

@@ -39,6 +39,9 @@ interface Sums {
   others: number
   readBytes: number
   writtenBytes: number
+  noSpace: number
+  mediumErrors: number
+  otherErrors: number
 }
 
 export class Tally {
@@ -84,13 +87,9 @@ export class Tally {
       forwarded,
       volumes: [...member.group.volumes.values()].map(({ id, name, bytes }): VolumeReadings => {
         const { bytes: heldBytes, takenBytes } = member.store.volumeUsage(id)
-        return {
-          name,
-          sizeBytes: bytes,
-          heldBytes,
-          takenBytes,
-          ...(volumes.get(id) ?? plus(undefined, none)),
-        }
+        const { noSpace, mediumErrors, otherErrors, ...sums } = volumes.get(id) ?? none
+        const errors = { noSpace, medium: mediumErrors, other: otherErrors }
+        return { name, sizeBytes: bytes, heldBytes, takenBytes, ...sums, errors }
       }),
     }
   }
@@ -105,7 +104,16 @@ export class Tally {
   }
 }
 
-const none: Sums = { reads: 0, writes: 0, others: 0, readBytes: 0, writtenBytes: 0 }
+const none: Sums = {
+  reads: 0,
+  writes: 0,
+  others: 0,
+  readBytes: 0,
+  writtenBytes: 0,
+  noSpace: 0,
+  mediumErrors: 0,
+  otherErrors: 0,
+}
 
 function plus(sums: Sums = none, more: Sums): Sums {
   return {
@@ -114,6 +122,9 @@ function plus(sums: Sums = none, more: Sums): Sums {
     others: sums.others + more.others,
     readBytes: sums.readBytes + more.readBytes,
     writtenBytes: sums.writtenBytes + more.writtenBytes,
+    noSpace: sums.noSpace + more.noSpace,
+    mediumErrors: sums.mediumErrors + more.mediumErrors,
+    otherErrors: sums.otherErrors + more.otherErrors,
   }
 }
 

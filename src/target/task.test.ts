@@ -192,6 +192,11 @@ describe('outcomes', () => {
       expect(last()?.status).toBe(2)
       expect(code(last())).toEqual(expected)
       expect(counters).toMatchObject({ reads: 0, writes: 0, outstanding: 0 })
+      const { noSpace, mediumErrors, otherErrors } = counters
+      const [key] = expected
+      expect([noSpace, mediumErrors, otherErrors]).toEqual(
+        [7, 3, 5].map((one) => Number(one === key)),
+      )
     }
   })
 

@@ -41,6 +41,8 @@ import { VolumeAccess, type VolumeGateway } from './volume-access.ts'
 
 const GOOD = 0x00
 const CHECK_CONDITION = 0x02
+const MEDIUM_ERROR = 0x3
+const UNIT_ATTENTION = 0x6
 const nothing = new Uint8Array(0)
 
 /** What commands need of iscsi/session.ts. */
@@ -408,6 +410,7 @@ export class TaskRunner {
   }
 
   #fail(task: Task, condition: Condition, detail: SenseDetail, transferBytes: number): void {
+    countSense(this.#deps.counters, condition)
     const sense = senseData(condition, this.nexus.descriptorSense, detail)
     this.#answer(task, CHECK_CONDITION, sense, transferBytes)
   }
@@ -450,3 +453,10 @@ const outcomeSense = {
   damaged: conditions.unrecoveredReadError,
   gone: conditions.logicalUnitNotSupported,
 } as const
+
+/** A unit attention is news, and no error. */
+function countSense(counters: SessionCounters, condition: Condition): void {
+  if (condition === conditions.spaceAllocationFailed) counters.noSpace += 1
+  else if (condition.key === MEDIUM_ERROR) counters.mediumErrors += 1
+  else if (condition.key !== UNIT_ATTENTION) counters.otherErrors += 1
+}
