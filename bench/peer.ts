@@ -60,6 +60,10 @@ class MemoryStore implements SliceStore {
     for (const resolve of waiting) resolve()
   }
 
+  async held() {
+    return { upTo: 0, extents: [] }
+  }
+
   remembered(): boolean {
     return false
   }

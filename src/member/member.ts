@@ -17,6 +17,7 @@ import type { StoreSettings } from '../store/settings.ts'
 import type { Bounds } from '../target/bounds.ts'
 import type { Placement } from '../target/login.ts'
 import { Target, type TargetEvent } from '../target/target.ts'
+import { allocationKind, encodeAllocation, readQuestion } from '../volume/allocation.ts'
 import { Gateway } from '../volume/gateway.ts'
 import { answerRequest, movedBytes } from '../volume/peer-requests.ts'
 import { Primary } from '../volume/primary.ts'
@@ -111,6 +112,9 @@ export class Member {
       this.#stopping.delete(from)
       return null
     })
+    this.controls.on(allocationKind, readQuestion, async (question) =>
+      encodeAllocation(await this.primary.allocation(question)),
+    )
     this.peers = new PeerLinks({
       self: { groupId: parts.group.group.groupId, memberId: self, bootId: parts.bootId },
       net,

@@ -1,5 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { lbaStatus } from './capacity.ts'
+import { read32, read64 } from './cdb.ts'
 import { commands, plan, planCommand, planWithoutUnit } from './commands.ts'
 import { type LogicalUnit, limits, logicalUnit } from './logical-unit.ts'
 import { newNexusState } from './nexus-state.ts'
@@ -254,25 +256,61 @@ describe('other commands', () => {
     expect(answered(long).length).toBe(32)
   })
 
-  it('GET LBA STATUS begins at the block asked for and refuses one behind the end', () => {
-    const cdb = (lba: number) => [0x9e, 0x12, ...be(lba, 8), ...be(24, 4)]
-    expect(answered(cdb(5))).toEqual([
-      0,
-      0,
-      0,
-      20,
-      0,
-      0,
-      0,
-      0,
-      ...be(5, 8),
-      ...be(blocks - 5, 4),
-      0,
-      0,
-      0,
-      0,
+  it('GET LBA STATUS asks for as many descriptors as have room, and refuses a block behind the end', () => {
+    const cdb = (lba: number, room: number) => [0x9e, 0x12, ...be(lba, 8), ...be(room, 4)]
+    for (const [room, descriptors] of [
+      [24, 1],
+      [8, 1],
+      [0, 1],
+      [8 + 5 * 16 + 3, 5],
+      [2 ** 20, 256],
+    ] as const) {
+      const reach = { offset: 5 * 512, bytes: (blocks - 5) * 512 }
+      const made = {
+        kind: 'lbaStatus',
+        direction: 'in',
+        transferBytes: Math.min(room, 8 + 16 * descriptors),
+        ...reach,
+        descriptors,
+      }
+      expect(run(cdb(5, room))).toEqual(made)
+    }
+    expect(run(cdb(blocks, 24))).toMatchObject(outOfRange)
+  })
+
+  it('GET LBA STATUS tells what is there and what is not, without a gap, in the blocks of the unit', () => {
+    const made = {
+      ...({ kind: 'lbaStatus', direction: 'in', transferBytes: 1000 } as const),
+      ...{ offset: 5 * 512, bytes: 2 ** 20, descriptors: 3 },
+    }
+    const told = (known: Parameters<typeof lbaStatus>[2], plan = made) => {
+      const data = lbaStatus(plan, unit, known)
+      const list: (readonly [lba: number, count: number, status: number])[] = []
+      for (let at = 8; at + 16 <= data.length; at += 16) {
+        list.push([read64(data, at), read32(data, at + 8), data[at + 12] ?? -1])
+      }
+      expect(read32(data, 0)).toBe(data.length - 4)
+      return list
+    }
+    const upTo = 2 ** 20
+    expect(told({ upTo, extents: [] })).toEqual([[5, 2043, 1]])
+    expect(told({ upTo, extents: [[0, upTo]] })).toEqual([[5, 2043, 0]])
+    const extents = [
+      [0, 4096],
+      [8192, 12_288],
+      [16_384, 20_480],
+    ] as const
+    expect(told({ upTo, extents })).toEqual([
+      [5, 3, 0],
+      [8, 8, 1],
+      [16, 8, 0],
     ])
-    expect(run(cdb(blocks))).toMatchObject(outOfRange)
+    expect(told({ upTo, extents }, { ...made, descriptors: 1 })).toEqual([[5, 3, 0]])
+    expect(told({ upTo: 12_288, extents: extents.slice(1, 2) })).toEqual([
+      [5, 11, 1],
+      [16, 8, 0],
+    ])
+    expect(lbaStatus({ ...made, transferBytes: 9 }, unit, { upTo, extents: [] }).length).toBe(9)
   })
 
   it('REPORT LUNS: LUN 0, no well-known ones', () => {
@@ -427,7 +465,8 @@ function check(made: Plan, of: LogicalUnit): void {
   expect(made.transferBytes === 0 || made.direction !== 'none').toBe(true)
   if ('offset' in made) {
     expect(made.bytes).toBeGreaterThanOrEqual(made.kind === 'compareAndWrite' ? 0 : 1)
-    expect(made.bytes).toBeLessThanOrEqual(limits.writeSameBytes)
+    const most = made.kind === 'lbaStatus' ? limits.lbaStatusBytes : limits.writeSameBytes
+    expect(made.bytes).toBeLessThanOrEqual(most)
     expect(made.offset + made.bytes).toBeLessThanOrEqual(of.blocks * of.blockBytes)
     expect(made.offset % of.blockBytes).toBe(0)
   }

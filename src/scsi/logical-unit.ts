@@ -35,6 +35,9 @@ export const limits = {
   unmapDescriptors: 256,
   /** A page: what unmapping gives back to the file system. */
   optimalUnmapBytes: MIB,
+  /** What one GET LBA STATUS tells about, and in how many descriptors. */
+  lbaStatusBytes: 256 * 1024 * MIB,
+  lbaStatusDescriptors: 256,
   compareAndWriteBlocks: 1,
   /** Parameter lists of MODE SELECT. */
   modeSelectBytes: 512,

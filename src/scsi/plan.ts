@@ -114,7 +114,18 @@ export interface UnmapPlan {
   readonly ranges: readonly Range[]
 }
 
+/** GET LBA STATUS: `descriptors` at most, about the bytes from `offset` on, `bytes` of them at most. */
+export interface LbaStatusPlan {
+  readonly kind: 'lbaStatus'
+  readonly direction: 'in'
+  readonly transferBytes: number
+  readonly offset: number
+  readonly bytes: number
+  readonly descriptors: number
+}
+
 export type Plan =
+  | LbaStatusPlan
   | GoodPlan
   | SensePlan
   | AnswerPlan

@@ -25,6 +25,7 @@ import { CommitQueue, type CommitWork, type WriteResult } from './commit-queue.t
 import { FolderRefused, StoreFailed } from './failure.ts'
 import { type Folder, openFolder, replaceFolder } from './folder.ts'
 import { HeaderCache } from './header-cache.ts'
+import { type HeldAnswer, type HeldQuestion, heldExtents } from './held.ts'
 import { HomeWriter } from './home-writer.ts'
 import { Homes } from './homes.ts'
 import type { Journal } from './journal.ts'
@@ -250,6 +251,12 @@ export class PageStore {
   volumes(): number[] {
     const { table, lost } = this.#pages.homes
     return [...new Set([...table.volumes(), ...lost.volumes()])]
+  }
+
+  /** Which blocks of a range are here. */
+  held(question: HeldQuestion): Promise<HeldAnswer> {
+    if (this.#refusal !== null) return Promise.reject(this.#refusal)
+    return heldExtents(this.#pages, question)
   }
 
   get commitWork(): CommitWork {

@@ -5,7 +5,10 @@ import type { Plan } from '../scsi/plan.ts'
 import { type Condition, conditions, type SenseDetail } from '../scsi/sense.ts'
 
 /** A plan that may need Data-Out; the others end the command by themselves. */
-export type OutPlan = Exclude<Plan, { readonly kind: 'good' | 'sense' | 'answer' | 'read' }>
+export type OutPlan = Exclude<
+  Plan,
+  { readonly kind: 'good' | 'sense' | 'answer' | 'read' | 'lbaStatus' }
+>
 
 export interface Misfit {
   readonly condition: Condition

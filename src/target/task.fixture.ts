@@ -122,6 +122,8 @@ export class FakeSession implements TaskSession {
 export class FakeGateway implements VolumeGateway {
   readonly bytes = new Uint8Array(volume.bytes)
   readonly unmapped: (readonly [number, number])[] = []
+  /** For `allocation`. */
+  extents: readonly (readonly [number, number])[] = []
   calls = 0
   holding = false
   outcome: Outcome = 'done'
@@ -150,6 +152,10 @@ export class FakeGateway implements VolumeGateway {
     const differs = verify.findIndex((value, i) => this.bytes[offset + i] !== value)
     if (differs >= 0) return { kind: 'miscompare', offset: differs }
     return this.#run(() => this.bytes.set(data, offset))
+  }
+
+  async allocation(_volume: VolumeRecord, _from: number, to: number, most: number) {
+    return { upTo: to, extents: this.extents.slice(0, most) }
   }
 
   async settle(): Promise<void> {

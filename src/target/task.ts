@@ -26,10 +26,11 @@ import type { TaskManagementRequest } from '../iscsi/requests.ts'
 import type { Session } from '../iscsi/session.ts'
 import type { Task } from '../iscsi/task.ts'
 import type { SessionCounters } from '../load/counters.ts'
+import { lbaStatus } from '../scsi/capacity.ts'
 import { plan, planCommand, planWithoutUnit } from '../scsi/commands.ts'
-import { bytesOf, type LogicalUnit } from '../scsi/logical-unit.ts'
+import { bytesOf, type LogicalUnit, PHYSICAL_BLOCK_BYTES } from '../scsi/logical-unit.ts'
 import { type NexusState, newNexusState } from '../scsi/nexus-state.ts'
-import { type Plan, planData } from '../scsi/plan.ts'
+import { type LbaStatusPlan, type Plan, planData } from '../scsi/plan.ts'
 import { type Condition, conditions, type SenseDetail, senseData } from '../scsi/sense.ts'
 import type { CompareOutcome, Origin, Outcome } from '../volume/outcome.ts'
 import { READ_BYTES } from './bounds.ts'
@@ -211,6 +212,9 @@ export class TaskRunner {
       case 'answer':
         this.#sendKnown(task, made.data)
         break
+      case 'lbaStatus':
+        this.#sendLbaStatus(task, made)
+        break
       default:
         if (made.direction === 'none') this.#execute(task, made, 0)
         else this.#collect(task, made)
@@ -292,6 +296,17 @@ export class TaskRunner {
     }
     this.#deps.counters.others += 1
     this.#sendDataIn(task, data.subarray(0, bytes), data.length)
+  }
+
+  #sendLbaStatus(task: Task, made: LbaStatusPlan): void {
+    const { offset, bytes, descriptors } = made
+    const from = offset - (offset % PHYSICAL_BLOCK_BYTES)
+    this.#waiting.set(task, 'working')
+    void this.#access.allocation(from, offset + bytes, descriptors).then((known) => {
+      if (this.#wasDropped(task)) return
+      this.#sendKnown(task, lbaStatus(made, this.#unit, known))
+      if (!this.#isOver) this.#deps.answered()
+    })
   }
 
   /** `from`: bytes of the read that were sent before. With GOOD in the last PDU of the last part. */

@@ -1,6 +1,7 @@
 // The volume as one session reaches it: the gateway with the session's name, generation and counters filled in.
 import type { VolumeRecord } from '../group/record.ts'
 import type { SessionCounters } from '../load/counters.ts'
+import type { Allocation } from '../volume/allocation.ts'
 import type { CompareOutcome, Origin, Outcome } from '../volume/outcome.ts'
 
 /** What commands need of volume/gateway.ts. */
@@ -33,6 +34,7 @@ export interface VolumeGateway {
     buffers: { readonly verify: Uint8Array; readonly data: Uint8Array },
     counters: SessionCounters,
   ): CompareOutcome | Promise<CompareOutcome>
+  allocation(volume: VolumeRecord, from: number, to: number, most: number): Promise<Allocation>
 }
 
 export class VolumeAccess {
@@ -79,5 +81,10 @@ export class VolumeAccess {
       buffers,
       this.#counters,
     )
+  }
+
+  /** Which of the bytes [from, to) are there. */
+  allocation(from: number, to: number, most: number): Promise<Allocation> {
+    return this.#gateway.allocation(this.#volume, from, to, most)
   }
 }

@@ -379,6 +379,49 @@ describe('gateway', () => {
     )
   })
 
+  it('AL1 AL2 what is there is what the primaries say, put together, so many extents at a time', async () => {
+    const world = await VolumeGroup.found(23)
+    const session = await world.finish(world.login('a'))
+    const { gateway } = world.member('a')
+    const { write, finish } = use(world, world.member('a'), session)
+    const reach = 40 * runBytes
+    const all = async () => {
+      const found: (readonly [number, number])[] = []
+      for (let from = 0; from < reach; ) {
+        const { upTo, extents } = await finish(gateway.allocation(world.volume, from, reach, 3))
+        expect(extents.length).toBeLessThanOrEqual(3)
+        expect(upTo).toBeGreaterThan(from)
+        found.push(...extents)
+        from = upTo
+      }
+      return found
+    }
+    expect(await all()).toEqual([])
+    const places = [0, 1, 2, 3, 11, 12, 13, 30, 39].map((run) => run * runBytes + 8192)
+    for (const at of places) expect(await finish(write(at, filled(8192, 1)))).toBe('done')
+    // Over the end of a run: of two primaries, and one extent.
+    expect(await finish(write(5 * runBytes - 4096, filled(8192, 1)))).toBe('done')
+    const extents = [
+      ...places.map((at) => [at, at + 8192]),
+      [5 * runBytes - 4096, 5 * runBytes + 4096],
+    ]
+    expect(await all()).toEqual(extents.sort(([a = 0], [b = 0]) => a - b))
+  })
+
+  it('AL1 what a silent member has is told as if it were there', async () => {
+    const world = await VolumeGroup.found(24)
+    const { gateway } = world.member('a')
+    world.crash('b')
+    const asked = gateway.allocation(world.volume, 4096, 6 * runBytes, 100)
+    const { upTo, extents } = await world.finish(asked)
+    expect(upTo).toBe(6 * runBytes)
+    // Of six slices in the order of the runs, b has the second and the fifth.
+    expect(extents).toEqual([
+      [runBytes, 2 * runBytes],
+      [4 * runBytes, 5 * runBytes],
+    ])
+  })
+
   it('a volume that is gone is gone, one that is new is waited for', async () => {
     const world = await VolumeGroup.found(13)
     const session = await world.finish(world.login('a'))

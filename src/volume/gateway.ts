@@ -18,6 +18,14 @@ import { type Clock, sleep } from '../base/clock.ts'
 import type { MemberId, SessionId, SliceId, VolumeRecord } from '../group/record.ts'
 import type { SessionCounters } from '../load/counters.ts'
 import type { PeerLinks } from '../peer/links.ts'
+import {
+  type Allocation,
+  allocationKind,
+  allocationMs,
+  encodeQuestion,
+  readAllocation,
+  together,
+} from './allocation.ts'
 import { Fences } from './fences.ts'
 import { Forward, type ForwardedPiece, lookAgainMs, Sending } from './forward.ts'
 import type { GroupSlices } from './group-slices.ts'
@@ -142,6 +150,39 @@ export class Gateway {
     const slice = sliceAt(volume, offset)
     this.#count(counters, slice, bytes)
     return this.#mutate('compareAndWrite', { origin, volume, slice, offset, bytes, data, verify })
+  }
+
+  /** Which of the bytes [from, to) are there, by the primaries' word (allocation.ts). */
+  async allocation(
+    volume: VolumeRecord,
+    from: number,
+    to: number,
+    most: number,
+  ): Promise<Allocation> {
+    const { group, self, primary, peers } = this.#deps
+    const bySlices = new Map<MemberId, SliceId[]>()
+    for (const slice of volume.lanes) {
+      const member = group.slices[slice]?.primary ?? self
+      const known = bySlices.get(member)
+      if (known === undefined) bySlices.set(member, [slice])
+      else known.push(slice)
+    }
+    const reach = { from, to, most }
+    const told = await Promise.all(
+      [...bySlices].map(async ([member, slices]) => {
+        const question = { volume: volume.id, slices, ...reach }
+        if (member === self) return primary.allocation(question)
+        const link = peers.link(member)
+        return readAllocation(
+          await link.ask(allocationKind, encodeQuestion(question), allocationMs),
+        )
+      }),
+    )
+    return together(
+      volume,
+      reach,
+      told.filter((one) => one !== null),
+    )
   }
 
   /** W3. */

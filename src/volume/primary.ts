@@ -26,6 +26,7 @@ import {
 } from '../group/record.ts'
 import { volumeIsAbsent } from '../group/volumes.ts'
 import { activate, generationsIn } from './activation.ts'
+import type { AllocationQuestion, SliceAllocation } from './allocation.ts'
 import { BlockOrder } from './block-order.ts'
 import type { GroupSlices } from './group-slices.ts'
 import { type Mutation, MutationTurn } from './mutation-turn.ts'
@@ -161,6 +162,21 @@ export class Primary {
     })
     window.answers.set(operation, answer)
     return answer
+  }
+
+  /** What this member has of the slices that it serves. */
+  async allocation(question: AllocationQuestion): Promise<SliceAllocation> {
+    const { volume, from, to, most } = question
+    const { group, store } = this.#deps
+    const slices = question.slices.filter((slice) => this.epochOf(slice) > 0)
+    if (!group.volumes.has(volume) || slices.length === 0)
+      return { slices: [], upTo: to, extents: [] }
+    try {
+      const held = await store.held({ volume, slices: new Set(slices), from, to, most })
+      return { slices, ...held }
+    } catch {
+      return new Promise(() => {}) // V5
+    }
   }
 
   #carryOut(mutation: Mutation): Promise<CompareOutcome> {

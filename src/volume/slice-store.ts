@@ -41,6 +41,17 @@ export interface SliceStore {
   /** Sessions of which it remembers operations, also from before a restart. */
   rememberedSessions(): readonly SessionId[]
   forgetSession(sessionId: SessionId): void
+  /** Which whole blocks of the bytes [from, to) these slices have, in order: at most so many extents, and up to where that is all. */
+  held(question: {
+    readonly volume: VolumeId
+    readonly slices: ReadonlySet<SliceId>
+    readonly from: number
+    readonly to: number
+    readonly most: number
+  }): Promise<{
+    readonly upTo: number
+    readonly extents: readonly (readonly [from: number, to: number])[]
+  }>
   /** Volumes that have pages here. */
   volumes(): readonly VolumeId[]
   /** Resolves when all pages of the volume are durably gone; rejects when the store has failed. */

@@ -127,6 +127,37 @@ test('a file that was copied in at one member comes out the same at another', as
   expect((await readFile(copy)).equals(bytes)).toBe(true)
 })
 
+test('what a large volume does not have is not read: its map is true, and it is copied at once', async () => {
+  const thin = await group.createVolume('thin', 32 * 1024 * MIB)
+  const [at1, at2] = ['m1', 'm2'].map((member) => String(group.url(member, thin.iqn)))
+  const raw = ['-f', 'raw']
+  const map = async (url: string) => {
+    const { said } = await tool('qemu-img', ['map', ...raw, '--output', 'json', url])
+    const extents = JSON.parse(said) as { start: number; length: number; data: boolean }[]
+    return extents.filter(({ data }) => data).map(({ start, length }) => [start, start + length])
+  }
+  expect(await map(String(at1))).toEqual([])
+  const written = [0, 100, 5_000, 20_000, 32_767].map((mib) => mib * MIB)
+  const io = (url: string, ...commands: string[]) =>
+    tool('qemu-io', [...raw, ...commands.flatMap((command) => ['-c', command]), url])
+  await io(
+    String(at1),
+    ...written.map((at) => `write -P 0x5a ${at} 64k`),
+    `discard ${100 * MIB} 1M`,
+  )
+  const there = written.filter((at) => at !== 100 * MIB).map((at) => [at, at + 65_536])
+  for (const url of [at1, at2]) expect(await map(String(url))).toEqual(there)
+  const copy = join(group.folder, 'thin-copy')
+  expect(await tool('qemu-img', ['convert', ...raw, '-O', 'raw', String(at2), copy])).toEqual({
+    ...{ code: 0, said: '' },
+  })
+  const said = await io(
+    copy,
+    ...written.map((at) => `read -P ${at === 100 * MIB ? 0 : 0x5a} ${at} 64k`),
+  )
+  expect(said.said.match(/^read \d+\/\d+ bytes/gm)).toHaveLength(written.length)
+})
+
 test('what was written at one member is read at once at the others', async () => {
   let pattern = 0
   for (const writer of group.members) {

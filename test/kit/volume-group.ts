@@ -16,7 +16,9 @@ import {
   type VolumeRecord,
 } from '../../src/group/record.ts'
 import { PeerLinks } from '../../src/peer/links.ts'
+import type { Json } from '../../src/peer/message.ts'
 import type { Incoming } from '../../src/peer/responder.ts'
+import { allocationKind, encodeAllocation, readQuestion } from '../../src/volume/allocation.ts'
 import { Gateway } from '../../src/volume/gateway.ts'
 import { laneOf } from '../../src/volume/lanes.ts'
 import { answerRequest } from '../../src/volume/peer-requests.ts'
@@ -145,6 +147,17 @@ export class LateStore implements SliceStore {
     for (const key of this.#durable.operations.keys()) {
       if (key.startsWith(`${sessionId}:`)) this.#durable.operations.delete(key)
     }
+  }
+
+  async held({ volume, slices, from, to, most }: Parameters<SliceStore['held']>[0]) {
+    const extents: [number, number][] = []
+    for (const [key, slice] of this.#durable.slices) {
+      const [of, at = 0] = key.split(':').map(Number)
+      if (of === volume && slices.has(slice) && at >= from && at < to)
+        extents.push([at, at + BLOCK])
+    }
+    extents.sort(([a], [b]) => a - b)
+    return { upTo: extents[most]?.[0] ?? to, extents: extents.slice(0, most) }
   }
 
   volumes(): number[] {
@@ -280,7 +293,10 @@ export class VolumeGroup {
     const self = { groupId: 'g', memberId: name, bootId: `${name}-${this.#boots}` }
     const primary = new Primary({ self: name, clock, coordinator, group, store })
     const server = {
-      control: () => null,
+      control: async (_from: string, kind: string, body: Json) =>
+        kind === allocationKind
+          ? encodeAllocation(await primary.allocation(readQuestion(body)))
+          : null,
       operation: (_from: string, request: Incoming) => answerRequest(primary, request),
       fence: primary.fence.bind(primary),
       serving: () => primary.serving(),
