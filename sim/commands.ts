@@ -6,6 +6,7 @@ import type { Prng } from '../src/base/prng.ts'
 import {
   compareAndWriteCdb,
   isMiscompare,
+  parseSense,
   readCdb,
   scsiStatus,
   unmapCdb,
@@ -26,6 +27,8 @@ const ABORT_WITHIN_MS = 15
 const RESETS = 0.002
 /** A reset that could not be made sure of. */
 const REJECTED = 255
+/** Its sense key. */
+const MEDIUM_ERROR = 3
 
 interface Named extends CommandRequest {
   readonly name: string
@@ -85,6 +88,11 @@ export class Commands {
       this.#seen.delete(named.lba)
       return false
     }
+    if (isMediumError(sense) && this.#mayBeLost(named)) {
+      totals.mediumErrors += 1
+      this.#seen.delete(named.lba)
+      return false
+    }
     if (status !== scsiStatus.good) {
       this.#group.violation(`${this.#name} saw an I/O error: ${status} ${sense?.join(' ') ?? ''}`)
       return false
@@ -93,6 +101,11 @@ export class Commands {
     if (named.name === 'unmaps') totals.unmaps += 1
     this.#remember(named)
     return true
+  }
+
+  #mayBeLost({ lba, blocks }: Named): boolean {
+    const { blockBytes } = this.#group
+    return this.#group.mayBeLost(lba * blockBytes, blocks * blockBytes)
   }
 
   #choose(): Named {
@@ -199,6 +212,11 @@ export class Commands {
 }
 
 const nothing = new Uint8Array(0)
+
+function isMediumError(sense: Uint8Array | null): boolean {
+  const said = sense === null ? null : parseSense(sense)
+  return said?.key === MEDIUM_ERROR && said.asc === 0x11 && said.ascq === 0
+}
 
 function outcomeOf(answer: Answer): string {
   return answer.kind === 'answered' ? String(answer.status) : answer.kind

@@ -109,6 +109,18 @@ export class SimDisk implements Disk {
     sector[at % SECTOR] = (sector[at % SECTOR] ?? 0) ^ (1 << (bit % 8))
   }
 
+  /** Takes a file away, as somebody does while the member is down. */
+  takeAway(path: string): Inode {
+    const inode = this.#inode(path)
+    this.#names.delete(path)
+    return inode
+  }
+
+  /** Puts it back, unless there is another one now. */
+  putBack(path: string, inode: Inode): void {
+    if (!this.#names.has(path)) this.#names.set(path, inode)
+  }
+
   sizeOf(path: string): number {
     return this.#inode(path).size
   }

@@ -4,6 +4,7 @@
 import type { Prng } from '../src/base/prng.ts'
 import type { MemberId } from '../src/group/record.ts'
 import type { TargetEvent } from '../src/target/target.ts'
+import { type FolderFault, FolderFaults } from './folders.ts'
 import { memberIds, type SimGroup, type SimMember } from './group.ts'
 import { LostRecord } from './lost-record.ts'
 import type { SimHost, Workload } from './workload.ts'
@@ -12,6 +13,7 @@ const CALM_CHANCE = 0.08
 /** Once in so many simulations the group record is lost, which ends everything else for a while. */
 const RECORD_LOST_CHANCE = 0.12
 const STOP_EVERY_MS = 12_000
+const COPY_BY_MS = 5_000
 const RESET_CHANCE = 0.3
 const RESET_WITHIN_MS = 1_000
 const sure = { lateChance: 0, loseRequestChance: 0, loseAnswerChance: 0 }
@@ -31,6 +33,7 @@ type Fault =
   | 'mute'
   | 'balance off'
   | 'stop'
+  | FolderFault
 
 const weighted: readonly Fault[] = [
   'crash',
@@ -56,6 +59,10 @@ const weighted: readonly Fault[] = [
   'balance off',
   'stop',
   'stop',
+  'empty folder',
+  'older folder',
+  'older folder',
+  'lost segments',
 ]
 
 export class Faults {
@@ -66,6 +73,7 @@ export class Faults {
   readonly #gapMs: number
   readonly #moveGapMs: number
   readonly #lostRecord: LostRecord | null
+  readonly #folders: FolderFaults
   #isOver = false
 
   /** Nothing breaks: sessions are moved, and members stop when they are told to. */
@@ -86,6 +94,7 @@ export class Faults {
     this.#isCalm = this.#prng.chance(CALM_CHANCE) || !faults
     const loses = this.#prng.chance(RECORD_LOST_CHANCE) || losing
     this.#lostRecord = loses && !this.#isCalm ? new LostRecord(group) : null
+    this.#folders = new FolderFaults(group, this.#prng.fork(), (ms, f) => this.#later(ms, f))
   }
 
   start(): void {
@@ -99,6 +108,7 @@ export class Faults {
       const ms = this.#prng.unit() * (this.#untilMs - this.#group.timeline.nowMs)
       this.#later(ms, () => void this.#lostRecord?.strike())
     }
+    this.#later(this.#prng.integer(0, COPY_BY_MS), () => this.#folders.copyAll())
     const focused = this.#prng.chance(0.5)
     if (focused) this.#group.listeners.push((member, event) => this.#afterMove(member, event))
   }
@@ -114,6 +124,10 @@ export class Faults {
     this.#lostRecord?.heal()
     for (const member of members) {
       member.clock.resume()
+      if (member.hasAnother) {
+        if (member.isUp) member.crash('process')
+        member.mountRight()
+      }
       if (!member.isUp) member.start()
     }
     for (const host of this.#workload.hosts) {
@@ -218,6 +232,12 @@ export class Faults {
         this.#group.switchBalance('off')
         return this.#later(prng.integer(500, 4_000), () => this.#group.switchBalance('on'))
       }
+      case 'empty folder':
+      case 'older folder':
+      case 'lost segments':
+        // A record that is recovered knows folders as they were a second ago at most; one thing at a time.
+        if (this.#lostRecord === null) this.#folders.strike(fault)
+        return
       default:
         fault satisfies never
     }

@@ -36,7 +36,7 @@ test(`S2 ${SEEDS} seeds of crashes and restarts: no violation, no stall, no leak
 })
 
 // Each begins at the seed that caught it; a change of the product moves the draws, and then a later one must.
-test.each(['session', 'distribution', 'operations'])(
+test.each(['session', 'distribution', 'operations', 'folders'])(
   'each rule of %s that is taken out is noticed',
   { timeout: 1_200_000 },
   async (room) => {

@@ -16,9 +16,11 @@ import { Balancer } from '../src/member/balancer.ts'
 import { Member, type MemberSettings } from '../src/member/member.ts'
 import type { DistributionSettings } from '../src/member/policy-record.ts'
 import { RecordRefused } from '../src/member/record-check.ts'
-import { storeDefaults } from '../src/store/settings.ts'
+import { FolderRefused } from '../src/store/failure.ts'
+import { type Accept, storeDefaults } from '../src/store/settings.ts'
 import type { Bounds } from '../src/target/bounds.ts'
 import type { TargetEvent } from '../src/target/target.ts'
+import { laneOf } from '../src/volume/lanes.ts'
 import { SimClock } from './clock.ts'
 import { SimCoordination } from './coordinator.ts'
 import { SimDisk } from './disk.ts'
@@ -60,6 +62,8 @@ export class SimGroup {
   readonly distribution: DistributionSettings | null
   readonly watch: DistributionWatch
   readonly resets = new ResetWatch()
+  /** Members of which something is lost: what they hold may be a MEDIUM ERROR, and nothing else that is wrong. */
+  readonly lossy = new Set<MemberId>()
   /** Told of everything that targets tell. */
   readonly listeners: ((member: SimMember, event: TargetEvent) => void)[] = []
   /** Its operator has stopped it: no member starts. */
@@ -108,6 +112,20 @@ export class SimGroup {
     const known = () => this.members.every(({ member }) => member?.group.volumes.has(own.id))
     await this.timeline.until(known, START_MS, 'volumes that all know')
     void this.#watch()
+  }
+
+  /** Whether blocks of this range of bytes may be lost. */
+  mayBeLost(offset: number, bytes: number): boolean {
+    for (let at = offset; at < offset + bytes; at = nextRun(at)) {
+      const slice = this.volume.lanes[laneOf(this.volume, Math.floor(at / runBytes))]
+      if (slice !== undefined && this.lossy.has(this.#primaryOf(slice))) return true
+    }
+    return false
+  }
+
+  #primaryOf(id: number): MemberId {
+    const slice = parseSlice(this.coordination.inspect(keys.slice(id))[0]?.value ?? '')
+    return typeof slice === 'string' ? '' : slice.primary
   }
 
   member(id: MemberId): SimMember {
@@ -205,6 +223,10 @@ export class SimGroup {
   }
 }
 
+function nextRun(offset: number): number {
+  return (Math.floor(offset / runBytes) + 1) * runBytes
+}
+
 function recordOf(value: string): SessionRecord {
   const record = parseSession(value)
   if (typeof record === 'string') throw new Error(record)
@@ -213,7 +235,8 @@ function recordOf(value: string): SessionRecord {
 
 export class SimMember {
   readonly id: MemberId
-  readonly disk: SimDisk
+  /** What is mounted as its data folder. */
+  disk: SimDisk
   /** Of its last life. */
   clock: SimClock
   /** null while it is down or opens its store. */
@@ -222,6 +245,12 @@ export class SimMember {
   readonly #group: SimGroup
   readonly #prng: Prng
   readonly #seen: SeenWrites = new Map()
+  /** Its own disk, while another one is mounted: until it is back the member must not serve. */
+  #right: SimDisk | null = null
+  /** Segments with pages were taken away: the next start must say so. */
+  lacksSegments = false
+  /** The operator has said so, and says it again until the member has started. */
+  #isLossAccepted = false
   #lives = 0
   #stopping: Member | null = null
   #stoppingSinceMs = 0
@@ -231,9 +260,44 @@ export class SimMember {
     this.#group = group
     this.#prng = prng
     this.clock = new SimClock(group.timeline)
-    this.disk = new SimDisk(this.#hostClock())
-    const latency = prng.fork()
-    this.disk.faults.latencyMs = (operation) => (operation === 'read' ? 0 : latency.unit() * 1.5)
+    this.disk = this.#withLatency(new SimDisk(this.#hostClock()))
+  }
+
+  #withLatency(disk: SimDisk): SimDisk {
+    const latency = this.#prng.fork()
+    disk.faults.latencyMs = (operation) => (operation === 'read' ? 0 : latency.unit() * 1.5)
+    return disk
+  }
+
+  /** While it is down: null is a folder without anything. */
+  mountAnother(disk: SimDisk | null): void {
+    this.#right ??= this.disk
+    this.disk = this.#withLatency(disk ?? new SimDisk(this.#hostClock()))
+  }
+
+  get hasAnother(): boolean {
+    return this.#right !== null
+  }
+
+  /** It has its own folder, or one in its place that it has started with. */
+  get hasOwn(): boolean {
+    return this.#right === null && !this.#isLossAccepted
+  }
+
+  /** While it is down. */
+  mountRight(): void {
+    this.disk = this.#right ?? this.disk
+    this.#right = null
+  }
+
+  /** What it held is given up, with the disk: what was answered before is known no more. */
+  acceptLoss(): void {
+    this.#group.trace.add(this.id, 'is given up')
+    this.#group.totals.lossesAccepted += 1
+    this.#group.lossy.add(this.id)
+    this.#isLossAccepted = true
+    this.#right = null
+    this.#seen.clear()
   }
 
   get isUp(): boolean {
@@ -255,6 +319,7 @@ export class SimMember {
         this.#group.totals.recordsRefused += 1
         return this.#group.trace.add(this.id, 'refuses the group record')
       }
+      if (error instanceof FolderRefused && this.hasAnother) return this.#refused(error)
       this.#group.violation(`${id} failed: ${error instanceof Error ? error.stack : String(error)}`)
     })
   }
@@ -268,6 +333,14 @@ export class SimMember {
     this.#ended(how)
   }
 
+  #refused({ message }: FolderRefused): void {
+    const { trace, totals } = this.#group
+    trace.add(this.id, message)
+    if (message.includes('is older than')) totals.oldFoldersRefused += 1
+    else totals.foldersRefused += 1
+    this.#ended('process')
+  }
+
   #ended(how: 'process' | 'power'): void {
     this.#group.net.crash(this.id, how)
     this.member = null
@@ -277,7 +350,7 @@ export class SimMember {
   }
 
   /** As it is told to by its supervisor, which starts it again some time after it has ended. */
-  stop(againMs: number): void {
+  stop(againMs: number, meanwhile: () => void = () => {}): void {
     const { member, balancer, clock } = this
     if (member === null || !clock.alive || member === this.#stopping) return
     const { trace, timeline, totals } = this.#group
@@ -290,6 +363,7 @@ export class SimMember {
       if (this.member !== member) return
       trace.add(this.id, how)
       this.#ended('process')
+      meanwhile()
       timeline.after(againMs, () => {
         if (!this.isUp) this.start()
       })
@@ -314,7 +388,14 @@ export class SimMember {
     }
     const monitor = new Monitor(group, this.#seen, (what) => group.violation(`${id}: ${what}`))
     const ports = { clock, net, disk, coordinator: monitor.coordinator(coordinator), newId }
-    const member = await Member.open(ports, settingsOf(id), tell)
+    const accept = this.#isLossAccepted ? 'loss' : 'nothing'
+    const member = await Member.open(ports, settingsOf(id, accept), tell)
+    if (this.hasAnother) group.violation(`${id} serves from a folder that is not its own`)
+    this.#isLossAccepted = false
+    if (this.lacksSegments && member.store.recovery.damage === null) {
+      group.violation(`${id} does not say that segments are lost`)
+    }
+    this.lacksSegments = false
     monitor.watch(member)
     this.#distribute(member)
     this.member = member
@@ -365,7 +446,7 @@ export class SimMember {
 /** So narrow that commands wait for room now and then. */
 const simBounds: Bounds = { sendBytes: 128 * 1024, sendBytesPerConnection: 32 * 1024 }
 
-function settingsOf(id: MemberId): MemberSettings {
+function settingsOf(id: MemberId, accept: Accept): MemberSettings {
   return {
     memberId: id,
     groupName: 'sim',
@@ -383,7 +464,9 @@ function settingsOf(id: MemberId): MemberSettings {
       overlayBytes: 512 * 1024,
       slotsPerSegment: 2,
       checkpointAfterMs: 5_000,
+      accept,
     },
+    markEveryMs: 1_000,
   }
 }
 

@@ -51,6 +51,14 @@ export interface Totals {
   /** Logins of hosts that contend for a volume that is not shared. */
   ownTaken: number
   ownRefused: number
+  /** Folders that were refused, being empty or older; and the losses that were accepted. */
+  foldersRefused: number
+  oldFoldersRefused: number
+  lossesAccepted: number
+  /** Members that started without segments in which they have pages. */
+  segmentsLost: number
+  /** Commands that were answered with MEDIUM ERROR, about what is lost. */
+  mediumErrors: number
 }
 
 export function noTotals(): Totals {
@@ -89,6 +97,11 @@ export function noTotals(): Totals {
     cuts: 0,
     ownTaken: 0,
     ownRefused: 0,
+    foldersRefused: 0,
+    oldFoldersRefused: 0,
+    lossesAccepted: 0,
+    segmentsLost: 0,
+    mediumErrors: 0,
   }
 }
 
@@ -117,6 +130,11 @@ export const mustHappen = [
   'deduplicated',
   'ownTaken',
   'ownRefused',
+  'foldersRefused',
+  'oldFoldersRefused',
+  'lossesAccepted',
+  'segmentsLost',
+  'mediumErrors',
 ] as const satisfies readonly (keyof Totals)[]
 
 export function addTotals(sum: Totals, more: Totals): void {

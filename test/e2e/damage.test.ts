@@ -5,75 +5,42 @@ import { open, readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import type { VolumeDetail } from '../../src/api/schema.ts'
-import { Prng } from '../../src/base/prng.ts'
-import { parseSense } from '../../src/initiator/cdb.ts'
-import { Initiator } from '../../src/initiator/initiator.ts'
-import { SystemClock } from '../../src/io/clock.ts'
-import { SystemNet } from '../../src/io/net.ts'
 import { RECORD_BYTES, RECORD_MAGIC, SECTOR_BYTES } from '../../src/store/layout.ts'
 import { TestGroup } from '../kit/group.ts'
-import { primaryAt } from '../kit/primary-at.ts'
+import {
+  BLOCK_BYTES,
+  blockOf,
+  MarkedBlocks,
+  MEDIUM_ERROR,
+  RUN_BLOCKS,
+} from '../kit/marked-blocks.ts'
 import { startGroup } from './running-group.ts'
 
-const MIB = 2 ** 20
-const BLOCK_BYTES = 4096
-const RUN_BLOCKS = (16 * MIB) / BLOCK_BYTES
 const RUNS = 12
-const MEDIUM_ERROR = { key: 3, asc: 0x11, ascq: 0 }
 /** The member whose files rot. */
 const VICTIM = 'm2'
 
 let group: TestGroup
 let volume: VolumeDetail
-let initiator: Initiator
+let blocks: MarkedBlocks
 
 beforeAll(async () => {
   group = await TestGroup.start()
-  volume = await group.createVolume('rot', RUNS * 16 * MIB, BLOCK_BYTES)
+  volume = await group.createVolume('rot', RUNS * RUN_BLOCKS * BLOCK_BYTES, BLOCK_BYTES)
 })
 afterAll(async () => {
   await group.stop()
 })
 beforeEach(async () => {
-  initiator = await Initiator.connect({
-    ...{ net: new SystemNet(), clock: new SystemClock(), prng: new Prng(1) },
-    portal: { kind: 'tcp', host: '127.0.0.1', port: group.portOf('m1') },
-    targetName: volume.iqn,
-    initiatorName: 'iqn.2026-11.test.evenkeel:rot',
-    isid: { kind: 'stable', value: '00023d0000d0' },
-  })
-  initiator.blockBytes = BLOCK_BYTES
+  blocks = await MarkedBlocks.connect(group, volume)
 })
 afterEach(async () => {
-  await initiator.close()
+  await blocks.close()
 })
 
-const homeOf = (lba: number) => primaryAt(volume, lba * BLOCK_BYTES)
-
-/** The first blocks of every run. */
-const firsts = Array.from({ length: RUNS }, (_, run) => run * RUN_BLOCKS)
-const victims = () => firsts.filter((lba) => homeOf(lba) === VICTIM)
-
-/** A block that is like no other, and can be found in a file. */
-function blockOf(lba: number, round: number): Uint8Array {
-  const bytes = new Uint8Array(BLOCK_BYTES)
-  bytes.set(Buffer.from(`block ${lba} round ${round} `.repeat(200)).subarray(0, BLOCK_BYTES))
-  return bytes
-}
-
-async function write(lba: number, round: number): Promise<void> {
-  const answer = await initiator.write(lba, blockOf(lba, round))
-  expect(answer).toMatchObject({ kind: 'answered', status: 0 })
-}
-
-/** The sense if it is refused; else the bytes are what was written in that round. */
-async function read(lba: number, round: number) {
-  const into = new Uint8Array(BLOCK_BYTES)
-  const answer = await initiator.read(lba, 1, into)
-  if (answer.kind !== 'answered') return answer.kind
-  if (answer.status !== 0) return parseSense(answer.sense ?? new Uint8Array())
-  return Buffer.compare(into, blockOf(lba, round)) === 0 ? 'as written' : 'other bytes'
-}
+const victims = () => blocks.at(VICTIM)
+const write = (lba: number, round: number) => blocks.write(lba, round)
+const read = (lba: number, round: number) => blocks.read(lba, round)
 
 const fileOf = (...path: string[]) => join(group.dataFolder, VICTIM, ...path)
 
@@ -94,7 +61,7 @@ const logged = (event: string) =>
     .filter((line) => line.includes(`"event":"${event}"`))
 
 test('a flipped bit of a page costs its block: MEDIUM ERROR, a line in the log, until it is overwritten', async () => {
-  for (const lba of firsts) for (const next of [0, 1]) await write(lba + next, 1)
+  for (const lba of blocks.firsts) for (const next of [0, 1]) await write(lba + next, 1)
   const [lost = 0] = victims()
   await group.stopMembers()
   const content = Buffer.from(blockOf(lost, 1))
@@ -109,7 +76,7 @@ test('a flipped bit of a page costs its block: MEDIUM ERROR, a line in the log, 
   await group.startAgain()
 
   expect(await read(lost, 1)).toEqual(MEDIUM_ERROR)
-  const others = firsts.flatMap((lba) => [lba, lba + 1]).filter((lba) => lba !== lost)
+  const others = blocks.firsts.flatMap((lba) => [lba, lba + 1]).filter((lba) => lba !== lost)
   for (const lba of others) expect(await read(lba, 1)).toBe('as written')
   await expect.poll(() => logged('damage').length, { timeout: 15_000, interval: 100 }).toBe(1)
   expect(logged('damage')[0]).toMatch(/page \d+ of volume rot cannot be read: overwrite them/)

@@ -3,7 +3,7 @@
 import { join } from 'node:path'
 import type { Versioned } from '../../src/coordination/coordinator.ts'
 import { EmbeddedCoordinator } from '../../src/coordination/embedded.ts'
-import { keys, type SessionRecord } from '../../src/group/record.ts'
+import { type FolderRecord, keys, type SessionRecord } from '../../src/group/record.ts'
 import { SystemClock } from '../../src/io/clock.ts'
 import { SqliteWorker } from '../../src/io/sqlite-worker.ts'
 import { founding } from '../conformance/coordinator-calls.ts'
@@ -49,6 +49,14 @@ export class Records {
     const listed = await this.#coordinator.list(keys.sessions)
     if (listed.kind !== 'done') throw new Error(`the records cannot be read: ${listed.reason}`)
     return listed.items
+  }
+
+  /** What the group knows of the member's data folder. */
+  async folder(member: string): Promise<FolderRecord> {
+    const listed = await this.#coordinator.list(keys.folder(member))
+    const value = listed.kind === 'done' ? listed.items[0]?.value : undefined
+    if (value === undefined) throw new Error(`the record of the folder of ${member} cannot be read`)
+    return JSON.parse(value) as FolderRecord
   }
 
   close(): Promise<void> {

@@ -1,0 +1,77 @@
+// Blocks of a volume that are like no others, so that a reader knows whether it got what was written, and a file can be
+// searched for them.
+import { expect } from 'vitest'
+import type { VolumeDetail } from '../../src/api/schema.ts'
+import { Prng } from '../../src/base/prng.ts'
+import { parseSense } from '../../src/initiator/cdb.ts'
+import { Initiator } from '../../src/initiator/initiator.ts'
+import { SystemClock } from '../../src/io/clock.ts'
+import { SystemNet } from '../../src/io/net.ts'
+import type { TestGroup } from './group.ts'
+import { primaryAt } from './primary-at.ts'
+
+const MIB = 2 ** 20
+export const BLOCK_BYTES = 4096
+export const RUN_BLOCKS = (16 * MIB) / BLOCK_BYTES
+export const MEDIUM_ERROR = { key: 3, asc: 0x11, ascq: 0 }
+
+export function blockOf(lba: number, round: number): Uint8Array {
+  const bytes = new Uint8Array(BLOCK_BYTES)
+  bytes.set(Buffer.from(`block ${lba} round ${round} `.repeat(200)).subarray(0, BLOCK_BYTES))
+  return bytes
+}
+
+export class MarkedBlocks {
+  readonly volume: VolumeDetail
+  /** The first block of every run. */
+  readonly firsts: readonly number[]
+  readonly #initiator: Initiator
+
+  /** Of a volume with blocks of 4 KiB, by way of m1. */
+  static async connect(group: TestGroup, volume: VolumeDetail): Promise<MarkedBlocks> {
+    const initiator = await Initiator.connect({
+      ...{ net: new SystemNet(), clock: new SystemClock(), prng: new Prng(1) },
+      portal: { kind: 'tcp', host: '127.0.0.1', port: group.portOf('m1') },
+      targetName: volume.iqn,
+      initiatorName: 'iqn.2026-11.test.evenkeel:blocks',
+      isid: { kind: 'stable', value: '00023d0000d0' },
+    })
+    initiator.blockBytes = BLOCK_BYTES
+    return new MarkedBlocks(volume, initiator)
+  }
+
+  private constructor(volume: VolumeDetail, initiator: Initiator) {
+    this.volume = volume
+    this.#initiator = initiator
+    const runs = Math.floor(volume.bytes / (16 * MIB))
+    this.firsts = Array.from({ length: runs }, (_, run) => run * RUN_BLOCKS)
+  }
+
+  homeOf(lba: number): string {
+    return primaryAt(this.volume, lba * BLOCK_BYTES)
+  }
+
+  /** The first blocks of the runs that this member holds. */
+  at(member: string): readonly number[] {
+    return this.firsts.filter((lba) => this.homeOf(lba) === member)
+  }
+
+  async write(lba: number, round: number): Promise<void> {
+    const answer = await this.#initiator.write(lba, blockOf(lba, round))
+    expect(answer).toMatchObject({ kind: 'answered', status: 0 })
+  }
+
+  /** The sense if it is refused; else whether the bytes are what was written in that round (0: nothing was). */
+  async read(lba: number, round: number) {
+    const into = new Uint8Array(BLOCK_BYTES)
+    const answer = await this.#initiator.read(lba, 1, into)
+    if (answer.kind !== 'answered') return answer.kind
+    if (answer.status !== 0) return parseSense(answer.sense ?? new Uint8Array())
+    const wanted = round === 0 ? new Uint8Array(BLOCK_BYTES) : blockOf(lba, round)
+    return Buffer.compare(into, wanted) === 0 ? 'as written' : 'other bytes'
+  }
+
+  close(): Promise<void> {
+    return this.#initiator.close()
+  }
+}
