@@ -1,15 +1,17 @@
 // The real Net: TCP and Unix sockets of Node. Bytes are read into one buffer for all streams and handed on as a view:
 // measured, `onread` with one reused buffer costs 1.1 µs a command less than 'data' events.
-import { unlink } from 'node:fs/promises'
 import type { Server } from 'node:net'
 import { createConnection, createServer, Socket } from 'node:net'
 import type { Address, Listener, Net, Stream, StreamOwner } from '../base/net.ts'
 import { formatAddress } from '../base/net.ts'
+import { UnixListener } from './unix-listener.ts'
 
 /** Two immediate writes of 256 KiB fit, so that a burst is one read. */
 const RECEIVE_BYTES = 1024 * 1024
 /** sun_path holds 108 bytes with its end; longer names would be cut off silently. */
 const UNIX_PATH_BYTES = 107
+
+const LOOK_MS = 2_000
 
 /** Bytes on all sockets of this process's Net, iSCSI and peers alike; only grows. */
 export interface Traffic {
@@ -17,30 +19,53 @@ export interface Traffic {
   sentBytes: number
 }
 
+export interface SystemNetSettings {
+  /** The address of this host from which TCP connections come; undefined: as the system chooses. */
+  readonly from: string | undefined
+  /** How often the path of a Unix socket is looked at. */
+  readonly lookMs: number
+  /** A sentence for the log. */
+  readonly tell: (sentence: string) => void
+}
+
 export class SystemNet implements Net {
   readonly traffic: Traffic = { receivedBytes: 0, sentBytes: 0 }
   // One for all: a view is valid only during the call, and reads are not nested.
   readonly #receive = new Uint8Array(RECEIVE_BYTES)
+  readonly #settings: SystemNetSettings
+
+  constructor(settings: Partial<SystemNetSettings> = {}) {
+    this.#settings = { from: undefined, lookMs: LOOK_MS, tell: () => undefined, ...settings }
+  }
 
   async listen(address: Address, accept: (stream: Stream) => void): Promise<Listener> {
     assertPathFits(address)
+    const newServer = () => this.#server(accept)
+    try {
+      if (address.kind === 'unix') {
+        const { path } = address
+        const { lookMs, tell } = this.#settings
+        const listener = await UnixListener.listen({ path, lookMs, newServer, tell })
+        return { address, close: () => listener.close() }
+      }
+      const server = newServer()
+      await open(server, address)
+      // A connection that cannot be accepted (no file descriptors left) is lost to who came; those that are open live on.
+      server.on('error', () => {})
+      return { address: boundAddress(server, address), close: () => close(server) }
+    } catch (error) {
+      throw listenError(address, error)
+    }
+  }
+
+  #server(accept: (stream: Stream) => void): Server {
     const server = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true })
     server.on('connection', (accepted: Socket) => {
       const stream = new SocketStream(this.#receive, this.traffic)
       stream.adopt(takeOver(accepted, stream))
       accept(stream)
     })
-    try {
-      await open(server, address)
-    } catch (error) {
-      if (!(await removeStale(address, error))) throw listenError(address, error)
-      await open(server, address).catch((again: unknown) => {
-        throw listenError(address, again)
-      })
-    }
-    // A connection that cannot be accepted (no file descriptors left) is lost to who came; those that are open live on.
-    server.on('error', () => {})
-    return { address: boundAddress(server, address), close: () => close(server) }
+    return server
   }
 
   connect(address: Address, timeoutMs: number): Promise<Stream> {
@@ -50,7 +75,7 @@ export class SystemNet implements Net {
       const where =
         address.kind === 'unix'
           ? { path: address.path }
-          : { host: address.host, port: address.port }
+          : { host: address.host, port: address.port, ...localAddress(this.#settings.from) }
       const socket = createConnection({
         ...where,
         allowHalfOpen: true,
@@ -179,15 +204,17 @@ function takeOver(accepted: Socket, stream: SocketStream): Socket {
   return new Socket(options as ConstructorParameters<typeof Socket>[0])
 }
 
-function open(server: Server, address: Address): Promise<void> {
+function localAddress(from: string | undefined): { readonly localAddress?: string } {
+  return from === undefined ? {} : { localAddress: from }
+}
+
+function open(server: Server, { host, port }: Address & { readonly kind: 'tcp' }): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject)
-    const listening = () => {
+    server.listen({ host, port, backlog: 511 }, () => {
       server.removeListener('error', reject)
       resolve()
-    }
-    if (address.kind === 'unix') server.listen({ path: address.path }, listening)
-    else server.listen({ host: address.host, port: address.port, backlog: 511 }, listening)
+    })
   })
 }
 
@@ -197,22 +224,6 @@ function close(server: Server): Promise<void> {
   return new Promise((resolve) => {
     setImmediate(resolve)
   })
-}
-
-/** A killed process leaves the file of its Unix socket behind; if nobody answers there, it is removed. */
-async function removeStale(address: Address, error: unknown): Promise<boolean> {
-  if (address.kind !== 'unix' || codeOf(error) !== 'EADDRINUSE') return false
-  const answers = await new Promise<boolean>((resolve) => {
-    const probe = createConnection({ path: address.path })
-    probe.once('connect', () => {
-      probe.destroy()
-      resolve(true)
-    })
-    probe.once('error', (refused: Error) => resolve(codeOf(refused) !== 'ECONNREFUSED'))
-  })
-  if (answers) return false
-  await unlink(address.path)
-  return true
 }
 
 const REASONS: Readonly<Record<string, string>> = {
@@ -235,9 +246,9 @@ function assertPathFits(address: Address): void {
     )
 }
 
-function boundAddress(server: Server, asked: Address): Address {
+function boundAddress(server: Server, asked: Address & { readonly kind: 'tcp' }): Address {
   const bound = server.address()
-  if (asked.kind === 'unix' || bound === null || typeof bound === 'string') return asked
+  if (bound === null || typeof bound === 'string') return asked
   return { kind: 'tcp', host: asked.host, port: bound.port }
 }
 

@@ -53,7 +53,9 @@ export async function startMember(config: MemberConfig, log: Log): Promise<Runni
     const { sentence, fields } = lineOf(event, nameOf)
     log.info(event.kind, sentence, fields)
   }
-  const net = new SystemNet()
+  const net = new SystemNet({
+    tell: (sentence) => log.error('socket', new Error(sentence)),
+  })
   const member = await Member.open(
     { clock, net, disk, coordinator, newId: randomUUID },
     settingsOf(config),
