@@ -17,6 +17,21 @@ const catalogue = {
     title: 'The request is not understood',
     action: 'Correct what the message names; the form of each request is in /openapi.json.',
   },
+  badHttp: {
+    status: 400,
+    title: 'The request is no HTTP',
+    action: 'Send an HTTP/1.1 request; the paths are listed in /openapi.json.',
+  },
+  requestTimeout: {
+    status: 408,
+    title: 'The request did not come in time',
+    action: 'Send the whole request within 10 s of connecting.',
+  },
+  headersTooLarge: {
+    status: 431,
+    title: 'The headers of the request are too large',
+    action: 'Send fewer or shorter ones: together at most 16 KiB.',
+  },
   badHost: {
     status: 403,
     title: 'The Host header names neither this address nor localhost',

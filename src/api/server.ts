@@ -15,6 +15,13 @@ import {
   type ZodTypeProvider,
 } from 'fastify-type-provider-zod'
 import { balanceRoutes } from './balance.ts'
+import {
+  answerMalformed,
+  boundConnections,
+  type ConnectionBounds,
+  serverOptions,
+  usualBounds,
+} from './connections.ts'
 import { APIS_HEADER, GROUP_HEADER, printApis } from './doors.ts'
 import { type ErrorCode, PROBLEM_TYPE, problem } from './errors.ts'
 import { eventRoutes } from './events.ts'
@@ -38,6 +45,7 @@ export interface ApiSettings {
   /** The name or address by which others reach it; null or undefined: `host`. */
   readonly announced?: string | null
   readonly version: string
+  readonly bounds?: ConnectionBounds
   /** Called with what failed unexpectedly; the caller of the API only learns that it did. */
   readonly failed: (error: unknown) => void
   /** Called with each request that may have changed something, once it is answered. */
@@ -75,7 +83,24 @@ export async function buildApi(
   settings: ApiSettings,
 ): Promise<FastifyInstance> {
   // An event stream never ends by itself, so closing must not wait for connections.
-  const app = fastify({ forceCloseConnections: true, bodyLimit: BODY_BYTES_MAX })
+  const bounds = settings.bounds ?? usualBounds
+  const app = fastify({
+    forceCloseConnections: true,
+    bodyLimit: BODY_BYTES_MAX,
+    http: serverOptions(bounds),
+    ...serverOptions(bounds),
+    clientErrorHandler: answerMalformed,
+    frameworkErrors: (error, _request, reply) => {
+      const { raw } = reply.hijack()
+      const body = JSON.stringify(problem('badRequest', error.message))
+      raw.writeHead(400, {
+        'content-type': PROBLEM_TYPE,
+        'content-length': Buffer.byteLength(body),
+      })
+      raw.end(body)
+    },
+  })
+  boundConnections(app.server, bounds)
   app.setValidatorCompiler(validatorCompiler)
   app.setSerializerCompiler(serializerCompiler)
   app.removeContentTypeParser('text/plain')
