@@ -3,6 +3,8 @@ import { ApiUnreachable } from '../api/caller.ts'
 import type { Keyboard } from './context.ts'
 import { live } from './live.ts'
 
+const waitFor = (seen: () => void) => vi.waitFor(seen, 30_000)
+
 afterEach(() => vi.restoreAllMocks())
 
 function terminal(rows: number) {
@@ -62,7 +64,7 @@ test('L2 what does not fit is cut at the bottom, by the size that the terminal h
   const lines = ['a', 'b', 'c', 'd', 'e']
   const drawn = vi.fn(() => lines.join('\n'))
   const ended = live(outside, { everyMs: 60_000, look: async () => lines, draw: drawn })
-  await vi.waitFor(() => expect(screen.text).toContain('\x1b[Kb\r\n\x1b[J… 3 more lines'))
+  await waitFor(() => expect(screen.text).toContain('\x1b[Kb\r\n\x1b[J… 3 more lines'))
   out.rows = 5
   screen.resized()
   expect(screen.text.endsWith('\x1b[Kc\r\n\x1b[Kd\r\n\x1b[Je')).toBe(true)
@@ -78,7 +80,7 @@ test('what one member does not answer is said above what another one answered', 
     above: () => "m1's API does not answer, for 3s",
     draw: (text) => text,
   })
-  await vi.waitFor(() => expect(screen.text).toContain('the table'))
+  await waitFor(() => expect(screen.text).toContain('the table'))
   expect(screen.text).toMatch(/for 3s\r\n.*\r\n.*the table/)
   press('q')
   await ended
@@ -98,7 +100,7 @@ test('it goes on while the API does not answer, shows what was known, and redraw
     draw: (text) => text,
     pressed,
   })
-  await vi.waitFor(() => expect(screen.text).toMatch(/No answer for \d+ s: the API at X/))
+  await waitFor(() => expect(screen.text).toMatch(/No answer for \d+ s: the API at X/))
   expect(screen.text.split('No answer').at(-1)).toContain('the table')
   press('s')
   expect(pressed).toHaveBeenCalledWith('s')

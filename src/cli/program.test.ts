@@ -360,6 +360,18 @@ describe('exit codes and errors', () => {
     })
   })
 
+  test('P3 one object is printed, also when the command fails after it has printed one', async () => {
+    const failed = await evenkeel('session move 42 m3 -o json')
+    expect(failed).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('the move was reclaimed'),
+    })
+    expect(failed.json()).toMatchObject({ schema: 'evenkeel/v1', outcome: 'reclaimed' })
+    const status = await evenkeel('status -o yaml')
+    expect(status.code).toBe(20)
+    expect(status.out.match(/^schema:/gm)).toHaveLength(1)
+  })
+
   test('-o json tells an error as an object too', async () => {
     const { code, json } = await evenkeel('volume show none -o json')
     expect(code).toBe(3)

@@ -1,10 +1,14 @@
 // The command line as a whole: global options, the commands by noun, and how an error ends it.
+//
+// Invariants:
+//   P3. For programs one object is printed, also when the command fails: that of the failed thing, if it was printed, or
+//       that of the error. What is printed again and again (--watch) is one object each time.
 import { Command, CommanderError, Option } from 'commander'
 import { ApiRefusal } from '../api/caller.ts'
 import { COMMANDS, type Entry } from './commands.ts'
 import { API_DEFAULT, contextFrom, type GlobalOptions, type Outside, screenOf } from './context.ts'
 import { EndWith, EXIT, exitCodeOf } from './exit-code.ts'
-import { OUTPUT_FORMS } from './screen.ts'
+import { OUTPUT_FORMS, type Outlet } from './screen.ts'
 import { sentenceOf } from './sentence.ts'
 import { settle } from './usage.ts'
 
@@ -14,13 +18,15 @@ export async function run(
   outside: Outside,
   version: string,
 ): Promise<number> {
-  const program = await buildProgram(outside, version, (entry, noun) => isCalled(entry, noun), args)
+  const { out, hasPrinted } = watchedOutlet(outside.out)
+  const watched = { ...outside, out }
+  const program = await buildProgram(watched, version, (entry, noun) => isCalled(entry, noun), args)
   try {
     await program.parseAsync([...args], { from: 'user' })
     return EXIT.ok
   } catch (error) {
     const code = exitCodeOf(error)
-    if (code !== EXIT.ok) tell(error, program, outside)
+    if (code !== EXIT.ok) tell(error, program, watched, hasPrinted())
     return code
   }
 }
@@ -128,13 +134,32 @@ function helpCommand(program: Command): Command {
     })
 }
 
-function tell(error: unknown, program: Command, outside: Outside): void {
+function watchedOutlet(outlet: Outlet): { out: Outlet; hasPrinted: () => boolean } {
+  let hasPrinted = false
+  const out: Outlet = {
+    write: (text) => {
+      hasPrinted = true
+      outlet.write(text)
+    },
+    isTTY: outlet.isTTY,
+    get columns() {
+      return outlet.columns
+    },
+    get rows() {
+      return outlet.rows
+    },
+    ...(outlet.onResize === undefined ? {} : { onResize: outlet.onResize }),
+  }
+  return { out, hasPrinted: () => hasPrinted }
+}
+
+function tell(error: unknown, program: Command, outside: Outside, hasPrinted: boolean): void {
   // Help that was asked for by leaving the command out has been printed already.
   if (error instanceof CommanderError && error.code === 'commander.help') return
   if (error instanceof EndWith) return
   const screen = screenOf(outside, program.opts<GlobalOptions>().output)
   const sentence = sentenceOf(error)
-  if (screen.form === 'json' || screen.form === 'yaml') {
+  if (!hasPrinted && (screen.form === 'json' || screen.form === 'yaml')) {
     const code = error instanceof ApiRefusal ? error.problem.code : codeOf(error)
     screen.show({ error: { code, exitCode: exitCodeOf(error), sentence } }, () => '')
   }

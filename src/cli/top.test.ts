@@ -5,6 +5,8 @@ import { type RunningApi, startApi } from '../api/server.ts'
 import type { Keyboard } from './context.ts'
 import { run } from './program.ts'
 
+const waitFor = (seen: () => void) => vi.waitFor(seen, 30_000)
+
 let api: RunningApi
 
 beforeEach(async () => {
@@ -44,21 +46,19 @@ function onTerminal(line: string, columns: number) {
 
 test('top has a header, fits the terminal, and shows more when there is room', async () => {
   const { ended, drawn, screen, press } = onTerminal('top --interval 0.1', 80)
-  await vi.waitFor(() =>
-    expect(drawn()[0]).toMatch(/UTC {2}group g .* balance on {2}MEMBER_DOWN m2/),
-  )
+  await waitFor(() => expect(drawn()[0]).toMatch(/UTC {2}group g .* balance on {2}MEMBER_DOWN m2/))
   expect(drawn()[1]).toMatch(/q quit.*sort.*reverse.*help/)
   for (const line of drawn()) expect(line.length, line).toBeLessThan(81)
   expect(drawn().join('\n')).not.toContain('INITIATOR')
   screen.columns = 140
-  await vi.waitFor(() => expect(drawn().join('\n')).toMatch(/OTHERS.*INITIATOR/s))
+  await waitFor(() => expect(drawn().join('\n')).toMatch(/OTHERS.*INITIATOR/s))
   press('q')
   expect(await ended).toBe(0)
 })
 
 test('keys of top: sort by the next column, turn round, all columns, help, quit', async () => {
   const { ended, drawn, press } = onTerminal('top', 80)
-  await vi.waitFor(() => expect(drawn().join('\n')).toContain('CORES↓'))
+  await waitFor(() => expect(drawn().join('\n')).toContain('CORES↓'))
   press('right')
   expect(drawn().join('\n')).toContain('IOPS↓')
   press('r')

@@ -73,7 +73,7 @@ async function demo(scenario: Scenario, screen: Screen): Promise<void> {
   let group: RunningGroup | null = null
   try {
     group = await startGroup(folder, screen, stop.promise)
-    if (group === null) return
+    if (group === null) throw failed('stopped before the group was ready')
     const told = stop.promise.then((why) => Promise.reject(failed(`stopped by ${why}`)))
     await Promise.race([show(scenario, group, screen), told])
   } finally {
