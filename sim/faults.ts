@@ -11,7 +11,7 @@ import type { SimHost, Workload } from './workload.ts'
 
 const CALM_CHANCE = 0.08
 /** Once in so many simulations the group record is lost, which ends everything else for a while. */
-const RECORD_LOST_CHANCE = 0.12
+const RECORD_LOST_CHANCE = 0.2
 const STOP_EVERY_MS = 12_000
 const COPY_BY_MS = 5_000
 const RESET_CHANCE = 0.3

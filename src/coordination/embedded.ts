@@ -41,6 +41,7 @@ export class EmbeddedCoordinator implements Coordinator {
   /** What the last look at the file said. */
   #missing: string | null = null
   #watchCount = 0
+  #nudging: 'not' | 'once' | 'again' = 'not'
   #closed = false
 
   private constructor(worker: SqlWorker, clock: Clock) {
@@ -103,8 +104,18 @@ export class EmbeddedCoordinator implements Coordinator {
 
   nudge(): void {
     if (this.#closed) return
+    // One at a time: what comes meanwhile is one more, since the look may have been before it.
+    if (this.#nudging !== 'not') {
+      this.#nudging = 'again'
+      return
+    }
+    this.#nudging = 'once'
     // A nudge that fails costs one poll.
-    void this.#worker.ask({ kind: 'nudge' })
+    void this.#worker.ask({ kind: 'nudge' }).then(() => {
+      const again = this.#nudging === 'again'
+      this.#nudging = 'not'
+      if (again) this.nudge()
+    })
   }
 
   async close(): Promise<void> {

@@ -13,8 +13,8 @@ import type { Numbered, ThreadSettings } from './sqlite-thread.ts'
 
 /** Revisions that a watch may fall behind before it must list anew. */
 const KEEP_REVISIONS = 50_000
-/** A poll costs some 4 µs. */
-const POLL_MS = 5
+/** Members nudge one another: a poll mends what was lost on the way, and looks whether the file is there. */
+const POLL_MS = 500
 
 export class SqliteWorker implements SqlWorker {
   readonly #settings: ThreadSettings

@@ -4,6 +4,9 @@ import { cpus } from 'node:os'
 import { type EventLoopUtilization, monitorEventLoopDelay, performance } from 'node:perf_hooks'
 import type { Traffic } from './net.ts'
 
+/** The loop's delay is that of a timer which fires so often: seldom enough to let an idle member sleep. */
+const DELAY_EVERY_MS = 500
+
 export interface SystemLook {
   readonly seconds: number
   readonly cpuSeconds: number
@@ -25,7 +28,7 @@ export class RealSystemProbe implements SystemProbe {
   #host = hostTimes()
   #loop: EventLoopUtilization = performance.eventLoopUtilization()
   #atMs = performance.now()
-  readonly #delay = monitorEventLoopDelay({ resolution: 10 })
+  readonly #delay = monitorEventLoopDelay({ resolution: DELAY_EVERY_MS })
 
   readonly #traffic: Readonly<Traffic>
   #networkBytes = 0
@@ -51,7 +54,7 @@ export class RealSystemProbe implements SystemProbe {
       cpuSeconds: used / 1e6,
       hostCpu: total > 0 ? 1 - (host.idle - this.#host.idle) / total : 0,
       loopUtilisation: delta.utilization,
-      loopDelayMs: Number.isFinite(loopDelayMs) ? Math.max(0, loopDelayMs - 10) : 0,
+      loopDelayMs: Number.isFinite(loopDelayMs) ? Math.max(0, loopDelayMs - DELAY_EVERY_MS) : 0,
       rssBytes: process.memoryUsage.rss(),
       networkBytes: networkBytes - this.#networkBytes,
     }

@@ -8,6 +8,7 @@ import { type Address, formatAddress, type Net } from '../base/net.ts'
 import type { Coordinator } from '../coordination/coordinator.ts'
 import type { GroupView } from '../coordination/group-view.ts'
 import { RecordKeeper } from '../coordination/record-keeper.ts'
+import { TellingCoordinator } from '../coordination/telling-coordinator.ts'
 import { startMember } from '../group/founding.ts'
 import type { MemberId, SliceId, VolumeId } from '../group/record.ts'
 import { Controls, nothing } from '../peer/controls.ts'
@@ -108,6 +109,11 @@ export class Member {
       this.#stopping.add(from)
       return null
     })
+    this.controls.on('nudge', nothing, () => {
+      coordinator.nudge()
+      return null
+    })
+    parts.news.tell = () => this.#tellAll('nudge')
     this.controls.on('drained', nothing, (_, from) => {
       this.#stopping.delete(from)
       return null
@@ -168,8 +174,9 @@ export class Member {
     settings: MemberSettings,
     tell: (event: TargetEvent) => void,
   ): Promise<Member> {
-    const { clock, coordinator, disk, newId } = ports
+    const { clock, disk, newId } = ports
     const { memberId } = settings
+    const coordinator = new TellingCoordinator(ports.coordinator, clock)
     const group = await openGroup(ports, settings)
     const { groupId } = group.group
     const identity = { groupId, memberId, newFolderId: newId() }
@@ -179,7 +186,10 @@ export class Member {
       { ...settings.store, ...identity, volumesHeld: volumesHeldBy(memberId, group) },
     )
     const keeper = await RecordKeeper.start({ self: memberId, disk, clock, coordinator, group })
-    return new Member({ ports, settings, group, keeper, folder, bootId: newId(), tell })
+    return new Member({
+      ports: { ...ports, coordinator },
+      ...{ settings, group, keeper, folder, bootId: newId(), tell, news: coordinator },
+    })
   }
 
   get portal(): string {
@@ -218,7 +228,7 @@ export class Member {
 
   readonly #stopping = new Set<MemberId>()
 
-  #tellAll(kind: 'stopping' | 'drained'): void {
+  #tellAll(kind: 'stopping' | 'drained' | 'nudge'): void {
     for (const id of this.group.members.keys()) if (id !== this.id) this.peers.tell(id, kind, null)
   }
 
@@ -247,6 +257,7 @@ interface Parts {
   readonly group: GroupView
   readonly keeper: RecordKeeper
   readonly folder: DataFolder
+  readonly news: TellingCoordinator
   readonly bootId: string
   readonly tell: (event: TargetEvent) => void
 }

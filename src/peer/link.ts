@@ -86,6 +86,8 @@ interface Open {
   phase: 'greeting' | 'greeted' | 'serving'
   /** Looks at which something was awaited, since something came. */
   silentLooks: number
+  /** A look is due. */
+  isWatched: boolean
   /** Operations that were sent on it and are unanswered, and those that wait for P4. */
   underWayBytes: number
   readonly sent: Set<number>
@@ -146,6 +148,7 @@ export class Link {
     this.#requests.set(number, request)
     const open = this.#open()
     if (open?.phase === 'serving') this.#sendRequest(open, number, request)
+    this.#awaits(open)
     return number
   }
 
@@ -168,6 +171,7 @@ export class Link {
     this.#fences.set(session, { gen, isAcknowledged: false, acknowledged })
     const open = this.#open()
     if (open?.phase === 'serving') sendFence(open, this.#number(), session, gen)
+    this.#awaits(open)
   }
 
   unfence(session: number): void {
@@ -183,6 +187,7 @@ export class Link {
       })
       this.#asking.set(number, { settle: resolve, timer })
       this.#control({ kind: frameKind.ask, request: number, payload: encodeJson({ kind, body }) })
+      this.#awaits(typeof this.#state === 'object' ? this.#state : null)
     })
   }
 
@@ -245,6 +250,7 @@ export class Link {
       replies: new Reassembly(),
       phase: 'greeting',
       silentLooks: 0,
+      isWatched: false,
       underWayBytes: 0,
       sent: new Set(),
       fenceOf: new Map(),
@@ -401,15 +407,22 @@ export class Link {
   /** Gives a stream up that is silent though something is unanswered on it. */
   #watch(open: Open): void {
     const { clock, to } = this.#deps
+    open.isWatched = true
     clock.after(WATCH_MS, () => {
+      open.isWatched = false
       if (this.#state !== open) return
       open.silentLooks = this.#isAwaiting(open) ? open.silentLooks + 1 : 0
+      // What is awaited next has it watched again: a link that rests wakes nobody.
+      if (open.silentLooks === 0) return
       if (open.silentLooks > SILENT_LOOKS) return this.#drop(open, `${to} is silent`) // P11
-      if (open.silentLooks > 0 && open.phase !== 'greeting') {
-        open.sender.send(frameFields(frameKind.ping, 0), null)
-      }
+      if (open.phase !== 'greeting') open.sender.send(frameFields(frameKind.ping, 0), null)
       this.#watch(open)
     })
+  }
+
+  /** Something is awaited from now on. */
+  #awaits(open: Open | null): void {
+    if (open !== null && !open.isWatched) this.#watch(open)
   }
 
   #isAwaiting(open: Open): boolean {

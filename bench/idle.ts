@@ -1,0 +1,137 @@
+// What does a member cost that has nothing to do, and how soon do the others hear of a change of the group record?
+//
+//   sh scripts/node.sh bench/idle.ts [seconds] [commits]
+//
+// First a group of three as `evenkeel up` starts it, left alone: CPU and voluntary context switches (wake-ups) of each
+// member's process, by thread, from /proc. Then three members in this process, wired as theirs are, one of which changes a
+// key of its own: the time from its answer until the views of the others have it.
+import { randomUUID } from 'node:crypto'
+import { readdirSync, readFileSync } from 'node:fs'
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { EmbeddedCoordinator } from '../src/coordination/embedded.ts'
+import { SystemClock } from '../src/io/clock.ts'
+import { FolderDisk } from '../src/io/disk.ts'
+import { SystemNet } from '../src/io/net.ts'
+import { SqliteWorker } from '../src/io/sqlite-worker.ts'
+import { Member } from '../src/member/member.ts'
+import { storeDefaults } from '../src/store/settings.ts'
+import { boundsDefaults } from '../src/target/bounds.ts'
+import { startGroupAnywhere, stopGroup } from '../test/e2e/running-group.ts'
+
+const SETTLE_MS = 8_000
+const GAP_MS = 15
+const TICKS_PER_SECOND = 100
+const ids = ['m1', 'm2', 'm3'] as const
+const seconds = Number(process.argv[2] ?? 20)
+const commits = Number(process.argv[3] ?? 400)
+const clock = new SystemClock()
+
+const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
+
+interface Used {
+  readonly cpuTicks: number
+  readonly wakeUps: number
+}
+
+/** By thread. */
+function used(pid: number): ReadonlyMap<string, Used> {
+  const threads = new Map<string, Used>()
+  for (const task of readdirSync(`/proc/${pid}/task`)) {
+    const stat = readFileSync(`/proc/${pid}/task/${task}/stat`, 'latin1')
+    const status = readFileSync(`/proc/${pid}/task/${task}/status`, 'latin1')
+    const name = /\((.*)\)/.exec(stat)?.[1] ?? ''
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    threads.set(`${name} ${task}`, {
+      cpuTicks: Number(fields[11]) + Number(fields[12]),
+      wakeUps: Number(/^voluntary_ctxt_switches:\s+(\d+)/m.exec(status)?.[1] ?? 0),
+    })
+  }
+  return threads
+}
+
+async function measureIdle(folder: string): Promise<void> {
+  const group = await startGroupAnywhere(join(folder, 'data'))
+  try {
+    await pause(SETTLE_MS)
+    const before = new Map(group.ready.members.map(({ id, pid }) => [id, used(pid)]))
+    await pause(seconds * 1_000)
+    for (const { id, pid } of group.ready.members) {
+      const was = before.get(id)
+      const rows = [...used(pid)].map(([thread, now]) => {
+        const then = was?.get(thread) ?? { cpuTicks: 0, wakeUps: 0 }
+        const cpu = (100 * (now.cpuTicks - then.cpuTicks)) / TICKS_PER_SECOND / seconds
+        return { thread, cpu, wakeUps: (now.wakeUps - then.wakeUps) / seconds }
+      })
+      const cpu = rows.reduce((sum, row) => sum + row.cpu, 0)
+      const wakeUps = rows.reduce((sum, row) => sum + row.wakeUps, 0)
+      console.log(`${id}: ${cpu.toFixed(2)} % of a core, ${wakeUps.toFixed(1)} wake-ups/s`)
+      for (const row of rows.filter((one) => one.wakeUps >= 0.5)) {
+        console.log(
+          `    ${row.thread}: ${row.cpu.toFixed(2)} %, ${row.wakeUps.toFixed(1)} wake-ups/s`,
+        )
+      }
+    }
+  } finally {
+    await stopGroup(group)
+  }
+}
+
+async function startHere(folder: string, id: string): Promise<Member> {
+  await mkdir(join(folder, id), { recursive: true })
+  const disk = new FolderDisk(join(folder, id))
+  const worker = new SqliteWorker(join(folder, 'coordination.sqlite'))
+  const waits = () => undefined
+  const coordinator = await EmbeddedCoordinator.open(worker, clock, { make: true, waits })
+  const member = await Member.open(
+    { clock, net: new SystemNet(), disk, coordinator, newId: randomUUID },
+    {
+      ...{ memberId: id, groupName: 'bench', founders: ids, slices: 3, groupAddress: null },
+      namingAuthority: 'iqn.2026-11.dev.evenkeel',
+      portal: { kind: 'tcp', host: '127.0.0.1', port: 0 },
+      peer: { kind: 'unix', path: join(folder, `${id}.sock`) },
+      ...{ api: '', bounds: boundsDefaults },
+      store: { ...storeDefaults, journalBytes: 8 * 2 ** 20, slotsPerSegment: 16 },
+    },
+    () => undefined,
+  )
+  await member.serve()
+  return member
+}
+
+async function measureNews(folder: string): Promise<void> {
+  await mkdir(folder)
+  const members = await Promise.all(ids.map((id) => startHere(folder, id)))
+  const [writer, ...others] = members
+  if (writer === undefined) throw new Error('no member')
+  await pause(1_500)
+  const lates: number[] = []
+  for (let n = 0; n < commits; n += 1) {
+    const put = [{ key: 'bench', value: String(n) }]
+    const result = await writer.ports.coordinator.txn({ put })
+    if (result.kind !== 'done') throw new Error(`the commit is ${result.kind}`)
+    const begunMs = performance.now()
+    await Promise.all(
+      others.map(async ({ group }) => {
+        while (group.rev < result.rev) await group.changed()
+        lates.push(performance.now() - begunMs)
+      }),
+    )
+    await pause(GAP_MS)
+  }
+  lates.sort((a, b) => a - b)
+  const at = (q: number) => (lates[Math.floor(q * (lates.length - 1))] ?? 0).toFixed(2)
+  console.log(
+    `news of ${commits} commits: p50 ${at(0.5)} ms, p90 ${at(0.9)} ms, p99 ${at(0.99)} ms, max ${at(1)} ms`,
+  )
+  await Promise.all(members.map((member) => member.stop()))
+}
+
+const folder = await mkdtemp(join(tmpdir(), 'bench-idle-'))
+try {
+  await measureIdle(folder)
+  await measureNews(join(folder, 'here'))
+} finally {
+  await rm(folder, { recursive: true })
+}
