@@ -45,6 +45,7 @@ export interface GroupSettings {
   readonly seed: number
   /** Sessions are moved and placed by load; absent: by hand alone. */
   readonly distributes?: boolean
+  readonly bounds?: Bounds
   readonly print: ((line: string) => void) | null
 }
 
@@ -60,6 +61,7 @@ export class SimGroup {
   readonly blockBytes: 512 | 4096
   /** As every member is started; null: without. */
   readonly distribution: DistributionSettings | null
+  readonly bounds: Bounds
   readonly watch: DistributionWatch
   readonly resets = new ResetWatch()
   /** Members of which something is lost: what they hold may be a MEDIUM ERROR, and nothing else that is wrong. */
@@ -73,7 +75,8 @@ export class SimGroup {
   #volumes: readonly [shared: VolumeRecord, own: VolumeRecord] | null = null
   #ids = 0
 
-  constructor({ seed, print, distributes = false }: GroupSettings) {
+  constructor({ seed, print, distributes = false, bounds = simBounds }: GroupSettings) {
+    this.bounds = bounds
     this.prng = new Prng(seed)
     this.trace = new Trace(this.timeline, print)
     const { timeline, prng } = this
@@ -389,7 +392,7 @@ export class SimMember {
     const monitor = new Monitor(group, this.#seen, (what) => group.violation(`${id}: ${what}`))
     const ports = { clock, net, disk, coordinator: monitor.coordinator(coordinator), newId }
     const accept = this.#isLossAccepted ? 'loss' : 'nothing'
-    const member = await Member.open(ports, settingsOf(id, accept), tell)
+    const member = await Member.open(ports, settingsOf(id, accept, this.#group.bounds), tell)
     if (this.hasAnother) group.violation(`${id} serves from a folder that is not its own`)
     this.#isLossAccepted = false
     if (this.lacksSegments && member.store.recovery.damage === null) {
@@ -444,9 +447,15 @@ export class SimMember {
 }
 
 /** So narrow that commands wait for room now and then. */
-const simBounds: Bounds = { sendBytes: 128 * 1024, sendBytesPerConnection: 32 * 1024 }
+export const simBounds: Bounds = {
+  sendBytes: 128 * 1024,
+  sendBytesPerConnection: 32 * 1024,
+  receiveBytes: 128 * 1024,
+  unsolicitedBytes: 256 * 1024,
+  receiveBytesPerConnection: 64 * 1024,
+}
 
-function settingsOf(id: MemberId, accept: Accept): MemberSettings {
+function settingsOf(id: MemberId, accept: Accept, bounds: Bounds): MemberSettings {
   return {
     memberId: id,
     groupName: 'sim',
@@ -457,7 +466,7 @@ function settingsOf(id: MemberId, accept: Accept): MemberSettings {
     peer: { kind: 'tcp', host: id, port: PEERS },
     api: `http://${id}:1`,
     groupAddress: null,
-    bounds: simBounds,
+    bounds,
     store: {
       ...storeDefaults,
       journalBytes: 512 * 1024,

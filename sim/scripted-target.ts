@@ -1,6 +1,7 @@
 // For tests of the initiator: a small target with a disk in memory, on the product's own half of the protocol, that does
 // what a test tells it to.
 
+import { Budget } from '../src/base/budget.ts'
 import { BufferPool } from '../src/base/buffer-pool.ts'
 import { readU16, readU32, writeU32 } from '../src/base/bytes.ts'
 import type { Clock } from '../src/base/clock.ts'
@@ -36,6 +37,7 @@ export interface Seen {
 }
 
 const blockBytes = 512
+const wide = new Budget({ total: 2 ** 30, each: 2 ** 30, least: 0 })
 
 export class ScriptedTarget {
   readonly disk = new Uint8Array(4 * 1024 * 1024)
@@ -161,7 +163,8 @@ export class TargetConnection implements StreamOwner {
         this.#framer.headerDigest = parameters.headerDigest
         this.#framer.dataDigest = parameters.dataDigest
         const [outbox, buffers] = [this.#outbox, this.#pool]
-        this.session = new Session({ parameters, cid, expCmdSn, statSn, outbox, buffers })
+        const room = { asked: wide.share(), unasked: wide.share() }
+        this.session = new Session({ parameters, cid, expCmdSn, statSn, outbox, buffers, room })
         return
       }
       default:

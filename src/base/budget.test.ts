@@ -44,3 +44,40 @@ it('BU3 one that holds nothing may take `least` though others hold everything', 
   share.held = 15
   expect([share.allows(5), share.allows(6)]).toEqual([true, false])
 })
+
+it('BU4 one that holds nothing and needs much goes on when the others hold little enough, and they get no more until then', () => {
+  const budget = new Budget(limits)
+  let came = 0
+  const others = [1, 2, 3].map(() => budget.share())
+  const large = budget.share(() => {
+    came += 1
+  })
+  for (const share of others) share.held = 290
+  expect(large.allows(280)).toBe(false)
+  large.wait()
+  expect([others[0]!.othersWait, large.othersWait]).toEqual([true, false])
+  others[0]!.held = 100
+  expect([came, large.allows(280)]).toEqual([1, true])
+  expect(others[0]!.allows(50)).toBe(false)
+  others[1]!.held = 10
+  expect(others[1]!.allows(10)).toBe(true)
+  large.held = 280
+  large.leaveLine()
+  expect(others[0]!.allows(50)).toBe(true)
+  large.wait() // it holds something: it waits for its own
+  expect(others[0]!.othersWait).toBe(false)
+})
+
+it('BU4 they go on in the order in which they came, also when one of them gives up', () => {
+  const budget = new Budget(limits)
+  const came: number[] = []
+  const holder = budget.share()
+  holder.held = 990
+  const [first, second] = [0, 1].map((who) => budget.share(() => came.push(who)))
+  first!.wait()
+  second!.wait()
+  holder.held = 600
+  expect([first!.allows(200), second!.allows(200)]).toEqual([true, false])
+  first!.leaveLine()
+  expect([came, second!.allows(200)]).toEqual([[0, 1], true])
+})

@@ -36,3 +36,20 @@ it('BP2 the pool keeps no more than it was told', () => {
   for (const buffer of taken) pool.give(buffer)
   expect(pool.freeBytes).toBe(16 * 1024)
 })
+
+it('BP3 gives up what is not needed, and its memory at once; what is needed again and again stays', () => {
+  const pool = new BufferPool(64 * MIB)
+  const taken = Array.from({ length: 16 }, () => pool.take(MIB))
+  const busy = pool.take(MIB)
+  for (const buffer of [...taken, busy]) pool.give(buffer)
+  pool.trim() // what was taken before the first look was needed
+  expect(pool.freeBytes).toBe(17 * MIB)
+  for (let left = 0; left < 8; left += 1) {
+    const buffer = pool.take(MIB)
+    pool.trim()
+    pool.give(buffer)
+  }
+  expect(pool.freeBytes).toBe(MIB)
+  expect(taken.filter(({ buffer }) => buffer.byteLength > 0).length).toBeLessThanOrEqual(1)
+  expect(pool.take(MIB).length).toBe(MIB)
+})

@@ -6,16 +6,29 @@
 // Invariants:
 //   BP1. A buffer is taken by one taker at a time, and holds what was asked for.
 //   BP2. The pool keeps no more than it was told.
+//   BP3. What was not needed between two calls of `trim` is given up, half of it at each; its memory is free at once.
 import { assert } from './assert.ts'
 
-/** 4 KiB, the smallest write that matters, to 4 MiB; above that a buffer is made and forgotten. */
+/** 4 KiB, the smallest write that matters, to 8 MiB, the largest; above that a buffer is made and forgotten. */
 const leastShift = 12
-const mostShift = 22
+const mostShift = 23
+
+/** The length of the buffer that is taken for so many bytes. */
+export function pooledBytes(bytes: number): number {
+  const shift = shiftOf(bytes)
+  return shift > mostShift ? bytes : 1 << shift
+}
+
+function shiftOf(bytes: number): number {
+  return Math.max(leastShift, 32 - Math.clz32(Math.max(bytes, 1) - 1))
+}
 
 export class BufferPool {
   readonly #keepBytes: number
   readonly #free: Uint8Array<ArrayBuffer>[][] = []
   #freeBytes = 0
+  /** The least of it since the last trim: so much was not needed. */
+  #leastFreeBytes = 0
 
   constructor(keepBytes: number) {
     this.#keepBytes = keepBytes
@@ -24,12 +37,13 @@ export class BufferPool {
 
   /** Of at least `bytes`; what it holds is arbitrary. */
   take(bytes: number): Uint8Array<ArrayBuffer> {
-    const shift = Math.max(leastShift, 32 - Math.clz32(Math.max(bytes, 1) - 1))
+    const shift = shiftOf(bytes)
     const free = this.#free[shift - leastShift]
     if (free === undefined) return new Uint8Array(bytes)
     const buffer = free.pop()
     if (buffer === undefined) return new Uint8Array(1 << shift)
     this.#freeBytes -= buffer.length
+    if (this.#freeBytes < this.#leastFreeBytes) this.#leastFreeBytes = this.#freeBytes
     return buffer
   }
 
@@ -43,6 +57,20 @@ export class BufferPool {
     assert((buffer.length & (buffer.length - 1)) === 0, 'pooled buffers have sizes of the pool')
     free.push(buffer)
     this.#freeBytes += buffer.length
+  }
+
+  /** BP3; to be called now and then. */
+  trim(): void {
+    const keepBytes = this.#freeBytes - Math.ceil(this.#leastFreeBytes / 2)
+    for (const free of this.#free.toReversed()) {
+      while (this.#freeBytes > keepBytes) {
+        const buffer = free.pop()
+        if (buffer === undefined) break
+        this.#freeBytes -= buffer.length
+        buffer.buffer.transfer(0) // instead of waiting for the collector, which an idle process may not run for hours
+      }
+    }
+    this.#leastFreeBytes = this.#freeBytes
   }
 
   get freeBytes(): number {

@@ -8,6 +8,10 @@
 // Invariants:
 //   D1. What is handed over as complete is exactly what the initiator sent, in its order, once.
 //   D2. No byte beyond the bounds of a burst is taken: FirstBurstLength, the R2T's length, the expected length.
+//   D3. Data is asked for only when there is room for all of the write; writes wait for room in their order.
+//   D4. Data that comes unsolicited and finds no room is discarded, and its command answered with TASK SET FULL.
+import type { Share } from '../base/budget.ts'
+import { pooledBytes } from '../base/buffer-pool.ts'
 import { readU32 } from '../base/bytes.ts'
 import type { Answers } from './answers.ts'
 import type { Pdu } from './framer.ts'
@@ -19,14 +23,28 @@ import type { DataError, Task } from './task.ts'
 /** Room made at once for data of which the consumer has not said how much it wants. */
 const unaskedRoomBytesMax = 1024 * 1024
 
+/** Where the data of one session's writes is counted. */
+export interface WriteRoom {
+  /** Of writes whose data was asked for: nothing else of the session needs to go on for them to be answered. */
+  readonly asked: Share
+  /** Of data that came unsolicited. */
+  readonly unasked: Share
+}
+
 export class DataOut {
   readonly #parameters: Negotiated
   readonly #answers: Answers
+  readonly #room: WriteRoom
+  /** Those that wait for room, in order. */
+  readonly #waiting: Task[] = []
   #lastTransferTag = 0
+  /** Data-Outs that came; for who wants to know whether more do. */
+  received = 0
 
-  constructor(parameters: Negotiated, answers: Answers) {
+  constructor(parameters: Negotiated, answers: Answers, room: WriteRoom) {
     this.#parameters = parameters
     this.#answers = answers
+    this.#room = room
   }
 
   /** Prepares a task's data with what came in the command's own PDU. */
@@ -39,17 +57,19 @@ export class DataOut {
     task.r2tSn = 0
     task.targetTransferTag = reservedTag
     task.discarding = false
+    task.isAsked = false
     task.unsolicitedOpen = task.isWrite && (flagsOf(pdu.header, pdu.at) & finalBit) === 0
     if (task.unsolicitedOpen && initialR2T) fail(task, 'unexpected')
     if (pdu.dataBytes === 0) return
     if (!task.isWrite || !immediateData) fail(task, 'unexpected')
     else if (pdu.dataBytes > this.#unsolicitedEnd(task)) fail(task, 'wrongAmount')
-    else append(task, pdu)
+    else this.#append(task, pdu)
   }
 
   /** Takes a Data-Out of the task. True if it ended a burst: the task can go on. */
   take(task: Task, pdu: Pdu): boolean {
     const { header, at } = pdu
+    this.received += 1
     const targetTransferTag = readU32(header, at + dataOutAt.targetTransferTag)
     const unsolicited = targetTransferTag === reservedTag
     if (unsolicited && !task.unsolicitedOpen) {
@@ -58,7 +78,7 @@ export class DataOut {
     }
     if (!unsolicited && targetTransferTag !== task.targetTransferTag) return false
     if (!task.discarding) {
-      takePiece(task, pdu, unsolicited ? this.#unsolicitedEnd(task) : task.r2tEnd)
+      this.#takePiece(task, pdu, unsolicited ? this.#unsolicitedEnd(task) : task.r2tEnd)
     }
     if ((flagsOf(header, at) & finalBit) === 0) return false
     if (unsolicited) this.#endUnsolicited(task)
@@ -74,9 +94,51 @@ export class DataOut {
     return task.dataError !== 'none' || task.dataBytes >= task.wantedBytes
   }
 
-  /** Asks for the next burst, unless the initiator still sends one of its own accord. */
+  /** Asks for the next burst, unless the initiator still sends one of its own accord; when there is room (D3). */
   ask(task: Task): void {
     if (task.unsolicitedOpen) return
+    if (!task.isAsked && (this.#waiting.length > 0 || !this.#makeRoom(task))) {
+      this.#waiting.push(task)
+      this.#room.asked.wait()
+    } else this.#askNext(task)
+  }
+
+  /** There may be room for those that wait. */
+  roomCame(): void {
+    const { asked } = this.#room
+    while (this.isWaiting) {
+      const [task] = this.#waiting
+      if (task === undefined) return
+      if (!this.#makeRoom(task)) return asked.wait()
+      asked.leaveLine()
+      this.#waiting.shift()
+      this.#askNext(task)
+    }
+  }
+
+  get isWaiting(): boolean {
+    return this.#waiting.length > 0
+  }
+
+  /** No data is wanted of it any more. */
+  forget(task: Task): void {
+    const place = this.#waiting.indexOf(task)
+    if (place < 0) return
+    this.#waiting.splice(place, 1)
+    if (this.#waiting.length === 0) this.#room.asked.leaveLine()
+  }
+
+  /** For all of a write whose data is asked for, or that is longer than what comes unsolicited. */
+  #makeRoom(task: Task): boolean {
+    const { asked } = this.#room
+    const bytes = pooledBytes(task.wantedBytes)
+    if (!asked.allows(bytes)) return false
+    task.makeRoom(task.wantedBytes, asked)
+    task.isAsked = true
+    return true
+  }
+
+  #askNext(task: Task): void {
     const bytes = Math.min(this.#parameters.maxBurstLength, task.wantedBytes - task.dataBytes)
     this.#lastTransferTag = after(this.#lastTransferTag)
     if (this.#lastTransferTag === reservedTag) this.#lastTransferTag = 0
@@ -99,25 +161,35 @@ export class DataOut {
   #unsolicitedEnd(task: Task): number {
     return Math.min(this.#parameters.firstBurstLength, task.expectedDataTransferLength)
   }
-}
 
-function takePiece(task: Task, pdu: Pdu, end: number): void {
-  const { header, at } = pdu
-  const inOrder =
-    readU32(header, at + dataOutAt.dataSn) === task.dataSn &&
-    readU32(header, at + dataOutAt.bufferOffset) === task.dataBytes
-  if (pdu.digestError || !inOrder) fail(task, 'damaged')
-  else if (task.dataBytes + pdu.dataBytes > end) fail(task, 'wrongAmount')
-  else append(task, pdu)
-  task.dataSn = after(task.dataSn)
-}
+  #takePiece(task: Task, pdu: Pdu, end: number): void {
+    const { header, at } = pdu
+    const inOrder =
+      readU32(header, at + dataOutAt.dataSn) === task.dataSn &&
+      readU32(header, at + dataOutAt.bufferOffset) === task.dataBytes
+    if (pdu.digestError || !inOrder) fail(task, 'damaged')
+    else if (task.dataBytes + pdu.dataBytes > end) fail(task, 'wrongAmount')
+    else this.#append(task, pdu)
+    task.dataSn = after(task.dataSn)
+  }
 
-function append(task: Task, pdu: Pdu): void {
-  if (pdu.dataBytes === 0) return
-  const asked = task.targetTransferTag !== reservedTag
-  const expected = asked ? task.wantedBytes : Math.min(task.wantedBytes, unaskedRoomBytesMax)
-  task.room(pdu.dataBytes, expected).set(pdu.data, task.dataBytes)
-  task.dataBytes += pdu.dataBytes
+  #append(task: Task, pdu: Pdu): void {
+    if (pdu.dataBytes === 0) return
+    if (task.roomBytes < task.dataBytes + pdu.dataBytes && !this.#makeUnaskedRoom(task)) {
+      fail(task, 'noRoom') // D4
+    } else task.append(pdu.data)
+  }
+
+  /** For what comes unsolicited; or at once for all of the write, which saves a copy, if there is more to come. */
+  #makeUnaskedRoom(task: Task): boolean {
+    const { unasked } = this.#room
+    const end = this.#unsolicitedEnd(task)
+    const isLonger = task.wantedBytes > end && task.wantedBytes <= unaskedRoomBytesMax
+    if (isLonger && this.#waiting.length === 0 && this.#makeRoom(task)) return true
+    if (!unasked.allows(pooledBytes(end))) return false
+    task.makeRoom(end, unasked)
+    return true
+  }
 }
 
 /** The first error is the one that is told. */

@@ -135,6 +135,49 @@ describe('data of writes', () => {
     expectSame(task!.data, data)
   })
 
+  it('D3 asks for data when there is room for all of the write, in order, and for none of one that was aborted', () => {
+    const wire = new Wire()
+    wire.asked.held = 2 ** 30 - 5000
+    const shape = { direction: 'write', bytes: 8192 } as const
+    const tasks = [1, 2, 3].map((tag) => {
+      const [action] = wire.send(commandBytes({ ...shape, tag, cmdSn: 99 + tag }, wire.parameters))
+      if (action?.kind !== 'command') throw new Error('no command')
+      wire.session.solicit(action.task, tag === 2 ? 4096 : 8192)
+      return action.task
+    })
+    expect([wire.seen(), wire.session.writes.isWaiting]).toEqual([[], true])
+    wire.session.writes.roomCame()
+    expect(wire.seen()).toEqual([]) // the second would fit, and does not overtake
+    wire.session.abort(tasks[0]!)
+    wire.asked.held = 0
+    wire.session.writes.roomCame()
+    const asked = wire.seen().map(({ opcode: code, header }) => [code, readU32(header, 16)])
+    expect(asked).toEqual([2, 3].map((tag) => [opcode.r2t, tag]))
+    expect(wire.asked.held).toBe(4096 + 8192)
+    wire.session.close()
+    expect(wire.asked.held).toBe(0)
+  })
+
+  it('D4 discards data that comes unsolicited and finds no room, and says so; what has room is not concerned', () => {
+    const wire = new Wire()
+    const first = commandBytes({
+      ...{ tag: 1, cmdSn: 100, direction: 'write', bytes: 4096, data: pattern(4096) },
+    })
+    const [has] = wire.send(first)
+    wire.unasked.held = 2 ** 30
+    const second = commandBytes({
+      ...{ tag: 2, cmdSn: 101, direction: 'write', bytes: 8192, data: pattern(4096), more: true },
+    })
+    const [lacks] = wire.send(second)
+    if (has?.kind !== 'command' || lacks?.kind !== 'command') throw new Error('no command')
+    expect([has.task.dataError, lacks.task.dataError]).toEqual(['none', 'noRoom'])
+    wire.session.solicit(lacks.task, 8192)
+    const rest = { tag: 2, dataSn: 0, offset: 4096, data: pattern(4096), final: true }
+    expect(wire.send(dataOutBytes(rest))).toEqual([{ kind: 'data', task: lacks.task }])
+    expect([lacks.task.dataError, lacks.task.roomBytes]).toEqual(['noRoom', 0])
+    expectSame(has.task.data, pattern(4096))
+  })
+
   it('gives only what is wanted of data that came unsolicited', () => {
     const writing = new Writing({}, { bytes: 8192, data: pattern(8192) })
     expect(writing.solicit(4096)).toBe(true)

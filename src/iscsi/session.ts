@@ -24,7 +24,7 @@ import { Answers } from './answers.ts'
 import { type Arrival, Arrivals } from './arrivals.ts'
 import { readCommand } from './command.ts'
 import { DataIn } from './data-in.ts'
-import { DataOut } from './data-out.ts'
+import { DataOut, type WriteRoom } from './data-out.ts'
 import type { Pdu } from './framer.ts'
 import type { Negotiated } from './negotiate.ts'
 import type { Outbox } from './outbox.ts'
@@ -49,7 +49,8 @@ import {
   type TaskManagementRequest,
   type TextRequest,
 } from './requests.ts'
-import { type Task, TaskPool } from './task.ts'
+import type { Task } from './task.ts'
+import { TaskSet } from './task-set.ts'
 import { TextExchange } from './text-exchange.ts'
 import { CommandWindow } from './window.ts'
 
@@ -77,6 +78,8 @@ export interface SessionStart {
   readonly statSn: number
   readonly outbox: Outbox
   readonly buffers: BufferPool
+  /** For the data of its writes. */
+  readonly room: WriteRoom
 }
 
 export class Session {
@@ -88,18 +91,15 @@ export class Session {
   readonly #arrivals: Arrivals
   readonly #answers: Answers
   readonly #dataIn: DataIn
-  readonly #dataOut: DataOut
+  readonly writes: DataOut
   readonly #texts: TextExchange
-  readonly #pool: TaskPool
-  /** Commands that were received and are neither answered nor aborted, by their tag. */
-  readonly #tasks = new Map<number, Task>()
-  #immediateTasks = 0
+  readonly #tasks: TaskSet
   #openTaskManagement = 0
   #loggedOut = false
   /** A 'close' action was given: nothing more is read. */
   #broken = false
 
-  constructor({ parameters, cid, expCmdSn, statSn, outbox, buffers }: SessionStart) {
+  constructor({ parameters, cid, expCmdSn, statSn, outbox, buffers, room }: SessionStart) {
     const writer = new PduWriter(outbox)
     writer.headerDigest = parameters.headerDigest
     writer.dataDigest = parameters.dataDigest
@@ -109,9 +109,9 @@ export class Session {
     this.#arrivals = new Arrivals(this.#window, this.actions)
     this.#answers = new Answers(writer, this.#window, statSn)
     this.#dataIn = new DataIn(parameters, this.#answers)
-    this.#dataOut = new DataOut(parameters, this.#answers)
+    this.writes = new DataOut(parameters, this.#answers, room)
     this.#texts = new TextExchange(this.#answers, parameters.maxSendDataSegmentLength)
-    this.#pool = new TaskPool(buffers)
+    this.#tasks = new TaskSet(buffers, this.#window, this.writes)
   }
 
   clearActions(): void {
@@ -178,6 +178,11 @@ export class Session {
     }
   }
 
+  /** The consumer works on a command that holds data. */
+  get worksOnData(): boolean {
+    return this.#tasks.worksOnData
+  }
+
   /** For time-bound rules; call it about once a second. */
   tick(nowMs: number): void {
     this.#window.tick(nowMs)
@@ -189,7 +194,7 @@ export class Session {
   }
 
   tasksOf(lun: number): Task[] {
-    return [...this.#tasks.values()].filter((task) => task.lun === lun)
+    return this.#tasks.all().filter((task) => task.lun === lun)
   }
 
   /**
@@ -200,14 +205,14 @@ export class Session {
   solicit(task: Task, bytes: number): void {
     assert(task.state === 'delivered' || task.state === 'aborted', 'a delivered task is solicited')
     task.wantedBytes = Math.min(bytes, task.expectedDataTransferLength)
-    const isSettled = this.#dataOut.isSettled(task)
+    const isSettled = this.writes.isSettled(task)
     if (task.state === 'aborted' || this.isSilent || (this.#loggedOut && !isSettled)) {
-      this.#drop(task)
+      this.#tasks.drop(task)
     } else if (isSettled) {
       this.actions.push(task.dataAction)
     } else {
       task.state = 'collecting'
-      this.#dataOut.ask(task)
+      this.writes.ask(task)
     }
   }
 
@@ -231,15 +236,15 @@ export class Session {
       else this.#dataIn.finish(task, cdbTransferLength)
       return
     }
-    if (this.#settle(task)) this.#dataIn.finish(task, cdbTransferLength)
+    if (this.#tasks.settle(task)) this.#dataIn.finish(task, cdbTransferLength)
     else this.#dataIn.drop()
-    this.#pool.give(task)
+    this.#tasks.give(task)
   }
 
   /** Answers without data; `cdbTransferLength` is what the command moved or would have, 0 if it failed. The task is another's afterwards. */
   answer(task: Task, status: number, sense: Uint8Array | null, cdbTransferLength: number): void {
-    if (this.#settle(task)) this.#answers.scsiResponse(task, status, sense, cdbTransferLength)
-    this.#pool.give(task)
+    if (this.#tasks.settle(task)) this.#answers.scsiResponse(task, status, sense, cdbTransferLength)
+    this.#tasks.give(task)
   }
 
   /**
@@ -249,18 +254,18 @@ export class Session {
   abort(task: Task): void {
     assert(this.#tasks.get(task.initiatorTaskTag) === task, 'S2 an unanswered task is aborted')
     if (task.state === 'delivered') {
-      this.#strike(task)
+      this.#tasks.strike(task)
       task.state = 'aborted'
       return
     }
     if (task.state === 'queued') this.#arrivals.forget(task)
-    this.#drop(task)
+    this.#tasks.drop(task)
   }
 
   /** The consumer works no more on an aborted task. */
   release(task: Task): void {
     assert(task.state === 'aborted', 'S2 only an aborted task is released unanswered')
-    this.#pool.give(task)
+    this.#tasks.give(task)
   }
 
   answerTaskManagement(request: TaskManagementRequest, response: number): void {
@@ -323,7 +328,7 @@ export class Session {
     const count = this.#arrivals.heldCount
     for (const arrival of this.#arrivals.discard()) {
       if (arrival.kind === 'taskManagement') this.#openTaskManagement -= 1
-      if (arrival.kind === 'command') this.#drop(arrival.task)
+      if (arrival.kind === 'command') this.#tasks.drop(arrival.task)
     }
     return count
   }
@@ -337,7 +342,7 @@ export class Session {
   /** The connection is gone. Tasks that the consumer works on become `aborted`. */
   close(): void {
     this.silence()
-    for (const task of [...this.#tasks.values()]) this.abort(task)
+    for (const task of this.#tasks.all()) this.abort(task)
     this.clearActions()
   }
 
@@ -354,26 +359,22 @@ export class Session {
 
   #receiveCommand(pdu: Pdu, nowMs: number): void {
     const tag = initiatorTaskTag(pdu.header, pdu.at)
-    if (tag === reservedTag || this.#tasks.has(tag)) {
+    if (tag === reservedTag || this.#tasks.get(tag) !== undefined) {
       const inUse = tag !== reservedTag
       this.#refuse(pdu, inUse ? rejectReason.taskInProgress : rejectReason.invalidPduField)
       return
     }
     if (this.#isOverfull(pdu)) return
-    const task = this.#pool.take()
+    const task = this.#tasks.take()
     if (!readCommand(task, pdu, nowMs)) {
-      this.#pool.give(task)
+      this.#tasks.give(task)
       this.#refuse(pdu, rejectReason.invalidPduField)
       return
     }
-    this.#dataOut.begin(task, pdu)
-    this.#tasks.set(tag, task)
-    if (task.immediate) {
-      this.#immediateTasks += 1
-      this.#arrivals.takeImmediate(task.commandAction)
-    } else {
-      this.#arrivals.take(task.cmdSn, task.commandAction)
-    }
+    this.writes.begin(task, pdu)
+    this.#tasks.add(task)
+    if (task.immediate) this.#arrivals.takeImmediate(task.commandAction)
+    else this.#arrivals.take(task.cmdSn, task.commandAction)
   }
 
   #receiveData(pdu: Pdu): void {
@@ -381,9 +382,9 @@ export class Session {
     // Data of a task that was answered or aborted is on its way for a while.
     const task = this.#tasks.get(initiatorTaskTag(pdu.header, pdu.at))
     if (task === undefined || this.#loggedOut) return
-    if (!this.#dataOut.take(task, pdu) || task.state !== 'collecting') return
-    if (!this.#dataOut.isSettled(task)) {
-      this.#dataOut.ask(task)
+    if (!this.writes.take(task, pdu) || task.state !== 'collecting') return
+    if (!this.writes.isSettled(task)) {
+      this.writes.ask(task)
       return
     }
     task.state = 'delivered'
@@ -443,13 +444,13 @@ export class Session {
     if (responseToLogout(request, this.#cid) !== logoutResponse.closed) return
     // Neither libiscsi nor Linux sends Data-Outs after a Logout: what is not here will not come (§11.14).
     this.#loggedOut = true
-    for (const task of [...this.#tasks.values()]) if (task.state !== 'delivered') this.abort(task)
+    for (const task of this.#tasks.all()) if (task.state !== 'delivered') this.abort(task)
   }
 
   /** Immediate requests are bounded apart from the window. */
   #isOverfull(pdu: Pdu): boolean {
     if (!isImmediate(pdu.header, pdu.at)) return false
-    if (this.#immediateTasks + this.#openTaskManagement < immediateMax) return false
+    if (this.#tasks.immediate + this.#openTaskManagement < immediateMax) return false
     this.#reject(pdu, rejectReason.tooManyImmediateCommands)
     return true
   }
@@ -468,30 +469,5 @@ export class Session {
   #close(reason: string): void {
     this.#broken = true
     this.actions.push({ kind: 'close', reason })
-  }
-
-  /** Whether the answer is to be written: the task leaves the session's books. */
-  #settle(task: Task): boolean {
-    if (task.state === 'aborted') return false
-    assert(task.state === 'delivered' || task.state === 'collecting', 'S2 a task is answered once')
-    this.#unlist(task)
-    if (task.counted) this.#window.answered()
-    return true
-  }
-
-  /** The task leaves the books unanswered, and is another's. */
-  #drop(task: Task): void {
-    if (task.state !== 'aborted') this.#strike(task)
-    this.#pool.give(task)
-  }
-
-  #strike(task: Task): void {
-    this.#unlist(task)
-    if (task.counted) this.#window.forgotten()
-  }
-
-  #unlist(task: Task): void {
-    this.#tasks.delete(task.initiatorTaskTag)
-    if (task.immediate) this.#immediateTasks -= 1
   }
 }

@@ -9,12 +9,14 @@
 //   delivered   the consumer works on it; its data must not move
 //   collecting  nobody works on it; Data-Outs are expected
 //   aborted     nothing will be answered; the consumer still uses its data
+import { assert } from '../base/assert.ts'
+import type { Share } from '../base/budget.ts'
 import type { BufferPool } from '../base/buffer-pool.ts'
 
 export type TaskState = 'free' | 'queued' | 'delivered' | 'collecting' | 'aborted'
 
-/** What was wrong with a write's data (RFC 7143 §7.8, §11.4.7.2). */
-export type DataError = 'none' | 'damaged' | 'unexpected' | 'wrongAmount'
+/** What was wrong with a write's data (RFC 7143 §7.8, §11.4.7.2); `noRoom`: nothing, but there was no room for it. */
+export type DataError = 'none' | 'damaged' | 'unexpected' | 'wrongAmount' | 'noRoom'
 
 const cdbBytes = 16
 const nothing = new Uint8Array(0)
@@ -52,6 +54,8 @@ export class Task {
   r2tEnd = 0
   /** DataSN of the next Data-Out of the sequence, or of the read's next Data-In. */
   dataSn = 0
+  /** There is room for all of its data. */
+  isAsked = false
   /** This burst had an error: the rest of it is discarded, until its F bit. */
   discarding = false
   readonly commandAction: { readonly kind: 'command'; readonly task: Task }
@@ -59,6 +63,8 @@ export class Task {
   readonly #ownCdb = new Uint8Array(cdbBytes)
   readonly #buffers: BufferPool
   #buffer: Uint8Array<ArrayBuffer> | null = null
+  /** That the buffer is counted in. */
+  #share: Share | null = null
 
   constructor(buffers: BufferPool) {
     this.#buffers = buffers
@@ -81,18 +87,32 @@ export class Task {
     return this.dataBytes >= this.expectedDataTransferLength
   }
 
-  /** Where `count` bytes are to be put behind the data so far; `expected` is how much there will be in all. */
-  room(count: number, expected: number): Uint8Array {
-    const needed = Math.max(this.dataBytes + count, expected)
+  /** Bytes of its buffer: what it costs. */
+  get roomBytes(): number {
+    return this.#buffer?.length ?? 0
+  }
+
+  /** Its buffer holds `bytes` from now on, and what it costs is counted in `share`. */
+  makeRoom(bytes: number, share: Share): void {
     const buffer = this.#buffer
-    if (buffer !== null && buffer.length >= needed) return buffer
-    const larger = this.#buffers.take(needed)
-    if (buffer !== null) {
-      larger.set(buffer.subarray(0, this.dataBytes))
-      this.#buffers.give(buffer)
+    if (buffer === null || buffer.length < bytes) {
+      const larger = this.#buffers.take(bytes)
+      if (buffer !== null) {
+        larger.set(buffer.subarray(0, this.dataBytes))
+        this.#buffers.give(buffer)
+      }
+      this.#buffer = larger
     }
-    this.#buffer = larger
-    return larger
+    if (this.#share !== null) this.#share.held -= buffer?.length ?? 0
+    this.#share = share
+    share.held += this.roomBytes
+  }
+
+  /** Puts bytes behind the data so far; there is room. */
+  append(data: Uint8Array): void {
+    assert(this.#buffer !== null, 'there is room')
+    this.#buffer.set(data, this.dataBytes)
+    this.dataBytes += data.length
   }
 
   takeCdb(bytes: Uint8Array, at: number): void {
@@ -111,8 +131,11 @@ export class Task {
   /** Its buffer goes back to the pool: nobody reads it any more. */
   free(): void {
     this.state = 'free'
-    if (this.#buffer !== null) this.#buffers.give(this.#buffer)
+    if (this.#buffer === null) return
+    if (this.#share !== null) this.#share.held -= this.#buffer.length
+    this.#buffers.give(this.#buffer)
     this.#buffer = null
+    this.#share = null
   }
 }
 

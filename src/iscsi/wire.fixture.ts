@@ -1,5 +1,6 @@
 // For the tests of this room: what an initiator would put on the wire, and what it would find there.
 
+import { Budget } from '../base/budget.ts'
 import { BufferPool } from '../base/buffer-pool.ts'
 import { writeU32 } from '../base/bytes.ts'
 import { Framer, type FramerLimits, type Pdu } from './framer.ts'
@@ -196,10 +197,14 @@ export function managementBytes(shape: ManagementShape): Uint8Array {
   })
 }
 
+const wide = { total: 2 ** 30, each: 2 ** 30, least: 0 }
+
 /** A session with an initiator's end of its wire. */
 export class Wire {
   readonly parameters: Negotiated
   readonly buffers = new BufferPool(1 << 24)
+  readonly asked = new Budget(wide).share()
+  readonly unasked = new Budget(wide).share()
   readonly outbox: Outbox
   readonly session: Session
   readonly #framer: Framer
@@ -215,6 +220,7 @@ export class Wire {
       statSn: firstStatSn,
       outbox: this.outbox,
       buffers: this.buffers,
+      room: { asked: this.asked, unasked: this.unasked },
     })
     this.#framer = framerFor(this.parameters)
   }

@@ -9,6 +9,7 @@ import { readFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { parse } from 'yaml'
 import { z } from 'zod'
+import { limits } from '../scsi/logical-unit.ts'
 import type { Accept } from '../store/settings.ts'
 import { boundsDefaults } from '../target/bounds.ts'
 import { isHost, isLoopback, isWildcard, plainHost } from './addresses.ts'
@@ -128,6 +129,9 @@ export const memberConfig = z
       .strictObject({
         sendBytes: bytes(MIB, boundsDefaults.sendBytes),
         sendBytesPerConnection: bytes(MIB, boundsDefaults.sendBytesPerConnection),
+        receiveBytes: bytes(limits.transferBytes, boundsDefaults.receiveBytes),
+        unsolicitedBytes: bytes(MIB, boundsDefaults.unsolicitedBytes),
+        receiveBytesPerConnection: bytes(MIB, boundsDefaults.receiveBytesPerConnection),
       })
       .prefault({})
       .describe('What initiators can make this member hold in memory.'),

@@ -22,6 +22,8 @@ const logins: Readonly<Record<string, string>> = {
 const ends: Readonly<Record<EndReason, string>> = {
   closed: 'its connection was closed',
   logout: 'its initiator logged out',
+  stalled:
+    'its initiator did not send the data that it was asked for, and others waited for the room',
   silent: 'its initiator gave no sign of life for a minute',
   fenced: 'another member has the session now',
   reinstated: 'a later login took its place',

@@ -1,5 +1,6 @@
 // The numbers that bound what initiators can make a member hold. Those of `Bounds` are settings of the member.
 import type { BudgetLimits } from '../base/budget.ts'
+import { targetSettings } from '../iscsi/negotiate.ts'
 
 const KIB = 1024
 const MIB = 1024 * KIB
@@ -9,11 +10,20 @@ export interface Bounds {
   readonly sendBytes: number
   /** To one connection. */
   readonly sendBytesPerConnection: number
+  /** Data of writes for which R2Ts were sent, until they are answered. */
+  readonly receiveBytes: number
+  /** Data of writes that came unsolicited, until they are answered or the rest of it is asked for. */
+  readonly unsolicitedBytes: number
+  /** Each of the two, from one connection. */
+  readonly receiveBytesPerConnection: number
 }
 
 export const boundsDefaults: Bounds = {
   sendBytes: 32 * MIB,
   sendBytesPerConnection: 8 * MIB,
+  receiveBytes: 24 * MIB,
+  unsolicitedBytes: 16 * MIB,
+  receiveBytesPerConnection: 8 * MIB,
 }
 
 /** What every connection may have under way, whatever the others have: a session that behaves goes on. */
@@ -25,9 +35,20 @@ export function sendLimits({ sendBytes, sendBytesPerConnection }: Bounds): Budge
   return limitsOf(sendBytes, sendBytesPerConnection)
 }
 
+export function receiveLimits(bounds: Bounds): BudgetLimits {
+  return limitsOf(bounds.receiveBytes, bounds.receiveBytesPerConnection)
+}
+
+export function unsolicitedLimits(bounds: Bounds): BudgetLimits {
+  return limitsOf(bounds.unsolicitedBytes, bounds.receiveBytesPerConnection)
+}
+
 function limitsOf(total: number, each: number): BudgetLimits {
   return { total, each, least: Math.min(LEAST_BYTES, each * LEAST_PART) }
 }
+
+/** What comes unsolicited of one write at most, by our FirstBurstLength. */
+export const FIRST_BURST_BYTES = targetSettings.firstBurstLength
 
 /** Answers that need no room (NOP-In, Reject, Text, the status of writes) may wait beside Data-In, before reading stops. */
 export const ANSWER_BYTES = MIB

@@ -28,6 +28,7 @@ import { asyncEvent } from '../iscsi/pdu.ts'
 import { isSentAgain, type TextRequest } from '../iscsi/requests.ts'
 import { Session, type SessionAction } from '../iscsi/session.ts'
 import { holdsState } from '../scsi/nexus-state.ts'
+import { Incoming, type Receiving } from './incoming.ts'
 import type { Carrier, EndReason, LiveSession } from './live-session.ts'
 import type { LoginAttempt, Taken } from './login.ts'
 import { type LoginHost, LoginPhase, type LoginPhaseDeps, type Settled } from './login-phase.ts'
@@ -49,8 +50,8 @@ const limits = { maxDataBytes: 262_144, maxAhsBytes: 1_024 }
 export interface ConnectionDeps extends LoginPhaseDeps {
   readonly clock: Clock
   readonly buffers: BufferPool
-  /** For what is under way to all initiators. */
   readonly sending: Budget
+  readonly receiving: Receiving
   /** The answer to SendTargets for an initiator that came to this address; `own`: its session's target, null in a discovery session. */
   readonly discover: (question: Uint8Array, at: Portal, own: string | null) => Uint8Array
   readonly runner: (
@@ -95,11 +96,10 @@ export class Connection implements StreamOwner, Carrier, MovingCarrier, LoginHos
   readonly #stream: Stream
   readonly #framer = new Framer(limits)
   readonly #outgoing: Outgoing
+  readonly #incoming: Incoming
   #phase: Phase
   #flushScheduled = false
   #lastArrivalMs: number
-  /** Of a part of what was sent, while reading was stopped: as good a sign of life as an arrival. */
-  #lastWrittenMs = Number.NEGATIVE_INFINITY
   readonly #quiet: Quiet
   discarded = 0
   pausedSinceWallMs = 0
@@ -108,7 +108,8 @@ export class Connection implements StreamOwner, Carrier, MovingCarrier, LoginHos
   constructor(deps: ConnectionDeps, stream: Stream) {
     this.#deps = deps
     this.#stream = stream
-    this.#outgoing = new Outgoing(stream, deps.buffers, deps.sending.share())
+    this.#incoming = new Incoming(stream, deps.receiving, () => this.#scheduleFlush())
+    this.#outgoing = new Outgoing(stream, this.#incoming.valve, deps.buffers, deps.sending)
     this.#lastArrivalMs = deps.clock.nowMs()
     const see = () => sightOf(this.#phase.kind === 'session' ? this.#phase : null, this.#outgoing)
     this.#quiet = new Quiet(deps.clock, see, (transferTag) => this.#ask(transferTag))
@@ -144,7 +145,7 @@ export class Connection implements StreamOwner, Carrier, MovingCarrier, LoginHos
       this.#framer.push(bytes)
       for (let pdu = this.#framer.next(); pdu !== null; pdu = this.#framer.next()) {
         this.#receive(pdu)
-        if (this.#outgoing.isBeyondBounds) return this.close('it asks for more than it reads') // C6
+        if (this.#outgoing.isBeyondBounds) return this.close('asks for more than it reads') // C6
       }
     } catch (error) {
       return this.#broken(error)
@@ -163,8 +164,7 @@ export class Connection implements StreamOwner, Carrier, MovingCarrier, LoginHos
   }
 
   written(): void {
-    if (this.#outgoing.isStopped) this.#lastWrittenMs = this.#deps.clock.nowMs()
-    this.#outgoing.written()
+    this.#outgoing.written(this.#deps.clock.nowMs())
     if (this.#phase.kind === 'session') this.#phase.runner.roomCame()
     if (this.#outgoing.isWritten) this.#quiet.look()
   }
@@ -246,11 +246,13 @@ export class Connection implements StreamOwner, Carrier, MovingCarrier, LoginHos
     const phase = this.#phase
     if (phase.kind !== 'session') return
     phase.iscsi.tick(this.#deps.clock.nowMs())
+    this.#incoming.tick()
     if (!phase.live.moving) {
       const [owed = null] = phase.live.probes.keys()
-      const heardMs = Math.max(this.#lastArrivalMs, this.#lastWrittenMs)
-      const next = phase.silence.tick(heardMs, owed)
+      const heardMs = Math.max(this.#lastArrivalMs, this.#outgoing.aliveMs)
+      const next = phase.silence.tick(heardMs, owed, this.#incoming.owes(phase.iscsi))
       if (next === 'over') return this.#deps.ended(phase.live, 'silent')
+      if (next === 'stalled') return this.#deps.ended(phase.live, 'stalled')
       if (next === 'ask') this.#ping(phase, SIGN_OF_LIFE_TAG)
     }
     phase.ticking = this.#deps.clock.after(TICK_MS, () => this.#tick())
@@ -335,7 +337,8 @@ export class Connection implements StreamOwner, Carrier, MovingCarrier, LoginHos
     this.#framer.dataDigest = parameters.dataDigest
     this.#scheduleFlush()
     const { buffers } = this.#deps
-    return new Session({ parameters, ...counts, outbox: this.#outgoing.outbox, buffers })
+    const { outbox } = this.#outgoing
+    return new Session({ parameters, ...counts, outbox, buffers, room: this.#incoming.room })
   }
 
   #cancelLoginTimer(): void {
@@ -445,6 +448,7 @@ export class Connection implements StreamOwner, Carrier, MovingCarrier, LoginHos
 
   #flush(): void {
     const phase = this.#phase
+    if (phase.kind === 'session') this.#incoming.look(phase.iscsi)
     const isSent = this.#outgoing.flush()
     if (phase.kind !== 'session' || !isSent) return
     const { latencyCount } = phase.live.counters

@@ -7,6 +7,7 @@ import { encodeText } from '../base/text.ts'
 import { Initiator } from '../initiator/initiator.ts'
 import { opcode } from '../iscsi/pdu.ts'
 import { copyOf, framerFor, parameters, pduBytes, type SeenPdu } from '../iscsi/wire.fixture.ts'
+import { boundsDefaults } from './bounds.ts'
 import type { LiveSession } from './live-session.ts'
 import type { Target, TargetEvent } from './target.ts'
 
@@ -29,9 +30,9 @@ interface Port {
   readonly isid: string | null
 }
 
-/** `distributes`: with a balancer at each member. */
-export async function startGroup(seed: number, distributes = false) {
-  const group = new SimGroup({ seed, distributes, print: null })
+/** `distributes`: with a balancer at each member. `bounds`: as a member has them if nobody sets them. */
+export async function startGroup(seed: number, distributes = false, bounds = boundsDefaults) {
+  const group = new SimGroup({ seed, distributes, bounds, print: null })
   const { timeline, net } = group
   const written: Written[] = []
   const events: (TargetEvent & { readonly at: SimMember })[] = []
@@ -104,9 +105,15 @@ type Scene = Awaited<ReturnType<typeof startGroup>>
 export async function stranger(
   { group, timeline, hostNet }: Scene,
   kind: 'normal' | 'discovery',
-  differing: { readonly name?: string; readonly target?: string } = {},
+  differing: {
+    readonly name?: string
+    readonly host?: string
+    readonly target?: string
+    readonly keys?: string
+  } = {},
 ) {
-  const connecting = hostNet('stranger').connect(portalOf('m1'), 1_000)
+  const { name = 'stranger', host = 'stranger', target = group.volume.iqn, keys = '' } = differing
+  const connecting = hostNet(host).connect(portalOf('m1'), 1_000)
   const stream = await timeline.finish(connecting)
   const framer = framerFor(parameters)
   const seen: SeenPdu[] = []
@@ -122,8 +129,7 @@ export async function stranger(
       state.over = true
     },
   })
-  const { name = 'stranger', target = group.volume.iqn } = differing
-  const who = `InitiatorName=iqn.2026-11.test:${name}\0`
+  const who = `InitiatorName=iqn.2026-11.test:${name}\0${keys}`
   const text = kind === 'normal' ? `${who}TargetName=${target}\0` : `${who}SessionType=Discovery\0`
   const fields = { 8: 0x40000137, 16: 5, 20: STRANGER_CID << 16, 24: 1 }
   stream.write(pduBytes(opcode.loginRequest | 0x40, 0x87, fields, encodeText(text)))

@@ -29,6 +29,7 @@ export type EndReason =
   | 'closed' // the connection is gone, or left because the protocol was broken
   | 'logout'
   | 'silent' // its initiator gave no sign of life
+  | 'stalled' // its initiator did not send the data that it was asked for, and others waited for the room
   | 'fenced' // a primary refused its generation
   | 'reinstated' // a later login took its record
   | 'lost' // its record was changed by somebody else

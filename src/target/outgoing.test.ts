@@ -1,6 +1,7 @@
 // Initiators that ask and do not read, at real members in virtual time. Those have room for 32 KiB to one connection
 // (sim/group.ts), and the simulated kernels hold 512 KiB.
 import { describe, expect, it } from 'vitest'
+import { simBounds } from '../../sim/group.ts'
 import { readCdb } from '../initiator/cdb.ts'
 import { opcode, reservedTag } from '../iscsi/pdu.ts'
 import { pduBytes } from '../iscsi/wire.fixture.ts'
@@ -15,7 +16,7 @@ const READ_BYTES = 16 * KIB
 const FIRST_CMD_SN = 1
 
 async function greedy(seed: number) {
-  const scene = await startGroup(seed)
+  const scene = await startGroup(seed, false, simBounds)
   const { group, timeline, written } = scene
   const { stream, seen, state } = await stranger(scene, 'normal')
   const portal = written.at(-1)!.stream

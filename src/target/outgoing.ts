@@ -5,35 +5,34 @@
 //   C6. What is under way to an initiator is bounded, for each connection and for all of the member's: data is read only
 //       when there is room to send it (reads.ts), and a connection on which other answers pile up is not read any more
 //       until they have left.
-import type { Share } from '../base/budget.ts'
+import type { Budget, Share } from '../base/budget.ts'
 import type { BufferPool } from '../base/buffer-pool.ts'
 import type { Stream } from '../base/net.ts'
 import { Outbox } from '../iscsi/outbox.ts'
 import { ANSWER_BYTES, ANSWER_BYTES_MAX } from './bounds.ts'
+import type { Valve } from './incoming.ts'
 import type { ReadRoom } from './reads.ts'
 
 export class Outgoing implements ReadRoom {
   readonly outbox: Outbox
   readonly #stream: Stream
+  readonly #valve: Valve
   readonly #share: Share
   readonly #stopBytes: number
   /** Parts given to the stream and not yet written, in order. */
   readonly #unwritten: Uint8Array[] = []
   /** Bytes of reads that are under way and not yet in the outbox. */
   #readingBytes = 0
-  #isStopped = false
   #isGone = false
+  /** When an answer left last while reading was stopped: as good a sign of life as an arrival. */
+  aliveMs = Number.NEGATIVE_INFINITY
 
-  constructor(stream: Stream, buffers: BufferPool, share: Share) {
+  constructor(stream: Stream, valve: Valve, buffers: BufferPool, sending: Budget) {
     this.outbox = new Outbox(buffers)
     this.#stream = stream
-    this.#share = share
-    this.#stopBytes = share.limits.each + ANSWER_BYTES
-  }
-
-  /** Reading of the connection is stopped: its answers do not leave. */
-  get isStopped(): boolean {
-    return this.#isStopped
+    this.#valve = valve
+    this.#share = sending.share()
+    this.#stopBytes = sending.limits.each + ANSWER_BYTES
   }
 
   /** Within one read of the socket more was asked for than an initiator that obeys the protocol could. */
@@ -68,25 +67,22 @@ export class Outgoing implements ReadRoom {
       this.#stream.write(part)
     }
     this.#count()
-    if (!this.#isStopped && this.#answerBytes > this.#stopBytes) {
-      this.#isStopped = true
-      this.#stream.pause()
-    }
+    if (this.#answerBytes > this.#stopBytes) this.#valve.close('answers')
     return parts.length > 0
   }
 
-  written(): void {
+  written(nowMs: number): void {
+    if (this.#valve.isClosedFor('answers')) this.aliveMs = nowMs
     const part = this.#unwritten.shift()
     if (part !== undefined) this.outbox.released(part)
     this.#count()
-    if (this.#isStopped && this.#answerBytes <= this.#stopBytes) this.readOn()
+    if (this.#answerBytes <= this.#stopBytes) this.#valve.open('answers')
   }
 
   /** Nothing more is answered: what still comes may be read and discarded. */
   readOn(): void {
-    if (!this.#isStopped) return
-    this.#isStopped = false
-    this.#stream.resume()
+    this.#valve.open('answers')
+    this.#valve.open('data')
   }
 
   /** The stream is closed, and touches nothing of what it had not written. */

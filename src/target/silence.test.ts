@@ -2,11 +2,14 @@ import { expect, it } from 'vitest'
 import { Silence } from './silence.ts'
 
 /** What each of `ticks` seconds says; `heard` in each of them. */
-function play(ticks: number, heard: (tick: number) => { arrivalMs: number; owed: number | null }) {
+function play(
+  ticks: number,
+  heard: (tick: number) => { arrivalMs: number; owed: number | null; dataOuts?: number | null },
+) {
   const silence = new Silence()
   return Array.from({ length: ticks }, (_, tick) => {
-    const { arrivalMs, owed } = heard(tick)
-    return silence.tick(arrivalMs, owed)
+    const { arrivalMs, owed, dataOuts = null } = heard(tick)
+    return silence.tick(arrivalMs, owed, dataOuts)
   })
 }
 
@@ -31,4 +34,13 @@ it('I2 gives up when a barrier is owed an answer for 60 ticks, though other thin
 it('I2 counts for the oldest unanswered barrier alone', () => {
   const said = play(400, (tick) => ({ arrivalMs: tick, owed: Math.floor(tick / 50) }))
   expect(said).not.toContain('over')
+})
+
+it('I3 gives up one that sends none of its data for 10 s while others wait, and only while they wait', () => {
+  const stalled = play(30, (tick) => ({ arrivalMs: tick, owed: null, dataOuts: 5 }))
+  expect(stalled.indexOf('stalled')).toBe(10)
+  const slow = play(60, (tick) => ({ arrivalMs: tick, owed: null, dataOuts: Math.floor(tick / 9) }))
+  expect(slow).not.toContain('stalled')
+  const alone = play(60, (tick) => ({ arrivalMs: tick, owed: null, dataOuts: tick % 9 ? 5 : null }))
+  expect(alone).not.toContain('stalled')
 })

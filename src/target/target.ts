@@ -24,9 +24,10 @@ import type { Json, PeerLinks } from '../peer/links.ts'
 import { logicalUnit } from '../scsi/logical-unit.ts'
 import type { Gateway } from '../volume/gateway.ts'
 import { Barrier, readProbes } from './barrier.ts'
-import { type Bounds, sendLimits } from './bounds.ts'
+import { type Bounds, receiveLimits, sendLimits, unsolicitedLimits } from './bounds.ts'
 import { Connection, type ConnectionDeps } from './connection.ts'
 import { Ending } from './ending.ts'
+import type { Receiving } from './incoming.ts'
 import type { EndReason, LiveSession } from './live-session.ts'
 import { settleProbes } from './live-session.ts'
 import { Logins, type Placement, type Taken } from './login.ts'
@@ -45,8 +46,8 @@ const STOP_MS = 4_000
 const CONNECTIONS_MAX = 4_096
 /** A reason may quote what an initiator sent. */
 const REASON_MAX = 400
-/** What the pool keeps for the answers and write data of all connections. */
-const BUFFER_BYTES = 64 * 1024 * 1024
+/** What the pool keeps for the answers and write data of all connections, while it is needed. */
+const BUFFER_BYTES = 32 * 1024 * 1024
 
 /** One line for people about something that happened here; see member/log.ts. */
 export type TargetEvent =
@@ -158,6 +159,7 @@ export class Target {
   readonly #awaitingAnswer = new Map<LiveSession, string>()
   readonly #buffers = new BufferPool(BUFFER_BYTES)
   readonly #sending: Budget
+  readonly #receiving: Receiving
   #listener: Listener | null = null
   #state: 'starting' | 'serving' | 'stopping' = 'starting'
   #tsih = 0
@@ -168,6 +170,10 @@ export class Target {
     const { self, clock, coordinator, group, peers, gateway, newToken, placement } = deps
     const { registry } = this
     this.#sending = new Budget(sendLimits(deps.bounds))
+    this.#receiving = {
+      asked: new Budget(receiveLimits(deps.bounds)),
+      unasked: new Budget(unsolicitedLimits(deps.bounds)),
+    }
     const end = (session: LiveSession, reason: EndReason) => this.#end(session, reason)
     this.log = new MoveLog(self, clock, coordinator, group)
     this.ending = new Ending({ self, clock, coordinator, group, gateway, registry })
@@ -328,6 +334,7 @@ export class Target {
       clock,
       buffers: this.#buffers,
       sending: this.#sending,
+      receiving: this.#receiving,
       logins: this.logins,
       volumeByIqn: (iqn) => group.volumeByIqn(iqn),
       discover: (question, at, own) => this.#discover(question, at, own),
@@ -437,6 +444,7 @@ export class Target {
 
   async #sweep(): Promise<void> {
     if (this.#state !== 'serving') return
+    this.#buffers.trim()
     this.#letGo()
     this.log.sweep((id) => this.registry.get(id)?.moving ?? false)
     const expired = await this.ending.sweep()

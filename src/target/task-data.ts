@@ -27,7 +27,7 @@ export const dataErrorSense = {
   damaged: conditions.protocolServiceCrcError,
   unexpected: conditions.unexpectedUnsolicitedData,
   wrongAmount: conditions.notEnoughUnsolicitedData,
-} as const satisfies Record<Exclude<DataError, 'none'>, Condition>
+} as const satisfies Record<Exclude<DataError, 'none' | 'noRoom'>, Condition>
 
 export function wantedBytes(task: Task, transferBytes: number): number {
   return task.isWrite ? Math.min(transferBytes, task.expectedDataTransferLength) : 0

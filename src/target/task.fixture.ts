@@ -1,5 +1,6 @@
 // A session and a volume in memory for the tests of task.ts and what belongs to it.
 
+import { Budget } from '../base/budget.ts'
 import { BufferPool } from '../base/buffer-pool.ts'
 import type { VolumeRecord } from '../group/record.ts'
 import type { TaskManagementRequest } from '../iscsi/requests.ts'
@@ -203,6 +204,7 @@ export function bench({ toldBytes = volume.bytes } = {}) {
   const counters = new SessionCounters()
   const buffers = new BufferPool(16 * MIB)
   const room = new FakeRoom()
+  const share = new Budget({ total: 64 * MIB, each: 64 * MIB, least: 0 }).share()
   const told = { answered: 0, refused: 0, resets: 0 }
   const others = Promise.withResolvers<boolean>()
   const runner = new TaskRunner({
@@ -254,8 +256,8 @@ export function bench({ toldBytes = volume.bytes } = {}) {
 
   function append(task: Task, data: Uint8Array): void {
     if (data.length === 0) return
-    task.room(data.length, task.wantedBytes).set(data, task.dataBytes)
-    task.dataBytes += data.length
+    task.makeRoom(Math.max(task.wantedBytes, task.dataBytes + data.length), share)
+    task.append(data)
   }
 
   function start(...args: Parameters<typeof command>): Task {

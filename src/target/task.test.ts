@@ -167,6 +167,15 @@ describe('writes', () => {
     expect(gateway.calls).toBe(0)
   })
 
+  it('that found no room for their data are answered with TASK SET FULL', () => {
+    const { command, runner, last, gateway, counters } = bench()
+    const task = command(write10(0, 2), 'out', 1024)
+    task.dataError = 'noRoom'
+    runner.start(task)
+    expect(last()).toMatchObject({ status: 0x28, sense: null })
+    expect([gateway.calls, counters.outstanding]).toEqual([0, 0])
+  })
+
   it('is asked for no data once the session is past it', () => {
     const { start, session, counters } = bench()
     session.gone = true

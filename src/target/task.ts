@@ -44,6 +44,7 @@ const GOOD = 0x00
 const CHECK_CONDITION = 0x02
 const MEDIUM_ERROR = 0x3
 const UNIT_ATTENTION = 0x6
+const TASK_SET_FULL = 0x28
 const nothing = new Uint8Array(0)
 
 /** What commands need of iscsi/session.ts. */
@@ -416,7 +417,8 @@ export class TaskRunner {
   #refuseData(task: Task): void {
     const { dataError } = task
     assert(dataError !== 'none', 'data is refused for an error in it')
-    this.#fail(task, dataErrorSense[dataError], {}, 0)
+    if (dataError === 'noRoom') this.#answer(task, TASK_SET_FULL, null, 0)
+    else this.#fail(task, dataErrorSense[dataError], {}, 0)
   }
 
   /** By the reset of another nexus. */
