@@ -10,12 +10,14 @@ import type { MemberId, VolumeId } from '../group/record.ts'
 import { nothing } from '../peer/controls.ts'
 import type { Json } from '../peer/message.ts'
 import { type Condition, type GroupFacts, type HealthMemory, problemsOf } from './health.ts'
-import { readLauncherRecord } from './launcher-record.ts'
+import { type LaunchedMembers, readLauncherRecord } from './launcher-record.ts'
 import type { Member } from './member.ts'
 import { Repeated } from './repeated.ts'
 
 export const CONDITION_KIND = 'condition'
 const EVERY_MS = 2_000
+/** The coordinator is asked at every third look; if it did not answer, at each. */
+const LOOKS_PER_ASK = 3
 const ASK_MS = 800
 
 const conditionSchema = z.object({
@@ -58,6 +60,10 @@ export class HealthWatch {
   readonly #rounds: Repeated
   #memory: HealthMemory = new Map()
   #problems: readonly HealthProblem[] = []
+  #looks = 0
+  /** What the launcher's record said, and the starts of the members at which it was read. */
+  #launched: LaunchedMembers = {}
+  #starts = ''
 
   constructor(sources: HealthSources) {
     const { member } = sources
@@ -124,7 +130,9 @@ export class HealthWatch {
   async #round(): Promise<void> {
     const { member } = this.#sources
     // What nobody uses is not known to be there: an empty transaction asks.
-    await member.ports.coordinator.txn({})
+    const isDue = this.#looks % LOOKS_PER_ASK === 0 || this.#sources.coordinator.trouble !== null
+    this.#looks += 1
+    if (isDue) await member.ports.coordinator.txn({})
     const others = [...member.group.members.keys()].filter((id) => id !== member.id)
     const replies = await Promise.all(
       others.map((id) => member.peers.ask(id, CONDITION_KIND, null, ASK_MS)),
@@ -138,13 +146,21 @@ export class HealthWatch {
   }
 
   async #facts(conditions: Conditions): Promise<GroupFacts> {
-    return this.#factsOf(conditions, await readLauncherRecord(this.#sources.launcherFile))
+    return this.#factsOf(conditions, await this.#readLaunched(conditions))
   }
 
-  #factsOf(
-    conditions: Conditions,
-    launched: Awaited<ReturnType<typeof readLauncherRecord>>,
-  ): GroupFacts {
+  /** While all answer and none has started anew, there is nothing in it: an idle group reads no file. */
+  async #readLaunched(conditions: Conditions): Promise<LaunchedMembers> {
+    const { members } = this.#sources.member.group
+    const starts = [...members.values()].map(({ bootId }) => bootId).join()
+    const isSame = starts === this.#starts && conditions.size === members.size
+    this.#starts = starts
+    if (isSame && Object.keys(this.#launched).length === 0) return {}
+    this.#launched = await readLauncherRecord(this.#sources.launcherFile)
+    return this.#launched
+  }
+
+  #factsOf(conditions: Conditions, launched: LaunchedMembers): GroupFacts {
     const { member, balancer } = this.#sources
     const { group } = member
     const volumes = [...group.volumes.values()].map(({ id, name, lanes }) => ({

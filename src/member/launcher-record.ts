@@ -27,7 +27,8 @@ const record = z.object({
   ),
 })
 
-type LaunchedMembers = Readonly<Record<string, Launched>>
+/** By member; who has not ended by itself lately is missing. */
+export type LaunchedMembers = Readonly<Record<string, Launched>>
 
 /** LR1. */
 export function writeLauncherRecord(file: string, members: LaunchedMembers): void {

@@ -21,6 +21,7 @@ import type {
   VolumeDetail,
   VolumeRequest,
 } from '../api/schema.ts'
+import { within } from '../base/clock.ts'
 import { parsePolicy } from '../distribution/policy.ts'
 import type { MemberId } from '../group/record.ts'
 import type { Traffic } from '../io/net.ts'
@@ -41,6 +42,9 @@ import {
 } from './summary.ts'
 import type { Tally } from './tally.ts'
 import { VolumeDesk } from './volume-desk.ts'
+
+/** Of `status`, for the coordinator. */
+const REFRESH_MS = 500
 
 export interface OperatorDeps {
   readonly member: Member
@@ -152,9 +156,12 @@ export class MemberOperator implements Operator {
   async status(): Promise<Status> {
     const { member, balancer, health, version } = this.#deps
     const { group } = member
-    const summaries = await this.#summaries()
+    // What has just been changed is in it, if the coordinator answers soon; else it is as it was.
+    const refreshed = within(member.ports.clock, REFRESH_MS, group.refresh(), false)
+    const [summaries] = await Promise.all([this.#summaries(), refreshed])
     const members = this.#members(summaries)
-    const coordination = (await group.refresh()) ? 'up' : 'down'
+    const { coordinator, recordLost } = health.condition()
+    const coordination = coordinator === null && recordLost === null ? 'up' : 'down'
     const problems = await health.look(conditionsIn(summaries))
     const { mode, placement } = balancer.describe()
     let bytes = 0
@@ -241,7 +248,12 @@ export class MemberOperator implements Operator {
   }
 
   #summaries(): Promise<Map<MemberId, Summary>> {
-    return askAll(this.#deps.member, () => this.#summary())
+    const { member, balancer } = this.#deps
+    return askAll(
+      member,
+      () => this.#summary(),
+      (id) => balancer.isHeard(id),
+    )
   }
 
   #summary(): Summary {

@@ -9,6 +9,8 @@ import type { SessionRates } from './rates.ts'
 
 export const SUMMARY_KIND = 'summary'
 const ASK_MS = 800
+/** For one that has reported nothing lately: whoever asks need not wait long for what it will hardly answer. */
+const SILENT_ASK_MS = 400
 const FORMAT = 2
 
 export interface SessionSummary extends SessionRates {
@@ -44,11 +46,17 @@ export function summaryFormat(): number {
 }
 
 /** Of every member of the group, this one included; a silent one is missing. */
-export async function askAll(member: Member, own: () => Summary): Promise<Map<MemberId, Summary>> {
+export async function askAll(
+  member: Member,
+  own: () => Summary,
+  isHeard: (id: MemberId) => boolean,
+): Promise<Map<MemberId, Summary>> {
   const all = new Map<MemberId, Summary>([[member.id, own()]])
   const others = [...member.group.members.keys()].filter((id) => id !== member.id)
   const replies = await Promise.all(
-    others.map((id) => member.peers.ask(id, SUMMARY_KIND, null, ASK_MS)),
+    others.map((id) =>
+      member.peers.ask(id, SUMMARY_KIND, null, isHeard(id) ? ASK_MS : SILENT_ASK_MS),
+    ),
   )
   for (const [at, reply] of replies.entries()) {
     const summary = parseSummary(reply)
