@@ -117,6 +117,13 @@ export class Barrier {
     )
   }
 
+  /** B3, whoever they belong to. */
+  fenceDead(sessions: readonly StoredSession[]): void {
+    for (const { id, record } of sessions) {
+      if (record.state === 'dead') this.#deps.gateway.fence(id, record.gen)
+    }
+  }
+
   /** B2: by compare-and-swap, and fenced. Not null: somebody changed the record, as is given back. */
   async close(stored: StoredSession, abandoned: () => boolean): Promise<StoredSession | null> {
     const { clock, ending } = this.#deps

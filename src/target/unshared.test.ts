@@ -147,6 +147,26 @@ describe('a volume that is not shared', () => {
     expect(await timeline.finish(second)).toContain('0202')
   })
 
+  it('O4 what is over of another host is fenced by who takes the volume, as long as a primary may not know', async () => {
+    const { group, login, living, timeline } = await contest(39)
+    const first = await login('a', 'm1')
+    const before = living()[0]?.id ?? 0
+    const { gateway } = group.member('m3').member ?? {}
+    if (gateway === undefined) throw new Error('m3 does not run')
+    const fences: number[] = []
+    const fence = gateway.fence.bind(gateway)
+    gateway.fence = (id, gen) => {
+      fences.push(id)
+      fence(id, gen)
+    }
+    // m2 does not hear from m1 that the session is over: what m1 sent it before may still be on its way.
+    group.net.cut('m1', 'm2', 'stick')
+    await timeline.finish(first.close())
+    await timeline.until(() => group.records()[0]?.record.state === 'dead')
+    await login('b', 'm3', { name: 'iqn.2026-11.test:other' })
+    expect(fences).toContain(before)
+  })
+
   it('O2 what a crash left of a session is closed and fenced, and the volume is free', async () => {
     const { group, login, living, timeline } = await contest(38)
     const first = await login('a', 'm1')

@@ -10,6 +10,8 @@
 //   O1. A login never ends the session of another host that may still live: its own member gives it up (silence.ts).
 //   O2. What its member says is over is closed by compare-and-swap and fenced before the volume is free (B2).
 //   O3. A refusal says whose session has the volume, at which address, and what a shared volume is for.
+//   O4. What is over of other hosts is fenced before the volume is free, as often as it is taken: a write of theirs that is
+//       still on its way to a primary is not carried out behind the new host's.
 import type { Coordinator } from '../coordination/coordinator.ts'
 import { storedSession } from '../coordination/group-view.ts'
 import { type Claim, claimIn, claimReads, otherHosts } from '../group/claims.ts'
@@ -19,7 +21,7 @@ import type { Barrier } from './barrier.ts'
 
 export interface UnsharedDeps {
   readonly coordinator: Coordinator
-  readonly barrier: Pick<Barrier, 'signsOfLife' | 'close'>
+  readonly barrier: Pick<Barrier, 'signsOfLife' | 'close' | 'fenceDead'>
 }
 
 export interface Arriving {
@@ -46,8 +48,12 @@ export async function mayTake(
   const read = await deps.coordinator.txn({ read: claimReads(volume.id) })
   if (read.kind !== 'done') return { kind: 'again' }
   const [claims = [], sessions = []] = read.read
-  const others = otherHosts(sessions.map(storedSession), arriving, taken)
-  if (others.length === 0) return { kind: 'free', claim: claimIn(volume.id, claims) }
+  const all = sessions.map(storedSession)
+  const others = otherHosts(all, arriving, taken)
+  if (others.length === 0) {
+    deps.barrier.fenceDead(all) // O4
+    return { kind: 'free', claim: claimIn(volume.id, claims) }
+  }
   const moving = others.find(({ record }) => record.move?.open === true)
   if (moving !== undefined) return inDoubt(volume, moving)
   const signs = await deps.barrier.signsOfLife(others)
