@@ -27,7 +27,7 @@ export type OutputForm = (typeof OUTPUT_FORMS)[number]
 
 /** What a terminal that does not say has. */
 const WIDTH = 80
-const FLEXIBLE_MIN = 8
+const FLEXIBLE_MIN = 6
 const GAP = '  '
 
 export class Screen {

@@ -59,7 +59,7 @@ function describeStatus(screen: Screen, now: Status): string {
       ['MEMBER', 'STATE', 'PORTAL', 'API', 'SESSIONS>', '+SLICES>', 'USED>', 'FREE>', '+PID>'],
       now.members.map((member) => [
         member.id,
-        member.draining ? `${member.state}, draining` : member.state,
+        member.draining && member.state === 'up' ? 'draining' : member.state,
         member.portal,
         member.api.replace(/^https?:\/\//, ''),
         String(member.sessions),
