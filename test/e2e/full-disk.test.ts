@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { VolumeDetail } from '../../src/api/schema.ts'
 import { Prng } from '../../src/base/prng.ts'
-import { parseSense, unmapCdb, unmapList } from '../../src/initiator/cdb.ts'
+import { parseSense, unmapCdb, unmapList, writeSameCdb } from '../../src/initiator/cdb.ts'
 import { Initiator } from '../../src/initiator/initiator.ts'
 import type { Answer } from '../../src/initiator/pending-command.ts'
 import { SystemClock } from '../../src/io/clock.ts'
@@ -22,13 +22,24 @@ const DATA_PROTECT = { key: 7, asc: 0x27, ascq: 7 }
 let group: TestGroup
 let volume: VolumeDetail
 let initiator: Initiator
+/** A volume of sectors, of which a part was written before all was full: 3 MiB from sector 63 on, as old partitions begin. */
+let sectors: Initiator
+
+const SECTOR_BYTES = 512
+const ODD_LBA = 63
+const ODD_BYTES = 3 * MIB
 
 beforeAll(async () => {
   group = await TestGroup.start(...BUDGET)
   volume = await group.createVolume('thin', VOLUME_PAGES * MIB, BLOCK_BYTES)
   initiator = await connect(volume)
+  sectors = await connect(await group.createVolume('odd', 64 * MIB, SECTOR_BYTES))
+  sectors.blockBytes = SECTOR_BYTES
+  const odd = new Uint8Array(ODD_BYTES).fill(0x77)
+  expect(await outcome(sectors.write(ODD_LBA, odd))).toBe('good')
 })
 afterAll(async () => {
+  await sectors.close()
   await initiator.close()
   await group.stop()
 })
@@ -101,6 +112,39 @@ async function expectKept(taken: readonly number[]): Promise<void> {
   expect(values).toEqual(taken.map(stampOf))
 }
 
+/** Sectors that begin and end inside of blocks, there and absent: none of it needs room, and what is absent stays absent. */
+async function unmapOddly(): Promise<void> {
+  const pages = async () => {
+    const { body } = await group.call<VolumeDetail>('volumes/odd')
+    return body.byMember.reduce((sum, { pages: here }) => sum + (here ?? 0), 0)
+  }
+  const before = await pages()
+  const model = new Uint8Array(8 * MIB)
+  model.fill(0x77, ODD_LBA * SECTOR_BYTES, ODD_LBA * SECTOR_BYTES + ODD_BYTES)
+  const ranges = [
+    [ODD_LBA + 5, 3],
+    [ODD_LBA + 101, 2_001],
+    [ODD_LBA + 4_003, 6_000],
+    [12_345, 4_001],
+    [40_001, 70_003],
+  ] as const
+  for (const [i, [lba, count]] of ranges.entries()) {
+    const answer =
+      i % 2 === 0
+        ? sectors.command({ cdb: unmapCdb(), write: unmapList(lba, count) })
+        : sectors.command({
+            cdb: writeSameCdb(lba, count, true),
+            write: new Uint8Array(SECTOR_BYTES),
+          })
+    expect(await outcome(answer)).toBe('good')
+    model.fill(0, lba * SECTOR_BYTES, (lba + count) * SECTOR_BYTES)
+  }
+  const into = new Uint8Array(model.length)
+  expect(await outcome(sectors.read(0, model.length / SECTOR_BYTES, into))).toBe('good')
+  expect(into.findIndex((byte, i) => byte !== model[i])).toBe(-1)
+  expect(await pages()).toBeLessThanOrEqual(before)
+}
+
 test('what needs a new page is refused with 7/27/07, everything else goes on, nothing is lost', async () => {
   const taken = await fillUp()
   const refused = Array.from({ length: VOLUME_PAGES }, (_, page) => page).filter(
@@ -125,7 +169,7 @@ test('what needs a new page is refused with 7/27/07, everything else goes on, no
   expect(probe.status).toBe(200)
   expect(await probe.json()).toMatchObject({
     health: 'error',
-    problems: [{ code: 'FULL', subject: 'm2', volumes: { count: 2 }, sessions: { count: 1 } }],
+    problems: [{ code: 'FULL', subject: 'm2', volumes: { count: 3 } }],
   })
 
   await expectKept(taken)
@@ -149,6 +193,7 @@ test('what needs a new page is refused with 7/27/07, everything else goes on, no
   await expectKept(taken)
   expect(await valueAt(taken[3] ?? 0, 77)).toBe(99)
   for (const page of none.slice(0, 20)) expect(await write(page, 0, 1)).toBe('full')
+  await unmapOddly()
   expect(initiator.phase).toBe('serving')
 }, 120_000)
 
