@@ -127,6 +127,17 @@ it('RV4 a member whose folder is missing is left out only by word', async () => 
   expect(await recover(['m2'])).toMatchObject({ without: ['m2'], members: ['m1'] })
 })
 
+it('RV5 a backup in the place of the file counts where no member has a copy, and only there', async () => {
+  await folder('m1', 57, 50)
+  await folder('m2', 41, 41)
+  writeStore(file, contents(30))
+  for (const id of ['m1', 'm2']) rmSync(join(data, id, 'record'))
+  expect(await recover()).toMatchObject({
+    from: { member: 'the file itself', revision: 30 },
+    ...{ seen: 57, revision: 2 ** 32 },
+  })
+})
+
 it('a backup is a whole file with its revision, and replaces none', async () => {
   writeStore(file, contents(57))
   const to = join(data, 'backup')

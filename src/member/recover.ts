@@ -5,6 +5,7 @@
 //   RV2. What was in the file's place is set aside, never deleted, and only once the new file can be written.
 //   RV3. A file that is sound, and as new as everything that was seen, is left alone.
 //   RV4. A member whose folder is not there is left out only if that was said: what only it has seen would be lost.
+//   RV5. Copies of members come before the file, which may be an old backup: it counts only where there is no copy at all.
 import { randomUUID } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
@@ -12,10 +13,10 @@ import { readCopy, readSeen } from '../coordination/record-copy.ts'
 import { parseGroup } from '../group/parse.ts'
 import { keys, type MemberId } from '../group/record.ts'
 import { type Evidence, type Rebuilt, rebuildRecord } from '../group/recover.ts'
-import { refuseOlder } from '../group/seen.ts'
+import { type RecordCopy, refuseOlder } from '../group/seen.ts'
 import { FolderDisk } from '../io/disk.ts'
 import { type FolderLock, lockFolder } from '../io/folder-lock.ts'
-import { readStore, type StoreContents, setStoreAside, writeStore } from '../io/sqlite-files.ts'
+import { readStore, setStoreAside, writeStore } from '../io/sqlite-files.ts'
 import { COORDINATION_FILE, memberNames } from './plan.ts'
 import { membersIn } from './supervise.ts'
 
@@ -57,8 +58,11 @@ export async function recoverRecord(recovery: Recovery): Promise<Recovered> {
   try {
     locks.push(lockFolder(dataFolder)) // RV1
     for (const id of members) locks.push(lockFolder(join(dataFolder, id)))
-    const evidence = await Promise.all(members.map((id) => evidenceOf(dataFolder, id)))
-    refuseSound(file, evidence)
+    const kept = await Promise.all(members.map((id) => evidenceOf(dataFolder, id)))
+    const own = copyIn(file)
+    refuseSound(file, own, kept)
+    const isKept = kept.some(({ copy }) => copy !== null)
+    const evidence = isKept ? kept : [...kept, { member: 'the file itself', seen: null, copy: own }] // RV5
     const rebuilt = rebuildRecord(evidence, randomUUID())
     if (typeof rebuilt === 'string') throw new CannotRecover(rebuilt)
     refuseMissing(rebuilt, members, without, dataFolder)
@@ -90,36 +94,32 @@ async function evidenceOf(dataFolder: string, member: MemberId): Promise<Evidenc
 }
 
 /** RV3. */
-function refuseSound(file: string, evidence: readonly Evidence[]): void {
-  const contents = contentsOf(file)
-  const value = contents?.items.find(({ key }) => key === keys.group)?.value
-  if (contents === null || value === undefined) return
-  const group = parseGroup(value)
-  if (typeof group === 'string') return
+function refuseSound(file: string, own: RecordCopy | null, kept: readonly Evidence[]): void {
+  const value = own?.items.find(([key]) => key === keys.group)?.[1]
+  const group = value === undefined ? '' : parseGroup(value)
+  if (own === null || typeof group === 'string') return
   // Read as recovery would read it: a record that no member could use is none.
-  const { groupId, incarnation } = group
-  const items = contents.items.map((item) => [item.key, item.value] as const)
-  const itself = { groupId, incarnation, revision: contents.rev, memberId: '', items }
-  const isUsable = typeof rebuildRecord([{ member: '', seen: null, copy: itself }], '') !== 'string'
-  const isNew = evidence.every(({ seen }) => seen === null || olderThan(group, contents, seen))
+  const isUsable = typeof rebuildRecord([{ member: '', seen: null, copy: own }], '') !== 'string'
+  const isNew = kept.every(
+    ({ seen }) =>
+      seen === null ||
+      (seen.groupId === group.groupId && refuseOlder(group, own.revision, seen) === null),
+  )
   if (!isUsable || !isNew) return
   throw new CannotRecover(
     `${file} is sound, and as new as everything that the members have seen: there is nothing to recover. To rebuild it all the same, move it away first.`,
   )
 }
 
-function olderThan(
-  group: Parameters<typeof refuseOlder>[0],
-  { rev }: StoreContents,
-  seen: Parameters<typeof refuseOlder>[2],
-): boolean {
-  return seen.groupId === group.groupId && refuseOlder(group, rev, seen) === null
-}
-
 /** null: it is missing, damaged or none of ours. */
-function contentsOf(file: string): StoreContents | null {
+function copyIn(file: string): RecordCopy | null {
   try {
-    return readStore(file)
+    const { rev: revision, items } = readStore(file)
+    const group = parseGroup(items.find(({ key }) => key === keys.group)?.value ?? '')
+    if (typeof group === 'string') return null
+    const { groupId, incarnation } = group
+    const pairs = items.map(({ key, value }) => [key, value] as const)
+    return { groupId, incarnation, revision, memberId: '', items: pairs }
   } catch {
     return null
   }

@@ -14,21 +14,24 @@ async function scene(seed: number) {
   if (at.member === null) throw new Error('the member is down')
   const desk = new VolumeDesk(at.member, async () => new Map())
   const create = () => timeline.finish(desk.create(request))
-  const remove = () => timeline.finish(desk.delete('kept'))
+  const rename = () => timeline.finish(desk.change('kept', { name: 'held' }))
+  const remove = () => timeline.finish(desk.delete('held'))
   const names = async () =>
     (await timeline.finish(readCopy(at.disk.clone())))?.items
       .filter(([key]) => key.startsWith(keys.volumeName('')))
       .map(([key]) => key)
-  return { at, create, remove, names }
+  return { at, create, rename, remove, names }
 }
 
-it('VD1 a volume that is told to be made, or deleted, is so in the copy on the disk, also after a power cut', async () => {
-  const { at, create, remove, names } = await scene(41)
+it('VD1 a volume that is told to be made, renamed, or deleted, is so in the copy on the disk, also after a power cut', async () => {
+  const { at, create, rename, remove, names } = await scene(41)
   expect(await create()).toMatchObject({ kind: 'done', value: { name: 'kept' } })
   expect(await names()).toContain(keys.volumeName('kept'))
+  expect(await rename()).toMatchObject({ kind: 'done', value: { name: 'held' } })
+  expect(await names()).toContain(keys.volumeName('held'))
   expect(await remove()).toMatchObject({ kind: 'done' })
   at.crash('power')
-  expect(await names()).not.toContain(keys.volumeName('kept'))
+  expect(await names()).not.toContain(keys.volumeName('held'))
 })
 
 it('VD1 a copy that cannot be written is told, with what to do', async () => {

@@ -118,6 +118,7 @@ export class VolumeDesk {
     const result = await ports.coordinator.txn(change)
     if (result.kind !== 'done') return null
     await this.#seen(() => (group.volumeRevs.get(id) ?? 0) >= result.rev)
+    if (!(await this.#member.keeper.written(result.rev))) return notKept
     return answered(await this.#detail(record))
   }
 
