@@ -324,6 +324,16 @@ describe('exit codes and errors', () => {
         2,
         /unknown option '--sise' \(Did you mean --size\?\) See 'evenkeel volume create --help'/,
       ],
+      [
+        'backup record /proc/x/y',
+        1,
+        /\/proc\/x\/y cannot be opened: it, or a folder above it, does not exist\./,
+      ],
+      [
+        'log --data /etc/passwd',
+        1,
+        /\/etc\/passwd cannot be read: it, or what stands above it in its path, is no folder\./,
+      ],
       ['volume lst', 2, /\(Did you mean one of list, ls\?\) See 'evenkeel volume --help'/],
       ['frobnicate', 2, /See 'evenkeel --help'/],
       ['volume show', 2, /missing required argument 'name'\. See 'evenkeel volume show --help'/],

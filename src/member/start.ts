@@ -1,7 +1,9 @@
 // A member on real ports: disk, sockets, clock and the coordination file of its configuration; with its load monitor, its
 // distribution process and its API.
 import { randomUUID } from 'node:crypto'
+import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
+import { dirname } from 'node:path'
 import { type Call, startApi } from '../api/server.ts'
 import { formatAddress } from '../base/net.ts'
 import { EmbeddedCoordinator } from '../coordination/embedded.ts'
@@ -147,6 +149,12 @@ async function openCoordinator(
   clock: SystemClock,
   log: Log,
 ): Promise<EmbeddedCoordinator> {
+  const folder = dirname(coordinationFile)
+  if (!existsSync(folder)) {
+    throw new ConfigError(
+      `coordinationFile: the folder ${folder} does not exist. Is its disk mounted? For a new group, make it`,
+    )
+  }
   const make = !(await bearsGroup(disk))
   const waits = (reason: string) =>
     log.warn('waits', `waits for the coordination file: ${reason}`, { reason })
