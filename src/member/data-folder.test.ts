@@ -140,7 +140,9 @@ describe('the data folder of a member', () => {
     await b.timeline.finish((await b.timeline.finish(b.open())).close())
     await b.disk.remove('super')
     await expect(b.timeline.finish(b.open())).rejects.toThrow(/is empty, but the group knows/)
-    const anew = await b.timeline.finish(b.open({ accept: 'loss', volumesHeld: [4] }))
+    const anew = await b.timeline.finish(
+      b.open({ accept: 'loss', volumesHeld: [{ volume: 4, pages: 9, held: 3 }] }),
+    )
     expect(b.record()?.folderId).toBe(anew.store.folderId)
     await b.timeline.finish(anew.close())
     const again = await b.timeline.finish(b.open())

@@ -10,9 +10,10 @@ import type { GroupView } from '../coordination/group-view.ts'
 import { RecordKeeper } from '../coordination/record-keeper.ts'
 import { TellingCoordinator } from '../coordination/telling-coordinator.ts'
 import { startMember } from '../group/founding.ts'
-import type { MemberId, SliceId, VolumeId } from '../group/record.ts'
+import type { MemberId, SliceId } from '../group/record.ts'
 import { Controls, nothing } from '../peer/controls.ts'
 import { PeerLinks } from '../peer/links.ts'
+import type { HeldVolume } from '../store/lost-pages.ts'
 import type { PageStore } from '../store/page-store.ts'
 import type { StoreSettings } from '../store/settings.ts'
 import type { Bounds } from '../target/bounds.ts'
@@ -20,6 +21,7 @@ import type { Placement } from '../target/login.ts'
 import { Target, type TargetEvent } from '../target/target.ts'
 import { allocationKind, encodeAllocation, readQuestion } from '../volume/allocation.ts'
 import { Gateway } from '../volume/gateway.ts'
+import { pagesOn } from '../volume/lanes.ts'
 import { answerRequest, movedBytes } from '../volume/peer-requests.ts'
 import { Primary } from '../volume/primary.ts'
 import { DataFolder, MARK_EVERY_MS } from './data-folder.ts'
@@ -263,9 +265,13 @@ interface Parts {
 }
 
 /** Volumes with a lane on a slice of this member: pages of all of them may be in its folder. */
-function volumesHeldBy(id: MemberId, group: GroupView): readonly VolumeId[] {
+function volumesHeldBy(id: MemberId, group: GroupView): readonly HeldVolume[] {
   const isOwn = (slice: SliceId) => group.slices[slice]?.primary === id
-  return [...group.volumes.values()].filter(({ lanes }) => lanes.some(isOwn)).map((one) => one.id)
+  return [...group.volumes.values()].map((volume) => ({
+    volume: volume.id,
+    pages: pagesOn(volume, () => true),
+    held: pagesOn(volume, isOwn),
+  }))
 }
 
 function parseAddress(text: string | undefined): Address | null {

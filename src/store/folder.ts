@@ -5,7 +5,7 @@ import { Checkpoints } from './checkpoints.ts'
 import { FolderRefused } from './failure.ts'
 import { judgeFolder, refuse } from './identity.ts'
 import { FORMAT, paths, SECTOR_BYTES, SUPER_COPY_BYTES } from './layout.ts'
-import { LostPages } from './lost-pages.ts'
+import { type HeldVolume, LostPages } from './lost-pages.ts'
 import { PageTable } from './page-table.ts'
 import type { StoreSettings } from './settings.ts'
 import { checksumSeed, decodeSuperblock, encodeSuperblock, type Superblock } from './superblock.ts'
@@ -79,7 +79,7 @@ async function readSuperblock(disk: Disk, { memberId }: StoreSettings): Promise<
 async function makeNewFolder(
   disk: Disk,
   settings: StoreSettings,
-  lost: readonly number[],
+  lost: readonly HeldVolume[],
 ): Promise<Superblock> {
   try {
     return await makeFolder(disk, settings, lost)
@@ -98,7 +98,7 @@ async function makeNewFolder(
 async function makeFolder(
   disk: Disk,
   settings: StoreSettings,
-  lost: readonly number[],
+  lost: readonly HeldVolume[],
 ): Promise<Superblock> {
   if ((await disk.list(paths.segments)).length > 0) {
     throw refuse(

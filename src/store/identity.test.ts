@@ -1,7 +1,8 @@
 // The wrong folder, an older one, and what becomes of one that is given up.
 import { describe, expect, it } from 'vitest'
+import { SimClock } from '../../sim/clock.ts'
 import { BLOCK_BYTES, PAGE_BYTES, paths, RUN_BYTES } from './layout.ts'
-import type { PageStore } from './page-store.ts'
+import { PageStore } from './page-store.ts'
 import type { KnownFolder } from './settings.ts'
 import { block, World, write } from './store.fixture.ts'
 
@@ -12,6 +13,10 @@ function knownOf(
 ): KnownFolder {
   return { folderId: store.folderId, position: store.position, epochs: new Map(epochs) }
 }
+
+/** A terabyte each, all of it here. */
+const held = (...volumes: number[]) =>
+  volumes.map((volume) => ({ volume, pages: 2 ** 20, held: 2 ** 20 }))
 
 const promise = (world: World, store: PageStore, slice: number, epoch: number) =>
   world.run(store.promise(new Map([[slice, epoch]])))
@@ -131,7 +136,7 @@ describe('a loss that is accepted', () => {
     await promise(world, first, 1, 2)
     const known = { ...knownOf(first), folderId: 'another' }
     await world.run(first.close())
-    const loss = { known, accept: 'loss', volumesHeld: [1, 2], newFolderId: 'new' } as const
+    const loss = { known, accept: 'loss', volumesHeld: held(1, 2), newFolderId: 'new' } as const
     return { world, store: await world.open(loss) }
   }
 
@@ -152,7 +157,7 @@ describe('a loss that is accepted', () => {
     const store = await world.open()
     await world.write(store, 1, 0, block(1))
     const known = knownOf(store)
-    const again = await world.reopen(store, { known, accept: 'loss', volumesHeld: [1] })
+    const again = await world.reopen(store, { known, accept: 'loss', volumesHeld: held(1) })
     expect((await world.read(again, 1, 0)).into).toEqual(block(1))
     expect(world.disk.filePaths().some((path) => path.startsWith('set-aside'))).toBe(false)
   })
@@ -236,6 +241,63 @@ describe('a loss that is accepted', () => {
     expect(again.losses().volumes).toEqual([2])
     expect((await world.read(again, 1, 0)).into).toEqual(block(0))
   })
+
+  it('LP2 what a volume has grown by is not concerned, and a volume of which nothing is lost any more is forgotten', async () => {
+    const world = new World()
+    const known: KnownFolder = { folderId: 'gone', position: 0, epochs: new Map() }
+    const volumesHeld = [{ volume: 1, pages: 20, held: 2 }]
+    let store = await world.open({ known, accept: 'loss', volumesHeld })
+    expect((await world.read(store, 1, 19 * PAGE_BYTES)).result).toBe('damaged')
+    expect((await world.read(store, 1, 20 * PAGE_BYTES)).into).toEqual(block(0))
+    await world.write(store, 1, 17 * PAGE_BYTES, block(1))
+    store = await world.reopen(store)
+    expect(store.losses().volumes).toEqual([1])
+    await world.run(store.write(write(1, 18 * PAGE_BYTES, null, PAGE_BYTES)))
+    store = await world.reopen(store)
+    expect(store.losses().volumes).toEqual([])
+    // The rest of the page that was overwritten in part is damage of its blocks, as before.
+    expect((await world.read(store, 1, 17 * PAGE_BYTES)).into).toEqual(block(1))
+    expect((await world.read(store, 1, 17 * PAGE_BYTES + BLOCK_BYTES)).result).toBe('damaged')
+  })
+
+  it('ID4 LP1 the power may be cut at any step of it: then it is refused, or all is lost, and never zeros', async () => {
+    for (let after = 1; ; after += 1) {
+      const { world, cut } = await cutWhileLosing(after)
+      if (!cut) {
+        expect(after).toBeGreaterThan(20)
+        return
+      }
+      const known: KnownFolder = { folderId: 'another', position: 0, epochs: new Map() }
+      await expect(world.open({ known })).rejects.toThrow(/--accept-loss m1/)
+      const again = { known, accept: 'loss', volumesHeld: held(1), newFolderId: 'newer' } as const
+      const store = await world.open(again)
+      expect((await world.read(store, 1, 0)).result).toBe('damaged')
+      // Whatever was cut, the old journal is somewhere.
+      const journals = world.disk
+        .filePaths()
+        .filter((path) => /^set-aside-\d+\/journal$/.test(path))
+      expect(journals.some((path) => world.disk.peek(path).includes(77))).toBe(true)
+    }
+  })
+
+  async function cutWhileLosing(after: number): Promise<{ world: World; cut: boolean }> {
+    const world = new World({ homeAfterMs: 1e9, journalBytes: 96 * 1024 })
+    const first = await world.open()
+    await world.write(first, 1, 0, block(77))
+    await promise(world, first, 1, 2)
+    world.disk.crash(() => 0)
+    let cut = false
+    void world.disk.cutAfter(after).then(() => {
+      cut = true
+    })
+    const known: KnownFolder = { folderId: 'another', position: 0, epochs: new Map() }
+    const loss = { known, accept: 'loss', volumesHeld: held(1), newFolderId: 'new' } as const
+    const settings = { ...world.settings, ...loss }
+    void PageStore.open(world.disk, new SimClock(world.timeline), settings)
+    await world.timeline.run(world.timeline.nowMs + 1_000)
+    world.disk.crash((choices) => (after % 2 === 0 ? 0 : choices - 1))
+    return { world, cut }
+  }
 })
 
 describe('a segment that is lost', () => {

@@ -170,6 +170,8 @@ export const SEGMENT_ENTRY = derive({
 /** A volume whose pages were in a folder that was given up: this head, then `chunks` bitmaps, each after its number. */
 export const LOST = derive({
   volume: 8,
+  pages: 8,
+  held: 8,
   chunks: 8,
 })
 /** One bit a page that is at home here since, or was unmapped. */

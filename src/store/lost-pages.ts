@@ -1,21 +1,34 @@
-// Pages that were in a folder which was given up. Nobody knows which pages of a volume that folder had, so every page of
-// the volumes of that time is lost, until it is at home here: written, or unmapped as a whole.
+// Pages that were in a folder which was given up. Nobody knows which pages of a volume that folder had, so every page that
+// could be in it, of the volumes of that time, is lost, until it is at home here: written, or unmapped as a whole.
 //
 // Invariants:
 //   LP1. What is lost is 'damaged' until it is overwritten or unmapped, block by block, through restarts; never zeros.
 //        After an unmap zeros are right: that they are read does not depend on what was lost.
-//   LP2. Volumes that were made later are not concerned, and a volume that is dropped is forgotten.
+//   LP2. Volumes that were made later are not concerned, nor what a volume has grown by; a volume that is dropped is
+//        forgotten, and one of which nothing is lost any more.
 import { readU64, writeU64 } from './fields.ts'
 import { LOST, LOST_CHUNK, LOST_CHUNK_PAGES } from './layout.ts'
 
-/** By chunk of pages: one bit a page that is lost no more. */
-type Found = Map<number, Uint8Array>
+/** A volume of which pages may be in a folder that is given up. */
+export interface HeldVolume {
+  readonly volume: number
+  /** Of the volume. */
+  readonly pages: number
+  /** As many of them belong in the folder, whether or not anything was written to them. */
+  readonly held: number
+}
+
+interface LostVolume extends HeldVolume {
+  /** By chunk of pages: one bit a page that is lost no more. */
+  readonly found: Map<number, Uint8Array>
+  count: number
+}
 
 export class LostPages {
-  readonly #volumes = new Map<number, Found>()
+  readonly #volumes = new Map<number, LostVolume>()
 
-  add(volume: number): void {
-    if (!this.#volumes.has(volume)) this.#volumes.set(volume, new Map())
+  add(held: HeldVolume): void {
+    if (held.held > 0) this.#volumes.set(held.volume, { ...held, found: new Map(), count: 0 })
   }
 
   isOf(volume: number): boolean {
@@ -25,25 +38,27 @@ export class LostPages {
   /** For a page that is not at home. */
   has(volume: number, page: number): boolean {
     if (this.#volumes.size === 0) return false
-    const found = this.#volumes.get(volume)
-    if (found === undefined) return false
-    const chunk = found.get(Math.floor(page / LOST_CHUNK_PAGES))
-    const bit = page % LOST_CHUNK_PAGES
-    return chunk === undefined || (((chunk[bit >> 3] ?? 0) >> (bit & 7)) & 1) === 0
+    const lost = this.#volumes.get(volume)
+    if (lost === undefined || page >= lost.pages) return false
+    const chunk = lost.found.get(Math.floor(page / LOST_CHUNK_PAGES))
+    return chunk === undefined || !hasPage(chunk, page)
   }
 
   /** The page is at home, or was unmapped as a whole. */
   found(volume: number, page: number): void {
-    const found = this.#volumes.get(volume)
-    if (found === undefined) return
+    const lost = this.#volumes.get(volume)
+    if (lost === undefined || page >= lost.pages) return
     const number = Math.floor(page / LOST_CHUNK_PAGES)
-    let chunk = found.get(number)
+    let chunk = lost.found.get(number)
     if (chunk === undefined) {
       chunk = new Uint8Array(LOST_CHUNK_PAGES / 8)
-      found.set(number, chunk)
+      lost.found.set(number, chunk)
     }
+    if (hasPage(chunk, page)) return
     const bit = page % LOST_CHUNK_PAGES
     chunk[bit >> 3] = (chunk[bit >> 3] ?? 0) | (1 << (bit & 7))
+    lost.count += 1
+    if (lost.count === lost.held) this.#volumes.delete(volume)
   }
 
   drop(volume: number): void {
@@ -56,11 +71,13 @@ export class LostPages {
 
   encode(): Uint8Array {
     let bytes = 0
-    for (const found of this.#volumes.values()) bytes += LOST.end + found.size * LOST_CHUNK.end
+    for (const { found } of this.#volumes.values()) bytes += LOST.end + found.size * LOST_CHUNK.end
     const encoded = new Uint8Array(bytes)
     let at = 0
-    for (const [volume, found] of this.#volumes) {
+    for (const { volume, pages, held, found } of this.#volumes.values()) {
       writeU64(encoded, at + LOST.volume, volume)
+      writeU64(encoded, at + LOST.pages, pages)
+      writeU64(encoded, at + LOST.held, held)
       writeU64(encoded, at + LOST.chunks, found.size)
       at += LOST.end
       for (const [number, chunk] of found) {
@@ -76,15 +93,30 @@ export class LostPages {
   decode(bytes: Uint8Array): void {
     let at = 0
     while (at < bytes.length) {
-      const found: Found = new Map()
-      this.#volumes.set(readU64(bytes, at + LOST.volume), found)
+      const volume = readU64(bytes, at + LOST.volume)
+      const [pages, held] = [readU64(bytes, at + LOST.pages), readU64(bytes, at + LOST.held)]
+      const found = new Map<number, Uint8Array>()
+      let count = 0
       const chunks = readU64(bytes, at + LOST.chunks)
       at += LOST.end
       for (let i = 0; i < chunks; i += 1) {
-        const from = at + LOST_CHUNK.found
-        found.set(readU64(bytes, at + LOST_CHUNK.chunk), bytes.slice(from, at + LOST_CHUNK.end))
+        const chunk = bytes.slice(at + LOST_CHUNK.found, at + LOST_CHUNK.end)
+        found.set(readU64(bytes, at + LOST_CHUNK.chunk), chunk)
+        for (const byte of chunk) count += onesIn(byte)
         at += LOST_CHUNK.end
       }
+      this.#volumes.set(volume, { volume, pages, held, found, count })
     }
   }
+}
+
+function hasPage(chunk: Uint8Array, page: number): boolean {
+  const bit = page % LOST_CHUNK_PAGES
+  return (((chunk[bit >> 3] ?? 0) >> (bit & 7)) & 1) === 1
+}
+
+function onesIn(byte: number): number {
+  let ones = 0
+  for (let bits = byte; bits > 0; bits &= bits - 1) ones += 1
+  return ones
 }

@@ -1,4 +1,5 @@
 // What a store is opened with. Sizes of the folder count only when it is made: an existing folder keeps its own.
+import type { HeldVolume } from './lost-pages.ts'
 
 /** What the group's record says of the member's folder. */
 export interface KnownFolder {
@@ -40,7 +41,7 @@ export interface StoreSettings {
   readonly known: KnownFolder | null
   readonly accept: Accept
   /** Volumes that a folder which is given up may have held pages of. */
-  readonly volumesHeld: readonly number[]
+  readonly volumesHeld: readonly HeldVolume[]
 }
 
 export const storeDefaults = {

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { laneOf, pieceBytes, runBytes, sliceAt } from './lanes.ts'
+import { laneOf, pagesOn, pieceBytes, runBytes, sliceAt } from './lanes.ts'
 
 const GIB = 1024 ** 3
 const TIB = 1024 ** 4
@@ -108,5 +108,28 @@ describe('lanes', () => {
     // As it was: one member had nearly all.
     const before = lanes.map((_, i) => (i * 128) % 16)
     expect(largestShare(before.slice(0, 8_704), 3)).toBe(1)
+  })
+
+  it('counts the pages of a volume that lie on some slices, as laneOf has them', () => {
+    const pageBytes = runBytes / 16
+    fc.assert(
+      fc.property(
+        volumes,
+        fc.integer({ min: 1, max: 9 }),
+        fc.integer({ min: 1, max: 3_000 }),
+        (id, lanes, pages) => {
+          const volume = { ...volumeOf(id, lanes), bytes: pages * pageBytes - 512 }
+          const counts = new Array<number>(lanes).fill(0)
+          for (let page = 0; page < pages; page += 1) {
+            const slice = sliceAt(volume, page * pageBytes)
+            counts[slice] = (counts[slice] ?? 0) + 1
+          }
+          for (const [slice, count] of counts.entries()) {
+            expect(pagesOn(volume, (one) => one === slice)).toBe(count)
+          }
+        },
+      ),
+      { numRuns: 100, seed: 1 },
+    )
   })
 })

@@ -13,6 +13,7 @@
 //   L3. Every regular stride is spread over the lanes: file systems have strides, and none of them meets one member.
 import { assert } from '../base/assert.ts'
 import type { SliceId, VolumeRecord } from '../group/record.ts'
+import { PAGE_BYTES, PAGES_PER_RUN } from '../store/layout.ts'
 
 export const runBytes = 16 * 1024 * 1024
 
@@ -29,6 +30,22 @@ export function laneOf({ id, lanes }: Striped, run: number): number {
   const count = lanes.length
   const row = Math.floor(run / count)
   return (run - row * count + firstLane(id, row, count)) % count
+}
+
+/** How many pages of the volume lie on these slices. */
+export function pagesOn(
+  { id, lanes, bytes }: Striped & { readonly bytes: number },
+  isOne: (slice: SliceId) => boolean,
+): number {
+  const pages = Math.ceil(bytes / PAGE_BYTES)
+  const rows = Math.floor(pages / (lanes.length * PAGES_PER_RUN))
+  let held = rows * PAGES_PER_RUN * lanes.filter(isOne).length
+  for (let run = rows * lanes.length; run * PAGES_PER_RUN < pages; run += 1) {
+    const slice = lanes[laneOf({ id, lanes }, run)]
+    if (slice === undefined || !isOne(slice)) continue
+    held += Math.min(PAGES_PER_RUN, pages - run * PAGES_PER_RUN)
+  }
+  return held
 }
 
 /** Length of the first piece of the extent: all of it if it lies in one run. */
