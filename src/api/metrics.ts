@@ -65,6 +65,11 @@ function describeMember(readings: Readings, gauge: Describe, counter: Describe):
     ]),
   )
   gauge(
+    'evenkeel_coordination_up',
+    'Whether the coordination file answered this member when it last asked',
+    one(readings.coordinationUp ? 1 : 0),
+  )
+  gauge(
     'evenkeel_problem',
     'What is wrong with the group, as this member sees it: 1 while it is',
     readings.problems.map(({ code, severity, subject }) => ({

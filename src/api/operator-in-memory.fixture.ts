@@ -308,6 +308,7 @@ export class OperatorInMemory implements Operator {
     return {
       member: 'm1',
       version: '0.1.0',
+      coordinationUp: true,
       problems: [problem],
       members: [
         { id: 'm1', up: true },

@@ -6,6 +6,8 @@ import type { HealthProblem } from './schema.ts'
 export interface Readings {
   readonly member: string
   readonly version: string
+  /** The coordinator answered when it was last asked. */
+  readonly coordinationUp: boolean
   /** What is wrong with the group as this member sees it. */
   readonly problems: readonly HealthProblem[]
   readonly members: readonly { readonly id: string; readonly up: boolean }[]

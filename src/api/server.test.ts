@@ -260,6 +260,7 @@ describe('health, metrics, OpenAPI and events', () => {
     for (const line of [
       'evenkeel_session_moves_total{member="m1",from="m1",to="m2",reason="balance",result="returned"} 2',
       'evenkeel_member_state{member="m2",state="silent"} 1',
+      'evenkeel_coordination_up{member="m1"} 1',
       'evenkeel_problem{member="m1",code="MEMBER_DOWN",severity="error",subject="m2"} 1',
       'evenkeel_volume_io_total{member="m1",volume="vol1",op="write"} 20',
       'evenkeel_volume_io_errors_total{member="m1",volume="vol1",sense="noSpace"} 2',

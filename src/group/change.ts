@@ -12,6 +12,16 @@ export function writePolicy(rev: number, value: string): GroupChange {
   return { compare: [{ key: keys.policy, rev }], put: [{ key: keys.policy, value }], remove: [] }
 }
 
+/**
+ * Would write a key that nobody writes, if it were of a revision that it never has: the comparison always fails. Whether the
+ * record can be changed at all is asked so, and nothing is.
+ */
+export const probeChange: GroupChange = {
+  compare: [{ key: keys.probe, rev: 1 }],
+  put: [{ key: keys.probe, value: '' }],
+  remove: [],
+}
+
 /** A record as it was read. */
 export interface Stored<T> {
   readonly key: string

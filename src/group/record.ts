@@ -150,6 +150,8 @@ export interface MovePrediction {
 
 export const keys = {
   group: 'group',
+  /** Never written. */
+  probe: 'probe',
   member: (id: MemberId) => `member/${id}`,
   members: 'member/',
   folder: (id: MemberId) => `folder/${id}`,

@@ -56,7 +56,7 @@ function watched() {
       diskLatencyMs: null,
       mode: 'on',
     },
-    coordinator: { trouble: null, lost: null },
+    coordinator: { trouble: null, lost: null, probe: async () => {} },
     tell: (change) => told.push(change),
   })
   const changes = () =>

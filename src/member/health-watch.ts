@@ -13,6 +13,7 @@ import { type Condition, type GroupFacts, type HealthMemory, problemsOf } from '
 import { type LaunchedMembers, readLauncherRecord } from './launcher-record.ts'
 import type { Member } from './member.ts'
 import { Repeated } from './repeated.ts'
+import type { WatchedCoordinator } from './watched-coordinator.ts'
 
 export const CONDITION_KIND = 'condition'
 const EVERY_MS = 2_000
@@ -48,7 +49,7 @@ export interface HealthSources {
     readonly diskLatencyMs: number | null
     readonly mode: GroupFacts['balance']
   }
-  readonly coordinator: { readonly trouble: string | null; readonly lost: string | null }
+  readonly coordinator: Pick<WatchedCoordinator, 'trouble' | 'lost' | 'probe'>
   readonly tell: (change: HealthChange) => void
 }
 
@@ -129,10 +130,9 @@ export class HealthWatch {
 
   async #round(): Promise<void> {
     const { member } = this.#sources
-    // What nobody uses is not known to be there: an empty transaction asks.
     const isDue = this.#looks % LOOKS_PER_ASK === 0 || this.#sources.coordinator.trouble !== null
     this.#looks += 1
-    if (isDue) await member.ports.coordinator.txn({})
+    if (isDue) await this.#sources.coordinator.probe()
     const others = [...member.group.members.keys()].filter((id) => id !== member.id)
     const replies = await Promise.all(
       others.map((id) => member.peers.ask(id, CONDITION_KIND, null, ASK_MS)),

@@ -160,8 +160,7 @@ export class MemberOperator implements Operator {
     const refreshed = within(member.ports.clock, REFRESH_MS, group.refresh(), false)
     const [summaries] = await Promise.all([this.#summaries(), refreshed])
     const members = this.#members(summaries)
-    const { coordinator, recordLost } = health.condition()
-    const coordination = coordinator === null && recordLost === null ? 'up' : 'down'
+    const coordination = isUp(health.condition()) ? 'up' : 'down'
     const problems = await health.look(conditionsIn(summaries))
     const { mode, placement } = balancer.describe()
     let bytes = 0
@@ -221,6 +220,7 @@ export class MemberOperator implements Operator {
     return {
       member: member.id,
       version,
+      coordinationUp: isUp(health.condition()),
       problems: health.problems,
       members: [...member.group.members.keys()].map((id) => ({
         id,
@@ -313,6 +313,10 @@ export class MemberOperator implements Operator {
   #now(): string {
     return new Date(this.#deps.member.ports.clock.wallMs()).toISOString()
   }
+}
+
+function isUp({ coordinator, recordLost }: Condition): boolean {
+  return coordinator === null && recordLost === null
 }
 
 /** What the members said about themselves; who sent nothing usable is missing. */

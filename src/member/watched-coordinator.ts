@@ -1,6 +1,11 @@
 // A coordinator that is watched as it is used: whether it answers, since when not, and which of its answers took long.
+//
+// Invariants:
+//   WC1. A store that answers reads, and whose lock for changes somebody holds, does not count as up.
+//   WC2. A probe wants that lock and changes nothing.
 import type { Clock } from '../base/clock.ts'
 import type { Coordinator, Transaction, Watch } from '../coordination/coordinator.ts'
+import { probeChange } from '../group/change.ts'
 
 const SLOW_MS = 500
 
@@ -13,7 +18,7 @@ export class WatchedCoordinator implements Coordinator {
   readonly #coordinator: Coordinator
   readonly #clock: Clock
   readonly #tellSlow: (answer: SlowAnswer) => void
-  #trouble: string | null = null
+  #troubles: Record<'change' | 'read', string | null> = { change: null, read: null }
 
   constructor(coordinator: Coordinator, clock: Clock, tellSlow: (answer: SlowAnswer) => void) {
     this.#coordinator = coordinator
@@ -21,17 +26,24 @@ export class WatchedCoordinator implements Coordinator {
     this.#tellSlow = tellSlow
   }
 
-  /** Why the last call came back unknown; null: it was answered. */
+  /** WC1. Why the last change, or the last read, came back unknown; null: both were answered. */
   get trouble(): string | null {
-    return this.#trouble
+    return this.#troubles.change ?? this.#troubles.read
+  }
+
+  /** WC2. Asks for a change that is never made, so that what nobody uses is known to be there. */
+  async probe(): Promise<void> {
+    await this.txn(probeChange)
   }
 
   txn(transaction: Transaction) {
-    return this.#timed('commit', () => this.#coordinator.txn(transaction))
+    const { put = [], remove = [] } = transaction
+    const kind = put.length + remove.length > 0 ? 'change' : 'read'
+    return this.#timed('commit', kind, () => this.#coordinator.txn(transaction))
   }
 
   list(prefix: string) {
-    return this.#timed('list', () => this.#coordinator.list(prefix))
+    return this.#timed('list', 'read', () => this.#coordinator.list(prefix))
   }
 
   watch(prefix: string, afterRev: number): Watch {
@@ -52,13 +64,15 @@ export class WatchedCoordinator implements Coordinator {
 
   async #timed<T extends { readonly kind: string }>(
     what: SlowAnswer['what'],
+    kind: 'change' | 'read',
     ask: () => Promise<T>,
   ): Promise<T> {
     const begunMs = this.#clock.nowMs()
     const answer = await ask()
-    this.#trouble = 'reason' in answer && answer.kind === 'unknown' ? String(answer.reason) : null
+    const isUnknown = 'reason' in answer && answer.kind === 'unknown'
+    this.#troubles[kind] = isUnknown ? String(answer.reason) : null
     const ms = this.#clock.nowMs() - begunMs
-    if (ms >= SLOW_MS) this.#tellSlow({ what, ms })
+    if (ms >= SLOW_MS && !isUnknown) this.#tellSlow({ what, ms })
     return answer
   }
 }

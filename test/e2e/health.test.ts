@@ -7,6 +7,7 @@ import { mkdtemp, rename, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { kill } from 'node:process'
+import { DatabaseSync } from 'node:sqlite'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { TestGroup } from '../kit/group.ts'
 import { launcher } from './running-group.ts'
@@ -96,6 +97,20 @@ test('with the first member stopped, another one answers what is asked and does 
   await expect.poll(async () => (await evenkeel('status')).err, told).toBe('')
 }, 180_000)
 
+test('a coordination file that somebody has locked is told, while I/O goes on', async () => {
+  const file = new DatabaseSync(join(group.dataFolder, 'coordination.sqlite'), { timeout: 10_000 })
+  const down = { code: 20, problems: ['COORDINATOR_DOWN coordination'] }
+  try {
+    file.exec('BEGIN IMMEDIATE')
+    await expect.poll(() => group.health('m2'), told).toEqual(down)
+    expect((await group.status()).coordination).toBe('down')
+  } finally {
+    file.exec('ROLLBACK')
+    file.close()
+  }
+  await expect.poll(() => group.health('m2'), told).toEqual({ code: 0, problems: [] })
+}, 120_000)
+
 test('SIGHUP makes the launcher and its members go on in new logs, which tell what has happened', async () => {
   const paths = ['launcher.log', 'm1/member.log'].map((name) => join(group.dataFolder, name))
   const pids = await Promise.all(group.members.map(pidOf))
@@ -115,6 +130,7 @@ test('SIGHUP makes the launcher and its members go on in new logs, which tell wh
     /m[23] +error problem +MEMBER_DOWN m1: m1 does not answer/,
     /m[23] +info +problem +over: MEMBER_DOWN m1/,
     /m[23] +info +api +127\.0\.0\.1 \(evenkeel\S*.*\) asked DELETE \/api\/v1\/volumes\/beside: 200/,
+    /m[123] +error problem +COORDINATOR_DOWN coordination/,
     /m1 +info +reopened/,
   ]) {
     expect(out).toMatch(line)
