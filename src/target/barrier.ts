@@ -96,7 +96,7 @@ export class Barrier {
       const { state, move, gen, owner } = stored.record
       if (state === 'dead' || move?.open === true)
         this.#deps.gateway.fence(stored.id, gen) // B3
-      else byOwner.set(owner, [...(byOwner.get(owner) ?? []), stored])
+      else if (!byOwner.get(owner)?.push(stored)) byOwner.set(owner, [stored])
     }
     await Promise.all([...byOwner].map((asked) => this.#settle(...asked, abandoned)))
   }

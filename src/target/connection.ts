@@ -1,5 +1,4 @@
-// One TCP connection of an initiator, from its first byte to its close: the turning point where PDUs become logins,
-// tasks and answers.
+// One TCP connection of an initiator, from its first byte to its close: where PDUs become logins, tasks and answers.
 //
 //   login ──full feature──▶ session | discovery ──▶ leaving ──▶ closed
 //
@@ -72,13 +71,13 @@ export interface ConnectionDeps extends LoginPhaseDeps {
 interface Serving {
   readonly kind: 'session'
   readonly live: LiveSession
-  /** The target's name. */
+  /** Tags of barriers that were not told yet that it is held: the others are not told again. */
+  readonly untold: number[]
   readonly iqn: string
   readonly iscsi: Session
   readonly runner: TaskRunner
   readonly silence: Silence
   ticking: Timer
-  /** A move's commit is under way. */
   committing: boolean
   /** Commands whose answers were sent. */
   answered: number
@@ -311,7 +310,7 @@ export class Connection implements StreamOwner, Carrier, MovingCarrier, LoginHos
     live.phase = 'live'
     const ticking = this.#deps.clock.after(TICK_MS, () => this.#tick())
     const silence = new Silence()
-    const state = { iqn: volume.iqn, ticking, committing: false, answered: 0 }
+    const state = { iqn: volume.iqn, ticking, committing: false, answered: 0, untold: [] }
     this.#phase = { kind: 'session', live, iscsi, runner, silence, ...state }
     this.#deps.began(taken, this)
   }
@@ -351,6 +350,7 @@ export class Connection implements StreamOwner, Carrier, MovingCarrier, LoginHos
     const phase = this.#phase
     if (phase.kind !== 'session') return
     phase.iscsi.hold() // C4
+    phase.untold.push(transferTag)
     this.#ping(phase, transferTag)
     this.#tellHeld(phase)
   }
@@ -365,9 +365,9 @@ export class Connection implements StreamOwner, Carrier, MovingCarrier, LoginHos
   }
 
   /** Nothing that was accepted is outstanding: what this connection has brought is harmless to those that ask. */
-  #tellHeld({ live, iscsi }: Serving): void {
-    if (live.probes.size === 0 || iscsi.outstanding > 0) return
-    for (const settle of live.probes.values()) settle('held')
+  #tellHeld({ live, iscsi, untold }: Serving): void {
+    if (untold.length === 0 || iscsi.outstanding > 0) return
+    for (const tag of untold.splice(0)) live.probes.get(tag)?.('held')
   }
 
   /** What was kept becomes actions, unless there is still a reason to keep it (C4). */
