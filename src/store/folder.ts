@@ -37,6 +37,13 @@ export async function replaceFolder(disk: Disk, settings: StoreSettings): Promis
 }
 
 async function openFiles(disk: Disk, superblock: Superblock): Promise<Folder> {
+  const { memberId } = superblock
+  const there = new Set(await disk.list('.'))
+  const missing = [paths.journal, ...paths.checkpoints].filter((name) => !there.has(name))
+  if (missing.length > 0) {
+    const names = missing.map((name) => `'${name}'`).join(', ')
+    throw refuse(memberId, `The data folder of ${memberId} lacks ${names}: put it back.`, 'loss')
+  }
   const seed = checksumSeed(superblock.folderId)
   return {
     superblock,

@@ -51,6 +51,19 @@ describe('which folder', () => {
     )
   })
 
+  it('ID2 a folder without its journal or an index is refused, and left as it is', async () => {
+    for (const path of [paths.journal, ...paths.checkpoints]) {
+      const world = new World()
+      await world.run((await world.open()).close())
+      await world.disk.remove(path)
+      const before = world.disk.filePaths()
+      await expect(world.open()).rejects.toThrow(
+        new RegExp(`m1 lacks '${path}': put it back. .*--accept-loss m1`),
+      )
+      expect(world.disk.filePaths()).toEqual(before)
+    }
+  })
+
   it('ID2 a folder of another member is not given up, whatever is accepted', async () => {
     const world = new World()
     await world.run((await world.open()).close())
