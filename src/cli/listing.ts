@@ -3,6 +3,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { Caller } from '../api/caller.ts'
 import { type Column, inOrder, type Order, sortKeys, tableOf } from './columns.ts'
 import type { ContextOf } from './context.ts'
+import { named } from './names.ts'
 import { watched } from './watch.ts'
 
 /** What the API can be asked to leave out. */
@@ -45,12 +46,27 @@ export function listing<T, O extends Filter>(
       const context = contextOf(acting)
       const { caller, screen } = context
       await watched(context, options.watch, async () => {
-        const answer = await ask(caller, options)
+        const answer = await inFull(caller, options, (full) => ask(caller, full))
         const items = inOrder(columns, answer.items, options)
         const people = () => (items.length === 0 ? none : tableOf(screen, columns, items))
         return () => screen.text({ ...answer, items }, people)
       })
     })
+}
+
+/** With the whole names of what the filters name (N1). */
+function inFull<O extends Filter, T>(
+  caller: Caller,
+  options: O,
+  use: (options: O) => Promise<T>,
+): Promise<T> {
+  const byMember = (known: O): Promise<T> =>
+    known.member === undefined
+      ? use(known)
+      : named(caller, 'member', known.member, (member) => use({ ...known, member }))
+  return options.volume === undefined
+    ? byMember(options)
+    : named(caller, 'volume', options.volume, (volume) => byMember({ ...options, volume }))
 }
 
 export function withWatch(command: Command): Command {

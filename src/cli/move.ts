@@ -6,6 +6,7 @@ import { type Column, tableOf } from './columns.ts'
 import type { ContextOf } from './context.ts'
 import { CommandFailed, EXIT } from './exit-code.ts'
 import { type Filter, listing } from './listing.ts'
+import { meantBy } from './names.ts'
 import type { Screen } from './screen.ts'
 import { formatMs, formatPercent } from './size.ts'
 
@@ -42,7 +43,12 @@ export function moveCommand(contextOf: ContextOf): Command {
     .action(async (id: string, _options: object, command: Command) => {
       const { caller, screen } = contextOf(command)
       const { items } = await caller.moves(MOVES_MAX)
-      const found = items.find((one) => one.id === id)
+      const whole = meantBy(
+        'move',
+        id,
+        items.map((one) => one.id),
+      )
+      const found = items.find((one) => one.id === whole)
       if (found === undefined) {
         throw new CommandFailed(
           EXIT.notFound,

@@ -41,15 +41,25 @@ export async function named<T>(
     return await use(text)
   } catch (error) {
     if (!(error instanceof ApiRefusal) || error.problem.code !== KINDS[kind].notFound) throw error
-    const meant = (await namesOf(caller, kind)).filter((name) => name.startsWith(text))
-    const [name] = meant
-    if (name === undefined || text === '') throw error
-    if (meant.length === 1) return use(name)
-    const some = meant.slice(0, NAMED_MAX).join(', ')
-    const more = meant.length > NAMED_MAX ? ` and ${meant.length - NAMED_MAX} more` : ''
-    throw new CommandFailed(
-      EXIT.usage,
-      `${meant.length} ${kind}s begin with '${text}': ${some}${more}. Write more of the one that is meant`,
-    )
+    const name = meantBy(kind, text, await namesOf(caller, kind))
+    if (name === null) throw error
+    return use(name)
   }
+}
+
+/** The one that `text` names or begins (N1); null: none. Several are refused with a sentence that names them. */
+export function meantBy(
+  kind: Kind | 'move',
+  text: string,
+  names: readonly string[],
+): string | null {
+  if (names.includes(text)) return text
+  const meant = text === '' ? [] : names.filter((name) => name.startsWith(text))
+  if (meant.length <= 1) return meant[0] ?? null
+  const some = meant.slice(0, NAMED_MAX).join(', ')
+  const more = meant.length > NAMED_MAX ? ` and ${meant.length - NAMED_MAX} more` : ''
+  throw new CommandFailed(
+    EXIT.usage,
+    `${meant.length} ${kind}s begin with '${text}': ${some}${more}. Write more of the one that is meant`,
+  )
 }

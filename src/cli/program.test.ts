@@ -242,7 +242,8 @@ describe('names, forms and lists', () => {
     ).toHaveLength(1)
     expect((await evenkeel('move list --session 7 -o json')).json().items).toEqual([])
     expect(await evenkeel('session list --volume none')).toMatchObject({ code: 3 })
-    expect((await evenkeel('move show move-1')).out).toMatch(/reason +an operator asked for it/)
+    expect((await evenkeel('session list --volume vol --member m2 -o name')).out).toBe('42\n')
+    expect((await evenkeel('move show mov')).out).toMatch(/reason +an operator asked for it/)
   })
 
   test('a volume is deleted when its operator says yes', async () => {

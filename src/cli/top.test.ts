@@ -92,6 +92,7 @@ test('top explains each of its columns, and is cut down to a member or a volume'
   expect(one.screen.text).toContain('There are no sessions.')
   expect(one.screen.text).not.toMatch(/^m1/m)
   expect(await onTerminal('top --once --member m7', 80).ended).toBe(3)
+  expect(await onTerminal('top --once --member m', 80).ended).toBe(2)
   const other = onTerminal('top --once --volume other', 80)
   expect(await other.ended).toBe(0)
   expect(other.screen.text).toContain('There are no sessions.')

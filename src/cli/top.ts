@@ -5,6 +5,7 @@ import type { ContextOf } from './context.ts'
 import { CommandFailed, EXIT } from './exit-code.ts'
 import { parseSeconds } from './listing.ts'
 import { live } from './live.ts'
+import { meantBy } from './names.ts'
 import { silenceOf } from './silence.ts'
 import { COLUMNS_EXPLAINED, drawTop, SORT_KEYS, type TopView } from './top-view.ts'
 
@@ -57,11 +58,13 @@ export function topCommand(contextOf: ContextOf): Command {
     })
 }
 
-function cutDown(top: Top, member: string | undefined, volume: string | undefined): Top {
-  if (member !== undefined && !top.members.some(({ id }) => id === member)) {
+function cutDown(top: Top, wanted: string | undefined, volume: string | undefined): Top {
+  const ids = top.members.map(({ id }) => id)
+  const member = wanted === undefined ? undefined : meantBy('member', wanted, ids)
+  if (member === null) {
     throw new CommandFailed(
       EXIT.notFound,
-      `there is no member ${member}. See 'evenkeel member list'`,
+      `there is no member ${wanted}. See 'evenkeel member list'`,
     )
   }
   return {
