@@ -5,7 +5,7 @@
 //   E1. A call settles within `ANSWER_MS`, whatever the file, its lock or the disk do.
 //   E2. `unknown` with the reason 'busy' was surely not carried out; callers need not tell it from the others.
 //   E3. A worker that dies takes no watch with it: the watch goes on from the revision it had reached.
-//   E4. A file that somebody keeps locked is waited for at the start, however long that takes.
+//   E4. A file that somebody keeps locked, or a disk that is slow, is waited for at the start, however long that takes.
 //   E5. A file is made by `open` alone, and only if that was asked to.
 import { assert } from '../base/assert.ts'
 import type { Clock } from '../base/clock.ts'
@@ -62,7 +62,8 @@ export class EmbeddedCoordinator implements Coordinator {
       if (answer.kind === 'ready') return new EmbeddedCoordinator(worker, clock)
       if (answer.kind === 'refused' || answer.kind === 'lost') throw new Error(answer.reason)
       const nowMs = clock.nowMs()
-      if (answer.kind !== 'busy' && nowMs - startMs >= PATIENCE_MS) {
+      const isSlow = answer.kind === 'busy' || answer === TOO_LATE
+      if (!isSlow && nowMs - startMs >= PATIENCE_MS) {
         throw new Error(`The coordinator's file cannot be opened: ${reasonOf(answer)}.`)
       }
       if (nowMs - saidMs >= PATIENCE_MS) {

@@ -267,6 +267,27 @@ it('E4 a file that somebody keeps locked is waited for, and that is said', async
   handles.push(await opening)
 })
 
+it('E4 a worker that does not answer for long is waited for', async () => {
+  let asked = 0
+  const said: string[] = []
+  const hasty = new SystemClock()
+  hasty.after = (_, f) => clock.after(0, f)
+  hasty.nowMs = () => asked * 3_600_000
+  await EmbeddedCoordinator.open(
+    {
+      ask: async () => {
+        asked += 1
+        return asked < 5 ? await new Promise(() => undefined) : { kind: 'ready', rev: 0 }
+      },
+      close: async () => undefined,
+    },
+    hasty,
+    { make: false, waits: (reason) => said.push(reason) },
+  )
+  expect(said).toHaveLength(4)
+  expect(said[0]).toBe("The coordinator's file cannot be opened yet: no answer in time.")
+})
+
 it('E5 F4 where there must be a file, a missing and an empty one are refused, and none is made', async () => {
   const member = { ...founding, make: false }
   const opening = () => EmbeddedCoordinator.open(new SqliteWorker(file), clock, member)
