@@ -41,6 +41,13 @@ export function sleep(clock: Clock, delayMs: number): Promise<void> {
   })
 }
 
+/** Settles in a later turn of the event loop: for work that is done some at a time. */
+export function turnOf(clock: Clock): Promise<void> {
+  return new Promise((resolve) => {
+    clock.soon(resolve)
+  })
+}
+
 /** The promise's value, or `otherwise` when it has not settled within `limitMs` (`afterTurns`). A rejection passes through. */
 export function within<T, U>(
   clock: Clock,

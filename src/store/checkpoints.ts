@@ -204,12 +204,12 @@ export class Checkpoints {
 function encodePages(table: PageTable, from: number, to: number): Uint8Array {
   let pages = 0
   for (let entry = from; entry < to; entry += 1) {
-    if (table.slotOf(entry) !== NO_SLOT) pages += 1
+    if (table.homeOf(entry) !== NO_SLOT) pages += 1
   }
   const part = new Uint8Array(pages * PAGE_ENTRY.end)
   let at = 0
   for (let entry = from; entry < to; entry += 1) {
-    const slot = table.slotOf(entry)
+    const slot = table.homeOf(entry)
     if (slot === NO_SLOT) continue
     writeU64(part, at + PAGE_ENTRY.volume, table.volumeOf(entry))
     writeU64(part, at + PAGE_ENTRY.page, table.pageOf(entry))

@@ -19,7 +19,7 @@
 //   ST9. An unmap needs no room, and one that finds nothing changes nothing: it is answered at once, and not remembered.
 //        Carried out again it can only take what was written since, beside a command that still waits for its answer.
 import { assert } from '../base/assert.ts'
-import type { Clock } from '../base/clock.ts'
+import { type Clock, turnOf } from '../base/clock.ts'
 import type { Disk } from '../base/disk.ts'
 import { CommitQueue, type CommitWork, type WriteResult } from './commit-queue.ts'
 import { FolderRefused, StoreFailed } from './failure.ts'
@@ -67,6 +67,7 @@ export class PageStore {
   readonly recovery: RecoveryReport
   /** Settles, with the reason, if the store fails; never rejects. */
   readonly failed: Promise<string>
+  readonly #clock: Clock
   readonly #folder: Folder
   readonly #pages: Pages
   readonly #reader: PageReader
@@ -86,6 +87,7 @@ export class PageStore {
     recovered: { readonly journal: Journal; readonly report: RecoveryReport },
   ) {
     const { clock, settings } = ports
+    this.#clock = clock
     this.#folder = folder
     this.#pages = pages
     this.#reader = new PageReader(pages.homes, pages.overlay)
@@ -202,6 +204,8 @@ export class PageStore {
   /** Resolves when all pages of the volume are durably gone; 'full': not even that has room now, they are all there. */
   async dropVolume(volume: number): Promise<WriteResult> {
     const result = await this.#queue.add({ kind: 'drop', volume })
+    do await turnOf(this.#clock)
+    while (this.#pages.dropMore())
     this.#upkeep.wantSpace()
     return result
   }

@@ -22,6 +22,8 @@ interface VolumeTable {
   blocks: number
   /** Blocks that have a place on disk. */
   taken: number
+  /** Its pages are being taken from the index. */
+  isForgotten: boolean
 }
 
 export interface VolumeUsage {
@@ -92,7 +94,7 @@ export class PageTable {
     if (found !== NO_ENTRY) return found
     let table = this.#volumes.get(volume)
     if (table === undefined) {
-      table = { volume, chunks: [], runs: [], pages: 0, blocks: 0, taken: 0 }
+      table = { volume, chunks: [], runs: [], pages: 0, blocks: 0, taken: 0, isForgotten: false }
       this.#volumes.set(volume, table)
     }
     const run = Math.floor(page / PAGES_PER_RUN)
@@ -193,20 +195,24 @@ export class PageTable {
     this.headerLost[entry] = 0
   }
 
-  entriesOf(volume: number): number[] {
-    const entries: number[] = []
-    for (const run of this.#volumes.get(volume)?.runs ?? []) {
-      for (let i = 0; i < PAGES_PER_RUN; i += 1) entries.push(run * PAGES_PER_RUN + i)
-    }
-    return entries
+  /** The slot, if a checkpoint is to name it: not of a volume that was forgotten. */
+  homeOf(entry: number): number {
+    const slot = this.slotOf(entry)
+    return slot !== NO_SLOT && this.#tableOf(entry).isForgotten ? NO_SLOT : slot
   }
 
-  /** Forgets a volume whose pages were all vacated. Its entries are not used again before `reuseRetired`. */
-  forget(volume: number): void {
+  /** From now on nothing of the volume is found. Returns its runs: the caller vacates their pages, and retires them. */
+  forget(volume: number): readonly number[] {
     const table = this.#volumes.get(volume)
-    if (table === undefined) return
+    if (table === undefined) return []
     this.#volumes.delete(volume)
-    this.#retiredRuns.push(...table.runs)
+    table.isForgotten = true
+    return table.runs
+  }
+
+  /** All pages of the run were vacated. Its entries are not used again before `reuseRetired`. */
+  retire(run: number): void {
+    this.#retiredRuns.push(run)
   }
 
   /** Nobody refers to entries of forgotten volumes any more. */

@@ -143,6 +143,7 @@ function apply(pages: Pages, records: readonly Replayed[]): void {
   for (const { header, payload, bad } of records) {
     if (header.kind === recordKind.dropVolume) {
       pages.drop(header.volume)
+      while (pages.dropMore());
       continue
     }
     if (header.kind === recordKind.promise) {

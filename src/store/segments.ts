@@ -190,7 +190,7 @@ export class Segments {
 
   /** That checkpoint was not written: they wait for the next. */
   returnLimbo(slots: readonly number[]): void {
-    this.#limbo.push(...slots)
+    for (const slot of slots) this.#limbo.push(slot)
   }
 
   /** That checkpoint is durable. */

@@ -130,6 +130,40 @@ describe('unmap', () => {
     )
   })
 
+  it('PG2 GC4 a large volume is dropped some pages at a time, and nothing of it is found meanwhile or later', async () => {
+    const roomy = {
+      journalBytes: 32 * 1024 ** 2,
+      overlayBytes: 64 * 1024 ** 2,
+      slotsPerSegment: 64,
+    }
+    const world = new World({ ...roomy, budgetBytes: 64 * GIB })
+    let store = await world.open()
+    const pages = 4096 + 1024
+    const writes = Array.from({ length: pages }, (_, page) =>
+      store.write(write(1, page * PAGE_BYTES, block(1))),
+    )
+    await world.run(Promise.all(writes))
+    await world.write(store, 2, 0, block(2))
+    store = await world.reopen(store)
+    const seen = new Set<number>()
+    const look = () => {
+      seen.add(store.usage().pages)
+      if (store.usage().pages > 1) new SimClock(world.timeline).soon(look)
+    }
+    const dropped = store.dropVolume(1)
+    look()
+    expect(await world.run(dropped)).toBe('done')
+    expect([...seen].filter((left) => left > 1 && left < pages)).not.toEqual([])
+    expect(store.usage().pages).toBe(1)
+    expect((await world.read(store, 1, 0)).into).toEqual(block(0))
+    await world.write(store, 1, PAGE_BYTES, block(7))
+    store = await world.reopen(store)
+    expect(store.usage().pages).toBe(2)
+    expect((await world.read(store, 1, 0)).into).toEqual(block(0))
+    expect((await world.read(store, 1, PAGE_BYTES)).into).toEqual(block(7))
+    expect((await world.read(store, 2, 0)).into).toEqual(block(2))
+  })
+
   it('GC4 many unmaps of one turn are several batches, since each page costs', async () => {
     const roomy = { journalBytes: 32 * 1024 ** 2, overlayBytes: 32 * 1024 ** 2 }
     const world = new World({ ...roomy, budgetBytes: 16 * GIB })

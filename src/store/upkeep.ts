@@ -9,7 +9,7 @@
 //   UP2. Slots released before a checkpoint was begun become free after it is durable, and not earlier.
 //   UP3. While the disk has no room, nothing that is not home is given up, and it is tried again once every
 //        `homeAfterMs`.
-import type { Clock, Timer } from '../base/clock.ts'
+import { type Clock, type Timer, turnOf } from '../base/clock.ts'
 import type { Checkpoints } from './checkpoints.ts'
 import type { CommitQueue } from './commit-queue.ts'
 import type { HomeWriter } from './home-writer.ts'
@@ -19,6 +19,8 @@ import type { StoreWrite } from './record.ts'
 
 /** Ranges given back to the file system after one checkpoint: each may cost a process. */
 const PUNCHES = 16
+/** Slots freed in one turn of the event loop. */
+const FREED_SLOTS = 4096
 
 export interface UpkeepParts {
   readonly clock: Clock
@@ -178,12 +180,21 @@ export class Upkeep {
       segments.returnLimbo(limbo)
       return false
     }
-    segments.free(limbo)
+    await this.#free(limbo)
     journal.release(tail, checkpoints.sequence)
     queue.wake()
     await segments.unlinkEmpty()
     if (!queue.stalled) await segments.punch(PUNCHES)
     await measureSpace()
     return true
+  }
+
+  /** UP2. Some at a time: a volume that was dropped had any number of slots. */
+  async #free(limbo: readonly number[]): Promise<void> {
+    const { segments } = this.#parts.pages.homes
+    for (let from = 0; from < limbo.length; from += FREED_SLOTS) {
+      if (from > 0) await turnOf(this.#parts.clock)
+      segments.free(limbo.slice(from, from + FREED_SLOTS))
+    }
   }
 }
