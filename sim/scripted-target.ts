@@ -10,7 +10,7 @@ import { Framer, type Pdu } from '../src/iscsi/framer.ts'
 import { LoginNegotiation, type LoginRequest, type LoginStep } from '../src/iscsi/login.ts'
 import { type KeySettings, targetSettings } from '../src/iscsi/negotiate.ts'
 import { Outbox } from '../src/iscsi/outbox.ts'
-import { printTargets, sendTargetsOf } from '../src/iscsi/send-targets.ts'
+import { printTargets } from '../src/iscsi/send-targets.ts'
 import { Session, type SessionAction } from '../src/iscsi/session.ts'
 import type { Task } from '../src/iscsi/task.ts'
 
@@ -208,12 +208,7 @@ export class TargetConnection implements StreamOwner {
         this.loggedOut = session.answerLogout(action.request)
         return
       case 'text':
-        session.answerText(
-          action.request,
-          sendTargetsOf(action.request.text) === null
-            ? new Uint8Array(0)
-            : printTargets(this.#target.listing, 1),
-        )
+        session.answerKeys(action.request, () => printTargets(this.#target.listing, 1))
         return
       case 'nopAnswered':
         this.nopAnswered(action.transferTag)

@@ -182,6 +182,26 @@ const offeredKeys = [
 
 const clause = 'RFC 7143 §6.2'
 
+/** Keys of the login that are not in the table: they belong to login.ts. */
+const namingKeys = new Set([
+  'InitiatorName',
+  'TargetName',
+  'TargetAddress',
+  'SessionType',
+  'AuthMethod',
+])
+
+/** It comes in the login or from the target alone. */
+export function isLoginKey(key: string): boolean {
+  return rules.has(key) || namingKeys.has(key)
+}
+
+/** A declaration of MaxRecvDataSegmentLength (§13.12); null: it is none. */
+export function segmentBytesOf(value: string): number | null {
+  const bytes = parseNumber(value)
+  return bytes !== null && bytes >= 512 && bytes <= lengthMax ? bytes : null
+}
+
 /** One side of one login's operational negotiation. */
 export class KeyNegotiation {
   readonly #settings: KeySettings

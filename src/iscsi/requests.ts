@@ -41,6 +41,8 @@ export interface TextRequest {
   /** The initiator has nothing to say after it (F). */
   readonly final: boolean
   readonly text: Uint8Array
+  /** Of its last PDU. */
+  readonly header: Uint8Array
 }
 
 export function readTaskManagement({ header, at }: Pdu): TaskManagementRequest {

@@ -7,14 +7,8 @@ export interface TargetListing {
   readonly addresses: readonly string[]
 }
 
-/** What a Text Request asks: all targets, one by its name, the one of this session (''), or null: it asks none. */
-export function sendTargetsOf(text: Uint8Array): string | null {
-  for (const { key, value } of parseKeys(text)) if (key === 'SendTargets') return value
-  return null
-}
-
-/** Whether a session's question means this target; `own` is the session's, null in a discovery session. */
-export function isAskedFor(name: string, wanted: string | null, own: string | null): boolean {
+/** Whether a session's question, the value of SendTargets, means this target; `own` is the session's, null in a discovery session. */
+export function isAskedFor(name: string, wanted: string, own: string | null): boolean {
   if (own === null) return wanted === 'All' || wanted === name
   return name === own && (wanted === '' || wanted === own)
 }

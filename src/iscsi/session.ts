@@ -26,6 +26,7 @@ import { readCommand } from './command.ts'
 import { DataIn } from './data-in.ts'
 import { DataOut, type WriteRoom } from './data-out.ts'
 import type { Pdu } from './framer.ts'
+import { replyTo } from './full-feature-keys.ts'
 import type { Negotiated } from './negotiate.ts'
 import type { Outbox } from './outbox.ts'
 import {
@@ -52,6 +53,7 @@ import {
 import type { Task } from './task.ts'
 import { TaskSet } from './task-set.ts'
 import { TextExchange } from './text-exchange.ts'
+import { printKeys } from './text-keys.ts'
 import { CommandWindow } from './window.ts'
 
 /** At the same place in every request that has one. */
@@ -85,7 +87,7 @@ export interface SessionStart {
 export class Session {
   /** What happened, in order; the consumer works it off and calls `clearActions`. More is appended by `receive`, `solicit` and `releaseHeld`. */
   readonly actions: SessionAction[] = []
-  readonly #parameters: Negotiated
+  readonly #parameters: Negotiated & { maxSendDataSegmentLength: number }
   readonly #cid: number
   readonly #window: CommandWindow
   readonly #arrivals: Arrivals
@@ -103,14 +105,14 @@ export class Session {
     const writer = new PduWriter(outbox)
     writer.headerDigest = parameters.headerDigest
     writer.dataDigest = parameters.dataDigest
-    this.#parameters = parameters
+    this.#parameters = { ...parameters }
     this.#cid = cid
     this.#window = new CommandWindow(expCmdSn, statSn)
     this.#arrivals = new Arrivals(this.#window, this.actions)
     this.#answers = new Answers(writer, this.#window, statSn)
-    this.#dataIn = new DataIn(parameters, this.#answers)
+    this.#dataIn = new DataIn(this.#parameters, this.#answers)
     this.writes = new DataOut(parameters, this.#answers, room)
-    this.#texts = new TextExchange(this.#answers, parameters.maxSendDataSegmentLength)
+    this.#texts = new TextExchange(this.#answers, this.#parameters)
     this.#tasks = new TaskSet(buffers, this.#window, this.writes)
   }
 
@@ -288,6 +290,18 @@ export class Session {
 
   answerText(request: TextRequest, text: Uint8Array): void {
     this.#texts.answer(request, text)
+  }
+
+  /** Answers what its keys say; `targetsOf` has the answer to SendTargets. */
+  answerKeys(request: TextRequest, targetsOf: (wanted: string) => Uint8Array): void {
+    const reply = replyTo(request.text)
+    if (reply === null) {
+      this.#texts.refuse(request, rejectReason.protocolError)
+      return
+    }
+    const targets = reply.targets === null ? [] : targetsOf(reply.targets)
+    this.answerText(request, Uint8Array.from([...targets, ...printKeys(reply.pairs)]))
+    if (reply.segmentBytes !== null) this.#parameters.maxSendDataSegmentLength = reply.segmentBytes
   }
 
   /** §11.9. */

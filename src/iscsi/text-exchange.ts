@@ -11,8 +11,10 @@ import { readU32 } from '../base/bytes.ts'
 import { ProtocolError } from '../base/protocol-error.ts'
 import type { Answers } from './answers.ts'
 import type { Pdu } from './framer.ts'
+import type { Negotiated } from './negotiate.ts'
 import {
   bhsAt,
+  bhsBytes,
   continueBit,
   finalBit,
   flagsOf,
@@ -35,14 +37,13 @@ type State =
 
 export class TextExchange {
   readonly #answers: Answers
-  readonly #pieceBytes: number
+  readonly #parameters: Pick<Negotiated, 'maxSendDataSegmentLength'>
   #gatherer = new TextGatherer()
   #state: State = { kind: 'idle' }
 
-  /** `pieceBytes`: the longest data segment that the initiator takes. */
-  constructor(answers: Answers, pieceBytes: number) {
+  constructor(answers: Answers, parameters: Pick<Negotiated, 'maxSendDataSegmentLength'>) {
     this.#answers = answers
-    this.#pieceBytes = pieceBytes
+    this.#parameters = parameters
   }
 
   /** The request, if this PDU made one whole; else what is due has been answered. Throws ProtocolError. */
@@ -67,7 +68,9 @@ export class TextExchange {
       return null
     }
     const final = (flags & finalBit) !== 0
-    const request = { initiatorTaskTag: tag, lunBytes, final, text: this.#gatherer.take() }
+    const text = this.#gatherer.take()
+    const copy = header.slice(at, at + bhsBytes)
+    const request = { initiatorTaskTag: tag, lunBytes, final, text, header: copy }
     this.#state = { kind: 'asked', request }
     return request
   }
@@ -79,8 +82,16 @@ export class TextExchange {
     this.#tell(request, text)
   }
 
+  /** The request is rejected: nothing of it has an effect. */
+  refuse(request: TextRequest, reason: number): void {
+    const state = this.#state
+    if (state.kind !== 'asked' || state.request !== request) return
+    this.#state = { kind: 'idle' }
+    this.#answers.reject(reason, request.header, 0)
+  }
+
   #tell(request: TextRequest, text: Uint8Array): void {
-    const piece = text.subarray(0, this.#pieceBytes)
+    const piece = text.subarray(0, this.#parameters.maxSendDataSegmentLength)
     const rest = text.subarray(piece.length)
     assert(piece.length > 0 || rest.length === 0, 'T1 a text gets shorter')
     if (rest.length > 0) {

@@ -1,5 +1,5 @@
 // The numbers that bound what initiators can make a member hold. Those of `Bounds` are settings of the member.
-import type { BudgetLimits } from '../base/budget.ts'
+import { Budget, type BudgetLimits } from '../base/budget.ts'
 import { targetSettings } from '../iscsi/negotiate.ts'
 
 const KIB = 1024
@@ -31,16 +31,21 @@ const LEAST_BYTES = 256 * KIB
 /** Or this part of what one may have at most, if that is less. */
 const LEAST_PART = 1 / 8
 
-export function sendLimits({ sendBytes, sendBytesPerConnection }: Bounds): BudgetLimits {
-  return limitsOf(sendBytes, sendBytesPerConnection)
+export interface Budgets {
+  readonly sending: Budget
+  /** What was asked for, and what came unsolicited (incoming.ts). */
+  readonly receiving: { readonly asked: Budget; readonly unasked: Budget }
 }
 
-export function receiveLimits(bounds: Bounds): BudgetLimits {
-  return limitsOf(bounds.receiveBytes, bounds.receiveBytesPerConnection)
-}
-
-export function unsolicitedLimits(bounds: Bounds): BudgetLimits {
-  return limitsOf(bounds.unsolicitedBytes, bounds.receiveBytesPerConnection)
+export function budgetsOf(bounds: Bounds): Budgets {
+  const { receiveBytesPerConnection: each } = bounds
+  return {
+    sending: new Budget(limitsOf(bounds.sendBytes, bounds.sendBytesPerConnection)),
+    receiving: {
+      asked: new Budget(limitsOf(bounds.receiveBytes, each)),
+      unasked: new Budget(limitsOf(bounds.unsolicitedBytes, each)),
+    },
+  }
 }
 
 function limitsOf(total: number, each: number): BudgetLimits {
@@ -54,6 +59,14 @@ export const FIRST_BURST_BYTES = targetSettings.firstBurstLength
 export const ANSWER_BYTES = MIB
 /** What one read of a socket may still add to that; whoever makes it more is closed. */
 export const ANSWER_BYTES_MAX = 8 * MIB
+
+/** Connections that have not logged in, and such from one address (doorway.ts). */
+export const DOORWAY_MAX = 1024
+export const DOORWAY_SOURCE_MAX = 256
+/** Connections beside those. */
+export const CONNECTIONS_MAX = 4096
+/** Sessions that are new: the rest is for those that come back. */
+export const NEW_SESSIONS_MAX = 3840
 
 /** Data of one READ in one go. Two of the larger parts fit a buffer of 2 MiB with their headers, two of the smaller one of 512 KiB. */
 export const READ_BYTES = MIB

@@ -209,21 +209,30 @@ describe('a connection', () => {
     expect(events.filter(({ kind }) => kind === 'end')).toMatchObject([{ reason: 'closed' }])
   })
 
-  it('C3 what was kept during a commit and breaks the protocol closes its connection alone', async () => {
+  it('a Text Request with a key that has no place there, or is malformed, is rejected also when it was kept; the session goes on', async () => {
     const scene = await startGroup(10)
     const { timeline, connect, home } = scene
-    const { state, stream } = await stranger(scene, 'normal')
+    const { state, stream, seen } = await stranger(scene, 'normal')
     const { session } = home()
     const carrier = session.carrier as Connection
     const other = await connect()
+    const ask = (tag: number, text: string) => {
+      const fields = { 16: tag, 20: reservedTag, 24: 1 }
+      stream.write(pduBytes(opcode.textRequest | 0x40, 0x80, fields, encodeText(text)))
+    }
     carrier.hold()
-    const text = encodeText('SendTargets\0')
-    stream.write(pduBytes(opcode.textRequest | 0x40, 0x80, { 16: 6, 20: reservedTag, 24: 1 }, text))
+    ask(6, 'SendTargets\0')
     await timeline.run(timeline.nowMs + 100)
-    expect(state.over).toBe(false)
+    expect(seen.length).toBe(1)
     carrier.release()
-    await timeline.until(() => state.over, 1_000)
-    expect(session.phase).toBe('ended')
+    await timeline.until(() => seen.length === 2, 1_000)
+    ask(7, 'InitialR2T=No\0')
+    await timeline.until(() => seen.length === 3, 1_000)
+    ask(8, 'X-unknown=1\0')
+    await timeline.until(() => seen.length === 4, 1_000)
+    const { reject, textResponse } = opcode
+    expect(seen.slice(1).map((pdu) => pdu.opcode)).toEqual([reject, reject, textResponse])
+    expect([state.over, session.phase]).toEqual([false, 'live'])
     const answer = await timeline.finish(other.command({ cdb: new Uint8Array(6) }))
     expect(answer.kind).toBe('answered')
     expect(other.travels.logins).toBe(1)

@@ -15,7 +15,6 @@
 //   C5. An initiator that is silent for too long (silence.ts) loses its session; not while it is being moved.
 //   C7. It is quiet when it has shown so (quiet.ts): what it had sent, on however slow a line, was answered here.
 import { unreachable } from '../base/assert.ts'
-import type { Budget } from '../base/budget.ts'
 import type { BufferPool } from '../base/buffer-pool.ts'
 import type { Clock, Timer } from '../base/clock.ts'
 import type { Stream, StreamOwner } from '../base/net.ts'
@@ -27,7 +26,9 @@ import { asyncEvent } from '../iscsi/pdu.ts'
 import { isSentAgain, type TextRequest } from '../iscsi/requests.ts'
 import { Session, type SessionAction } from '../iscsi/session.ts'
 import { holdsState } from '../scsi/nexus-state.ts'
-import { Incoming, type Receiving } from './incoming.ts'
+import type { Budgets } from './bounds.ts'
+import type { Waiting } from './doorway.ts'
+import { Incoming } from './incoming.ts'
 import type { Carrier, EndReason, LiveSession } from './live-session.ts'
 import type { LoginAttempt, Taken } from './login.ts'
 import { type LoginHost, LoginPhase, type LoginPhaseDeps, type Settled } from './login-phase.ts'
@@ -46,13 +47,11 @@ const SIGN_OF_LIFE_TAG = 0
 const limits = { maxDataBytes: 262_144, maxAhsBytes: 1_024 }
 
 /** What a connection needs of the member, handed in by target/target.ts. */
-export interface ConnectionDeps extends LoginPhaseDeps {
+export interface ConnectionDeps extends LoginPhaseDeps, Budgets {
   readonly clock: Clock
   readonly buffers: BufferPool
-  readonly sending: Budget
-  readonly receiving: Receiving
   /** The answer to SendTargets for an initiator that came to this address; `own`: its session's target, null in a discovery session. */
-  readonly discover: (question: Uint8Array, at: Portal, own: string | null) => Uint8Array
+  readonly discover: (wanted: string, at: Portal, own: string | null) => Uint8Array
   readonly runner: (
     session: LiveSession,
     iscsi: Session,
@@ -90,7 +89,7 @@ type Phase =
   | { readonly kind: 'leaving'; readonly timer: Timer }
   | { readonly kind: 'closed' }
 
-export class Connection implements StreamOwner, Carrier, MovingCarrier, LoginHost {
+export class Connection implements StreamOwner, Carrier, MovingCarrier, LoginHost, Waiting {
   readonly #deps: ConnectionDeps
   readonly #stream: Stream
   readonly #framer = new Framer(limits)
@@ -117,6 +116,14 @@ export class Connection implements StreamOwner, Carrier, MovingCarrier, LoginHos
     const timer = deps.clock.after(LOGIN_MS, () => this.close('the login took too long')) // C3
     this.#phase = { kind: 'login', login, timer }
     stream.own(this)
+  }
+
+  get source(): string {
+    return this.#stream.remoteHost
+  }
+
+  get isAwaited(): boolean {
+    return this.#phase.kind === 'login' ? this.#phase.login.isAwaited : true
   }
 
   get live(): LiveSession | null {
@@ -147,15 +154,10 @@ export class Connection implements StreamOwner, Carrier, MovingCarrier, LoginHos
         if (this.#outgoing.isBeyondBounds) return this.close('asks for more than it reads') // C6
       }
     } catch (error) {
-      return this.#broken(error)
+      if (!(error instanceof ProtocolError)) throw error
+      return this.close(error.message) // C3
     }
     this.#flush()
-  }
-
-  /** C3. */
-  #broken(error: unknown): void {
-    if (!(error instanceof ProtocolError)) throw error
-    this.close(error.message)
   }
 
   ended(): void {
@@ -232,7 +234,7 @@ export class Connection implements StreamOwner, Carrier, MovingCarrier, LoginHos
         return this.#releaseHeld(phase)
       }
       case 'text':
-        return phase.iscsi.answerText(action.request, this.#targets(action.request, phase.iqn))
+        return this.#answerText(phase.iscsi, action.request, phase.iqn)
       case 'close':
         return this.#leaveAfter(phase, 'closed') // C3
       default:
@@ -257,15 +259,15 @@ export class Connection implements StreamOwner, Carrier, MovingCarrier, LoginHos
     phase.ticking = this.#deps.clock.after(TICK_MS, () => this.#tick())
   }
 
-  #targets({ text }: TextRequest, own: string | null): Uint8Array {
+  #answerText(iscsi: Session, request: TextRequest, own: string | null): void {
     const { localHost: host, localPort: port } = this.#stream
-    return this.#deps.discover(text, { host, port }, own)
+    iscsi.answerKeys(request, (wanted) => this.#deps.discover(wanted, { host, port }, own))
   }
 
   #actDiscovery(iscsi: Session): void {
     for (const action of [...iscsi.actions]) {
       if (action.kind === 'text') {
-        iscsi.answerText(action.request, this.#targets(action.request, null))
+        this.#answerText(iscsi, action.request, null)
       } else if (action.kind === 'logout' || action.kind === 'close') {
         if (action.kind === 'logout' && !iscsi.answerLogout(action.request)) continue
         this.#flush()
@@ -400,11 +402,7 @@ export class Connection implements StreamOwner, Carrier, MovingCarrier, LoginHos
     if (this.#phase.kind !== 'session') return
     this.#phase.committing = false
     this.#releaseHeld(this.#phase)
-    try {
-      this.#act(this.#phase)
-    } catch (error) {
-      return this.#broken(error)
-    }
+    this.#act(this.#phase)
     this.#scheduleFlush()
   }
 

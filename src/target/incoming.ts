@@ -5,17 +5,10 @@
 //       for by R2T and what came unsolicited, each by itself, so that the one never waits for the other (data-out.ts).
 //   C9. A connection that brings more unsolicited data than there is room for is not read while commands of it are
 //       carried out, for a second at most: its initiator also wants its NOP-Outs answered.
-import type { Budget } from '../base/budget.ts'
 import type { Stream } from '../base/net.ts'
 import type { WriteRoom } from '../iscsi/data-out.ts'
 import type { Session } from '../iscsi/session.ts'
-import { FIRST_BURST_BYTES } from './bounds.ts'
-
-/** For the data of writes of all connections. */
-export interface Receiving {
-  readonly asked: Budget
-  readonly unasked: Budget
-}
+import { type Budgets, FIRST_BURST_BYTES } from './bounds.ts'
 
 type Reason = 'answers' | 'data'
 
@@ -49,7 +42,7 @@ export class Incoming {
   #waitedEnough = false
 
   /** `came`: there may be room for a write that waits. */
-  constructor(stream: Stream, { asked, unasked }: Receiving, came: () => void) {
+  constructor(stream: Stream, { asked, unasked }: Budgets['receiving'], came: () => void) {
     this.valve = new Valve(stream)
     this.room = { asked: asked.share(came), unasked: unasked.share() }
   }

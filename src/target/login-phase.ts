@@ -16,6 +16,7 @@ import type { Outbox } from '../iscsi/outbox.ts'
 import { loginStatus } from '../iscsi/pdu.ts'
 import type { Carrier } from './live-session.ts'
 import type { LoginAttempt, Logins, RejectReason, Route, Taken } from './login.ts'
+import type { SessionHandles } from './session-handles.ts'
 
 /** The same tag on every member: the nexus must not change with a move. */
 export const targetPortalGroupTag = 1
@@ -43,7 +44,9 @@ export interface Settled {
 export interface LoginPhaseDeps {
   readonly logins: Logins
   readonly volumeByIqn: (iqn: string) => VolumeRecord | undefined
-  readonly nextTsih: () => number
+  readonly handles: SessionHandles
+  /** There is room only for sessions that come back. */
+  readonly isFull: () => boolean
 }
 
 export class LoginPhase {
@@ -70,6 +73,11 @@ export class LoginPhase {
     this.#source = came.source
     this.#startedMs = came.atMs
     this.#negotiation = new LoginNegotiation({ targetPortalGroupTag, keys: targetSettings }, outbox)
+  }
+
+  /** It is the initiator's turn. */
+  get isAwaited(): boolean {
+    return this.#state === 'negotiating'
   }
 
   get initiator(): string {
@@ -130,6 +138,12 @@ export class LoginPhase {
       const route = await this.#deps.logins.route(attempt)
       if (this.#state === 'over') return
       if (route.kind !== 'take') return this.#turnAway(attempt, route)
+      if (route.why === 'new' && this.#deps.isFull()) {
+        return this.#reject(
+          loginStatus.outOfResources,
+          'this member has as many sessions as it may',
+        )
+      }
       this.#route = route
     }
     this.#step(this.#negotiation.admit())
@@ -142,7 +156,10 @@ export class LoginPhase {
       return null
     }
     if (request.tsih !== 0) {
-      this.#reject(loginStatus.sessionDoesNotExist, 'a session has one connection')
+      const { tsih, cid, initiatorName: initiator, isid } = request
+      const named = { tsih, cid, initiator, isid, volume: volume.id }
+      const { status, sentence } = this.#deps.handles.refusal(named)
+      this.#reject(status, sentence)
       return null
     }
     return {
@@ -159,7 +176,7 @@ export class LoginPhase {
   async #enter(parameters: Negotiated): Promise<void> {
     const negotiation = this.#negotiation
     if (this.#request?.sessionType === 'discovery') {
-      negotiation.respond(this.#deps.nextTsih())
+      negotiation.respond(this.#deps.handles.next())
       this.#state = 'over'
       return this.#host.discovery(settled(negotiation, parameters))
     }
@@ -175,7 +192,9 @@ export class LoginPhase {
       return this.#reject(loginStatus.serviceUnavailable, 'a later login took its session') // P2
     }
     // Nothing has been awaited since `take` found the connection whole.
-    negotiation.respond(this.#deps.nextTsih())
+    const tsih = this.#deps.handles.next()
+    this.#deps.handles.began(tsih, taken.session, negotiation.cid)
+    negotiation.respond(tsih)
     this.#state = 'over'
     this.#host.session(settled(negotiation, parameters), taken, taken.volume)
   }

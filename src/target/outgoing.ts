@@ -32,12 +32,12 @@ export class Outgoing implements ReadRoom {
     this.#stream = stream
     this.#valve = valve
     this.#share = sending.share()
-    this.#stopBytes = sending.limits.each + ANSWER_BYTES
+    this.#stopBytes = sending.limits.least + ANSWER_BYTES
   }
 
   /** Within one read of the socket more was asked for than an initiator that obeys the protocol could. */
   get isBeyondBounds(): boolean {
-    return this.#answerBytes > this.#stopBytes + ANSWER_BYTES_MAX
+    return this.#answerBytes > this.#share.limits.each + ANSWER_BYTES_MAX
   }
 
   /** The stream has taken all that was given to it. */
@@ -67,7 +67,7 @@ export class Outgoing implements ReadRoom {
       this.#stream.write(part)
     }
     this.#count()
-    if (this.#answerBytes > this.#stopBytes) this.#valve.close('answers')
+    if (this.#pilesUp) this.#valve.close('answers')
     return parts.length > 0
   }
 
@@ -76,7 +76,7 @@ export class Outgoing implements ReadRoom {
     const part = this.#unwritten.shift()
     if (part !== undefined) this.outbox.released(part)
     this.#count()
-    if (this.#answerBytes <= this.#stopBytes) this.#valve.open('answers')
+    if (!this.#pilesUp) this.#valve.open('answers')
   }
 
   /** Nothing more is answered: what still comes may be read and discarded. */
@@ -91,6 +91,11 @@ export class Outgoing implements ReadRoom {
     for (const part of [...this.#unwritten, ...this.outbox.take()]) this.outbox.released(part)
     this.#unwritten.length = 0
     this.#count()
+  }
+
+  /** More is under way than was admitted, or more than others leave room for. */
+  get #pilesUp(): boolean {
+    return this.#answerBytes > this.#stopBytes && !this.#share.allows(0)
   }
 
   get #answerBytes(): number {

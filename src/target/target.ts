@@ -8,7 +8,6 @@
 //   T4. A volume that grows grows for every session of it here, once this member has heard of it; one that is taken here
 //       has at least the size that any owner has told its initiator.
 
-import { Budget } from '../base/budget.ts'
 import { BufferPool } from '../base/buffer-pool.ts'
 import { type Clock, sleep } from '../base/clock.ts'
 import type { Address, Listener, Net } from '../base/net.ts'
@@ -16,7 +15,7 @@ import type { Coordinator } from '../coordination/coordinator.ts'
 import { type GroupView, storedSession } from '../coordination/group-view.ts'
 import type { MemberId, SessionId, VolumeRecord } from '../group/record.ts'
 import { formatPortal, type Portal } from '../iscsi/names.ts'
-import { isAskedFor, printTargets, sendTargetsOf } from '../iscsi/send-targets.ts'
+import { isAskedFor, printTargets } from '../iscsi/send-targets.ts'
 import type { Session } from '../iscsi/session.ts'
 import type { SessionCounters } from '../load/counters.ts'
 import { Body, type Controls } from '../peer/controls.ts'
@@ -24,10 +23,16 @@ import type { Json, PeerLinks } from '../peer/links.ts'
 import { logicalUnit } from '../scsi/logical-unit.ts'
 import type { Gateway } from '../volume/gateway.ts'
 import { Barrier, readProbes } from './barrier.ts'
-import { type Bounds, receiveLimits, sendLimits, unsolicitedLimits } from './bounds.ts'
+import {
+  type Bounds,
+  type Budgets,
+  budgetsOf,
+  CONNECTIONS_MAX,
+  NEW_SESSIONS_MAX,
+} from './bounds.ts'
 import { Connection, type ConnectionDeps } from './connection.ts'
+import { Doorway } from './doorway.ts'
 import { Ending } from './ending.ts'
-import type { Receiving } from './incoming.ts'
 import type { EndReason, LiveSession } from './live-session.ts'
 import { settleProbes } from './live-session.ts'
 import { Logins, type Placement, type Taken } from './login.ts'
@@ -37,13 +42,13 @@ import { MoveLog } from './move-log.ts'
 import { Questions, readQuestion } from './questions.ts'
 import type { ReadRoom } from './reads.ts'
 import { Registry } from './registry.ts'
+import { SessionHandles } from './session-handles.ts'
 import { TaskRunner } from './task.ts'
 import { RESET_KIND, readReset, UnitResets } from './unit-reset.ts'
 
 const SWEEP_MS = 1_000
 /** For an initiator to fall silent, before it is told that the member stops. */
 const STOP_MS = 4_000
-const CONNECTIONS_MAX = 4_096
 /** A reason may quote what an initiator sent. */
 const REASON_MAX = 400
 /** What the pool keeps for the answers and write data of all connections, while it is needed. */
@@ -158,22 +163,18 @@ export class Target {
   /** Moves whose session has come and has not yet answered its first command. */
   readonly #awaitingAnswer = new Map<LiveSession, string>()
   readonly #buffers = new BufferPool(BUFFER_BYTES)
-  readonly #sending: Budget
-  readonly #receiving: Receiving
+  readonly #budgets: Budgets
   #listener: Listener | null = null
   #state: 'starting' | 'serving' | 'stopping' = 'starting'
-  #tsih = 0
+  readonly #doorway = new Doorway()
+  readonly #handles = new SessionHandles()
   grants: Grants | null = null
 
   constructor(deps: TargetDeps) {
     this.#deps = deps
     const { self, clock, coordinator, group, peers, gateway, newToken, placement } = deps
     const { registry } = this
-    this.#sending = new Budget(sendLimits(deps.bounds))
-    this.#receiving = {
-      asked: new Budget(receiveLimits(deps.bounds)),
-      unasked: new Budget(unsolicitedLimits(deps.bounds)),
-    }
+    this.#budgets = budgetsOf(deps.bounds)
     const end = (session: LiveSession, reason: EndReason) => this.#end(session, reason)
     this.log = new MoveLog(self, clock, coordinator, group)
     this.ending = new Ending({ self, clock, coordinator, group, gateway, registry })
@@ -218,12 +219,14 @@ export class Target {
   async listen(address: Address): Promise<Address> {
     const deps = this.#connectionDeps()
     this.#listener = await this.#deps.net.listen(address, (stream) => {
-      if (this.#connections.size >= CONNECTIONS_MAX || this.#state === 'stopping') {
+      if (this.#carriers.size >= CONNECTIONS_MAX || this.#state === 'stopping') {
         stream.own({ received() {}, ended() {}, written() {}, closed() {} })
         stream.destroy()
         return
       }
-      this.#connections.add(new Connection(deps, stream))
+      const connection = new Connection(deps, stream)
+      this.#connections.add(connection)
+      this.#doorway.came(connection)
     })
     return this.#listener.address
   }
@@ -333,16 +336,13 @@ export class Target {
     return {
       clock,
       buffers: this.#buffers,
-      sending: this.#sending,
-      receiving: this.#receiving,
+      ...this.#budgets,
       logins: this.logins,
       volumeByIqn: (iqn) => group.volumeByIqn(iqn),
-      discover: (question, at, own) => this.#discover(question, at, own),
+      discover: (wanted, at, own) => this.#discover(wanted, at, own),
       runner: (live, iscsi, volume, room) => this.#runner(live, iscsi, volume, room),
-      nextTsih: () => {
-        this.#tsih = (this.#tsih % 0xffff) + 1
-        return this.#tsih
-      },
+      handles: this.#handles,
+      isFull: () => this.#carriers.size >= NEW_SESSIONS_MAX,
       began: (taken, connection) => this.#began(taken, connection),
       ended: (session, reason) => this.#end(session, reason),
       firstAnswer: (session) => this.#firstAnswer(session),
@@ -350,7 +350,10 @@ export class Target {
         tell({ kind: 'reject', initiator, source, reason: reason.slice(0, REASON_MAX) }),
       redirected: (attempt, to, why) =>
         tell({ kind: 'redirect', initiator: attempt.initiator, source: attempt.source, to, why }),
-      gone: (connection) => this.#connections.delete(connection),
+      gone: (connection) => {
+        this.#connections.delete(connection)
+        this.#doorway.left(connection)
+      },
     }
   }
 
@@ -380,6 +383,7 @@ export class Target {
   #began(taken: Taken & { readonly kind: 'taken' }, connection: Connection): void {
     const { session } = taken
     this.#carriers.set(session, connection)
+    this.#doorway.left(connection)
     const { record, id, gen } = session
     this.#deps.tell({
       kind: 'login',
@@ -415,6 +419,7 @@ export class Target {
     if (bytes !== undefined) session.record = { ...session.record, bytes }
     this.#carriers.delete(session)
     this.#runners.delete(session)
+    this.#handles.ended(session)
     settleProbes(session, 'dead')
     this.#deps.gateway.endSession(session.id, session.gen)
     const { volume, initiator, source } = session.record
@@ -426,9 +431,8 @@ export class Target {
   }
 
   /** One portal for each volume: the one that was asked, or the configured address of the group. */
-  #discover(question: Uint8Array, at: Portal, own: string | null): Uint8Array {
+  #discover(wanted: string, at: Portal, own: string | null): Uint8Array {
     const { group, groupAddress } = this.#deps
-    const wanted = sendTargetsOf(question)
     const address = groupAddress ?? formatPortal(at.host, at.port)
     const targets = [...group.volumes.values()]
       .filter(({ iqn }) => isAskedFor(iqn, wanted, own))

@@ -77,13 +77,26 @@ describe('task management', () => {
     expect(session.released).toEqual([1])
   })
 
-  it('U3 a reset puts the mode pages back', async () => {
-    const { runner, gateway, others } = bench()
+  it('U3 a reset puts the mode pages back, and is told by a unit attention to the nexus that sent it too', async () => {
+    const { runner, gateway, others, start, last } = bench()
     runner.nexus.softwareWriteProtect = true
     runner.manage(manage(5))
     others.resolve(true)
     await gateway.settle()
     expect(runner.nexus.softwareWriteProtect).toBe(false)
+    start(read10(0, 1), 'in', 512)
+    expect(code(last())).toEqual([6, 0x29, 3])
+    start(read10(0, 1), 'in', 512)
+    expect(last()?.status).toBe(0)
+  })
+
+  it('U3 a reset that is rejected raises no unit attention', async () => {
+    const { runner, gateway, others, start, last } = bench()
+    runner.manage(manage(5))
+    others.resolve(false)
+    await gateway.settle()
+    start(read10(0, 1), 'in', 512)
+    expect(last()?.status).toBe(0)
   })
 
   it('U4 commands of a nexus whose reset is rejected go on; those of one that is complete have ended', async () => {

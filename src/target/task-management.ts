@@ -5,8 +5,8 @@
 //       an outcome that the gateway owes is waited for, by each request that names the command.
 //   U2. Only commands that came before the request are aborted.
 //   U3. A reset ends the commands and mode parameters of every nexus of the volume, at every member (unit-reset.ts).
-//       Another nexus hears of it by a unit attention: what waits for data is answered with it, what the gateway has
-//       comes to its own end first.
+//       Every nexus hears of it by a unit attention, also the one that reset (SAM-5 §5.14, §6.3.3). At another one what
+//       waits for data is answered with it, and what the gateway has comes to its own end first.
 //   U4. A reset that is rejected has ended no command of its own nexus: the initiator goes on waiting for them.
 // The control mode page reports one task set for each nexus (TST=001b), so CLEAR TASK SET ends where ABORT TASK SET
 // does. A target has one logical unit, so its warm reset is that of the unit.
@@ -174,6 +174,7 @@ export class TaskManagement {
     if (!this.#resets.delete(request)) return // the session is over
     if (sure) {
       resetModePages(this.#nexus)
+      this.#nexus.attentions.raise('logicalUnitReset')
       const isSame = ({ task, tag, cmdSn }: Named) =>
         this.#session.findTask(tag) === task && task.cmdSn === cmdSn
       this.#abort(
