@@ -191,7 +191,7 @@ describe('names, forms and lists', () => {
       expect(await evenkeel(line), line).toMatchObject({ code: 0, err: '' })
     expect((await evenkeel('vol rm a -y')).out).toBe('Deleted a.\n')
     expect((await evenkeel('version')).out).toBe('0.1.0\n')
-    expect((await evenkeel('-V')).out).toBe('0.1.0\n')
+    expect((await evenkeel('-v')).out).toBe('0.1.0\n')
     expect((await evenkeel('help')).out).toContain('Usage: evenkeel [options] [command]')
     expect((await evenkeel('help volume create')).out).toMatch(
       /^Usage: evenkeel volume create .*--size <size>/s,

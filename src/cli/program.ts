@@ -42,7 +42,7 @@ export async function buildProgram(
     .description(
       'Scale-out iSCSI block storage that keeps every member level by moving live connections.',
     )
-    .version(version, '-V, --version', 'print the version')
+    .version(version, '-v, --version', 'print the version')
     .addOption(
       new Option('--api <urls>', 'the API to call; several, by commas, of one group').default(
         outside.environment.EVENKEEL_API ?? API_DEFAULT,

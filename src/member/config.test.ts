@@ -93,6 +93,12 @@ describe('the configuration of a member', () => {
       expect(() => parse({ announce }), announce).toThrow(
         /announce: announce is the address or the/,
       )
+    for (const groupAddress of ['0.0.0.0:3260', '[::]:3260', 'a:b:c', 'http://a', '2001:db8::5'])
+      expect(() => parse({ groupAddress }), groupAddress).toThrow(
+        /groupAddress is a host and a port/,
+      )
+    const groupAddress = '[2001:db8::5]:3260'
+    expect(parse({ groupAddress }).groupAddress).toBe(groupAddress)
     expect(parse({ announce: '[2001:db8::5]' }).announce).toBe('2001:db8::5')
     expect(parse({ portal: { host: '[::1]' } }).portal.host).toBe('::1')
     const file = join(folder, 'every.yaml')

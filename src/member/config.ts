@@ -9,6 +9,7 @@ import { readFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { parse } from 'yaml'
 import { z } from 'zod'
+import { parsePortal } from '../iscsi/names.ts'
 import { limits } from '../scsi/logical-unit.ts'
 import type { Accept } from '../store/settings.ts'
 import { boundsDefaults } from '../target/bounds.ts'
@@ -91,6 +92,10 @@ export const memberConfig = z
       .describe('What initiators and callers are told as the host; null: what is listened on.'),
     groupAddress: z
       .string()
+      .refine(
+        (text) => !isWildcard(parsePortal(text)?.host ?? '::'),
+        'groupAddress is a host and a port that initiators reach, as 192.0.2.5:3260 or [2001:db8::5]:3260',
+      )
       .nullable()
       .default(null)
       .describe('What discovery answers with instead of the portal that was asked, as host:port.'),
