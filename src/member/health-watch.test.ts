@@ -68,17 +68,17 @@ test('HW1 what appears and what goes is told once, without anybody asking', asyn
   vi.useFakeTimers({ toFake: ['setTimeout'] })
   const { watch, m2, changes } = watched()
   try {
-    await vi.advanceTimersByTimeAsync(6_000)
+    await vi.advanceTimersByTimeAsync(12_000)
     expect(changes()).toEqual([])
     m2.reply = null
     m2.heard = false
-    await vi.advanceTimersByTimeAsync(6_000)
+    await vi.advanceTimersByTimeAsync(12_000)
     expect(changes()).toEqual(['MEMBER_DOWN m2 appeared'])
     expect(watch.problems).toMatchObject([
       { volumes: { names: ['vol1'] }, sessions: { ids: ['9'] } },
     ])
     m2.reply = { ...well, freeBytes: 0 } as Json
-    await vi.advanceTimersByTimeAsync(6_000)
+    await vi.advanceTimersByTimeAsync(12_000)
     expect(changes()).toEqual([
       'MEMBER_DOWN m2 appeared',
       'FULL m2 appeared',

@@ -16,7 +16,9 @@ import { Repeated } from './repeated.ts'
 import type { WatchedCoordinator } from './watched-coordinator.ts'
 
 export const CONDITION_KIND = 'condition'
-const EVERY_MS = 2_000
+const EVERY_MS = 3_000
+/** Members of one host start together, give or take; none is called down for starting a little later. */
+const FIRST_MS = 5_000
 /** The coordinator is asked at every third look; if it did not answer, at each. */
 const LOOKS_PER_ASK = 3
 const ASK_MS = 800
@@ -70,14 +72,15 @@ export class HealthWatch {
     const { member } = sources
     this.#sources = sources
     member.controls.on(CONDITION_KIND, nothing, () => toJson(this.condition()))
-    this.#rounds = new Repeated({
+    const repetition = {
       clock: member.ports.clock,
       everyMs: () => EVERY_MS,
       work: () => this.#round(),
-      failed: (error) => {
+      failed: (error: unknown) => {
         throw error
       },
-    })
+    }
+    this.#rounds = new Repeated(repetition, FIRST_MS)
   }
 
   stop(): void {
