@@ -134,6 +134,15 @@ describe('RecordKeeper', () => {
     expect(kept?.items.map(([key]) => key)).toContain(keys.member('m1'))
   })
 
+  it('RK3 a coordinator that does not answer for a while is waited for', async () => {
+    const { timeline, coordination, done, start, copy } = await bench()
+    const keeper = await start()
+    const rev = await done(startMember(null, member))
+    coordination.down(3_000)
+    expect(await timeline.finish(keeper.written(rev))).toBe(true)
+    expect((await copy())?.revision).toBe(rev)
+  })
+
   it('RK4 a full disk is told and got over; any other error ends the member', async () => {
     const { timeline, done, disk, start, copy } = await bench()
     const keeper = await start()

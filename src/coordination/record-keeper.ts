@@ -14,6 +14,9 @@ import type { GroupView } from './group-view.ts'
 import { openSeen, writeCopy, writeSeen } from './record-copy.ts'
 
 const EVERY_MS = 500
+/** For a coordinator that does not answer at once. */
+const PATIENCE_MS = 5_000
+const AGAIN_MS = 50
 
 export interface RecordKeeperDeps {
   readonly self: MemberId
@@ -58,10 +61,16 @@ export class RecordKeeper {
     return this.#trouble
   }
 
-  /** RK3. False: it could not be written. */
+  /** RK3. False: it could not be written, or the coordinator did not give it in `PATIENCE_MS`. */
   async written(rev: number): Promise<boolean> {
+    const { clock } = this.#deps
+    const untilMs = clock.nowMs() + PATIENCE_MS
     this.#wanted = Math.max(this.#wanted, rev)
-    while (this.#copied < rev) if (this.#isClosed || !(await this.#save())) return false
+    while (this.#copied < rev) {
+      if (await this.#save()) continue
+      if (this.#isClosed || this.#trouble !== null || clock.nowMs() >= untilMs) return false
+      await sleep(clock, AGAIN_MS)
+    }
     return true
   }
 
