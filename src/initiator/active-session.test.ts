@@ -53,12 +53,12 @@ test('A1 commands keep to the window: a frozen one stops them, an opened one let
   const s = await scene({ behaviour: { queueDepth: 100 } })
   const it = await connect(s)
   const session = s.a.last.iscsi
-  session.freeze()
+  session.window.freeze()
   const all = Array.from({ length: 50 }, () => it.command({ cdb: testUnitReadyCdb() }))
   await s.timeline.run(s.timeline.nowMs + 100)
-  expect(session.windowUsedUp).toBe(true)
+  expect(session.window.usedUp).toBe(true)
   expect(s.a.seen.length).toBeLessThan(50)
-  expect(s.a.seen.at(-1)?.cmdSn).toBe(session.maxCmdSn)
+  expect(s.a.seen.at(-1)?.cmdSn).toBe(session.window.maxCmdSn)
   session.reopen()
   s.a.last.flush()
   await s.timeline.finish(Promise.all(all))
@@ -181,7 +181,7 @@ test('a probe of the target is answered, also while it holds everything', async 
   const s = await scene()
   await connect(s)
   const session = s.a.last.iscsi
-  session.freeze()
+  session.window.freeze()
   session.hold()
   const answered: number[] = []
   s.a.last.nopAnswered = (transferTag) => answered.push(transferTag)

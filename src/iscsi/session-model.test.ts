@@ -45,7 +45,7 @@ class Model {
     ping: () => this.#ping(),
     manage: () => this.#manage(),
     abort: (pick) => this.#abort(pick),
-    freeze: () => this.wire.session.freeze(),
+    freeze: () => this.wire.session.window.freeze(),
     reopen: () => {
       this.wire.session.reopen()
       this.#see(this.wire.seen())
@@ -70,7 +70,7 @@ class Model {
   constructor(start: number) {
     this.wire = new Wire({}, start)
     this.#cmdSn = start
-    this.#maxCmdSn = this.wire.session.maxCmdSn
+    this.#maxCmdSn = this.wire.session.window.maxCmdSn
   }
 
   /** S2: with nothing left to do, every command that was taken has exactly one end. */

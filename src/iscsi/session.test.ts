@@ -53,7 +53,7 @@ describe('Session', () => {
 
   it('S1 silently ignores a CmdSN outside the window, at both ends (§4.2.2.1)', () => {
     const wire = new Wire()
-    expect(wire.session.maxCmdSn).toBe(107)
+    expect(wire.session.window.maxCmdSn).toBe(107)
     expect(tagsIn(wire.send(read(1, 99), read(2, 108)))).toEqual([])
     expect(tagsIn(wire.send(read(3, 107)))).toEqual([])
     expect(wire.session.outstanding).toBe(1)
@@ -168,10 +168,10 @@ describe('Session', () => {
 
   it('S3 a frozen window is used up and stays; reopened, the initiator is told', () => {
     const wire = new Wire()
-    wire.session.freeze()
+    wire.session.window.freeze()
     const tasks = tasksIn(wire.send(...Array.from({ length: 8 }, (_, i) => read(i, 100 + i))))
     expect(tasks.length).toBe(8)
-    expect(wire.session.windowUsedUp).toBe(true)
+    expect(wire.session.window.usedUp).toBe(true)
     for (const task of tasks) wire.session.answer(task, good, null, 0)
     expect(wire.seen().map((pdu) => readU32(pdu.header, 32))).toEqual(new Array(8).fill(107))
     expect(tagsIn(wire.send(read(9, 108)))).toEqual([])
@@ -270,7 +270,7 @@ describe('Session', () => {
 
   it('answers NOP-Outs with their data, also when frozen, and hands out the answers to its own', () => {
     const wire = new Wire({ maxSendDataSegmentLength: 512 })
-    wire.session.freeze()
+    wire.session.window.freeze()
     expect(wire.send(ping(5, 100, new Uint8Array(700).fill(3), false))).toEqual([])
     const [pong] = wire.seen()
     expect([pong!.opcode, pong!.flags, tagOf(pong!)]).toEqual([0x20, 0x80, 5])

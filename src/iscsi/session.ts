@@ -89,7 +89,7 @@ export class Session {
   readonly actions: SessionAction[] = []
   readonly #parameters: Negotiated & { maxSendDataSegmentLength: number }
   readonly #cid: number
-  readonly #window: CommandWindow
+  readonly window: CommandWindow
   readonly #arrivals: Arrivals
   readonly #answers: Answers
   readonly #dataIn: DataIn
@@ -107,13 +107,13 @@ export class Session {
     writer.dataDigest = parameters.dataDigest
     this.#parameters = { ...parameters }
     this.#cid = cid
-    this.#window = new CommandWindow(expCmdSn, statSn)
-    this.#arrivals = new Arrivals(this.#window, this.actions)
-    this.#answers = new Answers(writer, this.#window, statSn)
+    this.window = new CommandWindow(expCmdSn, statSn)
+    this.#arrivals = new Arrivals(this.window, this.actions)
+    this.#answers = new Answers(writer, this.window, statSn)
     this.#dataIn = new DataIn(this.#parameters, this.#answers)
     this.writes = new DataOut(parameters, this.#answers, room)
     this.#texts = new TextExchange(this.#answers, this.#parameters)
-    this.#tasks = new TaskSet(buffers, this.#window, this.writes)
+    this.#tasks = new TaskSet(buffers, this.window, this.writes)
   }
 
   clearActions(): void {
@@ -125,16 +125,8 @@ export class Session {
     return this.#tasks.size + this.#openTaskManagement - this.#arrivals.heldCount
   }
 
-  get windowUsedUp(): boolean {
-    return this.#window.usedUp
-  }
-
   get expCmdSn(): number {
-    return this.#window.expCmdSn
-  }
-
-  get maxCmdSn(): number {
-    return this.#window.maxCmdSn
+    return this.window.expCmdSn
   }
 
   get statSn(): number {
@@ -187,7 +179,7 @@ export class Session {
 
   /** For time-bound rules; call it about once a second. */
   tick(nowMs: number): void {
-    this.#window.tick(nowMs)
+    this.window.tick(nowMs)
   }
 
   /** The command with this tag that was received and is neither answered nor aborted. */
@@ -315,14 +307,9 @@ export class Session {
     this.#answers.nopIn(transferTag)
   }
 
-  /** Stops advancing MaxCmdSN; it is never lowered. */
-  freeze(): void {
-    this.#window.freeze()
-  }
-
   reopen(): void {
-    const waiting = this.#window.frozen
-    this.#window.reopen()
+    const waiting = this.window.frozen
+    this.window.reopen()
     // An initiator that has used its window up is waiting for a PDU that tells of more.
     if (waiting) this.#answers.nopIn(reservedTag)
   }

@@ -101,6 +101,38 @@ describe('CommandWindow', () => {
     expect(window.width).toBe(leastWindow)
   })
 
+  it('V3 narrowed, it lets what was given be used up, and then as many go on as were under way', () => {
+    const window = new CommandWindow(1, 1)
+    window.advance()
+    for (let i = 0; i < 3; i += 1) window.accepted(seenAll)
+    for (let i = 0; i < 3; i += 1) window.answered()
+    window.narrow()
+    let before = window.maxCmdSn
+    let given = 0
+    while (!window.isNarrow) {
+      window.accepted(seenAll)
+      window.answered()
+      window.advance()
+      expect(window.maxCmdSn).toBe(before)
+      given += 1
+    }
+    expect(given).toBeGreaterThan(0)
+    // One at a time goes on: each gets its credit with the answer to the last.
+    for (let i = 0; i < 20; i += 1) {
+      window.accepted(seenAll)
+      window.answered()
+      window.advance()
+      expect(window.usedUp).toBe(false)
+      expect(window.isNarrow).toBe(true)
+    }
+    window.freeze()
+    expect(fill(window)).toBe(1)
+    window.reopen()
+    before = window.maxCmdSn
+    window.advance()
+    expect(ahead(before, window.maxCmdSn)).toBeGreaterThan(1)
+  })
+
   it('V2 is used up after at most its width while frozen, and goes on when reopened', () => {
     const window = new CommandWindow(1, 1)
     window.freeze()

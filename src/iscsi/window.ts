@@ -13,6 +13,8 @@
 //   S3. MaxCmdSN is never lowered.
 //   V1. At most `mostWindow` commands are accepted and unanswered.
 //   V2. While frozen, MaxCmdSN does not change.
+//   V3. While narrowed, no more credit is given than the depth seen since then needs. What was given before is not taken
+//       back, but used up by an initiator that goes on: little is left when the window is frozen.
 import { assert } from '../base/assert.ts'
 import { after, ahead } from './serial.ts'
 
@@ -34,6 +36,8 @@ export class CommandWindow {
   #lastStatSn: number
   #width = leastWindow
   #frozen = false
+  /** The depth in use since the window was narrowed, at least 1; null: it is not. */
+  #narrowed: number | null = null
   #deepest = 0
   #deepestBefore = 0
   #periodEndMs = Number.NEGATIVE_INFINITY
@@ -77,6 +81,7 @@ export class CommandWindow {
     const unseen = ahead(expStatSn, this.#lastStatSn)
     const depth = Math.min(Math.max(unseen, this.#depth), mostWindow)
     if (depth > this.#deepest) this.#deepest = depth
+    if (this.#narrowed !== null && depth > this.#narrowed) this.#narrowed = depth
     if (depth >= this.#width) this.#width = Math.min(mostWindow, this.#width * 2)
   }
 
@@ -100,7 +105,8 @@ export class CommandWindow {
   /** Gives credit as far as the width allows. Called before each PDU that tells MaxCmdSN. */
   advance(): void {
     if (this.#frozen) return
-    const credit = after(this.expCmdSn, Math.max(this.#width - this.#depth, 0) - 1)
+    const width = this.#narrowed ?? this.#width
+    const credit = after(this.expCmdSn, Math.max(width - this.#depth, 0) - 1)
     if (ahead(this.maxCmdSn, credit) > 0) this.maxCmdSn = credit
   }
 
@@ -118,7 +124,18 @@ export class CommandWindow {
     this.#frozen = true
   }
 
+  /** Until `reopen`. */
+  narrow(): void {
+    this.#narrowed ??= Math.max(this.#depth, 1)
+  }
+
+  /** Nothing is left of the credit that was given before it was narrowed. */
+  get isNarrow(): boolean {
+    return this.#narrowed !== null && ahead(this.expCmdSn, this.maxCmdSn) < this.#narrowed
+  }
+
   reopen(): void {
     this.#frozen = false
+    this.#narrowed = null
   }
 }

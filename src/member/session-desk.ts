@@ -14,7 +14,7 @@ import type { Member } from './member.ts'
 import type { SessionSummary, Summary } from './summary.ts'
 
 export const MOVE_KIND = 'move session'
-/** Grant 1.5 s, quiesce 4 s, commit and return: what a slow but healthy move takes at most. */
+/** Grant 1.5 s, narrow 1 s, quiesce 4 s, commit and return: what a slow but healthy move takes at most. */
 const MOVE_ASK_MS = 12_000
 /** An open move expires after 10 s, seen at the next sweep. */
 const OUTCOME_MS = 15_000

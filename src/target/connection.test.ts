@@ -84,7 +84,8 @@ describe('a connection', () => {
     const to = group.members.find((member) => member !== at)?.id ?? ''
     const block = new Uint8Array(group.blockBytes)
     const moving = target.move(session.id, { id: 'move-1', to, ...byHand, ...carriesNothing })
-    await timeline.until(() => session.record.move !== undefined) // it is frozen in this instant
+    await timeline.until(() => session.record.move !== undefined)
+    await timeline.run(timeline.nowMs + 101) // it is idle for so long, and then frozen
     await timeline.finish(initiator.write(0, block))
     await timeline.finish(moving)
     await timeline.finish(initiator.write(0, block))

@@ -36,14 +36,12 @@ import type { MovingCarrier } from './move.ts'
 import { Outgoing } from './outgoing.ts'
 import { Quiet, type QuietEnd, sightOf } from './quiet.ts'
 import type { ReadRoom } from './reads.ts'
-import { Silence } from './silence.ts'
+import { SIGN_OF_LIFE_TAG, Silence } from './silence.ts'
 import type { TaskRunner } from './task.ts'
 
 const LOGIN_MS = 15_000
 const LEAVING_MS = 2_000
 const TICK_MS = 1_000
-/** Of the NOP-In that only asks for a sign of life: no barrier's, whose tags begin with 1. */
-const SIGN_OF_LIFE_TAG = 0
 const limits = { maxDataBytes: 262_144, maxAhsBytes: 1_024 }
 
 /** What a connection needs of the member, handed in by target/target.ts. */
@@ -110,7 +108,7 @@ export class Connection implements StreamOwner, Carrier, MovingCarrier, LoginHos
     this.#outgoing = new Outgoing(stream, this.#incoming.valve, deps.buffers, deps.sending)
     this.#lastArrivalMs = deps.clock.nowMs()
     const see = () => sightOf(this.#phase.kind === 'session' ? this.#phase : null, this.#outgoing)
-    this.#quiet = new Quiet(deps.clock, see, (transferTag) => this.#ask(transferTag))
+    this.#quiet = new Quiet(deps.clock, see, (transferTag) => this.#ping(transferTag))
     const came = { source: stream.remoteHost, atMs: this.#lastArrivalMs }
     const login = new LoginPhase(deps, this, this.#outgoing.outbox, came)
     const timer = deps.clock.after(LOGIN_MS, () => this.close('the login took too long')) // C3
@@ -254,7 +252,7 @@ export class Connection implements StreamOwner, Carrier, MovingCarrier, LoginHos
       const next = phase.silence.tick(heardMs, owed, this.#incoming.owes(phase.iscsi))
       if (next === 'over') return this.#deps.ended(phase.live, 'silent')
       if (next === 'stalled') return this.#deps.ended(phase.live, 'stalled')
-      if (next === 'ask') this.#ping(phase, SIGN_OF_LIFE_TAG)
+      if (next === 'ask') this.#ping(SIGN_OF_LIFE_TAG)
     }
     phase.ticking = this.#deps.clock.after(TICK_MS, () => this.#tick())
   }
@@ -289,9 +287,8 @@ export class Connection implements StreamOwner, Carrier, MovingCarrier, LoginHos
   #leave(): void {
     this.#stream.end()
     this.#outgoing.readOn()
-    const timer = this.#deps.clock.after(LEAVING_MS, () =>
-      this.close('the initiator did not close'),
-    )
+    const giveUp = () => this.close('the initiator did not close')
+    const timer = this.#deps.clock.after(LEAVING_MS, giveUp)
     this.#phase = { kind: 'leaving', timer }
   }
 
@@ -353,17 +350,14 @@ export class Connection implements StreamOwner, Carrier, MovingCarrier, LoginHos
     if (phase.kind !== 'session') return
     phase.iscsi.hold() // C4
     phase.untold.push(transferTag)
-    this.#ping(phase, transferTag)
+    this.#ping(transferTag)
     this.#tellHeld(phase)
   }
 
-  #ping(phase: Serving, transferTag: number): void {
-    phase.iscsi.probe(transferTag)
+  #ping(transferTag: number): void {
+    if (this.#phase.kind !== 'session') return
+    this.#phase.iscsi.probe(transferTag)
     this.#scheduleFlush()
-  }
-
-  #ask(transferTag: number): void {
-    if (this.#phase.kind === 'session') this.#ping(this.#phase, transferTag)
   }
 
   /** Nothing that was accepted is outstanding: what this connection has brought is harmless to those that ask. */
@@ -379,9 +373,14 @@ export class Connection implements StreamOwner, Carrier, MovingCarrier, LoginHos
     this.#quiet.look()
   }
 
+  narrow(): Promise<void> {
+    if (this.#phase.kind === 'session') this.#phase.iscsi.window.narrow()
+    return this.#quiet.narrowed()
+  }
+
   quiesce(limitMs: number): Promise<QuietEnd> {
     if (this.#phase.kind !== 'session') return Promise.resolve('gone')
-    this.#phase.iscsi.freeze()
+    this.#phase.iscsi.window.freeze()
     this.pausedSinceWallMs = this.#deps.clock.wallMs()
     return this.#quiet.wait(limitMs)
   }

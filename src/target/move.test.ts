@@ -65,6 +65,8 @@ class FakeCarrier implements MovingCarrier {
     else this.#held.push(this.#sent)
   }
 
+  async narrow(): Promise<void> {}
+
   quiesce(limitMs: number): Promise<QuietEnd> {
     this.calls.push('quiesce')
     this.limitMs = limitMs

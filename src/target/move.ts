@@ -34,6 +34,8 @@ const HOLDS_STATE = 'it came to hold state that would not go with it'
 const NO_OUTCOME = 'the coordinator did not say in time whether it had happened'
 
 export interface MovingCarrier {
+  /** Gives the initiator no more credit than it needs from now on; settles when little is left of what it was given before, or it is idle. */
+  narrow(): Promise<void>
   /** Stops the command window; 'quiet' once nothing is outstanding and the initiator has shown that it sends no more (quiet.ts). */
   quiesce(limitMs: number): Promise<QuietEnd>
   reopen(): void
@@ -150,6 +152,8 @@ export class Mover {
       move: { ...this.#openMove(order), open: false },
     })
 
+    await carrier.narrow()
+    if (session.phase !== 'live') return this.#ended(order, 'lost', 'its connection closed')
     const frozenMs = clock.nowMs()
     const quiet = await carrier.quiesce(QUIESCE_MS)
     const drainMs = clock.nowMs() - frozenMs

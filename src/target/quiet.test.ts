@@ -17,7 +17,14 @@ interface Initiator {
 function scene(initiator: Partial<Initiator> = {}) {
   const timeline = new Timeline()
   const clock = new SimClock(timeline)
-  const sight = { pending: false, unwritten: false, windowUsedUp: false, expCmdSn: 7, answers: 0 }
+  const sight = {
+    windowNarrow: false,
+    pending: false,
+    unwritten: false,
+    windowUsedUp: false,
+    expCmdSn: 7,
+    answers: 0,
+  }
   const it: Initiator = { answersAfterMs: ROUND_MS, numbered: 0, ...initiator }
   const asked: number[] = []
   const ends: [QuietEnd, number][] = []
@@ -190,6 +197,41 @@ it('K6 a command that came right behind the answer counts', async () => {
   Object.assign(sight, { expCmdSn: 8, pending: true })
   await timeline.run(100)
   expect(ends).toEqual([])
+})
+
+it('K2 of an initiator that was at work, rounds are believed after 100 ms of silence', async () => {
+  const { timeline, quiet, sight, ends, wait } = scene()
+  sight.windowNarrow = true
+  void quiet.narrowed()
+  await timeline.run(10)
+  wait()
+  await timeline.run(100)
+  expect(ends).toEqual([])
+  await timeline.run(125)
+  expect(kinds(ends)).toEqual(['quiet'])
+})
+
+it('K7 the window is narrow when what was given is used up, or the initiator idle, or a second has passed', async () => {
+  const narrowedAfter = async (change: (s: ReturnType<typeof scene>) => void) => {
+    const s = scene()
+    change(s)
+    let atMs = Number.NaN
+    void s.quiet.narrowed().then(() => {
+      atMs = s.timeline.nowMs
+    })
+    await s.timeline.run(2_000)
+    return atMs
+  }
+  const every40Ms = (s: ReturnType<typeof scene>) => {
+    for (let ms = 20; ms < 2_000; ms += 40) s.at(ms, () => Object.assign(s.sight, { expCmdSn: ms }))
+  }
+  expect(await narrowedAfter(() => {})).toBe(100)
+  expect(await narrowedAfter(every40Ms)).toBe(1_000)
+  const used = await narrowedAfter((s) => {
+    every40Ms(s)
+    s.at(230, () => Object.assign(s.sight, { windowNarrow: true }))
+  })
+  expect(used).toBe(232)
 })
 
 it('a wait whose connection is gone ends at once', async () => {

@@ -12,7 +12,8 @@
 //   K1. A round is still if its NOP-In left when nothing was pending, nothing has come since, and the CmdSN of its answer
 //       tells of nothing that is still to come: an initiator may send what is immediate ahead of commands it has numbered.
 //   K2. Quiet is: nothing pending, and the window used up or two still rounds in a row. Only the answer to the last
-//       NOP-In counts.
+//       NOP-In counts. Of an initiator that was at work (K7), rounds are believed after 100 ms of silence: what it works
+//       for may stand still while it answers.
 //   K3. Where rounds fail, silence decides: 100 ms of an initiator that has never answered a NOP-In; 2 s of one that has,
 //       since it is starved, or its application does not serve the connection now.
 //   K4. Silence is counted in turns of our own loop, in each of which the connection was read, and not in time: a member
@@ -20,7 +21,9 @@
 //   K5. Two that wait share one wait, with the later one's limit: a stop may come upon a move.
 //   K6. It is decided when all that one read of the connection brought has been worked off: a command may lie right behind
 //       the answer.
-import type { Clock, Timer } from '../base/clock.ts'
+//   K7. Before it is frozen the window is narrowed, until an initiator that is at work has used up what it was given
+//       before, or it has been idle for 100 ms; a second at most. Frozen then, it is used up by the next few commands.
+import { type Clock, sleep, type Timer } from '../base/clock.ts'
 import { ahead } from '../iscsi/serial.ts'
 import type { Session } from '../iscsi/session.ts'
 import type { LiveSession } from './live-session.ts'
@@ -35,6 +38,8 @@ export interface Sight {
   /** Something of ours was not yet taken from us by the connection. */
   readonly unwritten: boolean
   readonly windowUsedUp: boolean
+  /** Narrowed, and what was given before is used up. */
+  readonly windowNarrow: boolean
   /** The CmdSN that is to come next. */
   readonly expCmdSn: number
   /** Commands answered so far: immediate ones have no CmdSN of their own. */
@@ -48,18 +53,27 @@ export function sightOf(
 ): Sight {
   const unwritten = !isWritten
   if (serving === null) {
-    return { pending: true, unwritten, windowUsedUp: false, expCmdSn: 0, answers: 0 }
+    const nothing = { windowUsedUp: false, windowNarrow: true, expCmdSn: 0, answers: 0 }
+    return { pending: true, unwritten, ...nothing }
   }
   const { live, iscsi } = serving
-  const { windowUsedUp, expCmdSn } = iscsi
+  const { window, expCmdSn } = iscsi
   const pending = iscsi.outstanding > 0 || live.probes.size > 0
-  return { pending, unwritten, windowUsedUp, expCmdSn, answers: live.counters.latencyCount }
+  return {
+    pending,
+    unwritten,
+    windowUsedUp: window.usedUp,
+    windowNarrow: window.isNarrow,
+    expCmdSn,
+    answers: live.counters.latencyCount,
+  }
 }
 
 const STILL_ROUNDS = 2
 /** Rounds are a turn apart: at most 1,000 NOP-Ins in a wait of 4 s. */
 const TURN_MS = 4
 const SILENT_TURNS = 100 / TURN_MS
+const NARROWING_TURNS = 1_000 / TURN_MS
 const SILENT_TURNS_IF_KNOWN = 2_000 / TURN_MS
 /** Rounds have the upper half of the tags: barriers count from 1, and the last one is reserved. */
 const FIRST_TAG = 0x8000_0000
@@ -86,6 +100,8 @@ export class Quiet {
   #asks = 0
   /** The initiator has answered a NOP-In. */
   #answersNops = false
+  /** It was at work when its window was narrowed. */
+  #atWork = false
 
   /** `ask` sends a NOP-In; its answer is to be given to `answered`. */
   constructor(clock: Clock, see: () => Sight, ask: (transferTag: number) => void) {
@@ -97,6 +113,20 @@ export class Quiet {
   /** Asks for an answer, so that it is known before the first wait whether this initiator gives any (K3). */
   acquaint(): void {
     this.#ask(this.#nextTag())
+  }
+
+  /** K7. The window is narrow now. */
+  async narrowed(): Promise<void> {
+    let { expCmdSn } = this.#see()
+    let idleTurns = 0
+    for (let turn = 0; turn < NARROWING_TURNS && idleTurns < SILENT_TURNS; turn += 1) {
+      await sleep(this.#clock, TURN_MS)
+      const sight = this.#see()
+      if (sight.windowNarrow) break
+      idleTurns = sight.expCmdSn === expCmdSn && !sight.pending ? idleTurns + 1 : 0
+      expCmdSn = sight.expCmdSn
+    }
+    this.#atWork = idleTurns < SILENT_TURNS
   }
 
   wait(limitMs: number): Promise<QuietEnd> {
@@ -133,7 +163,8 @@ export class Quiet {
     if (pending) return false
     if (windowUsedUp) return !unwritten
     const turnsWanted = this.#answersNops ? SILENT_TURNS_IF_KNOWN : SILENT_TURNS // K3
-    return stillRounds >= STILL_ROUNDS || silentTurns >= turnsWanted
+    if (silentTurns >= turnsWanted) return true
+    return stillRounds >= STILL_ROUNDS && (!this.#atWork || silentTurns >= SILENT_TURNS) // K2
   }
 
   #conclude(waiting: Waiting): void {

@@ -11,6 +11,8 @@
 //       held for it will not be executed, and it does better on a new connection.
 //   I3. One that was asked for data and sends none for 10 s while others wait for the room that this takes is given up.
 
+/** Of the NOP-In that only asks for a sign of life: no barrier's, whose tags begin with 1. */
+export const SIGN_OF_LIFE_TAG = 0
 const ASK_TICKS = 20
 const SILENT_TICKS = 60
 const STALLED_TICKS = 10
