@@ -103,7 +103,8 @@ test('a coordination file that somebody has locked is told, while I/O goes on', 
   try {
     file.exec('BEGIN IMMEDIATE')
     await expect.poll(() => group.health('m2'), told).toEqual(down)
-    expect((await group.status()).coordination).toBe('down')
+    const coordination = async () => (await group.status()).coordination
+    await expect.poll(coordination, told).toBe('down')
   } finally {
     file.exec('ROLLBACK')
     file.close()
