@@ -186,7 +186,9 @@ describe('a group under supervision', () => {
     await mkdir(join(plan.dataFolder, 'm2'), { recursive: true })
     await writeFile(join(plan.dataFolder, 'm2', 'super'), '')
     plan = { ...plan, members: 2 }
-    await expect(up()).rejects.toThrow(/coordination\.sqlite is missing.*pages of m2.*put it back/)
+    await expect(up()).rejects.toThrow(
+      /coordination\.sqlite is missing.*pages of m2.*Put it back.*evenkeel recover --data/,
+    )
     expect(await readdir(plan.dataFolder)).toEqual(['m2'])
     await writeFile(join(plan.dataFolder, 'coordination.sqlite'), '')
     await up()
