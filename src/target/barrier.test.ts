@@ -237,6 +237,31 @@ describe('a question about many sessions', () => {
     expect(new Set(m1.closed)).toEqual(new Set([busy.session.id, unknown.session.id]))
   })
 
+  it('B6 is carried out a few sessions a turn', async () => {
+    const { timeline, create, m1, m2, run, states } = await barriers()
+    const probesBy: number[] = []
+    for (let n = 0; n < 100; n += 1) {
+      const isid = `00023d${String(n).padStart(6, '0')}`
+      const { session } = liveOf(await create({ isid, owner: 'm2' }))
+      const carrier = {
+        close() {},
+        probe: (tag: number) => {
+          probesBy.push(timeline.events)
+          session.probes.get(tag)?.('held')
+        },
+      }
+      m2.registry.add({ ...session, carrier, probes: session.probes })
+    }
+    await run()
+    expect(probesBy).toHaveLength(100)
+    const most = Math.max(
+      ...probesBy.map((turn) => probesBy.filter((other) => other === turn).length),
+    )
+    expect(most).toBeLessThanOrEqual(32)
+    expect(new Set(states())).toEqual(new Set(['live']))
+    expect(m1.gateway.set.size).toBe(0)
+  })
+
   it('B6 that is malformed is not read, and nobody is held for it', async () => {
     const { create, m2 } = await barriers()
     const { session, probes } = liveOf(await create({ owner: 'm2' }))

@@ -43,6 +43,8 @@ const PROBE_MS = 2_000
 /** The owner's verdict comes at most this much later than its own 2 s. */
 const VERDICT_MS = PROBE_MS + 300
 const RETRY_MS = 50
+/** NOP-Ins of one turn: each connection takes a chunk for what it writes in a turn, and gives it back with the next. */
+const AT_ONCE = 32
 /** The tags above are those of rounds (quiet.ts). */
 const LAST_TAG = 0x7fff_ffff
 
@@ -205,9 +207,18 @@ export class Barrier {
   }
 
   /** The probe question of another member. */
-  answer({ sessions, how }: ProbeQuestion): Promise<readonly (ProbeVerdict | 'silent')[]> {
-    return Promise.all(sessions.map((probe) => this.verdict(probe, how)))
+  async answer({ sessions, how }: ProbeQuestion): Promise<readonly (ProbeVerdict | 'silent')[]> {
+    const verdicts: Promise<ProbeVerdict | 'silent'>[] = []
+    for (const [at, probe] of sessions.entries()) {
+      if (at > 0 && at % AT_ONCE === 0) await aTurn(this.#deps.clock)
+      verdicts.push(this.verdict(probe, how))
+    }
+    return Promise.all(verdicts)
   }
+}
+
+function aTurn(clock: Clock): Promise<void> {
+  return new Promise((resolve) => clock.soon(resolve))
 }
 
 export function readProbes(json: Json): ProbeQuestion {
