@@ -1,7 +1,7 @@
 // The pages to which writes are on their way: admitted, and not yet in the index or the overlay. Who looks whether a page
 // holds anything must ask here too, since a drop or an unmap before them in the queue may take what it holds today.
 import { BLOCK_BYTES, PAGE_BYTES } from './layout.ts'
-import { partsOf, type StoreWrite } from './record.ts'
+import { edgesOf, partsOf, type StoreWrite } from './record.ts'
 
 /** Above every page number. */
 const PAGES_A_VOLUME = 2 ** 28
@@ -10,15 +10,11 @@ export class ExpectedPages {
   readonly #writes = new Map<number, number>()
 
   add(write: StoreWrite): void {
-    eachPage(write, (key) => this.#writes.set(key, (this.#writes.get(key) ?? 0) + 1))
+    this.#count(write, 1)
   }
 
   remove(write: StoreWrite): void {
-    eachPage(write, (key) => {
-      const left = (this.#writes.get(key) ?? 0) - 1
-      if (left > 0) this.#writes.set(key, left)
-      else this.#writes.delete(key)
-    })
+    this.#count(write, -1)
   }
 
   /** How many pages of the range are expected. */
@@ -30,18 +26,23 @@ export class ExpectedPages {
     for (const key of this.#writes.keys()) if (key >= first && key <= last) pages += 1
     return pages
   }
+
+  #count(write: StoreWrite, more: 1 | -1): void {
+    const { volume, offset, bytes, data } = write
+    if (data === null) {
+      if (edgesOf(write) === 0) return
+      for (const part of partsOf(write)) if (part.data !== null) this.#count(part, more)
+      return
+    }
+    const last = keyOf(volume, offset + bytes - BLOCK_BYTES)
+    for (let key = keyOf(volume, offset); key <= last; key += 1) {
+      const writes = (this.#writes.get(key) ?? 0) + more
+      if (writes > 0) this.#writes.set(key, writes)
+      else this.#writes.delete(key)
+    }
+  }
 }
 
 function keyOf(volume: number, offset: number): number {
   return volume * PAGES_A_VOLUME + Math.floor(offset / PAGE_BYTES)
-}
-
-function eachPage(write: StoreWrite, visit: (key: number) => void): void {
-  if (write.data !== null) {
-    const { volume, offset, bytes } = write
-    const last = keyOf(volume, offset + bytes - BLOCK_BYTES)
-    for (let key = keyOf(volume, offset); key <= last; key += 1) visit(key)
-    return
-  }
-  for (const part of partsOf(write)) if (part.data !== null) eachPage(part, visit)
 }

@@ -116,11 +116,7 @@ export class Overlay {
   }
 
   /** Copies the block in. `isFresh`: the home does not have it, as far as is known. */
-  put(
-    entry: number,
-    block: number,
-    { bytes, checksum, isFresh }: { bytes: Uint8Array; checksum: number; isFresh: boolean },
-  ): void {
+  put(entry: number, block: number, bytes: Uint8Array, checksum: number, isFresh: boolean): void {
     const page = this.#open(entry)
     if (isFresh && (this.homing(entry)?.cells[block] ?? UNTOUCHED) < 0) this.#setFresh(page, block)
     let cell = page.cells[block] ?? UNTOUCHED

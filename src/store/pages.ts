@@ -96,11 +96,7 @@ export class Pages {
       else {
         const bytes = data.length === BLOCK_BYTES ? data : data.subarray(at, at + BLOCK_BYTES)
         const isFresh = !this.isAtHome(entry, block)
-        this.overlay.put(entry, block, {
-          bytes,
-          checksum: checksums[firstSum + index] ?? 0,
-          isFresh,
-        })
+        this.overlay.put(entry, block, bytes, checksums[firstSum + index] ?? 0, isFresh)
       }
     }
   }
