@@ -175,7 +175,8 @@ export class Monitor {
     this.#totals.barrierHeld += 1
     this.#held.set(session, (this.#held.get(session) ?? new Set()).add(tag))
     const { outstanding } = session.counters
-    if (outstanding === 0) return
+    // The answer speaks for several sessions: this one's initiator may have answered the NOP-In since, and it goes on (B5).
+    if (outstanding === 0 || !session.probes.has(tag)) return
     this.#violation(
       `session ${session.id} is said to be held with ${outstanding} commands unanswered`,
     )
