@@ -118,6 +118,20 @@ describe('rebuildRecord', () => {
     expect(parseSlice(valueAt(rebuilt(found), keys.slice(1)))).toMatchObject({ epoch: 1 })
   })
 
+  it('G25 copies of two lines of the record are not made into one', () => {
+    const [key, value] = volume(6, 'one')
+    const other = JSON.stringify({ ...JSON.parse(value), name: 'other', createdAt: 'later' })
+    const renamed = JSON.stringify({ ...JSON.parse(value), name: 'new' })
+    const found = (second: string) => [
+      evidence('m1', 60, copy('m1', 60, [[key, value]])),
+      evidence('m2', 70, copy('m2', 70, [[key, second]])),
+    ]
+    expect(rebuildRecord(found(other), 'x')).toMatch(
+      /m1 and m2 tell of two .* id 6: .*--without m2/,
+    )
+    expect(rebuilt(found(renamed)).volumes).toEqual([{ id: 6, name: 'new' }])
+  })
+
   it('nothing that ends with the file is rebuilt', () => {
     const stray = [keys.session(1, 'iqn.x', 't'), '{}'] as const
     const result = rebuilt([evidence('m1', 60, copy('m1', 60, [stray]))])

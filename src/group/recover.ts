@@ -8,6 +8,7 @@
 //        loss a few more may have been given, and pages written.
 //   G23. A slice's epoch is at least the highest that anybody has seen; above what its primary has promised it is raised at
 //        that member's start (volume/activation.ts).
+//   G25. Copies that tell of two different volumes by one id are of two lines of the record: nothing is rebuilt from both.
 import { parseGroup, parseMember, parseSlice, parseVolume } from './parse.ts'
 import {
   type EarlierIncarnation,
@@ -72,6 +73,8 @@ export function rebuildRecord(
   const value = newest.copy.items.find(([key]) => key === keys.group)?.[1]
   const before = value === undefined ? 'the copy holds no group' : parseGroup(value)
   if (typeof before === 'string') return `The copy of ${newest.member} cannot be used: ${before}.`
+  const twice = givenTwice(copies)
+  if (twice !== null) return twice
   const seen = Math.max(...all.map(({ revision }) => revision))
   const rev = (Math.floor(seen / REVISIONS) + 1) * REVISIONS
   if (rev > REVISION_MAX) return `No revision is left above ${seen}: this record cannot be rebuilt.`
@@ -100,6 +103,26 @@ function lineageOf(before: GroupRecord, all: readonly Seen[]): readonly EarlierI
   return [...ended]
     .map(([incarnation, endedAt]) => ({ incarnation, endedAt }))
     .toSorted((a, b) => a.endedAt - b.endedAt)
+}
+
+/** G25. A volume is told by when it was made and by its lanes: its name and size may change. */
+function givenTwice(
+  copies: readonly { readonly member: MemberId; readonly copy: RecordCopy }[],
+): string | null {
+  const known = new Map<string, { readonly member: MemberId; readonly made: string }>()
+  for (const { member, copy } of copies) {
+    for (const [key, value] of copy.items) {
+      const volume = key.startsWith(keys.volumes) ? parseVolume(value) : ''
+      if (typeof volume === 'string') continue
+      const made = `${volume.createdAt} ${volume.lanes.join()}`
+      const before = known.get(key)
+      if (before !== undefined && before.made !== made) {
+        return `The copies of ${before.member} and ${member} tell of two different volumes by the id ${volume.id}: one of them went on with an older group record while the other was down. Decide whose volumes to keep, and leave the other out with --without ${before.member} or --without ${member}.`
+      }
+      known.set(key, { member, made })
+    }
+  }
+  return null
 }
 
 class Content {
