@@ -356,6 +356,8 @@ export class SimMember {
   stop(againMs: number, meanwhile: () => void = () => {}): void {
     const { member, balancer, clock } = this
     if (member === null || !clock.alive || member === this.#stopping) return
+    // As src/member/main.ts: half a start is not stopped.
+    if (!member.primary.isServing) return
     const { trace, timeline, totals } = this.#group
     this.#stopping = member
     this.#stoppingSinceMs = timeline.nowMs
