@@ -12,6 +12,8 @@ import type { SimHost, Workload } from './workload.ts'
 const CALM_CHANCE = 0.08
 /** Once in so many simulations the group record is lost, which ends everything else for a while. */
 const RECORD_LOST_CHANCE = 0.2
+/** The volumes were made without the API, which would have waited until a member's copy of the record has them. */
+const RECORD_COPIED_MS = 1_500
 const STOP_EVERY_MS = 12_000
 const COPY_BY_MS = 5_000
 const RESET_CHANCE = 0.3
@@ -105,7 +107,8 @@ export class Faults {
     }
     this.#faultLater()
     if (this.#lostRecord !== null) {
-      const ms = this.#prng.unit() * (this.#untilMs - this.#group.timeline.nowMs)
+      const spanMs = this.#untilMs - this.#group.timeline.nowMs - RECORD_COPIED_MS
+      const ms = RECORD_COPIED_MS + this.#prng.unit() * spanMs
       this.#later(ms, () => void this.#lostRecord?.strike())
     }
     this.#later(this.#prng.integer(0, COPY_BY_MS), () => this.#folders.copyAll())

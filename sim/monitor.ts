@@ -146,7 +146,9 @@ export class Monitor {
         this.#violation(`the write ${name} is carried out twice`)
       }
       const outcome = await write(change)
-      if (operation > 0 && outcome === 'done') this.#seen.set(name, 'done')
+      // An unmap that found nothing had no effect and is not remembered (ST9): asked again, it may have one.
+      const had = outcome === 'done' && store.remembered(sessionId, gen, slice, operation)
+      if (operation > 0 && had) this.#seen.set(name, 'done')
       return outcome
     }
   }
