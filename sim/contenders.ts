@@ -16,7 +16,7 @@ const COMES_MS = 1_200
 const BREAKS = 0.25
 const CRASHES = 0.01
 /** Between two writes. */
-const WORKS_MS = 40
+const WORKS_MS = 200
 const GIVES_UP_MS = 5_000
 
 const hosts = [
