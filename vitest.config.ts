@@ -1,7 +1,12 @@
 import { defineConfig } from 'vitest/config'
 
 // A limit for what hangs, not for what is slow: the machine may be busy with other work.
-const limits = { testTimeout: 240_000, hookTimeout: 240_000, pool: 'forks' } as const
+const limits = {
+  testTimeout: 240_000,
+  hookTimeout: 240_000,
+  expect: { poll: { timeout: 120_000 } },
+  pool: 'forks',
+} as const
 // The CLI remembers nothing of test groups in the home of who runs the tests.
 const env = { XDG_STATE_HOME: '/dev/null' }
 

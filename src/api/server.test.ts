@@ -329,20 +329,20 @@ describe('health, metrics, OpenAPI and events', () => {
       text += more
     })
     socket.write(`GET /api/v1/events HTTP/1.1\r\nhost: 127.0.0.1:${port}\r\n\r\n`)
-    await expect.poll(() => text, { timeout: 20_000 }).toContain('text/event-stream')
+    await expect.poll(() => text).toContain('text/event-stream')
     expect(text).toContain('retry: 2000')
     await fetch(`${api.url}/api/v1/sessions/42/move`, {
       method: 'POST',
       body: '{"to":"m2"}',
       headers: { 'content-type': 'application/json' },
     })
-    const isTold = (what: RegExp) => expect.poll(() => text, { timeout: 20_000 }).toMatch(what)
+    const isTold = (what: RegExp) => expect.poll(() => text).toMatch(what)
     await isTold(/id: \w+-1\nevent: move\ndata: \{.*"outcome":"returned"/)
     operator.isWell = false
     await isTold(/event: problem\ndata: \{"change":"appeared","code":"MEMBER_DOWN"/)
     operator.isWell = true
     await isTold(/event: problem\ndata: \{"change":"gone","code":"MEMBER_DOWN"/)
     await api.close()
-    await expect.poll(() => socket.destroyed, { timeout: 20_000 }).toBe(true)
+    await expect.poll(() => socket.destroyed).toBe(true)
   })
 })

@@ -3,7 +3,7 @@ import { ApiUnreachable } from '../api/caller.ts'
 import type { Keyboard } from './context.ts'
 import { live } from './live.ts'
 
-const waitFor = (seen: () => void) => vi.waitFor(seen, 30_000)
+const waitFor = (seen: () => void) => vi.waitFor(seen, 120_000)
 
 afterEach(() => vi.restoreAllMocks())
 

@@ -5,7 +5,7 @@ import { type RunningApi, startApi } from '../api/server.ts'
 import type { Keyboard } from './context.ts'
 import { run } from './program.ts'
 
-const waitFor = (seen: () => void) => vi.waitFor(seen, 30_000)
+const waitFor = (seen: () => void) => vi.waitFor(seen, 120_000)
 
 let api: RunningApi
 

@@ -37,11 +37,11 @@ test('U4 why a member ended is known, and how often', async () => {
     const { pid } = await child.start()
     expect(child.launched).toBeNull()
     process.kill(pid, 'SIGTERM')
-    await expect.poll(() => child.launched?.serves, { timeout: 20_000 }).toBe(true)
+    await expect.poll(() => child.launched?.serves).toBe(true)
     expect(child.launched).toMatchObject({ endings: 1, lastError: 'The disk is gone.' })
     expect(changes).toBe(2)
     process.kill(child.ready?.pid ?? 0, 'SIGKILL')
-    await expect.poll(() => child.launched?.endings, { timeout: 20_000 }).toBe(2)
+    await expect.poll(() => child.launched?.endings).toBe(2)
     expect(child.launched).toMatchObject({ lastError: 'it ended with SIGKILL' })
   } finally {
     await child.stop()

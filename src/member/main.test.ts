@@ -35,8 +35,7 @@ function member(start: string, lifeline = true) {
   child.stderr.on('data', (more) => {
     text.err += more
   })
-  const ready = async () =>
-    expect.poll(() => text.out, { timeout: 20_000 }).toContain('"ready":true')
+  const ready = async () => expect.poll(() => text.out).toContain('"ready":true')
   return { child, text, ready, closed: once(child, 'close') }
 }
 
@@ -102,7 +101,7 @@ describe('the process of a member', () => {
     await rename(path, `${path}.old`)
     child.kill('SIGHUP')
     await expect
-      .poll(() => readFile(path, 'utf8').catch(() => ''), { timeout: 20_000 })
+      .poll(() => readFile(path, 'utf8').catch(() => ''))
       .toMatch(/"event":"reopened".*SIGHUP/)
     child.stdin.end()
     expect(await closed).toEqual([0, null])

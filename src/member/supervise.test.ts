@@ -136,9 +136,7 @@ describe('a group under supervision', () => {
     const running = await up()
     const pid = running?.members[1]?.pid ?? 0
     process.kill(pid, 'SIGKILL')
-    await expect
-      .poll(() => history('m2'), { timeout: 20_000 })
-      .toMatch(/started.*ready.*started.*ready/s)
+    await expect.poll(() => history('m2')).toMatch(/started.*ready.*started.*ready/s)
     expect(said.join('\n')).toMatch(/m2 ended \(SIGKILL\); starts again in 0\.25 s/)
     expect(await history('m1')).not.toMatch(/started.*started/s)
   })
@@ -206,7 +204,7 @@ describe('a group under supervision', () => {
 
   test('V2 a start that is given up leaves none behind', async () => {
     const giveUp = (async () => {
-      await expect.poll(() => history('m3'), { timeout: 20_000 }).toContain('started')
+      await expect.poll(() => history('m3')).toContain('started')
     })()
     expect(await up('slow', giveUp)).toBeNull()
     const pids = [...(await history('m3')).matchAll(/started (\d+)/g)].map((match) =>

@@ -97,7 +97,7 @@ class RawConnection {
       if (this.received.length < BHS) return Number.POSITIVE_INFINITY
       return BHS + Math.ceil(this.received.readUIntBE(5, 3) / 4) * 4
     }
-    await expect.poll(() => this.received.length >= length(), { timeout: 5_000 }).toBe(true)
+    await expect.poll(() => this.received.length >= length()).toBe(true)
     const pdu = this.received.subarray(0, length())
     this.received = this.received.subarray(length())
     return pdu
@@ -109,7 +109,7 @@ class RawConnection {
   }
 
   isClosed(): Promise<void> {
-    return expect.poll(() => this.closed, { timeout: 10_000 }).toBe(true)
+    return expect.poll(() => this.closed).toBe(true)
   }
 }
 
@@ -194,7 +194,7 @@ describe('a connection', () => {
       const connection = await loggedIn()
       connection.send(bhs(opcode, 0x80, 0, (pdu) => pdu.writeUInt32BE(100, 24)))
       const answered = async () => connection.closed || connection.received.length >= BHS
-      await expect.poll(answered, { timeout: 5_000 }).toBe(true)
+      await expect.poll(answered).toBe(true)
       if (connection.received.length > 0) expect(connection.received[0]).toBe(REJECT)
     }
   })

@@ -83,7 +83,7 @@ class Scene {
     await clients.connect({ member: WITNESS, writer: 2, isid: 'stable', name: `other-${scenes}` })
     clients.begin(WORKERS)
     const mine = async () => (await sessionsOf(volume.name)).find(({ member }) => member === OLD)
-    await expect.poll(mine, { timeout: 10_000, interval: 20 }).toMatchObject({ state: 'live' })
+    await expect.poll(mine, { interval: 20 }).toMatchObject({ state: 'live' })
     const session = await mine()
     if (session === undefined) throw new Error('the session has gone')
     return new Scene(net, clients, client, session, pids)
@@ -134,7 +134,7 @@ class Scene {
         return body.items.find((move) => move.session === session.id)
       }
       const outcome = async () => (await record())?.outcome ?? 'none'
-      await expect.poll(outcome, { timeout: 30_000, interval: 50 }).not.toBe('none')
+      await expect.poll(outcome, { interval: 50 }).not.toBe('none')
       await clients.goOn()
       const move = await record()
       if (move === undefined) throw new Error('there is no record of the move')
@@ -297,9 +297,7 @@ describe('the initiator cannot reach the new member', () => {
         const isBack = async () => scene.client.initiator.address
         const old = `127.0.0.1:${group.portOf(OLD)}`
         const { travels } = scene.client.initiator
-        await expect
-          .poll(() => travels.logins, { timeout: 15_000, interval: 20 })
-          .toBeGreaterThan(1)
+        await expect.poll(() => travels.logins, { interval: 20 }).toBeGreaterThan(1)
         expect(await isBack()).toBe(old)
       } finally {
         scene.signal(NEW, 'SIGCONT')
@@ -334,5 +332,5 @@ async function silent({ initiator }: Client): Promise<void> {
     answers = initiator.travels.answers
     return before === answers && initiator.underWay > 0
   }
-  await expect.poll(isSilent, { timeout: 5_000, interval: 150 }).toBe(true)
+  await expect.poll(isSilent, { interval: 150 }).toBe(true)
 }

@@ -80,7 +80,7 @@ test(
     await rename(folder(), away())
     await mkdir(folder())
     kill(pid, 'SIGKILL')
-    await expect.poll(problems, { timeout: 60_000, interval: 200 }).toMatch(/m2 is empty, but the/)
+    await expect.poll(problems, { interval: 200 }).toMatch(/m2 is empty, but the/)
     // What it holds waits; what others hold is there.
     const [lba = 0] = blocks.at(VICTIM)
     const waiting = blocks.read(lba, 2)
@@ -129,9 +129,7 @@ test(
     const seen = await Promise.all(victims.map((lba) => blocks.read(lba, 5)))
     expect(seen).toContainEqual(MEDIUM_ERROR)
     expect(seen).not.toContain('other bytes')
-    await expect
-      .poll(problems, { timeout: 60_000, interval: 200 })
-      .toMatch(/DAMAGED.*1 segment file of m2/)
+    await expect.poll(problems, { interval: 200 }).toMatch(/DAMAGED.*1 segment file of m2/)
     for (const lba of blocks.at('m3')) expect(await blocks.read(lba, 5)).toBe('as written')
     await group.stopMembers()
     await rename(away(), segment)
@@ -157,11 +155,11 @@ async function writeCheckpointWriteAndMark(records: Records, round: number): Pro
     await blocks.write(lba, round)
     return (await checkpointedMs()) > first
   }
-  await expect.poll(isCheckpointed, { timeout: 120_000, interval: 500 }).toBe(true)
+  await expect.poll(isCheckpointed, { interval: 500 }).toBe(true)
   const [at, before] = [await checkpointedMs(), await marked(records)]
   await writeAll(round)
   const isMarked = async () => (await marked(records)) > before
-  await expect.poll(isMarked, { timeout: 60_000, interval: 50 }).toBe(true)
+  await expect.poll(isMarked, { interval: 50 }).toBe(true)
   return (await checkpointedMs()) === at
 }
 
@@ -216,7 +214,7 @@ test(
     for (const lba of blocks.at(VICTIM)) await expectLost(lba)
     for (const lba of blocks.at('m3')) expect(await blocks.read(lba, 20)).toBe('as written')
     await expect
-      .poll(problems, { timeout: 60_000, interval: 200 })
+      .poll(problems, { interval: 200 })
       .toMatch(/DAMAGED.*the folder that m2 had before was given up/)
     await blocks.write(first, 21)
     const later = await group.createVolume('later', RUNS * RUN_BLOCKS * BLOCK_BYTES, BLOCK_BYTES)
@@ -238,7 +236,7 @@ test(
     await rename(folder(), away())
     await mkdir(folder())
     kill(pid, 'SIGKILL')
-    await expect.poll(problems, { timeout: 60_000, interval: 200 }).toMatch(/m2 is empty, but the/)
+    await expect.poll(problems, { interval: 200 }).toMatch(/m2 is empty, but the/)
     expect(alive(pid)).toBe(false)
     await putBack()
     expect(await blocks.read(first, 21)).toBe('as written')

@@ -25,7 +25,7 @@ afterAll(async () => {
   await rm(state, { recursive: true })
 })
 
-const told = { timeout: 60_000, interval: 500 }
+const told = { interval: 500 }
 
 async function pidOf(member: string): Promise<number> {
   const pid = await group.pidOf(member)

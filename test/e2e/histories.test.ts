@@ -147,7 +147,7 @@ async function settledMoves(): Promise<readonly Move[]> {
     moves = (await group.call<{ items: Move[] }>('moves?limit=1000')).body.items
     return moves.filter(({ outcome }) => outcome === null)
   }
-  await expect.poll(open, { timeout: 25_000, interval: 100 }).toEqual([])
+  await expect.poll(open, { interval: 100 }).toEqual([])
   return moves
 }
 

@@ -71,7 +71,7 @@ async function sessionOf(
 ): Promise<{ readonly id: string; readonly member: string }> {
   const find = async () =>
     (await group.sessions()).find((one) => one.volume === volume.name && one.state === 'live')
-  await expect.poll(find, { timeout: 15_000, interval: 50 }).toBeDefined()
+  await expect.poll(find, { interval: 50 }).toBeDefined()
   const session = await find()
   if (session === undefined) throw new Error(`no session of ${volume.name}`)
   return session
@@ -98,7 +98,7 @@ async function storm(volume: Volume, goesOn: () => boolean): Promise<readonly Mo
   }
   // What was on the wire at a break is counted until half a second after it.
   const counted = async () => (await records()).filter(({ resent }) => resent !== null).length
-  await expect.poll(counted, { timeout: 10_000 }).toBe(made)
+  await expect.poll(counted).toBe(made)
   return records()
 }
 
@@ -165,7 +165,7 @@ test(
     const socket = join(group.folder, 'nbd.sock')
     const nbd = ['--persistent', '--cache=none', '-f', 'raw', '-k', socket]
     begin('qemu-nbd', [...nbd, group.url('m1', volume.iqn)])
-    await expect.poll(() => existsSync(socket), { timeout: 10_000 }).toBe(true)
+    await expect.poll(() => existsSync(socket)).toBe(true)
     const load = begin('fio', [
       ...['--name=verify', '--ioengine=nbd', `--uri=nbd+unix:///?socket=${socket}`],
       ...['--rw=randwrite', '--bs=4k', '--iodepth=16', `--size=${16 * MIB}`],

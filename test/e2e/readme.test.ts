@@ -74,7 +74,7 @@ async function liveSession(): Promise<{ id: string; member: string }> {
     found = items.find(({ state, iops }) => state === 'live' && iops > 0)
     return found
   }
-  await expect.poll(look, { timeout: 60_000 }).toBeDefined()
+  await expect.poll(look).toBeDefined()
   return found ?? { id: '', member: '' }
 }
 

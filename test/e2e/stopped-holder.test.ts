@@ -100,7 +100,7 @@ async function lockInCommit({ volume }: Clients, initiatorName: string): Promise
         ({ initiator, state }) => initiator === initiatorName && state === 'live',
       )
     }
-    await expect.poll(mine, { timeout: 15_000, interval: 20 }).toBeDefined()
+    await expect.poll(mine, { interval: 20 }).toBeDefined()
     const session = await mine()
     if (session === undefined) continue
     const isIntended = ({ isid, move }: SessionRecord) =>
@@ -148,7 +148,7 @@ test('a stopped holder of the write lock stops nobody but who is in a commit, an
       silence.answers = moved.initiator.travels.answers
       return silence.answers === before
     }
-    await expect.poll(isSilent, { timeout: 10_000, interval: 200 }).toBe(true)
+    await expect.poll(isSilent, { interval: 200 }).toBe(true)
     const others = clients.snapshots().filter(({ client }) => client !== moved)
     const reconnects = moved.initiator.travels.reconnects
     const begun = clients.all.map(goodOf)
@@ -165,7 +165,7 @@ test('a stopped holder of the write lock stops nobody but who is in a commit, an
       const { body } = await group.call<{ items: Move[] }>('moves?limit=1000')
       return body.items.find((move) => move.id === id)?.outcome ?? 'none'
     }
-    await expect.poll(outcome, { timeout: 20_000, interval: 50 }).not.toBe('none')
+    await expect.poll(outcome, { interval: 50 }).not.toBe('none')
     await clients.goOn()
     const ended = await outcome()
     const session = (await group.sessions()).find(({ initiator }) => initiator === MOVED)

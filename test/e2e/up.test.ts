@@ -123,7 +123,7 @@ describe('up', () => {
   test('leaves no process behind when it is killed', async () => {
     const running = await up()
     running.process.kill('SIGKILL')
-    await expect.poll(() => pids(running).filter(alive), { timeout: 15_000 }).toEqual([])
+    await expect.poll(() => pids(running).filter(alive)).toEqual([])
   })
 
   test('starts a member again that was killed, with what it had acknowledged', async () => {
@@ -135,7 +135,7 @@ describe('up', () => {
       const { items } = await evenkeelMembers()
       return items.find(({ id }) => id === 'm2')?.pid ?? pid
     }
-    await expect.poll(pidOf, { timeout: 20_000 }).not.toBe(pid)
+    await expect.poll(pidOf).not.toBe(pid)
     const { stdout } = await run('qemu-io', [
       '-f',
       'raw',
@@ -154,9 +154,9 @@ describe('up', () => {
       said += text
     })
     await makeRecordNewer(join(folder, 'data', 'coordination.sqlite'))
-    await expect.poll(() => pids(running).filter(alive), { timeout: 20_000 }).toEqual([])
+    await expect.poll(() => pids(running).filter(alive)).toEqual([])
     const sentence = 'record format 3; this version of Evenkeel knows format 2'
-    await expect.poll(() => said, { timeout: 20_000 }).toMatch(/m1 ended \(exit code 1\)/)
+    await expect.poll(() => said).toMatch(/m1 ended \(exit code 1\)/)
     expect(said).toContain(sentence)
     const log = await readFile(join(folder, 'data', 'm1', 'member.log'), 'utf8')
     expect(log).toContain(sentence)

@@ -76,7 +76,7 @@ export class TestGroup {
     const pids = members.flatMap(({ pid }) => (pid === null ? [] : [pid]))
     for (const pid of pids) kill(pid, 'SIGKILL')
     await closed
-    await expect.poll(() => pids.filter(alive), { timeout: 10_000, interval: 10 }).toEqual([])
+    await expect.poll(() => pids.filter(alive), { interval: 10 }).toEqual([])
   }
 
   get dataFolder(): string {
