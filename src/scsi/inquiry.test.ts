@@ -82,7 +82,7 @@ describe('INQUIRY', () => {
     expect([...small.subarray(4, 16)]).toEqual([1, 1, 0, 8, 0, 0, 0x40, 0, 0, 0, 8, 0])
     expect([...small.subarray(16, 44)]).toEqual([
       ...[0, 0, 0, 0], // prefetch
-      ...[0, 0x40, 0, 0], // 2^22 blocks are unmapped at once
+      ...[0, 0x10, 0, 0], // 2^20 blocks are unmapped at once
       ...[0, 0, 1, 0],
       ...[0, 0, 8, 0], // 1 MiB
       ...[0x80, 0, 0, 0],

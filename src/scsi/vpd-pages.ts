@@ -90,6 +90,8 @@ function modePagePolicy(): Uint8Array {
 const LIMITS_BYTES = 0x3c
 const WSNZ = 0x01
 const UGAVALID = 0x80
+/** libiscsi's conformance tests take more for a mistake. */
+const UNMAP_BLOCKS_MAX = 1024 * 1024
 
 function blockLimits({ blockBytes }: LogicalUnit): Uint8Array {
   const body = new Uint8Array(LIMITS_BYTES)
@@ -99,7 +101,7 @@ function blockLimits({ blockBytes }: LogicalUnit): Uint8Array {
   write16(body, at(6), PHYSICAL_BLOCK_BYTES / blockBytes)
   write32(body, at(8), limits.transferBytes / blockBytes)
   write32(body, at(12), limits.optimalTransferBytes / blockBytes)
-  write32(body, at(20), limits.unmapBytes / blockBytes)
+  write32(body, at(20), Math.min(limits.unmapBytes / blockBytes, UNMAP_BLOCKS_MAX))
   write32(body, at(24), limits.unmapDescriptors)
   write32(body, at(28), limits.optimalUnmapBytes / blockBytes)
   body[at(32)] = UGAVALID
