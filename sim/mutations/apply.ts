@@ -12,7 +12,7 @@
 // runs the script of the copy once for each mutation of the room and says which ones it noticed (exit code ≠ 0).
 import { spawn } from 'node:child_process'
 import { cp, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { availableParallelism, tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 
@@ -127,19 +127,22 @@ export function isNoticed({ killed, output }: MutationRun): boolean {
   return killed && /[1-9]\d* failed/.test(output)
 }
 
+/** As many at once as the machine has processors: each is a process of its own. */
 export async function runRoom(
   room: string,
   script: string,
   parameters: readonly string[],
 ): Promise<MutationRun[]> {
   const runs: MutationRun[] = []
-  for (const mutation of await loadMutations(room)) {
-    const { exitCode, output } = await runMutation(mutation, script, [
-      ...parameters,
-      ...mutation.parameters,
-    ])
-    runs.push({ mutation, killed: exitCode !== 0, exitCode, output })
+  const left = (await loadMutations(room)).entries()
+  const work = async () => {
+    for (const [at, mutation] of left) {
+      const all = [...parameters, ...mutation.parameters]
+      const { exitCode, output } = await runMutation(mutation, script, all)
+      runs[at] = { mutation, killed: exitCode !== 0, exitCode, output }
+    }
   }
+  await Promise.all(Array.from({ length: availableParallelism() }, work))
   return runs
 }
 

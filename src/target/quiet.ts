@@ -194,7 +194,7 @@ export class Quiet {
     if (waiting === null || transferTag !== waiting.asked) return
     waiting.asked = null
     const sight = this.#see()
-    if (sight.pending || hasCome(waiting, sight) || ahead(sight.expCmdSn, cmdSn) > 0) return // K1
+    if (sight.pending || ahead(sight.expCmdSn, cmdSn) > 0) return // K1
     waiting.stillRounds += 1
     if (waiting.stillRounds >= STILL_ROUNDS) this.look()
   }
