@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { DEFAULT_AUTHORITY } from './founding.ts'
 import { type GroupRecord, isDurable, keys, RECORD_FORMAT } from './record.ts'
-import { refuseOlder } from './seen.ts'
+import { refuseOlder, refuseUnknownSessions } from './seen.ts'
 import { volumeCounterKey } from './volumes.ts'
 
 const group: GroupRecord = {
@@ -43,6 +43,14 @@ describe('refuseOlder', () => {
   it('another group is the superblock’s matter', () => {
     expect(seen('other', 1, 'another')).toBeNull()
   })
+})
+
+it('G26 a record that has not come to a session whose writes were carried out is refused', () => {
+  expect(refuseUnknownSessions([], 0)).toBeNull()
+  expect(refuseUnknownSessions([7, 12, 3], 12)).toBeNull()
+  expect(refuseUnknownSessions([7, 12, 3], 11)).toMatch(
+    /an older one: it is at revision 11, and .* writes of session 12\..*evenkeel recover/,
+  )
 })
 
 it('what is copied is what does not end with the file', () => {

@@ -3,7 +3,9 @@
 // Invariants:
 //   G24. A record that is older than what a member has seen, or whose lineage does not lead there, is not that member's: ids
 //       would be given twice, and operations of another life would pass for done.
-import type { GroupRecord } from './record.ts'
+//   G26. Nor is one that has not come to a session whose operations the member remembers. What was seen is written down within
+//        a second, but an operation is remembered with its write: so its session's id is not given again even then.
+import type { GroupRecord, SessionId } from './record.ts'
 
 export interface Seen {
   readonly groupId: string
@@ -31,5 +33,18 @@ export function refuseOlder(group: GroupRecord, rev: number, seen: Seen): string
     : reached === undefined
       ? `of another life of the group: this member has seen revision ${seen.revision} of one that it does not come from`
       : `one that was rebuilt from older copies: they ended at revision ${reached}, and this member has seen revision ${seen.revision}`
+  return sentence(what)
+}
+
+/** G26: as `refuseOlder`, by the sessions whose operations the member's store remembers. */
+export function refuseUnknownSessions(sessions: readonly SessionId[], rev: number): string | null {
+  const newest = Math.max(0, ...sessions)
+  if (newest <= rev) return null
+  return sentence(
+    `an older one: it is at revision ${rev}, and this member has carried out writes of session ${newest}`,
+  )
+}
+
+function sentence(what: string): string {
   return `The coordination file is ${what}. Put the right one back, or stop the group and rebuild it from the members' folders with 'evenkeel recover'. Nothing was touched.`
 }

@@ -135,6 +135,22 @@ describe('the data folder of a member', () => {
     expect(b.record()?.folderId).toBe('elsewhere')
   })
 
+  it('DF4 a record that has not come to a session whose writes are here is refused, and nothing is marked in it', async () => {
+    const b = bench()
+    const folder = await b.timeline.finish(b.open())
+    await b.dirty(folder)
+    await b.timeline.finish(folder.close())
+    const before = b.record()
+    expect(folder.store.rememberedSessions()).toEqual([5])
+    expect(b.coordination.rev).toBeLessThan(5)
+    await expect(b.timeline.finish(b.open())).rejects.toThrow(/writes of session 5\..*recover/)
+    expect(b.record()).toEqual(before)
+    while (b.coordination.rev < 5) {
+      await b.timeline.finish(b.operator.txn({ put: [{ key: keys.policy, value: '{}' }] }))
+    }
+    await b.timeline.finish(b.open())
+  })
+
   it('a loss that is accepted is what the group knows from then on', async () => {
     const b = bench()
     await b.timeline.finish((await b.timeline.finish(b.open())).close())

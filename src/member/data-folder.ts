@@ -6,6 +6,7 @@
 //   DF2. While it writes, its mark is at most `markEveryMs` behind, the coordinator permitting; a clean stop leaves one. A
 //        member that writes nothing leaves none.
 //   DF3. A member whose record names another folder than the one it has open stops.
+//   DF4. A store that remembers operations of a session that the group record has not come to is not used with it (G26).
 import { type Clock, sleep, type Timer, within } from '../base/clock.ts'
 import type { Disk } from '../base/disk.ts'
 import type { Coordinator } from '../coordination/coordinator.ts'
@@ -13,8 +14,10 @@ import { usable } from '../coordination/group-view.ts'
 import { writeFolder } from '../group/folders.ts'
 import { parseFolder, parseSlice } from '../group/parse.ts'
 import { type FolderRecord, keys, type MemberId, type SliceId } from '../group/record.ts'
+import { refuseUnknownSessions } from '../group/seen.ts'
 import { PageStore } from '../store/page-store.ts'
 import type { KnownFolder, StoreSettings } from '../store/settings.ts'
+import { RecordRefused } from './record-check.ts'
 
 export const MARK_EVERY_MS = 10_000
 const AGAIN_MS = 50
@@ -57,16 +60,21 @@ export class DataFolder {
     this.#fail = resolve
   }
 
-  /** Waits until the coordinator answers. Rejects with FolderRefused. */
+  /** Waits until the coordinator answers. Rejects with FolderRefused, or with RecordRefused (DF4). */
   static async open(
     deps: DataFolderDeps,
     settings: Omit<StoreSettings, 'known'>,
   ): Promise<DataFolder> {
     const { clock, disk, coordinator } = deps
     const id = settings.memberId
-    const { stored, epochs } = await readUntilAnswered(deps, id)
+    const { stored, epochs, groupRev } = await readUntilAnswered(deps, id)
     const known: KnownFolder | null = stored.record === null ? null : { ...stored.record, epochs }
     const store = await PageStore.open(disk, clock, { ...settings, known })
+    const refused = refuseUnknownSessions(store.rememberedSessions(), groupRev)
+    if (refused !== null) {
+      await store.close()
+      throw new RecordRefused(refused) // DF4
+    }
     // It is not new to the group, and it is as new as the group knows: nothing to say.
     const isKnown = known?.folderId === store.folderId && known.position <= store.position
     let { rev } = stored
@@ -135,6 +143,8 @@ function folderOf(store: PageStore, clock: Clock): FolderRecord {
 
 interface Read {
   readonly stored: StoredFolder
+  /** The revision of the whole group record at that instant. */
+  readonly groupRev: number
   readonly epochs: ReadonlyMap<SliceId, number>
 }
 
@@ -159,7 +169,7 @@ async function readAll({ coordinator }: DataFolderDeps, id: MemberId): Promise<R
     if (primary === id) epochs.set(Number(slice.key.slice(keys.slices.length)), epoch)
   }
   const record = item === undefined ? null : usable(key, parseFolder(item.value))
-  return { stored: { rev: item?.rev ?? 0, record }, epochs }
+  return { stored: { rev: item?.rev ?? 0, record }, epochs, groupRev: result.rev }
 }
 
 function taken(id: MemberId, own: string, named: string): string {
