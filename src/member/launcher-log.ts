@@ -10,7 +10,7 @@ export function tellChild(log: Log, of: string, event: ChildEvent): void {
       return log.warn('said', `${of}: ${event.line}`, { of })
     case 'ended': {
       const { how, words, againMs } = event
-      const why = words === null ? '' : `: ${words.replaceAll('\n', ' ')}`
+      const why = words === null ? '' : `: ${words.replaceAll('\n', ' ').replace(/\.$/, '')}`
       const next = againMs === null ? '' : `; it is started again in ${againMs / 1000} s`
       return log.error('ended', `${of} ended (${how})${why}${next}`, { of, how, words, againMs })
     }
