@@ -63,3 +63,10 @@ test('facts go on below themselves when the terminal is narrow', () => {
   const facts = screen(20).facts([['why', 'it is where it was put']])
   expect(facts).toBe('why  it is where it\n     was put')
 })
+
+test('what is no terminal is not coloured, also where it does not say that it is none', () => {
+  // As Node has it: a pipe has no `isTTY`.
+  const pipe = { write: () => {}, isTTY: undefined as unknown as boolean }
+  const { colours } = new Screen(pipe, pipe, 'table', undefined)
+  expect(colours.red('ERROR')).toBe('ERROR')
+})

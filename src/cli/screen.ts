@@ -43,7 +43,9 @@ export class Screen {
     this.#out = out
     this.#err = err
     this.form = form
-    this.colours = pc.createColors(this.isForPeople && (colour ?? out.isTTY))
+    // What is no terminal has no `isTTY`; undefined would leave the choice to picocolors, which colours whatever CI runs.
+    const isColoured = this.isForPeople && (colour ?? out.isTTY)
+    this.colours = pc.createColors(Boolean(isColoured))
   }
 
   get isTerminal(): boolean {
