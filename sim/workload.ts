@@ -258,7 +258,10 @@ export class Runner {
 
   async #command(initiator: Initiator): Promise<void> {
     const beganMs = this.#workload.group.timeline.nowMs
-    if (!(await this.#commands.next(initiator))) return
+    const isGood = await this.#commands.next(initiator)
+    const { breach } = initiator.travels
+    if (breach !== null) throw new Error(`the target broke the protocol: ${breach}`)
+    if (!isGood) return
     this.lastGoodBeganMs = Math.max(this.lastGoodBeganMs, beganMs)
   }
 }

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { bytesOf, connect, scene, statusOf } from '../../sim/scripted-scene.ts'
 import { bhsAt, finalBit, opcode, reservedTag } from '../iscsi/pdu.ts'
-import { pduBytes } from '../iscsi/wire.fixture.ts'
+import { concat, pduBytes } from '../iscsi/wire.fixture.ts'
 import { testUnitReadyCdb } from './cdb.ts'
 import type { InitiatorSettings } from './settings.ts'
 
@@ -102,6 +102,7 @@ test('a task management request without an answer says so', async () => {
 const readLba1 = Uint8Array.of(0x28, 0, 0, 0, 0, 1, 0, 0, 1, 0)
 const word = {
   tag: bhsAt.initiatorTaskTag,
+  transferTag: 20,
   statSn: 24,
   maxCmdSn: 32,
   sn: 36,
@@ -164,6 +165,26 @@ test('B1 an R2T beyond the data of a write ends the connection', async () => {
   s.a.last.stream.write(pduBytes(opcode.r2t, finalBit, fields))
   await s.timeline.finish(write, 3000)
   expect(it.travels.lastLoss).toContain('R2T')
+})
+
+test('A5 a NOP-In that asks while data for an R2T is to be sent is a breach', async () => {
+  const s = await scene()
+  s.a.command = () => ({ kind: 'hold' })
+  const it = await connect(s)
+  const write = it.write(0, bytesOf(512 * 1024))
+  await s.timeline.until(() => s.a.last.held.length === 1)
+  s.a.command = () => ({ kind: 'run' })
+  const tag = s.a.last.held[0]?.initiatorTaskTag ?? 0
+  const r2t = { [word.tag]: tag, [word.offset]: 256 * 1024, [word.length]: 256 * 1024 }
+  s.a.last.stream.write(
+    concat([
+      pduBytes(opcode.r2t, finalBit, r2t),
+      pduBytes(opcode.nopIn, finalBit, { [word.tag]: reservedTag, [word.transferTag]: 7 }),
+    ]),
+  )
+  await s.timeline.finish(write, 3000)
+  expect(it.travels.breach).toContain('NOP-In')
+  expect(it.travels.lastLoss).toBe(it.travels.breach)
 })
 
 test('A3 answers to commands that nobody waits for go nowhere', async () => {

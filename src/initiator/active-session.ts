@@ -8,6 +8,8 @@
 //   A2. Every status has the StatSN that follows the last, or the connection is given up.
 //   A3. An answer goes to the command of its tag on this connection; late ones go nowhere.
 //   A4. After a Logout Request nothing but NOP-Outs is sent.
+//   A5. A NOP-In that asks for an answer while data for an R2T is unsent ends the connection, as it does with libiscsi
+//       before 1.20, so that a target that asks so is found out.
 import { readU16, readU32, writeU32 } from '../base/bytes.ts'
 import { ProtocolError } from '../base/protocol-error.ts'
 import type { Pdu } from '../iscsi/framer.ts'
@@ -69,8 +71,8 @@ export interface SessionOwner {
   asked(message: AsyncMessage): void
   /** The Logout Request was answered; the connection is still to be closed. */
   loggedOut(): void
-  /** The connection is gone. */
-  over(reason: string): void
+  /** The connection is gone; `isBreach`: since the target broke the protocol. */
+  over(reason: string, isBreach: boolean): void
 }
 
 export interface TaskManagement {
@@ -106,6 +108,8 @@ export class ActiveSession implements WireConsumer {
   #lastTag = 0
   #pingTag: number = reservedTag
   #logoutTag: number = reservedTag
+  /** Where the data that an R2T asked for ends in all that was written. */
+  #burstEnd = 0
 
   constructor(wire: Wire, ready: ReadySession, owner: SessionOwner, nowMs: () => number) {
     const { parameters } = ready
@@ -265,11 +269,11 @@ export class ActiveSession implements WireConsumer {
     this.#owner.roomFor(this)
   }
 
-  over(reason: string): void {
+  over(reason: string, isBreach: boolean): void {
     this.#state = 'over'
     for (const { answered } of this.#managements.values()) answered(null)
     this.#managements.clear()
-    this.#owner.over(reason)
+    this.#owner.over(reason, isBreach)
   }
 
   #takeTag(): number {
@@ -367,6 +371,7 @@ export class ActiveSession implements WireConsumer {
     if (command === undefined || this.#state !== 'serving') return
     const burst = readR2t(pdu, command, this.parameters)
     sendBurst(this.wire.writer, command, burst, this.parameters, this.#expStatSn)
+    this.#burstEnd = this.wire.writtenBytes
     this.wire.flush()
   }
 
@@ -381,6 +386,10 @@ export class ActiveSession implements WireConsumer {
     }
     this.#takeWindow(header, at)
     if (transferTag === reservedTag) return
+    const { writtenBytes, unsentBytes } = this.wire
+    if (writtenBytes - unsentBytes < this.#burstEnd) {
+      throw new ProtocolError('a NOP-In asks for an answer while data is to be sent', 'A5')
+    }
     const answer = this.#begin(opcode.nopOut | immediateBit, finalBit, reservedTag)
     const { bytes } = this.wire.writer
     bytes.set(header.subarray(at + bhsAt.lun, at + bhsAt.lun + 8), answer + bhsAt.lun)

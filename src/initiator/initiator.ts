@@ -247,13 +247,14 @@ export class Initiator implements SessionOwner {
     if (this.#state.kind === 'serving') this.#state.session.wire.destroy('logged out')
   }
 
-  over(reason: string): void {
+  over(reason: string, isBreach: boolean): void {
     const state = this.#state
     if (state.kind !== 'serving') return
     const { clock } = this.#settings
     const unanswered = state.session.unanswered()
     this.#cmdSn = state.session.cmdSn
     this.#queue.again(unanswered) // R2
+    if (isBreach) this.travels.breach ??= reason
     this.travels.lost(clock.nowMs(), state.moved, state.address, reason, unanswered.length)
     this.#logoutTimer?.cancel()
     if (this.#closing) {

@@ -32,6 +32,8 @@ export class Travels {
   answers = 0
   busyRetries = 0
   unitAttentions = 0
+  /** What the target did first that the protocol does not allow. */
+  breach: string | null = null
   /** Why the last connection or login attempt ended. */
   lastLoss = ''
   /** The last ones, oldest first. */

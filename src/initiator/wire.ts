@@ -20,7 +20,8 @@ export interface WireConsumer {
   receive(pdu: Pdu): void
   /** What was sent has been written to the stream; there may be room for more. */
   drained(): void
-  over(reason: string): void
+  /** `isBreach`: the other side broke the protocol. */
+  over(reason: string, isBreach: boolean): void
 }
 
 /** Before anything else is negotiated a data segment has at most 8192 bytes (RFC 7143 §13.12). */
@@ -36,6 +37,7 @@ export class Wire implements StreamOwner {
   readonly #stream: Stream
   readonly #soon = () => this.#flush()
   readonly #parts: Uint8Array[] = []
+  #takenBytes = 0
   #flushing = false
   #over = false
 
@@ -57,6 +59,11 @@ export class Wire implements StreamOwner {
     return this.outbox.waitingBytes + this.#stream.unwrittenBytes
   }
 
+  /** All that was ever written into the outbox. */
+  get writtenBytes(): number {
+    return this.#takenBytes + this.outbox.waitingBytes
+  }
+
   /** Sends at the end of this turn what was written into the outbox. */
   flush(): void {
     if (this.#flushing || this.#over) return
@@ -65,11 +72,11 @@ export class Wire implements StreamOwner {
   }
 
   /** Closes at once; the consumer is told. */
-  destroy(reason: string): void {
+  destroy(reason: string, isBreach = false): void {
     if (this.#over) return
     this.#over = true
     this.#stream.destroy()
-    this.consumer.over(reason)
+    this.consumer.over(reason, isBreach)
   }
 
   received(bytes: Uint8Array): void {
@@ -82,7 +89,7 @@ export class Wire implements StreamOwner {
       }
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error
-      this.destroy(error.message)
+      this.destroy(error.message, true)
     }
   }
 
@@ -99,7 +106,7 @@ export class Wire implements StreamOwner {
   closed(reason: string): void {
     if (this.#over) return
     this.#over = true
-    this.consumer.over(`the connection is gone: ${reason}`)
+    this.consumer.over(`the connection is gone: ${reason}`, false)
   }
 
   #flush(): void {
@@ -107,6 +114,7 @@ export class Wire implements StreamOwner {
     if (this.#over) return
     for (const part of this.outbox.take()) {
       this.#parts.push(part)
+      this.#takenBytes += part.length
       this.#stream.write(part)
     }
   }

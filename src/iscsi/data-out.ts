@@ -10,6 +10,8 @@
 //   D2. No byte beyond the bounds of a burst is taken: FirstBurstLength, the R2T's length, the expected length.
 //   D3. Data is asked for only when there is room for all of the write; writes wait for room in their order.
 //   D4. Data that comes unsolicited and finds no room is discarded, and its command answered with TASK SET FULL.
+//   D5. A NOP-In that asks for an answer leaves while no R2T is open, and R2Ts wait for it. libiscsi before 1.20 gives the
+//       answer the CmdSN of a Data-Out that it has queued, finds that number spent, and gives its connection up.
 import type { Share } from '../base/budget.ts'
 import { pooledBytes } from '../base/buffer-pool.ts'
 import { readU32 } from '../base/bytes.ts'
@@ -37,6 +39,12 @@ export class DataOut {
   readonly #room: WriteRoom
   /** Those that wait for room, in order. */
   readonly #waiting: Task[] = []
+  /** Those that have room and whose next R2T waits for NOP-Ins (D5). */
+  readonly #paused: Task[] = []
+  /** The tags of NOP-Ins that wait. */
+  readonly #nopIns: number[] = []
+  /** R2Ts whose data is still to come. */
+  #openR2ts = 0
   #lastTransferTag = 0
   /** Data-Outs that came; for who wants to know whether more do. */
   received = 0
@@ -82,8 +90,10 @@ export class DataOut {
     }
     if ((flagsOf(header, at) & finalBit) === 0) return false
     if (unsolicited) this.#endUnsolicited(task)
-    else if (task.dataBytes !== task.r2tEnd) fail(task, 'wrongAmount')
-    task.targetTransferTag = reservedTag
+    else {
+      if (task.dataBytes !== task.r2tEnd) fail(task, 'wrongAmount')
+      this.#endR2t(task)
+    }
     task.discarding = false
     return true
   }
@@ -101,6 +111,12 @@ export class DataOut {
       this.#waiting.push(task)
       this.#room.asked.wait()
     } else this.#askNext(task)
+  }
+
+  /** Sends a NOP-In that asks for an answer, once no R2T is open (D5). */
+  nopIn(transferTag: number): void {
+    this.#nopIns.push(transferTag)
+    this.#sendNopIns()
   }
 
   /** There may be room for those that wait. */
@@ -122,10 +138,21 @@ export class DataOut {
 
   /** No data is wanted of it any more. */
   forget(task: Task): void {
-    const place = this.#waiting.indexOf(task)
-    if (place < 0) return
-    this.#waiting.splice(place, 1)
-    if (this.#waiting.length === 0) this.#room.asked.leaveLine()
+    if (task.targetTransferTag !== reservedTag) this.#endR2t(task)
+    remove(this.#paused, task)
+    if (remove(this.#waiting, task) && this.#waiting.length === 0) this.#room.asked.leaveLine()
+  }
+
+  #endR2t(task: Task): void {
+    task.targetTransferTag = reservedTag
+    this.#openR2ts -= 1
+    this.#sendNopIns()
+  }
+
+  #sendNopIns(): void {
+    if (this.#openR2ts > 0 || this.#nopIns.length === 0) return
+    for (const transferTag of this.#nopIns.splice(0)) this.#answers.nopIn(transferTag)
+    for (const task of this.#paused.splice(0)) this.#askNext(task)
   }
 
   /** For all of a write whose data is asked for, or that is longer than what comes unsolicited. */
@@ -139,12 +166,17 @@ export class DataOut {
   }
 
   #askNext(task: Task): void {
+    if (this.#nopIns.length > 0) {
+      this.#paused.push(task)
+      return
+    }
     const bytes = Math.min(this.#parameters.maxBurstLength, task.wantedBytes - task.dataBytes)
     this.#lastTransferTag = after(this.#lastTransferTag)
     if (this.#lastTransferTag === reservedTag) this.#lastTransferTag = 0
     task.targetTransferTag = this.#lastTransferTag
     task.dataSn = 0
     task.r2tEnd = task.dataBytes + bytes
+    this.#openR2ts += 1
     this.#answers.r2t(task, bytes)
     task.r2tSn = after(task.r2tSn)
   }
@@ -190,6 +222,12 @@ export class DataOut {
     task.makeRoom(end, unasked)
     return true
   }
+}
+
+function remove(list: Task[], task: Task): boolean {
+  const place = list.indexOf(task)
+  if (place >= 0) list.splice(place, 1)
+  return place >= 0
 }
 
 /** The first error is the one that is told. */

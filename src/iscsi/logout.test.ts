@@ -1,8 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { logoutResponse, opcode, rejectReason } from './pdu.ts'
-import type { SessionAction } from './session.ts'
-import type { Task } from './task.ts'
-import { commandBytes, pduBytes, Wire } from './wire.fixture.ts'
+import { commandBytes, pduBytes, tagsIn, tasksIn, Wire } from './wire.fixture.ts'
 
 function read(tag: number, cmdSn: number): Uint8Array {
   return commandBytes({ tag, cmdSn, direction: 'read', bytes: 4096 })
@@ -11,14 +9,6 @@ function read(tag: number, cmdSn: number): Uint8Array {
 function logout(tag: number, cmdSn: number, reason = 0, cid = 0): Uint8Array {
   const fields = { 16: tag, 20: cid << 16, 24: cmdSn }
   return pduBytes(opcode.logoutRequest | 0x40, 0x80 | reason, fields)
-}
-
-function tasksIn(actions: readonly SessionAction[]): Task[] {
-  return actions.flatMap((action) => (action.kind === 'command' ? [action.task] : []))
-}
-
-function tagsIn(actions: readonly SessionAction[]): number[] {
-  return tasksIn(actions).map((task) => task.initiatorTaskTag)
 }
 
 describe('a Logout', () => {

@@ -2,14 +2,14 @@ import { describe, expect, it } from 'vitest'
 import { readU32 } from '../base/bytes.ts'
 import { decodeText } from '../base/text.ts'
 import { opcode, rejectReason, reservedTag } from './pdu.ts'
-import type { SessionAction } from './session.ts'
-import type { Task } from './task.ts'
 import {
   commandBytes,
   dataOutBytes,
   managementBytes,
   pduBytes,
   type SeenPdu,
+  tagsIn,
+  tasksIn,
   Wire,
 } from './wire.fixture.ts'
 
@@ -26,14 +26,6 @@ function ping(tag: number, cmdSn: number, data: Uint8Array, immediate: boolean):
 
 function logout(tag: number, cmdSn: number): Uint8Array {
   return pduBytes(opcode.logoutRequest | 0x40, 0x80, { 16: tag, 24: cmdSn })
-}
-
-function tasksIn(actions: readonly SessionAction[]): Task[] {
-  return actions.flatMap((action) => (action.kind === 'command' ? [action.task] : []))
-}
-
-function tagsIn(actions: readonly SessionAction[]): number[] {
-  return tasksIn(actions).map((task) => task.initiatorTaskTag)
 }
 
 function tagOf(pdu: SeenPdu): number {

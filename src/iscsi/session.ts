@@ -301,10 +301,10 @@ export class Session {
     this.#answers.asyncMessage(event, parameter1, parameter2, parameter3)
   }
 
-  /** Asks the initiator for a sign of life; 'nopAnswered' follows with this tag. */
+  /** Asks the initiator for a sign of life, once it owes no data (D5); 'nopAnswered' follows with this tag. */
   probe(transferTag: number): void {
     assert(transferTag !== reservedTag, 'a probe has a tag')
-    this.#answers.nopIn(transferTag)
+    this.writes.nopIn(transferTag)
   }
 
   reopen(): void {

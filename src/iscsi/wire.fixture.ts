@@ -21,6 +21,7 @@ import {
 } from './pdu.ts'
 import { PduWriter } from './pdu-writer.ts'
 import { Session, type SessionAction } from './session.ts'
+import type { Task } from './task.ts'
 
 /** Of a session after a login of one exchange. */
 export const firstStatSn = 2
@@ -200,6 +201,14 @@ export function managementBytes(shape: ManagementShape): Uint8Array {
 const wide = { total: 2 ** 30, each: 2 ** 30, least: 0 }
 
 /** A session with an initiator's end of its wire. */
+export function tasksIn(actions: readonly SessionAction[]): Task[] {
+  return actions.flatMap((action) => (action.kind === 'command' ? [action.task] : []))
+}
+
+export function tagsIn(actions: readonly SessionAction[]): number[] {
+  return tasksIn(actions).map((task) => task.initiatorTaskTag)
+}
+
 export class Wire {
   readonly parameters: Negotiated
   readonly buffers = new BufferPool(1 << 24)

@@ -151,6 +151,9 @@ export class Clients {
       const answer = await reader.initiator.read(lba, 1, bytes, reader.history.reading(lba, bytes))
       expect(answer).toMatchObject({ kind: 'answered', status: 0 })
     }
+    expect(this.all.map(({ initiator }) => initiator.travels.breach)).toEqual(
+      this.all.map(() => null),
+    )
     return judge(this.all.map(({ history }) => history)).map((violation) =>
       JSON.stringify(violation),
     )

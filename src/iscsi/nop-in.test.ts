@@ -1,0 +1,61 @@
+// NOP-Ins that ask an initiator for an answer, beside the data of its writes (data-out.ts, D5).
+import { expect, test } from 'vitest'
+import { readU32 } from '../base/bytes.ts'
+import { nopInAt, opcode, r2tAt } from './pdu.ts'
+import type { Session } from './session.ts'
+import type { Task } from './task.ts'
+import { commandBytes, dataOutBytes, tasksIn, Wire } from './wire.fixture.ts'
+
+/** Two writes that the target has not asked for their data yet. */
+function twoWrites(): { wire: Wire; session: Session; first: Task; second: Task } {
+  const wire = new Wire({ maxBurstLength: 500 })
+  const [first, second] = tasksIn(
+    wire.send(
+      commandBytes({ tag: 1, cmdSn: 100, direction: 'write', bytes: 1000 }),
+      commandBytes({ tag: 2, cmdSn: 101, direction: 'write', bytes: 500 }),
+    ),
+  )
+  return { wire, session: wire.session, first: first!, second: second! }
+}
+
+/** What was sent: R2Ts with the tag of their task, NOP-Ins with their own. */
+function sent(wire: Wire): readonly (readonly [string, number])[] {
+  return wire.seen().map(({ opcode: code, header }) => {
+    if (code === opcode.r2t) return ['R2T', readU32(header, 16)]
+    expect(code).toBe(opcode.nopIn)
+    return ['NOP-In', readU32(header, nopInAt.targetTransferTag)]
+  })
+}
+
+test('D5 a NOP-In that asks leaves when no R2T is open, and the next R2Ts behind it', () => {
+  const { wire, session, first, second } = twoWrites()
+  session.solicit(first, 1000)
+  const [r2t] = wire.seen()
+  const transferTag = readU32(r2t!.header, r2tAt.targetTransferTag)
+  session.probe(7)
+  session.probe(8)
+  session.solicit(second, 500)
+  expect(sent(wire)).toEqual([])
+  const burst = { tag: 1, dataSn: 0, offset: 0, data: new Uint8Array(500), final: true }
+  wire.send(dataOutBytes({ ...burst, transferTag }, wire.parameters))
+  expect(sent(wire)).toEqual([
+    ['NOP-In', 7],
+    ['NOP-In', 8],
+    ['R2T', 2],
+    ['R2T', 1],
+  ])
+})
+
+test('D5 a write that is aborted owes no data, and one that waits for a NOP-In is not asked', () => {
+  const { wire, session, first, second } = twoWrites()
+  session.solicit(first, 1000)
+  session.probe(7)
+  session.solicit(second, 500)
+  session.abort(second)
+  session.abort(first)
+  expect(sent(wire)).toEqual([
+    ['R2T', 1],
+    ['NOP-In', 7],
+  ])
+  expect(session.outstanding).toBe(0)
+})
