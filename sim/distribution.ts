@@ -7,15 +7,16 @@
 //   - a member that knows that balance is off begins nothing, and what is under way goes on;
 //   - a generation of a session is served by one member;
 //   - at rest nothing is promised (I8 of src/distribution/reservations.ts).
+
+import type { Balancer } from '../src/balance/balancer.ts'
+import type { DistributionSettings } from '../src/balance/policy-record.ts'
 import type { Clock } from '../src/base/clock.ts'
 import type { Prng } from '../src/base/prng.ts'
 import { DEFAULT_POLICY, type Mode, type Policy } from '../src/distribution/policy.ts'
 import type { MemberId, SessionId } from '../src/group/record.ts'
 import type { SystemLook, SystemProbe } from '../src/io/system-probe.ts'
 import type { SessionCounters } from '../src/load/counters.ts'
-import type { Balancer } from '../src/member/balancer.ts'
 import type { Member } from '../src/member/member.ts'
-import type { DistributionSettings } from '../src/member/policy-record.ts'
 import type { MoveEnd, MoveOrder } from '../src/target/move.ts'
 import type { TargetEvent } from '../src/target/target.ts'
 import type { SimGroup } from './group.ts'

@@ -5,6 +5,8 @@
 //   S1. With equal seeds two runs are equal, event for event (trace.ts).
 //   S2. What a member's life left behind reaches nobody: its clock is dead, its files and streams are.
 
+import { Balancer } from '../src/balance/balancer.ts'
+import type { DistributionSettings } from '../src/balance/policy-record.ts'
 import type { Clock } from '../src/base/clock.ts'
 import type { Net } from '../src/base/net.ts'
 import { Prng } from '../src/base/prng.ts'
@@ -12,9 +14,7 @@ import type { Coordinator } from '../src/coordination/coordinator.ts'
 import { parseSession, parseSlice } from '../src/group/parse.ts'
 import { keys, type MemberId, type SessionRecord, type VolumeRecord } from '../src/group/record.ts'
 import { createVolume, volumeCounterKey } from '../src/group/volumes.ts'
-import { Balancer } from '../src/member/balancer.ts'
 import { Member, type MemberSettings } from '../src/member/member.ts'
-import type { DistributionSettings } from '../src/member/policy-record.ts'
 import { RecordRefused } from '../src/member/record-check.ts'
 import { FolderRefused } from '../src/store/failure.ts'
 import { type Accept, storeDefaults } from '../src/store/settings.ts'

@@ -1,6 +1,6 @@
 // The group record is lost, or an older one is put in its place, once in some simulations. Members go on serving I/O; then
 // the operator stops them all, starts them on the older record (each refuses, having seen a later one), and recovers the
-// record from the copies on their disks, as src/member/recover.ts does.
+// record from the copies on their disks, as src/supervisor/recover.ts does.
 import { readCopy, readSeen } from '../src/coordination/record-copy.ts'
 import { rebuildRecord } from '../src/group/recover.ts'
 import type { StoreImage } from './coordinator.ts'

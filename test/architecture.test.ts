@@ -1,6 +1,7 @@
 // The shape of the source, held by machine (docs: ARCHITECTURE, STYLE). Each check is a function from files to complaints:
 // it is tried on the real files, which must give none, and on a bad sample, which must give one.
 import { describe, expect, test } from 'vitest'
+import { cliKnowsOfApi, edge, packages, plan, pure, quiet } from './rooms.ts'
 import {
   codeOf,
   headerOf,
@@ -12,54 +13,6 @@ import {
 } from './source-files.ts'
 
 type Check = (files: readonly SourceFile[]) => string[]
-
-/** What each room may import besides itself. Direction: a room knows only what stands before it. */
-const plan: Readonly<Record<string, readonly string[]>> = {
-  base: [],
-  iscsi: ['base'],
-  scsi: ['base'],
-  group: ['base'],
-  load: ['base', 'group'],
-  distribution: ['base', 'group', 'load'],
-  coordination: ['base', 'group'],
-  store: ['base'],
-  peer: ['base', 'group'],
-  volume: ['base', 'group', 'load', 'store', 'peer', 'coordination'],
-  initiator: ['base', 'iscsi'],
-  target: [
-    ...['base', 'iscsi', 'scsi', 'group', 'load', 'distribution'],
-    ...['coordination', 'store', 'peer', 'volume'],
-  ],
-  io: ['base', 'coordination'],
-  api: ['base', 'group'],
-  cli: ['base', 'io', 'initiator', 'api', 'member'],
-  member: [
-    ...['base', 'iscsi', 'scsi', 'group', 'load', 'distribution', 'coordination', 'store'],
-    ...['peer', 'volume', 'target', 'io', 'api'],
-  ],
-}
-const pure = ['base', 'iscsi', 'scsi', 'group', 'load', 'distribution']
-const quiet = ['store', 'peer', 'coordination', 'volume', 'target', 'initiator']
-const edge = ['io', 'api', 'cli', 'member']
-
-/** Third-party packages, each in the rooms that may import it. */
-const packages: Readonly<Record<string, readonly string[]>> = {
-  '@node-rs/crc32': ['base'],
-  fastify: ['api'],
-  '@fastify/swagger': ['api'],
-  'fastify-type-provider-zod': ['api'],
-  'prom-client': ['api'],
-  zod: ['api', 'member', 'cli'],
-  commander: ['cli'],
-  '@bomb.sh/tab': ['cli'],
-  'string-width': ['cli'],
-  picocolors: ['cli'],
-  yaml: ['member', 'cli'],
-  pino: ['member'],
-}
-
-/** One door: the CLI knows the HTTP API and nothing behind it. */
-const cliKnowsOfApi = ['src/api/caller.ts', 'src/api/schema.ts', 'src/api/errors.ts']
 
 const product = (files: readonly SourceFile[]) =>
   files.filter(({ path }) => path.startsWith('src/') && !isTest(path))
@@ -91,6 +44,20 @@ const importsKeepTheirDirection: Check = (files) =>
       return []
     })
   })
+
+/** What nobody uses any more is taken off the plan, or it would be used again. */
+const thePlanIsNoWider: Check = (files) => {
+  const used = new Set(
+    product(files).flatMap((file) =>
+      importsOf(file).map((target) => `${roomOf(file.path)} ${roomOf(target)}`),
+    ),
+  )
+  return Object.entries(plan).flatMap(([room, others]) =>
+    others
+      .filter((other) => !used.has(`${room} ${other}`))
+      .map((other) => `nothing in src/${room}/ imports from ${other}: take it off the plan`),
+  )
+}
 
 const packagesStandWhereTheyMay: Check = (files) =>
   product(files).flatMap((file) => {
@@ -126,7 +93,7 @@ const banned: readonly { word: RegExp; instead: string; rooms: readonly string[]
   {
     word: /\bmkdir(Sync)?\b/,
     instead: 'makeFolder of io/folders.ts, which cannot get stuck',
-    rooms: ['api', 'cli', 'member'],
+    rooms: ['api', 'operator', 'member', 'supervisor', 'cli'],
   },
   { word: /\bconsole\s*\./, instead: 'a return value', rooms: [...pure, ...quiet] },
   { word: /\b(async|await)\b/, instead: 'a state machine: input in, actions out', rooms: pure },
@@ -459,6 +426,22 @@ describe('the checks look at something', () => {
     expect(session === undefined ? [] : importsOf(session)).toContain('src/iscsi/pdu-writer.ts')
   })
 
+  test('no rooms know each other, not even around a corner', () => {
+    const rooms = Object.keys(plan)
+    const backwards = rooms.filter((room, at) =>
+      plan[room]?.some((other) => !rooms.slice(0, at).includes(other)),
+    )
+    expect(backwards).toEqual([])
+  })
+
+  test('this can fail: the plan is as wide as the house', () => {
+    const without = files.filter(({ path }) => roomOf(path) !== 'distribution')
+    const wide = ['base', 'group', 'load'].map(
+      (other) => `nothing in src/distribution/ imports from ${other}: take it off the plan`,
+    )
+    expect(thePlanIsNoWider(without)).toEqual(wide)
+  })
+
   test('every room is pure, quiet or edge', () => {
     expect([...pure, ...quiet, ...edge].sort()).toEqual(Object.keys(plan).sort())
   })
@@ -486,6 +469,7 @@ describe('the checks look at something', () => {
 
 describe('the source', () => {
   const checks = new Map(samples.map(({ check, name }) => [check, name]))
+  checks.set(thePlanIsNoWider, 'the plan is as wide as the house')
   checks.set(
     everyPortIsSimulated,
     'every port has a real and a simulated implementation that pass one suite',

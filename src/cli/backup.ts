@@ -18,7 +18,7 @@ export function backupCommand(outside: Outside): Command {
     .option('--data <folder>', "the group's folder, as for 'evenkeel up'", 'data')
     .action(async (file: string, { data }: BackupOptions, command: Command) => {
       const screen = screenOf(outside, command.optsWithGlobals<GlobalOptions>().output)
-      const { backUpRecord } = await import('../member/backup.ts')
+      const { backUpRecord } = await import('../supervisor/backup.ts')
       const to = resolve(file)
       try {
         screen.show(

@@ -1,7 +1,7 @@
 // evenkeel recover: rebuilds the coordination file of a stopped group from its members' folders.
 import { resolve } from 'node:path'
 import { Command } from 'commander'
-import type { Recovered } from '../member/recover.ts'
+import type { Recovered } from '../supervisor/recover.ts'
 import { type GlobalOptions, type Outside, screenOf } from './context.ts'
 import { CommandFailed, EXIT } from './exit-code.ts'
 import type { Screen } from './screen.ts'
@@ -17,7 +17,7 @@ export function recoverCommand(outside: Outside): Command {
     .option('--without <members...>', 'go on without these, whose folders are gone for good', [])
     .action(async ({ data, without }: RecoverOptions, command: Command) => {
       const screen = screenOf(outside, command.optsWithGlobals<GlobalOptions>().output)
-      const { CannotRecover, recoverRecord } = await import('../member/recover.ts')
+      const { CannotRecover, recoverRecord } = await import('../supervisor/recover.ts')
       const at = new Date().toISOString()
       try {
         const recovered = await recoverRecord({ dataFolder: resolve(data), without, at })

@@ -5,8 +5,8 @@ import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { API_PORT_DEFAULT } from '../api/caller.ts'
-import { MEMBERS_DEFAULT, MEMBERS_MAX } from '../member/plan.ts'
-import { membersIn, type RunningGroup, superviseGroup } from '../member/supervise.ts'
+import { MEMBERS_DEFAULT, MEMBERS_MAX } from '../supervisor/plan.ts'
+import { membersIn, type RunningGroup, superviseGroup } from '../supervisor/supervise.ts'
 import {
   API_DEFAULT,
   type Environment,

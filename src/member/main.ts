@@ -10,9 +10,9 @@
 import { LOCK_FILE, lockFolder } from '../io/folder-lock.ts'
 import { hide, makePrivate } from '../io/folders.ts'
 import { LOG_NAME } from '../io/log-file.ts'
+import { type Log, openLog } from '../operator/log.ts'
 import { paths } from '../store/layout.ts'
 import type { MemberConfig } from './config.ts'
-import { type Log, openLog } from './log.ts'
 import { takeFolder } from './own-folder.ts'
 
 const STOP_MS = 10_000

@@ -1,4 +1,4 @@
-// One member, wired once, top to bottom, from the ports it is given. The same wiring runs on real ports (member/serve.ts)
+// One member, wired once, top to bottom, from the ports it is given. The same wiring runs on real ports (start.ts)
 // and in the simulator (sim/), so nothing here touches Node.
 //
 // Start, in order: coordination → group record → store → links → primary (epochs, then generations) → target.
@@ -11,6 +11,7 @@ import { RecordKeeper } from '../coordination/record-keeper.ts'
 import { TellingCoordinator } from '../coordination/telling-coordinator.ts'
 import { startMember } from '../group/founding.ts'
 import type { MemberId, SliceId } from '../group/record.ts'
+import type { ShownMember } from '../operator/shown-member.ts'
 import { Controls, nothing } from '../peer/controls.ts'
 import { PeerLinks } from '../peer/links.ts'
 import type { HeldVolume } from '../store/lost-pages.ts'
@@ -67,7 +68,7 @@ const TOLD_MS = 100
  */
 const STOP_MS = 7_000
 
-export class Member {
+export class Member implements ShownMember {
   readonly id: MemberId
   readonly bootId: string
   readonly settings: MemberSettings

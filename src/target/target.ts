@@ -54,7 +54,7 @@ const REASON_MAX = 400
 /** What the pool keeps for the answers and write data of all connections, while it is needed. */
 const BUFFER_BYTES = 32 * 1024 * 1024
 
-/** One line for people about something that happened here; see member/log.ts. */
+/** One line for people about something that happened here; see operator/log.ts. */
 export type TargetEvent =
   | {
       readonly kind: 'login'

@@ -5,7 +5,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { onFreePorts } from '../../src/member/free-ports.ts'
+import { onFreePorts } from '../../src/supervisor/free-ports.ts'
 import { checkout, run, stopGroup } from './running-group.ts'
 
 const readme = await readFile(join(checkout, 'README.md'), 'utf8')

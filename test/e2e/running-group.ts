@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { freeBasePort, onFreePorts } from '../../src/member/free-ports.ts'
+import { freeBasePort, onFreePorts } from '../../src/supervisor/free-ports.ts'
 
 export const checkout = fileURLToPath(new URL('../..', import.meta.url))
 export const launcher = `${checkout}bin/evenkeel`

@@ -1,6 +1,7 @@
 // What the launcher's log says of its members: when each serves, what it prints when it is in trouble, how and why it ends.
+
+import type { Log } from '../operator/log.ts'
 import type { ChildEvent } from './child.ts'
-import type { Log } from './log.ts'
 
 export function tellChild(log: Log, of: string, event: ChildEvent): void {
   switch (event.kind) {

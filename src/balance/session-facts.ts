@@ -7,11 +7,11 @@ import type { MemberId, SessionId, VolumeId } from '../group/record.ts'
 import type { StoredSession } from '../group/sessions.ts'
 import type { LiveSession } from '../target/live-session.ts'
 import type { LoginAttempt } from '../target/login.ts'
-import type { Member } from './member.ts'
+import type { MemberParts } from './member-parts.ts'
 
 /** Of a session that this member serves. */
 export function factsOf(
-  member: Member,
+  member: MemberParts,
   { id, record, moving }: LiveSession,
   history: MoveHistory,
   nowMs: number,
@@ -33,14 +33,14 @@ export function factsOf(
 
 /** Of a login that is new to the group. */
 export function factsOfNewcomer(
-  member: Member,
+  member: MemberParts,
   { volume, initiator, isid }: LoginAttempt,
 ): SessionFacts {
   return plainFacts(initiator, isid, siblings(member, volume.id, initiator, null))
 }
 
 /** Of a session that another member serves: what its record tells. */
-export function factsOfRecord(member: Member, { id, record }: StoredSession): SessionFacts {
+export function factsOfRecord(member: MemberParts, { id, record }: StoredSession): SessionFacts {
   const { initiator, isid, volume } = record
   return plainFacts(initiator, isid, siblings(member, volume, initiator, id))
 }
@@ -64,7 +64,7 @@ function plainFacts(
 }
 
 function siblings(
-  member: Member,
+  member: MemberParts,
   volume: VolumeId,
   initiator: string,
   but: SessionId | null,
@@ -75,7 +75,7 @@ function siblings(
     .map(({ record }) => ({ member: record.owner, stableIsid: !isRandomKind(record.isid) }))
 }
 
-function primariesOf({ group }: Member, volume: VolumeId): ReadonlySet<MemberId> {
+function primariesOf({ group }: MemberParts, volume: VolumeId): ReadonlySet<MemberId> {
   const lanes = group.volumes.get(volume)?.lanes ?? []
   return new Set(lanes.map((slice) => group.slices[slice]?.primary ?? ''))
 }

@@ -21,7 +21,7 @@ import {
   wouldShrink,
 } from '../group/volumes.ts'
 import { PHYSICAL_BLOCK_BYTES } from '../scsi/logical-unit.ts'
-import type { Member } from './member.ts'
+import type { ShownMember } from './shown-member.ts'
 import type { Summary } from './summary.ts'
 
 const PACE = { tries: 40, everyMs: 25 }
@@ -35,10 +35,10 @@ const down = refusal('coordinatorDown', 'the coordination file cannot be written
 const noVolume = (name: string) => refusal('volumeNotFound', `there is no volume '${name}'`)
 
 export class VolumeDesk {
-  readonly #member: Member
+  readonly #member: ShownMember
   readonly #summaries: () => Promise<ReadonlyMap<string, Summary>>
 
-  constructor(member: Member, summaries: () => Promise<ReadonlyMap<string, Summary>>) {
+  constructor(member: ShownMember, summaries: () => Promise<ReadonlyMap<string, Summary>>) {
     this.#member = member
     this.#summaries = summaries
   }

@@ -2,7 +2,7 @@
 import type { DurationCounts, MoveCount, Readings, VolumeReadings } from '../api/readings.ts'
 import type { MoveRecord } from '../group/record.ts'
 import type { TargetEvent } from '../target/target.ts'
-import type { Member } from './member.ts'
+import type { ShownMember } from './shown-member.ts'
 
 const BUCKETS = 24
 
@@ -60,7 +60,7 @@ export class Tally {
     else if (event.kind === 'end') this.#keep(event)
   }
 
-  readings(member: Member): Counted {
+  readings(member: ShownMember): Counted {
     const volumes = new Map([...this.#ended].map(([id, sums]) => [id, { ...sums }]))
     const latency = new Durations()
     addDurations(latency, this.#latency)
@@ -148,7 +148,11 @@ function addLatency(
 }
 
 /** From the records of the moves: those that left this member. */
-function countMoves(member: Member): { moves: MoveCount[]; drain: Durations; pause: Durations } {
+function countMoves(member: ShownMember): {
+  moves: MoveCount[]
+  drain: Durations
+  pause: Durations
+} {
   const counts = new Map<string, { move: MoveRecord; count: number }>()
   const drain = new Durations()
   const pause = new Durations()

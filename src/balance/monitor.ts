@@ -24,7 +24,7 @@ import { clampReport, parseReport, REPORT_FORMAT, type Report } from '../load/re
 import { type CounterMark, counterMark, readCounters, type SystemSample } from '../load/sample.ts'
 import type { Json } from '../peer/message.ts'
 import type { CommitWork } from '../store/commit-queue.ts'
-import type { Member } from './member.ts'
+import type { MemberParts } from './member-parts.ts'
 
 const EVERY_MS = 1_000
 const REPORT_KIND = 'report'
@@ -39,7 +39,7 @@ interface DiskSince {
 
 export class Monitor {
   readonly estimate: MemberEstimate
-  readonly #member: Member
+  readonly #member: MemberParts
   readonly #probe: SystemProbe
   readonly #reservations: Reservations
   readonly #policy: () => Policy
@@ -66,7 +66,7 @@ export class Monitor {
   }
 
   constructor(
-    member: Member,
+    member: MemberParts,
     probe: SystemProbe,
     reservations: Reservations,
     policy: () => Policy,

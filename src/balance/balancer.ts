@@ -37,7 +37,7 @@ import type { LoginAttempt, Placement } from '../target/login.ts'
 import { loginKey } from '../target/questions.ts'
 import type { GrantRequest, Grants } from '../target/target.ts'
 import { Arrivals } from './arrivals.ts'
-import type { Member } from './member.ts'
+import type { MemberParts } from './member-parts.ts'
 import { Monitor } from './monitor.ts'
 import { type DistributionSettings, PolicyRecord } from './policy-record.ts'
 import { Repeated } from './repeated.ts'
@@ -49,7 +49,7 @@ const ASK_MS = 500
 const OBSERVE_MS = 30_000
 const DECISIONS_SHOWN = 50
 export class Balancer implements Grants, Placement {
-  readonly #member: Member
+  readonly #member: MemberParts
   /** Of its name, whatever that is: members decide at other moments, and draw otherwise. */
   readonly #number: number
   readonly #reservations = new Reservations()
@@ -67,7 +67,7 @@ export class Balancer implements Grants, Placement {
   readonly #rounds: Repeated
   readonly policy: PolicyRecord
 
-  constructor(member: Member, probe: SystemProbe, initial: DistributionSettings) {
+  constructor(member: MemberParts, probe: SystemProbe, initial: DistributionSettings) {
     this.#member = member
     this.#number = seedOf(member.id)
     this.policy = new PolicyRecord(member.ports, member.group, initial)

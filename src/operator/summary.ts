@@ -4,8 +4,8 @@ import type { MemberLoad } from '../api/schema.ts'
 import type { MemberId } from '../group/record.ts'
 import { fieldsOf, type Json } from '../peer/message.ts'
 import type { Condition } from './health.ts'
-import type { Member } from './member.ts'
 import type { SessionRates } from './rates.ts'
+import type { ShownMember } from './shown-member.ts'
 
 export const SUMMARY_KIND = 'summary'
 const ASK_MS = 800
@@ -47,7 +47,7 @@ export function summaryFormat(): number {
 
 /** Of every member of the group, this one included; a silent one is missing. */
 export async function askAll(
-  member: Member,
+  member: ShownMember,
   own: () => Summary,
   isHeard: (id: MemberId) => boolean,
 ): Promise<Map<MemberId, Summary>> {

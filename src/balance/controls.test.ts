@@ -1,9 +1,9 @@
 // What a member does with bodies of other members that are malformed, or that speak for another.
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
+import { SessionDesk } from '../operator/session-desk.ts'
 import type { Json } from '../peer/message.ts'
 import { startGroup } from '../target/group.fixture.ts'
-import { SessionDesk } from './session-desk.ts'
 
 const kinds = [
   'login',

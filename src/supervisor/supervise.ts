@@ -13,14 +13,14 @@ import { Caller, isUnavailable } from '../api/caller.ts'
 import { LOCK_FILE, lockFolder } from '../io/folder-lock.ts'
 import { makeFolder, makePrivate, namesIn } from '../io/folders.ts'
 import { LAUNCHER, LAUNCHER_LOG } from '../io/log-file.ts'
+import { takeFolder } from '../member/own-folder.ts'
+import { LAUNCHER_RECORD, writeLauncherRecord } from '../operator/launcher-record.ts'
+import { type Log, openLog } from '../operator/log.ts'
 import { paths, SLOT_BYTES } from '../store/layout.ts'
 import { roomForPages } from './budget.ts'
 import { Child, type ChildEvent, type ReadyMember } from './child.ts'
 import { portTaken } from './free-ports.ts'
 import { tellChild } from './launcher-log.ts'
-import { LAUNCHER_RECORD, writeLauncherRecord } from './launcher-record.ts'
-import { type Log, openLog } from './log.ts'
-import { takeFolder } from './own-folder.ts'
 import {
   COORDINATION_FILE,
   type GroupPlan,

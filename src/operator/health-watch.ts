@@ -6,13 +6,13 @@
 
 import { z } from 'zod'
 import type { HealthProblem } from '../api/schema.ts'
+import { Repeated } from '../balance/repeated.ts'
 import type { MemberId, VolumeId } from '../group/record.ts'
 import { nothing } from '../peer/controls.ts'
 import type { Json } from '../peer/message.ts'
 import { type Condition, type GroupFacts, type HealthMemory, problemsOf } from './health.ts'
 import { type LaunchedMembers, readLauncherRecord } from './launcher-record.ts'
-import type { Member } from './member.ts'
-import { Repeated } from './repeated.ts'
+import type { ShownMember } from './shown-member.ts'
 import type { WatchedCoordinator } from './watched-coordinator.ts'
 
 export const CONDITION_KIND = 'condition'
@@ -42,7 +42,7 @@ export interface HealthChange {
 
 /** What is looked at besides the member itself. */
 export interface HealthSources {
-  readonly member: Member
+  readonly member: ShownMember
   readonly launcherFile: string | null
   readonly balancer: {
     isHeard(member: MemberId): boolean
@@ -208,7 +208,7 @@ export function parseCondition(body: unknown): Condition | null {
   return parsed.success ? parsed.data : null
 }
 
-function damagedByVolume({ store, group }: Member): Condition['damaged'] {
+function damagedByVolume({ store, group }: ShownMember): Condition['damaged'] {
   const pages = new Map<VolumeId, number>()
   for (const { volume } of store.damagedPages()) {
     if (group.volumes.has(volume)) pages.set(volume, (pages.get(volume) ?? 0) + 1)
@@ -216,7 +216,7 @@ function damagedByVolume({ store, group }: Member): Condition['damaged'] {
   return [...pages].map(([volume, count]) => ({ volume, pages: count }))
 }
 
-function lossesOf({ store, group }: Member): Pick<Condition, 'lostSegments' | 'lostVolumes'> {
+function lossesOf({ store, group }: ShownMember): Pick<Condition, 'lostSegments' | 'lostVolumes'> {
   const { segments, volumes } = store.losses()
   const pages = segments.reduce((sum, segment) => sum + segment.pages, 0)
   return {

@@ -21,18 +21,18 @@ import type {
   VolumeDetail,
   VolumeRequest,
 } from '../api/schema.ts'
+import type { Balancer } from '../balance/balancer.ts'
 import { within } from '../base/clock.ts'
 import { parsePolicy } from '../distribution/policy.ts'
 import type { MemberId } from '../group/record.ts'
 import type { Traffic } from '../io/net.ts'
 import { nothing } from '../peer/controls.ts'
-import type { Balancer } from './balancer.ts'
 import type { Condition } from './health.ts'
 import { healthOf } from './health.ts'
 import { type HealthWatch, parseCondition } from './health-watch.ts'
-import type { Member } from './member.ts'
 import { Rates } from './rates.ts'
 import { SessionDesk } from './session-desk.ts'
+import type { ShownMember } from './shown-member.ts'
 import {
   askAll,
   type SessionSummary,
@@ -47,7 +47,7 @@ import { VolumeDesk } from './volume-desk.ts'
 const REFRESH_MS = 500
 
 export interface OperatorDeps {
-  readonly member: Member
+  readonly member: ShownMember
   readonly balancer: Balancer
   readonly health: HealthWatch
   readonly tally: Tally

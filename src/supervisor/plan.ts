@@ -7,8 +7,8 @@
 //   ports: BASE the API that callers use (m1's), BASE+1 … BASE+N the portals of m1 … mN, then the APIs of m2 … mN
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
-import { type MemberConfigFile, SOCKET_PATH_BYTES_MAX } from './config.ts'
-import { LAUNCHER_RECORD } from './launcher-record.ts'
+import { type MemberConfigFile, SOCKET_PATH_BYTES_MAX } from '../member/config.ts'
+import { LAUNCHER_RECORD } from '../operator/launcher-record.ts'
 
 export const MEMBERS_MAX = 32
 export const MEMBERS_DEFAULT = 3

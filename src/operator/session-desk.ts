@@ -3,14 +3,14 @@
 import { type ErrorCode, errorCodes, refusal } from '../api/errors.ts'
 import { type Answered, answered } from '../api/operator.ts'
 import type { Move, MoveRequest, Session, SessionDetail } from '../api/schema.ts'
+import type { Balancer } from '../balance/balancer.ts'
 import { sleep } from '../base/clock.ts'
 import { whyNotByHand } from '../distribution/explain.ts'
 import type { MemberId, MoveRecord, SessionId } from '../group/record.ts'
 import type { StoredSession } from '../group/sessions.ts'
 import { Body } from '../peer/controls.ts'
 import { fieldsOf, type Json } from '../peer/message.ts'
-import type { Balancer } from './balancer.ts'
-import type { Member } from './member.ts'
+import type { ShownMember } from './shown-member.ts'
 import type { SessionSummary, Summary } from './summary.ts'
 
 export const MOVE_KIND = 'move session'
@@ -55,12 +55,12 @@ const denials: Readonly<Record<string, ErrorCode>> = {
 }
 
 export class SessionDesk {
-  readonly #member: Member
+  readonly #member: ShownMember
   readonly #balancer: Balancer
   readonly #summaries: () => Promise<ReadonlyMap<MemberId, Summary>>
 
   constructor(
-    member: Member,
+    member: ShownMember,
     balancer: Balancer,
     summaries: () => Promise<ReadonlyMap<MemberId, Summary>>,
   ) {

@@ -4,7 +4,7 @@ import { Controls } from '../peer/controls.ts'
 import type { Json } from '../peer/message.ts'
 import type { Condition } from './health.ts'
 import { CONDITION_KIND, type HealthChange, HealthWatch, parseCondition } from './health-watch.ts'
-import type { Member } from './member.ts'
+import type { ShownMember } from './shown-member.ts'
 
 const well: Condition = {
   usedBytes: 1,
@@ -47,7 +47,7 @@ function watched() {
     },
   }
   const watch = new HealthWatch({
-    member: member as unknown as Member,
+    member: member as unknown as ShownMember,
     launcherFile: null,
     balancer: {
       isHeard: () => m2.heard,
