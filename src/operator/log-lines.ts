@@ -80,6 +80,7 @@ function howItEnded(end: MoveEnd): string {
     case 'committed':
       return `is decided: drained in ${Math.round(end.drainMs)} ms, its initiator was asked to log in there`
     case 'denied':
+    case 'not begun':
       return `was not begun: ${end.reason}`
     case 'abandoned':
       return `was given up: ${end.reason}`

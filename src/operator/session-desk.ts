@@ -153,7 +153,7 @@ export class SessionDesk {
       proposal: null,
       estimate: this.#balancer.handOver(session),
     })
-    return end.kind === 'denied' ? denied(end.reason) : 'begun'
+    return end.kind === 'denied' || end.kind === 'not begun' ? denied(end.reason) : 'begun'
   }
 
   /** The record of the move, once the outcome, the drain and the pause are known or will not be. */

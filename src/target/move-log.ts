@@ -3,8 +3,9 @@
 // since a member died in it before the commit or right after the return, is lost: the old member says so, later.
 import type { Clock } from '../base/clock.ts'
 import type { Coordinator } from '../coordination/coordinator.ts'
-import type { GroupView } from '../coordination/group-view.ts'
+import type { GroupView, StoredSession } from '../coordination/group-view.ts'
 import { retry } from '../coordination/retry.ts'
+import type { GroupChange } from '../group/change.ts'
 import { amendMove, beginMove } from '../group/moves.ts'
 import { parseMove } from '../group/parse.ts'
 import {
@@ -14,7 +15,6 @@ import {
   type MoveRecord,
   type SessionId,
 } from '../group/record.ts'
-import type { LiveSession } from './live-session.ts'
 import type { MoveOrder } from './move.ts'
 
 /** Older records are removed as new ones are written. */
@@ -47,12 +47,13 @@ export class MoveLog {
     this.#group = group
   }
 
-  async begin(session: LiveSession, order: MoveOrder): Promise<void> {
+  /** The change with which a move begins. */
+  beginning(stored: StoredSession, order: MoveOrder): GroupChange {
     const record: MoveRecord = {
       id: order.id,
-      session: session.id,
-      volume: session.record.volume,
-      initiator: session.record.initiator,
+      session: stored.id,
+      volume: stored.record.volume,
+      initiator: stored.record.initiator,
       from: this.#self,
       to: order.to,
       reason: order.reason,
@@ -63,7 +64,7 @@ export class MoveLog {
     }
     const surplus = this.#group.moves.size + 1 - KEPT_MAX
     const older = Math.min(Math.max(surplus, 0), REMOVED_AT_ONCE)
-    await this.#coordinator.txn(beginMove(record, [...this.#group.moves.keys()].slice(0, older)))
+    return beginMove(stored, record, [...this.#group.moves.keys()].slice(0, older))
   }
 
   committed(id: string, committed: Committed): void {

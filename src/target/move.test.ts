@@ -8,6 +8,7 @@ import { Prng } from '../base/prng.ts'
 import type { Coordinator } from '../coordination/coordinator.ts'
 import { GroupView, storedSession } from '../coordination/group-view.ts'
 import { foundGroup } from '../group/founding.ts'
+import { keys, type MoveRecord } from '../group/record.ts'
 import { createSession, takeSession } from '../group/sessions.ts'
 import { SessionCounters } from '../load/counters.ts'
 import type { EndReason, LiveSession } from './live-session.ts'
@@ -98,12 +99,14 @@ class FakeCarrier implements MovingCarrier {
 
 interface BenchSettings {
   readonly seed?: number
+  /** Called when the destination is asked, before the move begins. */
+  readonly asked?: (faults: SimCoordination) => void
   readonly quiet?: (clock: SimClock) => Promise<QuietEnd>
   /** Called in the instant in which the transaction that commits is sent. */
   readonly committing?: (faults: SimCoordination) => void
 }
 
-async function bench({ seed = 1, quiet, committing }: BenchSettings = {}) {
+async function bench({ seed = 1, asked, quiet, committing }: BenchSettings = {}) {
   const timeline = new Timeline()
   const clock = new SimClock(timeline)
   const coordination = new SimCoordination(clock, new Prng(seed))
@@ -164,7 +167,10 @@ async function bench({ seed = 1, quiet, committing }: BenchSettings = {}) {
     clock,
     coordinator,
     peers: {
-      ask: () => Promise.resolve('granted'),
+      ask: () => {
+        asked?.(coordination)
+        return Promise.resolve('granted')
+      },
       tell: (to, kind) => told.push(`${kind} ${to}`),
     },
     log: new MoveLog('m1', clock, handle, view),
@@ -174,7 +180,10 @@ async function bench({ seed = 1, quiet, committing }: BenchSettings = {}) {
     },
   })
   const move = () => mover.move(session, carrier, order)
-  return { timeline, clock, coordination, handle, carrier, session, stored, ends, told, move }
+  const entries = () =>
+    coordination.inspect(keys.moves).map(({ value }) => JSON.parse(value) as MoveRecord)
+  const seen = { stored, entries, ends, told }
+  return { timeline, clock, coordination, handle, carrier, session, ...seen, move }
 }
 
 function commits({ put = [] }: Transaction): boolean {
@@ -310,6 +319,7 @@ describe('a planned move', () => {
         seen.add(end.kind)
         await b.timeline.run(b.timeline.nowMs + AFTERWARDS_MS)
         const { record } = b.stored()
+        expect(b.entries().length).toBe(end.kind === 'not begun' ? 0 : 1) // M6
         const { executed, thrownAway, calls } = b.carrier
         const all = [...executed, ...thrownAway]
         expect(all).toEqual(Array.from({ length: all.length }, (_, i) => i + 1))
@@ -318,7 +328,7 @@ describe('a planned move', () => {
           expect(record).toMatchObject({ owner: 'm2', gen: 2, move: { open: true } })
           expect(away).toEqual(['sendAway'])
         } else {
-          expect(end.kind).toBe('abandoned')
+          expect(['abandoned', 'not begun']).toContain(end.kind)
           expect(record).toMatchObject({ owner: 'm1', gen: 1 })
           expect(record.move).toBeUndefined()
           expect(away).toEqual(['release'])
@@ -326,7 +336,7 @@ describe('a planned move', () => {
       }),
       { numRuns: 40, seed: 7 },
     )
-    expect([...seen].sort()).toEqual(['abandoned', 'committed'])
+    expect([...seen].sort()).toEqual(['abandoned', 'committed', 'not begun'])
   })
 
   it('M4 an initiator that does not fall silent within 4 s keeps its connection and its window', async () => {
@@ -372,6 +382,37 @@ describe('a planned move', () => {
     b.coordination.set(LOSE_NOTHING)
     expect(await b.timeline.finish(moving)).toMatchObject({ kind: 'abandoned' })
     expect(b.stored().record.move).toBeUndefined()
+  })
+
+  it('M6 a session that another took before its move began is not told of', async () => {
+    const b = await bench()
+    const { isid, source } = b.session.record
+    const taking = { owner: 'm3', isid, source, loginToken: 't2', at: '' }
+    await b.timeline.finish(b.handle.txn(takeSession(b.stored(), taking)))
+    const reason = 'its record was changed by another member'
+    expect(await b.timeline.finish(b.move())).toEqual({ kind: 'not begun', reason })
+    await b.timeline.run(b.timeline.nowMs + AFTERWARDS_MS)
+    expect(b.entries()).toEqual([])
+    expect(b.ends).toEqual(['lost'])
+    expect(b.told).toEqual(['release m2'])
+    expect(b.carrier.calls).toEqual([])
+  })
+
+  it('M6 a move whose intent may not have been written is begun if it was', async () => {
+    for (const fault of ['loseRequestChance', 'loseAnswerChance'] as const) {
+      const b = await bench({ asked: (faults) => faults.set({ [fault]: 1 }) })
+      const moving = b.move()
+      await b.timeline.run(b.timeline.nowMs + 100)
+      b.coordination.set(LOSE_NOTHING)
+      const isWritten = fault === 'loseAnswerChance'
+      expect(b.entries().length).toBe(isWritten ? 1 : 0)
+      const kind = isWritten ? 'abandoned' : 'not begun'
+      expect(await b.timeline.finish(moving)).toMatchObject({ kind })
+      await b.timeline.run(b.timeline.nowMs + AFTERWARDS_MS)
+      expect(b.entries().map(({ outcome }) => outcome)).toEqual(isWritten ? ['abandoned'] : [])
+      expect(b.stored().record.move).toBeUndefined()
+      expect(b.told.at(-1)).toBe('release m2')
+    }
   })
 
   it('M5 state that came while it fell silent keeps the session where it is', async () => {

@@ -3,7 +3,7 @@
 //   grant ──▶ intent ──▶ quiesce ──▶ commit ──▶ ask ──▶ (returned | reclaimed | expired: seen by whoever settles it)
 //     │         │           │          │
 //     ▼         ▼           ▼          └─ unknown: settled by a compare-and-swap of our own ──▶ committed | abandoned | lost
-//   denied    lost      abandoned
+//   denied   not begun  abandoned
 //
 // Invariants:
 //   M1. The record changes owner only after everything that was accepted has been answered.
@@ -13,11 +13,12 @@
 //   M4. A planned move never breaks a connection: if the initiator does not fall silent within 4 s, its window is
 //       reopened, whether the coordinator answers or not, and nothing has changed.
 //   M5. What holds state that would not go with it is not moved, however late that state came.
+//   M6. A move whose intent was not written has not begun: nothing is told of it, and no record of it exists (G27).
 import { type Clock, sleep, type Timer } from '../base/clock.ts'
 import type { Coordinator } from '../coordination/coordinator.ts'
 import { type StoredSession, storedSession } from '../coordination/group-view.ts'
 import type { MemberId, MoveOutcome, MoveRecord } from '../group/record.ts'
-import { clearIntent, commitMove, noteIntent } from '../group/sessions.ts'
+import { clearIntent, commitMove } from '../group/sessions.ts'
 import type { Json, PeerLinks } from '../peer/links.ts'
 import type { EndReason, LiveSession } from './live-session.ts'
 import { settleProbes } from './live-session.ts'
@@ -31,6 +32,8 @@ export const QUIESCE_MS = 4_000
 const SETTLE_AGAIN_MS = 100
 const NOT_SILENT = 'the initiator did not fall silent in time'
 const HOLDS_STATE = 'it came to hold state that would not go with it'
+const CLOSED = 'its connection closed'
+const RECORD_CHANGED = 'its record was changed by another member'
 const NO_OUTCOME = 'the coordinator did not say in time whether it had happened'
 
 export interface MovingCarrier {
@@ -81,6 +84,8 @@ export interface MoveOrder {
 export type MoveEnd =
   | { readonly kind: 'committed'; readonly drainMs: number; readonly held: number }
   | { readonly kind: 'denied'; readonly reason: string }
+  /** M6. */
+  | { readonly kind: 'not begun'; readonly reason: string }
   | { readonly kind: 'abandoned'; readonly reason: string }
   | { readonly kind: 'lost' }
 
@@ -140,12 +145,15 @@ export class Mover {
 
   async #granted(session: LiveSession, carrier: MovingCarrier, order: MoveOrder): Promise<MoveEnd> {
     const { clock, coordinator, log } = this.#deps
-    await log.begin(session, order)
-    const intent = await coordinator.txn(noteIntent(stored(session), this.#openMove(order)))
-    if (session.phase !== 'live') return this.#ended(order, 'lost', 'its connection closed')
-    if (intent.kind === 'lost') return this.#lose(session, order)
+    const intent = await coordinator.txn(log.beginning(stored(session), order))
+    if (intent.kind === 'lost') {
+      if (session.phase !== 'live') return this.#notBegun(order, CLOSED)
+      this.#deps.end(session, 'lost')
+      return this.#notBegun(order, RECORD_CHANGED)
+    }
+    if (session.phase !== 'live') return this.#ended(order, 'lost', CLOSED)
     if (intent.kind === 'unknown') {
-      return this.#settle(session, carrier, order, { drainMs: 0, why: NO_OUTCOME })
+      return this.#settle(session, carrier, order, { drainMs: 0, why: NO_OUTCOME, begun: false })
     }
     this.#wrote(session, intent.rev, {
       ...session.record,
@@ -153,53 +161,56 @@ export class Mover {
     })
 
     await carrier.narrow()
-    if (session.phase !== 'live') return this.#ended(order, 'lost', 'its connection closed')
+    if (session.phase !== 'live') return this.#ended(order, 'lost', CLOSED)
     const frozenMs = clock.nowMs()
     const quiet = await carrier.quiesce(QUIESCE_MS)
     const drainMs = clock.nowMs() - frozenMs
     if (quiet === 'gone' || session.phase !== 'live') {
-      return this.#ended(order, 'lost', 'its connection closed')
+      return this.#ended(order, 'lost', CLOSED)
     }
     const why = quiet === 'busy' ? NOT_SILENT : carrier.holdsState ? HOLDS_STATE : null // M5
     if (why !== null) {
       carrier.reopen() // M4
-      return this.#settle(session, carrier, order, { drainMs, why })
+      return this.#settle(session, carrier, order, { drainMs, why, begun: true })
     }
 
     carrier.hold() // M2
     const commit = await coordinator.txn(
       commitMove(stored(session), this.#openMove(order), carrier.toldBytes),
     )
-    if (session.phase !== 'live') return this.#ended(order, 'lost', 'its connection closed')
+    if (session.phase !== 'live') return this.#ended(order, 'lost', CLOSED)
     if (commit.kind === 'lost') return this.#lose(session, order)
     if (commit.kind === 'unknown') {
-      return this.#settle(session, carrier, order, { drainMs, why: NO_OUTCOME })
+      return this.#settle(session, carrier, order, { drainMs, why: NO_OUTCOME, begun: true })
     }
     return this.#committed(session, carrier, order, drainMs)
   }
 
-  /** M3: takes the intent back by our own compare-and-swap, or finds that the commit took effect. */
+  /** M3: takes the intent back by our own compare-and-swap, or finds that the commit took effect. `begun`: it is known to have. */
   async #settle(
     session: LiveSession,
     carrier: MovingCarrier,
     order: MoveOrder,
-    { drainMs, why }: { readonly drainMs: number; readonly why: string },
+    known: { readonly drainMs: number; readonly why: string; readonly begun: boolean },
   ): Promise<MoveEnd> {
     const { clock, coordinator } = this.#deps
+    const { drainMs, why } = known
+    let { begun } = known
     for (;;) {
       const found = await this.#find(session, order)
-      if (session.phase !== 'live') return this.#ended(order, 'lost', 'its connection closed')
+      if (session.phase !== 'live') return this.#ended(order, 'lost', CLOSED)
       if (found === 'ours') return this.#committed(session, carrier, order, drainMs)
       if (found === 'gone') return this.#lose(session, order)
       if (found !== 'unknown') {
+        begun ||= found.record.move?.id === order.id
         const cleared = await coordinator.txn(clearIntent(found))
-        if (session.phase !== 'live') return this.#ended(order, 'lost', 'its connection closed')
+        if (session.phase !== 'live') return this.#ended(order, 'lost', CLOSED)
         if (cleared.kind === 'done') {
           const { move: _, ...record } = found.record
           this.#wrote(session, cleared.rev, record)
           carrier.reopen()
           carrier.release()
-          return this.#ended(order, 'abandoned', why)
+          return begun ? this.#ended(order, 'abandoned', why) : this.#notBegun(order, why)
         }
       }
       await sleep(clock, SETTLE_AGAIN_MS)
@@ -242,7 +253,13 @@ export class Mover {
 
   #lose(session: LiveSession, order: MoveOrder): MoveEnd {
     this.#deps.end(session, 'lost')
-    return this.#ended(order, 'lost', 'its record was changed by another member')
+    return this.#ended(order, 'lost', RECORD_CHANGED)
+  }
+
+  /** M6. */
+  #notBegun(order: MoveOrder, reason: string): MoveEnd {
+    this.#deps.peers.tell(order.to, 'release', { move: order.id })
+    return { kind: 'not begun', reason }
   }
 
   #ended(order: MoveOrder, outcome: 'lost' | 'abandoned', reason: string): MoveEnd {
