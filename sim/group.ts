@@ -402,23 +402,21 @@ export class SimMember {
     }
     this.lacksSegments = false
     monitor.watch(member)
-    this.#distribute(member)
+    this.balancer = this.#distribute(member)
     this.member = member
     void member.store.failed.then((why) => group.violation(`the store of ${id} failed: ${why}`))
     void member.keeper.failed.then((why) => group.violation(`the copy of ${id} failed: ${why}`))
-    await member.serve()
+    await member.serve({ balancer: this.balancer, operator: null })
     group.trace.add(id, 'serves')
   }
 
   /** As src/member/start.ts does. */
-  #distribute(member: Member): void {
+  #distribute(member: Member): Balancer | null {
     const { distribution, watch } = this.#group
-    if (distribution === null) return
+    if (distribution === null) return null
     const balancer = new Balancer(member, new SimProbe(member, this.#prng.fork()), distribution)
-    member.placement = balancer
-    member.target.grants = balancer
     watch.watch(member, balancer)
-    this.balancer = balancer
+    return balancer
   }
 
   #tell(event: TargetEvent): void {

@@ -30,12 +30,12 @@ import { isRandomKind } from '../group/login.ts'
 import type { MemberId, SessionId } from '../group/record.ts'
 import type { SystemProbe } from '../io/system-probe.ts'
 import { asTable, type SessionLoad, shareAt } from '../load/load-table.ts'
-import { nothing } from '../peer/controls.ts'
+import type { Report } from '../load/report.ts'
 import type { Json } from '../peer/message.ts'
+import type { GrantRequest, Grants } from '../target/grants.ts'
 import type { LiveSession } from '../target/live-session.ts'
 import type { LoginAttempt, Placement } from '../target/login.ts'
 import { loginKey } from '../target/questions.ts'
-import type { GrantRequest, Grants } from '../target/target.ts'
 import { Arrivals } from './arrivals.ts'
 import type { MemberParts } from './member-parts.ts'
 import { Monitor } from './monitor.ts'
@@ -43,7 +43,6 @@ import { type DistributionSettings, PolicyRecord } from './policy-record.ts'
 import { Repeated } from './repeated.ts'
 import { factsOf, factsOfNewcomer, factsOfRecord } from './session-facts.ts'
 
-const END_KIND = 'end'
 const ASK_MS = 500
 /** When the averages have taken a move in, its observed gain is written down. */
 const OBSERVE_MS = 30_000
@@ -77,7 +76,6 @@ export class Balancer implements Grants, Placement {
       this.#reservations,
       () => this.policy.settings.policy,
     )
-    member.controls.on(END_KIND, nothing, () => toJson(this.#monitor.end()))
     const repetition = {
       clock: member.ports.clock,
       everyMs: () => this.policy.settings.policy.intervalSeconds * 1_000,
@@ -93,6 +91,17 @@ export class Balancer implements Grants, Placement {
   stop(): void {
     this.#rounds.stop()
     this.#monitor.stop()
+  }
+
+  // What other members say and ask
+
+  hear(report: Report): void {
+    this.#monitor.hear(report)
+  }
+
+  /** This member as it is now, with what it has promised. */
+  end(): End {
+    return this.#monitor.end()
   }
 
   // For people
@@ -217,7 +226,7 @@ export class Balancer implements Grants, Placement {
       this.#busy = true
       const granted = await this.#move(proposal, nowMs)
       this.#busy = false
-      const fresh = unpackEnd(await this.#member.peers.ask(proposal.to, END_KIND, null, ASK_MS))
+      const fresh = unpackEnd(await this.#member.peers.ask(proposal.to, 'end', null, ASK_MS))
       const own = this.#own(this.#monitor.view(), clock.nowMs(), policy)
       negotiation.answered(proposal, granted, own, 'refused' in fresh ? null : fresh)
     }
@@ -235,7 +244,7 @@ export class Balancer implements Grants, Placement {
       code: 'MOVED',
       reason: whyMoved(proposal, `session ${id}`, policy),
       predicted: predictionOf(proposal),
-      proposal: toJson(packAsk(proposal, nowMs)),
+      proposal: packAsk(proposal, nowMs),
       estimate: this.handOver(id),
     })
     if (end.kind === 'denied') {
@@ -415,7 +424,7 @@ export class Balancer implements Grants, Placement {
     const barred = barredMembers(facts, this.#member.group.members.keys(), this.#badPaths, nowMs)
     const asked = membersToAsk(view, barred, this.#seed(), policy)
     const fresh = await Promise.all(
-      asked.map((id) => this.#member.peers.ask(id, END_KIND, null, ASK_MS)),
+      asked.map((id) => this.#member.peers.ask(id, 'end', null, ASK_MS)),
     )
     const ends = fresh
       .map(unpackEnd)
@@ -464,7 +473,7 @@ export class Balancer implements Grants, Placement {
     const memory = this.#monitor.estimate.session(session)?.handOver() ?? null
     const history = this.#histories.get(session) ?? NO_HISTORY
     const now = this.#member.ports.clock.nowMs()
-    return toJson({ memory, history: rememberHistory(history, now) })
+    return { memory, history: rememberHistory(history, now) }
   }
 
   #seed(): number {
@@ -480,11 +489,6 @@ export class Balancer implements Grants, Placement {
 
 function weightOf(load: SessionLoad, member: MemberId): number {
   return asTable(load, shareAt(load, member), 1).slow[0] ?? 0
-}
-
-/** As it will be on the wire. */
-function toJson(value: object): Json {
-  return JSON.parse(JSON.stringify(value)) as Json
 }
 
 function pauseSeconds(policy: Policy, stableIsid: boolean): number {

@@ -3,7 +3,6 @@ import type { Clock } from '../base/clock.ts'
 import type { Coordinator } from '../coordination/coordinator.ts'
 import type { GroupView } from '../coordination/group-view.ts'
 import type { MemberId } from '../group/record.ts'
-import type { Controls } from '../peer/controls.ts'
 import type { PeerLinks } from '../peer/links.ts'
 import type { PageStore } from '../store/page-store.ts'
 import type { Target } from '../target/target.ts'
@@ -24,7 +23,6 @@ export interface MemberParts {
   readonly peers: PeerLinks
   readonly gateway: Gateway
   readonly target: Target
-  readonly controls: Controls
   /** Requests done here for sessions of other members, since the start. */
   readonly handled: { readonly pieces: number; readonly bytes: number }
 }

@@ -27,7 +27,6 @@ import type { CommitWork } from '../store/commit-queue.ts'
 import type { MemberParts } from './member-parts.ts'
 
 const EVERY_MS = 1_000
-const REPORT_KIND = 'report'
 /** One event loop, and a little beside it: journal writes and checksums in the thread pool. */
 const CAPACITY_CPU = 1
 
@@ -77,7 +76,6 @@ export class Monitor {
     this.#policy = policy
     this.#awake = new AwakeTime(member.ports.clock, 2 * EVERY_MS)
     this.estimate = new MemberEstimate({ self: member.id, resources: 1 })
-    member.controls.on(REPORT_KIND, readReport, (report) => this.#hear(report))
     probe.look()
     this.#timer = member.ports.clock.after(EVERY_MS, () => this.#tick())
   }
@@ -246,20 +244,19 @@ export class Monitor {
       loopUtilisation: this.#look?.loopUtilisation ?? 0,
       fit: estimate.evidence(),
     })
-    const body = JSON.parse(JSON.stringify(report)) as Json
     for (const member of group.members.keys())
-      if (member !== id) peers.tell(member, REPORT_KIND, body)
+      if (member !== id) peers.tell(member, 'report', report)
   }
 
-  #hear(report: Report): null {
+  /** What another member reports of itself. */
+  hear(report: Report): void {
     const before = this.#heard.get(report.member)
     this.#heard.set(report.member, hear(before, report, this.#awake.nowMs(), this.#policy()))
-    return null
   }
 }
 
 /** P10 of peer/controls.ts. */
-function readReport(body: Json, from: MemberId): Report {
+export function readReport(body: Json, from: MemberId): Report {
   const report = parseReport(body)
   const why = 'refused' in report ? report.refused : `${report.member} is not ${from}`
   if ('refused' in report || report.member !== from) throw new ProtocolError(why, 'a report')

@@ -19,7 +19,7 @@ export interface MoveHistory {
   readonly suspectUntilMs: number
 }
 
-export interface HistoryMemory {
+export type HistoryMemory = {
   readonly moves: readonly (readonly [left: MemberId, agoMs: number, pauseMs: number])[]
   readonly suspectMs: number
 }

@@ -8,7 +8,7 @@ import type { Code } from './code.ts'
 import type { Policy } from './policy.ts'
 
 /** One end of a move. */
-export interface End {
+export type End = {
   readonly member: MemberId
   readonly capacity: readonly number[]
   /** What is promised to arrivals is in it. */

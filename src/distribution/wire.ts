@@ -13,7 +13,7 @@ export interface Asked {
   readonly urgent: boolean
 }
 
-export interface PackedAsk {
+export type PackedAsk = {
   readonly session: SessionId
   readonly load: SessionLoad
   readonly left: readonly (readonly [MemberId, agoMs: number])[]

@@ -58,12 +58,12 @@ test('UX3 links to a member whose socket was removed heal, and what was open liv
   }
   const [a, b] = [of('a'), of('b')]
   await a.listen(unix('a.sock'))
-  expect(await b.ask('a', 'k', 1, 5_000)).toBe(1)
+  expect(await b.ask('a', 'summary', 1, 5_000)).toBe(1)
   await rm(join(folder, 'a.sock'))
-  expect(await b.ask('a', 'k', 2, 5_000)).toBe(2) // over the stream that is open
+  expect(await b.ask('a', 'summary', 2, 5_000)).toBe(2) // over the stream that is open
   await b.close()
   const again = of('c')
-  await until(async () => (await again.ask('a', 'k', 3, 500)) === 3)
+  await until(async () => (await again.ask('a', 'summary', 3, 500)) === 3)
   expect(told).toEqual([expect.stringContaining('a.sock had been removed, and is there again')])
   await Promise.all([a.close(), again.close()])
   expect(await readdir(folder)).toEqual([])

@@ -58,7 +58,7 @@ const SAMPLE_WEIGHT = 0.02
 const MOST_EVIDENCE = 2000
 
 /** What a member publishes of its fit: factors on the prior, and how much of each kind it has seen. */
-export interface CostEvidence {
+export type CostEvidence = {
   readonly factors: readonly number[]
   readonly evidence: readonly number[]
 }

@@ -7,7 +7,7 @@ export const NETWORK_UNIT_BYTES = 125_000_000
 export type AverageKind = 'slow' | 'long' | 'fast'
 export const AVERAGE_KINDS = ['slow', 'long', 'fast'] as const satisfies readonly AverageKind[]
 
-export interface LoadTable {
+export type LoadTable = {
   readonly slow: readonly number[]
   readonly long: readonly number[]
   readonly fast: readonly number[]
@@ -16,7 +16,7 @@ export interface LoadTable {
 }
 
 /** One session's work by destination: own weight of the session at a member that is primary of the share v of what it touches = remote − local·v. */
-export interface Demand {
+export type Demand = {
   /** Everything forwarded. */
   readonly remote: readonly number[]
   /** What is saved, at gateway and primary together, when nothing is forwarded. */
@@ -24,7 +24,7 @@ export interface Demand {
 }
 
 /** A session's load in a form that prices it at any member. */
-export interface SessionLoad {
+export type SessionLoad = {
   readonly slow: Demand
   readonly long: Demand
   readonly fast: Demand

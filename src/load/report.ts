@@ -10,7 +10,7 @@ const MOST_UTILISED = 2
 
 export type MemberState = 'up' | 'joining' | 'draining'
 
-export interface Report {
+export type Report = {
   readonly format: typeof REPORT_FORMAT
   readonly member: MemberId
   /** The boot id: a restarted member counts its sequence anew. */

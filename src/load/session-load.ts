@@ -24,7 +24,7 @@ const LOCALITY_SECONDS = 300
 const ASSUMED_PIECES = 50
 
 /** A session's estimator as it is handed over with the session. */
-export interface SessionMemory {
+export type SessionMemory = {
   readonly ageSeconds: number
   readonly slow: readonly number[]
   readonly long: readonly number[]

@@ -12,19 +12,18 @@ import { TellingCoordinator } from '../coordination/telling-coordinator.ts'
 import { startMember } from '../group/founding.ts'
 import type { MemberId, SliceId } from '../group/record.ts'
 import type { ShownMember } from '../operator/shown-member.ts'
-import { Controls, nothing } from '../peer/controls.ts'
+import { Controls } from '../peer/controls.ts'
 import { PeerLinks } from '../peer/links.ts'
 import type { HeldVolume } from '../store/lost-pages.ts'
 import type { PageStore } from '../store/page-store.ts'
 import type { StoreSettings } from '../store/settings.ts'
 import type { Bounds } from '../target/bounds.ts'
-import type { Placement } from '../target/login.ts'
 import { Target, type TargetEvent } from '../target/target.ts'
-import { allocationKind, encodeAllocation, readQuestion } from '../volume/allocation.ts'
 import { Gateway } from '../volume/gateway.ts'
 import { pagesOn } from '../volume/lanes.ts'
 import { answerRequest, movedBytes } from '../volume/peer-requests.ts'
 import { Primary } from '../volume/primary.ts'
+import { controlTable, type Staff } from './controls.ts'
 import { DataFolder, MARK_EVERY_MS } from './data-folder.ts'
 import { openGroup } from './record-check.ts'
 
@@ -81,16 +80,16 @@ export class Member implements ShownMember {
   readonly primary: Primary
   readonly gateway: Gateway
   readonly target: Target
-  /** What this member answers to others besides operations: each room adds its own. */
   readonly controls: Controls
-  /** Where new sessions go, by load; wired by the balancer. */
-  placement: Placement | null = null
   /** What becomes of the links to other members; wired by start.ts. */
   linkTold: ((member: MemberId, state: 'serves' | 'lost', why: string) => void) | null = null
   /** What pages may still take here, looked up now and then. */
   freeBytes = 0
   /** Requests done here for sessions of other members, since the start. */
   readonly handled = { pieces: 0, bytes: 0 }
+  readonly #stopping = new Set<MemberId>()
+  /** Nobody is heard before it serves. */
+  #staff: Staff = { balancer: null, operator: null }
   #portal: string
 
   private constructor(parts: Parts) {
@@ -105,25 +104,7 @@ export class Member implements ShownMember {
     this.#portal = ''
     const { clock, net, coordinator, newId } = parts.ports
     const self = this.id
-    this.controls = new Controls((from, of, why) => {
-      parts.tell({ kind: 'malformed', from, of, why })
-    })
-    this.controls.on('stopping', nothing, (_, from) => {
-      this.#stopping.add(from)
-      return null
-    })
-    this.controls.on('nudge', nothing, () => {
-      coordinator.nudge()
-      return null
-    })
     parts.news.tell = () => this.#tellAll('nudge')
-    this.controls.on('drained', nothing, (_, from) => {
-      this.#stopping.delete(from)
-      return null
-    })
-    this.controls.on(allocationKind, readQuestion, async (question) =>
-      encodeAllocation(await this.primary.allocation(question)),
-    )
     this.peers = new PeerLinks({
       self: { groupId: parts.group.group.groupId, memberId: self, bootId: parts.bootId },
       net,
@@ -156,19 +137,25 @@ export class Member implements ShownMember {
       coordinator,
       group: this.group,
       peers: this.peers,
-      controls: this.controls,
       gateway: this.gateway,
       placement: {
-        choose: async (attempt) => (await this.placement?.choose(attempt)) ?? null,
-        expect: (key) => this.placement?.expect(key),
-        unexpect: (key) => this.placement?.unexpect(key),
-        markBadPath: (initiator, to) => this.placement?.markBadPath(initiator, to),
+        choose: async (attempt) => (await this.#staff.balancer?.choose(attempt)) ?? null,
+        expect: (key) => this.#staff.balancer?.expect(key),
+        unexpect: (key) => this.#staff.balancer?.unexpect(key),
+        markBadPath: (initiator, to) => this.#staff.balancer?.markBadPath(initiator, to),
       },
+      grants: { arrived: (move, session) => this.#staff.balancer?.arrived(move, session) },
       newToken: newId,
       groupAddress: parts.settings.groupAddress,
       bounds: parts.settings.bounds,
       tell: parts.tell,
     })
+    const { primary, target } = this
+    const stopping = this.#stopping
+    this.controls = new Controls(
+      controlTable({ stopping, coordinator, primary, target, staff: () => this.#staff }),
+      (from, of, why) => parts.tell({ kind: 'malformed', from, of, why }),
+    )
   }
 
   /** Founds the group if need be, opens the store. Nothing listens before `serve`. Rejects with a sentence if it must not or cannot. */
@@ -200,7 +187,8 @@ export class Member implements ShownMember {
   }
 
   /** Settles when logins are accepted. */
-  async serve(): Promise<void> {
+  async serve(staff: Staff = { balancer: null, operator: null }): Promise<void> {
+    this.#staff = staff
     const { settings } = this
     const peer = await this.peers.listen(settings.peer)
     const portal = await this.target.listen(settings.portal)
@@ -228,8 +216,6 @@ export class Member implements ShownMember {
     await this.folder.close()
     await this.ports.coordinator.close()
   }
-
-  readonly #stopping = new Set<MemberId>()
 
   #tellAll(kind: 'stopping' | 'drained' | 'nudge'): void {
     for (const id of this.group.members.keys()) if (id !== this.id) this.peers.tell(id, kind, null)

@@ -71,8 +71,6 @@ export async function startMember(config: MemberConfig, log: Log): Promise<Runni
   const policy = { ...parsed.policy, mode }
   const initial = { mode, placement: config.placement === 'on', policy }
   const balancer = new Balancer(member, new RealSystemProbe(net.traffic), initial)
-  member.placement = balancer
-  member.target.grants = balancer
   const { traffic } = net
   const { pid } = process
   const health = new HealthWatch({
@@ -95,7 +93,7 @@ export async function startMember(config: MemberConfig, log: Log): Promise<Runni
   })
   const failed = failureOf(member)
   await Promise.race([
-    member.serve().then(() => settle(config, balancer)),
+    member.serve({ balancer, operator }).then(() => settle(config, balancer)),
     failed.then((why) => Promise.reject(new Error(why))),
   ])
   return {

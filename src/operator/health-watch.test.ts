@@ -1,35 +1,22 @@
 import { expect, test, vi } from 'vitest'
 import { SystemClock } from '../io/clock.ts'
-import { Controls } from '../peer/controls.ts'
 import type { Json } from '../peer/message.ts'
-import type { Condition } from './health.ts'
-import { CONDITION_KIND, type HealthChange, HealthWatch, parseCondition } from './health-watch.ts'
+import { well } from './condition.fixture.ts'
+import { parseCondition } from './condition.ts'
+import { type HealthChange, HealthWatch } from './health-watch.ts'
 import type { ShownMember } from './shown-member.ts'
-
-const well: Condition = {
-  usedBytes: 1,
-  freeBytes: 1024 ** 3,
-  damaged: [],
-  lostSegments: { files: 0, pages: 0 },
-  lostVolumes: [],
-  storeFailure: null,
-  commitMs: 1,
-  coordinator: null,
-  recordLost: null,
-}
 
 /** m1 of a group of two; what m2 answers, and m1's room, are set by the test. */
 function watched() {
   const told: HealthChange[] = []
-  const m2: { reply: Json | null; heard: boolean } = { reply: { ...well } as Json, heard: true }
+  const m2: { reply: Json | null; heard: boolean } = { reply: { ...well }, heard: true }
   const member = {
     id: 'm1',
-    freeBytes: 1024 ** 3,
-    controls: new Controls(),
+    freeBytes: well.freeBytes,
     ports: { clock: new SystemClock(), coordinator: { txn: async () => ({ kind: 'done' }) } },
     peers: { ask: async () => m2.reply, trouble: () => null },
     store: {
-      usage: () => ({ takenBytes: 1 }),
+      usage: () => ({ takenBytes: well.usedBytes }),
       commitUnderWayMs: null,
       losses: () => ({ segments: [], volumes: [] }),
       failure: () => null,
@@ -77,7 +64,7 @@ test('HW1 what appears and what goes is told once, without anybody asking', asyn
     expect(watch.problems).toMatchObject([
       { volumes: { names: ['vol1'] }, sessions: { ids: ['9'] } },
     ])
-    m2.reply = { ...well, freeBytes: 0 } as Json
+    m2.reply = { ...well, freeBytes: 0 }
     await vi.advanceTimersByTimeAsync(12_000)
     expect(changes()).toEqual([
       'MEMBER_DOWN m2 appeared',
@@ -105,7 +92,7 @@ test('what a probe is told is of this member alone, and waits for nobody', async
 test('a member tells the others its condition; what cannot be used counts as no answer', async () => {
   const { watch, member } = watched()
   member.damages = 1
-  const told = parseCondition(member.controls.answer('m2', CONDITION_KIND, null))
+  const told = parseCondition(watch.condition())
   expect(told).toEqual({ ...well, commitMs: null, damaged: [{ volume: 1, pages: 1 }] })
   expect(parseCondition({ usedBytes: 'much' })).toBeNull()
   watch.stop()

@@ -3,37 +3,21 @@
 //
 // Invariants:
 //   HW1. Every problem that appears or goes is told once, by code and subject.
-
-import { z } from 'zod'
 import type { HealthProblem } from '../api/schema.ts'
 import { Repeated } from '../balance/repeated.ts'
 import type { MemberId, VolumeId } from '../group/record.ts'
-import { nothing } from '../peer/controls.ts'
-import type { Json } from '../peer/message.ts'
-import { type Condition, type GroupFacts, type HealthMemory, problemsOf } from './health.ts'
+import { type Condition, parseCondition } from './condition.ts'
+import { type GroupFacts, type HealthMemory, problemsOf } from './health.ts'
 import { type LaunchedMembers, readLauncherRecord } from './launcher-record.ts'
 import type { ShownMember } from './shown-member.ts'
 import type { WatchedCoordinator } from './watched-coordinator.ts'
 
-export const CONDITION_KIND = 'condition'
 const EVERY_MS = 3_000
 /** Members of one host start together, give or take; none is called down for starting a little later. */
 const FIRST_MS = 5_000
 /** The coordinator is asked at every third look; if it did not answer, at each. */
 const LOOKS_PER_ASK = 3
 const ASK_MS = 800
-
-const conditionSchema = z.object({
-  usedBytes: z.number(),
-  freeBytes: z.number(),
-  damaged: z.array(z.object({ volume: z.number(), pages: z.number() })),
-  lostSegments: z.object({ files: z.number(), pages: z.number() }),
-  lostVolumes: z.array(z.number()),
-  storeFailure: z.string().nullable(),
-  commitMs: z.number().nullable(),
-  coordinator: z.string().nullable(),
-  recordLost: z.string().nullable(),
-})
 
 export interface HealthChange {
   readonly kind: 'appeared' | 'gone'
@@ -71,7 +55,6 @@ export class HealthWatch {
   constructor(sources: HealthSources) {
     const { member } = sources
     this.#sources = sources
-    member.controls.on(CONDITION_KIND, nothing, () => toJson(this.condition()))
     const repetition = {
       clock: member.ports.clock,
       everyMs: () => EVERY_MS,
@@ -138,7 +121,7 @@ export class HealthWatch {
     if (isDue) await this.#sources.coordinator.probe()
     const others = [...member.group.members.keys()].filter((id) => id !== member.id)
     const replies = await Promise.all(
-      others.map((id) => member.peers.ask(id, CONDITION_KIND, null, ASK_MS)),
+      others.map((id) => member.peers.ask(id, 'condition', null, ASK_MS)),
     )
     const conditions = new Map([[member.id, this.condition()]])
     for (const [i, id] of others.entries()) {
@@ -202,12 +185,6 @@ export class HealthWatch {
   }
 }
 
-/** null: nothing that can be used. */
-export function parseCondition(body: unknown): Condition | null {
-  const parsed = conditionSchema.safeParse(body)
-  return parsed.success ? parsed.data : null
-}
-
 function damagedByVolume({ store, group }: ShownMember): Condition['damaged'] {
   const pages = new Map<VolumeId, number>()
   for (const { volume } of store.damagedPages()) {
@@ -227,8 +204,4 @@ function lossesOf({ store, group }: ShownMember): Pick<Condition, 'lostSegments'
 
 function keyOf({ code, subject }: HealthProblem): string {
   return `${code} ${subject}`
-}
-
-function toJson(value: object): Json {
-  return JSON.parse(JSON.stringify(value)) as Json
 }

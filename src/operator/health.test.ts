@@ -1,29 +1,12 @@
 import { readFile } from 'node:fs/promises'
 import { describe, expect, test } from 'vitest'
 import { type HealthCode, healthCode } from '../api/schema.ts'
-import {
-  type Condition,
-  type GroupFacts,
-  healthOf,
-  type Launched,
-  type MemberFacts,
-  problemsOf,
-} from './health.ts'
+import { well } from './condition.fixture.ts'
+import type { Condition } from './condition.ts'
+import { type GroupFacts, healthOf, type Launched, type MemberFacts, problemsOf } from './health.ts'
 
 const MIB = 1024 ** 2
 const NOW = Date.parse('2026-11-29T22:00:00.000Z')
-
-const well: Condition = {
-  usedBytes: 100 * MIB,
-  freeBytes: 900 * MIB,
-  damaged: [],
-  lostSegments: { files: 0, pages: 0 },
-  lostVolumes: [],
-  storeFailure: null,
-  commitMs: 2,
-  coordinator: null,
-  recordLost: null,
-}
 
 const launched: Launched = {
   serves: false,

@@ -8,26 +8,7 @@
 //   HE4. Names of volumes and sessions are bounded; their counts are not.
 import type { HealthCode, HealthProblem, Severity } from '../api/schema.ts'
 import type { MemberId, VolumeId } from '../group/record.ts'
-
-/** What a member knows about itself, and tells the others. */
-export interface Condition {
-  /** What pages take, and what they may still take. */
-  readonly usedBytes: number
-  readonly freeBytes: number
-  readonly damaged: readonly { readonly volume: VolumeId; readonly pages: number }[]
-  /** Segment files that are missing or not its own, and the pages that were in them. */
-  readonly lostSegments: { readonly files: number; readonly pages: number }
-  /** Volumes whose pages were in a folder that was given up; those that were overwritten since are good. */
-  readonly lostVolumes: readonly VolumeId[]
-  /** Why the store refuses everything; null while it serves. */
-  readonly storeFailure: string | null
-  /** Mean time of the journal's commits in the last second, or how long the one under way takes already; null: nothing was written. */
-  readonly commitMs: number | null
-  /** Why the coordinator does not answer; null: it does. */
-  readonly coordinator: string | null
-  /** What has become of the group record: its file is gone, or an older one is in its place; null: it is there. */
-  readonly recordLost: string | null
-}
+import type { Condition } from './condition.ts'
 
 /** What the launcher of `up` says about a member that has ended by itself. */
 export interface Launched {

@@ -26,20 +26,14 @@ import { within } from '../base/clock.ts'
 import { parsePolicy } from '../distribution/policy.ts'
 import type { MemberId } from '../group/record.ts'
 import type { Traffic } from '../io/net.ts'
-import { nothing } from '../peer/controls.ts'
-import type { Condition } from './health.ts'
+import type { Json } from '../peer/message.ts'
+import type { Condition } from './condition.ts'
 import { healthOf } from './health.ts'
-import { type HealthWatch, parseCondition } from './health-watch.ts'
+import type { HealthWatch } from './health-watch.ts'
 import { Rates } from './rates.ts'
-import { SessionDesk } from './session-desk.ts'
+import { type Order, SessionDesk } from './session-desk.ts'
 import type { ShownMember } from './shown-member.ts'
-import {
-  askAll,
-  type SessionSummary,
-  SUMMARY_KIND,
-  type Summary,
-  summaryFormat,
-} from './summary.ts'
+import { askAll, type SessionSummary, SUMMARY_FORMAT, type Summary } from './summary.ts'
 import type { Tally } from './tally.ts'
 import { VolumeDesk } from './volume-desk.ts'
 
@@ -72,7 +66,6 @@ export class MemberOperator implements Operator {
     const summaries = () => this.#summaries()
     this.#volumes = new VolumeDesk(member, summaries)
     this.#sessions = new SessionDesk(member, deps.balancer, summaries)
-    member.controls.on(SUMMARY_KIND, nothing, () => JSON.parse(JSON.stringify(this.#summary())))
   }
 
   async volumes(): Promise<readonly Volume[]> {
@@ -243,6 +236,15 @@ export class MemberOperator implements Operator {
     }
   }
 
+  condition(): Condition {
+    return this.#deps.health.condition()
+  }
+
+  /** A move that another member was asked for by a person: this one serves the session. */
+  moveHere(order: Order): Promise<Json> {
+    return this.#sessions.moveHere(order)
+  }
+
   stop(): void {
     this.#rates.stop()
   }
@@ -251,16 +253,17 @@ export class MemberOperator implements Operator {
     const { member, balancer } = this.#deps
     return askAll(
       member,
-      () => this.#summary(),
+      () => this.summary(),
       (id) => balancer.isHeard(id),
     )
   }
 
-  #summary(): Summary {
+  /** What other members are told of this one when they are asked by a person. */
+  summary(): Summary {
     const { member, balancer, health, version, pid } = this.#deps
     const usage = member.store.usage()
     return {
-      format: summaryFormat(),
+      format: SUMMARY_FORMAT,
       member: member.id,
       pid,
       version,
@@ -319,12 +322,9 @@ function isUp({ coordinator, recordLost }: Condition): boolean {
   return coordinator === null && recordLost === null
 }
 
-/** What the members said about themselves; who sent nothing usable is missing. */
+/** What the members said about themselves; a silent one is missing. */
 function conditionsIn(summaries: ReadonlyMap<MemberId, Summary>): Map<MemberId, Condition> {
   const conditions = new Map<MemberId, Condition>()
-  for (const [id, { condition }] of summaries) {
-    const parsed = parseCondition(condition)
-    if (parsed !== null) conditions.set(id, parsed)
-  }
+  for (const [id, { condition }] of summaries) conditions.set(id, condition)
   return conditions
 }

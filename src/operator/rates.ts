@@ -7,7 +7,7 @@ const EVERY_MS = 1_000
 /** Weight of the newest second: about the mean of the last four. */
 const NEWEST = 0.3
 
-export interface SessionRates {
+export type SessionRates = {
   readonly iops: number
   readonly bytesPerSecond: number
   /** Share of pieces that another member held, 0 … 1. */

@@ -13,7 +13,6 @@ import { fieldsOf, type Json } from '../peer/message.ts'
 import type { ShownMember } from './shown-member.ts'
 import type { SessionSummary, Summary } from './summary.ts'
 
-export const MOVE_KIND = 'move session'
 /** Grant 1.5 s, narrow 1 s, quiesce 4 s, commit and return: what a slow but healthy move takes at most. */
 const MOVE_ASK_MS = 12_000
 /** An open move expires after 10 s, seen at the next sweep. */
@@ -22,18 +21,18 @@ const LOOK_MS = 20
 const MOVES_SHOWN = 10
 
 /** What the member that serves a session is asked to do. */
-interface Order {
+export type Order = {
   readonly move: string
   readonly session: SessionId
   readonly to: MemberId
 }
 
-function readOrder(json: Json): Order {
+export function readOrder(json: Json): Order {
   const body = new Body(json)
   return { move: body.text('move'), session: body.whole('session'), to: body.text('to') }
 }
 
-interface Denied {
+type Denied = {
   readonly code: ErrorCode
   readonly why: string
 }
@@ -67,7 +66,6 @@ export class SessionDesk {
     this.#member = member
     this.#balancer = balancer
     this.#summaries = summaries
-    member.controls.on(MOVE_KIND, readOrder, (order) => this.#moveHere(order))
   }
 
   async list(): Promise<readonly Session[]> {
@@ -123,8 +121,8 @@ export class SessionDesk {
     const order = { move: moveId, session: stored.id, to: request.to }
     const reply =
       owner === this.#member.id
-        ? await this.#moveHere(order)
-        : await this.#member.peers.ask(owner, MOVE_KIND, order, MOVE_ASK_MS)
+        ? await this.moveHere(order)
+        : await this.#member.peers.ask(owner, 'move session', order, MOVE_ASK_MS)
     if (reply === null)
       return refusal('memberSilent', `${owner}, which serves the session, does not answer`)
     if (reply === 'begun') return this.#outcome(moveId, request.wait)
@@ -133,7 +131,7 @@ export class SessionDesk {
   }
 
   /** At the member that serves the session. */
-  async #moveHere({ move, session, to }: Order): Promise<Json> {
+  async moveHere({ move, session, to }: Order): Promise<Json> {
     const { target, id } = this.#member
     const denied = (answer: string): Json => {
       const { policy } = this.#balancer.policy.settings

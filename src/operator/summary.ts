@@ -1,49 +1,50 @@
 // What one member tells another that was asked by a person: its sessions, its store, its load. Asked for when it is
 // needed, so that it costs nothing otherwise; a member that does not answer in time is silent, never zero.
-import type { MemberLoad } from '../api/schema.ts'
+import { z } from 'zod'
+import { memberLoad } from '../api/schema.ts'
 import type { MemberId } from '../group/record.ts'
-import { fieldsOf, type Json } from '../peer/message.ts'
-import type { Condition } from './health.ts'
-import type { SessionRates } from './rates.ts'
+import type { Json } from '../peer/message.ts'
+import { condition } from './condition.ts'
 import type { ShownMember } from './shown-member.ts'
 
-export const SUMMARY_KIND = 'summary'
 const ASK_MS = 800
 /** For one that has reported nothing lately: whoever asks need not wait long for what it will hardly answer. */
 const SILENT_ASK_MS = 400
-const FORMAT = 2
+/** Members of one group run versions that know each other's frames; the format tells a summary of another form. */
+export const SUMMARY_FORMAT = 2
 
-export interface SessionSummary extends SessionRates {
-  readonly id: number
-  readonly state: 'login' | 'live' | 'moving'
+const sessionSummary = z.object({
+  id: z.number(),
+  state: z.enum(['login', 'live', 'moving']),
   /** CPU attributed to it, in cores; null: not known yet. */
-  readonly load: number | null
+  load: z.number().nullable(),
   /** Placement sent its login here. */
-  readonly placed: boolean
-  readonly decided: { readonly at: string; readonly code: string; readonly sentence: string } | null
-}
+  placed: z.boolean(),
+  decided: z.object({ at: z.string(), code: z.string(), sentence: z.string() }).nullable(),
+  iops: z.number(),
+  bytesPerSecond: z.number(),
+  forwardedShare: z.number(),
+  queueDepth: z.number(),
+  latencyMs: z.number().nullable(),
+})
 
-export interface Summary {
-  readonly format: number
-  readonly member: MemberId
-  readonly pid: number
-  readonly version: string
-  readonly usedBytes: number
-  readonly freeBytes: number
-  readonly volumes: readonly {
-    readonly id: number
-    readonly pages: number
-    readonly bytes: number
-    readonly takenBytes: number
-  }[]
-  readonly sessions: readonly SessionSummary[]
-  readonly load: MemberLoad | null
-  readonly condition: Condition
-}
+const summary = z.object({
+  format: z.literal(SUMMARY_FORMAT),
+  member: z.string(),
+  pid: z.number(),
+  version: z.string(),
+  usedBytes: z.number(),
+  freeBytes: z.number(),
+  volumes: z.array(
+    z.object({ id: z.number(), pages: z.number(), bytes: z.number(), takenBytes: z.number() }),
+  ),
+  sessions: z.array(sessionSummary),
+  load: memberLoad.nullable(),
+  condition,
+})
 
-export function summaryFormat(): number {
-  return FORMAT
-}
+export type SessionSummary = z.infer<typeof sessionSummary>
+export type Summary = z.infer<typeof summary>
 
 /** Of every member of the group, this one included; a silent one is missing. */
 export async function askAll(
@@ -54,19 +55,17 @@ export async function askAll(
   const all = new Map<MemberId, Summary>([[member.id, own()]])
   const others = [...member.group.members.keys()].filter((id) => id !== member.id)
   const replies = await Promise.all(
-    others.map((id) =>
-      member.peers.ask(id, SUMMARY_KIND, null, isHeard(id) ? ASK_MS : SILENT_ASK_MS),
-    ),
+    others.map((id) => member.peers.ask(id, 'summary', null, isHeard(id) ? ASK_MS : SILENT_ASK_MS)),
   )
-  for (const [at, reply] of replies.entries()) {
-    const summary = parseSummary(reply)
-    if (summary !== null && summary.member === others[at]) all.set(summary.member, summary)
+  for (const [at, id] of others.entries()) {
+    const told = parseSummary(replies[at] ?? null, id)
+    if (told !== null) all.set(id, told)
   }
   return all
 }
 
-/** Members of one group run versions that know each other's frames; the format tells a summary of another form. */
-function parseSummary(reply: Json | null): Summary | null {
-  const summary = fieldsOf(reply) as unknown as Summary | null
-  return summary?.format === FORMAT ? summary : null
+/** null: nothing that can be used, or of another member than `from` (P10 of peer/controls.ts). */
+export function parseSummary(reply: Json, from: MemberId): Summary | null {
+  const told = summary.safeParse(reply).data
+  return told?.member === from ? told : null
 }

@@ -1,4 +1,5 @@
-// What members ask and tell each other besides operations: for each kind how its body is read, and who answers it.
+// What members ask and tell each other besides operations: how a body is read, and how it reaches whoever answers. Who that
+// is, for each kind, is one table: member/controls.ts.
 //
 // Invariants:
 //   P9. A body reaches whoever answers only when it was read whole. A malformed one, and a kind that nobody here knows, has
@@ -6,42 +7,74 @@
 //   P10. A body that names a member as its author has no effect unless that member sent it.
 import { ProtocolError } from '../base/protocol-error.ts'
 import type { MemberId } from '../group/record.ts'
-import { fieldsOf, type Json } from './message.ts'
+import { fieldsOf, isList, type Json } from './message.ts'
+
+/** Every question (it has an answer) and message (it has none); DESIGN.md says what they are about. */
+export type ControlKind =
+  | 'stopping'
+  | 'drained'
+  | 'nudge'
+  | 'login'
+  | 'login-back'
+  | 'probe'
+  | 'reset'
+  | 'taken'
+  | 'grant'
+  | 'renew'
+  | 'release'
+  | 'allocation'
+  | 'report'
+  | 'end'
+  | 'summary'
+  | 'condition'
+  | 'move session'
 
 export type Reply = Json | Promise<Json>
 
-type Answerer = (from: MemberId, body: Json) => Reply
+/** Reads a body, and throws a ProtocolError for one that is malformed; what it gives back answers. */
+export type Control = (body: Json, from: MemberId) => () => Reply
+
+type Read<T> = (body: Json, from: MemberId) => T
+
+export function question<T>(read: Read<T>, answer: (body: T, from: MemberId) => Reply): Control {
+  return (body, from) => {
+    const known = read(body, from)
+    return () => answer(known, from)
+  }
+}
+
+export function message<T>(read: Read<T>, hear: (body: T, from: MemberId) => void): Control {
+  return question(read, (known, from) => {
+    hear(known, from)
+    return null
+  })
+}
 
 export class Controls {
-  readonly #kinds = new Map<string, Answerer>()
+  readonly #kinds: ReadonlyMap<string, Control>
   readonly #malformed: (from: MemberId, kind: string, why: string) => void
 
   /** `malformed` is told of each body that could not be read. */
-  constructor(malformed: (from: MemberId, kind: string, why: string) => void = () => undefined) {
+  constructor(
+    table: Readonly<Partial<Record<ControlKind, Control>>>,
+    malformed: (from: MemberId, kind: string, why: string) => void,
+  ) {
+    this.#kinds = new Map(Object.entries(table))
     this.#malformed = malformed
   }
 
-  /** `read` throws a ProtocolError for what is malformed. */
-  on<T>(
-    kind: string,
-    read: (body: Json, from: MemberId) => T,
-    answer: (body: T, from: MemberId) => Reply,
-  ): void {
-    this.#kinds.set(kind, (from, body) => {
-      let known: T
-      try {
-        known = read(body, from)
-      } catch (error) {
-        if (!(error instanceof ProtocolError)) throw error
-        this.#malformed(from, kind, error.message)
-        return null
-      }
-      return answer(known, from)
-    })
-  }
-
   answer(from: MemberId, kind: string, body: Json): Reply {
-    return this.#kinds.get(kind)?.(from, body) ?? null
+    const control = this.#kinds.get(kind)
+    if (control === undefined) return null
+    let answer: () => Reply
+    try {
+      answer = control(body, from)
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error
+      this.#malformed(from, kind, error.message)
+      return null
+    }
+    return answer()
   }
 }
 
@@ -71,8 +104,8 @@ export class Body {
   }
 
   list(name: string): readonly Json[] {
-    const value = this.#fields[name]
-    return Array.isArray(value) ? (value as readonly Json[]) : wrong(`no ${name}`)
+    const value = this.json(name)
+    return isList(value) ? value : wrong(`no ${name}`)
   }
 
   /** null if it is missing; its reader is another one. */

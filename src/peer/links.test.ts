@@ -117,13 +117,13 @@ describe('links', () => {
     const world = new World()
     const [a] = await world.pair()
     const { timeline } = world
-    expect(await timeline.finish(a.links.ask('b', 'echo', { x: [1, 'ü'] }, 500))).toEqual({
+    expect(await timeline.finish(a.links.ask('b', 'summary', { x: [1, 'ü'] }, 500))).toEqual({
       x: [1, 'ü'],
     })
     const long = 'é'.repeat(300_000)
-    expect(await timeline.finish(a.links.ask('b', 'echo', long, 900))).toBe(long)
+    expect(await timeline.finish(a.links.ask('b', 'summary', long, 900))).toBe(long)
     const before = timeline.nowMs
-    expect(await timeline.finish(a.links.ask('c', 'echo', 1, 500))).toBeNull()
+    expect(await timeline.finish(a.links.ask('c', 'summary', 1, 500))).toBeNull()
     expect(timeline.nowMs - before).toBeLessThanOrEqual(501)
     expect(a.links.trouble('c')).toContain('c:4000')
   })
@@ -134,23 +134,23 @@ describe('links', () => {
     const b = await world.member('b', { ready: false })
     const sent = operation(1)
     a.links.link('b').request(sent)
-    a.links.tell('b', 'hint', null)
-    expect(await world.timeline.finish(a.links.ask('b', 'echo', 5, 500))).toBe(5)
-    expect(b.log).toEqual(['hint from a', 'echo from a'])
+    a.links.tell('b', 'nudge', null)
+    expect(await world.timeline.finish(a.links.ask('b', 'summary', 5, 500))).toBe(5)
+    expect(b.log).toEqual(['nudge from a', 'summary from a'])
     await world.timeline.run(world.timeline.nowMs + 5_000) // alive, so the stream is not given up
     expect(sent.settled).toBeNull()
     b.ready.resolve()
     await world.timeline.until(() => sent.settled !== null)
-    expect(b.log).toEqual(['hint from a', 'echo from a', 'operation 1'])
+    expect(b.log).toEqual(['nudge from a', 'summary from a', 'operation 1'])
   })
 
   it('a member of another group, or another member, is refused with a sentence', async () => {
     const world = new World()
     const [a] = await world.pair()
     const stranger = await world.member('x', { groupId: 'h' })
-    expect(await world.timeline.finish(stranger.links.ask('b', 'echo', 1, 500))).toBeNull()
+    expect(await world.timeline.finish(stranger.links.ask('b', 'summary', 1, 500))).toBeNull()
     expect(stranger.links.trouble('b')).toBe('b belongs to the group g, not to h')
-    expect(await world.timeline.finish(a.links.ask('b-alias', 'echo', 1, 500))).toBeNull()
+    expect(await world.timeline.finish(a.links.ask('b-alias', 'summary', 1, 500))).toBeNull()
     expect(a.links.trouble('b-alias')).toBe('this is b, not b-alias')
   })
 
@@ -185,7 +185,7 @@ describe('links', () => {
       await world.timeline.until(() => answers.closed)
       expect(answers.kinds).toEqual([])
     }
-    expect(await world.timeline.finish(a.links.ask('b', 'echo', 1, 500))).toBe(1)
+    expect(await world.timeline.finish(a.links.ask('b', 'summary', 1, 500))).toBe(1)
   })
 
   it('a stream that never says hello is closed', async () => {
@@ -228,13 +228,13 @@ describe('links', () => {
     const world = new World()
     const [a, b] = await world.pair()
     const link = a.links.link('b')
-    await world.timeline.finish(a.links.ask('b', 'echo', 1, 500))
+    await world.timeline.finish(a.links.ask('b', 'summary', 1, 500))
     await world.timeline.until(() => link.isServing)
     link.request(operation(1, { payload: new Uint8Array(1024 * 1024), bytes: 1024 * 1024 }))
     link.fence(50, 3, () => {})
     link.request(operation(2))
     await world.timeline.until(() => b.operations.length === 2)
-    expect(b.log.slice(0, 2)).toEqual(['echo from a', 'fence 50:3'])
+    expect(b.log.slice(0, 2)).toEqual(['summary from a', 'fence 50:3'])
   })
 
   it('P2 operations are sent again in order until answered, whatever becomes of the other member', async () => {
@@ -279,13 +279,13 @@ describe('links', () => {
     const world = new World()
     const [a, b] = await world.pair()
     b.reply = () => new Promise(() => {})
-    const reply = a.links.ask('b', 'echo', 1, 5_000)
+    const reply = a.links.ask('b', 'summary', 1, 5_000)
     await world.timeline.until(() => b.log.length === 1)
     world.net.cut('a', 'b', 'drop')
     expect(await world.timeline.finish(reply)).toBeNull()
     world.net.heal('a', 'b')
     await world.timeline.run(world.timeline.nowMs + 3_000)
-    expect(b.log).toEqual(['echo from a'])
+    expect(b.log).toEqual(['summary from a'])
   })
 
   it('P4 what is under way is bounded, and all of it is done in the end', async () => {
@@ -333,7 +333,7 @@ describe('links', () => {
     const world = new World()
     const [a, b] = await world.pair()
     const link = a.links.link('b')
-    await world.timeline.finish(a.links.ask('b', 'echo', 1, 500))
+    await world.timeline.finish(a.links.ask('b', 'summary', 1, 500))
     const long = { payload: new Uint8Array(1024 * 1024), bytes: 1024 * 1024 }
     for (let i = 1; i <= 8; i += 1) link.request(operation(i, long))
     await world.timeline.until(() => link.isServing)

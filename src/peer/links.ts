@@ -3,6 +3,7 @@ import { assert } from '../base/assert.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Address, Listener, Net } from '../base/net.ts'
 import type { MemberId } from '../group/record.ts'
+import type { ControlKind } from './controls.ts'
 import { Link, type LinkTold } from './link.ts'
 import type { Identity, Json as Value } from './message.ts'
 import { type Newest, type PeerServer, Responder } from './responder.ts'
@@ -66,12 +67,12 @@ export class PeerLinks {
   }
 
   /** null: silent, refused or unreachable within the time. */
-  ask(to: MemberId, kind: string, body: Json, timeoutMs: number): Promise<Json | null> {
+  ask(to: MemberId, kind: ControlKind, body: Json, timeoutMs: number): Promise<Json | null> {
     return this.#isClosed ? Promise.resolve(null) : this.link(to).ask(kind, body, timeoutMs)
   }
 
   /** Sent if the member can be reached soon; lost otherwise. */
-  tell(to: MemberId, kind: string, body: Json): void {
+  tell(to: MemberId, kind: ControlKind, body: Json): void {
     if (!this.#isClosed) this.link(to).tell(kind, body)
   }
 

@@ -3,6 +3,7 @@ import { decodeText, encodeText } from '../base/text.ts'
 import type { MemberId } from '../group/record.ts'
 import { broken, frameVersion } from './frames.ts'
 
+/** Forms that are sent are declared with `type`, not `interface`: only of those is it known that they have no other fields. */
 export type Json =
   | null
   | boolean
@@ -65,8 +66,12 @@ export function parseJson(bytes: Uint8Array): Json {
 
 /** The fields of a JSON object, of which any may be missing; null: it is something else. */
 export function fieldsOf(json: Json): Fields | null {
-  if (json === null || typeof json !== 'object' || Array.isArray(json)) return null
-  return json as Fields
+  return json === null || typeof json !== 'object' || isList(json) ? null : json
+}
+
+/** Array.isArray, which tells a list that may not be changed from a record. */
+export function isList(json: Json): json is readonly Json[] {
+  return Array.isArray(json)
 }
 
 export type Fields = { readonly [name: string]: Json | undefined }

@@ -43,7 +43,7 @@ async function pair() {
 
 it('P11 a member that stood still reads what has come before it gives anybody up', async () => {
   const { timeline, log, a } = await pair()
-  expect(await timeline.finish(a.links.ask('b', 'greeting', 0, 500))).toBe(0)
+  expect(await timeline.finish(a.links.ask('b', 'login', 0, 500))).toBe(0)
   await timeline.run(timeline.nowMs + 700)
   const settled: number[] = []
   const request: Request = {
@@ -52,7 +52,7 @@ it('P11 a member that stood still reads what has come before it gives anybody up
     settle: (status) => settled.push(status),
   }
   a.links.link('b').request(request)
-  const asked = a.links.ask('b', 'question', 7, 500)
+  const asked = a.links.ask('b', 'probe', 7, 500)
   await timeline.run(timeline.nowMs + 10)
   a.clock.pause()
   await timeline.run(timeline.nowMs + 20_000)
@@ -62,5 +62,5 @@ it('P11 a member that stood still reads what has come before it gives anybody up
   await timeline.run(timeline.nowMs + 2_000)
   expect(a.links.trouble('b')).toBeNull()
   expect(a.links.link('b').isServing).toBe(true)
-  expect(log).toEqual(['greeting', 'operation 1', 'question'])
+  expect(log).toEqual(['login', 'operation 1', 'probe'])
 })

@@ -18,11 +18,11 @@ import { formatPortal, type Portal } from '../iscsi/names.ts'
 import { isAskedFor, printTargets } from '../iscsi/send-targets.ts'
 import type { Session } from '../iscsi/session.ts'
 import type { SessionCounters } from '../load/counters.ts'
-import { Body, type Controls } from '../peer/controls.ts'
+import { Body } from '../peer/controls.ts'
 import type { Json, PeerLinks } from '../peer/links.ts'
 import { logicalUnit } from '../scsi/logical-unit.ts'
 import type { Gateway } from '../volume/gateway.ts'
-import { Barrier, readProbes } from './barrier.ts'
+import { Barrier, type ProbeQuestion } from './barrier.ts'
 import {
   type Bounds,
   type Budgets,
@@ -33,18 +33,19 @@ import {
 import { Connection, type ConnectionDeps } from './connection.ts'
 import { Doorway } from './doorway.ts'
 import { Ending } from './ending.ts'
+import type { Grants } from './grants.ts'
 import type { EndReason, LiveSession } from './live-session.ts'
 import { settleProbes } from './live-session.ts'
 import { Logins, type Placement, type Taken } from './login.ts'
 import { targetPortalGroupTag } from './login-phase.ts'
 import { type MoveEnd, type MoveOrder, Mover } from './move.ts'
 import { MoveLog } from './move-log.ts'
-import { Questions, readQuestion } from './questions.ts'
+import { type Question, Questions } from './questions.ts'
 import type { ReadRoom } from './reads.ts'
 import { Registry } from './registry.ts'
 import { SessionHandles } from './session-handles.ts'
 import { TaskRunner } from './task.ts'
-import { RESET_KIND, readReset, UnitResets } from './unit-reset.ts'
+import { type ResetQuestion, UnitResets } from './unit-reset.ts'
 
 const SWEEP_MS = 1_000
 /** For an initiator to fall silent, before it is told that the member stops. */
@@ -115,10 +116,9 @@ export interface TargetDeps {
   readonly coordinator: Coordinator
   readonly group: GroupView
   readonly peers: PeerLinks
-  /** Where this room's answers to other members go. */
-  readonly controls: Controls
   readonly gateway: Gateway
   readonly placement: Placement
+  readonly grants: Pick<Grants, 'arrived'>
   readonly newToken: () => string
   /** Discovery answers with this instead of the address that the initiator came to. */
   readonly groupAddress: string | null
@@ -128,24 +128,6 @@ export interface TargetDeps {
 
 /** Reasons that the connection gives itself: it is closed, or leaves once what it wrote has gone. */
 const leavesByItself: ReadonlySet<EndReason> = new Set(['closed', 'logout', 'stopped'])
-
-/** What another member asks for one of its sessions; `proposal` null: an operator's move, which only safety can refuse. */
-export interface GrantRequest {
-  readonly move: string
-  readonly session: SessionId
-  readonly proposal: Json
-  readonly estimate: Json
-}
-
-/** What the member's distribution adds to a move that others propose to it. */
-export interface Grants {
-  /** null: granted; else why not. `estimate` is the session's estimator state, to be kept for its arrival. */
-  grant(from: MemberId, asked: GrantRequest): string | null
-  renew(move: string): void
-  release(move: string): void
-  /** The session of a granted move has come. */
-  arrived(move: string, session: LiveSession): void
-}
 
 export class Target {
   readonly registry = new Registry()
@@ -168,7 +150,6 @@ export class Target {
   #state: 'starting' | 'serving' | 'stopping' = 'starting'
   readonly #doorway = new Doorway()
   readonly #handles = new SessionHandles()
-  grants: Grants | null = null
 
   constructor(deps: TargetDeps) {
     this.#deps = deps
@@ -213,7 +194,6 @@ export class Target {
     const runnerOf = (session: LiveSession) => this.#runners.get(session)
     this.#resets = new UnitResets({ self, clock, coordinator, peers, gateway, registry, runnerOf })
     this.#mover = new Mover({ self, clock, coordinator, peers, log: this.log, end })
-    this.#answerTo(deps.controls)
   }
 
   async listen(address: Address): Promise<Address> {
@@ -295,40 +275,33 @@ export class Target {
     return this.#state === 'serving' && !draining
   }
 
-  /** What other members ask and tell about logins, sessions and moves. */
-  #answerTo(controls: Controls): void {
-    controls.on('login', readQuestion, (question) => {
-      if (this.#state !== 'serving') return { yes: false }
-      const { yes } = this.#questions.answer(question, this.takesSessions)
-      if (yes && question.reserve) this.logins.reserve(question)
-      return { yes }
-    })
-    controls.on('login-back', readQuestion, (question) => {
-      this.logins.unreserve(this.#questions.takenBack(question))
-      return null
-    })
-    controls.on('probe', readProbes, (probes) => this.#barrier.answer(probes))
-    controls.on(RESET_KIND, readReset, (reset) => this.#resets.answer(reset))
-    controls.on('taken', readTaken, (taken) => this.#taken(taken))
-    controls.on('grant', readGrant, (asked, from) => {
-      if (!this.takesSessions) return 'it takes no sessions now'
-      return this.grants?.grant(from, asked) ?? 'granted'
-    })
-    controls.on('renew', readMove, (move) => {
-      this.grants?.renew(move)
-      return null
-    })
-    controls.on('release', readMove, (move) => {
-      this.grants?.release(move)
-      return null
-    })
+  // What other members ask and tell
+
+  /** Whether a login may be sent here. */
+  mayCome(question: Question): boolean {
+    if (this.#state !== 'serving') return false
+    const { yes } = this.#questions.answer(question, this.takesSessions)
+    if (yes && question.reserve) this.logins.reserve(question)
+    return yes
+  }
+
+  /** The login was not sent. */
+  comesNot(question: Question): void {
+    this.logins.unreserve(this.#questions.takenBack(question))
+  }
+
+  probe(probes: ProbeQuestion): Promise<Json> {
+    return this.#barrier.answer(probes)
+  }
+
+  reset(reset: ResetQuestion): Promise<Json> {
+    return this.#resets.answer(reset)
   }
 
   /** A later login took this session's record: only saves time (its generation is refused in any case). */
-  #taken({ id, gen }: { readonly id: SessionId; readonly gen: number }): null {
+  taken({ id, gen }: TakenSession): void {
     const session = this.registry.get(id)
     if (session !== undefined && session.gen < gen) this.#end(session, 'reinstated')
-    return null
   }
 
   #connectionDeps(): ConnectionDeps {
@@ -398,7 +371,7 @@ export class Target {
     if (move === undefined || !move.open) return
     this.log.settled(move.id, taken.why === 'returned' ? 'returned' : 'reclaimed')
     this.#awaitingAnswer.set(session, move.id)
-    if (taken.why === 'returned') this.grants?.arrived(move.id, session)
+    if (taken.why === 'returned') this.#deps.grants.arrived(move.id, session)
   }
 
   #firstAnswer(session: LiveSession): void {
@@ -478,17 +451,12 @@ export class Target {
   }
 }
 
-function readMove(json: Json): string {
-  return new Body(json).text('move')
+export interface TakenSession {
+  readonly id: SessionId
+  readonly gen: number
 }
 
-function readTaken(json: Json): { readonly id: SessionId; readonly gen: number } {
+export function readTaken(json: Json): TakenSession {
   const body = new Body(json)
   return { id: body.whole('id'), gen: body.whole('gen') }
-}
-
-function readGrant(json: Json): GrantRequest {
-  const body = new Body(json)
-  const of = { move: body.text('move'), session: body.whole('session') }
-  return { ...of, proposal: body.json('proposal'), estimate: body.json('estimate') }
 }

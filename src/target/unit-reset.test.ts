@@ -3,7 +3,7 @@ import { ProtocolError } from '../base/protocol-error.ts'
 import { closeSession, commitMove, takeSession } from '../group/sessions.ts'
 import { FakeFences, liveOf, Post, records } from './records.fixture.ts'
 import { Registry } from './registry.ts'
-import { LIMIT_MS, RESET_KIND, readReset, UnitResets } from './unit-reset.ts'
+import { LIMIT_MS, readReset, UnitResets } from './unit-reset.ts'
 
 const isids = ['00023d000001', '00023d000002', '00023d000003', '00023d000004']
 
@@ -149,7 +149,7 @@ describe('a reset of the unit', () => {
     for (const body of [null, [], {}, { reset: 'r', sessions: [[1]] }]) {
       expect(() => readReset(body)).toThrow(ProtocolError)
     }
-    const nothing = post.ask('m1', RESET_KIND, { reset: 'r', sessions: [] }, 10)
+    const nothing = post.ask('m1', 'reset', { reset: 'r', sessions: [] }, 10)
     expect(await timeline.finish(nothing)).toEqual([])
   })
 })

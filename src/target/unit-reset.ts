@@ -22,7 +22,6 @@ import type { LiveSession } from './live-session.ts'
 import type { Registry } from './registry.ts'
 import type { TaskRunner } from './task.ts'
 
-export const RESET_KIND = 'reset'
 /** Below the 15 s after which Linux takes an abort for lost, and its 30 s for a reset. */
 export const LIMIT_MS = 10_000
 const ASK_MS = 2_000
@@ -108,7 +107,7 @@ export class UnitResets {
     const asked = sessions.map(({ id, record }) => [id, record.gen] as const)
     if (owner === self) return this.#endHere(name, asked)
     const body = { reset: name, sessions: asked.map(([id, gen]) => [id, gen]) }
-    const reply = await peers.ask(owner, RESET_KIND, body, ASK_MS)
+    const reply = await peers.ask(owner, 'reset', body, ASK_MS)
     return Array.isArray(reply) ? reply.filter((one) => typeof one === 'string') : []
   }
 

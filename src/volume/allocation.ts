@@ -11,7 +11,6 @@ import { Body } from '../peer/controls.ts'
 import type { Json } from '../peer/message.ts'
 import { laneOf, runBytes } from './lanes.ts'
 
-export const allocationKind = 'allocation'
 /** As long as other questions to members. */
 export const allocationMs = 800
 /** AL2: whatever another member asks for. */

@@ -20,7 +20,6 @@ import type { SessionCounters } from '../load/counters.ts'
 import type { PeerLinks } from '../peer/links.ts'
 import {
   type Allocation,
-  allocationKind,
   allocationMs,
   encodeQuestion,
   readAllocation,
@@ -173,9 +172,7 @@ export class Gateway {
         const question = { volume: volume.id, slices, ...reach }
         if (member === self) return primary.allocation(question)
         const link = peers.link(member)
-        return readAllocation(
-          await link.ask(allocationKind, encodeQuestion(question), allocationMs),
-        )
+        return readAllocation(await link.ask('allocation', encodeQuestion(question), allocationMs))
       }),
     )
     return together(

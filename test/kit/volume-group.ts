@@ -18,7 +18,7 @@ import {
 import { PeerLinks } from '../../src/peer/links.ts'
 import type { Json } from '../../src/peer/message.ts'
 import type { Incoming } from '../../src/peer/responder.ts'
-import { allocationKind, encodeAllocation, readQuestion } from '../../src/volume/allocation.ts'
+import { encodeAllocation, readQuestion } from '../../src/volume/allocation.ts'
 import { Gateway } from '../../src/volume/gateway.ts'
 import { laneOf } from '../../src/volume/lanes.ts'
 import { answerRequest } from '../../src/volume/peer-requests.ts'
@@ -294,7 +294,7 @@ export class VolumeGroup {
     const primary = new Primary({ self: name, clock, coordinator, group, store })
     const server = {
       control: async (_from: string, kind: string, body: Json) =>
-        kind === allocationKind
+        kind === 'allocation'
           ? encodeAllocation(await primary.allocation(readQuestion(body)))
           : null,
       operation: (_from: string, request: Incoming) => answerRequest(primary, request),

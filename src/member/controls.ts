@@ -1,0 +1,69 @@
+// Everything that a member answers to others besides operations, in one table: for each kind how its body is read, and who
+// answers. The kinds are those of peer/controls.ts, all of them; what they are about is in peer/DESIGN.md.
+import type { Balancer } from '../balance/balancer.ts'
+import { readReport } from '../balance/monitor.ts'
+import type { Coordinator } from '../coordination/coordinator.ts'
+import type { MemberId } from '../group/record.ts'
+import type { MemberOperator } from '../operator/operator.ts'
+import { readOrder } from '../operator/session-desk.ts'
+import { type Control, type ControlKind, message, nothing, question } from '../peer/controls.ts'
+import { readProbes } from '../target/barrier.ts'
+import { readGrant, readMove } from '../target/grants.ts'
+import { readQuestion as readLogin } from '../target/questions.ts'
+import { readTaken, type Target } from '../target/target.ts'
+import { readReset } from '../target/unit-reset.ts'
+import { encodeAllocation, readQuestion as readAllocated } from '../volume/allocation.ts'
+import type { Primary } from '../volume/primary.ts'
+
+/** Who decides for a member by its load, and who answers for it to people; null: nobody, and nobody here is asked. */
+export interface Staff {
+  readonly balancer: Balancer | null
+  readonly operator: Pick<MemberOperator, 'summary' | 'condition' | 'moveHere'> | null
+}
+
+export interface Answerers {
+  /** Members that have said that they stop, and have sessions still. */
+  readonly stopping: Set<MemberId>
+  readonly coordinator: Pick<Coordinator, 'nudge'>
+  readonly primary: Primary
+  readonly target: Target
+  readonly staff: () => Staff
+}
+
+export function controlTable({
+  stopping,
+  coordinator,
+  primary,
+  target,
+  staff,
+}: Answerers): Readonly<Record<ControlKind, Control>> {
+  return {
+    // The group
+    nudge: message(nothing, () => coordinator.nudge()),
+    stopping: message(nothing, (_, from) => stopping.add(from)),
+    drained: message(nothing, (_, from) => stopping.delete(from)),
+    // Logins and sessions
+    login: question(readLogin, (login) => ({ yes: target.mayCome(login) })),
+    'login-back': message(readLogin, (login) => target.comesNot(login)),
+    taken: message(readTaken, (taken) => target.taken(taken)),
+    probe: question(readProbes, (probes) => target.probe(probes)),
+    reset: question(readReset, (reset) => target.reset(reset)),
+    // Moves
+    grant: question(readGrant, (asked, from) => {
+      if (!target.takesSessions) return 'it takes no sessions now'
+      return staff().balancer?.grant(from, asked) ?? 'granted'
+    }),
+    renew: message(readMove, (move) => staff().balancer?.renew(move)),
+    release: message(readMove, (move) => staff().balancer?.release(move)),
+    'move session': question(readOrder, (order) => staff().operator?.moveHere(order) ?? null),
+    // Load
+    report: message(readReport, (report) => staff().balancer?.hear(report)),
+    end: question(nothing, () => staff().balancer?.end() ?? null),
+    // For people, and for volumes
+    summary: question(nothing, () => staff().operator?.summary() ?? null),
+    condition: question(nothing, () => staff().operator?.condition() ?? null),
+    allocation: question(readAllocated, async (asked) =>
+      encodeAllocation(await primary.allocation(asked)),
+    ),
+  }
+}

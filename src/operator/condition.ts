@@ -1,0 +1,28 @@
+// What a member knows about its own health, and tells the others; health.ts makes problems of it.
+import { z } from 'zod'
+
+export const condition = z.object({
+  /** What pages take, and what they may still take. */
+  usedBytes: z.number(),
+  freeBytes: z.number(),
+  damaged: z.array(z.object({ volume: z.number(), pages: z.number() })),
+  /** Segment files that are missing or not its own, and the pages that were in them. */
+  lostSegments: z.object({ files: z.number(), pages: z.number() }),
+  /** Volumes whose pages were in a folder that was given up; those that were overwritten since are good. */
+  lostVolumes: z.array(z.number()),
+  /** Why the store refuses everything; null while it serves. */
+  storeFailure: z.string().nullable(),
+  /** Mean time of the journal's commits in the last second, or how long the one under way takes already; null: nothing was written. */
+  commitMs: z.number().nullable(),
+  /** Why the coordinator does not answer; null: it does. */
+  coordinator: z.string().nullable(),
+  /** What has become of the group record: its file is gone, or an older one is in its place; null: it is there. */
+  recordLost: z.string().nullable(),
+})
+
+export type Condition = z.infer<typeof condition>
+
+/** null: nothing that can be used. */
+export function parseCondition(body: unknown): Condition | null {
+  return condition.safeParse(body).data ?? null
+}

@@ -1,0 +1,33 @@
+// What the member's distribution has to say about sessions that others want to move here, and what they ask it for.
+import type { MemberId, SessionId } from '../group/record.ts'
+import { Body } from '../peer/controls.ts'
+import type { Json } from '../peer/message.ts'
+import type { LiveSession } from './live-session.ts'
+
+/** What another member asks for one of its sessions; `proposal` null: an operator's move, which only safety can refuse. */
+export interface GrantRequest {
+  readonly move: string
+  readonly session: SessionId
+  readonly proposal: Json
+  readonly estimate: Json
+}
+
+export interface Grants {
+  /** null: granted; else why not. `estimate` is the session's estimator state, to be kept for its arrival. */
+  grant(from: MemberId, asked: GrantRequest): string | null
+  renew(move: string): void
+  release(move: string): void
+  /** The session of a granted move has come. */
+  arrived(move: string, session: LiveSession): void
+}
+
+export function readGrant(json: Json): GrantRequest {
+  const body = new Body(json)
+  const of = { move: body.text('move'), session: body.whole('session') }
+  return { ...of, proposal: body.json('proposal'), estimate: body.json('estimate') }
+}
+
+/** Of a grant that is renewed or released. */
+export function readMove(json: Json): string {
+  return new Body(json).text('move')
+}
