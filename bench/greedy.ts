@@ -1,10 +1,11 @@
 // What do initiators that ask and do not read, or ask to write and do not send, cost a member and a session that behaves?
 //
-//   sh scripts/node.sh bench/greedy.ts [--seconds S]
+//   sh scripts/node.sh bench/greedy.ts [--rounds N] [--seconds S]
 //
 // One member, one session that reads and writes; then eight initiators of each kind of greed join it, one kind after the
-// other and then READs and WRITEs together. Told are the session's throughput, and the member's resident memory: the most
-// while they are there, and what is left 10 s after they went.
+// other and then READs and WRITEs together. In each round the session is measured alone and, at once behind, beside them.
+// Told are the medians of what it keeps with the least and the most, and the member's resident memory: the most while they
+// are there, and what is left 10 s after they went.
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -19,8 +20,14 @@ const EACH = 8
 const AFTER_MS = 10_000
 const regionBytes = 64 * MIB
 
-const { values: options } = parseArgs({ options: { seconds: { type: 'string', default: '4' } } })
+const { values: options } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '5' },
+    seconds: { type: 'string', default: '1.5' },
+  },
+})
 const ms = Number(options.seconds) * 1000
+const rounds = Number(options.rounds)
 
 const works: readonly Work[] = [
   { verb: 'read', order: 'random', bytes: 4096, depth: 32 },
@@ -28,7 +35,6 @@ const works: readonly Work[] = [
   { verb: 'write', order: 'sequential', bytes: 65_536, depth: 8 },
 ]
 const scenes: readonly (readonly Greed[])[] = [
-  [],
   ['reads'],
   ['writes'],
   ['halfWrites'],
@@ -48,40 +54,46 @@ try {
   const load = await Load.connect({ port: port + 1, iqn, lun: 0 })
   const region = { offsets: [128 * MIB], runBytes: regionBytes }
   await load.fill(region)
-  const rates = async (): Promise<number[]> => {
-    const all: number[] = []
-    for (const work of works) {
-      const { commands, seconds } = await load.sample(work, region, { warmMs: 300, ms, began() {} })
-      all.push((commands * work.bytes) / seconds / MIB)
-    }
-    return all
+  const rate = async (work: Work): Promise<number> => {
+    const { commands, seconds } = await load.sample(work, region, { warmMs: 300, ms, began() {} })
+    return (commands * work.bytes) / seconds / MIB
   }
-  let usual: number[] = []
+  const begin = (scene: readonly Greed[]): Promise<Greedy[]> =>
+    Promise.all(
+      scene.flatMap((greed) =>
+        Array.from({ length: EACH }, (_, i) =>
+          Greedy.connect(port + 1, iqn, `${greed}-${i}`, greed),
+        ),
+      ),
+    )
   for (const scene of scenes) {
-    const most = new MostResident(member.pid)
-    const greedy: Greedy[] = []
-    for (const greed of scene) {
-      for (let i = 0; i < EACH; i += 1) {
-        greedy.push(await Greedy.connect(port + 1, iqn, `${greed}-${i}`, greed))
+    let mostMiB = 0
+    const kept: string[] = []
+    for (const work of works) {
+      const shares: number[] = []
+      for (let round = 0; round < rounds; round += 1) {
+        const alone = await rate(work)
+        const most = new MostResident(member.pid)
+        const greedy = await begin(scene)
+        shares.push((100 * (await rate(work))) / alone)
+        mostMiB = Math.max(mostMiB, most.stop())
+        for (const one of greedy) one.close()
       }
+      shares.sort((one, other) => one - other)
+      kept.push(`${whole(shares[rounds >> 1])} (${whole(shares[0])}–${whole(shares.at(-1))})`)
     }
-    const now = await rates()
-    if (scene.length === 0) usual = now
-    const mib = most.stop()
-    for (const one of greedy) one.close()
     await new Promise((resolve) => setTimeout(resolve, AFTER_MS))
-    const shares = now.map((rate, i) => {
-      const percent = (100 * rate) / (usual[i] ?? 1)
-      return `${rate.toFixed(0)} MiB/s (${percent.toFixed(0)} %)`
-    })
-    const name = scene.join(' + ') || 'nobody else'
-    const left = residentMiB(member.pid).toFixed(0)
+    const left = residentMiB(member.pid)
     console.log(
-      `${name}: ${shares.join(', ')}; RSS at most ${mib.toFixed(0)} MiB, left ${left} MiB`,
+      `${scene.join(' + ')}: keeps ${kept.join(', ')} %; RSS at most ${whole(mostMiB)} MiB, left ${whole(left)} MiB`,
     )
   }
   load.close()
 } finally {
   await stopGroup(group)
   await rm(folder, { recursive: true, force: true })
+}
+
+function whole(value: number | undefined): string {
+  return (value ?? Number.NaN).toFixed(0)
 }
