@@ -12,9 +12,9 @@ import type { Balancer } from '../src/balance/balancer.ts'
 import type { DistributionSettings } from '../src/balance/policy-record.ts'
 import type { Clock } from '../src/base/clock.ts'
 import type { Prng } from '../src/base/prng.ts'
+import type { SystemLook, SystemProbe } from '../src/base/system-probe.ts'
 import { DEFAULT_POLICY, type Mode, type Policy } from '../src/distribution/policy.ts'
 import type { MemberId, SessionId } from '../src/group/record.ts'
-import type { SystemLook, SystemProbe } from '../src/io/system-probe.ts'
 import type { SessionCounters } from '../src/load/counters.ts'
 import type { Member } from '../src/member/member.ts'
 import type { MoveEnd, MoveOrder } from '../src/target/move.ts'
@@ -168,15 +168,16 @@ export class DistributionWatch {
   }
 
   #watchGrants(member: Member, balancer: Balancer): void {
-    const grant = balancer.grant.bind(balancer)
-    const arrived = balancer.arrived.bind(balancer)
-    const expect = balancer.expect.bind(balancer)
-    balancer.grant = (from, asked) => {
+    const { receiver, placer } = balancer
+    const grant = receiver.grant.bind(receiver)
+    const arrived = receiver.arrived.bind(receiver)
+    const expect = placer.expect.bind(placer)
+    receiver.grant = (from, asked) => {
       const denied = grant(from, asked)
       if (denied === null) this.#granted.set(asked.move, { from, to: member.id, by: member })
       return denied
     }
-    balancer.arrived = (move, session) => {
+    receiver.arrived = (move, session) => {
       const granted = this.#granted.get(move)
       const atMs = this.#group.timeline.nowMs
       const carried = granted?.by === member
@@ -185,7 +186,7 @@ export class DistributionWatch {
       this.#left.set(session.id, left)
       arrived(move, session)
     }
-    balancer.expect = (key) => {
+    placer.expect = (key) => {
       this.#expected.push(`${member.id} ${key}`)
       expect(key)
     }

@@ -179,6 +179,12 @@ const ports = [
   { port: 'src/base/disk.ts', real: 'src/io/disk.ts', simulated: 'sim/disk.ts', suite: 'disk' },
   { port: 'src/base/net.ts', real: 'src/io/net.ts', simulated: 'sim/net.ts', suite: 'net' },
   {
+    port: 'src/base/system-probe.ts',
+    real: 'src/io/system-probe.ts',
+    simulated: 'sim/distribution.ts',
+    suite: null,
+  },
+  {
     port: 'src/coordination/coordinator.ts',
     real: 'src/coordination/embedded.ts',
     simulated: 'sim/coordinator.ts',

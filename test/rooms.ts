@@ -18,7 +18,7 @@ export const plan: Readonly<Record<string, readonly string[]>> = {
   api: ['group'],
   balance: [
     ...['base', 'group', 'load', 'distribution', 'coordination'],
-    ...['store', 'peer', 'volume', 'target', 'io', 'api'],
+    ...['store', 'peer', 'volume', 'target', 'api'],
   ],
   operator: [
     ...['base', 'scsi', 'group', 'distribution', 'coordination'],
@@ -32,8 +32,8 @@ export const plan: Readonly<Record<string, readonly string[]>> = {
   cli: ['base', 'initiator', 'io', 'api', 'member', 'supervisor'],
 }
 export const pure = ['base', 'iscsi', 'scsi', 'group', 'load', 'distribution']
-export const quiet = ['store', 'peer', 'coordination', 'volume', 'target', 'initiator']
-export const edge = ['io', 'api', 'balance', 'operator', 'member', 'supervisor', 'cli']
+export const quiet = ['store', 'peer', 'coordination', 'volume', 'target', 'initiator', 'balance']
+export const edge = ['io', 'api', 'operator', 'member', 'supervisor', 'cli']
 
 /** Third-party packages, each in the rooms that may import it. */
 export const packages: Readonly<Record<string, readonly string[]>> = {

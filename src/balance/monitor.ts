@@ -1,32 +1,19 @@
 // The load monitor of a member: each second it samples the process and the sessions, brings its estimates up to date and
-// tells the others. What it hears from them is kept with the time it came; a silent member is absent, never zero.
-//
-// Invariants:
-//   MO1. Time in which this member stood still itself is nobody else's silence.
+// tells the others.
 import type { MemberLoad } from '../api/schema.ts'
-import { AwakeTime } from '../base/awake-time.ts'
 import type { Timer } from '../base/clock.ts'
-import { ProtocolError } from '../base/protocol-error.ts'
-import type { Policy } from '../distribution/policy.ts'
+import type { SystemLook, SystemProbe } from '../base/system-probe.ts'
 import type { Reservations } from '../distribution/reservations.ts'
-import {
-  buildView,
-  type End,
-  type Heard,
-  hear,
-  type View,
-  withReserved,
-} from '../distribution/view.ts'
+import { type End, withReserved } from '../distribution/view.ts'
 import type { MemberId, SessionId } from '../group/record.ts'
-import type { SystemLook, SystemProbe } from '../io/system-probe.ts'
 import { MemberEstimate } from '../load/estimate.ts'
-import { clampReport, parseReport, REPORT_FORMAT, type Report } from '../load/report.ts'
+import { clampReport, REPORT_FORMAT, type Report } from '../load/report.ts'
 import { type CounterMark, counterMark, readCounters, type SystemSample } from '../load/sample.ts'
-import type { Json } from '../peer/message.ts'
 import type { CommitWork } from '../store/commit-queue.ts'
+import type { HeardReports } from './heard.ts'
 import type { MemberParts } from './member-parts.ts'
 
-const EVERY_MS = 1_000
+export const EVERY_MS = 1_000
 /** One event loop, and a little beside it: journal writes and checksums in the thread pool. */
 const CAPACITY_CPU = 1
 
@@ -41,10 +28,7 @@ export class Monitor {
   readonly #member: MemberParts
   readonly #probe: SystemProbe
   readonly #reservations: Reservations
-  readonly #policy: () => Policy
-  /** Of `awake`: times in which reports came. */
-  readonly #heard = new Map<MemberId, Heard>()
-  readonly #awake: AwakeTime
+  readonly #others: HeardReports
   readonly #marks = new Map<SessionId, CounterMark>()
   #sequence = 0
   #handled = { pieces: 0, bytes: 0 }
@@ -68,13 +52,12 @@ export class Monitor {
     member: MemberParts,
     probe: SystemProbe,
     reservations: Reservations,
-    policy: () => Policy,
+    others: HeardReports,
   ) {
     this.#member = member
     this.#probe = probe
     this.#reservations = reservations
-    this.#policy = policy
-    this.#awake = new AwakeTime(member.ports.clock, 2 * EVERY_MS)
+    this.#others = others
     this.estimate = new MemberEstimate({ self: member.id, resources: 1 })
     probe.look()
     this.#timer = member.ports.clock.after(EVERY_MS, () => this.#tick())
@@ -94,23 +77,6 @@ export class Monitor {
       load: withReserved(estimate.now, reserved),
       sigma: estimate.sigma,
     }
-  }
-
-  view(): View {
-    const { group, id } = this.#member
-    return buildView(group.members.values(), this.#heard, id, this.#awake.nowMs(), this.#policy())
-  }
-
-  isHeard(member: MemberId): boolean {
-    const heard = this.#heard.get(member)
-    const limitMs = this.#policy().silentSeconds * 1_000
-    return heard !== undefined && this.#awake.nowMs() - heard.receivedMs < limitMs
-  }
-
-  /** Since the last report of this member; null: none has come. */
-  heardMsAgo(member: MemberId): number | null {
-    const heard = this.#heard.get(member)
-    return heard === undefined ? null : this.#awake.nowMs() - heard.receivedMs
   }
 
   /** Mean of the journal's commits in the last second; null: nothing was written. */
@@ -142,7 +108,7 @@ export class Monitor {
   }
 
   #tick(): void {
-    this.#awake.tick()
+    this.#others.tick()
     this.#sample()
     this.#tell()
     this.#timer = this.#member.ports.clock.after(EVERY_MS, () => this.#tick())
@@ -194,7 +160,7 @@ export class Monitor {
       this.estimate.leave(session)
     }
     this.estimate.observe(systemSample(look, own, handled, this.#disk), samples)
-    const fits = [...this.#heard.values()].map(({ report }) => [report.member, report.fit] as const)
+    const fits = this.#others.fits()
     fits.push([id, this.estimate.evidence()])
     fits.sort(([a], [b]) => (a < b ? -1 : 1))
     this.estimate.learn(
@@ -247,20 +213,6 @@ export class Monitor {
     for (const member of group.members.keys())
       if (member !== id) peers.tell(member, 'report', report)
   }
-
-  /** What another member reports of itself. */
-  hear(report: Report): void {
-    const before = this.#heard.get(report.member)
-    this.#heard.set(report.member, hear(before, report, this.#awake.nowMs(), this.#policy()))
-  }
-}
-
-/** P10 of peer/controls.ts. */
-export function readReport(body: Json, from: MemberId): Report {
-  const report = parseReport(body)
-  const why = 'refused' in report ? report.refused : `${report.member} is not ${from}`
-  if ('refused' in report || report.member !== from) throw new ProtocolError(why, 'a report')
-  return report
 }
 
 function systemSample(

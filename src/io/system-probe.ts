@@ -1,27 +1,12 @@
-// What the operating system says of this process and host, as differences between two looks.
+// The SystemProbe of this process and host.
 import { readFileSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { type EventLoopUtilization, monitorEventLoopDelay, performance } from 'node:perf_hooks'
+import type { SystemLook, SystemProbe } from '../base/system-probe.ts'
 import type { Traffic } from './net.ts'
 
 /** The loop's delay is that of a timer which fires so often: seldom enough to let an idle member sleep. */
 const DELAY_EVERY_MS = 500
-
-export interface SystemLook {
-  readonly seconds: number
-  readonly cpuSeconds: number
-  readonly hostCpu: number
-  readonly loopUtilisation: number
-  readonly loopDelayMs: number
-  readonly rssBytes: number
-  /** Received and sent on the sockets of the member. */
-  readonly networkBytes: number
-}
-
-/** The port by which the member's monitor learns this; the simulator has one of its own. */
-export interface SystemProbe {
-  look(): SystemLook
-}
 
 export class RealSystemProbe implements SystemProbe {
   #cpu = process.cpuUsage()

@@ -1,7 +1,7 @@
 // Everything that a member answers to others besides operations, in one table: for each kind how its body is read, and who
 // answers. The kinds are those of peer/controls.ts, all of them; what they are about is in peer/DESIGN.md.
 import type { Balancer } from '../balance/balancer.ts'
-import { readReport } from '../balance/monitor.ts'
+import { readReport } from '../balance/heard.ts'
 import type { Coordinator } from '../coordination/coordinator.ts'
 import type { MemberId } from '../group/record.ts'
 import type { MemberOperator } from '../operator/operator.ts'
@@ -51,10 +51,10 @@ export function controlTable({
     // Moves
     grant: question(readGrant, (asked, from) => {
       if (!target.takesSessions) return 'it takes no sessions now'
-      return staff().balancer?.grant(from, asked) ?? 'granted'
+      return staff().balancer?.receiver.grant(from, asked) ?? 'granted'
     }),
-    renew: message(readMove, (move) => staff().balancer?.renew(move)),
-    release: message(readMove, (move) => staff().balancer?.release(move)),
+    renew: message(readMove, (move) => staff().balancer?.receiver.renew(move)),
+    release: message(readMove, (move) => staff().balancer?.receiver.release(move)),
     'move session': question(readOrder, (order) => staff().operator?.moveHere(order) ?? null),
     // Load
     report: message(readReport, (report) => staff().balancer?.hear(report)),

@@ -1,0 +1,157 @@
+// Which of its sessions this member moves, and where: each round it judges by the estimates of all, asks the destination,
+// and has the target carry the move out. Level-triggered: every round reads the state as it is.
+import { type Begun, heldBack, withBegun } from '../distribution/budget.ts'
+import type { Code } from '../distribution/code.ts'
+import { type Proposal, urgentRounds } from '../distribution/decide.ts'
+import { DecisionLog, predictionOf, whyDenied, whyMoved, whyNot } from '../distribution/explain.ts'
+import { observedGain } from '../distribution/imbalance.ts'
+import { Negotiation } from '../distribution/negotiation.ts'
+import type { Policy } from '../distribution/policy.ts'
+import type { Own } from '../distribution/view.ts'
+import { packAsk, unpackEnd } from '../distribution/wire.ts'
+import type { MemberId, SessionId } from '../group/record.ts'
+import { ASK_MS, type Shared } from './shared-parts.ts'
+
+/** When the averages have taken a move in, its observed gain is written down. */
+const OBSERVE_MS = 30_000
+
+export class Decider {
+  readonly log = new DecisionLog()
+  readonly #shared: Shared
+  readonly #utilisationOf: (member: MemberId) => number | null
+  #debts: ReadonlyMap<SessionId, number> = new Map()
+  #begun: Begun = { atMs: [], thisRound: 0 }
+  #urgent = 0
+  #isMoving = false
+
+  constructor(shared: Shared, utilisationOf: (member: MemberId) => number | null) {
+    this.#shared = shared
+    this.#utilisationOf = utilisationOf
+  }
+
+  /** A session of this member is on its way. */
+  get isMoving(): boolean {
+    return this.#isMoving
+  }
+
+  async round(seed: number): Promise<void> {
+    this.#begun = { ...this.#begun, thisRound: 0 }
+    const { policy, mode } = this.#shared.policy.settings
+    if (mode !== 'off') await this.#decide(policy, seed)
+  }
+
+  async #decide(policy: Policy, seed: number): Promise<void> {
+    const { member, monitor, others } = this.#shared
+    const nowMs = this.#nowMs()
+    this.#urgent = urgentRounds(this.#urgent, monitor.end(), policy)
+    const view = others.view()
+    const negotiation = new Negotiation(this.#own(policy), view, { nowMs, seed }, policy)
+    const { debts, reasons } = negotiation.round
+    this.#debts = debts
+    const names = { self: member.id, nowMs }
+    for (const reason of reasons) {
+      const sentence = whyNot(reason, { ...names, session: `session ${reason.session}` }, policy)
+      const { session, code, to, gain, debt, price } = reason
+      this.log.add({ atMs: nowMs, session, code, to, sentence, gain, debt, price })
+    }
+    await this.#negotiate(negotiation, policy)
+  }
+
+  /** One proposal at a time: each answer changes the loads by which the next is judged. */
+  async #negotiate(negotiation: Negotiation, policy: Policy): Promise<void> {
+    const { member } = this.#shared
+    for (;;) {
+      const proposal = negotiation.next()
+      if (proposal === null) return
+      const nowMs = this.#nowMs()
+      const now = { ...policy, mode: this.#shared.policy.settings.mode }
+      const back = heldBack(now, this.#begun, nowMs, member.ports.clock.wallMs())
+      this.#noteProposal(proposal, back, nowMs)
+      if (back !== null) continue
+      this.#isMoving = true
+      const granted = await this.#move(proposal, nowMs)
+      this.#isMoving = false
+      const fresh = unpackEnd(await member.peers.ask(proposal.to, 'end', null, ASK_MS))
+      negotiation.answered(proposal, granted, this.#own(policy), 'refused' in fresh ? null : fresh)
+    }
+  }
+
+  async #move(proposal: Proposal, nowMs: number): Promise<boolean> {
+    const { member, sessions } = this.#shared
+    const { id } = proposal.session
+    const { policy } = this.#shared.policy.settings
+    const move = member.ports.newId()
+    const end = await member.target.move(id, {
+      id: move,
+      to: proposal.to,
+      by: 'balance',
+      code: 'MOVED',
+      reason: whyMoved(proposal, `session ${id}`, policy),
+      predicted: predictionOf(proposal),
+      proposal: packAsk(proposal, nowMs),
+      estimate: sessions.handOver(id),
+    })
+    if (end.kind === 'denied') {
+      const why = whyDenied(end.reason, proposal, member.id, policy)
+      this.#note(proposal, 'DENIED', this.#nowMs(), why)
+      return false
+    }
+    this.#begun = withBegun(this.#begun, this.#nowMs())
+    if (end.kind !== 'committed') {
+      sessions.moveFailed(id)
+      return true
+    }
+    sessions.left(id)
+    this.log.forget(id)
+    this.#observeLater(move, proposal)
+    return true
+  }
+
+  /** The gain of a move by the formula by which it was predicted, on what both ends have come to. */
+  #observeLater(move: string, proposal: Proposal): void {
+    const { member } = this.#shared
+    member.ports.clock.after(OBSERVE_MS, () => {
+      const from = this.#utilisationOf(member.id)
+      const to = this.#utilisationOf(proposal.to)
+      if (from === null || to === null) return
+      const before = predictionOf(proposal)
+      const capacity = proposal.source.capacity[0] ?? 1
+      const gain = observedGain(
+        { capacity, before: before.from.before, after: from },
+        { capacity, before: before.to.before, after: to },
+      )
+      member.target.log.observed(move, gain)
+    })
+  }
+
+  /** `back`: why it may not be made now; null: it is tried. */
+  #noteProposal(proposal: Proposal, back: Code | null, atMs: number): void {
+    const { policy, mode } = this.#shared.policy.settings
+    const told = whyMoved(proposal, `session ${proposal.session.id}`, policy)
+    if (back === null) this.#note(proposal, 'MOVED', atMs, told)
+    else {
+      const how = mode === 'advise' ? 'Advised, not done' : 'Put off, as moves are limited now'
+      this.#note(proposal, back, atMs, `${how}: ${told}`)
+    }
+  }
+
+  #note(proposal: Proposal, code: Code, atMs: number, sentence: string): void {
+    const { session, to, gain, debt, price } = proposal
+    this.log.add({ atMs, session: session.id, code, to, sentence, gain, debt, price })
+  }
+
+  /** This member as it is now. */
+  #own(policy: Policy): Own {
+    const { monitor, others, sessions } = this.#shared
+    const urgent = this.#urgent >= policy.urgentRounds
+    return {
+      ...monitor.end(),
+      urgent,
+      sessions: sessions.views(others.view(), policy, this.#debts),
+    }
+  }
+
+  #nowMs(): number {
+    return this.#shared.member.ports.clock.nowMs()
+  }
+}

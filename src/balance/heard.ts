@@ -1,0 +1,71 @@
+// What the other members report of their load, with the time at which it came; a silent member is absent, never zero.
+//
+// Invariants:
+//   MO1. Time in which this member stood still itself is nobody else's silence.
+import { AwakeTime } from '../base/awake-time.ts'
+import type { Clock } from '../base/clock.ts'
+import { ProtocolError } from '../base/protocol-error.ts'
+import type { Policy } from '../distribution/policy.ts'
+import { buildView, type Heard, hear, type View } from '../distribution/view.ts'
+import type { MemberId } from '../group/record.ts'
+import { parseReport, type Report } from '../load/report.ts'
+import type { Json } from '../peer/message.ts'
+import type { MemberParts } from './member-parts.ts'
+
+export class HeardReports {
+  readonly #member: Pick<MemberParts, 'id' | 'group'>
+  readonly #policy: () => Policy
+  /** Of `awake`: times in which reports came. */
+  readonly #heard = new Map<MemberId, Heard>()
+  readonly #awake: AwakeTime
+
+  /** `mostMs`: longer than from one `tick` to the next. */
+  constructor(
+    member: Pick<MemberParts, 'id' | 'group'>,
+    policy: () => Policy,
+    clock: Clock,
+    mostMs: number,
+  ) {
+    this.#member = member
+    this.#policy = policy
+    this.#awake = new AwakeTime(clock, mostMs)
+  }
+
+  tick(): void {
+    this.#awake.tick()
+  }
+
+  hear(report: Report): void {
+    const before = this.#heard.get(report.member)
+    this.#heard.set(report.member, hear(before, report, this.#awake.nowMs(), this.#policy()))
+  }
+
+  view(): View {
+    const { group, id } = this.#member
+    return buildView(group.members.values(), this.#heard, id, this.#awake.nowMs(), this.#policy())
+  }
+
+  isHeard(member: MemberId): boolean {
+    const agoMs = this.msAgo(member)
+    return agoMs !== null && agoMs < this.#policy().silentSeconds * 1_000
+  }
+
+  /** Since the last report of this member; null: none has come. */
+  msAgo(member: MemberId): number | null {
+    const heard = this.#heard.get(member)
+    return heard === undefined ? null : this.#awake.nowMs() - heard.receivedMs
+  }
+
+  /** What each of them has found of the costs of work, with its name. */
+  fits(): (readonly [MemberId, Report['fit']])[] {
+    return [...this.#heard.values()].map(({ report }) => [report.member, report.fit])
+  }
+}
+
+/** P10 of peer/controls.ts. */
+export function readReport(body: Json, from: MemberId): Report {
+  const report = parseReport(body)
+  const why = 'refused' in report ? report.refused : `${report.member} is not ${from}`
+  if ('refused' in report || report.member !== from) throw new ProtocolError(why, 'a report')
+  return report
+}

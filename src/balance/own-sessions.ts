@@ -1,0 +1,124 @@
+// The sessions that this member serves, as the distribution sees them: their load, what holds them, and what they have been
+// through, which goes with them when they are moved.
+import { type BadPaths, barredMembers, heldBy } from '../distribution/bounds.ts'
+import type { Code } from '../distribution/code.ts'
+import {
+  leftMembers,
+  type MoveHistory,
+  NO_HISTORY,
+  rememberHistory,
+  restUntilMs,
+  wentBadly,
+  withMove,
+} from '../distribution/history.ts'
+import { meanSession } from '../distribution/place.ts'
+import type { Policy } from '../distribution/policy.ts'
+import type { SessionView, View } from '../distribution/view.ts'
+import { isRandomKind } from '../group/login.ts'
+import type { SessionId } from '../group/record.ts'
+import type { MemberEstimate } from '../load/estimate.ts'
+import type { SessionLoad } from '../load/load-table.ts'
+import type { Json } from '../peer/message.ts'
+import type { LiveSession } from '../target/live-session.ts'
+import type { Coming } from './arrivals.ts'
+import type { MemberParts } from './member-parts.ts'
+import { factsOf } from './session-facts.ts'
+
+export class OwnSessions {
+  readonly #member: MemberParts
+  readonly #estimate: MemberEstimate
+  readonly #badPaths: BadPaths
+  readonly #histories = new Map<SessionId, MoveHistory>()
+
+  constructor(member: MemberParts, estimate: MemberEstimate, badPaths: BadPaths) {
+    this.#member = member
+    this.#estimate = estimate
+    this.#badPaths = badPaths
+  }
+
+  /** `debts`: what each has saved up by staying where it is not best. */
+  views(view: View, policy: Policy, debts: ReadonlyMap<SessionId, number>): SessionView[] {
+    const { target, group } = this.#member
+    const nowMs = this.#nowMs()
+    const views: SessionView[] = []
+    for (const session of target.registry.all()) {
+      const load = this.#estimate.load(session.id)
+      const estimate = this.#estimate.session(session.id)
+      if (load === null || estimate === null || session.phase !== 'live') continue
+      const history = this.#history(session.id)
+      const facts = factsOf(this.#member, session, history, nowMs, policy)
+      const pause = pauseSeconds(policy, facts.stableIsid)
+      views.push({
+        id: session.id,
+        load,
+        ageSeconds: estimate.ageSeconds,
+        price: policy.kappa + estimate.depth * pause,
+        debt: debts.get(session.id) ?? 0,
+        restUntilMs: restUntilMs(history, policy),
+        left: leftMembers(history),
+        held: heldBy(facts, view, nowMs, null),
+        barred: barredMembers(facts, group.members.keys(), this.#badPaths, nowMs),
+      })
+    }
+    return views
+  }
+
+  /** Why an operator may not have it moved; null: safety allows it. Rates and rests do not count. */
+  heldByHand(session: LiveSession, view: View, policy: Policy): Code | null {
+    const nowMs = this.#nowMs()
+    const facts = factsOf(this.#member, session, this.#history(session.id), nowMs, policy)
+    return heldBy(facts, view, nowMs, 'operator')
+  }
+
+  /** What one of the sessions here, or a new one, is like. */
+  meanLoad(): SessionLoad {
+    const loads = [...this.#member.target.registry.all()]
+      .map(({ id }) => this.#estimate.load(id))
+      .filter((load) => load !== null)
+    return meanSession(loads, this.#member.group.members.size)
+  }
+
+  /** What goes with a session that is moved: its estimator and its history. */
+  handOver(session: SessionId): Json {
+    const memory = this.#estimate.session(session)?.handOver() ?? null
+    return { memory, history: rememberHistory(this.#history(session), this.#nowMs()) }
+  }
+
+  /** One that was granted is here, with what its old member said of it. */
+  came({ id, record }: LiveSession, coming: Coming, policy: Policy): void {
+    this.#estimate.admit(id, coming.memory)
+    const pauseMs = 1_000 * pauseSeconds(policy, !isRandomKind(record.isid))
+    const move = { left: coming.from, atMs: this.#nowMs(), pauseMs }
+    this.#histories.set(id, withMove(coming.history, move))
+  }
+
+  left(id: SessionId): void {
+    this.#estimate.leave(id)
+    this.#histories.delete(id)
+  }
+
+  /** It was to be moved, and has stayed, or was lost. */
+  moveFailed(id: SessionId): void {
+    this.#histories.set(id, wentBadly(this.#history(id), this.#nowMs()))
+  }
+
+  /** What is kept of those that have no record any more. */
+  forget(): void {
+    const { group, target } = this.#member
+    for (const id of this.#histories.keys()) {
+      if (!group.sessions.has(id) && !target.registry.get(id)) this.#histories.delete(id)
+    }
+  }
+
+  #history(id: SessionId): MoveHistory {
+    return this.#histories.get(id) ?? NO_HISTORY
+  }
+
+  #nowMs(): number {
+    return this.#member.ports.clock.nowMs()
+  }
+}
+
+function pauseSeconds(policy: Policy, stableIsid: boolean): number {
+  return stableIsid ? policy.pauseStableSeconds : policy.pauseRandomSeconds
+}
