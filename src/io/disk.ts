@@ -3,6 +3,11 @@
 // Durable writes go through a descriptor of their own, opened with O_DSYNC: one system call instead of a write and a
 // sync. A file is closed only when nothing is under way on it, so that a slow read never meets a descriptor that was
 // given away.
+//
+// Invariants:
+//   FD1. Everything is of the folder that was there at the first call. When it is no more the one at its path (moved away,
+//        unmounted, replaced), nothing is done by name any more: each such call fails, and \`moved\` says so.
+//   FD2. What belongs to an open file goes to that file, whatever is at its name by now.
 import * as fs from 'node:fs'
 import { open, readdir, rename, rm, statfs } from 'node:fs/promises'
 import { join, normalize } from 'node:path'
@@ -17,17 +22,24 @@ const FILE_MODE = 0o600
 export class FolderDisk implements Disk {
   readonly #root: string
   readonly #holes = new HolePunch()
+  /** FD1: settles with a sentence. Whoever uses the folder must stop then: a new file would not be with the others. */
+  readonly moved: Promise<string>
+  readonly #tellMoved: (sentence: string) => void
+  #folder: FolderAt | null = null
 
   /** The folder itself is made with the first folder in it. */
   constructor(root: string) {
+    const { promise, resolve } = Promise.withResolvers<string>()
     this.#root = root
+    this.moved = promise
+    this.#tellMoved = resolve
   }
 
   async open(path: string, mode: 'existing' | 'create'): Promise<DiskFile> {
     const full = this.#inside(path)
     const flags = mode === 'create' ? O_RDWR | O_CREAT : O_RDWR
     const fd = await attempt(path, () => openDescriptor(full, flags))
-    return new FolderFile(full, path, fd, this.#holes)
+    return new FolderFile(path, fd, this.#holes)
   }
 
   async list(folder: string): Promise<string[]> {
@@ -69,19 +81,41 @@ export class FolderDisk implements Disk {
   }
 
   async freeBytes(): Promise<number> {
-    const { bavail, bsize } = await attempt('.', () => statfs(this.#root))
+    const { bavail, bsize } = await attempt('.', () => statfs(this.#inside('.')))
     return bavail * bsize
   }
 
   #inside(path: string): string {
     const plain = normalize(path)
     assert(!plain.startsWith('..') && !plain.startsWith('/'), `'${path}' is inside the data folder`)
+    this.#mustBeHere()
     return join(this.#root, plain)
+  }
+
+  /** FD1 */
+  #mustBeHere(): void {
+    const now = folderAt(this.#root)
+    this.#folder ??= now
+    const known = this.#folder
+    if (known === null || (now !== null && now.device === known.device && now.inode === known.inode)) return
+    const what = now === null ? 'is gone' : 'is another one now'
+    const sentence = `the folder at ${this.#root} ${what}: it was moved, unmounted or replaced while it was in use. Put it back in its place`
+    this.#tellMoved(sentence)
+    throw new DiskError('IO', sentence)
   }
 }
 
+interface FolderAt {
+  readonly device: bigint
+  readonly inode: bigint
+}
+
+function folderAt(path: string): FolderAt | null {
+  const found = fs.statSync(path, { bigint: true, throwIfNoEntry: false })
+  return found === undefined ? null : { device: found.dev, inode: found.ino }
+}
+
 class FolderFile implements DiskFile {
-  readonly #full: string
   readonly #path: string
   readonly #fd: number
   readonly #holes: HolePunch
@@ -91,8 +125,7 @@ class FolderFile implements DiskFile {
   #open = true
   #idle: (() => void) | null = null
 
-  constructor(full: string, path: string, fd: number, holes: HolePunch) {
-    this.#full = full
+  constructor(path: string, fd: number, holes: HolePunch) {
     this.#path = path
     this.#fd = fd
     this.#holes = holes
@@ -130,9 +163,7 @@ class FolderFile implements DiskFile {
   }
 
   async writeDurable(parts: readonly Uint8Array[], offset: number): Promise<void> {
-    this.#durableFd ??= await attempt(this.#path, () =>
-      openDescriptor(this.#full, O_RDWR | O_DSYNC),
-    )
+    this.#durableFd ??= await this.#byItself((path) => openDescriptor(path, O_RDWR | O_DSYNC))
     await this.#writeAll(this.#durableFd, parts, offset)
   }
 
@@ -153,7 +184,7 @@ class FolderFile implements DiskFile {
   }
 
   punch(offset: number, bytes: number): Promise<void> {
-    return this.#holes.punch(this.#full, offset, bytes)
+    return this.#byItself((path) => this.#holes.punch(path, offset, bytes))
   }
 
   async close(): Promise<void> {
@@ -188,13 +219,28 @@ class FolderFile implements DiskFile {
     }
   }
 
+  /** FD2: by the name that the kernel has for the open file. It is not closed, and its number given away, meanwhile. */
+  async #byItself<T>(work: (path: string) => Promise<T>): Promise<T> {
+    assert(this.#open, `'${this.#path}' is open`)
+    this.#underWay += 1
+    try {
+      return await attempt(this.#path, () => work(`/proc/${process.pid}/fd/${this.#fd}`))
+    } finally {
+      this.#ended()
+    }
+  }
+
+  #ended(): void {
+    this.#underWay -= 1
+    if (this.#underWay === 0) this.#idle?.()
+  }
+
   #call<T>(start: (done: (error: Error | null, result?: T) => void) => void): Promise<T> {
     assert(this.#open, `'${this.#path}' is open`)
     return new Promise((resolve, reject) => {
       this.#underWay += 1
       start((error, result) => {
-        this.#underWay -= 1
-        if (this.#underWay === 0) this.#idle?.()
+        this.#ended()
         if (error) reject(diskError(this.#path, error))
         else resolve(result as T)
       })

@@ -7,6 +7,7 @@
 //       supervisor, who alone decides that.
 //   M4. SIGHUP ends nobody: the log goes on in the file that is at its path then.
 //   M3. A broken invariant or an unhandled error is logged, and ends the process: the journal recovers it.
+import { join } from 'node:path'
 import { LOCK_FILE, lockFolder } from '../io/folder-lock.ts'
 import { hide, makePrivate } from '../io/folders.ts'
 import { LOG_NAME } from '../io/log-file.ts'
@@ -55,7 +56,12 @@ export interface ReadyLine {
 /** Settles once the member has stopped because it was told to; rejects with what else ended it. */
 export async function runMember(settings: MemberProcess): Promise<void> {
   const { config, start, lifeline, ready } = settings
-  await takeFolder(config.dataFolder, (name) => MEMBERS_FILES.includes(name))
+  // A socket may be all that is there: of a member whose folder was taken away while it ran.
+  const isSocket = (name: string) => join(config.dataFolder, name) === config.peer
+  await takeFolder(
+    config.dataFolder,
+    (name) => MEMBERS_FILES.includes(name) || isSocket(name),
+  )
   const lock = lockFolder(config.dataFolder)
   await makePrivate(config.dataFolder, { deep: true })
   for (const suffix of ['', '-wal', '-shm']) await hide(config.coordinationFile + suffix)

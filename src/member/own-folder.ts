@@ -13,7 +13,7 @@ export async function takeFolder(folder: string, isOurs: (name: string) => boole
     const some = names.toSorted().slice(0, NAMES_SHOWN).join(', ')
     const more = names.length > NAMES_SHOWN ? ', …' : ''
     throw new FolderProblem(
-      `The folder ${folder} is not empty (${some}${more}), and nothing in it is of Evenkeel: name an empty one, or one that does not exist yet.`,
+      `The folder ${folder} is not empty (${some}${more}), and nothing in it is of Evenkeel: is its disk mounted? For a new one, name an empty folder, or one that does not exist yet.`,
       'EEXIST',
     )
   }

@@ -91,7 +91,7 @@ export async function startMember(config: MemberConfig, log: Log): Promise<Runni
   }).catch((cause: unknown) => {
     throw listenError({ kind: 'tcp', ...config.api }, cause)
   })
-  const failed = failureOf(member)
+  const failed = failureOf(member, disk)
   await Promise.race([
     member.serve({ balancer, operator }).then(() => settle(config, balancer)),
     failed.then((why) => Promise.reject(new Error(why))),
@@ -166,8 +166,12 @@ function tellRecovery({ store }: Member, log: Log): void {
 }
 
 /** Settles with why it must stop. */
-function failureOf({ id, store, group, folder, keeper }: Member): Promise<string> {
+function failureOf(
+  { id, store, group, folder, keeper }: Member,
+  disk: FolderDisk,
+): Promise<string> {
   return Promise.race([
+    disk.moved.then((why) => `the data folder of ${id} cannot be used any more: ${why}`),
     store.failed.then((why) => `the store of ${id} has failed: ${why}`),
     group.failed,
     folder.failed,

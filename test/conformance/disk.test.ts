@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync } from 'node:fs'
-import { rm, stat } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
@@ -35,6 +35,48 @@ describe('real', () => {
     await file.close()
     context.skip(spawnSync('fallocate', ['--version']).status !== 0, 'there is no fallocate here')
     expect((before - after) * 512).toBe(512 * 1024)
+  })
+
+  it('FD1 makes nothing in a folder that took the place of the one in use, and says so', async () => {
+    const folder = makeFolder()
+    const disk = new FolderDisk(folder)
+    const file = await disk.open('a', 'create')
+    await rename(folder, `${folder}-away`)
+    await expect(disk.open('b', 'create')).rejects.toThrow(/is gone: it was moved, unmounted/)
+    await mkdir(folder)
+    await writeFile(join(folder, 'a'), 'of another one')
+    for (const use of [
+      () => disk.open('a', 'existing'),
+      () => disk.open('b', 'create'),
+      () => disk.remove('a'),
+      () => disk.rename('a', 'b'),
+      () => disk.makeFolder('data'),
+      () => disk.list('.'),
+      () => disk.syncFolder('.'),
+      () => disk.freeBytes(),
+    ]) {
+      await expect(use()).rejects.toThrow(/is another one now: it was moved, unmounted or replaced/)
+    }
+    expect(await readdir(folder)).toEqual(['a'])
+    await expect(disk.moved).resolves.toMatch(/is gone/)
+    await file.close()
+    // Put back, it is used again.
+    await rm(folder, { recursive: true })
+    await rename(`${folder}-away`, folder)
+    expect(await disk.list('.')).toEqual(['a'])
+  })
+
+  it('FD2 writes durably and punches in the file that is open, not in one that took its name', async () => {
+    const folder = makeFolder()
+    const file = await new FolderDisk(folder).open('a', 'create')
+    const bytes = 64 * 1024
+    await rename(join(folder, 'a'), join(folder, 'kept'))
+    await writeFile(join(folder, 'a'), Buffer.alloc(bytes, 9))
+    await file.writeDurable([new Uint8Array(bytes).fill(1)], 0)
+    await file.punch(0, bytes)
+    await file.close()
+    expect(await readFile(join(folder, 'a'))).toEqual(Buffer.alloc(bytes, 9))
+    expect((await stat(join(folder, 'kept'))).size).toBe(bytes)
   })
 
   it('refuses paths that lead out of the folder', async () => {

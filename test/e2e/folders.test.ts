@@ -94,6 +94,22 @@ test(
 )
 
 test(
+  'FD1 a member whose folder is swapped for an empty one while it works stops by itself, and writes nothing into that one',
+  async () => {
+    await writeAll(2)
+    const pid = await group.pidOf(VICTIM)
+    await rename(folder(), away())
+    await mkdir(folder())
+    await expect.poll(problems, { interval: 200 }).toMatch(/OLD_FOLDER.*m2 is empty, but the/)
+    expect(await group.pidOf(VICTIM)).not.toBe(pid)
+    expect(await readdir(folder())).not.toContain('record')
+    await putBack()
+    await expectAll(2)
+  },
+  LIMIT_MS,
+)
+
+test(
   'an older copy of a folder is refused, and the newest one is not',
   async () => {
     await writeAll(3)
