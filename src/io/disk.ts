@@ -97,7 +97,11 @@ export class FolderDisk implements Disk {
     const now = folderAt(this.#root)
     this.#folder ??= now
     const known = this.#folder
-    if (known === null || (now !== null && now.device === known.device && now.inode === known.inode)) return
+    if (
+      known === null ||
+      (now !== null && now.device === known.device && now.inode === known.inode)
+    )
+      return
     const what = now === null ? 'is gone' : 'is another one now'
     const sentence = `the folder at ${this.#root} ${what}: it was moved, unmounted or replaced while it was in use. Put it back in its place`
     this.#tellMoved(sentence)

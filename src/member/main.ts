@@ -58,10 +58,7 @@ export async function runMember(settings: MemberProcess): Promise<void> {
   const { config, start, lifeline, ready } = settings
   // A socket may be all that is there: of a member whose folder was taken away while it ran.
   const isSocket = (name: string) => join(config.dataFolder, name) === config.peer
-  await takeFolder(
-    config.dataFolder,
-    (name) => MEMBERS_FILES.includes(name) || isSocket(name),
-  )
+  await takeFolder(config.dataFolder, (name) => MEMBERS_FILES.includes(name) || isSocket(name))
   const lock = lockFolder(config.dataFolder)
   await makePrivate(config.dataFolder, { deep: true })
   for (const suffix of ['', '-wal', '-shm']) await hide(config.coordinationFile + suffix)

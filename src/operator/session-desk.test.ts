@@ -67,3 +67,15 @@ it('a session that is being moved is said to be', async () => {
   session.moving = true
   expect(await move()).toMatchObject({ kind: 'refused', code: 'sessionMoving' })
 })
+
+it('SD1 a move is refused at once while the group record cannot be changed, and the session stays free to be moved', async () => {
+  const { at, group, move } = await scene(35)
+  group.coordination.cut(at.id, 'drop')
+  expect(await move()).toMatchObject({
+    kind: 'refused',
+    code: 'coordinatorDown',
+    detail: expect.stringContaining('the coordination file cannot be written now'),
+  })
+  group.coordination.heal(at.id)
+  expect(await move()).toMatchObject({ kind: 'done', value: { outcome: 'returned' } })
+})

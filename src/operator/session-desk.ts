@@ -1,4 +1,7 @@
 // The operator's commands on sessions and moves.
+//
+// Invariants:
+//   SD1. A move by hand begins only if the group record can be changed now; else it is refused at once, and says so.
 
 import { type ErrorCode, errorCodes, refusal } from '../api/errors.ts'
 import { type Answered, answered } from '../api/operator.ts'
@@ -6,6 +9,7 @@ import type { Move, MoveRequest, Session, SessionDetail } from '../api/schema.ts
 import type { Balancer } from '../balance/balancer.ts'
 import { sleep } from '../base/clock.ts'
 import { whyNotByHand } from '../distribution/explain.ts'
+import { probeChange } from '../group/change.ts'
 import type { MemberId, MoveRecord, SessionId } from '../group/record.ts'
 import type { StoredSession } from '../group/sessions.ts'
 import { Body } from '../peer/controls.ts'
@@ -42,6 +46,11 @@ function deniedIn(reply: Json): Denied {
   const known = errorCodes.find((one) => one === code) ?? 'memberNotReady'
   return { code: known, why: typeof why === 'string' ? why : 'its member does not say why' }
 }
+
+const RECORD_SHUT = {
+  code: 'coordinatorDown',
+  why: 'the coordination file cannot be written now',
+} as const satisfies Denied
 
 /** The others are the destination's matter: it takes no sessions now, or not this one. */
 const denials: Readonly<Record<string, ErrorCode>> = {
@@ -132,7 +141,7 @@ export class SessionDesk {
 
   /** At the member that serves the session. */
   async moveHere({ move, session, to }: Order): Promise<Json> {
-    const { target, id } = this.#member
+    const { target, id, ports } = this.#member
     const denied = (answer: string): Json => {
       const { policy } = this.#balancer.policy.settings
       const why = whyNotByHand(answer, { session, self: id, to }, policy)
@@ -141,6 +150,8 @@ export class SessionDesk {
     const live = target.registry.get(session)
     const held = live === undefined ? null : this.#balancer.heldByHand(live)
     if (held !== null) return denied(held)
+    const probe = await ports.coordinator.txn(probeChange)
+    if (probe.kind === 'unknown') return RECORD_SHUT // SD1
     const end = await target.move(session, {
       id: move,
       to,
