@@ -17,7 +17,7 @@ import { DEFAULT_POLICY, type Mode, type Policy } from '../src/distribution/poli
 import type { MemberId, SessionId } from '../src/group/record.ts'
 import type { SessionCounters } from '../src/load/counters.ts'
 import type { Member } from '../src/member/member.ts'
-import type { MoveEnd, MoveOrder } from '../src/target/move.ts'
+import type { MoveEnd, MoveOrder } from '../src/target/move-order.ts'
 import type { TargetEvent } from '../src/target/target.ts'
 import type { SimGroup } from './group.ts'
 

@@ -3,6 +3,7 @@
 // hosts of initiators that die. `heal` ends them all.
 import type { Prng } from '../src/base/prng.ts'
 import type { MemberId } from '../src/group/record.ts'
+import { carrierOf } from '../src/target/live-session.ts'
 import type { TargetEvent } from '../src/target/target.ts'
 import { type FolderFault, FolderFaults } from './folders.ts'
 import { memberIds, type SimGroup, type SimMember } from './group.ts'
@@ -156,7 +157,7 @@ export class Faults {
     const prng = this.#prng
     const { id, member, balancer, clock } = prng.pick(this.#group.members)
     if (member === null || balancer === null || clock.paused || !clock.alive) return
-    const sessions = [...member.target.registry.all()].filter((one) => one.phase === 'live')
+    const sessions = [...member.target.registry.all()].filter((one) => carrierOf(one) !== null)
     if (sessions.length === 0) return
     const session = prng.pick(sessions)
     const to = prng.pick(memberIds.filter((one) => one !== id))

@@ -58,7 +58,7 @@ function unrecorded(group: SimGroup): string[] {
       if (record?.owner !== member || record.gen !== session.gen || record.state !== 'live') {
         found.push(`${member} serves session ${session.id}.${session.gen} which is not its own`)
       }
-      if (session.moving) found.push(`${member} still moves session ${session.id}`)
+      if (session.phase.kind === 'moving') found.push(`${member} still moves session ${session.id}`)
     }
   }
   return found

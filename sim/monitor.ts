@@ -8,7 +8,7 @@ import { parseSession } from '../src/group/parse.ts'
 import type { SessionRecord } from '../src/group/record.ts'
 import type { Member } from '../src/member/member.ts'
 import { fieldsOf, type Json } from '../src/peer/message.ts'
-import type { LiveSession } from '../src/target/live-session.ts'
+import { carrierOf, type LiveSession } from '../src/target/live-session.ts'
 import type { Mutation } from '../src/volume/mutation-turn.ts'
 import type { Origin } from '../src/volume/outcome.ts'
 import type { ResetWatch } from './resets.ts'
@@ -160,7 +160,7 @@ export class Monitor {
       if (kind !== 'probe' || !(reply instanceof Promise)) return reply
       const asked = askedIn(body).map((id) => {
         const session = target.registry.get(id)
-        return { session, tag: [...(session?.probes.keys() ?? [])].at(-1) }
+        return { session, tag: [...probesOf(session)].at(-1) }
       })
       return reply.then((verdicts) => {
         if (!Array.isArray(verdicts)) return verdicts
@@ -178,7 +178,7 @@ export class Monitor {
     this.#held.set(session, (this.#held.get(session) ?? new Set()).add(tag))
     const { outstanding } = session.counters
     // The answer speaks for several sessions: this one's initiator may have answered the NOP-In since, and it goes on (B5).
-    if (outstanding === 0 || !session.probes.has(tag)) return
+    if (outstanding === 0 || !probesOf(session).has(tag)) return
     this.#violation(
       `session ${session.id} is said to be held with ${outstanding} commands unanswered`,
     )
@@ -213,9 +213,9 @@ export class Monitor {
   }
 
   #mayExecute(session: LiveSession, gen: number): void {
-    const { id, loginToken, probes } = session
+    const { id, loginToken } = session
     for (const tag of this.#held.get(session) ?? []) {
-      if (session.gen === gen && probes.has(tag))
+      if (session.gen === gen && probesOf(session).has(tag))
         this.#violation(
           `session ${id} executes a command though a barrier was told that it is held`,
         )
@@ -230,6 +230,12 @@ export class Monitor {
     }
     return undefined
   }
+}
+
+/** The tags of barriers that wait for its initiator. */
+function probesOf(session: LiveSession | undefined): ReadonlySet<number> {
+  const carrier = session === undefined ? null : carrierOf(session)
+  return new Set(carrier?.probes.keys())
 }
 
 /** The sessions that a probe names. */

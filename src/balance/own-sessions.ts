@@ -19,7 +19,7 @@ import type { SessionId } from '../group/record.ts'
 import type { MemberEstimate } from '../load/estimate.ts'
 import type { SessionLoad } from '../load/load-table.ts'
 import type { Json } from '../peer/message.ts'
-import type { LiveSession } from '../target/live-session.ts'
+import { carrierOf, type LiveSession } from '../target/live-session.ts'
 import type { Coming } from './arrivals.ts'
 import type { MemberParts } from './member-parts.ts'
 import { factsOf } from './session-facts.ts'
@@ -44,7 +44,7 @@ export class OwnSessions {
     for (const session of target.registry.all()) {
       const load = this.#estimate.load(session.id)
       const estimate = this.#estimate.session(session.id)
-      if (load === null || estimate === null || session.phase !== 'live') continue
+      if (load === null || estimate === null || carrierOf(session) === null) continue
       const history = this.#history(session.id)
       const facts = factsOf(this.#member, session, history, nowMs, policy)
       const pause = pauseSeconds(policy, facts.stableIsid)

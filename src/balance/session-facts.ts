@@ -12,7 +12,7 @@ import type { MemberParts } from './member-parts.ts'
 /** Of a session that this member serves. */
 export function factsOf(
   member: MemberParts,
-  { id, record, moving }: LiveSession,
+  { id, record, phase }: LiveSession,
   history: MoveHistory,
   nowMs: number,
   policy: Policy,
@@ -21,7 +21,7 @@ export function factsOf(
   return {
     initiator: record.initiator,
     pinned: false,
-    moving,
+    moving: phase.kind === 'moving',
     stableIsid,
     holdsState: member.target.holdsState(id),
     suspectUntilMs: history.suspectUntilMs,

@@ -1,7 +1,7 @@
 // What a member's log says of its sessions, as sentences with names instead of numbers.
 import type { VolumeId } from '../group/record.ts'
 import type { EndReason } from '../target/live-session.ts'
-import type { MoveEnd } from '../target/move.ts'
+import type { MoveEnd } from '../target/move-order.ts'
 import type { TargetEvent } from '../target/target.ts'
 import type { LogFields } from './log.ts'
 

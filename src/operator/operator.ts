@@ -273,10 +273,11 @@ export class MemberOperator implements Operator {
         id,
         ...member.store.volumeUsage(id),
       })),
-      sessions: [...member.target.registry.all()].map((session): SessionSummary => {
+      sessions: [...member.target.registry.all()].flatMap((session): SessionSummary[] => {
+        const { id, phase } = session
+        if (phase.kind === 'ended') return []
         const { load, placed, decided } = balancer.session(session)
-        const state = session.moving ? 'moving' : session.phase === 'login' ? 'login' : 'live'
-        return { id: session.id, state, load, placed, decided, ...this.#rates.of(session) }
+        return [{ id, state: phase.kind, load, placed, decided, ...this.#rates.of(session) }]
       }),
       load: balancer.memberLoad(),
       condition: health.condition(),

@@ -1,6 +1,7 @@
 // A move by hand passes over rates and rests, never over safety.
 import { expect, it } from 'vitest'
 import { startGroup } from '../target/group.fixture.ts'
+import { carrierOf } from '../target/live-session.ts'
 import { SessionDesk } from './session-desk.ts'
 
 const SWP = 0x08
@@ -40,7 +41,7 @@ it('B3 a session that has set software write protection is not moved, and it is 
   expect(refused).toMatchObject({ kind: 'refused', code: 'sessionFixed' })
   expect(JSON.stringify(refused)).toContain(`not moved to ${to}: ${HOLDS}`)
   expect(await write()).toEqual(before)
-  expect([session.phase, initiator.travels.logins]).toEqual(['live', 1])
+  expect([session.phase.kind, initiator.travels.logins]).toEqual(['live', 1])
   await timeline.until(() => balancer.session(session).decided !== null)
   expect(balancer.session(session).decided?.sentence).toContain(HOLDS)
 })
@@ -52,7 +53,7 @@ it('B3 a session is not moved before its initiator has been told of a reset by a
   expect(await move()).toMatchObject({ kind: 'refused', code: 'sessionFixed' })
   const testUnitReady = { cdb: new Uint8Array(6), once: true }
   expect(await timeline.finish(initiator.command(testUnitReady))).toMatchObject({ status: 2 })
-  expect(session.phase).toBe('live')
+  expect(session.phase.kind).toBe('live')
   expect(await move()).toMatchObject({ kind: 'done', value: { outcome: 'returned' } })
 })
 
@@ -63,8 +64,12 @@ it('a session that is new and has just been moved is moved again', async () => {
 })
 
 it('a session that is being moved is said to be', async () => {
-  const { session, move } = await scene(33)
-  session.moving = true
+  const { session, to, move } = await scene(33)
+  const carrier = carrierOf(session)
+  if (carrier === null) throw new Error('nothing carries it')
+  const by = { by: 'operator', code: 'MOVED', reason: '', predicted: null } as const
+  const order = { id: 'first', to, ...by, proposal: null, estimate: null }
+  session.phase = { kind: 'moving', carrier, order }
   expect(await move()).toMatchObject({ kind: 'refused', code: 'sessionMoving' })
 })
 

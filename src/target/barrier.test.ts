@@ -5,8 +5,8 @@ import { closeSession, commitMove, takeSession } from '../group/sessions.ts'
 import type { Json } from '../peer/links.ts'
 import { Barrier, readProbes } from './barrier.ts'
 import { Ending } from './ending.ts'
-import { type LiveSession, settleProbes } from './live-session.ts'
-import { FakeFences, liveOf, Post, records, stableIsid } from './records.fixture.ts'
+import { carrierOf, type LiveSession } from './live-session.ts'
+import { FakeCarrier, FakeFences, liveOf, Post, records, stableIsid } from './records.fixture.ts'
 import { Registry } from './registry.ts'
 
 /** A login at m1 with its barrier, and m2, which owns sessions too. */
@@ -31,9 +31,10 @@ async function barriers() {
     const barrier = new Barrier({
       ...{ self, clock, peers: post, gateway, registry, ending, reread },
       end: (session) => {
-        session.phase = 'ended'
+        const carrier = carrierOf(session)
+        session.phase = { kind: 'ended', reason: 'silent' }
         registry.remove(session)
-        settleProbes(session, 'dead')
+        if (carrier instanceof FakeCarrier) carrier.settle('dead')
         ended.push(session)
       },
       closed: ({ id }) => closed.push(id),
@@ -57,25 +58,23 @@ describe('a session is left alone', () => {
     m1.registry.add(here.session)
     m2.registry.add(there.session)
     const running = run()
-    for (const { session, probes } of [here, there]) {
-      timeline.after(1_900, () => session.probes.get(probes[0] ?? 0)?.('alive'))
-    }
+    for (const { carrier } of [here, there]) timeline.after(1_900, () => carrier.settle('alive'))
     await running
     expect(states()).toEqual(['live', 'live'])
-    expect([here.probes.length, there.probes.length]).toEqual([1, 1])
+    expect([here, there].map(({ carrier }) => carrier.asked.length)).toEqual([1, 1])
     expect(m1.gateway.set.size).toBe(0)
   })
 
   it('B1 if it is a login under way at its owner, without a question to its initiator', async () => {
     const { create, m1, m2, run, states } = await barriers()
     const taken = liveOf(await create({}))
-    taken.session.phase = 'login'
+    taken.session.phase = { kind: 'login' }
     m1.registry.add(taken.session)
     await create({ isid: '00023d000002', owner: 'm2', loginToken: 'sent' })
     m2.registry.begin('sent')
     await run()
     expect(states()).toEqual(['live', 'live'])
-    expect(taken.probes).toEqual([])
+    expect(taken.carrier.asked).toEqual([])
   })
 })
 
@@ -87,26 +86,27 @@ describe('a session whose initiator has not answered', () => {
     m1.registry.add(here.session)
     m2.registry.add(there.session)
     const running = run()
-    for (const { session, probes } of [here, there]) {
-      timeline.after(100, () => session.probes.get(probes[0] ?? 0)?.('held'))
+    for (const { carrier } of [here, there]) {
+      timeline.after(100, () => carrier.probes.get(carrier.asked[0] ?? 0)?.('held'))
     }
     await running
     expect(timeline.nowMs).toBeLessThan(1_000)
     await timeline.run(timeline.nowMs + 5_000)
     expect(states()).toEqual(['live', 'live'])
-    expect([here.session.probes.size, there.session.probes.size]).toEqual([1, 1])
+    expect([here, there].map(({ carrier }) => carrier.probes.size)).toEqual([1, 1])
     expect([...m1.ended, ...m2.ended]).toEqual([])
     expect(m1.gateway.set.size).toBe(0)
   })
 
   it('B5 owes an answer to each barrier', async () => {
     const { timeline, create, m1, states } = await barriers()
-    const { session, probes } = liveOf(await create({}))
+    const { session, carrier } = liveOf(await create({}))
     m1.registry.add(session)
     const verdicts = [1, 2].map(() => m1.barrier.verdict(session, 'hold'))
-    expect(new Set(probes).size).toBe(2)
-    session.probes.get(probes[0] ?? 0)?.('alive')
-    session.probes.get(probes[1] ?? 0)?.('held')
+    const [first, second] = carrier.probes.values()
+    expect(carrier.probes.size).toBe(2)
+    first?.('alive')
+    second?.('held')
     expect(await timeline.finish(Promise.all(verdicts))).toEqual(['alive', 'held'])
     expect(states()).toEqual(['live'])
   })
@@ -129,9 +129,9 @@ describe('anything else is closed', () => {
 
   it('B2 if its connection closes while it is asked', async () => {
     const { timeline, create, m2, run, states } = await barriers()
-    const { session } = liveOf(await create({ owner: 'm2' }))
+    const { session, carrier } = liveOf(await create({ owner: 'm2' }))
     m2.registry.add(session)
-    timeline.after(100, () => settleProbes(session, 'dead'))
+    timeline.after(100, () => carrier.settle('dead'))
     await run()
     expect(timeline.nowMs).toBeLessThan(1_000)
     expect(states()).toEqual(['dead'])
@@ -140,16 +140,16 @@ describe('anything else is closed', () => {
   it('B2 if its owner does not know it, has lost it to another member, or knows another generation', async () => {
     const { create, write, m2, run, states, stored } = await barriers()
     await create({ owner: 'm2' })
-    const guarded = liveOf(await create({ owner: 'm2', isid: '00023d000002' }))
-    guarded.session.guarded = true
+    const moved = liveOf(await create({ owner: 'm2', isid: '00023d000002' }))
+    moved.session.phase = { kind: 'ended', reason: 'moved' }
     const old = await create({ owner: 'm2', isid: '00023d000003' })
     const before = liveOf(old)
     const again = { owner: 'm2', isid: '00023d000003', source: 's', loginToken: 'x', at: '' }
     await write(takeSession(stored(old.id), again))
-    for (const { session } of [guarded, before]) m2.registry.add(session)
+    for (const { session } of [moved, before]) m2.registry.add(session)
     await run()
     expect(states()).toEqual(['dead', 'dead', 'dead'])
-    expect([guarded.probes, before.probes]).toEqual([[], []])
+    expect([moved, before].map(({ carrier }) => carrier.asked)).toEqual([[], []])
   })
 
   it('B2 if its owner is silent', async () => {
@@ -225,9 +225,9 @@ describe('a question about many sessions', () => {
     m1.registry.add(here.session)
     const running = run()
     timeline.after(50, () => {
-      alive.session.probes.get(alive.probes[0] ?? 0)?.('alive')
-      held.session.probes.get(held.probes[0] ?? 0)?.('held')
-      here.session.probes.get(here.probes[0] ?? 0)?.('alive')
+      alive.carrier.settle('alive')
+      held.carrier.settle('held')
+      here.carrier.settle('alive')
     })
     await running
     expect(post.asked.map(({ to, kind }) => [to, kind])).toEqual([['m2', 'probe']])
@@ -242,15 +242,12 @@ describe('a question about many sessions', () => {
     const probesBy: number[] = []
     for (let n = 0; n < 100; n += 1) {
       const isid = `00023d${String(n).padStart(6, '0')}`
-      const { session } = liveOf(await create({ isid, owner: 'm2' }))
-      const carrier = {
-        close() {},
-        probe: (tag: number) => {
-          probesBy.push(timeline.events)
-          session.probes.get(tag)?.('held')
-        },
+      const { session, carrier } = liveOf(await create({ isid, owner: 'm2' }))
+      carrier.probe = (_tag, settle) => {
+        probesBy.push(timeline.events)
+        settle('held')
       }
-      m2.registry.add({ ...session, carrier, probes: session.probes })
+      m2.registry.add(session)
     }
     await run()
     expect(probesBy).toHaveLength(100)
@@ -264,7 +261,7 @@ describe('a question about many sessions', () => {
 
   it('B6 that is malformed is not read, and nobody is held for it', async () => {
     const { create, m2 } = await barriers()
-    const { session, probes } = liveOf(await create({ owner: 'm2' }))
+    const { session, carrier } = liveOf(await create({ owner: 'm2' }))
     m2.registry.add(session)
     const { id, gen, loginToken } = session
     for (const body of [
@@ -280,7 +277,7 @@ describe('a question about many sessions', () => {
     ]) {
       expect(() => m2.answer(body)).toThrow(ProtocolError)
     }
-    expect(probes).toEqual([])
+    expect(carrier.asked).toEqual([])
   })
 
   it('B2 that is answered with nonsense is not answered', async () => {

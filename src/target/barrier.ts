@@ -35,7 +35,7 @@ import { Body } from '../peer/controls.ts'
 import type { Json, PeerLinks } from '../peer/links.ts'
 import type { Gateway } from '../volume/gateway.ts'
 import type { Ending } from './ending.ts'
-import type { LiveSession, ProbeVerdict } from './live-session.ts'
+import { carrierOf, type LiveSession, type ProbeVerdict } from './live-session.ts'
 import type { Registry } from './registry.ts'
 
 /** For work that is outstanding; longer than a living initiator leaves it waiting (its own NOP time-outs are 5 s). */
@@ -187,9 +187,10 @@ export class Barrier {
     if (session === undefined) {
       return Promise.resolve(registry.isUnderWay(loginToken) ? 'alive' : 'dead')
     }
-    if (session.gen !== gen || session.guarded) return Promise.resolve('dead')
-    if (session.phase === 'login') return Promise.resolve('alive')
-    if (session.phase === 'ended') return Promise.resolve('dead')
+    if (session.gen !== gen) return Promise.resolve('dead')
+    if (session.phase.kind === 'login') return Promise.resolve('alive')
+    const carrier = carrierOf(session)
+    if (carrier === null) return Promise.resolve('dead')
     this.#tags = (this.#tags + 1) & LAST_TAG || 1
     const tag = this.#tags
     return new Promise((resolve) => {
@@ -197,12 +198,11 @@ export class Barrier {
         if (how === 'wait') resolve('silent')
         else this.#deps.end(session, 'silent')
       })
-      session.probes.set(tag, (verdict) => {
+      carrier.probe(tag, (verdict) => {
         if (how === 'wait' && verdict === 'held') return
         timer.cancel()
         resolve(verdict)
       })
-      session.carrier.probe(tag)
     })
   }
 

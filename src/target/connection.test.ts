@@ -6,9 +6,9 @@ import type { MoveRecord } from '../group/record.ts'
 import { logoutReason, logoutResponse, opcode, rejectReason, reservedTag } from '../iscsi/pdu.ts'
 import { parseTargets, sendTargetsRequest } from '../iscsi/send-targets.ts'
 import { pduBytes } from '../iscsi/wire.fixture.ts'
-import { Connection } from './connection.ts'
 import { STRANGER_CID, startGroup, stranger, type Written } from './group.fixture.ts'
-import type { MoveOrder } from './move.ts'
+import { carrierOf } from './live-session.ts'
+import type { MoveOrder } from './move-order.ts'
 
 const LOGIN_MS = 15_000
 const BASIC_HEADER_BYTES = 48
@@ -16,24 +16,33 @@ const byHand = { by: 'operator', code: 'operator', reason: 'by hand', predicted:
 const carriesNothing = { proposal: null, estimate: null }
 
 describe('a connection', () => {
-  it('C1 nothing is executed or answered for a session that is guarded', async () => {
+  it('C1 nothing is executed or answered for a session that has ended', async () => {
     const { group, timeline, written, connect, home } = await startGroup(1)
     const initiator = await connect()
-    const block = new Uint8Array(group.blockBytes).fill(7)
-    const { session } = home()
+    const block = new Uint8Array(group.blockBytes)
+    const { at, session } = home()
     await timeline.finish(initiator.write(1, block))
+    const carrier = carrierOf(session)
+    const gateway = at.member?.gateway
+    if (carrier === null || gateway === undefined) throw new Error('nothing carries it')
+    carrier.hold()
+    for (const lba of [1, 2, 3]) initiator.write(lba, block).catch(() => {})
+    await timeline.run(timeline.nowMs + 100)
+    let asked = 0
+    gateway.write = () => {
+      asked += 1
+      return 'refused'
+    }
+    const stream = written.at(-1)?.stream
+    const answers = () => written.filter((one) => one.stream === stream).length
+    const before = answers()
+    carrier.release()
+    expect(asked).toBe(1)
+    expect(session.phase).toEqual({ kind: 'ended', reason: 'fenced' })
+    await timeline.run(timeline.nowMs + 1_000)
+    expect(answers()).toBe(before)
     expect(session.counters.writes).toBe(1)
-    session.guarded = true
-    const before = written.length
-    initiator.write(1, block.fill(8)).catch(() => {})
-    await timeline.run(timeline.nowMs + 2_000)
-    expect(written.length).toBe(before)
-    expect(session.counters.writes).toBe(1)
-    session.guarded = false
-    const other = await connect()
-    const read = new Uint8Array(group.blockBytes)
-    await timeline.finish(other.read(1, 1, read))
-    expect(read.every((value) => value === 7)).toBe(true)
+    expect(await timeline.finish(carrier.quiesce(1_000))).toBe('gone')
   })
 
   it('C1 after a move the old member answers nothing, and each command counts at one member once', async () => {
@@ -135,21 +144,24 @@ describe('a connection', () => {
   })
 
   it('of what comes after the session was sent away, commands and task management requests count as sent again', async () => {
-    const { group, timeline, connect, home } = await startGroup(7)
-    await connect()
+    const scene = await startGroup(7)
+    const { group, timeline, home } = scene
+    const sentAway = Promise.withResolvers<void>()
+    const { stream } = await stranger(scene, 'normal', { ended: () => sentAway.resolve() })
     const { at, target, session } = home()
     const to = group.members.find((member) => member !== at)?.id ?? ''
-    const { carrier } = session
-    if (!(carrier instanceof Connection)) throw new Error('no connection carries it')
     const order = { id: 'move-1', to, ...byHand, ...carriesNothing }
-    await timeline.finish(target.move(session.id, order))
+    const moving = target.move(session.id, order)
+    await timeline.finish(sentAway.promise)
+    expect(await timeline.finish(moving)).toMatchObject({ kind: 'committed', held: 0 })
     const kinds = ['nopOut', 'dataOut', 'logoutRequest', 'scsiCommand', 'taskManagementRequest']
     for (const kind of kinds as (keyof typeof opcode)[]) {
       const pdu = new Uint8Array(BASIC_HEADER_BYTES)
       pdu[0] = opcode[kind]
-      carrier.received(pdu)
+      stream.write(pdu)
     }
-    expect(carrier.discarded).toBe(2)
+    await timeline.run(timeline.nowMs + 100)
+    stream.end()
     const record = () => at.member?.group.moves.get('move-1')
     await timeline.until(() => record()?.resent !== undefined, 5_000)
     expect(record()?.resent).toBe(2)
@@ -215,7 +227,8 @@ describe('a connection', () => {
     const { timeline, connect, home } = scene
     const { state, stream, seen } = await stranger(scene, 'normal')
     const { session } = home()
-    const carrier = session.carrier as Connection
+    const carrier = carrierOf(session)
+    if (carrier === null) throw new Error('nothing carries it')
     const other = await connect()
     const ask = (tag: number, text: string) => {
       const fields = { 16: tag, 20: reservedTag, 24: 1 }
@@ -233,7 +246,7 @@ describe('a connection', () => {
     await timeline.until(() => seen.length === 4, 1_000)
     const { reject, textResponse } = opcode
     expect(seen.slice(1).map((pdu) => pdu.opcode)).toEqual([reject, reject, textResponse])
-    expect([state.over, session.phase]).toEqual([false, 'live'])
+    expect([state.over, session.phase.kind]).toEqual([false, 'live'])
     const answer = await timeline.finish(other.command({ cdb: new Uint8Array(6) }))
     expect(answer.kind).toBe('answered')
     expect(other.travels.logins).toBe(1)

@@ -110,6 +110,8 @@ export async function stranger(
     readonly host?: string
     readonly target?: string
     readonly keys?: string
+    /** The target has half-closed; the stranger closes then, unless it is told otherwise. */
+    readonly ended?: () => void
   } = {},
 ) {
   const { name = 'stranger', host = 'stranger', target = group.volume.iqn, keys = '' } = differing
@@ -123,7 +125,7 @@ export async function stranger(
       framer.push(bytes)
       for (let pdu = framer.next(); pdu !== null; pdu = framer.next()) seen.push(copyOf(pdu))
     },
-    ended: () => stream.destroy(),
+    ended: differing.ended ?? (() => stream.destroy()),
     written() {},
     closed: () => {
       state.over = true

@@ -14,7 +14,6 @@ import { LoginNegotiation, type LoginRequest, type LoginStep } from '../iscsi/lo
 import { type Negotiated, targetSettings } from '../iscsi/negotiate.ts'
 import type { Outbox } from '../iscsi/outbox.ts'
 import { loginStatus } from '../iscsi/pdu.ts'
-import type { Carrier } from './live-session.ts'
 import type { LoginAttempt, Logins, RejectReason, Route, Taken } from './login.ts'
 import type { SessionHandles } from './session-handles.ts'
 
@@ -27,9 +26,10 @@ export interface LoginHost {
   wrote(): void
   /** The last response is written: the full feature phase begins. */
   discovery(settled: Settled): void
-  session(settled: Settled, taken: Taken & { readonly kind: 'taken' }, volume: VolumeRecord): void
+  session(settled: Settled, taken: Taken & { readonly kind: 'taken' }): void
   /** The last response is written, and it is not an admission. */
   turnedAway(): void
+  close(reason: string): void
   redirected(attempt: LoginAttempt, to: string, why: string): void
   rejected(initiator: string, reason: string): void
 }
@@ -53,7 +53,6 @@ export class LoginPhase {
   readonly #deps: LoginPhaseDeps
   readonly #host: LoginHost
   readonly #negotiation: LoginNegotiation
-  readonly #carrier: Carrier
   readonly #source: string
   readonly #startedMs: number
   #state: 'negotiating' | 'deciding' | 'over' = 'negotiating'
@@ -63,13 +62,12 @@ export class LoginPhase {
 
   constructor(
     deps: LoginPhaseDeps,
-    host: LoginHost & Carrier,
+    host: LoginHost,
     outbox: Outbox,
     came: { readonly source: string; readonly atMs: number },
   ) {
     this.#deps = deps
     this.#host = host
-    this.#carrier = host
     this.#source = came.source
     this.#startedMs = came.atMs
     this.#negotiation = new LoginNegotiation({ targetPortalGroupTag, keys: targetSettings }, outbox)
@@ -125,7 +123,7 @@ export class LoginPhase {
       if (error instanceof BrokenInvariant) throw error
       const reason = `the login failed: ${error instanceof Error ? error.message : String(error)}`
       if (this.#state === 'over') this.#host.rejected(this.initiator, reason)
-      this.#carrier.close(reason)
+      this.#host.close(reason)
     })
   }
 
@@ -167,7 +165,6 @@ export class LoginPhase {
       initiator: request.initiatorName,
       isid: request.isid,
       source: this.#source,
-      carrier: this.#carrier,
       isGone: () => this.#state === 'over',
       startedMs: this.#startedMs,
     }
@@ -188,7 +185,7 @@ export class LoginPhase {
       if (this.#state !== 'over') this.#turnAway(attempt, taken)
       return
     }
-    if (taken.session.phase === 'ended') {
+    if (taken.session.phase.kind === 'ended') {
       return this.#reject(loginStatus.serviceUnavailable, 'a later login took its session') // P2
     }
     // Nothing has been awaited since `take` found the connection whole.
@@ -196,7 +193,7 @@ export class LoginPhase {
     this.#deps.handles.began(tsih, taken.session, negotiation.cid)
     negotiation.respond(tsih)
     this.#state = 'over'
-    this.#host.session(settled(negotiation, parameters), taken, taken.volume)
+    this.#host.session(settled(negotiation, parameters), taken)
   }
 
   #turnAway(attempt: LoginAttempt, route: Exclude<Taken, { readonly kind: 'taken' }>): void {

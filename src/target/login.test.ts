@@ -44,7 +44,7 @@ async function logins() {
     questions: new Questions(clock, post),
     placement: { choose: async () => null, expect() {}, unexpect() {}, markBadPath() {} },
     end: (session, reason) => {
-      session.phase = 'ended'
+      session.phase = { kind: 'ended', reason }
       registry.remove(session)
       ends.push(reason)
     },
@@ -53,7 +53,6 @@ async function logins() {
   })
   const attempt = (isid = '00023d000001'): LoginAttempt => ({
     ...{ volume, initiator, isid, source: 's', isGone: () => false, startedMs: clock.nowMs() },
-    carrier: { probe() {}, close() {} },
   })
   const login = async (isid?: string) => {
     const arrived = attempt(isid)
@@ -139,19 +138,19 @@ describe('the session that a login makes', () => {
     const second = await finish()
     if (first.kind !== 'taken' || second.kind !== 'taken') throw new Error('both are taken')
     expect(second.session.gen).toBe(stored(second.session.id).record.gen)
-    expect(first.session).toMatchObject({ phase: 'ended', id: second.session.id, gen: 1 })
+    expect(first.session).toMatchObject({ phase: { kind: 'ended' }, id: second.session.id, gen: 1 })
     expect(ends).toEqual(['reinstated'])
     expect(registry.get(first.session.id)).toBe(second.session)
   })
 
   it('N1 answers for nothing once another member owns it', async () => {
     const { timeline, create, registry, barrier } = await logins()
-    const { session, probes } = liveOf(await create({}))
+    const { session, carrier } = liveOf(await create({}))
     registry.add(session)
-    session.guarded = true
+    session.phase = { kind: 'ended', reason: 'moved' }
     const verdict = barrier.verdict(session, 'hold')
     expect(await timeline.finish(verdict)).toBe('dead')
-    expect(probes).toEqual([])
+    expect(carrier.asked).toEqual([])
   })
 
   it('N2 counts as alive at every moment that its record names it', async () => {

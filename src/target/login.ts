@@ -29,7 +29,7 @@ import { createSession, takeSession } from '../group/sessions.ts'
 import { SessionCounters } from '../load/counters.ts'
 import type { PeerLinks } from '../peer/links.ts'
 import type { Barrier } from './barrier.ts'
-import type { Carrier, EndReason, LiveSession } from './live-session.ts'
+import type { EndReason, LiveSession } from './live-session.ts'
 import { Marks } from './marks.ts'
 import { loginKey, type Question, type Questions } from './questions.ts'
 import type { Registry } from './registry.ts'
@@ -49,7 +49,6 @@ export interface LoginAttempt {
   readonly isid: string
   /** The initiator's address without port. */
   readonly source: string
-  readonly carrier: Carrier
   /** Its connection is gone: whatever is under way for it may stop. */
   readonly isGone: () => boolean
   readonly startedMs: number
@@ -263,7 +262,7 @@ export class Logins {
         if (got === 'failed') return { kind: 'reject', why: 'busy' }
         if (got !== 'again' && 'why' in got) return got
         if (got !== 'again') {
-          const session = this.#register(attempt, got.mine, route.stored)
+          const session = this.#register(got.mine, route.stored)
           registry.finish(loginToken)
           return await this.#finish(attempt, route, session, got)
         }
@@ -348,8 +347,8 @@ export class Logins {
     return { mine, others: records.filter((one) => one !== mine), volume }
   }
 
-  #register(attempt: LoginAttempt, mine: StoredSession, from: StoredSession | null): LiveSession {
-    const { registry, clock, end, peers, self } = this.#deps
+  #register(mine: StoredSession, from: StoredSession | null): LiveSession {
+    const { registry, end, peers, self } = this.#deps
     const before = registry.get(mine.id)
     if (before !== undefined && before.gen < mine.record.gen) end(before, 'reinstated')
     const session: LiveSession = {
@@ -359,13 +358,8 @@ export class Logins {
       loginToken: mine.record.loginToken,
       record: mine.record,
       rev: mine.rev,
-      carrier: attempt.carrier,
       counters: new SessionCounters(),
-      phase: 'login',
-      guarded: false,
-      moving: false,
-      probes: new Map(),
-      sinceMs: clock.nowMs(),
+      phase: { kind: 'login' },
     }
     registry.add(session)
     const lastOwner = from?.record.owner
@@ -382,7 +376,7 @@ export class Logins {
     session: LiveSession,
     { others, volume }: Got,
   ): Promise<Taken> {
-    const ended = () => attempt.isGone() || session.phase === 'ended'
+    const ended = () => attempt.isGone() || session.phase.kind === 'ended'
     try {
       if (!route.byIsid) await this.#deps.barrier.run(others, ended) // L3
     } catch (error) {

@@ -15,7 +15,7 @@ import {
   type MoveRecord,
   type SessionId,
 } from '../group/record.ts'
-import type { MoveOrder } from './move.ts'
+import type { MoveOrder } from './move-order.ts'
 
 /** Older records are removed as new ones are written. */
 const KEPT_MAX = 1_000

@@ -10,11 +10,12 @@ import { GroupView, storedSession } from '../coordination/group-view.ts'
 import { foundGroup } from '../group/founding.ts'
 import { keys, type MoveRecord } from '../group/record.ts'
 import { createSession, takeSession } from '../group/sessions.ts'
-import { SessionCounters } from '../load/counters.ts'
-import type { EndReason, LiveSession } from './live-session.ts'
-import { type MoveOrder, Mover, type MovingCarrier, QUIESCE_MS } from './move.ts'
+import type { EndReason, SentAway } from './live-session.ts'
+import { Mover, QUIESCE_MS } from './move.ts'
 import { MoveLog } from './move-log.ts'
+import type { MoveOrder } from './move-order.ts'
 import type { QuietEnd } from './quiet.ts'
+import { FakeCarrier, liveOf } from './records.fixture.ts'
 
 type Transaction = Parameters<Coordinator['txn']>[0]
 
@@ -37,63 +38,54 @@ const LOSE_NOTHING: Partial<SimCoordinationSettings> = {
 }
 
 /** A connection whose initiator sends commands 1, 2, ... and says what became of each. */
-class FakeCarrier implements MovingCarrier {
+class BusyCarrier extends FakeCarrier {
   readonly executed: number[] = []
   readonly thrownAway: number[] = []
   readonly calls: string[] = []
   limitMs = 0
-  holdsState = false
-  readonly toldBytes = 2 ** 30
-  discarded = 0
-  readonly pausedSinceWallMs = 77
-  readonly left = Promise.resolve()
-  readonly #quiet: () => Promise<QuietEnd>
   #held: number[] | null = null
   #away = false
   #sent = 0
 
   constructor(quiet: () => Promise<QuietEnd>) {
-    this.#quiet = quiet
+    super()
+    this.quiesce = (limitMs) => {
+      this.calls.push('quiesce')
+      this.limitMs = limitMs
+      return quiet()
+    }
+    this.sendAway = () => this.#sendAway()
   }
 
   /** The initiator sends its next command. */
   arrive(): void {
     this.#sent += 1
-    if (this.#away) {
-      this.discarded += 1
-      this.thrownAway.push(this.#sent)
-    } else if (this.#held === null) this.executed.push(this.#sent)
+    if (this.#away) this.thrownAway.push(this.#sent)
+    else if (this.#held === null) this.executed.push(this.#sent)
     else this.#held.push(this.#sent)
   }
 
-  async narrow(): Promise<void> {}
-
-  quiesce(limitMs: number): Promise<QuietEnd> {
-    this.calls.push('quiesce')
-    this.limitMs = limitMs
-    return this.#quiet()
-  }
-
-  reopen(): void {
+  override reopen(): void {
     this.calls.push('reopen')
   }
 
-  hold(): void {
+  override hold(): void {
     this.calls.push('hold')
     this.#held = []
   }
 
-  release(): void {
+  override release(): void {
     this.calls.push('release')
     this.executed.push(...(this.#held ?? []))
     this.#held = null
   }
 
-  sendAway(): number {
+  #sendAway(): SentAway {
     this.calls.push('sendAway')
     this.#away = true
     this.thrownAway.push(...(this.#held ?? []))
-    return this.#held?.length ?? 0
+    const held = this.#held?.length ?? 0
+    return { held, resent: Promise.resolve(held) }
   }
 }
 
@@ -143,23 +135,8 @@ async function bench({ seed = 1, asked, quiet, committing }: BenchSettings = {})
     if (item === undefined) throw new Error('the record is gone')
     return storedSession(item)
   }
-  const { id, key, rev, record } = stored()
-  const carrier = new FakeCarrier(() => quiet?.(clock) ?? Promise.resolve('quiet'))
-  const session: LiveSession = {
-    id,
-    key,
-    gen: 1,
-    loginToken: 't1',
-    record,
-    rev,
-    carrier: { probe: () => {}, close: () => {} },
-    counters: new SessionCounters(),
-    phase: 'live',
-    guarded: false,
-    moving: false,
-    probes: new Map(),
-    sinceMs: 0,
-  }
+  const carrier = new BusyCarrier(() => quiet?.(clock) ?? Promise.resolve('quiet'))
+  const { session } = liveOf(stored(), carrier)
   const ends: EndReason[] = []
   const told: string[] = []
   const mover = new Mover({
@@ -175,7 +152,7 @@ async function bench({ seed = 1, asked, quiet, committing }: BenchSettings = {})
     },
     log: new MoveLog('m1', clock, handle, view),
     end(ending, reason) {
-      ending.phase = 'ended'
+      ending.phase = { kind: 'ended', reason }
       ends.push(reason)
     },
   })
@@ -246,7 +223,7 @@ describe('a planned move', () => {
     expect(b.carrier.executed).toEqual([])
     expect(b.carrier.thrownAway).toEqual([1, 2, 3])
     expect(b.carrier.calls).toEqual(['quiesce', 'hold', 'sendAway'])
-    expect(b.session).toMatchObject({ guarded: true, phase: 'ended', moving: false })
+    expect(b.session).toMatchObject({ phase: { kind: 'ended', reason: 'moved' } })
     expect(b.ends).toEqual(['moved'])
   })
 
@@ -263,7 +240,7 @@ describe('a planned move', () => {
     b.carrier.arrive()
     expect(b.carrier.executed).toEqual([1, 2, 3])
     expect(b.carrier.thrownAway).toEqual([])
-    expect(b.session).toMatchObject({ guarded: false, phase: 'live', moving: false })
+    expect(b.session).toMatchObject({ phase: { kind: 'live' } })
     expect(b.ends).toEqual([])
   })
 
@@ -358,12 +335,7 @@ describe('a planned move', () => {
     expect(b.carrier.executed).toEqual([1, 2])
     expect(b.ends).toEqual([])
     expect(b.stored().record).toEqual(before)
-    expect(b.session).toMatchObject({
-      phase: 'live',
-      guarded: false,
-      moving: false,
-      record: before,
-    })
+    expect(b.session).toMatchObject({ phase: { kind: 'live' }, record: before })
     expect(b.told.at(-1)).toBe('release m2')
     const tellings = b.told.length
     await b.timeline.run(b.timeline.nowMs + AFTERWARDS_MS)
@@ -428,6 +400,6 @@ describe('a planned move', () => {
     expect(b.carrier.calls).not.toContain('hold')
     expect(b.carrier.calls).toContain('reopen')
     expect(b.stored().record).toEqual(before)
-    expect(b.session).toMatchObject({ phase: 'live', moving: false })
+    expect(b.session).toMatchObject({ phase: { kind: 'live' } })
   })
 })

@@ -17,13 +17,12 @@
 import { type Clock, sleep, type Timer } from '../base/clock.ts'
 import type { Coordinator } from '../coordination/coordinator.ts'
 import { type StoredSession, storedSession } from '../coordination/group-view.ts'
-import type { MemberId, MoveOutcome, MoveRecord } from '../group/record.ts'
+import type { MemberId, MoveOutcome } from '../group/record.ts'
 import { clearIntent, commitMove } from '../group/sessions.ts'
-import type { Json, PeerLinks } from '../peer/links.ts'
-import type { EndReason, LiveSession } from './live-session.ts'
-import { settleProbes } from './live-session.ts'
+import type { PeerLinks } from '../peer/links.ts'
+import type { Carrier, EndReason, LiveSession } from './live-session.ts'
 import type { MoveLog } from './move-log.ts'
-import type { QuietEnd } from './quiet.ts'
+import type { MoveEnd, MoveOrder } from './move-order.ts'
 
 const GRANT_MS = 1_500
 const RENEW_MS = 1_000
@@ -36,29 +35,6 @@ const CLOSED = 'its connection closed'
 const RECORD_CHANGED = 'its record was changed by another member'
 const NO_OUTCOME = 'the coordinator did not say in time whether it had happened'
 
-export interface MovingCarrier {
-  /** Gives the initiator no more credit than it needs from now on; settles when little is left of what it was given before, or it is idle. */
-  narrow(): Promise<void>
-  /** Stops the command window; 'quiet' once nothing is outstanding and the initiator has shown that it sends no more (quiet.ts). */
-  quiesce(limitMs: number): Promise<QuietEnd>
-  reopen(): void
-  hold(): void
-  /** Runs what was held. */
-  release(): void
-  /** Asynchronous Message 3 with Time2Wait 0, half-close, then reads and discards; returns the commands that were held. */
-  sendAway(): number
-  /** Commands and task management requests that have arrived since `sendAway`: sent again by the initiator, never executed here. */
-  readonly discarded: number
-  /** Its nexus has what another member would not know of (DESIGN.md, what may not be moved). */
-  readonly holdsState: boolean
-  /** The size of the volume that its initiator knows of: what is still to be told, the destination tells. */
-  readonly toldBytes: number
-  /** Settles when the connection is closed: nothing more arrives. */
-  readonly left: Promise<void>
-  /** Wall-clock time of the last answer to a command, or of the freeze if nothing was outstanding then, ms. */
-  readonly pausedSinceWallMs: number
-}
-
 export interface MoverDeps {
   readonly self: MemberId
   readonly clock: Clock
@@ -68,27 +44,6 @@ export interface MoverDeps {
   readonly end: (session: LiveSession, reason: EndReason) => void
 }
 
-export interface MoveOrder {
-  readonly id: string
-  readonly to: MemberId
-  readonly by: MoveRecord['by']
-  readonly code: string
-  readonly reason: string
-  readonly predicted: MoveRecord['predicted']
-  /** What the destination judges by: the proposal of a balancing move, or null for a move by hand. */
-  readonly proposal: Json
-  /** The estimator state of the session, which goes with it. */
-  readonly estimate: Json
-}
-
-export type MoveEnd =
-  | { readonly kind: 'committed'; readonly drainMs: number; readonly held: number }
-  | { readonly kind: 'denied'; readonly reason: string }
-  /** M6. */
-  | { readonly kind: 'not begun'; readonly reason: string }
-  | { readonly kind: 'abandoned'; readonly reason: string }
-  | { readonly kind: 'lost' }
-
 export class Mover {
   readonly #deps: MoverDeps
 
@@ -96,20 +51,20 @@ export class Mover {
     this.#deps = deps
   }
 
-  /** Moves a live session of this member; it must not be in another move. Settles when it is away, or stays. */
-  async move(session: LiveSession, carrier: MovingCarrier, order: MoveOrder): Promise<MoveEnd> {
-    session.moving = true
-    const denied = await this.#grant(session, order)
-    if (denied !== null) {
-      session.moving = false
-      return { kind: 'denied', reason: denied }
-    }
-    const renewing = this.#renew(session, order)
+  /** Moves a session of this member, which its carrier makes live. Settles when the session is away, or stays. */
+  async move(session: LiveSession, carrier: Carrier, order: MoveOrder): Promise<MoveEnd> {
+    session.phase = { kind: 'moving', carrier, order }
     try {
-      return await this.#granted(session, carrier, order)
+      const denied = await this.#grant(session, order)
+      if (denied !== null) return { kind: 'denied', reason: denied }
+      const renewing = this.#renew(session, order)
+      try {
+        return await this.#granted(session, carrier, order)
+      } finally {
+        renewing.cancel()
+      }
     } finally {
-      renewing.cancel()
-      session.moving = false
+      if (!isOver(session)) session.phase = { kind: 'live', carrier }
     }
   }
 
@@ -143,15 +98,15 @@ export class Mover {
     return { cancel: () => timer.cancel() }
   }
 
-  async #granted(session: LiveSession, carrier: MovingCarrier, order: MoveOrder): Promise<MoveEnd> {
+  async #granted(session: LiveSession, carrier: Carrier, order: MoveOrder): Promise<MoveEnd> {
     const { clock, coordinator, log } = this.#deps
     const intent = await coordinator.txn(log.beginning(stored(session), order))
     if (intent.kind === 'lost') {
-      if (session.phase !== 'live') return this.#notBegun(order, CLOSED)
+      if (isOver(session)) return this.#notBegun(order, CLOSED)
       this.#deps.end(session, 'lost')
       return this.#notBegun(order, RECORD_CHANGED)
     }
-    if (session.phase !== 'live') return this.#ended(order, 'lost', CLOSED)
+    if (isOver(session)) return this.#ended(order, 'lost', CLOSED)
     if (intent.kind === 'unknown') {
       return this.#settle(session, carrier, order, { drainMs: 0, why: NO_OUTCOME, begun: false })
     }
@@ -161,11 +116,11 @@ export class Mover {
     })
 
     await carrier.narrow()
-    if (session.phase !== 'live') return this.#ended(order, 'lost', CLOSED)
+    if (isOver(session)) return this.#ended(order, 'lost', CLOSED)
     const frozenMs = clock.nowMs()
     const quiet = await carrier.quiesce(QUIESCE_MS)
     const drainMs = clock.nowMs() - frozenMs
-    if (quiet === 'gone' || session.phase !== 'live') {
+    if (quiet === 'gone' || isOver(session)) {
       return this.#ended(order, 'lost', CLOSED)
     }
     const why = quiet === 'busy' ? NOT_SILENT : carrier.holdsState ? HOLDS_STATE : null // M5
@@ -178,7 +133,7 @@ export class Mover {
     const commit = await coordinator.txn(
       commitMove(stored(session), this.#openMove(order), carrier.toldBytes),
     )
-    if (session.phase !== 'live') return this.#ended(order, 'lost', CLOSED)
+    if (isOver(session)) return this.#ended(order, 'lost', CLOSED)
     if (commit.kind === 'lost') return this.#lose(session, order)
     if (commit.kind === 'unknown') {
       return this.#settle(session, carrier, order, { drainMs, why: NO_OUTCOME, begun: true })
@@ -189,7 +144,7 @@ export class Mover {
   /** M3: takes the intent back by our own compare-and-swap, or finds that the commit took effect. `begun`: it is known to have. */
   async #settle(
     session: LiveSession,
-    carrier: MovingCarrier,
+    carrier: Carrier,
     order: MoveOrder,
     known: { readonly drainMs: number; readonly why: string; readonly begun: boolean },
   ): Promise<MoveEnd> {
@@ -198,13 +153,13 @@ export class Mover {
     let { begun } = known
     for (;;) {
       const found = await this.#find(session, order)
-      if (session.phase !== 'live') return this.#ended(order, 'lost', CLOSED)
+      if (isOver(session)) return this.#ended(order, 'lost', CLOSED)
       if (found === 'ours') return this.#committed(session, carrier, order, drainMs)
       if (found === 'gone') return this.#lose(session, order)
       if (found !== 'unknown') {
         begun ||= found.record.move?.id === order.id
         const cleared = await coordinator.txn(clearIntent(found))
-        if (session.phase !== 'live') return this.#ended(order, 'lost', CLOSED)
+        if (isOver(session)) return this.#ended(order, 'lost', CLOSED)
         if (cleared.kind === 'done') {
           const { move: _, ...record } = found.record
           this.#wrote(session, cleared.rev, record)
@@ -232,21 +187,14 @@ export class Mover {
     return move?.id === order.id && move.open ? 'ours' : 'gone'
   }
 
-  #committed(
-    session: LiveSession,
-    carrier: MovingCarrier,
-    order: MoveOrder,
-    drainMs: number,
-  ): MoveEnd {
+  #committed(session: LiveSession, carrier: Carrier, order: MoveOrder, drainMs: number): MoveEnd {
     const { log, end } = this.#deps
-    session.guarded = true
-    settleProbes(session, 'dead') // "changed, read again": the barrier's own compare-and-swap finds the open move.
-    const held = carrier.sendAway()
+    const { held, resent } = carrier.sendAway() // M2
     end(session, 'moved')
     log.committed(order.id, {
       drainMs,
       brokeAtWallMs: carrier.pausedSinceWallMs,
-      resent: carrier.left.then(() => held + carrier.discarded),
+      resent,
     })
     return { kind: 'committed', drainMs, held }
   }
@@ -279,6 +227,11 @@ export class Mover {
     session.rev = rev
     session.record = record
   }
+}
+
+/** Whatever was awaited may have seen its end. */
+function isOver({ phase }: LiveSession): boolean {
+  return phase.kind === 'ended'
 }
 
 function stored(session: LiveSession): StoredSession {

@@ -25,9 +25,6 @@
 //       before, or it has been idle for 100 ms; a second at most. Frozen then, it is used up by the next few commands.
 import { type Clock, sleep, type Timer } from '../base/clock.ts'
 import { ahead } from '../iscsi/serial.ts'
-import type { Session } from '../iscsi/session.ts'
-import type { LiveSession } from './live-session.ts'
-import type { Outgoing } from './outgoing.ts'
 
 export type QuietEnd = 'quiet' | 'busy' | 'gone'
 
@@ -44,29 +41,6 @@ export interface Sight {
   readonly expCmdSn: number
   /** Commands answered so far: immediate ones have no CmdSN of their own. */
   readonly answers: number
-}
-
-/** null: it has no session, or no longer. */
-export function sightOf(
-  serving: { readonly live: LiveSession; readonly iscsi: Session } | null,
-  { isWritten }: Pick<Outgoing, 'isWritten'>,
-): Sight {
-  const unwritten = !isWritten
-  if (serving === null) {
-    const nothing = { windowUsedUp: false, windowNarrow: true, expCmdSn: 0, answers: 0 }
-    return { pending: true, unwritten, ...nothing }
-  }
-  const { live, iscsi } = serving
-  const { window, expCmdSn } = iscsi
-  const pending = iscsi.outstanding > 0 || live.probes.size > 0
-  return {
-    pending,
-    unwritten,
-    windowUsedUp: window.usedUp,
-    windowNarrow: window.isNarrow,
-    expCmdSn,
-    answers: live.counters.latencyCount,
-  }
 }
 
 const STILL_ROUNDS = 2

@@ -11,7 +11,8 @@ import { keys, RECORD_FORMAT, type SessionId } from '../group/record.ts'
 import { type Creating, createSession } from '../group/sessions.ts'
 import { SessionCounters } from '../load/counters.ts'
 import type { Json } from '../peer/links.ts'
-import type { LiveSession } from './live-session.ts'
+import type { Carrier, LiveSession, ProbeVerdict } from './live-session.ts'
+import type { QuietEnd } from './quiet.ts'
 
 export const initiator = 'iqn.2026-11.example:host'
 export const stableIsid = '00023d000001'
@@ -127,20 +128,46 @@ export async function records() {
   return { timeline, clock, coordination, write, all, stored, create, view, caughtUp }
 }
 
-/** A session that lives at its member, and what was asked of its carrier. */
-export function liveOf({ id, key, rev, record }: StoredSession) {
-  const probes: number[] = []
-  const carrier = { probe: (tag: number) => probes.push(tag), close() {} }
+/** A carrier that remembers who waits for its initiator, and carries nothing. */
+export class FakeCarrier implements Carrier {
+  readonly probes = new Map<number, (verdict: ProbeVerdict) => void>()
+  /** The tags of all NOP-Ins. */
+  readonly asked: number[] = []
+  holdsState = false
+  readonly toldBytes = 2 ** 30
+  readonly pausedSinceWallMs = 77
+
+  probe(tag: number, settle: (verdict: ProbeVerdict) => void): void {
+    this.asked.push(tag)
+    this.probes.set(tag, settle)
+  }
+
+  /** All that wait hear it. */
+  settle(verdict: ProbeVerdict): void {
+    const waiting = [...this.probes.values()]
+    this.probes.clear()
+    for (const settle of waiting) settle(verdict)
+  }
+
+  resetByAnother = () => Promise.resolve(true)
+  narrow = () => Promise.resolve()
+  quiesce = (_limitMs: number): Promise<QuietEnd> => Promise.resolve('quiet')
+  sendAway = () => ({ held: 0, resent: Promise.resolve(0) })
+  grow() {}
+  close() {}
+  reopen() {}
+  hold() {}
+  release() {}
+}
+
+/** A session that lives at its member. */
+export function liveOf({ id, key, rev, record }: StoredSession, carrier = new FakeCarrier()) {
   const session: LiveSession = {
-    ...{ id, key, rev, record, carrier },
+    ...{ id, key, rev, record },
     gen: record.gen,
     loginToken: record.loginToken,
     counters: new SessionCounters(),
-    phase: 'live',
-    guarded: false,
-    moving: false,
-    probes: new Map(),
-    sinceMs: 0,
+    phase: { kind: 'live', carrier },
   }
-  return { session, probes }
+  return { session, carrier }
 }

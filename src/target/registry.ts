@@ -1,7 +1,7 @@
 // The sessions that this member serves, and the logins that it has under way. N2 rests on `tokens`: a login counts as
 // alive from before its transaction is sent until its session is registered or the login has failed.
 import type { SessionId } from '../group/record.ts'
-import type { LiveSession } from './live-session.ts'
+import { carrierOf, type LiveSession } from './live-session.ts'
 
 export class Registry {
   readonly #sessions = new Map<SessionId, LiveSession>()
@@ -17,6 +17,13 @@ export class Registry {
 
   get size(): number {
     return this.#sessions.size
+  }
+
+  /** Those that a connection carries: not in their login. */
+  get carried(): number {
+    let count = 0
+    for (const session of this.#sessions.values()) if (carrierOf(session) !== null) count += 1
+    return count
   }
 
   begin(loginToken: string): void {

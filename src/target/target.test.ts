@@ -7,6 +7,7 @@ import type { Answer } from '../initiator/pending-command.ts'
 import { Framer } from '../iscsi/framer.ts'
 import { asyncEvent, asyncMessageAt, opcode } from '../iscsi/pdu.ts'
 import { startGroup, type Written } from './group.fixture.ts'
+import { carrierOf } from './live-session.ts'
 
 const OPCODE_BITS = 0x3f
 /** As a member gives for the whole stop. */
@@ -111,7 +112,7 @@ describe('the target of a member', () => {
     other?.member?.peers.tell(at.id, 'stopping', null)
     await timeline.run(timeline.nowMs + 100)
     other?.crash('process')
-    session.probes.set(1, () => {}) // a barrier waits for it: it does not become quiet
+    carrierOf(session)?.probe(1, () => {}) // a barrier waits for it: it does not become quiet
     const fromMs = timeline.nowMs
     await timeline.finish(at.member?.stop() ?? Promise.reject(new Error('it is down')), 20_000)
     expect(timeline.nowMs - fromMs).toBeGreaterThan(4_000)
@@ -146,7 +147,7 @@ describe('the target of a member', () => {
     await timeline.run(timeline.nowMs + 2_000)
     const stopping = target.stop(timeline.nowMs + STOP_MS)
     await timeline.run(timeline.nowMs + 3_000)
-    expect(session.phase).toBe('live')
+    expect(session.phase.kind).toBe('moving')
     const late = await timeline.finish(
       target.move(session.id, { id: 'second', to: near, ...order, ...rest }),
     )

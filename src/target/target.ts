@@ -13,10 +13,9 @@ import { type Clock, sleep } from '../base/clock.ts'
 import type { Address, Listener, Net } from '../base/net.ts'
 import type { Coordinator } from '../coordination/coordinator.ts'
 import { type GroupView, storedSession } from '../coordination/group-view.ts'
-import type { MemberId, SessionId, VolumeRecord } from '../group/record.ts'
+import type { MemberId, SessionId } from '../group/record.ts'
 import { formatPortal, type Portal } from '../iscsi/names.ts'
 import { isAskedFor, printTargets } from '../iscsi/send-targets.ts'
-import type { Session } from '../iscsi/session.ts'
 import type { SessionCounters } from '../load/counters.ts'
 import { Body } from '../peer/controls.ts'
 import type { Json, PeerLinks } from '../peer/links.ts'
@@ -34,17 +33,15 @@ import { Connection, type ConnectionDeps } from './connection.ts'
 import { Doorway } from './doorway.ts'
 import { Ending } from './ending.ts'
 import type { Grants } from './grants.ts'
-import type { EndReason, LiveSession } from './live-session.ts'
-import { settleProbes } from './live-session.ts'
+import { carrierOf, type EndReason, type LiveSession } from './live-session.ts'
 import { Logins, type Placement, type Taken } from './login.ts'
 import { targetPortalGroupTag } from './login-phase.ts'
-import { type MoveEnd, type MoveOrder, Mover } from './move.ts'
+import { Mover } from './move.ts'
 import { MoveLog } from './move-log.ts'
+import type { MoveEnd, MoveOrder } from './move-order.ts'
 import { type Question, Questions } from './questions.ts'
-import type { ReadRoom } from './reads.ts'
 import { Registry } from './registry.ts'
 import { SessionHandles } from './session-handles.ts'
-import { TaskRunner } from './task.ts'
 import { type ResetQuestion, UnitResets } from './unit-reset.ts'
 
 const SWEEP_MS = 1_000
@@ -126,8 +123,8 @@ export interface TargetDeps {
   readonly tell: (event: TargetEvent) => void
 }
 
-/** Reasons that the connection gives itself: it is closed, or leaves once what it wrote has gone. */
-const leavesByItself: ReadonlySet<EndReason> = new Set(['closed', 'logout', 'stopped'])
+/** The session's record is another login's or member's now. */
+const isOfAnother: ReadonlySet<EndReason> = new Set(['moved', 'reinstated', 'lost'])
 
 export class Target {
   readonly registry = new Registry()
@@ -139,11 +136,7 @@ export class Target {
   readonly #barrier: Barrier
   readonly #mover: Mover
   readonly #connections = new Set<Connection>()
-  readonly #carriers = new Map<LiveSession, Connection>()
-  readonly #runners = new Map<LiveSession, TaskRunner>()
   readonly #resets: UnitResets
-  /** Moves whose session has come and has not yet answered its first command. */
-  readonly #awaitingAnswer = new Map<LiveSession, string>()
   readonly #buffers = new BufferPool(BUFFER_BYTES)
   readonly #budgets: Budgets
   #listener: Listener | null = null
@@ -191,15 +184,14 @@ export class Target {
       isServing: () => this.#state === 'serving',
       newToken,
     })
-    const runnerOf = (session: LiveSession) => this.#runners.get(session)
-    this.#resets = new UnitResets({ self, clock, coordinator, peers, gateway, registry, runnerOf })
+    this.#resets = new UnitResets({ self, clock, coordinator, peers, gateway, registry })
     this.#mover = new Mover({ self, clock, coordinator, peers, log: this.log, end })
   }
 
   async listen(address: Address): Promise<Address> {
     const deps = this.#connectionDeps()
     this.#listener = await this.#deps.net.listen(address, (stream) => {
-      if (this.#carriers.size >= CONNECTIONS_MAX || this.#state === 'stopping') {
+      if (this.registry.carried >= CONNECTIONS_MAX || this.#state === 'stopping') {
         stream.own({ received() {}, ended() {}, written() {}, closed() {} })
         stream.destroy()
         return
@@ -227,9 +219,9 @@ export class Target {
     do {
       if (group.volumesRev === seen) continue
       seen = group.volumesRev
-      for (const [session, runner] of this.#runners) {
+      for (const session of this.registry.all()) {
         const volume = group.volumes.get(session.record.volume)
-        if (volume !== undefined) runner.grow(logicalUnit(volume))
+        if (volume !== undefined) carrierOf(session)?.grow(logicalUnit(volume))
       }
     } while ((await group.changed()) && this.#state === 'serving')
   }
@@ -241,7 +233,7 @@ export class Target {
     await this.#listener?.close()
     await Promise.all(
       [...this.#connections].map(async (connection) => {
-        if (connection.live !== null) await connection.quiesce(STOP_MS)
+        await connection.serving?.quiesce(STOP_MS)
         connection.stop()
       }),
     )
@@ -252,11 +244,13 @@ export class Target {
   /** Moves a session that this member serves. */
   async move(id: SessionId, order: MoveOrder): Promise<MoveEnd> {
     const session = this.registry.get(id)
-    const carrier = session === undefined ? undefined : this.#carriers.get(session)
-    if (session === undefined || carrier === undefined || session.phase !== 'live') {
+    const carrier = session === undefined ? null : carrierOf(session)
+    if (session === undefined || carrier === null) {
       return { kind: 'denied', reason: `session ${id} is not served here` }
     }
-    if (session.moving) return { kind: 'denied', reason: `session ${id} is already being moved` }
+    if (session.phase.kind === 'moving') {
+      return { kind: 'denied', reason: `session ${id} is already being moved` }
+    }
     if (this.#state === 'stopping') return { kind: 'denied', reason: 'its member stops' }
     const end = await this.#mover.move(session, carrier, order)
     this.#deps.tell({ kind: 'move', move: order.id, session: id, to: order.to, end })
@@ -266,8 +260,7 @@ export class Target {
   /** The session has state that only its nexus has: changed mode pages, or unit attentions that its initiator has not been told. */
   holdsState(id: SessionId): boolean {
     const session = this.registry.get(id)
-    const connection = session === undefined ? undefined : this.#carriers.get(session)
-    return connection?.holdsState ?? false
+    return session !== undefined && (carrierOf(session)?.holdsState ?? false)
   }
 
   get takesSessions(): boolean {
@@ -305,20 +298,25 @@ export class Target {
   }
 
   #connectionDeps(): ConnectionDeps {
-    const { clock, group, tell } = this.#deps
+    const { clock, group, gateway, tell } = this.#deps
     return {
       clock,
+      gateway,
       buffers: this.#buffers,
       ...this.#budgets,
       logins: this.logins,
       volumeByIqn: (iqn) => group.volumeByIqn(iqn),
       discover: (wanted, at, own) => this.#discover(wanted, at, own),
-      runner: (live, iscsi, volume, room) => this.#runner(live, iscsi, volume, room),
+      grown: (volume) => {
+        const seen = group.volumes.get(volume.id)
+        return seen !== undefined && seen.bytes > volume.bytes ? seen : volume // T4
+      },
+      resetOthers: (session) => this.#resets.reset(session.record.volume, session),
       handles: this.#handles,
-      isFull: () => this.#carriers.size >= NEW_SESSIONS_MAX,
+      isFull: () => this.registry.carried >= NEW_SESSIONS_MAX,
       began: (taken, connection) => this.#began(taken, connection),
       ended: (session, reason) => this.#end(session, reason),
-      firstAnswer: (session) => this.#firstAnswer(session),
+      firstAnswer: (move) => this.log.answered(move, clock.wallMs()),
       rejected: (initiator, reason, source) =>
         tell({ kind: 'reject', initiator, source, reason: reason.slice(0, REASON_MAX) }),
       redirected: (attempt, to, why) =>
@@ -330,32 +328,8 @@ export class Target {
     }
   }
 
-  #runner(live: LiveSession, iscsi: Session, volume: VolumeRecord, room: ReadRoom): TaskRunner {
-    const carrier = () => this.#carriers.get(live)
-    const seen = this.#deps.group.volumes.get(volume.id)
-    const now = seen !== undefined && seen.bytes > volume.bytes ? seen : volume // T4
-    const runner = new TaskRunner({
-      session: iscsi,
-      unit: logicalUnit(now),
-      toldBytes: live.record.bytes ?? now.bytes,
-      buffers: this.#buffers,
-      room,
-      gateway: this.#deps.gateway,
-      volume,
-      origin: { sessionId: live.id, gen: live.gen },
-      counters: live.counters,
-      nowMs: () => this.#deps.clock.nowMs(),
-      answered: () => carrier()?.answered(),
-      resetOthers: () => this.#resets.reset(volume.id, live),
-      refused: () => this.#end(live, 'fenced'),
-    })
-    this.#runners.set(live, runner)
-    return runner
-  }
-
   #began(taken: Taken & { readonly kind: 'taken' }, connection: Connection): void {
     const { session } = taken
-    this.#carriers.set(session, connection)
     this.#doorway.left(connection)
     const { record, id, gen } = session
     this.#deps.tell({
@@ -370,37 +344,23 @@ export class Target {
     const move = taken.from?.record.move
     if (move === undefined || !move.open) return
     this.log.settled(move.id, taken.why === 'returned' ? 'returned' : 'reclaimed')
-    this.#awaitingAnswer.set(session, move.id)
     if (taken.why === 'returned') this.#deps.grants.arrived(move.id, session)
-  }
-
-  #firstAnswer(session: LiveSession): void {
-    const move = this.#awaitingAnswer.get(session)
-    if (move === undefined) return
-    this.#awaitingAnswer.delete(session)
-    this.log.answered(move, this.#deps.clock.wallMs())
   }
 
   /** Ends a session of this member: nothing more is executed, its record is closed unless it is somebody else's now. */
   #end(session: LiveSession, reason: EndReason): void {
-    if (session.phase === 'ended') return
-    session.phase = 'ended'
+    if (session.phase.kind === 'ended') return
+    const carrier = carrierOf(session)
+    session.phase = { kind: 'ended', reason }
     this.registry.remove(session)
-    this.#awaitingAnswer.delete(session)
-    const connection = this.#carriers.get(session)
-    const bytes = this.#runners.get(session)?.toldBytes
-    if (bytes !== undefined) session.record = { ...session.record, bytes }
-    this.#carriers.delete(session)
-    this.#runners.delete(session)
+    if (carrier !== null) session.record = { ...session.record, bytes: carrier.toldBytes }
     this.#handles.ended(session)
-    settleProbes(session, 'dead')
     this.#deps.gateway.endSession(session.id, session.gen)
     const { volume, initiator, source } = session.record
     const { id, counters } = session
     this.#deps.tell({ kind: 'end', session: id, initiator, source, reason, volume, counters })
-    if (reason === 'moved') return
-    if (!leavesByItself.has(reason)) connection?.close(reason)
-    if (reason !== 'reinstated' && reason !== 'lost') void this.ending.closeEnded(session)
+    carrier?.close(reason)
+    if (!isOfAnother.has(reason)) void this.ending.closeEnded(session)
   }
 
   /** One portal for each volume: the one that was asked, or the configured address of the group. */
@@ -423,7 +383,7 @@ export class Target {
     if (this.#state !== 'serving') return
     this.#buffers.trim()
     this.#letGo()
-    this.log.sweep((id) => this.registry.get(id)?.moving ?? false)
+    this.log.sweep((id) => this.registry.get(id)?.phase.kind === 'moving')
     const expired = await this.ending.sweep()
     for (const { record } of expired)
       if (record.move !== undefined) this.log.settled(record.move.id, 'expired')
@@ -437,7 +397,7 @@ export class Target {
   #letGo(): void {
     const { group } = this.#deps
     for (const session of [...this.registry.all()]) {
-      if (session.phase !== 'live' || session.moving || group.rev < session.rev) continue
+      if (session.phase.kind !== 'live' || group.rev < session.rev) continue
       const gen = group.sessions.get(session.id)?.record.gen
       if (gen === undefined || gen > session.gen) this.#end(session, 'lost')
     }

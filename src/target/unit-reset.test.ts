@@ -19,12 +19,6 @@ async function resets() {
     const held = new Map<number, Promise<boolean>>()
     const units = new UnitResets({
       ...{ self, clock, coordinator: coordination.handle(self), peers: post, gateway, registry },
-      runnerOf: ({ id }) => ({
-        resetByAnother: () => {
-          ended.push(id)
-          return held.get(id) ?? Promise.resolve(true)
-        },
-      }),
     })
     post.members.set(self, (_, body) => units.answer(readReset(body)))
     return { units, gateway, registry, ended, held }
@@ -33,8 +27,12 @@ async function resets() {
   const m2 = at('m2')
   const serve = async (owner: 'm1' | 'm2', isid = isids[0]) => {
     const stored = await create({ owner, ...(isid === undefined ? {} : { isid }) })
-    const { session } = liveOf(stored)
-    const { registry } = owner === 'm1' ? m1 : m2
+    const { session, carrier } = liveOf(stored)
+    const { registry, ended, held } = owner === 'm1' ? m1 : m2
+    carrier.resetByAnother = () => {
+      ended.push(session.id)
+      return held.get(session.id) ?? Promise.resolve(true)
+    }
     registry.add(session)
     return { stored, session }
   }
@@ -126,7 +124,7 @@ describe('a reset of the unit', () => {
     await serve('m2', isids[0])
     post.silent.add('m2')
     const reset = begin()
-    by.session.phase = 'ended'
+    by.session.phase = { kind: 'ended', reason: 'closed' }
     await timeline.until(() => reset.said !== null)
     expect(reset.said).toBe(false)
     expect(reset.atMs).toBeLessThan(LIMIT_MS)

@@ -18,9 +18,8 @@ import { keys, type MemberId, type SessionId, type VolumeId } from '../group/rec
 import { Body } from '../peer/controls.ts'
 import type { Json, PeerLinks } from '../peer/links.ts'
 import type { Gateway } from '../volume/gateway.ts'
-import type { LiveSession } from './live-session.ts'
+import { carrierOf, type LiveSession } from './live-session.ts'
 import type { Registry } from './registry.ts'
-import type { TaskRunner } from './task.ts'
 
 /** Below the 15 s after which Linux takes an abort for lost, and its 30 s for a reset. */
 export const LIMIT_MS = 10_000
@@ -36,8 +35,6 @@ export interface UnitResetDeps {
   readonly peers: Pick<PeerLinks, 'ask'>
   readonly gateway: Pick<Gateway, 'fence' | 'fenced'>
   readonly registry: Pick<Registry, 'get'>
-  /** undefined: the session is in its login. */
-  readonly runnerOf: (session: LiveSession) => Pick<TaskRunner, 'resetByAnother'> | undefined
 }
 
 /** What was said about sessions in one reset, by `id.gen`. */
@@ -60,7 +57,7 @@ export class UnitResets {
     const name = `${self}:${by.loginToken}:${this.#count}`
     const untilMs = clock.nowMs() + LIMIT_MS
     const ended = new Set<string>()
-    while (by.phase === 'live' && clock.nowMs() < untilMs) {
+    while (carrierOf(by) !== null && clock.nowMs() < untilMs) {
       if (await this.#round(name, volume, by, ended)) return true
       await sleep(clock, AGAIN_MS)
     }
@@ -134,10 +131,9 @@ export class UnitResets {
 
   /** Z3. A session in its login has begun no command. */
   async #end(id: SessionId, gen: number): Promise<boolean> {
-    const { registry, runnerOf } = this.#deps
-    const session = registry.get(id)
+    const session = this.#deps.registry.get(id)
     if (session?.gen !== gen) return false
-    return (await runnerOf(session)?.resetByAnother()) ?? true
+    return (await carrierOf(session)?.resetByAnother()) ?? true
   }
 
   /** Forgotten when the reset is over for whoever asked. */
