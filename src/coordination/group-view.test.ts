@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { SimClock } from '../../sim/clock.ts'
 import { SimCoordination } from '../../sim/coordinator.ts'
 import { Timeline } from '../../sim/timeline.ts'
+import type { Clock } from '../base/clock.ts'
 import { sleep } from '../base/clock.ts'
 import { Prng } from '../base/prng.ts'
 import type { GroupChange } from '../group/change.ts'
@@ -9,7 +10,7 @@ import { foundGroup, startMember } from '../group/founding.ts'
 import { type GroupRecord, keys, RECORD_FORMAT } from '../group/record.ts'
 import { closeSession, createSession, retireSession, takeSession } from '../group/sessions.ts'
 import { createVolume, deleteVolume } from '../group/volumes.ts'
-import type { Coordinator } from './coordinator.ts'
+import type { Coordinator, WatchBatch } from './coordinator.ts'
 import { GroupView } from './group-view.ts'
 
 const group: GroupRecord = {
@@ -177,21 +178,45 @@ describe('GroupView', () => {
     expect(await timeline.finish(view.refresh())).toBe(true)
   })
 
-  it('refresh() lists when the watch does not bring what was committed', async () => {
+  it('refresh() lists when the watch does not bring what was committed, and waits for that no longer than it may', async () => {
     const { timeline, clock, coordination, write } = await simulation()
     const handle = coordination.handle('m1')
     const deaf: Coordinator = {
       txn: (transaction) => handle.txn(transaction),
       list: (prefix) => handle.list(prefix),
-      watch: () => ({ next: () => new Promise(() => undefined), close: () => undefined }),
+      watch: () => ({
+        next: () => new Promise((resolve) => (deliver = resolve)),
+        close: () => undefined,
+      }),
       nudge: () => undefined,
       lost: null,
       close: () => handle.close(),
     }
-    const view = await timeline.finish(GroupView.open(deaf, clock))
+    let deliver: (batch: WatchBatch) => void = () => undefined
+    let waits = 0
+    const counting: Clock = {
+      nowMs: () => clock.nowMs(),
+      wallMs: () => clock.wallMs(),
+      soon: (f) => clock.soon(f),
+      after(delayMs, f) {
+        waits += 1
+        if (waits > 8) throw new Error(`the wait was begun again for ${delayMs} ms`)
+        return clock.after(delayMs, f)
+      },
+    }
+    const view = await timeline.finish(GroupView.open(deaf, counting))
     await write(startMember(null, member))
     expect(await timeline.finish(view.refresh())).toBe(true)
     expect(view.members.size).toBe(1)
+    const policy = { compare: [], put: [{ key: 'policy', value: '{}' }], remove: [] }
+    for (let round = 0; round < 300; round += 1) {
+      waits = 0
+      await write(policy)
+      const halfway = coordination.rev
+      await write(policy)
+      clock.after(100 + round / 7, () => deliver({ kind: 'changes', rev: halfway, changes: [] }))
+      expect(await timeline.finish(view.refresh())).toBe(true)
+    }
   })
 
   it('V3 a record that cannot be used ends the view with a sentence, and wakes whoever waits', async () => {

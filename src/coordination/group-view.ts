@@ -146,8 +146,8 @@ export class GroupView {
     const untilMs = this.#clock.nowMs() + CATCH_UP_MS
     while (this.rev < rev && this.#state === 'following') {
       const leftMs = untilMs - this.#clock.nowMs()
-      if (leftMs <= 0) return false
-      await within(this.#clock, leftMs, this.changed(), false)
+      // A wait that is over is not begun again for what rounding has left of it.
+      if (leftMs <= 0 || !(await within(this.#clock, leftMs, this.changed(), false))) break
     }
     return this.rev >= rev
   }
