@@ -185,6 +185,7 @@ export class OperatorInMemory implements Operator {
       pauseMs: wait ? 11.5 : null,
       resent: wait ? 0 : null,
       outcome: wait ? (to === 'm3' ? 'reclaimed' : 'returned') : null,
+      cause: null,
       at: AT,
     }
     this.#moves.unshift(move)

@@ -153,6 +153,10 @@ export const move = z
       .nullable()
       .describe('On the wire at the break: sent again, never executed twice.'),
     outcome: moveOutcome.nullable().describe('null: under way'),
+    cause: z
+      .string()
+      .nullable()
+      .describe('Why it was abandoned or lost, as the end of a sentence; null: it was neither.'),
     at: z.string(),
   })
   .meta({ id: 'Move' })

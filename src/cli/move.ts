@@ -86,19 +86,20 @@ function parseLimit(text: string): number {
 
 export function sentenceAbout(move: Move): string {
   const { session, from, to, outcome, drainMs, pauseMs, resent } = move
+  const cause = move.cause === null ? '' : `: ${move.cause}`
   switch (outcome) {
     case 'returned':
       return `Session ${session} moved from ${from} to ${to}: ${measuresOf({ drainMs, pauseMs, resent })}.`
     case null:
       return `Session ${session} is on its way from ${from} to ${to}.`
     case 'abandoned':
-      return `Session ${session} stayed on ${from}: the move was given up, and it goes on as before; the log of ${from} says why.`
+      return `Session ${session} stayed on ${from} and goes on as before. The move was given up${cause}.`
     case 'reclaimed':
       return `Session ${session} is back from its way to ${to}: it could not log in there.`
     case 'expired':
       return `Session ${session} did not come back within 10 s of being asked to go to ${to}.`
     case 'lost':
-      return `Session ${session} left ${from} by itself before it could be moved to ${to}.`
+      return `The move of session ${session} from ${from} to ${to} came to nothing${cause}.`
   }
 }
 

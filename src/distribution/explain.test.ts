@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { CODES } from './code.ts'
 import { decide, type Proposal, type Reason } from './decide.ts'
-import { amount, DecisionLog, span, whatCame, whyDenied, whyMoved, whyNot } from './explain.ts'
+import { amount, DecisionLog, span, whyDenied, whyMoved, whyNot } from './explain.ts'
 import { imbalance, observedGain } from './imbalance.ts'
 import { DEFAULT_POLICY as P } from './policy.ts'
 import type { End, Own, SessionView, View } from './view.ts'
@@ -152,31 +152,7 @@ test('every code has a sentence', () => {
   }
 })
 
-test('predicted against observed', () => {
-  const record = {
-    id: 'v',
-    session: 17,
-    volume: 1,
-    initiator: 'i',
-    from: 'A',
-    to: 'B',
-    reason: '',
-    code: 'MOVED',
-    by: 'balance' as const,
-    predicted: {
-      gain: 2,
-      price: 6.6,
-      from: { before: 0.8, after: 0.6 },
-      to: { before: 0.2, after: 0.4 },
-    },
-    observed: 1.5,
-    pauseMs: 31.6,
-    outcome: 'returned' as const,
-    at: '2026-01-01T00:00:00Z',
-  }
-  expect(whatCame(record)).toBe(
-    'Returned, pause 32 ms. Predicted to save 2 each second, observed 1.5 (75 %).',
-  )
+test('the observed gain is told by the formula of the predicted one', () => {
   const gain = observedGain(
     { capacity: 1, before: 0.8, after: 0.6 },
     { capacity: 1, before: 0.2, after: 0.4 },

@@ -1,7 +1,6 @@
-// What people are told: why a session moved, why another stays, and whether what was predicted came true. A sentence
-// names the two members, what staying costs and what the move costs, all in request-seconds: one request waiting for
-// one second.
-import type { MemberId, MovePrediction, MoveRecord, SessionId } from '../group/record.ts'
+// What people are told: why a session moved, and why another stays. A sentence names the two members, what staying costs
+// and what the move costs, all in request-seconds: one request waiting for one second.
+import type { MemberId, MovePrediction, SessionId } from '../group/record.ts'
 import { shareAt } from '../load/load-table.ts'
 import { CODES, type Code } from './code.ts'
 import type { Proposal, Reason } from './decide.ts'
@@ -44,25 +43,6 @@ function evidenceOf({ source, session, to, urgent, verdict }: Proposal, policy: 
   if (there - here > policy.localityStep)
     return `${percent(there)} of its load is for pages at ${to}, ${percent(here)} for pages at ${source.member}`
   return `The difference of ${percent(gap)} comes and goes, but the long-term averages show it too`
-}
-
-/** Gain in waiting requests by the same formula as was predicted, on what both ends came to: call with the observed utilisations. */
-export function whatCame(record: MoveRecord): string {
-  const { predicted, observed, pauseMs, outcome } = record
-  const how =
-    outcome === undefined
-      ? 'under way'
-      : {
-          returned: 'returned',
-          abandoned: 'abandoned: it stayed where it was',
-          reclaimed: 'reclaimed: the initiator came back without having reached the destination',
-          expired: 'expired: the initiator did not come back',
-          lost: 'lost: the session ended while it was being moved',
-        }[outcome]
-  const pause = pauseMs === undefined ? '' : `, pause ${Math.round(pauseMs)} ms`
-  if (predicted === null || observed === undefined) return `${capital(how)}${pause}.`
-  const share = predicted.gain > 0 ? observed / predicted.gain : 0
-  return `${capital(how)}${pause}. Predicted to save ${amount(predicted.gain)} each second, observed ${amount(observed)} (${percent(share)}).`
 }
 
 interface Names {
@@ -232,5 +212,3 @@ export function span(seconds: number): string {
   if (s < 90) return `${Math.round(s)} s`
   return s < 5400 ? `${Math.round(s / 60)} min` : `${Math.round(s / 3600)} h`
 }
-
-const capital = (text: string) => text.charAt(0).toUpperCase() + text.slice(1)

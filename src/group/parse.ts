@@ -129,6 +129,7 @@ export function parseMove(value: string): MoveRecord | string {
       predicted: fields.has('predicted') ? predictionOf(fields.inner('predicted')) : null,
       ...measured,
       ...(fields.has('outcome') ? { outcome: fields.oneOf('outcome', OUTCOMES) } : {}),
+      ...(fields.has('cause') ? { cause: fields.string('cause') } : {}),
       at: fields.string('at'),
     }
   })

@@ -138,6 +138,8 @@ export interface MoveRecord {
   /** Commands and task management requests on the wire at the break: sent again by the initiator, never executed by the old member. */
   readonly resent?: number
   readonly outcome?: MoveOutcome
+  /** Why it was abandoned or lost: the end of a sentence. */
+  readonly cause?: string
   readonly at: string
 }
 

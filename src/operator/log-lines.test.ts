@@ -24,6 +24,10 @@ test.each<[TargetEvent, RegExp]>([
     { kind: 'move', move: 'x', session: 42, to: 'm2', end: { kind: 'denied', reason: 'BUSY' } },
     /^the move of session 42 to m2 was not begun: BUSY$/,
   ],
+  [
+    { kind: 'move', move: 'x', session: 42, to: 'm2', end: { kind: 'lost', reason: 'it left' } },
+    /^the move of session 42 to m2 came to nothing: it left$/,
+  ],
 ])('$0.kind is a sentence with names, and fields without counters', (event, says) => {
   const { sentence, fields, event: kind } = lineOf(event, nameOf)
   expect(kind).toBe(event.kind)

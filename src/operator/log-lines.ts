@@ -1,6 +1,6 @@
 // What a member's log says of its sessions, as sentences with names instead of numbers.
 import type { VolumeId } from '../group/record.ts'
-import type { EndReason } from '../target/live-session.ts'
+import { whyEnded } from '../target/live-session.ts'
 import type { MoveEnd } from '../target/move-order.ts'
 import type { TargetEvent } from '../target/target.ts'
 import type { LogFields } from './log.ts'
@@ -19,19 +19,6 @@ const logins: Readonly<Record<string, string>> = {
   reinstated: 'in place of its older connection',
 }
 
-const ends: Readonly<Record<EndReason, string>> = {
-  closed: 'its connection was closed',
-  logout: 'its initiator logged out',
-  stalled:
-    'its initiator did not send the data that it was asked for, and others waited for the room',
-  silent: 'its initiator gave no sign of life for a minute',
-  fenced: 'another member has the session now',
-  reinstated: 'a later login took its place',
-  lost: 'its record was changed by another member',
-  moved: 'it was moved',
-  stopped: 'the member stops',
-}
-
 export function lineOf(event: TargetEvent, nameOf: (volume: VolumeId) => string): Line {
   const { kind } = event
   switch (event.kind) {
@@ -44,7 +31,7 @@ export function lineOf(event: TargetEvent, nameOf: (volume: VolumeId) => string)
     case 'end': {
       const { session, initiator, source, reason } = event
       const volume = nameOf(event.volume)
-      const sentence = `session ${session} of ${initiator} at ${source} on ${volume} ended: ${ends[reason]}`
+      const sentence = `session ${session} of ${initiator} at ${source} on ${volume} ended: ${whyEnded[reason]}`
       return { event: kind, sentence, fields: { session, initiator, source, volume, reason } }
     }
     case 'redirect': {
@@ -85,6 +72,6 @@ function howItEnded(end: MoveEnd): string {
     case 'abandoned':
       return `was given up: ${end.reason}`
     case 'lost':
-      return 'came to nothing: another member has changed its record'
+      return `came to nothing: ${end.reason}`
   }
 }

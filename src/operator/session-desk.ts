@@ -236,6 +236,7 @@ export class SessionDesk {
       pauseMs: record.pauseMs ?? null,
       resent: record.resent ?? null,
       outcome: record.outcome ?? null,
+      cause: causeOf(record),
       at,
     }
   }
@@ -248,6 +249,11 @@ export class SessionDesk {
       ? `It is on ${record.owner} because its login was sent there, where the load was lower.`
       : `It is on ${record.owner} because its initiator logged in there.`
   }
+}
+
+/** One that came back after all has none: who lost it has spoken too early. */
+function causeOf({ outcome, cause }: MoveRecord): string | null {
+  return outcome === 'abandoned' || outcome === 'lost' ? (cause ?? null) : null
 }
 
 function isMeasured({ pauseMs, resent }: MoveRecord): boolean {

@@ -20,16 +20,22 @@ import type { LogicalUnit } from '../scsi/logical-unit.ts'
 import type { MoveOrder } from './move-order.ts'
 import type { QuietEnd } from './quiet.ts'
 
-export type EndReason =
-  | 'closed' // the connection is gone, or left because the protocol was broken
-  | 'logout'
-  | 'silent' // its initiator gave no sign of life
-  | 'stalled' // its initiator did not send the data that it was asked for, and others waited for the room
-  | 'fenced' // a primary refused its generation
-  | 'reinstated' // a later login took its record
-  | 'lost' // its record was changed by somebody else
-  | 'moved'
-  | 'stopped' // the member stops
+/** Why a session ends, in words. */
+export const whyEnded = {
+  closed: 'its connection was closed',
+  logout: 'its initiator logged out',
+  silent: 'its initiator gave no sign of life for a minute',
+  stalled:
+    'its initiator did not send the data that it was asked for, and others waited for the room',
+  /** A primary refused its generation. */
+  fenced: 'another member has the session now',
+  reinstated: 'a later login took its place',
+  lost: 'its record was changed by another member',
+  moved: 'it was moved',
+  stopped: 'the member stops',
+} as const
+
+export type EndReason = keyof typeof whyEnded
 
 export type Phase =
   | { readonly kind: 'login' }

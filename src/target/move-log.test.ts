@@ -1,5 +1,6 @@
 // The records of moves: what becomes of those that nobody settles.
 import { expect, it } from 'vitest'
+import { parseMove } from '../group/parse.ts'
 import { keys, type MoveRecord } from '../group/record.ts'
 import { noteIntent } from '../group/sessions.ts'
 import { MoveLog } from './move-log.ts'
@@ -40,6 +41,8 @@ it('a move from here that no session carries and nobody settles is lost, and no 
   expect(outcomes()).toEqual(before)
   for (let seconds = 0; seconds < 6; seconds += 1) await sweep()
   expect(outcomes()).toEqual({ ...before, unsettled: 'lost' })
+  const lost = coordination.inspect(keys.move('unsettled'))[0]?.value ?? ''
+  expect(parseMove(lost)).toMatchObject({ cause: 'a member ended during it' })
 })
 
 it('what was on the wire at the break is recorded once the connection is closed', async () => {

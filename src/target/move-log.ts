@@ -24,6 +24,7 @@ const REMOVED_AT_ONCE = 50
 const PACE = { tries: 20, everyMs: 50 }
 /** Whoever settles a move has written the outcome by then, or has died. */
 const UNSETTLED_MS = 5_000
+const NOBODY_SAID = 'a member ended during it'
 
 export interface Committed {
   readonly drainMs: number
@@ -73,8 +74,9 @@ export class MoveLog {
     void resent.then((count) => this.#amend(id, () => ({ resent: count })))
   }
 
-  settled(id: string, outcome: MoveOutcome): void {
-    void this.#amend(id, () => ({ outcome }))
+  /** `cause`: why it was abandoned or lost. */
+  settled(id: string, outcome: MoveOutcome, cause?: string): void {
+    void this.#amend(id, () => ({ outcome, ...(cause === undefined ? {} : { cause }) }))
   }
 
   /** Level-triggered, about once a second: settles as 'lost' what nobody else does. `isMoving`: a move of the session is under way here. */
@@ -93,7 +95,9 @@ export class MoveLog {
       this.#unsettled.set(id, since)
       if (now - since < UNSETTLED_MS) continue
       this.#unsettled.delete(id)
-      void this.#amend(id, (record) => (record.outcome === undefined ? { outcome: 'lost' } : {}))
+      void this.#amend(id, (record) =>
+        record.outcome === undefined ? { outcome: 'lost', cause: NOBODY_SAID } : {},
+      )
     }
   }
 

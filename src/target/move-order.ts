@@ -21,4 +21,5 @@ export type MoveEnd =
   /** M6 of move.ts. */
   | { readonly kind: 'not begun'; readonly reason: string }
   | { readonly kind: 'abandoned'; readonly reason: string }
-  | { readonly kind: 'lost' }
+  /** Its session has ended first, or is another member's. */
+  | { readonly kind: 'lost'; readonly reason: string }

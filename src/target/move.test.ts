@@ -203,7 +203,7 @@ describe('a planned move', () => {
 
   it('M1 a connection that closes before it was quiet leaves the record with its owner', async () => {
     const b = await bench({ quiet: () => Promise.resolve('gone') })
-    expect(await b.timeline.finish(b.move())).toEqual({ kind: 'lost' })
+    expect(await b.timeline.finish(b.move())).toMatchObject({ kind: 'lost' })
     await b.timeline.run(AFTERWARDS_MS)
     expect(b.stored().record).toMatchObject({ owner: 'm1', gen: 1 })
     expect(b.carrier.calls).toEqual(['quiesce'])
@@ -269,7 +269,10 @@ describe('a planned move', () => {
     const { isid, source } = b.session.record
     const taking = { owner: 'm3', isid, source, loginToken: 't2', at: '' }
     await b.timeline.finish(b.handle.txn(takeSession(b.stored(), taking)))
-    expect(await b.timeline.finish(moving)).toEqual({ kind: 'lost' })
+    const reason = 'its record was changed by another member'
+    expect(await b.timeline.finish(moving)).toEqual({ kind: 'lost', reason })
+    await b.timeline.until(() => b.entries()[0]?.outcome !== undefined)
+    expect(b.entries()).toMatchObject([{ outcome: 'lost', cause: reason }]) // M7
     expect(b.ends).toEqual(['lost'])
     expect(b.carrier.calls).toEqual(['quiesce', 'hold'])
     expect(b.stored().record).toMatchObject({ owner: 'm3', gen: 2 })
@@ -354,6 +357,38 @@ describe('a planned move', () => {
     b.coordination.set(LOSE_NOTHING)
     expect(await b.timeline.finish(moving)).toMatchObject({ kind: 'abandoned' })
     expect(b.stored().record.move).toBeUndefined()
+  })
+
+  it('M7 one whose session ends says why, in whichever step', async () => {
+    const reasons = { logout: 'its initiator logged out', stopped: 'the member stops' } as const
+    const steps = ['begun', 'quiesce', 'commit'] as const
+    for (const [why, reason] of Object.entries(reasons)) {
+      for (const step of steps) {
+        const end = () => {
+          b.session.phase = { kind: 'ended', reason: why === 'logout' ? why : 'stopped' }
+        }
+        const b = await bench({
+          quiet: async () => {
+            if (step === 'quiesce') end()
+            return b.session.phase.kind === 'ended' ? 'gone' : 'quiet'
+          },
+          committing: () => (step === 'commit' ? end() : undefined),
+          asked: () => (step === 'begun' ? b.clock.after(0.001, end) : undefined),
+        })
+        expect(await b.timeline.finish(b.move())).toEqual({ kind: 'lost', reason })
+        await b.timeline.run(b.timeline.nowMs + AFTERWARDS_MS)
+        expect(b.entries()).toMatchObject([{ outcome: 'lost', cause: reason }])
+        expect(b.session.phase.kind).toBe('ended')
+      }
+    }
+  })
+
+  it('M7 one that is given up says why in its record', async () => {
+    const b = await bench({ quiet: () => Promise.resolve('busy') })
+    const reason = 'the initiator did not fall silent in time'
+    expect(await b.timeline.finish(b.move())).toEqual({ kind: 'abandoned', reason })
+    await b.timeline.until(() => b.entries()[0]?.outcome !== undefined)
+    expect(b.entries()).toMatchObject([{ outcome: 'abandoned', cause: reason }])
   })
 
   it('M6 a session that another took before its move began is not told of', async () => {

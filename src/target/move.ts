@@ -14,13 +14,15 @@
 //       reopened, whether the coordinator answers or not, and nothing has changed.
 //   M5. What holds state that would not go with it is not moved, however late that state came.
 //   M6. A move whose intent was not written has not begun: nothing is told of it, and no record of it exists (G27).
+//   M7. A move that is abandoned or lost says why, to whoever ordered it and in its record: why its session has ended, if
+//       that is why.
 import { type Clock, sleep, type Timer } from '../base/clock.ts'
 import type { Coordinator } from '../coordination/coordinator.ts'
 import { type StoredSession, storedSession } from '../coordination/group-view.ts'
-import type { MemberId, MoveOutcome } from '../group/record.ts'
+import type { MemberId } from '../group/record.ts'
 import { clearIntent, commitMove } from '../group/sessions.ts'
 import type { PeerLinks } from '../peer/links.ts'
-import type { Carrier, EndReason, LiveSession } from './live-session.ts'
+import { type Carrier, type EndReason, type LiveSession, whyEnded } from './live-session.ts'
 import type { MoveLog } from './move-log.ts'
 import type { MoveEnd, MoveOrder } from './move-order.ts'
 
@@ -31,8 +33,6 @@ export const QUIESCE_MS = 4_000
 const SETTLE_AGAIN_MS = 100
 const NOT_SILENT = 'the initiator did not fall silent in time'
 const HOLDS_STATE = 'it came to hold state that would not go with it'
-const CLOSED = 'its connection closed'
-const RECORD_CHANGED = 'its record was changed by another member'
 const NO_OUTCOME = 'the coordinator did not say in time whether it had happened'
 
 export interface MoverDeps {
@@ -64,7 +64,7 @@ export class Mover {
         renewing.cancel()
       }
     } finally {
-      if (!isOver(session)) session.phase = { kind: 'live', carrier }
+      if (whyOver(session) === null) session.phase = { kind: 'live', carrier }
     }
   }
 
@@ -102,11 +102,11 @@ export class Mover {
     const { clock, coordinator, log } = this.#deps
     const intent = await coordinator.txn(log.beginning(stored(session), order))
     if (intent.kind === 'lost') {
-      if (isOver(session)) return this.#notBegun(order, CLOSED)
-      this.#deps.end(session, 'lost')
-      return this.#notBegun(order, RECORD_CHANGED)
+      this.#deps.end(session, 'lost') // unless it has ended already
+      return this.#notBegun(order, whyOver(session) ?? whyEnded.lost)
     }
-    if (isOver(session)) return this.#ended(order, 'lost', CLOSED)
+    const over = whyOver(session)
+    if (over !== null) return this.#ended(order, 'lost', over)
     if (intent.kind === 'unknown') {
       return this.#settle(session, carrier, order, { drainMs: 0, why: NO_OUTCOME, begun: false })
     }
@@ -116,13 +116,10 @@ export class Mover {
     })
 
     await carrier.narrow()
-    if (isOver(session)) return this.#ended(order, 'lost', CLOSED)
     const frozenMs = clock.nowMs()
     const quiet = await carrier.quiesce(QUIESCE_MS)
     const drainMs = clock.nowMs() - frozenMs
-    if (quiet === 'gone' || isOver(session)) {
-      return this.#ended(order, 'lost', CLOSED)
-    }
+    if (quiet === 'gone') return this.#ended(order, 'lost', whyOver(session) ?? whyEnded.closed)
     const why = quiet === 'busy' ? NOT_SILENT : carrier.holdsState ? HOLDS_STATE : null // M5
     if (why !== null) {
       carrier.reopen() // M4
@@ -133,7 +130,8 @@ export class Mover {
     const commit = await coordinator.txn(
       commitMove(stored(session), this.#openMove(order), carrier.toldBytes),
     )
-    if (isOver(session)) return this.#ended(order, 'lost', CLOSED)
+    const overNow = whyOver(session)
+    if (overNow !== null) return this.#ended(order, 'lost', overNow)
     if (commit.kind === 'lost') return this.#lose(session, order)
     if (commit.kind === 'unknown') {
       return this.#settle(session, carrier, order, { drainMs, why: NO_OUTCOME, begun: true })
@@ -153,13 +151,15 @@ export class Mover {
     let { begun } = known
     for (;;) {
       const found = await this.#find(session, order)
-      if (isOver(session)) return this.#ended(order, 'lost', CLOSED)
+      const over = whyOver(session)
+      if (over !== null) return this.#ended(order, 'lost', over)
       if (found === 'ours') return this.#committed(session, carrier, order, drainMs)
       if (found === 'gone') return this.#lose(session, order)
       if (found !== 'unknown') {
         begun ||= found.record.move?.id === order.id
         const cleared = await coordinator.txn(clearIntent(found))
-        if (isOver(session)) return this.#ended(order, 'lost', CLOSED)
+        const overNow = whyOver(session)
+        if (overNow !== null) return this.#ended(order, 'lost', overNow)
         if (cleared.kind === 'done') {
           const { move: _, ...record } = found.record
           this.#wrote(session, cleared.rev, record)
@@ -201,7 +201,7 @@ export class Mover {
 
   #lose(session: LiveSession, order: MoveOrder): MoveEnd {
     this.#deps.end(session, 'lost')
-    return this.#ended(order, 'lost', RECORD_CHANGED)
+    return this.#ended(order, 'lost', whyEnded.lost)
   }
 
   /** M6. */
@@ -214,8 +214,8 @@ export class Mover {
     const { log, peers } = this.#deps
     // A lost move's commit may yet take effect: what was promised then is for who arrives, and runs out if nobody does.
     if (outcome === 'abandoned') peers.tell(order.to, 'release', { move: order.id })
-    log.settled(order.id, outcome as MoveOutcome)
-    return outcome === 'lost' ? { kind: 'lost' } : { kind: 'abandoned', reason }
+    log.settled(order.id, outcome, reason)
+    return { kind: outcome, reason }
   }
 
   #openMove(order: MoveOrder) {
@@ -229,9 +229,9 @@ export class Mover {
   }
 }
 
-/** Whatever was awaited may have seen its end. */
-function isOver({ phase }: LiveSession): boolean {
-  return phase.kind === 'ended'
+/** Whatever was awaited may have seen its end. null: it has not ended. */
+function whyOver({ phase }: LiveSession): string | null {
+  return phase.kind === 'ended' ? whyEnded[phase.reason] : null
 }
 
 function stored(session: LiveSession): StoredSession {
