@@ -228,7 +228,7 @@ export const balance = z
 
 export const severity = z.enum(['warning', 'error'])
 
-/** What can be wrong; the table that finds it is operator/health.ts, docs/OPERATING.md lists it for people. */
+/** What can be wrong; the table that finds it is operator/findings.ts, docs/OPERATING.md lists it for people. */
 export const healthCode = z.enum([
   'STORE_FAILED',
   'OLD_FOLDER',

@@ -56,3 +56,11 @@ export function formatAddress(address: Address): string {
   const host = address.host.includes(':') ? `[${address.host}]` : address.host
   return `${host}:${address.port}`
 }
+
+/** As `formatAddress` wrote it. */
+export function parseAddress(text: string): Address {
+  if (text.startsWith('unix:')) return { kind: 'unix', path: text.slice(5) }
+  const colon = text.lastIndexOf(':')
+  const host = text.slice(0, colon).replace(/^\[(.*)\]$/, '$1')
+  return { kind: 'tcp', host, port: Number(text.slice(colon + 1)) }
+}

@@ -6,7 +6,8 @@ import { fileURLToPath } from 'node:url'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { API_PORT_DEFAULT } from '../api/caller.ts'
 import { MEMBERS_DEFAULT, MEMBERS_MAX } from '../supervisor/plan.ts'
-import { membersIn, type RunningGroup, superviseGroup } from '../supervisor/supervise.ts'
+import { membersIn } from '../supervisor/refusals.ts'
+import { type RunningGroup, superviseGroup } from '../supervisor/supervise.ts'
 import {
   API_DEFAULT,
   type Environment,

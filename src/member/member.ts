@@ -1,11 +1,10 @@
 // One member, wired once, top to bottom, from the ports it is given. The same wiring runs on real ports (start.ts)
 // and in the simulator (sim/), so nothing here touches Node.
 //
-// Start, in order: coordination → group record → store → links → primary (epochs, then generations) → target.
-import { type Clock, sleep } from '../base/clock.ts'
-import type { Disk } from '../base/disk.ts'
-import { type Address, formatAddress, type Net } from '../base/net.ts'
-import type { Coordinator } from '../coordination/coordinator.ts'
+// Start, in order: group record → store → links and portal listen → its own record → primary (epochs, then the sessions'
+// generations) → logins are accepted.
+import { sleep } from '../base/clock.ts'
+import { formatAddress, parseAddress } from '../base/net.ts'
 import type { GroupView } from '../coordination/group-view.ts'
 import { RecordKeeper } from '../coordination/record-keeper.ts'
 import { TellingCoordinator } from '../coordination/telling-coordinator.ts'
@@ -16,8 +15,6 @@ import { Controls } from '../peer/controls.ts'
 import { PeerLinks } from '../peer/links.ts'
 import type { HeldVolume } from '../store/lost-pages.ts'
 import type { PageStore } from '../store/page-store.ts'
-import type { StoreSettings } from '../store/settings.ts'
-import type { Bounds } from '../target/bounds.ts'
 import { Target, type TargetEvent } from '../target/target.ts'
 import { Gateway } from '../volume/gateway.ts'
 import { pagesOn } from '../volume/lanes.ts'
@@ -25,38 +22,8 @@ import { answerRequest, movedBytes } from '../volume/peer-requests.ts'
 import { Primary } from '../volume/primary.ts'
 import { controlTable, type Staff } from './controls.ts'
 import { DataFolder, MARK_EVERY_MS } from './data-folder.ts'
+import type { MemberPorts, MemberSettings } from './member-settings.ts'
 import { openGroup } from './record-check.ts'
-
-export interface MemberPorts {
-  readonly clock: Clock
-  readonly net: Net
-  readonly disk: Disk
-  readonly coordinator: Coordinator
-  /** A fresh unguessable name: boot ids, login tokens, move ids. */
-  readonly newId: () => string
-}
-
-export interface MemberSettings {
-  readonly memberId: MemberId
-  readonly groupName: string
-  /** Who founds the group if it does not exist: all members of `up`. */
-  readonly founders: readonly MemberId[]
-  readonly slices: number
-  readonly namingAuthority: string
-  readonly portal: Address & { readonly kind: 'tcp' }
-  /** The host that initiators are told; null: that of the portal. */
-  readonly announce?: string | null
-  readonly peer: Address
-  readonly api: string
-  readonly groupAddress: string | null
-  readonly bounds: Bounds
-  readonly store: Omit<
-    StoreSettings,
-    'groupId' | 'memberId' | 'newFolderId' | 'known' | 'volumesHeld'
-  >
-  /** How far the mark of the data folder may be behind what is durable there. */
-  readonly markEveryMs?: number
-}
 
 const RETRY_MS = 50
 /** Members of one host are told to stop at the same moment, give or take. */
@@ -81,8 +48,6 @@ export class Member implements ShownMember {
   readonly gateway: Gateway
   readonly target: Target
   readonly controls: Controls
-  /** What becomes of the links to other members; wired by start.ts. */
-  linkTold: ((member: MemberId, state: 'serves' | 'lost', why: string) => void) | null = null
   /** What pages may still take here, looked up now and then. */
   freeBytes = 0
   /** Requests done here for sessions of other members, since the start. */
@@ -109,7 +74,10 @@ export class Member implements ShownMember {
       self: { groupId: parts.group.group.groupId, memberId: self, bootId: parts.bootId },
       net,
       clock,
-      addressOf: (member) => parseAddress(this.group.members.get(member)?.peer),
+      addressOf: (member) => {
+        const peer = this.group.members.get(member)?.peer
+        return peer === undefined ? null : parseAddress(peer)
+      },
       server: {
         control: (from, kind, body) => this.controls.answer(from, kind, body),
         operation: (_from, request) => {
@@ -120,7 +88,7 @@ export class Member implements ShownMember {
         fence: (session, gen) => this.primary.fence(session, gen),
         serving: () => this.primary.serving(),
       },
-      told: (...how) => this.linkTold?.(...how),
+      told: (...how) => parts.ports.linkTold?.(...how),
     })
     this.primary = new Primary({ self, clock, coordinator, group: this.group, store: this.store })
     this.gateway = new Gateway({
@@ -259,11 +227,4 @@ function volumesHeldBy(id: MemberId, group: GroupView): readonly HeldVolume[] {
     pages: pagesOn(volume, () => true),
     held: pagesOn(volume, isOwn),
   }))
-}
-
-function parseAddress(text: string | undefined): Address | null {
-  if (text === undefined) return null
-  if (text.startsWith('unix:')) return { kind: 'unix', path: text.slice(5) }
-  const colon = text.lastIndexOf(':')
-  return { kind: 'tcp', host: text.slice(0, colon), port: Number(text.slice(colon + 1)) }
 }

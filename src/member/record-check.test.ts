@@ -9,7 +9,7 @@ import { openSeen, writeCopy, writeSeen } from '../coordination/record-copy.ts'
 import { keys } from '../group/record.ts'
 import { storeDefaults } from '../store/settings.ts'
 import { boundsDefaults } from '../target/bounds.ts'
-import type { MemberSettings } from './member.ts'
+import type { MemberSettings } from './member-settings.ts'
 import { openGroup, RecordRefused } from './record-check.ts'
 
 const settings: MemberSettings = {

@@ -12,7 +12,7 @@ import { foundGroup } from '../group/founding.ts'
 import { type GroupRecord, keys, RECORD_FORMAT } from '../group/record.ts'
 import { refuseOlder } from '../group/seen.ts'
 import { paths } from '../store/layout.ts'
-import type { MemberPorts, MemberSettings } from './member.ts'
+import type { MemberPorts, MemberSettings } from './member-settings.ts'
 
 const RETRY_MS = 50
 

@@ -4,34 +4,32 @@ import { randomUUID } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname } from 'node:path'
-import { type Call, startApi } from '../api/server.ts'
+import { startApi } from '../api/server.ts'
 import { Balancer } from '../balance/balancer.ts'
-import { Repeated } from '../balance/repeated.ts'
 import { formatAddress } from '../base/net.ts'
 import { EmbeddedCoordinator } from '../coordination/embedded.ts'
 import { DEFAULT_POLICY, parsePolicy } from '../distribution/policy.ts'
-import type { MemberId, VolumeId } from '../group/record.ts'
+import type { VolumeId } from '../group/record.ts'
 import { SystemClock } from '../io/clock.ts'
 import { FolderDisk } from '../io/disk.ts'
 import { listenError, SystemNet } from '../io/net.ts'
 import { SqliteWorker } from '../io/sqlite-worker.ts'
 import { RealSystemProbe } from '../io/system-probe.ts'
-import { type HealthChange, HealthWatch } from '../operator/health-watch.ts'
+import { HealthWatch } from '../operator/health-watch.ts'
 import type { Log } from '../operator/log.ts'
 import { lineOf } from '../operator/log-lines.ts'
+import { tellCall, tellHealth, tellLink, tellRecovery, tellSlow } from '../operator/member-log.ts'
 import { MemberOperator } from '../operator/operator.ts'
 import { Tally } from '../operator/tally.ts'
-import { type SlowAnswer, WatchedCoordinator } from '../operator/watched-coordinator.ts'
+import { WatchedCoordinator } from '../operator/watched-coordinator.ts'
 import { storeDefaults } from '../store/settings.ts'
 import type { TargetEvent } from '../target/target.ts'
 import { ConfigError, type MemberConfig } from './config.ts'
+import { lookNowAndThen } from './looks.ts'
 import type { RunningMember } from './main.ts'
-import { Member, type MemberSettings } from './member.ts'
+import { Member } from './member.ts'
+import type { MemberSettings } from './member-settings.ts'
 import { bearsGroup } from './record-check.ts'
-
-const LOOK_EVERY_MS = 5_000
-/** Damaged pages that are read again at each look. */
-const DAMAGED_AT_ONCE = 8
 
 export const version: string = (
   createRequire(import.meta.url)('../../package.json') as { version: string }
@@ -59,12 +57,14 @@ export async function startMember(config: MemberConfig, log: Log): Promise<Runni
     tell: (sentence) => log.error('socket', new Error(sentence)),
   })
   const member = await Member.open(
-    { clock, net, disk, coordinator, newId: randomUUID },
+    {
+      ...{ clock, net, disk, coordinator, newId: randomUUID },
+      linkTold: (...how) => tellLink(log, ...how),
+    },
     settingsOf(config),
     tell,
   )
   opened.member = member
-  member.linkTold = (...how) => tellLink(log, ...how)
   tellRecovery(member, log)
   const looks = await lookNowAndThen(member, disk, log)
   const mode = config.balance ?? parsed.policy.mode
@@ -78,7 +78,7 @@ export async function startMember(config: MemberConfig, log: Log): Promise<Runni
     launcherFile: config.launcherFile,
     balancer,
     coordinator,
-    tell: (change) => tellHealth(log, config.memberId, change),
+    tell: (change) => tellHealth(log, member, change),
   })
   const operator = new MemberOperator({ member, balancer, health, tally, traffic, version, pid })
   const api = await startApi(operator, {
@@ -159,12 +159,6 @@ async function openCoordinator(
   return EmbeddedCoordinator.open(new SqliteWorker(coordinationFile), clock, { make, waits })
 }
 
-function tellRecovery({ store }: Member, log: Log): void {
-  const { damage, ...recovered } = store.recovery
-  log.info('recovered', 'the data folder is open', recovered)
-  if (damage !== null) log.error('damage', damage)
-}
-
 /** Settles with why it must stop. */
 function failureOf(
   { id, store, group, folder, keeper }: Member,
@@ -179,57 +173,6 @@ function failureOf(
   ])
 }
 
-/** At the free space, at what is damaged, and at records that are skipped. */
-async function lookNowAndThen(member: Member, disk: FolderDisk, log: Log): Promise<Repeated> {
-  const told = new Set<string>()
-  const toldDamaged = new Set<string>()
-  const look = async () => {
-    await member.store.lookAtDamaged(DAMAGED_AT_ONCE)
-    tellDamage(member, log, toldDamaged)
-    tellSkipped(member, log, told)
-    await lookFree(member, disk)
-  }
-  await look()
-  return new Repeated({
-    clock: member.ports.clock,
-    everyMs: () => LOOK_EVERY_MS,
-    work: look,
-    failed: (error) => log.error('look', error),
-  })
-}
-
-/** What pages may still take: of the disk, and of the budget. */
-async function lookFree(member: Member, disk: FolderDisk): Promise<void> {
-  const { atMostBytes, takenBytes } = member.store.usage()
-  const left = Math.max(0, atMostBytes - takenBytes)
-  member.freeBytes = Math.min(await disk.freeBytes(), left)
-}
-
-/** Each page once, until it is mended. */
-function tellDamage(member: Member, log: Log, told: Set<string>): void {
-  const damaged = new Map(
-    member.store.damagedPages().map((one) => [`${one.volume}/${one.page}`, one]),
-  )
-  for (const key of told) if (!damaged.has(key)) told.delete(key)
-  for (const [key, { volume, page }] of damaged) {
-    if (told.has(key)) continue
-    told.add(key)
-    const name = member.group.volumes.get(volume)?.name ?? String(volume)
-    const sentence = `blocks of page ${page} of volume ${name} cannot be read: overwrite them, or restore them from a backup`
-    log.error('damage', sentence, { volume: name, page })
-  }
-}
-
-/** Each record once. */
-function tellSkipped(member: Member, log: Log, told: Set<string>): void {
-  for (const [key, why] of member.group.skipped) {
-    if (told.has(key)) continue
-    told.add(key)
-    const sentence = `the record ${key} is skipped, since it cannot be read: ${why} It is only for people: no data depends on it`
-    log.error('skipped', sentence, { key })
-  }
-}
-
 /** What the configuration says of the group's policy holds for the group from now on. */
 async function settle(config: MemberConfig, balancer: Balancer): Promise<void> {
   const placement = config.placement === 'on'
@@ -238,32 +181,4 @@ async function settle(config: MemberConfig, balancer: Balancer): Promise<void> {
   const mode = config.balance ?? now.mode
   if (says || placement !== now.placement)
     await balancer.policy.write({ mode, placement, policy: config.policy })
-}
-
-/** What it sees of the others is logged, but not what each of them logs about itself. */
-function tellHealth(log: Log, self: MemberId, { kind, problem }: HealthChange): void {
-  const { code, severity, subject, since, sentence } = problem
-  const isAnothers = subject !== self && !code.startsWith('MEMBER_') && /^m\d+$/.test(subject)
-  if (isAnothers) return
-  const fields = { change: kind, code, severity, subject, since }
-  if (kind === 'gone') log.info('problem', `over: ${code} ${subject}: ${sentence}`, fields)
-  else if (severity === 'warning') log.warn('problem', `${code} ${subject}: ${sentence}`, fields)
-  else log.error('problem', `${code} ${subject}: ${sentence}`, fields)
-}
-
-function tellLink(log: Log, to: MemberId, state: 'serves' | 'lost', why: string): void {
-  if (state === 'serves') log.info('link', `${to} is reached`, { to, state })
-  else log.warn('link', `${to} is lost: ${why}`, { to, state, why })
-}
-
-function tellSlow(log: Log, { what, ms }: SlowAnswer): void {
-  const sentence = `the coordination file took ${Math.round(ms)} ms for a ${what}`
-  log.warn('slow', sentence, { what, ms: Math.round(ms) })
-}
-
-/** Who asked for which change, and what came of it. */
-function tellCall(log: Log, { caller, agent, method, url, body, status }: Call): void {
-  const what = body === '' ? `${method} ${url}` : `${method} ${url} ${body}`
-  const sentence = `${caller} (${agent}) asked ${what}: ${status}`
-  log.info('api', sentence, { caller, agent, method, url, body, status })
 }

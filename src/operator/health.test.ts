@@ -3,7 +3,9 @@ import { describe, expect, test } from 'vitest'
 import { type HealthCode, healthCode } from '../api/schema.ts'
 import { well } from './condition.fixture.ts'
 import type { Condition } from './condition.ts'
-import { type GroupFacts, healthOf, type Launched, type MemberFacts, problemsOf } from './health.ts'
+import { healthOf, problemsOf } from './health.ts'
+import type { GroupFacts, MemberFacts } from './health-facts.ts'
+import type { Launched } from './launcher-record.ts'
 
 const MIB = 1024 ** 2
 const NOW = Date.parse('2026-11-29T22:00:00.000Z')

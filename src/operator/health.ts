@@ -1,59 +1,14 @@
-// What is wrong with the group: one table from facts to problems, each with a code, since when, whom it concerns and what
-// to do. Pure: the facts are gathered in health-watch.ts.
+// What is wrong with the group: problems, each with a code, since when, whom it concerns and what to do. Pure: what can be
+// wrong is in findings.ts, the facts are gathered in health-watch.ts.
 //
 // Invariants:
 //   HE1. A problem is told by its code and its subject, and keeps its `since` for as long as it is found at each look.
 //   HE2. What must last before it is a problem (SLOW_DISK, IMBALANCED) is not told earlier, and its `since` is when it began.
 //   HE3. The worst comes first, and the health of the group is that of its worst problem.
 //   HE4. Names of volumes and sessions are bounded; their counts are not.
-import type { HealthCode, HealthProblem, Severity } from '../api/schema.ts'
-import type { MemberId, VolumeId } from '../group/record.ts'
-import type { Condition } from './condition.ts'
-
-/** What the launcher of `up` says about a member that has ended by itself. */
-export interface Launched {
-  readonly serves: boolean
-  /** Since the member last ran for a minute. */
-  readonly endings: number
-  /** ISO times: the first of these endings, the last one. */
-  readonly firstAt: string
-  readonly lastAt: string
-  /** What the member said last, or how it ended. */
-  readonly lastError: string
-  /** Of its last error, if that has one: OLD_FOLDER. */
-  readonly code: string | null
-}
-
-export interface MemberFacts {
-  readonly id: MemberId
-  /** up: it answered just now; slow: it did not, but its report is recent; down: neither. */
-  readonly state: 'up' | 'slow' | 'down'
-  /** When it was last heard, in ms since 1970; null: not since this member's start. */
-  readonly heardMs: number | null
-  /** null: it did not answer. */
-  readonly condition: Condition | null
-  /** null: it has not ended by itself lately, or nobody supervises it. */
-  readonly launched: Launched | null
-  readonly slices: number
-  /** Load over capacity; null: not known. */
-  readonly utilisation: number | null
-}
-
-export interface GroupFacts {
-  readonly members: readonly MemberFacts[]
-  /** `members`: those that hold slices of it. */
-  readonly volumes: readonly {
-    readonly id: VolumeId
-    readonly name: string
-    readonly members: ReadonlySet<MemberId>
-  }[]
-  readonly sessions: readonly {
-    readonly id: string
-    readonly volume: VolumeId
-    readonly member: MemberId
-  }[]
-  readonly balance: 'on' | 'off' | 'advise'
-}
+import { type HealthCode, type HealthProblem, healthCode, type Severity } from '../api/schema.ts'
+import { type Finding, findings } from './findings.ts'
+import type { GroupFacts } from './health-facts.ts'
 
 /** What was found at the looks before: since when, by code and subject, in ms since 1970. */
 export type HealthMemory = ReadonlyMap<string, number>
@@ -63,224 +18,15 @@ export interface Look {
   readonly memory: HealthMemory
 }
 
-const NEAR_FULL_WARNING = 0.8
-const NEAR_FULL_ERROR = 0.9
-/** A new page may need as much, so less is nothing. */
-const PAGE_BYTES = 1024 ** 2
-const SLOW_COMMIT_MS = 200
-const SLOW_DISK_AFTER_MS = 10_000
-/** The busiest member has more than half of its capacity in use, and a quarter more than the idlest. */
-const IMBALANCED_HIGHEST = 0.5
-const IMBALANCED_DIFFERENCE = 0.25
-const IMBALANCED_AFTER_MS = 300_000
 const NAMES_MAX = 10
-
-interface Finding {
-  readonly subject: string
-  readonly severity: Severity
-  readonly sentence: string
-  readonly action: string
-  /** In ms since 1970, if it is known; else it is when it was first found. */
-  readonly sinceMs?: number
-  /** How long it must last. */
-  readonly afterMs?: number
-  readonly volumes?: ReadonlySet<VolumeId>
-  /** Members whose sessions are concerned, besides the sessions of `volumes`. */
-  readonly sessionsOf?: MemberId
-}
-
-type Find = (facts: GroupFacts) => readonly Finding[]
-
-const MEMBER_LOG = (id: MemberId) => `'evenkeel log ${id}'`
-
-const table: Readonly<Record<HealthCode, Find>> = {
-  STORE_FAILED: eachCondition((member, { storeFailure }) =>
-    storeFailure === null
-      ? null
-      : {
-          ...concerns(member),
-          severity: 'error',
-          sentence: `The data folder of ${member.id} cannot be used any more: ${storeFailure}`,
-          action: `See to its disk; 'evenkeel up' starts ${member.id} again, and it recovers what it had answered.`,
-        },
-  ),
-  OLD_FOLDER: eachMember((member) => {
-    const { id, launched } = member
-    if (launched === null || !refusesFolder(launched)) return null
-    return {
-      ...concerns(member),
-      severity: 'error',
-      sinceMs: Date.parse(launched.firstAt),
-      sentence: `${id} does not start with the data folder that it finds: ${launched.lastError}`,
-      action: `Put the right folder back: 'evenkeel up' goes on trying. The sentence names the words that accept a loss.`,
-    }
-  }),
-  MEMBER_RESTARTING: eachMember((member) => {
-    const { id, launched } = member
-    if (launched === null || refusesFolder(launched)) return null
-    const { serves, endings, firstAt, lastAt, lastError } = launched
-    const times = endings === 1 ? 'once' : `${endings} times`
-    const now = serves ? 'and serves again' : 'and does not serve now'
-    return {
-      ...concerns(member),
-      severity: serves ? 'warning' : 'error',
-      sinceMs: Date.parse(firstAt),
-      sentence: `${id} has ended ${times} ${now}. Last, at ${lastAt}: ${lastError}`,
-      action: serves
-        ? `Look why it ended: ${MEMBER_LOG(id)}.`
-        : `'evenkeel up' goes on starting it; mend what it says, and see ${MEMBER_LOG(id)}.`,
-    }
-  }),
-  MEMBER_DOWN: eachMember((member) => {
-    const { id, state, heardMs, slices, launched } = member
-    if (state !== 'down' || launched?.serves === false) return null
-    return {
-      ...concerns(member),
-      severity: 'error',
-      ...(heardMs === null ? {} : { sinceMs: heardMs }),
-      sentence: `${id} does not answer: I/O to its ${slices} slices waits, and its sessions stand still.`,
-      action: `'evenkeel up' starts a member that has ended; one that hangs must be killed. See ${MEMBER_LOG(id)}.`,
-    }
-  }),
-  MEMBER_SLOW: eachMember((member) => {
-    const { id, state, launched } = member
-    if (state !== 'slow' || launched?.serves === false) return null
-    return {
-      ...concerns(member),
-      severity: 'warning',
-      sentence: `${id} did not answer just now, but reported its load a moment ago.`,
-      action: `Ask again in a few seconds; if it lasts, see 'evenkeel top' and ${MEMBER_LOG(id)}.`,
-    }
-  }),
-  DAMAGED: eachCondition((member, { damaged, lostSegments, lostVolumes }) => {
-    const { id } = member
-    const pages = damaged.reduce((sum, one) => sum + one.pages, 0)
-    const parts = [
-      ...(pages > 0 ? [`${id} cannot read blocks of ${countOf('page', pages)}`] : []),
-      ...(lostSegments.files > 0
-        ? [
-            `${countOf('segment file', lostSegments.files)} of ${id} with ${countOf('page', lostSegments.pages)} cannot be used`,
-          ]
-        : []),
-      ...(lostVolumes.length > 0
-        ? [
-            `the folder that ${id} had before was given up, with pages of ${countOf('volume', lostVolumes.length)}`,
-          ]
-        : []),
-    ]
-    if (parts.length === 0) return null
-    const isAnywhere = lostSegments.files > 0
-    return {
-      subject: id,
-      severity: 'error',
-      everything: isAnywhere,
-      volumes: new Set([...damaged.map(({ volume }) => volume), ...lostVolumes]),
-      sentence: `${parts.join('; ')}: whoever reads what was there gets MEDIUM ERROR, until it is overwritten.`,
-      action: `Overwrite these blocks, or restore the volumes from a backup; ${MEMBER_LOG(member.id)} names the pages.`,
-    }
-  }),
-  FULL: eachCondition((member, { freeBytes }) =>
-    freeBytes >= PAGE_BYTES
-      ? null
-      : {
-          ...concerns(member),
-          severity: 'error',
-          sentence: `${member.id} is full: writes of new blocks there are refused (DATA PROTECT 7/27/07); reads and overwrites go on.`,
-          action: `Delete volumes or discard what is not needed (fstrim), or give the disk or --budget more room.`,
-        },
-  ),
-  NEAR_FULL: eachCondition((member, { usedBytes, freeBytes }) => {
-    const share = usedBytes / (usedBytes + freeBytes)
-    if (freeBytes < PAGE_BYTES || share < NEAR_FULL_WARNING) return null
-    return {
-      ...concerns(member),
-      severity: share < NEAR_FULL_ERROR ? 'warning' : 'error',
-      sentence: `${member.id} has ${Math.floor(100 * share)} % of its room in use; once it is full, writes of new blocks are refused.`,
-      action: `Delete volumes or discard what is not needed (fstrim), or give the disk or --budget more room.`,
-    }
-  }),
-  RECORD_LOST: ({ members }) => {
-    const told = members.flatMap(({ id, condition }) =>
-      condition === null || condition.recordLost === null ? [] : [[id, condition.recordLost]],
-    )
-    if (told.length === 0) return []
-    return [
-      {
-        subject: 'coordination',
-        severity: 'error',
-        sentence: `${told.map(([id]) => id).join(', ')} cannot use the coordination file any more: ${told[0]?.[1]}`,
-        action: `Put the file back that the group was using; if it is gone, 'evenkeel recover' rebuilds it from the members' folders (docs/OPERATING.md).`,
-      },
-    ]
-  },
-  COORDINATOR_DOWN: ({ members }) => {
-    const cut = members.flatMap(({ id, condition }) =>
-      condition === null || condition.coordinator === null || condition.recordLost !== null
-        ? []
-        : [[id, condition.coordinator]],
-    )
-    if (cut.length === 0) return []
-    const who = cut.map(([id]) => id).join(', ')
-    return [
-      {
-        subject: 'coordination',
-        severity: 'error',
-        sentence: `The coordination file does not answer ${who}: ${cut[0]?.[1]}. I/O goes on; logins, moves and changes of volumes wait.`,
-        action:
-          'Look at the disk that holds coordination.sqlite, and at what else has the file open.',
-      },
-    ]
-  },
-  SLOW_DISK: eachCondition((member, { commitMs }) =>
-    commitMs === null || commitMs < SLOW_COMMIT_MS
-      ? null
-      : {
-          ...concerns(member),
-          severity: 'warning',
-          afterMs: SLOW_DISK_AFTER_MS,
-          sentence: `The disk of ${member.id} needs ${Math.round(commitMs)} ms to make a write durable, for ${SLOW_DISK_AFTER_MS / 1_000} s and longer.`,
-          action: `See what else uses this disk, and whether it is failing (dmesg, smartctl).`,
-        },
-  ),
-  IMBALANCED: ({ members, balance }) => {
-    const known = members.flatMap(({ id, utilisation }) =>
-      utilisation === null ? [] : [{ id, utilisation }],
-    )
-    if (known.length < members.length || known.length < 2) return []
-    const sorted = known.sort((a, b) => b.utilisation - a.utilisation)
-    const [highest, lowest] = [sorted[0], sorted.at(-1)]
-    if (highest === undefined || lowest === undefined) return []
-    const difference = highest.utilisation - lowest.utilisation
-    if (highest.utilisation < IMBALANCED_HIGHEST || difference < IMBALANCED_DIFFERENCE) return []
-    const percent = (share: number) => `${Math.round(100 * share)} %`
-    return [
-      {
-        subject: 'group',
-        severity: 'warning',
-        afterMs: IMBALANCED_AFTER_MS,
-        sessionsOf: highest.id,
-        sentence: `${highest.id} works at ${percent(highest.utilisation)} and ${lowest.id} at ${percent(lowest.utilisation)}, for ${IMBALANCED_AFTER_MS / 60_000} minutes and longer.`,
-        action:
-          balance === 'on'
-            ? `'evenkeel balance status' says why no session is moved.`
-            : `Let sessions be moved: 'evenkeel balance on'.`,
-      },
-    ]
-  },
-}
-
-function refusesFolder({ serves, code }: Launched): boolean {
-  return !serves && code === 'OLD_FOLDER'
-}
-
 const severities: readonly Severity[] = ['error', 'warning']
 
 /** HE1 to HE4. `nowMs` is in ms since 1970. */
 export function problemsOf(facts: GroupFacts, before: HealthMemory, nowMs: number): Look {
   const memory = new Map<string, number>()
   const problems: HealthProblem[] = []
-  for (const code of Object.keys(table) as HealthCode[]) {
-    for (const finding of table[code](facts)) {
+  for (const code of healthCode.options) {
+    for (const finding of findings[code](facts)) {
       const key = `${code} ${finding.subject}`
       const sinceMs = before.get(key) ?? Math.min(nowMs, finding.sinceMs ?? nowMs)
       memory.set(key, sinceMs)
@@ -292,40 +38,9 @@ export function problemsOf(facts: GroupFacts, before: HealthMemory, nowMs: numbe
   return { problems: problems.sort((a, b) => worst(a) - worst(b)), memory }
 }
 
-function countOf(noun: string, count: number): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`
-}
-
 /** HE3. */
 export function healthOf(problems: readonly HealthProblem[]): 'ok' | Severity {
   return problems[0]?.severity ?? 'ok'
-}
-
-function eachMember(find: (member: MemberFacts) => FindingOfMember | null): Find {
-  return (facts) =>
-    facts.members.flatMap((member) => {
-      const found = find(member)
-      if (found === null) return []
-      const { everything, ...finding } = found
-      if (everything !== true) return [finding]
-      const held = facts.volumes.filter(({ members }) => members.has(member.id))
-      return [{ ...finding, volumes: new Set(held.map(({ id }) => id)) }]
-    })
-}
-
-interface FindingOfMember extends Finding {
-  /** Every volume that has slices there is concerned. */
-  readonly everything?: boolean
-}
-
-function eachCondition(
-  find: (member: MemberFacts, condition: Condition) => FindingOfMember | null,
-): Find {
-  return eachMember((member) => (member.condition === null ? null : find(member, member.condition)))
-}
-
-function concerns({ id }: MemberFacts) {
-  return { subject: id, everything: true, sessionsOf: id } as const
 }
 
 /** HE4. */

@@ -6,26 +6,28 @@
 import { renameSync, writeFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { z } from 'zod'
-import type { Launched } from './health.ts'
 
 export const LAUNCHER_RECORD = 'launcher.json'
 const ERROR_MAX = 1_000
 const PRIVATE = 0o600
 
-const record = z.object({
-  format: z.literal(1),
-  members: z.record(
-    z.string(),
-    z.object({
-      serves: z.boolean(),
-      endings: z.number().int().min(0),
-      firstAt: z.string(),
-      lastAt: z.string(),
-      lastError: z.string(),
-      code: z.string().nullable(),
-    }),
-  ),
+/** Of a member that has ended by itself. */
+const launched = z.object({
+  serves: z.boolean(),
+  /** Since the member last ran for a minute. */
+  endings: z.number().int().min(0),
+  /** ISO times: the first of these endings, the last one. */
+  firstAt: z.string(),
+  lastAt: z.string(),
+  /** What the member said last, or how it ended. */
+  lastError: z.string(),
+  /** Of its last error, if that has one: OLD_FOLDER. */
+  code: z.string().nullable(),
 })
+
+const record = z.object({ format: z.literal(1), members: z.record(z.string(), launched) })
+
+export type Launched = Readonly<z.infer<typeof launched>>
 
 /** By member; who has not ended by itself lately is missing. */
 export type LaunchedMembers = Readonly<Record<string, Launched>>

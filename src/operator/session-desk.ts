@@ -10,10 +10,11 @@ import type { Balancer } from '../balance/balancer.ts'
 import { sleep } from '../base/clock.ts'
 import { whyNotByHand } from '../distribution/explain.ts'
 import { probeChange } from '../group/change.ts'
-import type { MemberId, MoveRecord, SessionId } from '../group/record.ts'
+import type { MemberId, MoveRecord, SessionId, VolumeId } from '../group/record.ts'
 import type { StoredSession } from '../group/sessions.ts'
 import { Body } from '../peer/controls.ts'
 import { fieldsOf, type Json } from '../peer/message.ts'
+import { isMeasured, loadView, moveView, sessionView, summaryOf, whyHere } from './session-views.ts'
 import type { ShownMember } from './shown-member.ts'
 import type { SessionSummary, Summary } from './summary.ts'
 
@@ -86,8 +87,7 @@ export class SessionDesk {
   async loads(summaries: ReadonlyMap<MemberId, Summary>) {
     return this.#live().map((stored) => {
       const summary = summaryOf(summaries, stored)
-      const { queueDepth = 0, latencyMs = null, load = null } = summary ?? {}
-      return { ...this.#session(stored, summary), queueDepth, latencyMs, load }
+      return { ...this.#session(stored, summary), ...loadView(summary) }
     })
   }
 
@@ -100,10 +100,8 @@ export class SessionDesk {
     return answered({
       ...this.#session(stored, summary),
       generation: stored.record.gen,
-      queueDepth: summary?.queueDepth ?? 0,
-      latencyMs: summary?.latencyMs ?? null,
-      load: summary?.load ?? null,
-      why: this.#whyHere(stored, moves[0], summary?.placed === true),
+      ...loadView(summary),
+      why: whyHere(stored, moves[0], summary?.placed === true),
       decided: summary?.decided ?? null,
       moves: moves.map((move) => this.#move(move)),
     })
@@ -201,68 +199,15 @@ export class SessionDesk {
       .sort((a, b) => (a.at < b.at ? 1 : a.at > b.at ? -1 : 0))
   }
 
-  #session({ id, record }: StoredSession, summary: SessionSummary | undefined): Session {
-    const { initiator, isid, source, volume, owner, since, move } = record
-    return {
-      id: String(id),
-      initiator,
-      isid,
-      source,
-      volume: this.#member.group.volumes.get(volume)?.name ?? String(volume),
-      member: owner,
-      state: move === undefined ? (summary?.state ?? 'login') : 'moving',
-      since,
-      iops: summary?.iops ?? 0,
-      bytesPerSecond: summary?.bytesPerSecond ?? 0,
-      forwardedShare: summary?.forwardedShare ?? 0,
-    }
+  #session(stored: StoredSession, summary: SessionSummary | undefined): Session {
+    return sessionView(stored, summary, this.#nameOf(stored.record.volume))
   }
 
   #move(record: MoveRecord): Move {
-    const { id, volume, initiator, from, to, by, code, reason, predicted, at } = record
-    return {
-      id,
-      session: String(record.session),
-      volume: this.#member.group.volumes.get(volume)?.name ?? String(volume),
-      initiator,
-      from,
-      to,
-      by,
-      code,
-      reason,
-      predicted,
-      observed: record.observed ?? null,
-      drainMs: record.drainMs ?? null,
-      pauseMs: record.pauseMs ?? null,
-      resent: record.resent ?? null,
-      outcome: record.outcome ?? null,
-      cause: causeOf(record),
-      at,
-    }
+    return moveView(record, this.#nameOf(record.volume))
   }
 
-  #whyHere({ record }: StoredSession, last: MoveRecord | undefined, placed: boolean): string {
-    if (last?.outcome === 'returned' && last.to === record.owner) {
-      return `It is on ${record.owner} because it was moved there from ${last.from} at ${last.at}: ${last.reason.replace(/\.$/, '')}.`
-    }
-    return placed
-      ? `It is on ${record.owner} because its login was sent there, where the load was lower.`
-      : `It is on ${record.owner} because its initiator logged in there.`
+  #nameOf(volume: VolumeId): string {
+    return this.#member.group.volumes.get(volume)?.name ?? String(volume)
   }
-}
-
-/** One that came back after all has none: who lost it has spoken too early. */
-function causeOf({ outcome, cause }: MoveRecord): string | null {
-  return outcome === 'abandoned' || outcome === 'lost' ? (cause ?? null) : null
-}
-
-function isMeasured({ pauseMs, resent }: MoveRecord): boolean {
-  return pauseMs !== undefined && resent !== undefined
-}
-
-function summaryOf(
-  summaries: ReadonlyMap<MemberId, Summary>,
-  { id, record }: StoredSession,
-): SessionSummary | undefined {
-  return summaries.get(record.owner)?.sessions.find((one) => one.id === id)
 }

@@ -7,7 +7,7 @@
 import { refusal } from '../api/errors.ts'
 import { type Answered, answered } from '../api/operator.ts'
 import type { Volume, VolumeChange, VolumeDetail, VolumeRequest } from '../api/schema.ts'
-import { usable } from '../coordination/group-view.ts'
+import { storedSession, usable } from '../coordination/group-view.ts'
 import { retry } from '../coordination/retry.ts'
 import { parseVolume } from '../group/parse.ts'
 import { keys, type VolumeRecord } from '../group/record.ts'
@@ -138,7 +138,7 @@ export class VolumeDesk {
     const sessions = await ports.coordinator.list(keys.sessionsOf(record.id))
     const volume = await this.#read(record.id)
     if (sessions.kind === 'unknown' || volume === 'unknown') return down
-    const live = sessions.items.filter(({ value }) => JSON.parse(value).state === 'live').length
+    const live = sessions.items.filter((one) => storedSession(one).record.state === 'live').length
     if (live > 0) {
       return refusal('volumeInUse', `volume '${name}' has ${live} session${live === 1 ? '' : 's'}`)
     }

@@ -14,7 +14,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { z } from 'zod'
-import type { Launched } from '../operator/health.ts'
+import type { Launched } from '../operator/launcher-record.ts'
 
 const BACK_OFF_FIRST_MS = 250
 const BACK_OFF_MAX_MS = 10_000

@@ -18,7 +18,7 @@ import { FolderDisk } from '../io/disk.ts'
 import { type FolderLock, lockFolder } from '../io/folder-lock.ts'
 import { readStore, setStoreAside, writeStore } from '../io/sqlite-files.ts'
 import { COORDINATION_FILE, memberNames } from './plan.ts'
-import { membersIn } from './supervise.ts'
+import { membersIn } from './refusals.ts'
 
 export interface Recovery {
   /** Of `evenkeel up`. */

@@ -9,7 +9,8 @@ import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { freeBasePort } from './free-ports.ts'
 import type { GroupPlan } from './plan.ts'
-import { membersIn, type RunningGroup, superviseGroup } from './supervise.ts'
+import { membersIn } from './refusals.ts'
+import { type RunningGroup, superviseGroup } from './supervise.ts'
 
 const miniature = fileURLToPath(new URL('member-in-miniature.fixture.ts', import.meta.url))
 

@@ -1,0 +1,40 @@
+// What a member looks at now and then: the free space, what is damaged, and records that are skipped.
+import { Repeated } from '../balance/repeated.ts'
+import type { FolderDisk } from '../io/disk.ts'
+import type { Log } from '../operator/log.ts'
+import { tellDamage, tellSkipped } from '../operator/member-log.ts'
+import type { Member } from './member.ts'
+
+const LOOK_EVERY_MS = 5_000
+/** Damaged pages that are read again at each look. */
+const DAMAGED_AT_ONCE = 8
+
+/** At the free space, at what is damaged, and at records that are skipped. */
+export async function lookNowAndThen(
+  member: Member,
+  disk: FolderDisk,
+  log: Log,
+): Promise<Repeated> {
+  const told = new Set<string>()
+  const toldDamaged = new Set<string>()
+  const look = async () => {
+    await member.store.lookAtDamaged(DAMAGED_AT_ONCE)
+    tellDamage(member, log, toldDamaged)
+    tellSkipped(member, log, told)
+    await lookFree(member, disk)
+  }
+  await look()
+  return new Repeated({
+    clock: member.ports.clock,
+    everyMs: () => LOOK_EVERY_MS,
+    work: look,
+    failed: (error) => log.error('look', error),
+  })
+}
+
+/** What pages may still take: of the disk, and of the budget. */
+async function lookFree(member: Member, disk: FolderDisk): Promise<void> {
+  const { atMostBytes, takenBytes } = member.store.usage()
+  const left = Math.max(0, atMostBytes - takenBytes)
+  member.freeBytes = Math.min(await disk.freeBytes(), left)
+}

@@ -1,0 +1,41 @@
+// What a member is wired from: the ports it lives on, and what it is told about itself and its group.
+import type { Clock } from '../base/clock.ts'
+import type { Disk } from '../base/disk.ts'
+import type { Address, Net } from '../base/net.ts'
+import type { Coordinator } from '../coordination/coordinator.ts'
+import type { MemberId } from '../group/record.ts'
+import type { StoreSettings } from '../store/settings.ts'
+import type { Bounds } from '../target/bounds.ts'
+
+export interface MemberPorts {
+  readonly clock: Clock
+  readonly net: Net
+  readonly disk: Disk
+  readonly coordinator: Coordinator
+  /** A fresh unguessable name: boot ids, login tokens, move ids. */
+  readonly newId: () => string
+  /** Told what becomes of the links to other members. */
+  readonly linkTold?: (member: MemberId, state: 'serves' | 'lost', why: string) => void
+}
+
+export interface MemberSettings {
+  readonly memberId: MemberId
+  readonly groupName: string
+  /** Who founds the group if it does not exist: all members of `up`. */
+  readonly founders: readonly MemberId[]
+  readonly slices: number
+  readonly namingAuthority: string
+  readonly portal: Address & { readonly kind: 'tcp' }
+  /** The host that initiators are told; null: that of the portal. */
+  readonly announce?: string | null
+  readonly peer: Address
+  readonly api: string
+  readonly groupAddress: string | null
+  readonly bounds: Bounds
+  readonly store: Omit<
+    StoreSettings,
+    'groupId' | 'memberId' | 'newFolderId' | 'known' | 'volumesHeld'
+  >
+  /** How far the mark of the data folder may be behind what is durable there. */
+  readonly markEveryMs?: number
+}

@@ -1,0 +1,246 @@
+// What can be wrong with a group, in one table: for each code, whether the facts show it, and in which words it is told. Pure.
+import type { HealthCode, Severity } from '../api/schema.ts'
+import type { MemberId, VolumeId } from '../group/record.ts'
+import type { Condition } from './condition.ts'
+import type { GroupFacts, MemberFacts } from './health-facts.ts'
+import type { Launched } from './launcher-record.ts'
+
+const NEAR_FULL_WARNING = 0.8
+const NEAR_FULL_ERROR = 0.9
+/** A new page may need as much, so less is nothing. */
+const PAGE_BYTES = 1024 ** 2
+const SLOW_COMMIT_MS = 200
+const SLOW_DISK_AFTER_MS = 10_000
+/** The busiest member has more than half of its capacity in use, and a quarter more than the idlest. */
+const IMBALANCED_HIGHEST = 0.5
+const IMBALANCED_DIFFERENCE = 0.25
+const IMBALANCED_AFTER_MS = 300_000
+
+export interface Finding {
+  readonly subject: string
+  readonly severity: Severity
+  readonly sentence: string
+  readonly action: string
+  /** In ms since 1970, if it is known; else it is when it was first found. */
+  readonly sinceMs?: number
+  /** How long it must last. */
+  readonly afterMs?: number
+  readonly volumes?: ReadonlySet<VolumeId>
+  /** Members whose sessions are concerned, besides the sessions of `volumes`. */
+  readonly sessionsOf?: MemberId
+}
+
+type Find = (facts: GroupFacts) => readonly Finding[]
+
+const MEMBER_LOG = (id: MemberId) => `'evenkeel log ${id}'`
+
+export const findings: Readonly<Record<HealthCode, Find>> = {
+  STORE_FAILED: eachCondition((member, { storeFailure }) =>
+    storeFailure === null
+      ? null
+      : {
+          ...concerns(member),
+          severity: 'error',
+          sentence: `The data folder of ${member.id} cannot be used any more: ${storeFailure}`,
+          action: `See to its disk; 'evenkeel up' starts ${member.id} again, and it recovers what it had answered.`,
+        },
+  ),
+  OLD_FOLDER: eachMember((member) => {
+    const { id, launched } = member
+    if (launched === null || !refusesFolder(launched)) return null
+    return {
+      ...concerns(member),
+      severity: 'error',
+      sinceMs: Date.parse(launched.firstAt),
+      sentence: `${id} does not start with the data folder that it finds: ${launched.lastError}`,
+      action: `Put the right folder back: 'evenkeel up' goes on trying. The sentence names the words that accept a loss.`,
+    }
+  }),
+  MEMBER_RESTARTING: eachMember((member) => {
+    const { id, launched } = member
+    if (launched === null || refusesFolder(launched)) return null
+    const { serves, endings, firstAt, lastAt, lastError } = launched
+    const times = endings === 1 ? 'once' : `${endings} times`
+    const now = serves ? 'and serves again' : 'and does not serve now'
+    return {
+      ...concerns(member),
+      severity: serves ? 'warning' : 'error',
+      sinceMs: Date.parse(firstAt),
+      sentence: `${id} has ended ${times} ${now}. Last, at ${lastAt}: ${lastError}`,
+      action: serves
+        ? `Look why it ended: ${MEMBER_LOG(id)}.`
+        : `'evenkeel up' goes on starting it; mend what it says, and see ${MEMBER_LOG(id)}.`,
+    }
+  }),
+  MEMBER_DOWN: eachMember((member) => {
+    const { id, state, heardMs, slices, launched } = member
+    if (state !== 'down' || launched?.serves === false) return null
+    return {
+      ...concerns(member),
+      severity: 'error',
+      ...(heardMs === null ? {} : { sinceMs: heardMs }),
+      sentence: `${id} does not answer: I/O to its ${slices} slices waits, and its sessions stand still.`,
+      action: `'evenkeel up' starts a member that has ended; one that hangs must be killed. See ${MEMBER_LOG(id)}.`,
+    }
+  }),
+  MEMBER_SLOW: eachMember((member) => {
+    const { id, state, launched } = member
+    if (state !== 'slow' || launched?.serves === false) return null
+    return {
+      ...concerns(member),
+      severity: 'warning',
+      sentence: `${id} did not answer just now, but reported its load a moment ago.`,
+      action: `Ask again in a few seconds; if it lasts, see 'evenkeel top' and ${MEMBER_LOG(id)}.`,
+    }
+  }),
+  DAMAGED: eachCondition((member, { damaged, lostSegments, lostVolumes }) => {
+    const { id } = member
+    const pages = damaged.reduce((sum, one) => sum + one.pages, 0)
+    const parts = [
+      ...(pages > 0 ? [`${id} cannot read blocks of ${countOf('page', pages)}`] : []),
+      ...(lostSegments.files > 0
+        ? [
+            `${countOf('segment file', lostSegments.files)} of ${id} with ${countOf('page', lostSegments.pages)} cannot be used`,
+          ]
+        : []),
+      ...(lostVolumes.length > 0
+        ? [
+            `the folder that ${id} had before was given up, with pages of ${countOf('volume', lostVolumes.length)}`,
+          ]
+        : []),
+    ]
+    if (parts.length === 0) return null
+    const isAnywhere = lostSegments.files > 0
+    return {
+      subject: id,
+      severity: 'error',
+      everything: isAnywhere,
+      volumes: new Set([...damaged.map(({ volume }) => volume), ...lostVolumes]),
+      sentence: `${parts.join('; ')}: whoever reads what was there gets MEDIUM ERROR, until it is overwritten.`,
+      action: `Overwrite these blocks, or restore the volumes from a backup; ${MEMBER_LOG(member.id)} names the pages.`,
+    }
+  }),
+  FULL: eachCondition((member, { freeBytes }) =>
+    freeBytes >= PAGE_BYTES
+      ? null
+      : {
+          ...concerns(member),
+          severity: 'error',
+          sentence: `${member.id} is full: writes of new blocks there are refused (DATA PROTECT 7/27/07); reads and overwrites go on.`,
+          action: `Delete volumes or discard what is not needed (fstrim), or give the disk or --budget more room.`,
+        },
+  ),
+  NEAR_FULL: eachCondition((member, { usedBytes, freeBytes }) => {
+    const share = usedBytes / (usedBytes + freeBytes)
+    if (freeBytes < PAGE_BYTES || share < NEAR_FULL_WARNING) return null
+    return {
+      ...concerns(member),
+      severity: share < NEAR_FULL_ERROR ? 'warning' : 'error',
+      sentence: `${member.id} has ${Math.floor(100 * share)} % of its room in use; once it is full, writes of new blocks are refused.`,
+      action: `Delete volumes or discard what is not needed (fstrim), or give the disk or --budget more room.`,
+    }
+  }),
+  RECORD_LOST: ({ members }) => {
+    const told = members.flatMap(({ id, condition }) =>
+      condition === null || condition.recordLost === null ? [] : [[id, condition.recordLost]],
+    )
+    if (told.length === 0) return []
+    return [
+      {
+        subject: 'coordination',
+        severity: 'error',
+        sentence: `${told.map(([id]) => id).join(', ')} cannot use the coordination file any more: ${told[0]?.[1]}`,
+        action: `Put the file back that the group was using; if it is gone, 'evenkeel recover' rebuilds it from the members' folders (docs/OPERATING.md).`,
+      },
+    ]
+  },
+  COORDINATOR_DOWN: ({ members }) => {
+    const cut = members.flatMap(({ id, condition }) =>
+      condition === null || condition.coordinator === null || condition.recordLost !== null
+        ? []
+        : [[id, condition.coordinator]],
+    )
+    if (cut.length === 0) return []
+    const who = cut.map(([id]) => id).join(', ')
+    return [
+      {
+        subject: 'coordination',
+        severity: 'error',
+        sentence: `The coordination file does not answer ${who}: ${cut[0]?.[1]}. I/O goes on; logins, moves and changes of volumes wait.`,
+        action:
+          'Look at the disk that holds coordination.sqlite, and at what else has the file open.',
+      },
+    ]
+  },
+  SLOW_DISK: eachCondition((member, { commitMs }) =>
+    commitMs === null || commitMs < SLOW_COMMIT_MS
+      ? null
+      : {
+          ...concerns(member),
+          severity: 'warning',
+          afterMs: SLOW_DISK_AFTER_MS,
+          sentence: `The disk of ${member.id} needs ${Math.round(commitMs)} ms to make a write durable, for ${SLOW_DISK_AFTER_MS / 1_000} s and longer.`,
+          action: `See what else uses this disk, and whether it is failing (dmesg, smartctl).`,
+        },
+  ),
+  IMBALANCED: ({ members, balance }) => {
+    const known = members.flatMap(({ id, utilisation }) =>
+      utilisation === null ? [] : [{ id, utilisation }],
+    )
+    if (known.length < members.length || known.length < 2) return []
+    const sorted = known.sort((a, b) => b.utilisation - a.utilisation)
+    const [highest, lowest] = [sorted[0], sorted.at(-1)]
+    if (highest === undefined || lowest === undefined) return []
+    const difference = highest.utilisation - lowest.utilisation
+    if (highest.utilisation < IMBALANCED_HIGHEST || difference < IMBALANCED_DIFFERENCE) return []
+    const percent = (share: number) => `${Math.round(100 * share)} %`
+    return [
+      {
+        subject: 'group',
+        severity: 'warning',
+        afterMs: IMBALANCED_AFTER_MS,
+        sessionsOf: highest.id,
+        sentence: `${highest.id} works at ${percent(highest.utilisation)} and ${lowest.id} at ${percent(lowest.utilisation)}, for ${IMBALANCED_AFTER_MS / 60_000} minutes and longer.`,
+        action:
+          balance === 'on'
+            ? `'evenkeel balance status' says why no session is moved.`
+            : `Let sessions be moved: 'evenkeel balance on'.`,
+      },
+    ]
+  },
+}
+
+function refusesFolder({ serves, code }: Launched): boolean {
+  return !serves && code === 'OLD_FOLDER'
+}
+
+function eachMember(find: (member: MemberFacts) => FindingOfMember | null): Find {
+  return (facts) =>
+    facts.members.flatMap((member) => {
+      const found = find(member)
+      if (found === null) return []
+      const { everything, ...finding } = found
+      if (everything !== true) return [finding]
+      const held = facts.volumes.filter(({ members }) => members.has(member.id))
+      return [{ ...finding, volumes: new Set(held.map(({ id }) => id)) }]
+    })
+}
+
+interface FindingOfMember extends Finding {
+  /** Every volume that has slices there is concerned. */
+  readonly everything?: boolean
+}
+
+function eachCondition(
+  find: (member: MemberFacts, condition: Condition) => FindingOfMember | null,
+): Find {
+  return eachMember((member) => (member.condition === null ? null : find(member, member.condition)))
+}
+
+function concerns({ id }: MemberFacts) {
+  return { subject: id, everything: true, sessionsOf: id } as const
+}
+
+function countOf(noun: string, count: number): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`
+}

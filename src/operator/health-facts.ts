@@ -1,0 +1,35 @@
+// What health is judged by: what is known of the members, the volumes and the sessions at one look.
+import type { MemberId, VolumeId } from '../group/record.ts'
+import type { Condition } from './condition.ts'
+import type { Launched } from './launcher-record.ts'
+
+export interface MemberFacts {
+  readonly id: MemberId
+  /** up: it answered just now; slow: it did not, but its report is recent; down: neither. */
+  readonly state: 'up' | 'slow' | 'down'
+  /** When it was last heard, in ms since 1970; null: not since this member's start. */
+  readonly heardMs: number | null
+  /** null: it did not answer. */
+  readonly condition: Condition | null
+  /** null: it has not ended by itself lately, or nobody supervises it. */
+  readonly launched: Launched | null
+  readonly slices: number
+  /** Load over capacity; null: not known. */
+  readonly utilisation: number | null
+}
+
+export interface GroupFacts {
+  readonly members: readonly MemberFacts[]
+  /** `members`: those that hold slices of it. */
+  readonly volumes: readonly {
+    readonly id: VolumeId
+    readonly name: string
+    readonly members: ReadonlySet<MemberId>
+  }[]
+  readonly sessions: readonly {
+    readonly id: string
+    readonly volume: VolumeId
+    readonly member: MemberId
+  }[]
+  readonly balance: 'on' | 'off' | 'advise'
+}

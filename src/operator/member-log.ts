@@ -1,0 +1,67 @@
+// What the log of a member says of itself and of what is around it, besides its sessions and moves (log-lines.ts).
+import type { Call } from '../api/server.ts'
+import type { MemberId } from '../group/record.ts'
+import type { HealthChange } from './health-watch.ts'
+import type { Log } from './log.ts'
+import type { ShownMember } from './shown-member.ts'
+import type { SlowAnswer } from './watched-coordinator.ts'
+
+export function tellRecovery({ store }: ShownMember, log: Log): void {
+  const { damage, ...recovered } = store.recovery
+  log.info('recovered', 'the data folder is open', recovered)
+  if (damage !== null) log.error('damage', damage)
+}
+
+/** Each page once, until it is mended. */
+export function tellDamage(member: ShownMember, log: Log, told: Set<string>): void {
+  const damaged = new Map(
+    member.store.damagedPages().map((one) => [`${one.volume}/${one.page}`, one]),
+  )
+  for (const key of told) if (!damaged.has(key)) told.delete(key)
+  for (const [key, { volume, page }] of damaged) {
+    if (told.has(key)) continue
+    told.add(key)
+    const name = member.group.volumes.get(volume)?.name ?? String(volume)
+    const sentence = `blocks of page ${page} of volume ${name} cannot be read: overwrite them, or restore them from a backup`
+    log.error('damage', sentence, { volume: name, page })
+  }
+}
+
+/** Each record once. */
+export function tellSkipped(member: ShownMember, log: Log, told: Set<string>): void {
+  for (const [key, why] of member.group.skipped) {
+    if (told.has(key)) continue
+    told.add(key)
+    const sentence = `the record ${key} is skipped, since it cannot be read: ${why} It is only for people: no data depends on it`
+    log.error('skipped', sentence, { key })
+  }
+}
+
+/** What it sees of the others is logged, but not what each of them logs about itself. */
+export function tellHealth(log: Log, { id, group }: ShownMember, change: HealthChange): void {
+  const { kind, problem } = change
+  const { code, severity, subject, since, sentence } = problem
+  const isAnothers = subject !== id && !code.startsWith('MEMBER_') && group.members.has(subject)
+  if (isAnothers) return
+  const fields = { change: kind, code, severity, subject, since }
+  if (kind === 'gone') log.info('problem', `over: ${code} ${subject}: ${sentence}`, fields)
+  else if (severity === 'warning') log.warn('problem', `${code} ${subject}: ${sentence}`, fields)
+  else log.error('problem', `${code} ${subject}: ${sentence}`, fields)
+}
+
+export function tellLink(log: Log, to: MemberId, state: 'serves' | 'lost', why: string): void {
+  if (state === 'serves') log.info('link', `${to} is reached`, { to, state })
+  else log.warn('link', `${to} is lost: ${why}`, { to, state, why })
+}
+
+export function tellSlow(log: Log, { what, ms }: SlowAnswer): void {
+  const sentence = `the coordination file took ${Math.round(ms)} ms for a ${what}`
+  log.warn('slow', sentence, { what, ms: Math.round(ms) })
+}
+
+/** Who asked for which change, and what came of it. */
+export function tellCall(log: Log, { caller, agent, method, url, body, status }: Call): void {
+  const what = body === '' ? `${method} ${url}` : `${method} ${url} ${body}`
+  const sentence = `${caller} (${agent}) asked ${what}: ${status}`
+  log.info('api', sentence, { caller, agent, method, url, body, status })
+}

@@ -1,0 +1,115 @@
+// What a member tells of itself: to other members that were asked by a person, to whoever probes it, and to the metrics.
+import type { Readings } from '../api/readings.ts'
+import type { Health } from '../api/schema.ts'
+import type { Balancer } from '../balance/balancer.ts'
+import type { Traffic } from '../io/net.ts'
+import type { Condition } from './condition.ts'
+import { healthOf } from './health.ts'
+import type { HealthWatch } from './health-watch.ts'
+import { Rates } from './rates.ts'
+import type { ShownMember } from './shown-member.ts'
+import { type SessionSummary, SUMMARY_FORMAT, type Summary } from './summary.ts'
+import type { Tally } from './tally.ts'
+
+export interface FigureSources {
+  readonly member: ShownMember
+  readonly balancer: Balancer
+  readonly health: HealthWatch
+  readonly tally: Tally
+  readonly traffic: Readonly<Traffic>
+  readonly version: string
+  readonly pid: number
+}
+
+export class OwnFigures {
+  readonly #sources: FigureSources
+  readonly #rates: Rates
+  readonly #startedMs: number
+
+  constructor(sources: FigureSources) {
+    const { member } = sources
+    this.#sources = sources
+    this.#startedMs = member.ports.clock.nowMs()
+    const own = member.gateway.primaryIndex(member.id)
+    this.#rates = new Rates(member.ports.clock, () => member.target.registry.all(), own)
+  }
+
+  stop(): void {
+    this.#rates.stop()
+  }
+
+  summary(): Summary {
+    const { member, balancer, health, version, pid } = this.#sources
+    return {
+      format: SUMMARY_FORMAT,
+      member: member.id,
+      pid,
+      version,
+      usedBytes: member.store.usage().takenBytes,
+      freeBytes: member.freeBytes,
+      volumes: [...member.group.volumes.keys()].map((id) => ({
+        id,
+        ...member.store.volumeUsage(id),
+      })),
+      sessions: [...member.target.registry.all()].flatMap((session): SessionSummary[] => {
+        const { id, phase } = session
+        if (phase.kind === 'ended') return []
+        const { load, placed, decided } = balancer.session(session)
+        return [{ id, state: phase.kind, load, placed, decided, ...this.#rates.of(session) }]
+      }),
+      load: balancer.memberLoad(),
+      condition: health.condition(),
+    }
+  }
+
+  health(): Health {
+    const { member, balancer, health, version } = this.#sources
+    const problems = health.own()
+    return {
+      ok: member.store.failure() === null,
+      health: healthOf(problems),
+      member: member.id,
+      version,
+      uptimeSeconds: (member.ports.clock.nowMs() - this.#startedMs) / 1_000,
+      problems: [...problems],
+      sessions: member.target.registry.size,
+      load: balancer.memberLoad(),
+    }
+  }
+
+  readings(): Readings {
+    const { member, tally, traffic, version, balancer, health } = this.#sources
+    const { commitWork } = member.store
+    const usage = member.store.usage()
+    const load = balancer.memberLoad()
+    return {
+      member: member.id,
+      version,
+      coordinationUp: isUp(health.condition()),
+      problems: health.problems,
+      members: [...member.group.members.keys()].map((id) => ({
+        id,
+        up: id === member.id || balancer.isHeard(id),
+      })),
+      loadRatio: balancer.loadRatios(),
+      sessions: member.target.registry.size,
+      ...tally.readings(member),
+      pages: usage.pages,
+      usedBytes: usage.takenBytes,
+      freeBytes: member.freeBytes,
+      damagedPages: member.store.damagedPages().length,
+      commits: commitWork.commits,
+      commitSeconds: commitWork.commitMs / 1_000,
+      diskQueue: load?.diskQueue ?? 0,
+      networkBytes: { received: traffic.receivedBytes, sent: traffic.sentBytes },
+      hostCpu: load?.hostCpu ?? 0,
+      eventLoopDelaySeconds: (load?.eventLoopDelayMs ?? 0) / 1_000,
+      eventLoopUtilisation: load?.eventLoop ?? 0,
+    }
+  }
+}
+
+/** The coordinator answers, with the group's own record. */
+export function isUp({ coordinator, recordLost }: Condition): boolean {
+  return coordinator === null && recordLost === null
+}

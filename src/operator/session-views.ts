@@ -1,0 +1,89 @@
+// Sessions and moves as people see them: what the group record says of them, with what their members tell. Pure.
+import type { Move, Session } from '../api/schema.ts'
+import type { MemberId, MoveRecord } from '../group/record.ts'
+import type { StoredSession } from '../group/sessions.ts'
+import type { SessionSummary, Summary } from './summary.ts'
+
+/** What the session's member tells of it. */
+export function summaryOf(
+  summaries: ReadonlyMap<MemberId, Summary>,
+  { id, record }: StoredSession,
+): SessionSummary | undefined {
+  return summaries.get(record.owner)?.sessions.find((one) => one.id === id)
+}
+
+/** `volume`: its name. */
+export function sessionView(
+  { id, record }: StoredSession,
+  summary: SessionSummary | undefined,
+  volume: string,
+): Session {
+  const { initiator, isid, source, owner, since, move } = record
+  return {
+    id: String(id),
+    initiator,
+    isid,
+    source,
+    volume,
+    member: owner,
+    state: move === undefined ? (summary?.state ?? 'login') : 'moving',
+    since,
+    iops: summary?.iops ?? 0,
+    bytesPerSecond: summary?.bytesPerSecond ?? 0,
+    forwardedShare: summary?.forwardedShare ?? 0,
+  }
+}
+
+/** What `top` and `session show` add. */
+export function loadView(summary: SessionSummary | undefined) {
+  const { queueDepth = 0, latencyMs = null, load = null } = summary ?? {}
+  return { queueDepth, latencyMs, load }
+}
+
+/** `volume`: its name. */
+export function moveView(record: MoveRecord, volume: string): Move {
+  const { id, initiator, from, to, by, code, reason, predicted, at } = record
+  return {
+    id,
+    session: String(record.session),
+    volume,
+    initiator,
+    from,
+    to,
+    by,
+    code,
+    reason,
+    predicted,
+    observed: record.observed ?? null,
+    drainMs: record.drainMs ?? null,
+    pauseMs: record.pauseMs ?? null,
+    resent: record.resent ?? null,
+    outcome: record.outcome ?? null,
+    cause: causeOf(record),
+    at,
+  }
+}
+
+/** One that came back after all has none: who lost it has spoken too early. */
+function causeOf({ outcome, cause }: MoveRecord): string | null {
+  return outcome === 'abandoned' || outcome === 'lost' ? (cause ?? null) : null
+}
+
+/** `last`: its last move; `placed`: its login was sent to where it is. */
+export function whyHere(
+  { record }: StoredSession,
+  last: MoveRecord | undefined,
+  placed: boolean,
+): string {
+  if (last?.outcome === 'returned' && last.to === record.owner) {
+    return `It is on ${record.owner} because it was moved there from ${last.from} at ${last.at}: ${last.reason.replace(/\.$/, '')}.`
+  }
+  return placed
+    ? `It is on ${record.owner} because its login was sent there, where the load was lower.`
+    : `It is on ${record.owner} because its initiator logged in there.`
+}
+
+/** The drain, the pause and what was sent again are known. */
+export function isMeasured({ pauseMs, resent }: MoveRecord): boolean {
+  return pauseMs !== undefined && resent !== undefined
+}

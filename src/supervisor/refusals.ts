@@ -1,0 +1,84 @@
+// Why a group is not started, in sentences for people: all that is looked at before anything is touched (V1, V3, V5 of
+// supervise.ts).
+import { existsSync } from 'node:fs'
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { namesIn } from '../io/folders.ts'
+import { paths, SLOT_BYTES } from '../store/layout.ts'
+import { portTaken } from './free-ports.ts'
+import { COORDINATION_FILE, type GroupPlan, MEMBERS_MAX, memberNames, portsInUse } from './plan.ts'
+
+/** Why the group cannot be started, for people. */
+export class CannotStart extends Error {
+  override readonly name = 'CannotStart'
+}
+
+/** How many members the data folder holds; 0: a new group. */
+export async function membersIn(dataFolder: string): Promise<number> {
+  return Math.max(0, ...(await namesIn(dataFolder)).map(numberOfMember))
+}
+
+/** Of its folder, or of its configuration, which stays when the folder is moved away; 0: of something else. */
+export function numberOfMember(name: string): number {
+  return Number(/^m([1-9]\d*)(?:\.json)?$/.exec(name)?.[1] ?? 0)
+}
+
+export async function refuseTakenPorts(plan: GroupPlan): Promise<void> {
+  const ports = portsInUse(plan)
+  const taken = await portTaken('127.0.0.1', ports)
+  if (taken === null) return
+  throw new CannotStart(
+    `Port ${taken} on 127.0.0.1 is in use; the group needs ${ports[0]} to ${ports.at(-1)}: name other ones with --base-port.`,
+  )
+}
+
+export async function refuseWrongPlan(plan: GroupPlan): Promise<void> {
+  const { members, dataFolder } = plan
+  const there = await membersIn(dataFolder)
+  if (members < there) {
+    throw new CannotStart(
+      `The group in ${dataFolder} has ${there} members: start it with --members ${there}, or name another folder with --data.`,
+    )
+  }
+  if (there > 0) await refuseLostCoordination(dataFolder)
+  if (members < 1 || members > MEMBERS_MAX)
+    throw new CannotStart(`A group on one machine has 1 to ${MEMBERS_MAX} members.`)
+  const named = [...plan.acceptDamage, ...plan.acceptLoss]
+  const stranger = named.find((id) => !memberNames(members).includes(id))
+  if (stranger !== undefined) {
+    throw new CannotStart(
+      `There is no member '${stranger}' whose damage or loss could be accepted.`,
+    )
+  }
+  const both = plan.acceptDamage.find((id) => plan.acceptLoss.includes(id))
+  if (both !== undefined) {
+    throw new CannotStart(
+      `Say one word about ${both}: --accept-damage goes on with its folder, --accept-loss gives it up.`,
+    )
+  }
+  refuseSmallBudget(plan)
+  const last = portsInUse(plan).at(-1) ?? 0
+  if (last > 65_535)
+    throw new CannotStart(`The last port would be ${last}: choose a lower --base-port.`)
+}
+
+/** A member that cannot keep a single page could not take a single write. */
+function refuseSmallBudget({ budgetBytes, members }: GroupPlan): void {
+  const least = members * SLOT_BYTES
+  if (budgetBytes === null || budgetBytes >= least) return
+  const mib = Math.ceil(least / 2 ** 20)
+  throw new CannotStart(
+    `--budget leaves no room for one page for each of the ${members} members: give at least ${mib}M.`,
+  )
+}
+
+/** Without it a new group would be founded, in which the members' pages are strangers. */
+async function refuseLostCoordination(dataFolder: string): Promise<void> {
+  const names = await readdir(dataFolder)
+  if (names.includes(COORDINATION_FILE)) return
+  const stores = names.filter((name) => existsSync(join(dataFolder, name, paths.superblock)))
+  if (stores.length === 0) return
+  throw new CannotStart(
+    `${join(dataFolder, COORDINATION_FILE)} is missing, which says what the pages of ${stores.join(', ')} belong to. Put it back if it was moved away, or rebuild it from the members' folders with 'evenkeel recover --data ${dataFolder}'. Nothing was touched.`,
+  )
+}
