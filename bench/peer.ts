@@ -64,6 +64,10 @@ class MemoryStore implements SliceStore {
     return { upTo: 0, extents: [] }
   }
 
+  async makeRoom(): Promise<boolean> {
+    return false
+  }
+
   remembered(): boolean {
     return false
   }

@@ -54,7 +54,7 @@ export async function startMember(config: MemberConfig, log: Log): Promise<Runni
     log.info(event.kind, sentence, fields)
   }
   const net = new SystemNet({
-    tell: (sentence) => log.error('socket', new Error(sentence)),
+    tell: (sentence) => log.warn('socket', sentence),
   })
   const member = await Member.open(
     {

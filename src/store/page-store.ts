@@ -111,6 +111,7 @@ export class PageStore {
       checkpoints: folder.checkpoints,
       homeAfterMs: settings.homeAfterMs,
       checkpointAfterMs: settings.checkpointAfterMs,
+      isTight: () => this.#room.isTight,
       measureSpace: () => this.#room.measure(),
       refused: (writes) => this.#unclaim(writes),
       failed: (error) => this.#fail(error),
@@ -191,7 +192,6 @@ export class PageStore {
       assert(bytes / BLOCK_BYTES <= this.#queue.blocksMost, 'a write fits into the overlay')
       const reserved = this.#room.admit(write)
       if (reserved !== null) return this.#queue.add({ kind: 'write', write, firstSum: 0 }, reserved)
-      this.#upkeep.wantSpace()
       void this.#measureAgain()
       return Promise.resolve('full')
     }
@@ -201,12 +201,20 @@ export class PageStore {
     return this.#queue.add({ kind: 'write', write, firstSum: 0 })
   }
 
+  /** RO4. For who was told 'full': true once what was unmapped or dropped has been given back, false if there is none of it. */
+  async makeRoom(): Promise<boolean> {
+    const freed = this.#upkeep.wantSpace()
+    if (freed === null) return false
+    await freed
+    return true
+  }
+
   /** Resolves when all pages of the volume are durably gone; 'full': not even that has room now, they are all there. */
   async dropVolume(volume: number): Promise<WriteResult> {
     const result = await this.#queue.add({ kind: 'drop', volume })
     do await turnOf(this.#clock)
     while (this.#pages.dropMore())
-    this.#upkeep.wantSpace()
+    void this.#upkeep.wantSpace()
     return result
   }
 

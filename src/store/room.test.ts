@@ -92,7 +92,6 @@ describe('room', () => {
     await pass(world)
     expect(await world.write(store, 2, 0, block(2, 20))).toBe('full')
     expect(await world.run(store.write(write(1, 0, null, PAGE_BYTES)))).toBe('done')
-    await world.write(store, 2, 0, block(2, 20)) // asks for the room that is in limbo
     await pass(world)
     expect(await world.write(store, 2, 0, block(2, 20))).toBe('done')
     await world.run(store.dropVolume(1))
@@ -100,6 +99,38 @@ describe('room', () => {
     await pass(world)
     const again = await world.reopen(store)
     expect(again.usage().takenBytes).toBeLessThanOrEqual(BLOCK_BYTES)
+  })
+
+  it('RO4 what was just unmapped is given back to the write that needs it', async () => {
+    const { world, store } = await small({ homeAfterMs: 60_000 })
+    for (let page = 0; page < 3; page += 1)
+      expect(await world.write(store, 1, page * PAGE_BYTES, block(1, 24))).toBe('done')
+    const again = await world.reopen(store)
+    expect(await world.write(again, 2, 0, block(2, 20))).toBe('full')
+    expect(await world.run(again.makeRoom())).toBe(false)
+    expect(await world.run(again.write(write(1, 0, null, PAGE_BYTES)))).toBe('done')
+    expect(await world.write(again, 2, 0, block(2, 20))).toBe('full')
+    expect(await world.run(again.makeRoom())).toBe(true)
+    expect(await world.write(again, 2, 0, block(2, 20))).toBe('done')
+    expect((await world.read(again, 2, 0, 20 * BLOCK_BYTES)).into).toEqual(block(2, 20))
+    expect(await world.run(again.makeRoom())).toBe(false)
+  })
+
+  it('UP4 what was unmapped is given back though nobody writes: soon where room is short, later where it is not', async () => {
+    const { world, store } = await small({ checkpointAfterMs: 5_000 })
+    for (let page = 0; page < 3; page += 1)
+      expect(await world.write(store, 1, page * PAGE_BYTES, block(1, 24))).toBe('done')
+    await world.timeline.run(world.timeline.nowMs + 6_000)
+    const before = store.usage().takenBytes
+    expect(await world.run(store.write(write(1, 0, null, PAGE_BYTES)))).toBe('done')
+    await world.timeline.run(world.timeline.nowMs + 100)
+    const tight = store.usage().takenBytes
+    expect(tight).toBeLessThanOrEqual(before - 25 * BLOCK_BYTES)
+    expect(await world.run(store.write(write(1, PAGE_BYTES, null, PAGE_BYTES)))).toBe('done')
+    await world.timeline.run(world.timeline.nowMs + 100)
+    expect(store.usage().takenBytes).toBe(tight)
+    await world.timeline.run(world.timeline.nowMs + 6_000)
+    expect(store.usage().takenBytes).toBeLessThanOrEqual(tight - 25 * BLOCK_BYTES)
   })
 
   it('RO1 the count agrees with that of the file system', async () => {

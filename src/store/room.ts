@@ -8,12 +8,15 @@
 //   RO2. A write over blocks that are there needs no room, and is admitted however full it is.
 //   RO3. Whether blocks of a page are there is known if its header is in the cache. If it is not, they are taken to be there,
 //        in what is kept between `fullAt` and the whole budget; beyond that the header is read.
+//   RO4. Who was refused can wait until what was unmapped or dropped is given back, and try once more.
 import type { Disk } from '../base/disk.ts'
 import { BLOCK_BYTES, PAGE_BYTES } from './layout.ts'
 import { NO_ENTRY, NO_SLOT } from './page-table.ts'
 import { eachPage, type Pages } from './pages.ts'
 import type { StoreWrite } from './record.ts'
 import type { StoreSettings } from './settings.ts'
+
+const TIGHT = 0.8
 
 /** Blocks that a write needs beside those that are there. */
 interface Need {
@@ -47,6 +50,11 @@ export class Room {
   /** From where on new blocks are refused. */
   get atMostBytes(): number {
     return this.#atMost * BLOCK_BYTES
+  }
+
+  /** Less than a fifth is left for new blocks. */
+  get isTight(): boolean {
+    return this.#taken > TIGHT * this.#atMost
   }
 
   /** Promises room to the write, and returns how many blocks are reserved for it; null: there is not enough. */

@@ -1,7 +1,7 @@
 // The one background loop: rounds of home writing, checkpoints, giving space back. Level-triggered: each pass looks at
 // what is, and does what is due.
 //
-//   due: blocks are old, the overlay or the ring is half full, a write waits for room, space is wanted
+//   due: blocks are old, the overlay or the ring is half full, a write waits for room, space is wanted, slots were released
 //
 // Invariants:
 //   UP1. A checkpoint's tail is a position of which everything before had taken effect in memory when the last round
@@ -9,6 +9,8 @@
 //   UP2. Slots released before a checkpoint was begun become free after it is durable, and not earlier.
 //   UP3. While the disk has no room, nothing that is not home is given up, and it is tried again once every
 //        `homeAfterMs`.
+//   UP4. Released slots are given back by themselves: `checkpointAfterMs` after the last checkpoint, and after
+//        `homeAfterMs` where room is short.
 import { type Clock, type Timer, turnOf } from '../base/clock.ts'
 import type { Checkpoints } from './checkpoints.ts'
 import type { CommitQueue } from './commit-queue.ts'
@@ -31,6 +33,8 @@ export interface UpkeepParts {
   readonly checkpoints: Checkpoints
   readonly homeAfterMs: number
   readonly checkpointAfterMs: number
+  /** Room is short. */
+  readonly isTight: () => boolean
   /** After every pass: how much may be allocated is looked up anew. */
   readonly measureSpace: () => Promise<void>
   /** These were answered 'full' while they waited for room. */
@@ -62,7 +66,8 @@ export class Upkeep {
   look(): void {
     if (this.#closing) return
     if (this.#running === null && this.#again === null && this.#due()) this.#start()
-    if (this.#timer === null && this.#parts.pages.overlay.dirtyPages > 0) {
+    const { overlay } = this.#parts.pages
+    if (this.#timer === null && (overlay.dirtyPages > 0 || this.#hasLimbo)) {
       this.#timer = this.#parts.clock.after(this.#parts.homeAfterMs, () => {
         this.#timer = null
         this.#aged = true
@@ -71,11 +76,14 @@ export class Upkeep {
     }
   }
 
-  /** Released slots are needed: a checkpoint frees them. */
-  wantSpace(): void {
-    if (this.#parts.pages.homes.segments.limboSlots === 0) return
-    this.#spaceWanted = true
+  /** Released slots are needed: a checkpoint frees them. Settles when it was tried; null: there are none. */
+  wantSpace(): Promise<void> | null {
+    const { segments } = this.#parts.pages.homes
+    // Those of a checkpoint under way are about to be free.
+    if (segments.limboBlocks === 0) return null
+    if (segments.limboSlots > 0) this.#spaceWanted = true
     this.look()
+    return this.#running
   }
 
   /** Begins nothing any more. */
@@ -107,13 +115,14 @@ export class Upkeep {
 
   async #run(): Promise<void> {
     while (!this.#closing && this.#due()) {
-      const { journal, queue } = this.#parts
+      const { journal, queue, isTight } = this.#parts
+      const isGivenBack = this.#aged && this.#hasLimbo && isTight() // UP4
       let hasRoom = await this.#round()
       queue.wake()
       const old = this.#parts.clock.nowMs() - this.#checkpointMs >= this.#parts.checkpointAfterMs
       const ringHalf = journal.used * 2 > journal.ring
       if (this.#closing) return
-      if (old || ringHalf || queue.stalled || this.#spaceWanted) {
+      if (old || ringHalf || queue.stalled || this.#spaceWanted || isGivenBack) {
         hasRoom = (await this.#checkpoint()) && hasRoom
       }
       if (!hasRoom) {
@@ -144,9 +153,13 @@ export class Upkeep {
     const { journal, queue } = this.#parts
     const { overlay } = this.#parts.pages
     const progress = queue.applied > journal.tail || overlay.dirtyPages > 0
-    if (this.#spaceWanted) return true
+    if (this.#spaceWanted || (this.#aged && this.#hasLimbo)) return true
     if (!progress) return false
     return this.#isPressed() || (this.#aged && overlay.dirtyPages > 0)
+  }
+
+  get #hasLimbo(): boolean {
+    return this.#parts.pages.homes.segments.limboSlots > 0
   }
 
   /** Room is wanted, in the journal or in the overlay. */

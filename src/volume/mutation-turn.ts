@@ -7,6 +7,7 @@
 // Invariants:
 //   M1. An unmap never makes a block: one of which it takes a part is written over if anything else is left in it, and
 //       unmapped if not. So what is absent stays absent, and it needs no room.
+//   M2. No write is refused for want of room that unmaps or deletions before it have made.
 import { assert } from '../base/assert.ts'
 import type { SliceId, VolumeId } from '../group/record.ts'
 import type { BlockOrder, Turn } from './block-order.ts'
@@ -162,21 +163,28 @@ export class MutationTurn implements Turn {
     const { volume } = this
     const { sessionId, gen } = origin
     const bytes = to - from
+    const write = {
+      volume,
+      offset: from,
+      bytes,
+      data,
+      edges,
+      slice,
+      ...this.#place,
+      sessionId,
+      gen,
+      operation,
+    }
     this.#store
-      .write({
-        volume,
-        offset: from,
-        bytes,
-        data,
-        edges,
-        slice,
-        ...this.#place,
-        sessionId,
-        gen,
-        operation,
-      })
-      .then((outcome) => this.#leave(outcome))
+      .write(write)
+      .then((outcome) => (outcome === 'full' ? this.#writeAgain(write) : this.#leave(outcome)))
       .catch(this.#reject) // V5
+  }
+
+  /** M2 */
+  async #writeAgain(write: SliceWrite): Promise<void> {
+    const isFreed = await this.#store.makeRoom()
+    this.#leave(isFreed ? await this.#store.write(write) : 'full')
   }
 
   #leave(outcome: CompareOutcome): void {

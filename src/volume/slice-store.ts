@@ -36,6 +36,8 @@ export interface SliceStore {
   ): 'done' | 'damaged' | Promise<'done' | 'damaged'>
   /** Resolves when durable; rejects when the store has failed, and then refuses everything. */
   write(write: SliceWrite): Promise<'done' | 'full'>
+  /** After 'full': true once room that unmaps and deletions made is there; false: there is none. Rejects when the store has failed. */
+  makeRoom(): Promise<boolean>
   remembered(sessionId: SessionId, gen: number, slice: SliceId, operation: number): boolean
   acknowledge(sessionId: SessionId, gen: number, slice: SliceId, upTo: number): void
   /** Sessions of which it remembers operations, also from before a restart. */

@@ -130,6 +130,10 @@ export class LateStore implements SliceStore {
     }
   }
 
+  async makeRoom(): Promise<boolean> {
+    return false
+  }
+
   remembered(sessionId: number, gen: number, slice: number, operation: number): boolean {
     return this.#durable.operations.get(`${sessionId}:${gen}:${slice}`)?.has(operation) === true
   }
