@@ -18,7 +18,7 @@ import type { MemberId, SessionId } from '../src/group/record.ts'
 import type { SessionCounters } from '../src/load/counters.ts'
 import type { Member } from '../src/member/member.ts'
 import type { MoveEnd, MoveOrder } from '../src/target/move-order.ts'
-import type { TargetEvent } from '../src/target/target.ts'
+import type { TargetEvent } from '../src/target/target-event.ts'
 import type { SimGroup } from './group.ts'
 
 /** Clocks of two members differ by a thousandth at most. */

@@ -4,7 +4,7 @@
 import type { Prng } from '../src/base/prng.ts'
 import type { MemberId } from '../src/group/record.ts'
 import { carrierOf } from '../src/target/live-session.ts'
-import type { TargetEvent } from '../src/target/target.ts'
+import type { TargetEvent } from '../src/target/target-event.ts'
 import { type FolderFault, FolderFaults } from './folders.ts'
 import { memberIds, type SimGroup, type SimMember } from './group.ts'
 import { LostRecord } from './lost-record.ts'

@@ -2,7 +2,7 @@
 // moment in which a move's commit is sent the old member has answered everything and executes nothing (M1, M2 of
 // src/target/move.ts), unless it has taken its intent back; one that tells a barrier that it holds a session has nothing
 // of it outstanding, and executes nothing before the initiator has answered that barrier (B4, B5 of
-// src/target/barrier.ts); and one that stops answers what it accepted (T2 of src/target/target.ts).
+// src/target/barrier.ts); and one that stops answers what it accepted (T2 of src/target/portal.ts).
 import type { Coordinator, Transaction } from '../src/coordination/coordinator.ts'
 import { parseSession } from '../src/group/parse.ts'
 import type { SessionRecord } from '../src/group/record.ts'

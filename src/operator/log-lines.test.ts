@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { SessionCounters } from '../load/counters.ts'
-import type { TargetEvent } from '../target/target.ts'
+import type { TargetEvent } from '../target/target-event.ts'
 import { lineOf } from './log-lines.ts'
 
 const initiator = 'iqn.2005-03.org.example:host'

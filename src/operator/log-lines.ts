@@ -2,7 +2,7 @@
 import type { VolumeId } from '../group/record.ts'
 import { whyEnded } from '../target/live-session.ts'
 import type { MoveEnd } from '../target/move-order.ts'
-import type { TargetEvent } from '../target/target.ts'
+import type { TargetEvent } from '../target/target-event.ts'
 import type { LogFields } from './log.ts'
 
 export interface Line {

@@ -1,7 +1,7 @@
 // Counts of this member since its start, for the metrics: plain fields, raised where an event is told.
 import type { DurationCounts, MoveCount, Readings, VolumeReadings } from '../api/readings.ts'
 import type { MoveRecord } from '../group/record.ts'
-import type { TargetEvent } from '../target/target.ts'
+import type { TargetEvent } from '../target/target-event.ts'
 import type { ShownMember } from './shown-member.ts'
 
 const BUCKETS = 24

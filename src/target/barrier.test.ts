@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest'
 import { ProtocolError } from '../base/protocol-error.ts'
-import { storedSession } from '../coordination/group-view.ts'
 import { closeSession, commitMove, takeSession } from '../group/sessions.ts'
 import type { Json } from '../peer/links.ts'
 import { Barrier, readProbes } from './barrier.ts'
@@ -22,14 +21,8 @@ async function barriers() {
     const ending = new Ending({ self, clock, coordinator, group, gateway, registry })
     const closed: number[] = []
     const ended: LiveSession[] = []
-    const reread = async (key: string) => {
-      const listed = await coordinator.list(key)
-      if (listed.kind === 'unknown') return 'unknown' as const
-      const item = listed.items[0]
-      return item === undefined ? null : storedSession(item)
-    }
     const barrier = new Barrier({
-      ...{ self, clock, peers: post, gateway, registry, ending, reread },
+      ...{ self, clock, peers: post, gateway, registry, ending },
       end: (session) => {
         const carrier = carrierOf(session)
         session.phase = { kind: 'ended', reason: 'silent' }

@@ -57,8 +57,6 @@ export interface BarrierDeps {
   readonly ending: Ending
   /** Ends a session of this member; whoever waits for it hears that it is dead. */
   readonly end: (session: LiveSession, reason: 'silent') => void
-  /** Reads one record as it is now; null: it does not exist. 'unknown': ask again. */
-  readonly reread: (key: string) => Promise<StoredSession | null | 'unknown'>
   /** One log line for each session that a barrier closed. */
   readonly closed: (stored: StoredSession) => void
 }
@@ -141,7 +139,7 @@ export class Barrier {
 
   async #current(key: string, abandoned: () => boolean): Promise<StoredSession | null> {
     for (;;) {
-      const now = await this.#deps.reread(key)
+      const now = await this.#deps.ending.reread(key)
       if (now !== 'unknown') return now
       if (abandoned()) return null
       await sleep(this.#deps.clock, RETRY_MS)

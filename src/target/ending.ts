@@ -11,7 +11,7 @@
 import { AwakeTime } from '../base/awake-time.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Coordinator } from '../coordination/coordinator.ts'
-import type { GroupView, StoredSession } from '../coordination/group-view.ts'
+import { type GroupView, type StoredSession, storedSession } from '../coordination/group-view.ts'
 import { isRandomKind } from '../group/login.ts'
 import type { MemberId, SessionId } from '../group/record.ts'
 import { closeSession, retireSession } from '../group/sessions.ts'
@@ -63,6 +63,14 @@ export class Ending {
     const gen = stored.record.gen + 1
     gateway.fence(stored.id, gen)
     return { kind: 'closed', gen }
+  }
+
+  /** The record as it is now; null: it does not exist. 'unknown': ask again. */
+  async reread(key: string): Promise<StoredSession | null | 'unknown'> {
+    const listed = await this.#deps.coordinator.list(key)
+    if (listed.kind === 'unknown') return 'unknown'
+    const item = listed.items.find((one) => one.key === key)
+    return item === undefined ? null : storedSession(item)
   }
 
   /** Closes the record of a session of this member that has ended. The sweep repeats what came back unknown. */

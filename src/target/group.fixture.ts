@@ -9,7 +9,8 @@ import { opcode } from '../iscsi/pdu.ts'
 import { copyOf, framerFor, parameters, pduBytes, type SeenPdu } from '../iscsi/wire.fixture.ts'
 import { boundsDefaults } from './bounds.ts'
 import type { LiveSession } from './live-session.ts'
-import type { Target, TargetEvent } from './target.ts'
+import type { Target } from './target.ts'
+import type { TargetEvent } from './target-event.ts'
 
 const PORTAL_PORT = 3260
 /** Of the connection of a `stranger`. */

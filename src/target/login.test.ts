@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest'
-import { storedSession } from '../coordination/group-view.ts'
 import type { VolumeRecord } from '../group/record.ts'
 import { closeSession, commitMove } from '../group/sessions.ts'
 import { Barrier } from './barrier.ts'
@@ -32,11 +31,6 @@ async function logins() {
   const ends: EndReason[] = []
   const barrier = new Barrier({
     ...{ self, clock, peers: post, gateway, registry, ending, end: () => {}, closed: () => {} },
-    reread: async (key) => {
-      const listed = await coordinator.list(key)
-      const item = listed.kind === 'done' ? listed.items[0] : undefined
-      return item === undefined ? null : storedSession(item)
-    },
   })
   let tokens = 0
   const at = new Logins({

@@ -24,10 +24,17 @@ import {
 import { withClaim } from '../group/claims.ts'
 import { isRandomKind, matchLogin } from '../group/login.ts'
 import { parseVolume } from '../group/parse.ts'
-import { keys, type MemberId, type SessionRecord, type VolumeRecord } from '../group/record.ts'
+import {
+  keys,
+  type MemberId,
+  type SessionId,
+  type SessionRecord,
+  type VolumeRecord,
+} from '../group/record.ts'
 import { createSession, takeSession } from '../group/sessions.ts'
 import { SessionCounters } from '../load/counters.ts'
-import type { PeerLinks } from '../peer/links.ts'
+import { Body } from '../peer/controls.ts'
+import type { Json, PeerLinks } from '../peer/links.ts'
 import type { Barrier } from './barrier.ts'
 import type { EndReason, LiveSession } from './live-session.ts'
 import { Marks } from './marks.ts'
@@ -403,6 +410,17 @@ interface Got {
   readonly mine: StoredSession
   readonly others: readonly StoredSession[]
   readonly volume: VolumeRecord
+}
+
+/** What its last owner is told of a session that was taken here. */
+export interface TakenSession {
+  readonly id: SessionId
+  readonly gen: number
+}
+
+export function readTaken(json: Json): TakenSession {
+  const body = new Body(json)
+  return { id: body.whole('id'), gen: body.whole('gen') }
 }
 
 function isOurs(record: SessionRecord, self: MemberId): boolean {

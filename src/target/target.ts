@@ -1,110 +1,36 @@
-// The target of one member: its portal, its connections and sessions, and what other members ask about them. Everything
-// that changes a session of this member goes through here or through what is wired here.
+// The target of one member wires what serves its sessions, begins and ends them, and answers what other members ask about
+// them. Everything that changes a session of this member goes through here or through what is wired here.
 //
 // Invariants:
 //   T1. No login is accepted before this member has loaded the records (its primaries serve).
-//   T2. A stop answers what was accepted, sends event 3 and closes, by the moment that it was given.
 //   T3. A target that was told to stop takes no logins any more, also if it was told before it served.
 //   T4. A volume that grows grows for every session of it here, once this member has heard of it; one that is taken here
 //       has at least the size that any owner has told its initiator.
-
-import { BufferPool } from '../base/buffer-pool.ts'
-import { type Clock, sleep } from '../base/clock.ts'
-import type { Address, Listener, Net } from '../base/net.ts'
+import type { Clock } from '../base/clock.ts'
+import type { Address, Net } from '../base/net.ts'
 import type { Coordinator } from '../coordination/coordinator.ts'
-import { type GroupView, storedSession } from '../coordination/group-view.ts'
+import type { GroupView } from '../coordination/group-view.ts'
 import type { MemberId, SessionId } from '../group/record.ts'
-import { formatPortal, type Portal } from '../iscsi/names.ts'
-import { isAskedFor, printTargets } from '../iscsi/send-targets.ts'
-import type { SessionCounters } from '../load/counters.ts'
-import { Body } from '../peer/controls.ts'
 import type { Json, PeerLinks } from '../peer/links.ts'
 import { logicalUnit } from '../scsi/logical-unit.ts'
 import type { Gateway } from '../volume/gateway.ts'
 import { Barrier, type ProbeQuestion } from './barrier.ts'
-import {
-  type Bounds,
-  type Budgets,
-  budgetsOf,
-  CONNECTIONS_MAX,
-  NEW_SESSIONS_MAX,
-} from './bounds.ts'
-import { Connection, type ConnectionDeps } from './connection.ts'
-import { Doorway } from './doorway.ts'
+import type { Bounds } from './bounds.ts'
 import { Ending } from './ending.ts'
 import type { Grants } from './grants.ts'
 import { carrierOf, type EndReason, type LiveSession } from './live-session.ts'
-import { Logins, type Placement, type Taken } from './login.ts'
-import { targetPortalGroupTag } from './login-phase.ts'
+import { Logins, type Placement, type Taken, type TakenSession } from './login.ts'
 import { Mover } from './move.ts'
 import { MoveLog } from './move-log.ts'
 import type { MoveEnd, MoveOrder } from './move-order.ts'
+import { TargetPortal } from './portal.ts'
 import { type Question, Questions } from './questions.ts'
 import { Registry } from './registry.ts'
 import { SessionHandles } from './session-handles.ts'
+import type { TargetEvent } from './target-event.ts'
 import { type ResetQuestion, UnitResets } from './unit-reset.ts'
 
 const SWEEP_MS = 1_000
-/** For an initiator to fall silent, before it is told that the member stops. */
-const STOP_MS = 4_000
-/** A reason may quote what an initiator sent. */
-const REASON_MAX = 400
-/** What the pool keeps for the answers and write data of all connections, while it is needed. */
-const BUFFER_BYTES = 32 * 1024 * 1024
-
-/** One line for people about something that happened here; see operator/log.ts. */
-export type TargetEvent =
-  | {
-      readonly kind: 'login'
-      readonly session: SessionId
-      readonly initiator: string
-      readonly source: string
-      readonly volume: number
-      readonly why: string
-      readonly gen: number
-    }
-  | {
-      readonly kind: 'end'
-      readonly session: SessionId
-      readonly initiator: string
-      readonly source: string
-      readonly reason: EndReason
-      readonly volume: number
-      readonly counters: SessionCounters
-    }
-  | {
-      readonly kind: 'redirect'
-      readonly initiator: string
-      readonly source: string
-      readonly to: MemberId
-      readonly why: string
-    }
-  /** Another member sent what could not be read: it has no effect. */
-  | {
-      readonly kind: 'malformed'
-      readonly from: MemberId
-      readonly of: string
-      readonly why: string
-    }
-  | {
-      readonly kind: 'reject'
-      readonly initiator: string
-      readonly source: string
-      readonly reason: string
-    }
-  | {
-      readonly kind: 'barrier'
-      readonly session: SessionId
-      readonly initiator: string
-      readonly owner: MemberId
-    }
-  | {
-      readonly kind: 'move'
-      readonly move: string
-      readonly session: SessionId
-      readonly to: MemberId
-      readonly end: MoveEnd
-    }
 
 export interface TargetDeps {
   readonly self: MemberId
@@ -135,20 +61,15 @@ export class Target {
   readonly #questions: Questions
   readonly #barrier: Barrier
   readonly #mover: Mover
-  readonly #connections = new Set<Connection>()
   readonly #resets: UnitResets
-  readonly #buffers = new BufferPool(BUFFER_BYTES)
-  readonly #budgets: Budgets
-  #listener: Listener | null = null
-  #state: 'starting' | 'serving' | 'stopping' = 'starting'
-  readonly #doorway = new Doorway()
   readonly #handles = new SessionHandles()
+  readonly #portal: TargetPortal
+  #state: 'starting' | 'serving' | 'stopping' = 'starting'
 
   constructor(deps: TargetDeps) {
     this.#deps = deps
     const { self, clock, coordinator, group, peers, gateway, newToken, placement } = deps
     const { registry } = this
-    this.#budgets = budgetsOf(deps.bounds)
     const end = (session: LiveSession, reason: EndReason) => this.#end(session, reason)
     this.log = new MoveLog(self, clock, coordinator, group)
     this.ending = new Ending({ self, clock, coordinator, group, gateway, registry })
@@ -161,7 +82,6 @@ export class Target {
       registry,
       ending: this.ending,
       end,
-      reread: (key) => this.#reread(key),
       closed: ({ id, record }) =>
         deps.tell({
           kind: 'barrier',
@@ -186,21 +106,20 @@ export class Target {
     })
     this.#resets = new UnitResets({ self, clock, coordinator, peers, gateway, registry })
     this.#mover = new Mover({ self, clock, coordinator, peers, log: this.log, end })
+    this.#portal = new TargetPortal({
+      ...deps,
+      registry,
+      logins: this.logins,
+      handles: this.#handles,
+      resetOthers: (session) => this.#resets.reset(session.record.volume, session),
+      firstAnswer: (move) => this.log.answered(move, clock.wallMs()),
+      began: (taken) => this.#began(taken),
+      ended: end,
+    })
   }
 
-  async listen(address: Address): Promise<Address> {
-    const deps = this.#connectionDeps()
-    this.#listener = await this.#deps.net.listen(address, (stream) => {
-      if (this.registry.carried >= CONNECTIONS_MAX || this.#state === 'stopping') {
-        stream.own({ received() {}, ended() {}, written() {}, closed() {} })
-        stream.destroy()
-        return
-      }
-      const connection = new Connection(deps, stream)
-      this.#connections.add(connection)
-      this.#doorway.came(connection)
-    })
-    return this.#listener.address
+  listen(address: Address): Promise<Address> {
+    return this.#portal.listen(address)
   }
 
   /** T1: the records are loaded; closes what the last run of this member left, then accepts logins. */
@@ -226,19 +145,9 @@ export class Target {
     } while ((await group.changed()) && this.#state === 'serving')
   }
 
-  /** T2. Whoever has not closed its connection by then is closed. */
-  async stop(byMs: number): Promise<void> {
-    const { clock } = this.#deps
+  stop(byMs: number): Promise<void> {
     this.#state = 'stopping'
-    await this.#listener?.close()
-    await Promise.all(
-      [...this.#connections].map(async (connection) => {
-        await connection.serving?.quiesce(STOP_MS)
-        connection.stop()
-      }),
-    )
-    while (this.#connections.size > 0 && clock.nowMs() < byMs) await sleep(clock, 10)
-    for (const connection of [...this.#connections]) connection.close('the member stops')
+    return this.#portal.stop(byMs)
   }
 
   /** Moves a session that this member serves. */
@@ -297,40 +206,9 @@ export class Target {
     if (session !== undefined && session.gen < gen) this.#end(session, 'reinstated')
   }
 
-  #connectionDeps(): ConnectionDeps {
-    const { clock, group, gateway, tell } = this.#deps
-    return {
-      clock,
-      gateway,
-      buffers: this.#buffers,
-      ...this.#budgets,
-      logins: this.logins,
-      volumeByIqn: (iqn) => group.volumeByIqn(iqn),
-      discover: (wanted, at, own) => this.#discover(wanted, at, own),
-      grown: (volume) => {
-        const seen = group.volumes.get(volume.id)
-        return seen !== undefined && seen.bytes > volume.bytes ? seen : volume // T4
-      },
-      resetOthers: (session) => this.#resets.reset(session.record.volume, session),
-      handles: this.#handles,
-      isFull: () => this.registry.carried >= NEW_SESSIONS_MAX,
-      began: (taken, connection) => this.#began(taken, connection),
-      ended: (session, reason) => this.#end(session, reason),
-      firstAnswer: (move) => this.log.answered(move, clock.wallMs()),
-      rejected: (initiator, reason, source) =>
-        tell({ kind: 'reject', initiator, source, reason: reason.slice(0, REASON_MAX) }),
-      redirected: (attempt, to, why) =>
-        tell({ kind: 'redirect', initiator: attempt.initiator, source: attempt.source, to, why }),
-      gone: (connection) => {
-        this.#connections.delete(connection)
-        this.#doorway.left(connection)
-      },
-    }
-  }
-
-  #began(taken: Taken & { readonly kind: 'taken' }, connection: Connection): void {
+  /** A session's final Login Response is about to leave. */
+  #began(taken: Taken & { readonly kind: 'taken' }): void {
     const { session } = taken
-    this.#doorway.left(connection)
     const { record, id, gen } = session
     this.#deps.tell({
       kind: 'login',
@@ -363,16 +241,6 @@ export class Target {
     if (!isOfAnother.has(reason)) void this.ending.closeEnded(session)
   }
 
-  /** One portal for each volume: the one that was asked, or the configured address of the group. */
-  #discover(wanted: string, at: Portal, own: string | null): Uint8Array {
-    const { group, groupAddress } = this.#deps
-    const address = groupAddress ?? formatPortal(at.host, at.port)
-    const targets = [...group.volumes.values()]
-      .filter(({ iqn }) => isAskedFor(iqn, wanted, own))
-      .map(({ iqn }) => ({ name: iqn, addresses: [address] }))
-    return printTargets(targets, targetPortalGroupTag)
-  }
-
   #sweepLater(): void {
     this.#deps.clock.after(SWEEP_MS, () => {
       void this.#sweep()
@@ -381,7 +249,7 @@ export class Target {
 
   async #sweep(): Promise<void> {
     if (this.#state !== 'serving') return
-    this.#buffers.trim()
+    this.#portal.trim()
     this.#letGo()
     this.log.sweep((id) => this.registry.get(id)?.phase.kind === 'moving')
     const expired = await this.ending.sweep()
@@ -402,21 +270,4 @@ export class Target {
       if (gen === undefined || gen > session.gen) this.#end(session, 'lost')
     }
   }
-
-  async #reread(key: string) {
-    const listed = await this.#deps.coordinator.list(key)
-    if (listed.kind === 'unknown') return 'unknown' as const
-    const item = listed.items.find((one) => one.key === key)
-    return item === undefined ? null : storedSession(item)
-  }
-}
-
-export interface TakenSession {
-  readonly id: SessionId
-  readonly gen: number
-}
-
-export function readTaken(json: Json): TakenSession {
-  const body = new Body(json)
-  return { id: body.whole('id'), gen: body.whole('gen') }
 }

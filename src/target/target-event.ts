@@ -1,0 +1,58 @@
+// What a target tells of its sessions, logins and moves: one line for people each (operator/log-lines.ts).
+import type { MemberId, SessionId } from '../group/record.ts'
+import type { SessionCounters } from '../load/counters.ts'
+import type { EndReason } from './live-session.ts'
+import type { MoveEnd } from './move-order.ts'
+
+export type TargetEvent =
+  | {
+      readonly kind: 'login'
+      readonly session: SessionId
+      readonly initiator: string
+      readonly source: string
+      readonly volume: number
+      readonly why: string
+      readonly gen: number
+    }
+  | {
+      readonly kind: 'end'
+      readonly session: SessionId
+      readonly initiator: string
+      readonly source: string
+      readonly reason: EndReason
+      readonly volume: number
+      readonly counters: SessionCounters
+    }
+  | {
+      readonly kind: 'redirect'
+      readonly initiator: string
+      readonly source: string
+      readonly to: MemberId
+      readonly why: string
+    }
+  /** Another member sent what could not be read: it has no effect. */
+  | {
+      readonly kind: 'malformed'
+      readonly from: MemberId
+      readonly of: string
+      readonly why: string
+    }
+  | {
+      readonly kind: 'reject'
+      readonly initiator: string
+      readonly source: string
+      readonly reason: string
+    }
+  | {
+      readonly kind: 'barrier'
+      readonly session: SessionId
+      readonly initiator: string
+      readonly owner: MemberId
+    }
+  | {
+      readonly kind: 'move'
+      readonly move: string
+      readonly session: SessionId
+      readonly to: MemberId
+      readonly end: MoveEnd
+    }
