@@ -120,10 +120,21 @@ describe('the configuration of a member', () => {
     )
   })
 
+  test('C2 what is missing and what is unknown is said in words', () => {
+    expect(() =>
+      parseConfig({ memberId: 'm1', foo: 3, bounds: { bar: 1 } }, '/etc/m1.yaml'),
+    ).toThrow(
+      '/etc/m1.yaml: dataFolder is needed; coordinationFile is needed; there is no setting bounds.bar; there is no setting foo',
+    )
+    expect(() => parseConfig({ memberId: 'm1', dataFolder: 7 }, '/etc/m1.yaml')).toThrow(
+      /dataFolder: .*expected string.*; coordinationFile is needed/,
+    )
+  })
+
   test('C2 a file that cannot be read or parsed is named', async () => {
-    await expect(loadConfig(join(folder, 'none.yaml'))).rejects.toThrow(/none\.yaml cannot be read/)
+    await expect(loadConfig(join(folder, 'none.yaml'))).rejects.toThrow(/none\.yaml does not exist/)
     const file = join(folder, 'broken.yaml')
     await writeFile(file, 'memberId: [m1\n')
-    await expect(loadConfig(file)).rejects.toThrow(/broken\.yaml is neither YAML nor JSON/)
+    await expect(loadConfig(file)).rejects.toThrow(/broken\.yaml is neither YAML nor JSON: .*\d$/)
   })
 })

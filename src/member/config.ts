@@ -204,12 +204,15 @@ async function readYaml(file: string): Promise<unknown> {
   try {
     text = await readFile(file, 'utf8')
   } catch (cause) {
-    throw new ConfigError(`the configuration ${file} cannot be read`, { cause })
+    const isThere = !(cause instanceof Error && 'code' in cause && cause.code === 'ENOENT')
+    const what = isThere ? 'cannot be read' : 'does not exist'
+    throw new ConfigError(`the configuration ${file} ${what}`, { cause })
   }
   try {
     return parse(text)
   } catch (cause) {
-    const reason = cause instanceof Error ? (cause.message.split('\n')[0] ?? '') : String(cause)
+    const [first = ''] = cause instanceof Error ? cause.message.split('\n') : [String(cause)]
+    const reason = first.replace(/[.:]+$/, '')
     throw new ConfigError(`${file} is neither YAML nor JSON: ${reason}`, { cause })
   }
 }
@@ -218,10 +221,27 @@ export function parseConfig(raw: unknown, file: string): MemberConfig {
   const folder = dirname(resolve(file))
   const parsed = memberConfig.safeParse(resolvePaths(raw, folder))
   if (parsed.success) return parsed.data
-  const sentences = parsed.error.issues.map(({ path, message }) =>
-    path.length === 0 ? message : `${path.join('.')}: ${message}`,
-  )
+  const sentences = parsed.error.issues.map((issue) => sentenceOf(issue, raw))
   throw new ConfigError(`${file}: ${sentences.join('; ')}`)
+}
+
+function sentenceOf(issue: z.core.$ZodIssue, raw: unknown): string {
+  const { code, path, message } = issue
+  const name = path.join('.')
+  if (code === 'unrecognized_keys') {
+    const unknown = issue.keys.map((key) => [...path, key].join('.'))
+    return `there is no setting ${unknown.join(', ')}`
+  }
+  if (code === 'invalid_type' && valueAt(raw, path) === undefined) return `${name} is needed`
+  return name === '' ? message : `${name}: ${message}`
+}
+
+function valueAt(raw: unknown, path: readonly PropertyKey[]): unknown {
+  return path.reduce<unknown>(
+    (value, key) =>
+      typeof value === 'object' && value !== null ? Reflect.get(value, key) : undefined,
+    raw,
+  )
 }
 
 function resolvePaths(raw: unknown, folder: string): unknown {
