@@ -73,8 +73,8 @@ function urlsIn(text: string): readonly string[] {
   const urls = text
     .split(/[,\s]+/)
     .filter((url) => url !== '')
-    .map((url) => (/^https?:\/\//.test(url) ? url : `http://${url}`))
-  const wrong = urls.find((url) => !URL.canParse(url))
+    .map((url) => (url.includes('://') ? url : `http://${url}`))
+  const wrong = urls.find((url) => !/^https?:/.test(url) || !URL.canParse(url))
   if (urls.length > 0 && wrong === undefined) return urls
   throw new CommandFailed(
     EXIT.usage,

@@ -369,6 +369,10 @@ describe('exit codes and errors', () => {
       code: 2,
       err: expect.stringContaining("'http://[' is no URL of an API"),
     })
+    expect(await evenkeel('status --api ftp://group')).toMatchObject({
+      code: 2,
+      err: expect.stringContaining("'ftp://group' is no URL of an API"),
+    })
   })
 
   test('P3 one object is printed, also when the command fails after it has printed one', async () => {

@@ -117,7 +117,7 @@ export const findings: Readonly<Record<HealthCode, Find>> = {
       everything: isAnywhere,
       volumes: new Set([...damaged.map(({ volume }) => volume), ...lostVolumes]),
       sentence: `${parts.join('; ')}: whoever reads what was there gets MEDIUM ERROR, until it is overwritten.`,
-      action: `Overwrite these blocks, or restore the volumes from a backup; ${MEMBER_LOG(member.id)} names the pages.`,
+      action: `Overwrite these blocks, or restore the volumes from a backup; ${MEMBER_LOG(member.id)} names the pages that were found.`,
     }
   }),
   FULL: eachCondition((member, { freeBytes }) =>
