@@ -27,8 +27,9 @@ export class SimClock implements Clock {
   constructor(timeline: Timeline, rate = 1) {
     this.timeline = timeline
     this.#rate = rate
-    // Starts differ between hosts, so that nobody compares the clocks of two of them.
-    this.#startMs = 1000 + (rate - 1) * 500
+    // Starts differ between hosts by up to half a second, so that nobody compares the clocks of two of them, and rounds of
+    // two members (untilBeat) do not always come at one instant.
+    this.#startMs = 1000 + (rate - 1) * 500_000
   }
 
   nowMs(): number {

@@ -81,7 +81,6 @@ export class SimProbe implements SystemProbe {
       cpuSeconds,
       hostCpu: busy,
       loopUtilisation: busy,
-      loopDelayMs: 0,
       rssBytes: 100e6,
       networkBytes: 0,
     }

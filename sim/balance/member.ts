@@ -106,7 +106,6 @@ export class SimulatedMember {
       capacityCpu,
       hostCpu: 0,
       loopUtilisation: 0,
-      loopDelayMs: 0,
       rssBytes: 0,
       networkBytes: 0,
       networkCapacityBytes: 0,

@@ -2,8 +2,8 @@
 // whoever speaks no HTTP is told.
 //
 // Invariants:
-//   A5. A request that has not come whole within REQUEST_MS is cut, and a connection that sends none as well: none of
-//       them is kept by waiting.
+//   A5. A request that has not come whole within REQUEST_MS is cut, half as long later at most, and a connection that
+//       sends none as well: none of them is kept by waiting.
 //   A6. One source has at most SOURCE_MAX connections, all of them TOTAL_MAX. A source's next one ends its oldest that
 //       waits for nothing from us; if all of them wait for answers, the next one is ended.
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
@@ -12,7 +12,8 @@ import type { Duplex } from 'node:stream'
 import { type ErrorCode, PROBLEM_TYPE, problem } from './errors.ts'
 
 const REQUEST_MS = 10_000
-const LOOK_EVERY_MS = 1_000
+/** So seldom that a member which nobody asks is not woken for it each second. */
+const LOOK_EVERY_MS = 5_000
 const SOURCE_MAX = 128
 const TOTAL_MAX = 1_024
 /** So that whoever does not read what it is told does not stay either. */
@@ -31,7 +32,7 @@ export function serverOptions({ requestMs }: ConnectionBounds) {
     headersTimeout: requestMs,
     requestTimeout: requestMs,
     keepAliveTimeout: requestMs,
-    connectionsCheckingInterval: Math.min(LOOK_EVERY_MS, requestMs),
+    connectionsCheckingInterval: Math.min(LOOK_EVERY_MS, requestMs / 2),
   }
 }
 

@@ -136,7 +136,7 @@ function describeSystem(readings: Readings, gauge: Describe, counter: Describe):
   gauge('evenkeel_host_cpu_ratio', 'CPU of the host in use', one(readings.hostCpu))
   gauge(
     'evenkeel_event_loop_delay_seconds',
-    'Event-loop delay, mean of the last sample',
+    'Event-loop delay at the last sample',
     one(readings.eventLoopDelaySeconds),
   )
   gauge(

@@ -1,7 +1,7 @@
 // The load monitor of a member: each second it samples the process and the sessions, brings its estimates up to date and
 // tells the others.
 import type { MemberLoad } from '../api/schema.ts'
-import type { Timer } from '../base/clock.ts'
+import { type Timer, untilBeat } from '../base/clock.ts'
 import type { SystemLook, SystemProbe } from '../base/system-probe.ts'
 import type { Reservations } from '../distribution/reservations.ts'
 import { type End, withReserved } from '../distribution/view.ts'
@@ -14,6 +14,8 @@ import type { HeardReports } from './heard.ts'
 import type { MemberParts } from './member-parts.ts'
 
 export const EVERY_MS = 1_000
+/** Its timer takes that long by itself (io/clock.ts); what is more, the loop was held up. */
+const TIMER_MS = 2
 /** One event loop, and a little beside it: journal writes and checksums in the thread pool. */
 const CAPACITY_CPU = 1
 
@@ -36,6 +38,9 @@ export class Monitor {
   #lookedMs = 0
   #work: CommitWork = { commits: 0, commitMs: 0, waitedMs: 0 }
   #disk: DiskSince = { latencyMs: null, queue: 0 }
+  /** When the next tick is due, and by how much the loop had let the last one wait. */
+  #dueMs = 0
+  #lateMs = 0
   #timer: Timer
   /** Work of the last second, for people. */
   #lately = {
@@ -60,7 +65,7 @@ export class Monitor {
     this.#others = others
     this.estimate = new MemberEstimate({ self: member.id, resources: 1 })
     probe.look()
-    this.#timer = member.ports.clock.after(EVERY_MS, () => this.#tick())
+    this.#timer = this.#tickLater()
   }
 
   stop(): void {
@@ -94,7 +99,7 @@ export class Monitor {
       cpu: look.cpuSeconds / look.seconds,
       hostCpu: look.hostCpu,
       eventLoop: look.loopUtilisation,
-      eventLoopDelayMs: look.loopDelayMs,
+      eventLoopDelayMs: this.#lateMs,
       memoryBytes: look.rssBytes,
       diskLatencyMs: this.#disk.latencyMs,
       diskQueue: this.#disk.queue,
@@ -107,11 +112,19 @@ export class Monitor {
     }
   }
 
+  #tickLater(): Timer {
+    const { clock } = this.#member.ports
+    const waitMs = untilBeat(clock, EVERY_MS)
+    this.#dueMs = clock.nowMs() + waitMs
+    return clock.after(waitMs, () => this.#tick())
+  }
+
   #tick(): void {
+    this.#lateMs = Math.max(0, this.#member.ports.clock.nowMs() - this.#dueMs - TIMER_MS)
     this.#others.tick()
     this.#sample()
     this.#tell()
-    this.#timer = this.#member.ports.clock.after(EVERY_MS, () => this.#tick())
+    this.#timer = this.#tickLater()
   }
 
   #sample(): void {
@@ -227,7 +240,6 @@ function systemSample(
     capacityCpu: CAPACITY_CPU,
     hostCpu: look.hostCpu,
     loopUtilisation: look.loopUtilisation,
-    loopDelayMs: look.loopDelayMs,
     rssBytes: look.rssBytes,
     networkBytes: look.networkBytes,
     networkCapacityBytes: 0,

@@ -35,6 +35,15 @@ export function afterTurns(clock: Clock, delayMs: number, f: () => void): Timer 
   return { cancel: () => timer.cancel() }
 }
 
+/**
+ * How long a round that comes every `everyMs` waits: until a full multiple of `beatMs` on this clock, so that the rounds of
+ * a resting process wake it together. By half a beat more or less than the period, however late this round was.
+ */
+export function untilBeat(clock: Clock, everyMs: number, beatMs = everyMs): number {
+  const waitMs = everyMs - (clock.nowMs() % beatMs)
+  return waitMs < everyMs - beatMs / 2 ? waitMs + beatMs : waitMs
+}
+
 export function sleep(clock: Clock, delayMs: number): Promise<void> {
   return new Promise((resolve) => {
     clock.after(delayMs, resolve)

@@ -6,7 +6,6 @@ export interface SystemLook {
   readonly cpuSeconds: number
   readonly hostCpu: number
   readonly loopUtilisation: number
-  readonly loopDelayMs: number
   readonly rssBytes: number
   /** Received and sent on the sockets of the member. */
   readonly networkBytes: number

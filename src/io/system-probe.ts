@@ -1,26 +1,21 @@
 // The SystemProbe of this process and host.
 import { readFileSync } from 'node:fs'
 import { cpus } from 'node:os'
-import { type EventLoopUtilization, monitorEventLoopDelay, performance } from 'node:perf_hooks'
+import { type EventLoopUtilization, performance } from 'node:perf_hooks'
 import type { SystemLook, SystemProbe } from '../base/system-probe.ts'
 import type { Traffic } from './net.ts'
 
-/** The loop's delay is that of a timer which fires so often: seldom enough to let an idle member sleep. */
-const DELAY_EVERY_MS = 500
 
 export class RealSystemProbe implements SystemProbe {
   #cpu = process.cpuUsage()
   #host = hostTimes()
   #loop: EventLoopUtilization = performance.eventLoopUtilization()
   #atMs = performance.now()
-  readonly #delay = monitorEventLoopDelay({ resolution: DELAY_EVERY_MS })
-
   readonly #traffic: Readonly<Traffic>
   #networkBytes = 0
 
   constructor(traffic: Readonly<Traffic>) {
     this.#traffic = traffic
-    this.#delay.enable()
   }
 
   look(): SystemLook {
@@ -31,15 +26,12 @@ export class RealSystemProbe implements SystemProbe {
     const used = cpu.user + cpu.system - this.#cpu.user - this.#cpu.system
     const total = host.total - this.#host.total
     const delta = performance.eventLoopUtilization(loop, this.#loop)
-    const loopDelayMs = this.#delay.mean / 1e6
-    this.#delay.reset()
     const networkBytes = this.#traffic.receivedBytes + this.#traffic.sentBytes
     const look: SystemLook = {
       seconds: (nowMs - this.#atMs) / 1_000,
       cpuSeconds: used / 1e6,
       hostCpu: total > 0 ? 1 - (host.idle - this.#host.idle) / total : 0,
       loopUtilisation: delta.utilization,
-      loopDelayMs: Number.isFinite(loopDelayMs) ? Math.max(0, loopDelayMs - DELAY_EVERY_MS) : 0,
       rssBytes: process.memoryUsage.rss(),
       networkBytes: networkBytes - this.#networkBytes,
     }

@@ -15,7 +15,6 @@ function system(cpuSeconds: number, more: Partial<SystemSample> = {}): SystemSam
     capacityCpu: 1,
     hostCpu: 0,
     loopUtilisation: 0,
-    loopDelayMs: 0,
     rssBytes: 0,
     networkBytes: 0,
     networkCapacityBytes: 0,

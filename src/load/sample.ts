@@ -14,7 +14,6 @@ export interface SystemSample {
   readonly hostCpu: number
   /** Share of the time in which the event loop was not idle. Counts waiting for a core, so it only signals saturation. */
   readonly loopUtilisation: number
-  readonly loopDelayMs: number
   readonly rssBytes: number
   /** Bytes received and sent on all sockets, and what the network takes in a second; 0: not known. */
   readonly networkBytes: number

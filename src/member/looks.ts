@@ -1,5 +1,6 @@
 // What a member looks at now and then: the free space, what is damaged, and records that are skipped.
 import { Repeated } from '../balance/repeated.ts'
+import { untilBeat } from '../base/clock.ts'
 import type { FolderDisk } from '../io/disk.ts'
 import type { Log } from '../operator/log.ts'
 import { tellDamage, tellSkipped } from '../operator/member-log.ts'
@@ -26,7 +27,7 @@ export async function lookNowAndThen(
   await look()
   return new Repeated({
     clock: member.ports.clock,
-    everyMs: () => LOOK_EVERY_MS,
+    everyMs: () => untilBeat(member.ports.clock, LOOK_EVERY_MS),
     work: look,
     failed: (error) => log.error('look', error),
   })

@@ -5,6 +5,7 @@
 //   HW1. Every problem that appears or goes is told once, by code and subject.
 import type { HealthProblem } from '../api/schema.ts'
 import { Repeated } from '../balance/repeated.ts'
+import { untilBeat } from '../base/clock.ts'
 import type { MemberId, VolumeId } from '../group/record.ts'
 import { type Condition, parseCondition } from './condition.ts'
 import { type HealthMemory, problemsOf } from './health.ts'
@@ -58,7 +59,7 @@ export class HealthWatch {
     this.#sources = sources
     const repetition = {
       clock: member.ports.clock,
-      everyMs: () => EVERY_MS,
+      everyMs: () => untilBeat(member.ports.clock, EVERY_MS),
       work: () => this.#round(),
       failed: (error: unknown) => {
         throw error

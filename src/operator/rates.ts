@@ -1,6 +1,6 @@
 // Rates of a member's sessions for people: what `top`, `session list` and `status` show. Decisions use the load monitor's
 // estimates instead (load/), which average over longer times.
-import type { Clock, Timer } from '../base/clock.ts'
+import { type Clock, type Timer, untilBeat } from '../base/clock.ts'
 import type { LiveSession } from '../target/live-session.ts'
 
 const EVERY_MS = 1_000
@@ -46,7 +46,7 @@ export class Rates {
     this.#sessions = sessions
     this.#ownNumber = ownNumber
     this.#lastMs = clock.nowMs()
-    this.#timer = clock.after(EVERY_MS, () => this.#tick())
+    this.#timer = this.#tickLater()
   }
 
   of(session: LiveSession): SessionRates {
@@ -63,12 +63,16 @@ export class Rates {
     this.#timer.cancel()
   }
 
+  #tickLater(): Timer {
+    return this.#clock.after(untilBeat(this.#clock, EVERY_MS), () => this.#tick())
+  }
+
   #tick(): void {
     const now = this.#clock.nowMs()
     const seconds = (now - this.#lastMs) / 1_000
     this.#lastMs = now
     if (seconds > 0) for (const session of this.#sessions()) this.#read(session, seconds)
-    this.#timer = this.#clock.after(EVERY_MS, () => this.#tick())
+    this.#timer = this.#tickLater()
   }
 
   #read(session: LiveSession, seconds: number): void {

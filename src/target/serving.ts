@@ -9,7 +9,7 @@
 //   C7. It is quiet when it has shown so (quiet.ts): what it had sent, on however slow a line, was answered here.
 import { unreachable } from '../base/assert.ts'
 import type { BufferPool } from '../base/buffer-pool.ts'
-import type { Clock, Timer } from '../base/clock.ts'
+import { type Clock, type Timer, untilBeat } from '../base/clock.ts'
 import type { VolumeRecord } from '../group/record.ts'
 import type { Pdu } from '../iscsi/framer.ts'
 import { asyncEvent } from '../iscsi/pdu.ts'
@@ -26,6 +26,8 @@ import { TaskRunner } from './task.ts'
 import type { VolumeGateway } from './volume-access.ts'
 
 const TICK_MS = 1_000
+/** Sessions tick at one of four beats, so that many neither wake a member each by itself nor tick all at once. */
+const BEAT_MS = TICK_MS / 4
 
 /** What it needs of the member. */
 export interface ServingDeps {
@@ -110,7 +112,7 @@ export class Serving implements Carrier {
       () => this.#sight(),
       (transferTag) => this.#ping(transferTag),
     )
-    this.#ticking = deps.clock.after(TICK_MS, () => this.#tick())
+    this.#ticking = this.#tickLater()
   }
 
   receive(pdu: Pdu): void {
@@ -171,7 +173,12 @@ export class Serving implements Carrier {
       if (next === 'stalled') return this.#deps.ended(this.#live, 'stalled')
       if (next === 'ask') this.#ping(SIGN_OF_LIFE_TAG)
     }
-    this.#ticking = this.#deps.clock.after(TICK_MS, () => this.#tick())
+    this.#ticking = this.#tickLater()
+  }
+
+  #tickLater(): Timer {
+    const { clock } = this.#deps
+    return clock.after(untilBeat(clock, TICK_MS, BEAT_MS), () => this.#tick())
   }
 
   #ping(transferTag: number): void {

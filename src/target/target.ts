@@ -6,7 +6,7 @@
 //   T3. A target that was told to stop takes no logins any more, also if it was told before it served.
 //   T4. A volume that grows grows for every session of it here, once this member has heard of it; one that is taken here
 //       has at least the size that any owner has told its initiator.
-import type { Clock } from '../base/clock.ts'
+import { type Clock, untilBeat } from '../base/clock.ts'
 import type { Address, Net } from '../base/net.ts'
 import type { Coordinator } from '../coordination/coordinator.ts'
 import type { GroupView } from '../coordination/group-view.ts'
@@ -242,7 +242,8 @@ export class Target {
   }
 
   #sweepLater(): void {
-    this.#deps.clock.after(SWEEP_MS, () => {
+    const { clock } = this.#deps
+    clock.after(untilBeat(clock, SWEEP_MS), () => {
       void this.#sweep()
     })
   }
