@@ -3,12 +3,13 @@
 //   sh scripts/node.sh bench/idle.ts [seconds] [commits]
 //
 // First a group of three as `evenkeel up` starts it, left alone: CPU and voluntary context switches (wake-ups) of each
-// member's process, by thread, from /proc. Then three members in this process, wired as theirs are, one of which changes a
-// key of its own: the time from its answer until the views of the others have it.
+// member's process, by thread, from /proc. It is given half a minute to settle first: the rounds come so seldom that V8
+// compiles them for about as long, and that is no cost of being idle. Then three members in this process, wired as theirs
+// are, one of which changes a key of its own: the time from its answer until the views of the others have it.
 import { randomUUID } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { EmbeddedCoordinator } from '../src/coordination/embedded.ts'
 import { SystemClock } from '../src/io/clock.ts'
@@ -20,11 +21,13 @@ import { storeDefaults } from '../src/store/settings.ts'
 import { boundsDefaults } from '../src/target/bounds.ts'
 import { startGroupAnywhere, stopGroup } from '../test/e2e/running-group.ts'
 
-const SETTLE_MS = 8_000
+const SETTLE_MS = 30_000
 const GAP_MS = 15
 const TICKS_PER_SECOND = 100
+/** Wake-ups a second of a thread. */
+const LEAST_SHOWN = 0.2
 const ids = ['m1', 'm2', 'm3'] as const
-const seconds = Number(process.argv[2] ?? 20)
+const seconds = Number(process.argv[2] ?? 60)
 const commits = Number(process.argv[3] ?? 400)
 const clock = new SystemClock()
 
@@ -35,20 +38,27 @@ interface Used {
   readonly wakeUps: number
 }
 
-/** By thread. */
+const WHOLE = 'whole'
+
+/** Of the whole process, and by thread. Each figure is cut to a tick: the whole is not the sum. */
 function used(pid: number): ReadonlyMap<string, Used> {
   const threads = new Map<string, Used>()
+  let allWakeUps = 0
   for (const task of readdirSync(`/proc/${pid}/task`)) {
     const stat = readFileSync(`/proc/${pid}/task/${task}/stat`, 'latin1')
     const status = readFileSync(`/proc/${pid}/task/${task}/status`, 'latin1')
     const name = /\((.*)\)/.exec(stat)?.[1] ?? ''
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-    threads.set(`${name} ${task}`, {
-      cpuTicks: Number(fields[11]) + Number(fields[12]),
-      wakeUps: Number(/^voluntary_ctxt_switches:\s+(\d+)/m.exec(status)?.[1] ?? 0),
-    })
+    const wakeUps = Number(/^voluntary_ctxt_switches:\s+(\d+)/m.exec(status)?.[1] ?? 0)
+    threads.set(`${name} ${task}`, { cpuTicks: ticksIn(stat), wakeUps })
+    allWakeUps += wakeUps
   }
-  return threads
+  const cpuTicks = ticksIn(readFileSync(`/proc/${pid}/stat`, 'latin1'))
+  return threads.set(WHOLE, { cpuTicks, wakeUps: allWakeUps })
+}
+
+function ticksIn(stat: string): number {
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  return Number(fields[11]) + Number(fields[12])
 }
 
 async function measureIdle(folder: string): Promise<void> {
@@ -59,20 +69,20 @@ async function measureIdle(folder: string): Promise<void> {
     await pause(seconds * 1_000)
     for (const { id, pid } of group.ready.members) {
       const was = before.get(id)
-      const rows = [...used(pid)].map(([thread, now]) => {
+      const threads = new Map(used(pid))
+      const say = (what: string, thread: string) => {
+        const now = threads.get(thread) ?? { cpuTicks: 0, wakeUps: 0 }
         const then = was?.get(thread) ?? { cpuTicks: 0, wakeUps: 0 }
         const cpu = (100 * (now.cpuTicks - then.cpuTicks)) / TICKS_PER_SECOND / seconds
-        return { thread, cpu, wakeUps: (now.wakeUps - then.wakeUps) / seconds }
-      })
-      const cpu = rows.reduce((sum, row) => sum + row.cpu, 0)
-      const wakeUps = rows.reduce((sum, row) => sum + row.wakeUps, 0)
-      console.log(`${id}: ${cpu.toFixed(2)} % of a core, ${wakeUps.toFixed(1)} wake-ups/s`)
-      for (const row of rows.filter((one) => one.wakeUps >= 0.5)) {
-        console.log(
-          `    ${row.thread}: ${row.cpu.toFixed(2)} %, ${row.wakeUps.toFixed(1)} wake-ups/s`,
-        )
+        const wakeUps = (now.wakeUps - then.wakeUps) / seconds
+        if (wakeUps < LEAST_SHOWN) return
+        console.log(`${what}: ${cpu.toFixed(2)} % of a core, ${wakeUps.toFixed(1)} wake-ups/s`)
       }
+      say(id, WHOLE)
+      threads.delete(WHOLE)
+      for (const thread of threads.keys()) say(`    ${thread}`, thread)
     }
+    console.log(`load average: ${loadavg().map((load) => load.toFixed(1))}`)
   } finally {
     await stopGroup(group)
   }

@@ -5,7 +5,6 @@ import { type EventLoopUtilization, performance } from 'node:perf_hooks'
 import type { SystemLook, SystemProbe } from '../base/system-probe.ts'
 import type { Traffic } from './net.ts'
 
-
 export class RealSystemProbe implements SystemProbe {
   #cpu = process.cpuUsage()
   #host = hostTimes()
