@@ -353,8 +353,8 @@ export class SimMember {
     this.disk.crash((choices) => (how === 'power' ? prng.integer(0, choices - 1) : choices - 1))
   }
 
-  /** As it is told to by its supervisor, which starts it again some time after it has ended. */
-  stop(againMs: number, meanwhile: () => void = () => {}): void {
+  /** As it is told to by its supervisor, which starts it again some time after it has ended: by itself, or killed since it took too long. */
+  stop(againMs: number, meanwhile: (how: 'stopped' | 'killed') => void = () => {}): void {
     const { member, balancer, clock } = this
     if (member === null || !clock.alive || member === this.#stopping) return
     // As src/member/main.ts: half a start is not stopped.
@@ -364,21 +364,21 @@ export class SimMember {
     this.#stoppingSinceMs = timeline.nowMs
     trace.add(this.id, 'stops')
     balancer?.stop()
-    const end = (how: string) => {
+    const end = (how: 'stopped' | 'killed') => {
       // It may have crashed meanwhile, and live again.
       if (this.member !== member) return
-      trace.add(this.id, how)
+      trace.add(this.id, how === 'stopped' ? 'has stopped' : 'has not stopped in time')
       this.#ended('process')
-      meanwhile()
+      meanwhile(how)
       timeline.after(againMs, () => {
         if (!this.isUp) this.start()
       })
     }
-    const late = timeline.after(STOP_MS, () => end('has not stopped in time'))
+    const late = timeline.after(STOP_MS, () => end('killed'))
     void member.stop().then(() => {
       late.cancel()
       totals.stops += 1
-      end('has stopped')
+      end('stopped')
     })
   }
 
