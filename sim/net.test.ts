@@ -76,6 +76,21 @@ test('N1 many small writes arrive in order whatever the latency and the pieces',
   }
 })
 
+test('N1 writes at odd moments behind a slow one arrive in order', async () => {
+  for (let seed = 1; seed <= 300; seed++) {
+    const { timeline, near, far } = await scene(seed)
+    const prng = new Prng(seed)
+    const sent: number[] = []
+    for (let i = 0; i < 40; i++) {
+      sent.push(i)
+      send(near, i)
+      await timeline.run(timeline.nowMs + prng.unit() / 100)
+    }
+    await timeline.run(timeline.nowMs + 10)
+    expect(far.bytes).toEqual(sent)
+  }
+})
+
 test('N3 a writer that changes its bytes before written is found out', async () => {
   const { timeline, near } = await scene()
   const bytes = Uint8Array.of(1, 2, 3)

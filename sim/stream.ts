@@ -165,7 +165,7 @@ export class SimStream implements Stream {
     const [from, to] = [this.#host.name, peer.#host.name]
     const atMs = Math.max(timeline.nowMs + this.#wire.latencyMs(from, to), this.#lastArrivalMs)
     this.#lastArrivalMs = atMs
-    timeline.after(atMs - timeline.nowMs, () =>
+    timeline.at(atMs, () =>
       this.#wire.cross(
         from,
         to,

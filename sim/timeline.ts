@@ -33,8 +33,12 @@ export class Timeline {
 
   /** Runs `f` once, `delayMs` from now. */
   after(delayMs: number, f: () => void): SimEvent {
-    if (Number.isNaN(delayMs)) throw new Error('a delay that is not a number')
-    const atMs = this.nowMs + Math.max(delayMs, 0)
+    return this.at(this.nowMs + Math.max(delayMs, 0), f)
+  }
+
+  /** Runs `f` at that time, which is not over: behind whatever was asked for the same time before, as no delay that was computed from it would be. */
+  at(atMs: number, f: () => void): SimEvent {
+    if (!(atMs >= this.nowMs)) throw new Error(`${atMs} ms is no time to come`)
     const entry: Entry = { atMs, sequence: this.#sequence++, run: f }
     this.#push(entry)
     this.#live++
