@@ -87,6 +87,22 @@ test('EF2 who comes back gets what came after; what is not known any more is a g
   expect(stranger.told()).toEqual(['origin-3 gap undefined', 'origin-4 problem gone'])
 })
 
+test('EF2 who comes back after nobody has looked for a while is told of a gap, though nothing was told since', async () => {
+  const first = await listen()
+  operator.isWell = false
+  await looks()
+  expect(first.told()).toEqual(['origin-1 problem appeared'])
+  first.stop()
+  await looks(121)
+  operator.isWell = true
+  const again = await listen('origin-1')
+  expect(again.told()).toEqual(['origin-2 gap undefined'])
+  operator.isWell = false
+  await looks()
+  expect(again.told().slice(1)).toEqual(['origin-3 problem appeared'])
+  expect((await listen('origin-2')).told()).toEqual(['origin-3 problem appeared'])
+})
+
 test('EF3 what is kept is bounded', async () => {
   await listen()
   for (let i = 0; i < 600; i += 1) {

@@ -71,7 +71,8 @@ export class EventFeed {
     this.#idleSinceMs = performance.now()
     if (this.#timer !== null) return
     this.#timer = setTimeout(() => this.#again(), LOOK_MS).unref()
-    // What was while nobody looked is not told one by one.
+    // What was while nobody looked is not told one by one, and an id from before is not the last one any more (EF2).
+    if (this.#seen !== null) this.#count += 1
     this.#events = []
     this.#seen = await this.#read()
   }
