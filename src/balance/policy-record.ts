@@ -26,7 +26,8 @@ export interface PolicyPorts {
   readonly coordinator: Coordinator
 }
 
-const PACE = { tries: 20, everyMs: 25 }
+/** A caller waits for 10 s. */
+const PACE = { tries: 20, everyMs: 25, forMs: 4_000 }
 
 export class PolicyRecord {
   readonly #ports: PolicyPorts

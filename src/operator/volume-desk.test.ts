@@ -20,7 +20,7 @@ async function scene(seed: number) {
     (await timeline.finish(readCopy(at.disk.clone())))?.items
       .filter(([key]) => key.startsWith(keys.volumeName('')))
       .map(([key]) => key)
-  return { at, create, rename, remove, names }
+  return { at, group, timeline, create, rename, remove, names }
 }
 
 it('VD1 a volume that is told to be made, renamed, or deleted, is so in the copy on the disk, also after a power cut', async () => {
@@ -39,4 +39,47 @@ it('VD1 a copy that cannot be written is told, with what to do', async () => {
   at.disk.faults.fail = (operation, path) =>
     operation === 'write' && path.startsWith('record') ? new DiskError('FULL', 'no space') : null
   expect(await create()).toMatchObject({ kind: 'refused', code: 'recordNotKept' })
+})
+
+it('RT1 a change is refused before its caller gives up waiting, while the coordinator does not answer', async () => {
+  const { at, group, timeline, create, rename } = await scene(43)
+  expect(await create()).toMatchObject({ kind: 'done' })
+  group.coordination.cut(at.id, 'drop')
+  const beganMs = timeline.nowMs
+  expect(await rename()).toMatchObject({ kind: 'refused', code: 'coordinatorDown' })
+  expect(timeline.nowMs - beganMs).toBeLessThan(8_000)
+  group.coordination.heal(at.id)
+  expect(await rename()).toMatchObject({ kind: 'done', value: { name: 'held' } })
+})
+
+it('VD2 a volume whose making was not answered is found to be the own one, and told as made', async () => {
+  const { at, timeline, create } = await scene(44)
+  const { member } = at
+  if (member === null) throw new Error('the member is down')
+  const { group, keeper, portal, ports } = member
+  const { coordinator } = ports
+  let lost = 0
+  const txn: typeof coordinator.txn = async (transaction) => {
+    const result = await coordinator.txn(transaction)
+    const isMaking = transaction.put?.some(({ key }) => key.startsWith(keys.volumeName('')))
+    if (isMaking !== true || lost > 0) return result
+    lost += 1
+    return { kind: 'unknown', reason: 'the answer was lost' }
+  }
+  const forgetful: typeof coordinator = {
+    txn,
+    list: (prefix) => coordinator.list(prefix),
+    watch: (prefix, afterRev) => coordinator.watch(prefix, afterRev),
+    nudge: () => coordinator.nudge(),
+    close: () => coordinator.close(),
+    lost: null,
+  }
+  const shown = { ...member, group, keeper, portal, ports: { ...ports, coordinator: forgetful } }
+  const desk = new VolumeDesk(shown, async () => new Map())
+  expect(await timeline.finish(desk.create(request))).toMatchObject({
+    kind: 'done',
+    value: { name: 'kept' },
+  })
+  expect(lost).toBe(1)
+  expect(await create()).toMatchObject({ kind: 'refused', code: 'volumeExists' })
 })

@@ -3,6 +3,7 @@
 // Invariants:
 //   VD1. A change is answered once the copy of the group record in this member's folder has it: what the operator was told
 //        outlives the coordination file.
+//   VD2. A volume whose making was not answered is looked for: if it was made, its caller is not told that it is another's.
 
 import { refusal } from '../api/errors.ts'
 import { type Answered, answered } from '../api/operator.ts'
@@ -24,7 +25,8 @@ import { PHYSICAL_BLOCK_BYTES } from '../scsi/logical-unit.ts'
 import type { ShownMember } from './shown-member.ts'
 import type { Summary } from './summary.ts'
 
-const PACE = { tries: 40, everyMs: 25 }
+/** A caller waits for 10 s. */
+const PACE = { tries: 40, everyMs: 25, forMs: 4_000 }
 /** What a coordination file that is lost at this very moment would take along. */
 const notKept = refusal(
   'recordNotKept',
@@ -51,18 +53,28 @@ export class VolumeDesk {
     const { group, ports } = this.#member
     const wrong = refuseVolume(request, group.group.slices)
     if (wrong !== null) return refusal('badRequest', wrong)
-    return (await retry(ports.clock, PACE, () => this.#tryCreate(request))) ?? down
+    const tried: VolumeRecord[] = []
+    return (await retry(ports.clock, PACE, () => this.#tryCreate(request, tried))) ?? down
   }
 
-  /** Null: the coordinator does not answer, or somebody else created a volume meanwhile. */
-  async #tryCreate(request: VolumeRequest): Promise<Answered<VolumeDetail> | null> {
+  /** Null: the coordinator does not answer, or somebody else created a volume meanwhile. `tried`: what was given to it before (VD2). */
+  async #tryCreate(
+    request: VolumeRequest,
+    tried: VolumeRecord[],
+  ): Promise<Answered<VolumeDetail> | null> {
     const { group, ports } = this.#member
     const [counter, name] = await Promise.all([
       ports.coordinator.list(volumeCounterKey),
       ports.coordinator.list(keys.volumeName(request.name)),
     ])
     if (counter.kind !== 'done' || name.kind !== 'done') return null
-    if (name.items.some(({ key }) => key === keys.volumeName(request.name))) {
+    const taken = name.items.find(({ key }) => key === keys.volumeName(request.name))
+    if (taken !== undefined) {
+      const own = tried.find(({ id }) => String(id) === taken.value)
+      const there = own === undefined ? 'gone' : await this.#read(own.id)
+      if (there === 'unknown') return null
+      if (own !== undefined && there !== 'gone' && there.record.createdAt === own.createdAt)
+        return this.#created(own, there.rev)
       return refusal('volumeExists', `there is a volume '${request.name}' already`)
     }
     const last = counter.items.find(({ key }) => key === volumeCounterKey)
@@ -74,10 +86,14 @@ export class VolumeDesk {
       counterRev: last?.rev ?? 0,
       at: new Date(ports.clock.wallMs()).toISOString(),
     })
+    tried.push(record)
     const result = await ports.coordinator.txn(change)
-    if (result.kind !== 'done') return null
-    await this.#seen(() => group.volumes.has(record.id))
-    if (!(await this.#member.keeper.written(result.rev))) return notKept
+    return result.kind === 'done' ? this.#created(record, result.rev) : null
+  }
+
+  async #created(record: VolumeRecord, rev: number): Promise<Answered<VolumeDetail>> {
+    await this.#seen(() => this.#member.group.volumes.has(record.id))
+    if (!(await this.#member.keeper.written(rev))) return notKept
     return answered(await this.#detail(record))
   }
 

@@ -21,7 +21,7 @@ import type { MoveOrder } from './move-order.ts'
 const KEPT_MAX = 1_000
 /** A transaction changes at most 100 keys. */
 const REMOVED_AT_ONCE = 50
-const PACE = { tries: 20, everyMs: 50 }
+const PACE = { tries: 20, everyMs: 50, forMs: 60_000 }
 /** Whoever settles a move has written the outcome by then, or has died. */
 const UNSETTLED_MS = 5_000
 const NOBODY_SAID = 'a member ended during it'
