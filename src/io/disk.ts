@@ -167,7 +167,9 @@ class FolderFile implements DiskFile {
   }
 
   async writeDurable(parts: readonly Uint8Array[], offset: number): Promise<void> {
-    this.#durableFd ??= await this.#byItself((path) => openDescriptor(path, O_RDWR | O_DSYNC))
+    this.#durableFd ??= await this.#whileOpen(() =>
+      openDescriptor(`/proc/self/fd/${this.#fd}`, O_RDWR | O_DSYNC),
+    )
     await this.#writeAll(this.#durableFd, parts, offset)
   }
 
@@ -188,7 +190,7 @@ class FolderFile implements DiskFile {
   }
 
   punch(offset: number, bytes: number): Promise<void> {
-    return this.#byItself((path) => this.#holes.punch(path, offset, bytes))
+    return this.#whileOpen(() => this.#holes.punch(this.#fd, offset, bytes))
   }
 
   async close(): Promise<void> {
@@ -223,12 +225,12 @@ class FolderFile implements DiskFile {
     }
   }
 
-  /** FD2: by the name that the kernel has for the open file. It is not closed, and its number given away, meanwhile. */
-  async #byItself<T>(work: (path: string) => Promise<T>): Promise<T> {
+  /** FD2: it is not closed, and its number given away, meanwhile. */
+  async #whileOpen<T>(work: () => Promise<T>): Promise<T> {
     assert(this.#open, `'${this.#path}' is open`)
     this.#underWay += 1
     try {
-      return await attempt(this.#path, () => work(`/proc/${process.pid}/fd/${this.#fd}`))
+      return await attempt(this.#path, work)
     } finally {
       this.#ended()
     }

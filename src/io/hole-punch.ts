@@ -8,7 +8,8 @@ const RANGES = 64
 const SCRIPT = 'while [ $# -gt 0 ]; do fallocate -p -o "$1" -l "$2" "$3" || exit 1; shift 3; done'
 
 interface Range {
-  readonly path: string
+  /** It stays open until `done`. */
+  readonly fd: number
   readonly offset: number
   readonly bytes: number
   readonly done: () => void
@@ -20,10 +21,10 @@ export class HolePunch {
   #able = true
 
   /** Resolves when it was done or could not be. */
-  punch(path: string, offset: number, bytes: number): Promise<void> {
+  punch(fd: number, offset: number, bytes: number): Promise<void> {
     if (!this.#able) return Promise.resolve()
     return new Promise((resolve) => {
-      this.#waiting.push({ path, offset, bytes, done: resolve })
+      this.#waiting.push({ fd, offset, bytes, done: resolve })
       if (this.#running) return
       this.#running = true
       setImmediate(() => this.#next())
@@ -45,8 +46,13 @@ export class HolePunch {
       finish(false)
       return
     }
-    const words = ranges.flatMap(({ path, offset, bytes }) => [`${offset}`, `${bytes}`, path])
-    const child = spawn('sh', ['-c', SCRIPT, 'sh', ...words], { stdio: 'ignore' })
+    // The tool gets the open files themselves, after its own three: whatever is at their names by now.
+    const files = [...new Set(ranges.map(({ fd }) => fd))]
+    const nameOf = (fd: number) => `/proc/self/fd/${3 + files.indexOf(fd)}`
+    const words = ranges.flatMap(({ fd, offset, bytes }) => [`${offset}`, `${bytes}`, nameOf(fd)])
+    const child = spawn('sh', ['-c', SCRIPT, 'sh', ...words], {
+      stdio: ['ignore', 'ignore', 'ignore', ...files],
+    })
     let ended = false
     const end = (able: boolean) => {
       if (!ended) finish(able)
