@@ -1,6 +1,8 @@
 // What the programs of sim/power-cuts.ts do to a store, and what it must hold after any number of their changes: a few
 // pages of two volumes, block by block, each block a number.
-import { BLOCK_BYTES, BLOCKS_PER_PAGE, PAGE_BYTES } from '../src/store/layout.ts'
+
+import { BLOCK_BYTES, PAGE_BYTES } from '../src/base/sizes.ts'
+import { BLOCKS_PER_PAGE } from '../src/store/layout.ts'
 import type { PageStore } from '../src/store/page-store.ts'
 import type { StoreWrite } from '../src/store/record.ts'
 

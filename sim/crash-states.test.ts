@@ -2,7 +2,7 @@
 // disk, and every combination of kept and lost sectors is recovered from, up to a bound past which they are drawn.
 import { expect, it } from 'vitest'
 import { Prng } from '../src/base/prng.ts'
-import { BLOCK_BYTES, PAGE_BYTES } from '../src/store/layout.ts'
+import { BLOCK_BYTES, PAGE_BYTES } from '../src/base/sizes.ts'
 import { PageStore } from '../src/store/page-store.ts'
 import { storeDefaults } from '../src/store/settings.ts'
 import { SimClock } from './clock.ts'

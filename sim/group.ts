@@ -10,6 +10,7 @@ import type { DistributionSettings } from '../src/balance/policy-record.ts'
 import type { Clock } from '../src/base/clock.ts'
 import type { Net } from '../src/base/net.ts'
 import { Prng } from '../src/base/prng.ts'
+import { RUN_BYTES } from '../src/base/sizes.ts'
 import type { Coordinator } from '../src/coordination/coordinator.ts'
 import { parseSession, parseSlice } from '../src/group/parse.ts'
 import { keys, type MemberId, type SessionRecord, type VolumeRecord } from '../src/group/record.ts'
@@ -35,7 +36,7 @@ import { noTotals, type Totals } from './totals.ts'
 import { Trace } from './trace.ts'
 
 export const memberIds = ['m1', 'm2', 'm3'] as const
-export const runBytes = 16 * 1024 * 1024
+export const runBytes = RUN_BYTES
 const PORTAL = 3260
 const PEERS = 7000
 const START_MS = 30_000

@@ -1,6 +1,6 @@
 // What must hold of a simulated group at the end: blocks are linearizable registers, everybody made progress after the
 // last fault, and nothing is left over.
-import { isRandomKind } from '../src/group/login.ts'
+import { isRandomIsid } from '../src/base/isid.ts'
 import { judge } from './checkers/linearizability.ts'
 import type { SimGroup } from './group.ts'
 import type { Workload } from './workload.ts'
@@ -35,7 +35,7 @@ function unserved(group: SimGroup): string[] {
   for (const { id, record } of group.records()) {
     const { owner, state, gen, move, isid } = record
     if (state === 'dead') {
-      if (isRandomKind(isid)) found.push(`session ${id} is dead and not retired`)
+      if (isRandomIsid(isid)) found.push(`session ${id} is dead and not retired`)
       continue
     }
     if (move !== undefined) found.push(`session ${id} is still in a move to ${move.to}`)

@@ -12,8 +12,9 @@
 import { pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
 import { Prng } from '../src/base/prng.ts'
+import { BLOCK_BYTES } from '../src/base/sizes.ts'
 import { FolderRefused } from '../src/store/failure.ts'
-import { BLOCK_BYTES, BLOCKS_PER_PAGE } from '../src/store/layout.ts'
+import { BLOCKS_PER_PAGE } from '../src/store/layout.ts'
 import { PageStore } from '../src/store/page-store.ts'
 import { type StoreSettings, storeDefaults } from '../src/store/settings.ts'
 import {

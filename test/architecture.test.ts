@@ -445,7 +445,7 @@ describe('the checks look at something', () => {
     const wide = ['base', 'group', 'load'].map(
       (other) => `nothing in src/distribution/ imports from ${other}: take it off the plan`,
     )
-    expect(thePlanIsNoWider(without)).toEqual(wide)
+    expect(thePlanIsNoWider(without)).toEqual(expect.arrayContaining(wide))
   })
 
   test('every room is pure, quiet or edge', () => {

@@ -15,13 +15,13 @@ export const plan: Readonly<Record<string, readonly string[]>> = {
   initiator: ['base', 'iscsi'],
   target: ['base', 'iscsi', 'scsi', 'group', 'load', 'coordination', 'peer', 'volume'],
   io: ['base', 'coordination'],
-  api: ['group'],
+  api: ['base', 'group'],
   balance: [
     ...['base', 'group', 'load', 'distribution', 'coordination'],
     ...['store', 'peer', 'volume', 'target', 'api'],
   ],
   operator: [
-    ...['base', 'scsi', 'group', 'distribution', 'coordination'],
+    ...['base', 'group', 'distribution', 'coordination'],
     ...['peer', 'target', 'io', 'api', 'balance'],
   ],
   member: [

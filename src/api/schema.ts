@@ -2,6 +2,8 @@
 // of the CLI. Field names carry their units; times are ISO 8601; ids of sessions and volumes are decimal strings,
 // members are m1, m2 … Every answer is one object with `schema`; lists are under `items`.
 import { z } from 'zod'
+import { BLOCK_BYTES, LOGICAL_BLOCKS, VOLUME_BYTES_MAX, VOLUME_BYTES_MIN } from '../base/sizes.ts'
+import { VOLUME_NAME, VOLUME_NAME_RULE } from '../group/volumes.ts'
 import { errorCodes, SCHEMA } from './errors.ts'
 
 const schema = z.literal(SCHEMA)
@@ -32,29 +34,20 @@ export const problemAnswer = z
   })
   .meta({ id: 'Problem', description: 'RFC 9457; `action` says what to do next.' })
 
-export const volumeName = z
-  .string()
-  .regex(
-    /^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$/,
-    "a volume name has 1 to 63 lower-case letters, digits, '.' and '-', beginning and ending with a letter or digit",
-  )
-
-const MIB = 1024 ** 2
-export const VOLUME_BYTES_MIN = MIB
-export const VOLUME_BYTES_MAX = 256 * 1024 ** 4
+export const volumeName = z.string().regex(VOLUME_NAME, `a volume name has ${VOLUME_NAME_RULE}`)
 
 const volumeBytes = z
   .number()
   .int()
   .min(VOLUME_BYTES_MIN, 'a volume has at least 1 MiB')
   .max(VOLUME_BYTES_MAX, 'a volume has at most 256 TiB')
-  .multipleOf(4096, 'the size of a volume is a multiple of 4096 bytes')
+  .multipleOf(BLOCK_BYTES, `the size of a volume is a multiple of ${BLOCK_BYTES} bytes`)
 
 export const volumeRequest = z
   .strictObject({
     name: volumeName,
     bytes: volumeBytes,
-    blockBytes: z.union([z.literal(512), z.literal(4096)]).default(512),
+    blockBytes: z.literal(LOGICAL_BLOCKS).default(512),
     shared: z.boolean().default(false).describe('Sessions of several initiator names are welcome.'),
   })
   .meta({ id: 'VolumeRequest' })
@@ -73,7 +66,7 @@ export const volume = z
     iqn: z.string(),
     url: z.string().describe('At the portal of the member that answers; any member serves it.'),
     bytes: count,
-    blockBytes: z.union([z.literal(512), z.literal(4096)]),
+    blockBytes: z.literal(LOGICAL_BLOCKS),
     shared: z.boolean(),
     sessions: count,
     createdAt: z.string(),

@@ -1,6 +1,7 @@
 // The distribution of one member: the drivers, wired; its rounds; and what people are told about it. Decisions are pure
 // (distribution/); here they meet the group.
 import type { Balance, MemberLoad } from '../api/schema.ts'
+import { isRandomIsid } from '../base/isid.ts'
 import { seedOf } from '../base/prng.ts'
 import type { SystemProbe } from '../base/system-probe.ts'
 import { BadPaths } from '../distribution/bounds.ts'
@@ -8,7 +9,6 @@ import type { Code } from '../distribution/code.ts'
 import { utilisation } from '../distribution/judge.ts'
 import { Reservations } from '../distribution/reservations.ts'
 import type { End } from '../distribution/view.ts'
-import { isRandomKind } from '../group/login.ts'
 import type { MemberId, SessionId } from '../group/record.ts'
 import { asTable, type SessionLoad, shareAt } from '../load/load-table.ts'
 import type { Report } from '../load/report.ts'
@@ -164,7 +164,7 @@ export class Balancer {
   session({ id, record }: LiveSession) {
     const { member, monitor, arrivals } = this.#shared
     const { volume, initiator, isid, source } = record
-    const key = loginKey({ volume, initiator, isid, source, randomKind: isRandomKind(isid) })
+    const key = loginKey({ volume, initiator, isid, source, randomKind: isRandomIsid(isid) })
     const load = monitor.estimate.load(id)
     const last = this.#decider.log.last(id)
     return {

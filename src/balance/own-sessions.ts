@@ -1,5 +1,7 @@
 // The sessions that this member serves, as the distribution sees them: their load, what holds them, and what they have been
 // through, which goes with them when they are moved.
+
+import { isRandomIsid } from '../base/isid.ts'
 import { type BadPaths, barredMembers, heldBy } from '../distribution/bounds.ts'
 import type { Code } from '../distribution/code.ts'
 import {
@@ -14,7 +16,6 @@ import {
 import { meanSession } from '../distribution/place.ts'
 import type { Policy } from '../distribution/policy.ts'
 import type { SessionView, View } from '../distribution/view.ts'
-import { isRandomKind } from '../group/login.ts'
 import type { SessionId } from '../group/record.ts'
 import type { MemberEstimate } from '../load/estimate.ts'
 import type { SessionLoad } from '../load/load-table.ts'
@@ -87,7 +88,7 @@ export class OwnSessions {
   /** One that was granted is here, with what its old member said of it. */
   came({ id, record }: LiveSession, coming: Coming, policy: Policy): void {
     this.#estimate.admit(id, coming.memory)
-    const pauseMs = 1_000 * pauseSeconds(policy, !isRandomKind(record.isid))
+    const pauseMs = 1_000 * pauseSeconds(policy, !isRandomIsid(record.isid))
     const move = { left: coming.from, atMs: this.#nowMs(), pauseMs }
     this.#histories.set(id, withMove(coming.history, move))
   }

@@ -1,8 +1,9 @@
 // What the distribution must know of a session besides its load: its siblings, its state, where its volume lives.
+
+import { isRandomIsid } from '../base/isid.ts'
 import type { SessionFacts } from '../distribution/bounds.ts'
 import { type MoveHistory, pausedMsLately } from '../distribution/history.ts'
 import type { Policy } from '../distribution/policy.ts'
-import { isRandomKind } from '../group/login.ts'
 import type { MemberId, SessionId, VolumeId } from '../group/record.ts'
 import type { StoredSession } from '../group/sessions.ts'
 import type { LiveSession } from '../target/live-session.ts'
@@ -17,7 +18,7 @@ export function factsOf(
   nowMs: number,
   policy: Policy,
 ): SessionFacts {
-  const stableIsid = !isRandomKind(record.isid)
+  const stableIsid = !isRandomIsid(record.isid)
   return {
     initiator: record.initiator,
     pinned: false,
@@ -54,7 +55,7 @@ function plainFacts(
     initiator,
     pinned: false,
     moving: false,
-    stableIsid: !isRandomKind(isid),
+    stableIsid: !isRandomIsid(isid),
     holdsState: false,
     suspectUntilMs: 0,
     pausedEnough: false,
@@ -72,7 +73,7 @@ function siblings(
   return [...member.group.sessions.values()]
     .filter(({ id, record }) => id !== but && record.state === 'live')
     .filter(({ record }) => record.volume === volume && record.initiator === initiator)
-    .map(({ record }) => ({ member: record.owner, stableIsid: !isRandomKind(record.isid) }))
+    .map(({ record }) => ({ member: record.owner, stableIsid: !isRandomIsid(record.isid) }))
 }
 
 function primariesOf({ group }: MemberParts, volume: VolumeId): ReadonlySet<MemberId> {

@@ -1,6 +1,8 @@
 // evenkeel volume create | list | show | resize | rename | delete
+
 import { Command, InvalidArgumentError } from 'commander'
 import type { Volume, VolumeDetail } from '../api/schema.ts'
+import { LOGICAL_BLOCKS, type LogicalBlockBytes } from '../base/sizes.ts'
 import { ageOf } from './age.ts'
 import type { Column } from './columns.ts'
 import type { ContextOf, Outside } from './context.ts'
@@ -30,7 +32,7 @@ const COLUMNS: readonly Column<Volume>[] = [
 interface CreateOptions {
   readonly size: number
   readonly shared: boolean
-  readonly block: 512 | 4096
+  readonly block: LogicalBlockBytes
 }
 
 export function volumeCommand(contextOf: ContextOf): Command {
@@ -45,7 +47,7 @@ export function volumeCommand(contextOf: ContextOf): Command {
       'for several hosts at once, by name or address: live migration, cluster file systems',
       false,
     )
-    .option('--block <bytes>', 'logical block: 512 or 4096', parseBlock, 512)
+    .option('--block <bytes>', `logical block: ${LOGICAL_BLOCKS.join(' or ')}`, parseBlock, 512)
     .action(async (name: string, { size, shared, block }: CreateOptions, command: Command) => {
       const { caller, screen } = contextOf(command)
       const made = await caller.createVolume({ name, bytes: size, blockBytes: block, shared })
@@ -149,10 +151,10 @@ function describeGrowth({ name, bytes, sessions }: VolumeDetail, before: number)
   return `${name} has ${formatSize(bytes)} now (it had ${formatSize(before)}).${told}`
 }
 
-function parseBlock(text: string): 512 | 4096 {
-  if (text === '512') return 512
-  if (text === '4096') return 4096
-  throw new InvalidArgumentError('A logical block has 512 or 4096 bytes.')
+function parseBlock(text: string): LogicalBlockBytes {
+  const known = LOGICAL_BLOCKS.find((bytes) => String(bytes) === text)
+  if (known !== undefined) return known
+  throw new InvalidArgumentError(`A logical block has ${LOGICAL_BLOCKS.join(' or ')} bytes.`)
 }
 
 function describeVolume(screen: Screen, detail: VolumeDetail): string {

@@ -58,7 +58,7 @@ it('G20 whoever has another name or another address stands in the way, unless it
     stored(2, { initiator: 'iqn.x:b' }),
     stored(3, { source: '10.0.0.2' }),
     stored(4, { source: '10.0.0.2', state: 'dead' }),
-    stored(5, { initiator: 'iqn.x:b', move: { id: 'm', to: 'm2', open: true, openedAt: '' } }),
+    stored(5, { initiator: 'iqn.x:b', move: { id: 'm', to: 'm2', open: true } }),
   ]
   const ids = (taken: number | null) => otherHosts(sessions, host, taken).map(({ id }) => id)
   expect(ids(null)).toEqual([2, 3, 5])

@@ -15,7 +15,7 @@ import {
   type SliceRecord,
 } from './record.ts'
 
-export const SLICES_MAX = 16_384
+const SLICES_MAX = 16_384
 export const DEFAULT_AUTHORITY = 'iqn.2026-11.dev.evenkeel'
 /** Keys that one transaction changes; the coordinator allows 100. */
 const CHUNK = 90
@@ -24,19 +24,35 @@ const NAME = /^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$/
 /** RFC 7143 §4.2.7.3.1: a year and month, and a domain name in reverse. */
 const AUTHORITY = /^iqn\.\d{4}-(0[1-9]|1[0-2])(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+$/
 
-/** A sentence that says what is wrong with the wish, or null. */
+/** A sentence that says what is wrong with the wish, or null; the parts of it are below. */
 export function refuseGroup(
-  wish: Pick<GroupRecord, 'name' | 'slices' | 'namingAuthority'>,
+  { name, slices, namingAuthority }: Pick<GroupRecord, 'name' | 'slices' | 'namingAuthority'>,
   founders: readonly MemberId[],
 ): string | null {
-  const { name, slices, namingAuthority } = wish
-  if (!NAME.test(name)) return `'${name}' cannot name a group: ${NAME_RULE}.`
-  if (!Number.isInteger(slices) || slices < 1 || slices > SLICES_MAX) {
-    return `A group has 1 to ${SLICES_MAX} slices, not ${slices}.`
-  }
-  if (!AUTHORITY.test(namingAuthority) || namingAuthority.length > 128) {
-    return `'${namingAuthority}' is no naming authority: it looks like ${DEFAULT_AUTHORITY}.`
-  }
+  return (
+    refuseGroupName(name) ??
+    refuseSlices(slices) ??
+    refuseAuthority(namingAuthority) ??
+    refuseFounders(founders, slices)
+  )
+}
+
+export function refuseGroupName(name: string): string | null {
+  return NAME.test(name) ? null : `'${name}' cannot name a group: ${NAME_RULE}.`
+}
+
+export function refuseSlices(slices: number): string | null {
+  const isRight = Number.isInteger(slices) && slices >= 1 && slices <= SLICES_MAX
+  return isRight ? null : `A group has 1 to ${SLICES_MAX} slices, not ${slices}.`
+}
+
+export function refuseAuthority(authority: string): string | null {
+  return AUTHORITY.test(authority) && authority.length <= 128
+    ? null
+    : `'${authority}' is no naming authority: it looks like ${DEFAULT_AUTHORITY}.`
+}
+
+export function refuseFounders(founders: readonly MemberId[], slices: number): string | null {
   if (founders.length === 0) return 'A group is founded with at least one member.'
   if (new Set(founders).size !== founders.length) return 'A member can found a group only once.'
   if (founders.length > slices) {

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { isRandomKind, matchLogin } from './login.ts'
+import { matchLogin } from './login.ts'
 import type { SessionRecord } from './record.ts'
 import type { StoredSession } from './sessions.ts'
 
@@ -23,17 +23,8 @@ function stored(id: number, some: Partial<SessionRecord>, rev = id): StoredSessi
   return { id, key: `session/1/i/t${id}`, rev, record }
 }
 
-const open = (id: string, to = 'm2') => ({ id, to, open: true, openedAt: '' })
+const open = (id: string, to = 'm2') => ({ id, to, open: true })
 const none = (): boolean => false
-
-describe('isRandomKind', () => {
-  it('is told by the two highest bits of the first byte', () => {
-    const kinds = ['00', '3f', '40', '7f', '80', 'bf', 'c0', 'ff'].map((byte) =>
-      isRandomKind(`${byte}0000000000`),
-    )
-    expect(kinds).toEqual([false, false, false, false, true, true, false, false])
-  })
-})
 
 describe('matchLogin', () => {
   const source = '10.0.0.1'

@@ -4,15 +4,8 @@
 // Invariants:
 //   G4. A record of a stable ISID is only ever matched by that very ISID.
 //   G5. By address, the oldest open move that this member has not redirected yet comes first.
+import { isRandomIsid } from '../base/isid.ts'
 import type { StoredSession } from './sessions.ts'
-
-/**
- * Whether an ISID is of the random kind (RFC 7143 §11.12.5: type 10b). An initiator that comes again with the same one is
- * matched by it before this is asked.
- */
-export function isRandomKind(isid: string): boolean {
-  return (Number.parseInt(isid.slice(0, 2), 16) & 0xc0) === 0x80
-}
 
 export interface ArrivingLogin {
   readonly isid: string
@@ -27,9 +20,9 @@ export function matchLogin(
 ): { readonly stored: StoredSession; readonly byIsid: boolean } | null {
   const same = records.find(({ record }) => record.isid === login.isid)
   if (same !== undefined) return { stored: same, byIsid: true }
-  if (!isRandomKind(login.isid)) return null
+  if (!isRandomIsid(login.isid)) return null
   const moves = records.filter(({ record }) => {
-    return record.move?.open === true && record.source === login.source && isRandomKind(record.isid)
+    return record.move?.open === true && record.source === login.source && isRandomIsid(record.isid)
   })
   // The commit was the last change of an open move's record, so its revision orders the moves in time.
   moves.sort((a, b) => a.rev - b.rev)

@@ -14,8 +14,8 @@ export function beginMove(
   record: MoveRecord,
   surplus: readonly string[],
 ): GroupChange {
-  const { id, to, at } = record
-  const intent = noteIntent(stored, { id, to, openedAt: at })
+  const { id, to } = record
+  const intent = noteIntent(stored, { id, to })
   return {
     ...intent,
     put: [...intent.put, { key: keys.move(id), value: JSON.stringify(record) }],

@@ -2,6 +2,7 @@
 //
 // Each function returns the record, or a sentence that says what is wrong with it. Fields it does not know are dropped:
 // only a group of a newer format may have them, and that is refused as a whole.
+import { LOGICAL_BLOCKS } from '../base/sizes.ts'
 import {
   type FolderRecord,
   type GroupRecord,
@@ -66,7 +67,7 @@ export function parseVolume(value: string): VolumeRecord | string {
       name: fields.text('name'),
       iqn: fields.text('iqn'),
       bytes: fields.integer('bytes', 1),
-      blockBytes: fields.oneOf('blockBytes', [512, 4096]),
+      blockBytes: fields.oneOf('blockBytes', LOGICAL_BLOCKS),
       shared: fields.flag('shared'),
       lanes: fields.integers('lanes'),
       view: fields.integer('view', 1),
@@ -101,7 +102,6 @@ export function parseSession(value: string): SessionRecord | string {
       loginToken: fields.text('loginToken'),
       state: fields.oneOf('state', ['live', 'dead']),
       ...(fields.has('bytes') ? { bytes: fields.integer('bytes', 1) } : {}),
-      ...(fields.has('diedAt') ? { diedAt: fields.string('diedAt') } : {}),
       ...(fields.has('move') ? { move: openMoveOf(fields.inner('move')) } : {}),
       since: fields.string('since'),
     }
@@ -140,7 +140,6 @@ function openMoveOf(fields: Fields): OpenMove {
     id: fields.text('id'),
     to: fields.text('to'),
     open: fields.flag('open'),
-    openedAt: fields.string('openedAt'),
   }
 }
 

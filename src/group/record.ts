@@ -1,5 +1,6 @@
 // The group record: everything the members must agree on, and nothing else. One coordinator key each; values are JSON.
 // Members, volumes and slices change only by compare-and-swap on what was read. Keys are built here and nowhere else.
+import type { LogicalBlockBytes } from '../base/sizes.ts'
 
 export type MemberId = string
 export type VolumeId = number
@@ -60,7 +61,7 @@ export interface VolumeRecord {
   readonly name: string
   readonly iqn: string
   readonly bytes: number
-  readonly blockBytes: 512 | 4096
+  readonly blockBytes: LogicalBlockBytes
   /** Sessions of several hosts are welcome: of several initiator names, or addresses of one name. */
   readonly shared: boolean
   /** Lane l is slice lanes[l]; volume/lanes.ts says which run is on which lane. Fixed at creation. */
@@ -95,8 +96,6 @@ export interface SessionRecord {
   readonly state: 'live' | 'dead'
   /** The size of the volume that the initiator has been told, as far as its last owner wrote it down; absent: not known. */
   readonly bytes?: number
-  /** When the state became dead, by the clock of the member that closed it; for people and for the hour a dead record is kept. */
-  readonly diedAt?: string
   readonly move?: OpenMove
   /** ISO time of the first login. */
   readonly since: string
@@ -105,10 +104,11 @@ export interface SessionRecord {
 export interface OpenMove {
   readonly id: string
   readonly to: MemberId
-  /** false: intended, and the session goes on; true: committed, `owner` is already `to`, and a login is awaited. */
+  /**
+   * false: intended, and the session goes on; true: committed, `owner` is already `to`, and a login is awaited. Then the
+   * revision of the record is that of the commit, and orders moves in time.
+   */
   readonly open: boolean
-  /** The coordinator revision of the commit is the record's own; this is the order in which moves were opened, for matching. */
-  readonly openedAt: string
 }
 
 export type MoveOutcome = 'returned' | 'abandoned' | 'reclaimed' | 'expired' | 'lost'

@@ -55,7 +55,7 @@ function changeOf(step: Step, records: readonly StoredSession[]): GroupChange | 
   if (stored === undefined) return null
   const { record } = stored
   const served = record.state === 'live' && record.move?.open !== true
-  const move = { id: `move${tokens}`, to: `m${step.member}`, openedAt: at }
+  const move = { id: `move${tokens}`, to: `m${step.member}` }
   switch (step.kind) {
     case 'intent':
       return served ? noteIntent(stored, move) : null
@@ -64,7 +64,7 @@ function changeOf(step: Step, records: readonly StoredSession[]): GroupChange | 
     case 'commit':
       return served ? commitMove(stored, move, 4096) : null
     case 'close':
-      return record.state === 'live' ? closeSession(stored, at) : null
+      return record.state === 'live' ? closeSession(stored) : null
     case 'retire':
       return record.state === 'dead' ? retireSession(stored) : null
   }
@@ -167,12 +167,11 @@ describe('session records', () => {
 
   it('a session that comes back keeps its id and its first login, and nothing of its death', () => {
     const { store, stored } = created()
-    store.apply(closeSession(stored, '2026-11-25T00:00:00.000Z'))
+    store.apply(closeSession(stored))
     const [dead] = read(store)
     expect(dead?.record).toMatchObject({
       state: 'dead',
       gen: 2,
-      diedAt: '2026-11-25T00:00:00.000Z',
     })
     if (dead === undefined) throw new Error('gone')
     store.apply(
@@ -206,17 +205,17 @@ describe('session records', () => {
       if (stored === undefined) throw new Error('gone')
       return stored
     }
-    store.apply(commitMove(now(), { id: 'x', to: 'm2', openedAt: at }, 8192))
+    store.apply(commitMove(now(), { id: 'x', to: 'm2' }, 8192))
     expect(now().record).toMatchObject({ bytes: 8192, move: { open: true } })
     store.apply(takeSession(now(), { ...who, owner: 'm2' }))
     expect(now().record).toMatchObject({ bytes: 8192, owner: 'm2' })
-    store.apply(closeSession(now(), at))
+    store.apply(closeSession(now()))
     expect(now().record).toMatchObject({ bytes: 8192, state: 'dead' })
   })
 
   it('G10 a session in an open move is not moved, and a dead one not closed', () => {
     const { store, stored } = created()
-    const move = { id: 'x', to: 'm2', openedAt: at }
+    const move = { id: 'x', to: 'm2' }
     store.apply(commitMove(stored, move, 4096))
     const [open] = read(store)
     if (open === undefined) throw new Error('gone')
@@ -225,11 +224,11 @@ describe('session records', () => {
     expect(() => noteIntent(open, move)).toThrow(/G10/)
     expect(() => clearIntent(open)).toThrow(/G10/)
     expect(() => retireSession(open)).toThrow(/only a dead session/)
-    store.apply(closeSession(open, at))
+    store.apply(closeSession(open))
     const [dead] = read(store)
     if (dead === undefined) throw new Error('gone')
     expect(dead.record.move).toBeUndefined()
-    expect(() => closeSession(dead, at)).toThrow(/dies once/)
+    expect(() => closeSession(dead)).toThrow(/dies once/)
     store.apply(retireSession(dead))
     expect(store.list('')).toEqual([])
   })

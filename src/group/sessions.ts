@@ -130,10 +130,10 @@ export function commitMove(
 }
 
 /** The session is over, and so is its open move. */
-export function closeSession(stored: StoredSession, diedAt: string): GroupChange {
+export function closeSession(stored: StoredSession): GroupChange {
   assert(stored.record.state === 'live', 'a session dies once in a generation')
   const { move: _, ...record } = stored.record
-  return rewrite(stored, { ...record, gen: record.gen + 1, state: 'dead', diedAt })
+  return rewrite(stored, { ...record, gen: record.gen + 1, state: 'dead' })
 }
 
 /** Every primary knows of its death: nothing is left to remember. */

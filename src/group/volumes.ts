@@ -9,7 +9,15 @@
 //       member that has not heard of a growth yet refuses what lies beyond the old end in sessions of its own and nothing
 //       else: primaries take whatever offset a gateway sends them.
 //   G18. A new name takes the place of the old one in one transaction: at any moment exactly one name is taken.
+
 import { assert } from '../base/assert.ts'
+import {
+  BLOCK_BYTES,
+  LOGICAL_BLOCKS,
+  type LogicalBlockBytes,
+  VOLUME_BYTES_MAX,
+  VOLUME_BYTES_MIN,
+} from '../base/sizes.ts'
 import type { GroupChange } from './change.ts'
 import {
   type GroupRecord,
@@ -24,15 +32,14 @@ import {
 /** Unless the wish says otherwise, a volume has so many lanes, or a few more: as many for each member. */
 const LANES_LEAST = 16
 export const LANES_MAX = 256
-const VOLUME_BYTES_MIN = 1024 * 1024
-const VOLUME_BYTES_MAX = 256 * 1024 ** 4
-const BLOCK_BYTES = 4096
-const NAME = /^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$/
+export const VOLUME_NAME = /^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$/
+export const VOLUME_NAME_RULE =
+  "1 to 63 lower-case letters, digits, '.' and '-', beginning and ending with a letter or digit"
 
 export interface VolumeWish {
   readonly name: string
   readonly bytes: number
-  readonly blockBytes: 512 | 4096
+  readonly blockBytes: LogicalBlockBytes
   readonly shared: boolean
   /** Unless given, the least multiple of the members from 16 on, or as many as the group has slices. */
   readonly lanes?: number
@@ -45,7 +52,8 @@ export function refuseVolume(wish: VolumeWish, slices: number = LANES_MAX): stri
   if (wrongName !== null) return wrongName
   const wrongSize = refuseSize(bytes)
   if (wrongSize !== null) return wrongSize
-  if (blockBytes !== 512 && blockBytes !== 4096) return 'a logical block has 512 or 4096 bytes'
+  if (!LOGICAL_BLOCKS.includes(blockBytes))
+    return `a logical block has ${LOGICAL_BLOCKS.join(' or ')} bytes`
   if (!Number.isInteger(lanes) || lanes < 1 || lanes > LANES_MAX) {
     return `a volume has 1 to ${LANES_MAX} lanes, not ${lanes}`
   }
@@ -55,9 +63,7 @@ export function refuseVolume(wish: VolumeWish, slices: number = LANES_MAX): stri
 }
 
 function refuseName(name: string): string | null {
-  return NAME.test(name)
-    ? null
-    : `'${name}' cannot name a volume: use 1 to 63 lower-case letters, digits, '.' and '-', beginning and ending with a letter or digit`
+  return VOLUME_NAME.test(name) ? null : `'${name}' cannot name a volume: use ${VOLUME_NAME_RULE}`
 }
 
 function refuseSize(bytes: number): string | null {

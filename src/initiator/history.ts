@@ -14,7 +14,9 @@
 //   H1. Every transmission of a write is one operation a block, with a value that no other has.
 //   H2. An operation without a GOOD answer is optional, and ends by (a), (b) or (c), never before.
 //   H3. A block that is damaged, or lies where it was not written, is a fault at once.
+
 import { assert } from '../base/assert.ts'
+import { RUN_BYTES } from '../base/sizes.ts'
 import { isMiscompare, scsiStatus } from './cdb.ts'
 import type { CommandObserver } from './observer.ts'
 import { readPattern, writePattern } from './pattern.ts'
@@ -54,7 +56,6 @@ export interface HistorySettings {
 }
 
 /** A run of 16 MiB lies in one lane, thus in one slice (volume/lanes.ts). */
-const runBytes = 16 * 1024 * 1024
 const twoTo32 = 0x1_0000_0000
 
 /** Of one transmission: its operations, a block each. */
@@ -80,7 +81,7 @@ export class History {
     this.blockBytes = blockBytes
     this.#nowMs = settings.nowMs
     this.#writer = settings.writer
-    this.#placeOf = settings.placeOf ?? ((lba) => Math.floor((lba * blockBytes) / runBytes))
+    this.#placeOf = settings.placeOf ?? ((lba) => Math.floor((lba * blockBytes) / RUN_BYTES))
     this.#operationsMax = settings.operationsMax ?? 4_000_000
   }
 

@@ -1,9 +1,9 @@
 // What an initiator is told: where to go, who it is, and how it behaves when its connection is lost.
 import { assert } from '../base/assert.ts'
 import type { Clock } from '../base/clock.ts'
+import { isRandomIsid } from '../base/isid.ts'
 import type { Address, Net } from '../base/net.ts'
 import type { Prng } from '../base/prng.ts'
-import { isRandomIsid } from '../iscsi/names.ts'
 import { initiatorSettings, type KeySettings } from '../iscsi/negotiate.ts'
 
 export interface InitiatorSettings {

@@ -82,11 +82,6 @@ export class Framer {
     return null
   }
 
-  /** Whether the stream may end here without having cut off a PDU. */
-  get atBoundary(): boolean {
-    return this.#keptBytes === 0 && this.#at === this.#chunk.length
-  }
-
   #completeKept(): Pdu | null {
     if (!this.#keep(bhsBytes - this.#keptBytes, bhsBytes)) return null
     const bytes = this.#bytesOf(this.#kept, 0)

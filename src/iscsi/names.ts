@@ -35,19 +35,6 @@ export function writeIsid(bytes: Uint8Array, at: number, isid: string): void {
   }
 }
 
-/** §11.12.5, type 10b: libiscsi makes a new one at every login. */
-export function isRandomIsid(isid: string): boolean {
-  return (Number.parseInt(isid.slice(0, 2), 16) & 0xc0) === 0x80
-}
-
-export function initiatorPortName(name: string, isid: string): string {
-  return `${name},i,0x${isid}`
-}
-
-export function targetPortName(name: string, portalGroupTag: number): string {
-  return `${name},t,0x${portalGroupTag.toString(16).padStart(4, '0')}`
-}
-
 export const defaultPort = 3260
 
 /** `host:port` with an IPv6 host in brackets: TargetAddress without its portal group tag (§13.8). */

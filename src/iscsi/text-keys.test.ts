@@ -2,16 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { ProtocolError } from '../base/protocol-error.ts'
 import { decodeText, encodeText } from '../base/text.ts'
-import {
-  formatIsid,
-  formatPortal,
-  initiatorPortName,
-  isRandomIsid,
-  normalizeName,
-  parsePortal,
-  targetPortName,
-  writeIsid,
-} from './names.ts'
+import { formatIsid, formatPortal, normalizeName, parsePortal, writeIsid } from './names.ts'
 import { isAskedFor, parseTargets, printTargets } from './send-targets.ts'
 import { parseKeys, parseNumber, TextGatherer } from './text-keys.ts'
 
@@ -100,16 +91,11 @@ describe('names', () => {
     }
   })
 
-  it('writes ISIDs as they are compared, and knows the random kind', () => {
+  it('writes ISIDs as they are compared', () => {
     const bytes = new Uint8Array(8)
     writeIsid(bytes, 1, '80123456789a')
     expect([...bytes]).toEqual([0, 0x80, 0x12, 0x34, 0x56, 0x78, 0x9a, 0])
     expect(formatIsid(bytes, 1)).toBe('80123456789a')
-    expect(isRandomIsid('80123456789a')).toBe(true)
-    expect(isRandomIsid('00023d000001')).toBe(false)
-    expect(isRandomIsid('c0023d000001')).toBe(false)
-    expect(initiatorPortName('iqn.a', '00023d000001')).toBe('iqn.a,i,0x00023d000001')
-    expect(targetPortName('iqn.t', 1)).toBe('iqn.t,t,0x0001')
   })
 
   it('reads and writes portals', () => {

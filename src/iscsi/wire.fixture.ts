@@ -3,6 +3,7 @@
 import { Budget } from '../base/budget.ts'
 import { BufferPool } from '../base/buffer-pool.ts'
 import { writeU32 } from '../base/bytes.ts'
+import { digestBytes } from './digest.ts'
 import { Framer, type FramerLimits, type Pdu } from './framer.ts'
 import { type Negotiated, targetSettings } from './negotiate.ts'
 import { Outbox } from './outbox.ts'
@@ -97,13 +98,16 @@ export function pdusIn(bytes: Uint8Array, digests: Digests = parameters): SeenPd
   const framer = framerFor(digests)
   framer.push(bytes)
   const pdus: SeenPdu[] = []
+  let ended = 0
   for (let pdu = framer.next(); pdu !== null; pdu = framer.next()) {
     const end = pdu.dataAt + pdu.dataBytes
-    const padding = pdu.header.subarray(end, pdu.dataAt + padded(pdu.dataBytes))
+    ended = pdu.dataAt + padded(pdu.dataBytes)
+    const padding = pdu.header.subarray(end, ended)
     if (padding.some((byte) => byte !== 0)) throw new Error('padding that is not zero (§11.1)')
+    if (digests.dataDigest && pdu.dataBytes > 0) ended += digestBytes
     pdus.push(copyOf(pdu))
   }
-  if (!framer.atBoundary) throw new Error('half a PDU was sent')
+  if (ended !== bytes.length) throw new Error('half a PDU was sent')
   return pdus
 }
 

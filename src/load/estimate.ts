@@ -82,7 +82,6 @@ export class MemberEstimate {
   #now: LoadTable
   #capacity: number[] = []
   #attainable = Number.POSITIVE_INFINITY
-  #last: SystemSample | null = null
 
   constructor(settings: EstimateSettings) {
     this.#self = settings.self
@@ -117,14 +116,6 @@ export class MemberEstimate {
 
   get ageSeconds(): number {
     return this.#ageSeconds
-  }
-
-  get lastSample(): SystemSample | null {
-    return this.#last
-  }
-
-  get sessionCount(): number {
-    return this.#sessions.size
   }
 
   /** Noise in units of utilisation, by resource. */
@@ -194,7 +185,6 @@ export class MemberEstimate {
     const { seconds } = system
     if (!(seconds > 0)) return
     this.#ageSeconds += seconds
-    this.#last = system
     this.#measureCapacity(system)
     const asked = emptyWork()
     const sent = { pieces: 0, bytes: 0 }

@@ -1,7 +1,9 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { refuseGroup } from '../group/founding.ts'
 import { boundsDefaults } from '../target/bounds.ts'
 import { ConfigError, loadConfig, parseConfig } from './config.ts'
 
@@ -111,7 +113,7 @@ describe('the configuration of a member', () => {
     const wrong = { ...least, memberId: 'M 1', journalBytes: 5, colour: 'red' }
     expect(() => parseConfig(wrong, '/etc/m1.yaml')).toThrow(ConfigError)
     expect(() => parseConfig(wrong, '/etc/m1.yaml')).toThrow(
-      /m1\.yaml: .*memberId: a member is called.*journalBytes.*colour/s,
+      /m1\.yaml: .*memberId: 'M 1' cannot name a member: use 1 to 32.*journalBytes.*colour/s,
     )
     expect(() => parseConfig(null, '/etc/m1.yaml')).toThrow(ConfigError)
     const deep = { ...least, dataFolder: `/${'d'.repeat(120)}` }
@@ -128,6 +130,42 @@ describe('the configuration of a member', () => {
     )
     expect(() => parseConfig({ memberId: 'm1', dataFolder: 7 }, '/etc/m1.yaml')).toThrow(
       /dataFolder: .*expected string.*; coordinationFile is needed/,
+    )
+  })
+
+  test('C4 no group is configured that cannot be founded', () => {
+    const bad: [object, RegExp][] = [
+      [{ memberId: 'm1-' }, /memberId: 'm1-' cannot name a member/],
+      [{ groupName: 'a-' }, /groupName: 'a-' cannot name a group/],
+      [{ slices: 16_385 }, /slices: A group has 1 to 16384 slices, not 16385;|16385$/],
+      [{ slices: 2, founders: ['m1', 'm2', 'm3'] }, /founders: A group of 3 members needs/],
+      [{ founders: ['m1', 'm1'] }, /founders: A member can found a group only once/],
+      [{ founders: ['m1', 'M'] }, /founders\.1: 'M' cannot name a member/],
+      [{ namingAuthority: 'iqn.2026-13.dev' }, /namingAuthority: 'iqn.2026-13.dev' is no naming/],
+    ]
+    for (const [more, sentence] of bad) {
+      expect(() => parseConfig({ ...least, ...more }, '/etc/m1.yaml')).toThrow(sentence)
+    }
+    fc.assert(
+      fc.property(
+        fc.record({
+          memberId: fc.stringMatching(/^[a-z0-9-]{1,34}$/),
+          groupName: fc.stringMatching(/^[a-z0-9-]{1,34}$/),
+          slices: fc.integer({ min: -1, max: 20_000 }),
+          namingAuthority: fc.stringMatching(/^iqn\.20\d\d-[01]\d\.[a-z0-9.-]{1,12}$/),
+        }),
+        ({ memberId, groupName, slices, namingAuthority }) => {
+          const config = { ...least, memberId, groupName, slices, namingAuthority }
+          let isTaken = true
+          try {
+            parseConfig(config, '/etc/m1.yaml')
+          } catch {
+            isTaken = false
+          }
+          const refused = refuseGroup({ name: groupName, slices, namingAuthority }, [memberId])
+          expect(isTaken).toBe(refused === null)
+        },
+      ),
     )
   })
 

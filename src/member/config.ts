@@ -4,11 +4,20 @@
 // Invariants:
 //   C1. Nothing listens beyond loopback unless `insecure` says so.
 //   C2. A mistake is refused with its field and what is wrong; nothing is bent or ignored.
+//   C4. What it says of the group is what the group can be founded with: the rules are those of group/founding.ts.
 //   C3. Nobody is sent to an address that no one can connect to: who listens on every address says which one is told.
 import { readFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { parse } from 'yaml'
 import { z } from 'zod'
+import {
+  DEFAULT_AUTHORITY,
+  refuseAuthority,
+  refuseFounders,
+  refuseGroupName,
+  refuseMemberId,
+  refuseSlices,
+} from '../group/founding.ts'
 import { parsePortal } from '../iscsi/names.ts'
 import { limits } from '../scsi/logical-unit.ts'
 import type { Accept } from '../store/settings.ts'
@@ -21,14 +30,17 @@ const MIB = 1024 * KIB
 const MOST_BYTES = 1024 * KIB * MIB
 /** The kernel takes 108 bytes with the final zero. */
 export const SOCKET_PATH_BYTES_MAX = 107
-export const SLICES_DEFAULT = 1024
+const SLICES_DEFAULT = 1024
 
-const memberId = z
-  .string()
-  .regex(
-    /^[a-z][a-z0-9-]{0,30}$/,
-    'a member is called m1, m2 …: a letter, then letters, digits and -',
-  )
+/** A check by a rule of the group record (group/founding.ts), which says in a sentence what is wrong. */
+const ruled =
+  <T>(refuse: (value: T) => string | null) =>
+  (value: T, context: z.RefinementCtx<T>): void => {
+    const wrong = refuse(value)
+    if (wrong !== null) context.addIssue({ code: 'custom', message: withoutStop(wrong) })
+  }
+
+const memberId = z.string().superRefine(ruled(refuseMemberId))
 
 const listener = (port: number) =>
   z
@@ -44,13 +56,7 @@ const bytes = (least: number, usual: number) =>
 export const memberConfig = z
   .strictObject({
     memberId,
-    groupName: z
-      .string()
-      .regex(
-        /^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$/,
-        'a group name has 1 to 32 letters, digits and -',
-      )
-      .default('group'),
+    groupName: z.string().superRefine(ruled(refuseGroupName)).default('group'),
     dataFolder: z.string().min(1),
     coordinationFile: z.string().min(1),
     launcherFile: z
@@ -66,18 +72,13 @@ export const memberConfig = z
       .describe('Members of the group when it is founded; this one alone unless given.'),
     slices: z
       .number()
-      .int()
-      .min(1)
-      .max(65_536)
+      .superRefine(ruled(refuseSlices))
       .default(SLICES_DEFAULT)
       .describe('Fixed when the group is founded.'),
     namingAuthority: z
       .string()
-      .regex(
-        /^iqn\.\d{4}-\d{2}\.[a-z0-9.-]{1,100}$/,
-        'a naming authority has the form iqn.yyyy-mm.reversed.domain',
-      )
-      .default('iqn.2026-11.dev.evenkeel')
+      .superRefine(ruled(refuseAuthority))
+      .default(DEFAULT_AUTHORITY)
       .describe('Fixed when the group is founded.'),
     portal: listener(3260).describe('Where initiators reach this member.'),
     announce: z
@@ -149,6 +150,9 @@ export const memberConfig = z
     peer: config.peer ?? resolve(config.dataFolder, 'peer.sock'),
   }))
   .superRefine((config, context) => {
+    const wrong = refuseFounders(config.founders, config.slices)
+    if (wrong !== null)
+      context.addIssue({ code: 'custom', path: ['founders'], message: withoutStop(wrong) })
     for (const name of ['portal', 'api'] as const) {
       if (config.announce === null && isWildcard(config[name].host)) {
         context.addIssue({
@@ -252,4 +256,9 @@ function resolvePaths(raw: unknown, folder: string): unknown {
     if (typeof path === 'string' && path !== '') config[key] = resolve(folder, path)
   }
   return config
+}
+
+/** Sentences are put together with '; '. */
+function withoutStop(sentence: string): string {
+  return sentence.replace(/\.$/, '')
 }

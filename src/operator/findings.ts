@@ -1,5 +1,7 @@
 // What can be wrong with a group, in one table: for each code, whether the facts show it, and in which words it is told. Pure.
+
 import type { HealthCode, Severity } from '../api/schema.ts'
+import { PAGE_BYTES } from '../base/sizes.ts'
 import type { MemberId, VolumeId } from '../group/record.ts'
 import type { Condition } from './condition.ts'
 import type { GroupFacts, MemberFacts } from './health-facts.ts'
@@ -7,8 +9,6 @@ import type { Launched } from './launcher-record.ts'
 
 const NEAR_FULL_WARNING = 0.8
 const NEAR_FULL_ERROR = 0.9
-/** A new page may need as much, so less is nothing. */
-const PAGE_BYTES = 1024 ** 2
 const SLOW_COMMIT_MS = 200
 const SLOW_DISK_AFTER_MS = 10_000
 /** The busiest member has more than half of its capacity in use, and a quarter more than the idlest. */
@@ -121,7 +121,7 @@ export const findings: Readonly<Record<HealthCode, Find>> = {
     }
   }),
   FULL: eachCondition((member, { freeBytes }) =>
-    freeBytes >= PAGE_BYTES
+    freeBytes >= PAGE_BYTES // a new page may need as much
       ? null
       : {
           ...concerns(member),

@@ -8,6 +8,7 @@
 import { refusal } from '../api/errors.ts'
 import { type Answered, answered } from '../api/operator.ts'
 import type { Volume, VolumeChange, VolumeDetail, VolumeRequest } from '../api/schema.ts'
+import { BLOCK_BYTES } from '../base/sizes.ts'
 import { storedSession, usable } from '../coordination/group-view.ts'
 import { retry } from '../coordination/retry.ts'
 import { parseVolume } from '../group/parse.ts'
@@ -21,7 +22,6 @@ import {
   volumeCounterKey,
   wouldShrink,
 } from '../group/volumes.ts'
-import { PHYSICAL_BLOCK_BYTES } from '../scsi/logical-unit.ts'
 import type { ShownMember } from './shown-member.ts'
 import type { Summary } from './summary.ts'
 
@@ -201,7 +201,7 @@ export class VolumeDesk {
     const summaries = await this.#summaries()
     return {
       ...this.#volume(record),
-      physicalBlockBytes: PHYSICAL_BLOCK_BYTES,
+      physicalBlockBytes: BLOCK_BYTES,
       lanes: record.lanes.map((slice, lane) => {
         const { primary = '', epoch = 0 } = group.slices[slice] ?? {}
         return { lane, slice, primary, epoch }

@@ -10,10 +10,12 @@
 //   P7. What a member has half sent or unanswered here is bounded: beyond, nothing more is read until some is answered.
 //       What counts is the bytes that are kept for it, not those that it names.
 //   P8. The buffers of a request are another one's only when it is answered, and what was read is framed.
+
 import { BufferPool } from '../base/buffer-pool.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Stream, StreamOwner } from '../base/net.ts'
 import { ProtocolError } from '../base/protocol-error.ts'
+import { OPERATION_BYTES_MAX } from '../base/sizes.ts'
 import type { MemberId } from '../group/record.ts'
 import { broken, type Frame, FrameReader, frameFields, frameKind, lastFlag } from './frames.ts'
 import {
@@ -30,7 +32,6 @@ import { Reassembly } from './reassembly.ts'
 import { Sender } from './sender.ts'
 
 /** A gateway cuts what is longer. */
-const OPERATION_BYTES_MAX = 1024 * 1024
 /** P7; twice what a link has under way, since withdrawn operations may still be carried out. */
 const UNANSWERED_BYTES = 32 * 1024 * 1024
 const OPERATION_LEAST_BYTES = 1024

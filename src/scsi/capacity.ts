@@ -1,6 +1,8 @@
 // READ CAPACITY (10) and (16), GET LBA STATUS (SBC-3 §5.15, §5.16, §5.8).
+
+import { BLOCK_BYTES } from '../base/sizes.ts'
 import { read32, read64, write32, write64 } from './cdb.ts'
-import { type LogicalUnit, limits, PHYSICAL_BLOCK_BYTES } from './logical-unit.ts'
+import { type LogicalUnit, limits } from './logical-unit.ts'
 import { answer, type LbaStatusPlan, type Plan, sense } from './plan.ts'
 import { conditions } from './sense.ts'
 
@@ -19,7 +21,7 @@ export function planReadCapacity16(cdb: Uint8Array, unit: LogicalUnit): Plan {
   const data = new Uint8Array(32)
   write64(data, 0, unit.blocks - 1)
   write32(data, 8, unit.blockBytes)
-  data[13] = Math.log2(PHYSICAL_BLOCK_BYTES / unit.blockBytes)
+  data[13] = Math.log2(BLOCK_BYTES / unit.blockBytes)
   data[14] = LBPME | LBPRZ
   return answer(data, read32(cdb, 10))
 }

@@ -4,6 +4,7 @@
 //   L1. Identity (serial, designators) is computed from the target name and the volume id alone, so it is the same at
 //       every member and after every restart: initiators drop a disk whose identity changes.
 import { assert } from '../base/assert.ts'
+import { BLOCK_BYTES, type LogicalBlockBytes, PAGE_BYTES } from '../base/sizes.ts'
 
 export interface LogicalUnit {
   readonly volumeId: number
@@ -13,12 +14,10 @@ export interface LogicalUnit {
   readonly serial: string
   /** VPD page 83h: NAA 3h, locally assigned, eight bytes. */
   readonly naa: Uint8Array
-  readonly blockBytes: 512 | 4096
+  readonly blockBytes: LogicalBlockBytes
   readonly blocks: number
 }
 
-/** The unit of atomic writes and of unmapping, and the physical block that is reported. */
-export const PHYSICAL_BLOCK_BYTES = 4096
 /** Every target port of the group is one and the same port. */
 export const PORTAL_GROUP_TAG = 1
 export const RELATIVE_PORT = 1
@@ -34,7 +33,7 @@ export const limits = {
   unmapBytes: 2048 * MIB,
   unmapDescriptors: 256,
   /** A page: what unmapping gives back to the file system. */
-  optimalUnmapBytes: MIB,
+  optimalUnmapBytes: PAGE_BYTES,
   /** What one GET LBA STATUS tells about, and in how many descriptors. */
   lbaStatusBytes: 256 * 1024 * MIB,
   lbaStatusDescriptors: 256,
@@ -47,9 +46,9 @@ export function logicalUnit(volume: {
   readonly id: number
   readonly iqn: string
   readonly bytes: number
-  readonly blockBytes: 512 | 4096
+  readonly blockBytes: LogicalBlockBytes
 }): LogicalUnit {
-  assert(volume.bytes >= PHYSICAL_BLOCK_BYTES, 'a volume has at least one physical block')
+  assert(volume.bytes >= BLOCK_BYTES, 'a volume has at least one physical block')
   assert(volume.bytes % volume.blockBytes === 0, 'a volume is a whole number of blocks')
   const identity = `${volume.iqn}#${volume.id}`
   const naa = new Uint8Array(8)

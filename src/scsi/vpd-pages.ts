@@ -1,13 +1,9 @@
 // Vital product data pages: 00h, 80h, 83h, 87h (SPC-4 §7.8), B0h, B1h, B2h (SBC-3 §6.5). The same bytes at every member
 // (L1).
+
+import { BLOCK_BYTES } from '../base/sizes.ts'
 import { write16, write32, write64, writeAscii } from './cdb.ts'
-import {
-  type LogicalUnit,
-  limits,
-  PHYSICAL_BLOCK_BYTES,
-  PORTAL_GROUP_TAG,
-  RELATIVE_PORT,
-} from './logical-unit.ts'
+import { type LogicalUnit, limits, PORTAL_GROUP_TAG, RELATIVE_PORT } from './logical-unit.ts'
 
 type Body = (unit: LogicalUnit) => Uint8Array
 
@@ -98,7 +94,7 @@ function blockLimits({ blockBytes }: LogicalUnit): Uint8Array {
   const at = (pageOffset: number) => pageOffset - 4
   body[at(4)] = WSNZ
   body[at(5)] = limits.compareAndWriteBlocks
-  write16(body, at(6), PHYSICAL_BLOCK_BYTES / blockBytes)
+  write16(body, at(6), BLOCK_BYTES / blockBytes)
   write32(body, at(8), limits.transferBytes / blockBytes)
   write32(body, at(12), limits.optimalTransferBytes / blockBytes)
   write32(body, at(20), Math.min(limits.unmapBytes / blockBytes, UNMAP_BLOCKS_MAX))

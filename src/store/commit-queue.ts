@@ -10,8 +10,8 @@
 //        room to write home what takes it: then a write is answered 'full', and nothing of it has happened.
 //   GC4. What a batch does in one turn of the event loop is bounded, also if it is of unmaps that name terabytes.
 import type { Clock } from '../base/clock.ts'
+import { BLOCK_BYTES } from '../base/sizes.ts'
 import type { Change, Journal } from './journal.ts'
-import { BLOCK_BYTES } from './layout.ts'
 import { type Pages, pagesInPart } from './pages.ts'
 import { edgesOf, partsOf, type StoreWrite } from './record.ts'
 

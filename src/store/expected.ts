@@ -1,6 +1,6 @@
 // The pages to which writes are on their way: admitted, and not yet in the index or the overlay. Who looks whether a page
 // holds anything must ask here too, since a drop or an unmap before them in the queue may take what it holds today.
-import { BLOCK_BYTES, PAGE_BYTES } from './layout.ts'
+import { BLOCK_BYTES, PAGE_BYTES } from '../base/sizes.ts'
 import { edgesOf, partsOf, type StoreWrite } from './record.ts'
 
 /** Above every page number. */

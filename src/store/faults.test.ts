@@ -2,8 +2,9 @@
 import { describe, expect, it } from 'vitest'
 import { SimClock } from '../../sim/clock.ts'
 import { DiskError } from '../base/disk.ts'
+import { BLOCK_BYTES, PAGE_BYTES } from '../base/sizes.ts'
 import { FolderRefused } from './failure.ts'
-import { BLOCK_BYTES, PAGE_BYTES, paths, SLOT_HEADER_BYTES } from './layout.ts'
+import { paths, SLOT_HEADER_BYTES } from './layout.ts'
 import { PageStore } from './page-store.ts'
 import { block, World, write } from './store.fixture.ts'
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { BLOCK_BYTES, PAGE_BYTES, RUN_BYTES } from './layout.ts'
+import { BLOCK_BYTES, PAGE_BYTES, RUN_BYTES } from '../base/sizes.ts'
 import type { PageStore } from './page-store.ts'
 import { block, World, write } from './store.fixture.ts'
 

@@ -4,8 +4,10 @@
 // Invariants:
 //   HE1. A block that was answered as written is told, whatever is under way at the moment.
 //   HE2. One question looks at so many pages, reads so many headers and tells so many extents, and says how far it came.
+
+import { BLOCK_BYTES, PAGE_BYTES, RUN_BYTES } from '../base/sizes.ts'
 import { hasBit } from './bitmap.ts'
-import { BLOCK_BYTES, BLOCKS_PER_PAGE, MAP_WORDS, PAGE_BYTES, RUN_BYTES } from './layout.ts'
+import { BLOCKS_PER_PAGE, MAP_WORDS } from './layout.ts'
 import { ABSENT, UNTOUCHED } from './overlay.ts'
 import { NO_SLOT } from './page-table.ts'
 import { eachPage, type Pages } from './pages.ts'

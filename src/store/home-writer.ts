@@ -11,15 +11,10 @@
 //        header are damaged.
 //   HW6. A page whose home is lost (lost-pages.ts, SL4) gets a slot of its own, in which all but what was touched is damaged.
 import { type DiskFile, isFull } from '../base/disk.ts'
+import { BLOCK_BYTES } from '../base/sizes.ts'
 import { clearBit, countBits, hasBit, setBit } from './bitmap.ts'
 import type { Homes } from './homes.ts'
-import {
-  BLOCK_BYTES,
-  BLOCKS_PER_PAGE,
-  HEADER_COPY_BYTES,
-  MAP_WORDS,
-  SLOT_HEADER_BYTES,
-} from './layout.ts'
+import { BLOCKS_PER_PAGE, HEADER_COPY_BYTES, MAP_WORDS, SLOT_HEADER_BYTES } from './layout.ts'
 import { ABSENT, DAMAGED, type DirtyPage, type Overlay, UNTOUCHED } from './overlay.ts'
 import { NO_SLOT } from './page-table.ts'
 import { encodeHeader } from './slot-header.ts'

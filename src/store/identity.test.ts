@@ -1,7 +1,8 @@
 // The wrong folder, an older one, and what becomes of one that is given up.
 import { describe, expect, it } from 'vitest'
 import { SimClock } from '../../sim/clock.ts'
-import { BLOCK_BYTES, PAGE_BYTES, paths, RUN_BYTES } from './layout.ts'
+import { BLOCK_BYTES, PAGE_BYTES, RUN_BYTES } from '../base/sizes.ts'
+import { paths } from './layout.ts'
 import { PageStore } from './page-store.ts'
 import type { KnownFolder } from './settings.ts'
 import { block, World, write } from './store.fixture.ts'

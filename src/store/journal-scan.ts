@@ -5,7 +5,8 @@
 // whole is damage: acknowledged bytes are lost, and that is said.
 import { crc32c } from '../base/crc32c.ts'
 import type { DiskFile } from '../base/disk.ts'
-import { BLOCK_BYTES, RECORD_BYTES, recordKind, SECTOR_BYTES } from './layout.ts'
+import { BLOCK_BYTES } from '../base/sizes.ts'
+import { RECORD_BYTES, recordKind, SECTOR_BYTES } from './layout.ts'
 import { BLOCK_SECTORS, decodeRecord, type RecordHeader } from './record.ts'
 
 const CHUNK_SECTORS = 2048

@@ -12,7 +12,8 @@
 //   J4. Data leaves room for what gives room back: when no more of it fits, unmaps and drops still do.
 import { assert } from '../base/assert.ts'
 import type { DiskFile } from '../base/disk.ts'
-import { BLOCK_BYTES, RECORD_BLOCKS, RECORD_BYTES, RUN_BYTES, SECTOR_BYTES } from './layout.ts'
+import { BLOCK_BYTES, RUN_BYTES } from '../base/sizes.ts'
+import { RECORD_BLOCKS, RECORD_BYTES, SECTOR_BYTES } from './layout.ts'
 import {
   BLOCK_SECTORS,
   encodeDrop,

@@ -1,19 +1,15 @@
 // The bytes of a data folder. Every offset is derived from the one before it, so that code and DESIGN.md cannot disagree
 // in silence: the test draws the figures of DESIGN.md from these tables. Numbers are big-endian.
+import { BLOCK_BYTES, PAGE_BYTES, RUN_BYTES } from '../base/sizes.ts'
 
 /** Raised with any change of these bytes. A store refuses a folder of another format. */
 export const FORMAT = 2
 
 /** What a disk writes whole or not at all. */
 export const SECTOR_BYTES = 512
-/** The unit of checksum and of atomic writing. */
-export const BLOCK_BYTES = 4096
-/** The unit of allocation. */
-export const PAGE_BYTES = 1024 * 1024
 export const BLOCKS_PER_PAGE = PAGE_BYTES / BLOCK_BYTES
-/** Consecutive pages of a volume that share a lane: what one write may not cross. */
-export const PAGES_PER_RUN = 16
-export const RUN_BYTES = PAGES_PER_RUN * PAGE_BYTES
+/** Consecutive pages of a volume that share a lane. */
+export const PAGES_PER_RUN = RUN_BYTES / PAGE_BYTES
 /** One bit a block of a page. */
 export const MAP_WORDS = BLOCKS_PER_PAGE / 32
 

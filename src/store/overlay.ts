@@ -6,8 +6,9 @@
 //   OV2. Neither cells in use nor pages without a cell, of which only marks are kept, exceed their bounds; so pages do
 //        not exceed the sum of both. A change that finds no room waits.
 import { assert } from '../base/assert.ts'
+import { BLOCK_BYTES } from '../base/sizes.ts'
 import { clearBit, hasBit, setBit } from './bitmap.ts'
-import { BLOCK_BYTES, BLOCKS_PER_PAGE, MAP_WORDS, PAGES_PER_RUN } from './layout.ts'
+import { BLOCKS_PER_PAGE, MAP_WORDS, PAGES_PER_RUN } from './layout.ts'
 
 /** What `DirtyPage.cells` says of a block, if not the cell that holds it. */
 export const UNTOUCHED = -1

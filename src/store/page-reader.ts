@@ -8,9 +8,10 @@
 //   RD3. A block that the medium does not give is damaged for the read that wanted it, and for no other block.
 import { crc32c } from '../base/crc32c.ts'
 import { DiskError, type DiskFile } from '../base/disk.ts'
+import { BLOCK_BYTES, PAGE_BYTES } from '../base/sizes.ts'
 import { clearBit, hasBit, setBit } from './bitmap.ts'
 import type { Homes } from './homes.ts'
-import { BLOCK_BYTES, BLOCKS_PER_PAGE, MAP_WORDS, PAGE_BYTES, SLOT_HEADER_BYTES } from './layout.ts'
+import { BLOCKS_PER_PAGE, MAP_WORDS, SLOT_HEADER_BYTES } from './layout.ts'
 import { ABSENT, DAMAGED, type DirtyPage, type Overlay, UNTOUCHED } from './overlay.ts'
 import { NO_ENTRY, NO_SLOT } from './page-table.ts'
 

@@ -4,7 +4,8 @@
 // It says what is *home* (written to its slot, synced). What is durable in the journal alone is the overlay's. It changes
 // when a round of home writing has finished and when a volume is dropped, nowhere else.
 import { assert } from '../base/assert.ts'
-import { BLOCK_BYTES, BLOCKS_PER_PAGE, PAGES_PER_RUN } from './layout.ts'
+import { BLOCK_BYTES } from '../base/sizes.ts'
+import { BLOCKS_PER_PAGE, PAGES_PER_RUN } from './layout.ts'
 
 export const NO_ENTRY = -1
 export const NO_SLOT = -1

@@ -5,18 +5,12 @@
 //   PG2. Of a volume that is dropped nothing is found or named in a checkpoint any more, and its pages are taken from the
 //        index some at a time.
 
+import { BLOCK_BYTES, PAGE_BYTES, RUN_BYTES } from '../base/sizes.ts'
 import { hasBit } from './bitmap.ts'
 import type { CheckpointParts } from './checkpoints.ts'
 import { ExpectedPages } from './expected.ts'
 import type { Homes } from './homes.ts'
-import {
-  BLOCK_BYTES,
-  BLOCKS_PER_PAGE,
-  MAP_WORDS,
-  PAGE_BYTES,
-  PAGES_PER_RUN,
-  RUN_BYTES,
-} from './layout.ts'
+import { BLOCKS_PER_PAGE, MAP_WORDS, PAGES_PER_RUN } from './layout.ts'
 import type { OperationMemory } from './operations.ts'
 import { ABSENT, DAMAGED, type Overlay } from './overlay.ts'
 import { NO_ENTRY, NO_SLOT } from './page-table.ts'

@@ -3,9 +3,9 @@
 // of the ring belongs there only if its number says so.
 import { readU16, readU32, writeU16, writeU32 } from '../base/bytes.ts'
 import { crc32c } from '../base/crc32c.ts'
+import { BLOCK_BYTES } from '../base/sizes.ts'
 import { readU64, writeU64 } from './fields.ts'
 import {
-  BLOCK_BYTES,
   RECORD,
   RECORD_BLOCKS,
   RECORD_BYTES,

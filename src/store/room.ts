@@ -10,7 +10,7 @@
 //        in what is kept between `fullAt` and the whole budget; beyond that the header is read.
 //   RO4. Who was refused can wait until what was unmapped or dropped is given back, and try once more.
 import type { Disk } from '../base/disk.ts'
-import { BLOCK_BYTES, PAGE_BYTES } from './layout.ts'
+import { BLOCK_BYTES, PAGE_BYTES } from '../base/sizes.ts'
 import { NO_ENTRY, NO_SLOT } from './page-table.ts'
 import { eachPage, type Pages } from './pages.ts'
 import type { StoreWrite } from './record.ts'

@@ -2,7 +2,7 @@
 import { SimClock } from '../../sim/clock.ts'
 import { SimDisk } from '../../sim/disk.ts'
 import { Timeline } from '../../sim/timeline.ts'
-import { BLOCK_BYTES } from './layout.ts'
+import { BLOCK_BYTES } from '../base/sizes.ts'
 import { PageStore } from './page-store.ts'
 import type { StoreWrite } from './record.ts'
 import { type StoreSettings, storeDefaults } from './settings.ts'

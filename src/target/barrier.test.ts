@@ -189,8 +189,8 @@ describe('what is dead or in an open move', () => {
     const { create, write, all, post, m1, run } = await barriers()
     const dead = await create({})
     const moved = await create({ isid: '00023d000002' })
-    await write(closeSession(dead, ''))
-    await write(commitMove(moved, { id: 'mv', to: 'm2', openedAt: '' }, 2 ** 30))
+    await write(closeSession(dead))
+    await write(commitMove(moved, { id: 'mv', to: 'm2' }, 2 ** 30))
     const before = all()
     await run()
     expect(new Map(m1.gateway.set)).toEqual(

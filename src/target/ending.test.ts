@@ -5,7 +5,7 @@ import { FakeFences, liveOf, randomIsid, records, stableIsid } from './records.f
 import { Registry } from './registry.ts'
 
 const HOUR_MS = 3_600_000
-const move = { id: 'mv', to: 'm2', openedAt: '' }
+const move = { id: 'mv', to: 'm2' }
 const again = { owner: 'm1', isid: stableIsid, source: 's', loginToken: 'again', at: '' }
 
 async function ended(self = 'm1') {
@@ -106,7 +106,7 @@ describe('a closed generation', () => {
       ['m2', 0],
     ] as const) {
       const { create, write, gateway, sweep } = await ended(self)
-      await write(closeSession(await create({}), ''))
+      await write(closeSession(await create({})))
       await sweep()
       expect(gateway.set.size).toBe(fences)
     }

@@ -10,9 +10,9 @@
 //   E4. A stable ISID's dead record is kept an hour as the memory of its last owner; one of the random kind is not.
 import { AwakeTime } from '../base/awake-time.ts'
 import type { Clock } from '../base/clock.ts'
+import { isRandomIsid } from '../base/isid.ts'
 import type { Coordinator } from '../coordination/coordinator.ts'
 import { type GroupView, type StoredSession, storedSession } from '../coordination/group-view.ts'
-import { isRandomKind } from '../group/login.ts'
 import type { MemberId, SessionId } from '../group/record.ts'
 import { closeSession, retireSession } from '../group/sessions.ts'
 import type { Gateway } from '../volume/gateway.ts'
@@ -55,9 +55,8 @@ export class Ending {
 
   /** E1, E2: closes the record exactly as read. */
   async close(stored: StoredSession): Promise<CloseResult> {
-    const { clock, coordinator, gateway } = this.#deps
-    const change = closeSession(stored, new Date(clock.wallMs()).toISOString())
-    const result = await coordinator.txn(change)
+    const { coordinator, gateway } = this.#deps
+    const result = await coordinator.txn(closeSession(stored))
     if (result.kind === 'unknown') return { kind: 'unknown' }
     if (result.kind === 'lost') return { kind: 'changed' }
     const gen = stored.record.gen + 1
@@ -135,7 +134,7 @@ export class Ending {
     const { id, record } = stored
     if (record.owner !== self && !gateway.fencedSessions().has(id)) return
     gateway.fence(id, record.gen)
-    if (!isRandomKind(record.isid) && this.#age(`${id}:${record.gen}:dead`) < KEEP_DEAD_MS) return
+    if (!isRandomIsid(record.isid) && this.#age(`${id}:${record.gen}:dead`) < KEEP_DEAD_MS) return
     if (!gateway.fenced(id, record.gen, stored.rev)) return
     await coordinator.txn(retireSession(stored))
   }

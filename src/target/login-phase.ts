@@ -6,6 +6,7 @@
 // Invariants:
 //   P1. What fails while the group decides about a login ends its connection, and nothing else.
 //   P2. No session is admitted that has ended.
+
 import { assert, BrokenInvariant, unreachable } from '../base/assert.ts'
 import { ProtocolError } from '../base/protocol-error.ts'
 import type { VolumeRecord } from '../group/record.ts'
@@ -14,11 +15,9 @@ import { LoginNegotiation, type LoginRequest, type LoginStep } from '../iscsi/lo
 import { type Negotiated, targetSettings } from '../iscsi/negotiate.ts'
 import type { Outbox } from '../iscsi/outbox.ts'
 import { loginStatus } from '../iscsi/pdu.ts'
+import { PORTAL_GROUP_TAG } from '../scsi/logical-unit.ts'
 import type { LoginAttempt, Logins, RejectReason, Route, Taken } from './login.ts'
 import type { SessionHandles } from './session-handles.ts'
-
-/** The same tag on every member: the nexus must not change with a move. */
-export const targetPortalGroupTag = 1
 
 /** What the login leads to; carried out by the connection. */
 export interface LoginHost {
@@ -70,7 +69,10 @@ export class LoginPhase {
     this.#host = host
     this.#source = came.source
     this.#startedMs = came.atMs
-    this.#negotiation = new LoginNegotiation({ targetPortalGroupTag, keys: targetSettings }, outbox)
+    this.#negotiation = new LoginNegotiation(
+      { targetPortalGroupTag: PORTAL_GROUP_TAG, keys: targetSettings },
+      outbox,
+    )
   }
 
   /** It is the initiator's turn. */

@@ -71,7 +71,7 @@ describe('a login', () => {
   it.each(['00023d000001', randomIsid])('L2 consumes the open move of %s', async (isid) => {
     const { create, write, finish, stored } = await logins()
     const before = await create({ owner: 'm2', isid })
-    await write(commitMove(before, { id: 'mv', to: 'm1', openedAt: '' }, 2 ** 30))
+    await write(commitMove(before, { id: 'mv', to: 'm1' }, 2 ** 30))
     const came = isid === randomIsid ? '800000000002' : isid
     expect(await finish(came)).toMatchObject({ kind: 'taken', why: 'returned' })
     const { record } = stored(before.id)
@@ -105,7 +105,7 @@ describe('a login', () => {
     expect(await finish()).toEqual(toOwner)
     await timeline.run(timeline.nowMs + 500)
     expect(await finish()).toEqual(toOwner)
-    await write(closeSession(stored(id), ''))
+    await write(closeSession(stored(id)))
     await timeline.run(timeline.nowMs + 1_000)
     expect(await finish()).toEqual(toOwner)
     await timeline.run(timeline.nowMs + 1_000)

@@ -14,6 +14,7 @@
 //   L5. What is not settled within 4 s is rejected as "service unavailable"; the initiator tries again.
 //   L6. A volume that is not shared is taken only when no other host has it, and with its claim (unshared.ts, G11).
 import { type Clock, sleep } from '../base/clock.ts'
+import { isRandomIsid } from '../base/isid.ts'
 import type { Coordinator, TransactionResult } from '../coordination/coordinator.ts'
 import {
   type GroupView,
@@ -22,7 +23,7 @@ import {
   usable,
 } from '../coordination/group-view.ts'
 import { withClaim } from '../group/claims.ts'
-import { isRandomKind, matchLogin } from '../group/login.ts'
+import { matchLogin } from '../group/login.ts'
 import { parseVolume } from '../group/parse.ts'
 import {
   keys,
@@ -433,6 +434,6 @@ function keyOf(attempt: LoginAttempt): string {
     initiator: attempt.initiator,
     isid: attempt.isid,
     source: attempt.source,
-    randomKind: isRandomKind(attempt.isid),
+    randomKind: isRandomIsid(attempt.isid),
   })
 }

@@ -20,7 +20,7 @@ it('a move from here that no session carries and nobody settles is lost, and no 
   await put('settled', { outcome: 'returned' })
   await put('carried')
   await put('under-way', { session: 999 })
-  await write(noteIntent(carrying, { id: 'carried', to: 'm2', openedAt: '' }))
+  await write(noteIntent(carrying, { id: 'carried', to: 'm2' }))
   const group = await view('m1')
   await caughtUp(group)
   const log = new MoveLog('m1', clock, coordination.handle('m1'), group)

@@ -112,7 +112,7 @@ export class Mover {
     }
     this.#wrote(session, intent.rev, {
       ...session.record,
-      move: { ...this.#openMove(order), open: false },
+      move: { ...openMove(order), open: false },
     })
 
     await carrier.narrow()
@@ -128,7 +128,7 @@ export class Mover {
 
     carrier.hold() // M2
     const commit = await coordinator.txn(
-      commitMove(stored(session), this.#openMove(order), carrier.toldBytes),
+      commitMove(stored(session), openMove(order), carrier.toldBytes),
     )
     const overNow = whyOver(session)
     if (overNow !== null) return this.#ended(order, 'lost', overNow)
@@ -218,11 +218,6 @@ export class Mover {
     return { kind: outcome, reason }
   }
 
-  #openMove(order: MoveOrder) {
-    const openedAt = new Date(this.#deps.clock.wallMs()).toISOString()
-    return { id: order.id, to: order.to, openedAt }
-  }
-
   #wrote(session: LiveSession, rev: number, record: StoredSession['record']): void {
     session.rev = rev
     session.record = record
@@ -236,4 +231,8 @@ function whyOver({ phase }: LiveSession): string | null {
 
 function stored(session: LiveSession): StoredSession {
   return { id: session.id, key: session.key, rev: session.rev, record: session.record }
+}
+
+function openMove({ id, to }: MoveOrder) {
+  return { id, to }
 }

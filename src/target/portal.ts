@@ -9,11 +9,11 @@ import type { Address, Listener, Net, Stream } from '../base/net.ts'
 import type { GroupView } from '../coordination/group-view.ts'
 import { formatPortal, type Portal } from '../iscsi/names.ts'
 import { isAskedFor, printTargets } from '../iscsi/send-targets.ts'
+import { PORTAL_GROUP_TAG } from '../scsi/logical-unit.ts'
 import { type Bounds, budgetsOf, CONNECTIONS_MAX, NEW_SESSIONS_MAX } from './bounds.ts'
 import { Connection, type ConnectionDeps } from './connection.ts'
 import { Doorway } from './doorway.ts'
 import type { Taken } from './login.ts'
-import { targetPortalGroupTag } from './login-phase.ts'
 import type { Registry } from './registry.ts'
 import type { TargetEvent } from './target-event.ts'
 
@@ -124,6 +124,6 @@ export class TargetPortal {
     const targets = [...group.volumes.values()]
       .filter(({ iqn }) => isAskedFor(iqn, wanted, own))
       .map(({ iqn }) => ({ name: iqn, addresses: [address] }))
-    return printTargets(targets, targetPortalGroupTag)
+    return printTargets(targets, PORTAL_GROUP_TAG)
   }
 }

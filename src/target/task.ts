@@ -21,6 +21,7 @@
 //       attention 2A/09; of what the initiator was told is kept account until then.
 import { assert } from '../base/assert.ts'
 import type { BufferPool } from '../base/buffer-pool.ts'
+import { BLOCK_BYTES } from '../base/sizes.ts'
 import type { VolumeRecord } from '../group/record.ts'
 import type { TaskManagementRequest } from '../iscsi/requests.ts'
 import type { Session } from '../iscsi/session.ts'
@@ -28,7 +29,7 @@ import type { Task } from '../iscsi/task.ts'
 import type { SessionCounters } from '../load/counters.ts'
 import { lbaStatus } from '../scsi/capacity.ts'
 import { plan, planCommand, planWithoutUnit } from '../scsi/commands.ts'
-import { bytesOf, type LogicalUnit, PHYSICAL_BLOCK_BYTES } from '../scsi/logical-unit.ts'
+import { bytesOf, type LogicalUnit } from '../scsi/logical-unit.ts'
 import { type NexusState, newNexusState } from '../scsi/nexus-state.ts'
 import { type LbaStatusPlan, type Plan, planData } from '../scsi/plan.ts'
 import { type Condition, conditions, type SenseDetail, senseData } from '../scsi/sense.ts'
@@ -301,7 +302,7 @@ export class TaskRunner {
 
   #sendLbaStatus(task: Task, made: LbaStatusPlan): void {
     const { offset, bytes, descriptors } = made
-    const from = offset - (offset % PHYSICAL_BLOCK_BYTES)
+    const from = offset - (offset % BLOCK_BYTES)
     this.#waiting.set(task, 'working')
     void this.#access.allocation(from, offset + bytes, descriptors).then((known) => {
       if (this.#wasDropped(task)) return

@@ -109,7 +109,7 @@ async function bench({ seed = 1, raising }: BenchSettings = {}) {
       const taking = { owner: 'm2', isid: '400001370001', source: '', loginToken: name, at: '' }
       const who = { ...taking, volume: 1, initiator: `iqn.2026-11.x:${name}` }
       await others.txn(createSession(who))
-      if (step >= 2) await others.txn(closeSession(stored(step - 2), ''))
+      if (step >= 2) await others.txn(closeSession(stored(step - 2)))
       if (step >= 4) await others.txn(retireSession(stored(step - 4)))
     }
   }

@@ -13,8 +13,10 @@
 //       when it has waited for the answer of another primary first.
 //   W6. An unmap is one request for each slice, whatever it names, and moves no bytes: in windows, counters and the cost
 //       model it counts as an operation, not by its length.
+
 import { assert } from '../base/assert.ts'
 import { type Clock, sleep } from '../base/clock.ts'
+import { OPERATION_BYTES_MAX } from '../base/sizes.ts'
 import type { MemberId, SessionId, SliceId, VolumeRecord } from '../group/record.ts'
 import type { SessionCounters } from '../load/counters.ts'
 import type { PeerLinks } from '../peer/links.ts'
@@ -34,7 +36,7 @@ import type { Primary } from './primary.ts'
 import { PrimaryNumbers } from './primary-numbers.ts'
 
 /** The most that one request to another member carries. */
-export const operationBytesMax = 1024 * 1024
+export const operationBytesMax = OPERATION_BYTES_MAX
 /** The longest unmap: its length has 32 bits on the wire. */
 export const unmapBytesMax = 2 * 1024 ** 3
 /** Ended sessions are looked through for retired ones when there are more than twice as many as were left last time. */

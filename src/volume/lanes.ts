@@ -12,10 +12,11 @@
 //       different members (G8 of group/volumes.ts); with three lanes or more also where one row ends and the next begins.
 //   L3. Every regular stride is spread over the lanes: file systems have strides, and none of them meets one member.
 import { assert } from '../base/assert.ts'
+import { PAGE_BYTES, RUN_BYTES } from '../base/sizes.ts'
 import type { SliceId, VolumeRecord } from '../group/record.ts'
-import { PAGE_BYTES, PAGES_PER_RUN } from '../store/layout.ts'
+import { PAGES_PER_RUN } from '../store/layout.ts'
 
-export const runBytes = 16 * 1024 * 1024
+export const runBytes = RUN_BYTES
 
 type Striped = Pick<VolumeRecord, 'id' | 'lanes'>
 

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { BLOCK_BYTES, PAGE_BYTES } from '../store/layout.ts'
+import { BLOCK_BYTES, PAGE_BYTES } from '../base/sizes.ts'
 import { block, World } from '../store/store.fixture.ts'
 import { BlockOrder } from './block-order.ts'
 import { MutationTurn } from './mutation-turn.ts'

@@ -3,13 +3,12 @@
 import type { Clock } from '../../base/clock.ts'
 import { sleep } from '../../base/clock.ts'
 import { Prng } from '../../base/prng.ts'
+import { BLOCK_BYTES, PAGE_BYTES } from '../../base/sizes.ts'
 import { Initiator } from '../../initiator/initiator.ts'
 import { readPattern, writePattern } from '../../initiator/pattern.ts'
 import type { InitiatorSettings } from '../../initiator/settings.ts'
 
 /** What most initiators send most: the work of the member that serves the session outweighs that of the page holder. */
-const BLOCK_BYTES = 4 * 1024
-const PAGE_BYTES = 1024 * 1024
 /** Blocks of each page that a worker has for itself. */
 const BLOCKS_EACH = 16
 /** Of all members alike, and few enough that all is soon written and then verified. */
