@@ -18,7 +18,7 @@ import { SystemNet } from '../src/io/net.ts'
 import { SqliteWorker } from '../src/io/sqlite-worker.ts'
 import { Member } from '../src/member/member.ts'
 import { storeDefaults } from '../src/store/settings.ts'
-import { boundsDefaults } from '../src/target/bounds.ts'
+import { boundsDefaults } from '../src/target/memory-bounds.ts'
 import { startGroupAnywhere, stopGroup } from '../test/e2e/running-group.ts'
 
 const SETTLE_MS = 30_000

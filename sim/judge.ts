@@ -9,7 +9,7 @@ import type { Workload } from './workload.ts'
 export const PROGRESS_MS = 25_000
 /** Then moves expire (10 s), barriers and sweeps come to rest. */
 export const REST_MS = 40_000
-/** A session whose connection was lost without a word is given up after a minute (src/target/silence.ts). */
+/** A session whose connection was lost without a word is given up after a minute (src/target/keep-alive.ts). */
 export const SILENT_MS = 70_000
 
 export function judgeHistories(group: SimGroup, workload: Workload): void {

@@ -7,7 +7,11 @@ import { readU16, readU32, writeU32 } from '../src/base/bytes.ts'
 import type { Clock } from '../src/base/clock.ts'
 import type { Address, Listener, Net, Stream, StreamOwner } from '../src/base/net.ts'
 import { Framer, type Pdu } from '../src/iscsi/framer.ts'
-import { LoginNegotiation, type LoginRequest, type LoginStep } from '../src/iscsi/login.ts'
+import {
+  LoginNegotiation,
+  type LoginRequest,
+  type LoginStep,
+} from '../src/iscsi/login-negotiation.ts'
 import { type KeySettings, targetSettings } from '../src/iscsi/negotiate.ts'
 import { Outbox } from '../src/iscsi/outbox.ts'
 import { printTargets } from '../src/iscsi/send-targets.ts'

@@ -7,7 +7,7 @@ import type { Policy } from '../distribution/policy.ts'
 import type { MemberId, SessionId, VolumeId } from '../group/record.ts'
 import type { StoredSession } from '../group/sessions.ts'
 import type { LiveSession } from '../target/live-session.ts'
-import type { LoginAttempt } from '../target/login.ts'
+import type { LoginAttempt } from '../target/logins.ts'
 import type { MemberParts } from './member-parts.ts'
 
 /** Of a session that this member serves. */

@@ -8,26 +8,26 @@
 //   I2. F ends each burst, S comes in the last PDU only, and then with F.
 import { assert } from '../base/assert.ts'
 import { writeU32 } from '../base/bytes.ts'
-import { type Answers, residualBits, residualCount } from './answers.ts'
 import type { Negotiated } from './negotiate.ts'
 import { bhsAt, dataInAt, dataInStatusBit, finalBit, opcode, reservedTag } from './pdu.ts'
 import type { PduWriter } from './pdu-writer.ts'
+import { type Responses, residualBits, residualCount } from './responses.ts'
 import type { Task } from './task.ts'
 
 export class DataIn {
   readonly #parameters: Negotiated
   readonly #writer: PduWriter
-  readonly #answers: Answers
+  readonly #responses: Responses
   #reservedAt = 0
   #from = 0
   #end = 0
   #isLast = true
   #reserved: Task | null = null
 
-  constructor(parameters: Negotiated, answers: Answers) {
+  constructor(parameters: Negotiated, responses: Responses) {
     this.#parameters = parameters
-    this.#answers = answers
-    this.#writer = answers.writer
+    this.#responses = responses
+    this.#writer = responses.writer
   }
 
   hasReserved(task: Task): boolean {
@@ -119,10 +119,10 @@ export class DataIn {
   /** What does; `cdbTransferLength` of the PDU with status, else null. */
   #fillPresent(task: Task, at: number, cdbTransferLength: number | null): void {
     const { bytes } = this.#writer
-    this.#answers.writeWindow(bytes, at)
+    this.#responses.writeWindow(bytes, at)
     if (cdbTransferLength === null) return
     bytes[at + bhsAt.flags] = (bytes[at + bhsAt.flags] ?? 0) | residualBits(task, cdbTransferLength)
-    writeU32(bytes, at + dataInAt.statSn, this.#answers.takeStatSn(task))
+    writeU32(bytes, at + dataInAt.statSn, this.#responses.takeStatSn(task))
     writeU32(bytes, at + dataInAt.residualCount, residualCount(task, cdbTransferLength))
   }
 }

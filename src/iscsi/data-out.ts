@@ -15,10 +15,10 @@
 import type { Share } from '../base/budget.ts'
 import { pooledBytes } from '../base/buffer-pool.ts'
 import { readU32 } from '../base/bytes.ts'
-import type { Answers } from './answers.ts'
 import type { Pdu } from './framer.ts'
 import type { Negotiated } from './negotiate.ts'
 import { dataOutAt, finalBit, flagsOf, reservedTag } from './pdu.ts'
+import type { Responses } from './responses.ts'
 import { after } from './serial.ts'
 import type { DataError, Task } from './task.ts'
 
@@ -35,7 +35,7 @@ export interface WriteRoom {
 
 export class DataOut {
   readonly #parameters: Negotiated
-  readonly #answers: Answers
+  readonly #responses: Responses
   readonly #room: WriteRoom
   /** Those that wait for room, in order. */
   readonly #waiting: Task[] = []
@@ -49,9 +49,9 @@ export class DataOut {
   /** Data-Outs that came; for who wants to know whether more do. */
   received = 0
 
-  constructor(parameters: Negotiated, answers: Answers, room: WriteRoom) {
+  constructor(parameters: Negotiated, responses: Responses, room: WriteRoom) {
     this.#parameters = parameters
-    this.#answers = answers
+    this.#responses = responses
     this.#room = room
   }
 
@@ -151,7 +151,7 @@ export class DataOut {
 
   #sendNopIns(): void {
     if (this.#openR2ts > 0 || this.#nopIns.length === 0) return
-    for (const transferTag of this.#nopIns.splice(0)) this.#answers.nopIn(transferTag)
+    for (const transferTag of this.#nopIns.splice(0)) this.#responses.nopIn(transferTag)
     for (const task of this.#paused.splice(0)) this.#askNext(task)
   }
 
@@ -177,7 +177,7 @@ export class DataOut {
     task.dataSn = 0
     task.r2tEnd = task.dataBytes + bytes
     this.#openR2ts += 1
-    this.#answers.r2t(task, bytes)
+    this.#responses.r2t(task, bytes)
     task.r2tSn = after(task.r2tSn)
   }
 

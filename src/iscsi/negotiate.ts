@@ -1,5 +1,6 @@
 // The operational keys of RFC 7143 §13 as one table of result functions, used by both halves of a login.
-// Names of initiators and targets, SessionType and AuthMethod belong to the login itself (login.ts, initiator-login.ts).
+// Names of initiators and targets, SessionType and AuthMethod belong to the login itself (login-negotiation.ts,
+// initiator-login.ts).
 //
 // Invariants:
 //   K1. Both sides compute the same result from one offer and one answer.
@@ -182,7 +183,7 @@ const offeredKeys = [
 
 const clause = 'RFC 7143 §6.2'
 
-/** Keys of the login that are not in the table: they belong to login.ts. */
+/** Keys of the login that are not in the table: they belong to login-negotiation.ts. */
 const namingKeys = new Set([
   'InitiatorName',
   'TargetName',

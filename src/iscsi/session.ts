@@ -9,20 +9,19 @@
 //   closed    silent, and every task that the consumer does not work on is gone
 //
 // Invariants:
-//   S1. Commands reach the consumer in CmdSN order, each exactly once (arrivals.ts).
+//   S1. Commands reach the consumer in CmdSN order, each exactly once (command-order.ts).
 //   S2. Every delivered task is answered exactly once, or aborted and never answered.
 //   S3. MaxCmdSN is never lowered (window.ts).
 //   S4. After `silence` nothing is written.
-//   S5. Held commands are neither delivered nor answered (arrivals.ts).
+//   S5. Held commands are neither delivered nor answered (command-order.ts).
 //   S6. No bytes of what was received are referred to after `receive`.
 //   S7. Whatever is received is served, ignored, rejected or closes the connection: never an exception.
 import { assert } from '../base/assert.ts'
 import type { BufferPool } from '../base/buffer-pool.ts'
 import { readU32 } from '../base/bytes.ts'
 import { ProtocolError } from '../base/protocol-error.ts'
-import { Answers } from './answers.ts'
-import { type Arrival, Arrivals } from './arrivals.ts'
 import { readCommand } from './command.ts'
+import { CommandOrder, type Delivery } from './command-order.ts'
 import { DataIn } from './data-in.ts'
 import { DataOut, type WriteRoom } from './data-out.ts'
 import type { Pdu } from './framer.ts'
@@ -50,6 +49,7 @@ import {
   type TaskManagementRequest,
   type TextRequest,
 } from './requests.ts'
+import { Responses } from './responses.ts'
 import type { Task } from './task.ts'
 import { TaskSet } from './task-set.ts'
 import { TextExchange } from './text-exchange.ts'
@@ -63,7 +63,7 @@ const immediateMax = 32
 const good = 0
 
 export type SessionAction =
-  | Arrival
+  | Delivery
   /** All data of a write that was solicited is here, or its data was bad: see `task.dataError`. */
   | { readonly kind: 'data'; readonly task: Task }
   /** The answer to `probe`; `cmdSn` is that of the request that the initiator will send next. */
@@ -90,8 +90,8 @@ export class Session {
   readonly #parameters: Negotiated & { maxSendDataSegmentLength: number }
   readonly #cid: number
   readonly window: CommandWindow
-  readonly #arrivals: Arrivals
-  readonly #answers: Answers
+  readonly #order: CommandOrder
+  readonly #responses: Responses
   readonly #dataIn: DataIn
   readonly writes: DataOut
   readonly #texts: TextExchange
@@ -108,11 +108,11 @@ export class Session {
     this.#parameters = { ...parameters }
     this.#cid = cid
     this.window = new CommandWindow(expCmdSn, statSn)
-    this.#arrivals = new Arrivals(this.window, this.actions)
-    this.#answers = new Answers(writer, this.window, statSn)
-    this.#dataIn = new DataIn(this.#parameters, this.#answers)
-    this.writes = new DataOut(parameters, this.#answers, room)
-    this.#texts = new TextExchange(this.#answers, this.#parameters)
+    this.#order = new CommandOrder(this.window, this.actions)
+    this.#responses = new Responses(writer, this.window, statSn)
+    this.#dataIn = new DataIn(this.#parameters, this.#responses)
+    this.writes = new DataOut(parameters, this.#responses, room)
+    this.#texts = new TextExchange(this.#responses, this.#parameters)
     this.#tasks = new TaskSet(buffers, this.window, this.writes)
   }
 
@@ -122,7 +122,7 @@ export class Session {
 
   /** Commands and task management requests that were delivered, or wait for an earlier one, and are not answered. */
   get outstanding(): number {
-    return this.#tasks.size + this.#openTaskManagement - this.#arrivals.heldCount
+    return this.#tasks.size + this.#openTaskManagement - this.#order.heldCount
   }
 
   get expCmdSn(): number {
@@ -130,11 +130,11 @@ export class Session {
   }
 
   get statSn(): number {
-    return this.#answers.statSn
+    return this.#responses.statSn
   }
 
   get isSilent(): boolean {
-    return this.#answers.writer.silent
+    return this.#responses.writer.silent
   }
 
   /** Takes one PDU; what it leads to is in `actions` and in the outbox. */
@@ -237,7 +237,8 @@ export class Session {
 
   /** Answers without data; `cdbTransferLength` is what the command moved or would have, 0 if it failed. The task is another's afterwards. */
   answer(task: Task, status: number, sense: Uint8Array | null, cdbTransferLength: number): void {
-    if (this.#tasks.settle(task)) this.#answers.scsiResponse(task, status, sense, cdbTransferLength)
+    if (this.#tasks.settle(task))
+      this.#responses.scsiResponse(task, status, sense, cdbTransferLength)
     this.#tasks.give(task)
   }
 
@@ -252,7 +253,7 @@ export class Session {
       task.state = 'aborted'
       return
     }
-    if (task.state === 'queued') this.#arrivals.forget(task)
+    if (task.state === 'queued') this.#order.forget(task)
     this.#tasks.drop(task)
   }
 
@@ -265,18 +266,18 @@ export class Session {
   answerTaskManagement(request: TaskManagementRequest, response: number): void {
     assert(this.#openTaskManagement > 0, 'a task management request is answered once')
     this.#openTaskManagement -= 1
-    this.#answers.taskManagementResponse(request.initiatorTaskTag, response)
+    this.#responses.taskManagementResponse(request.initiatorTaskTag, response)
   }
 
   /** §11.5.1: the task that the request names has not come. True if it counts as received now and the answer is "function complete"; false: "task does not exist". */
   abortUnreceived(request: TaskManagementRequest): boolean {
-    return this.#arrivals.countUnreceived(request.refCmdSn, request.cmdSn)
+    return this.#order.countUnreceived(request.refCmdSn, request.cmdSn)
   }
 
   /** Whether the session is over: the connection is to be left once the answer was written (§11.15). */
   answerLogout(request: LogoutRequest): boolean {
     const response = responseToLogout(request, this.#cid)
-    this.#answers.logoutResponse(request.initiatorTaskTag, response)
+    this.#responses.logoutResponse(request.initiatorTaskTag, response)
     return response === logoutResponse.closed
   }
 
@@ -298,7 +299,7 @@ export class Session {
 
   /** §11.9. */
   asyncMessage(event: number, parameter1: number, parameter2: number, parameter3: number): void {
-    this.#answers.asyncMessage(event, parameter1, parameter2, parameter3)
+    this.#responses.asyncMessage(event, parameter1, parameter2, parameter3)
   }
 
   /** Asks the initiator for a sign of life, once it owes no data (D5); 'nopAnswered' follows with this tag. */
@@ -311,25 +312,25 @@ export class Session {
     const waiting = this.window.frozen
     this.window.reopen()
     // An initiator that has used its window up is waiting for a PDU that tells of more.
-    if (waiting) this.#answers.nopIn(reservedTag)
+    if (waiting) this.#responses.nopIn(reservedTag)
   }
 
   /** From now on commands, task management and Text Requests that arrive are kept and not delivered. A Logout is, and drops the commands that were kept. */
   hold(): void {
-    this.#arrivals.hold()
+    this.#order.hold()
   }
 
   /** Delivers as actions what was kept. */
   releaseHeld(): void {
-    this.#arrivals.release()
+    this.#order.release()
   }
 
   /** Drops what was kept, unanswered; how many commands and task management requests that were. The session stays held. */
   discardHeld(): number {
-    const count = this.#arrivals.heldCount
-    for (const arrival of this.#arrivals.discard()) {
-      if (arrival.kind === 'taskManagement') this.#openTaskManagement -= 1
-      if (arrival.kind === 'command') this.#tasks.drop(arrival.task)
+    const count = this.#order.heldCount
+    for (const delivery of this.#order.discard()) {
+      if (delivery.kind === 'taskManagement') this.#openTaskManagement -= 1
+      if (delivery.kind === 'command') this.#tasks.drop(delivery.task)
     }
     return count
   }
@@ -337,7 +338,7 @@ export class Session {
   /** The guard: from now on this session reads and writes nothing. */
   silence(): void {
     this.#dataIn.drop()
-    this.#answers.writer.silence()
+    this.#responses.writer.silence()
   }
 
   /** The connection is gone. Tasks that the consumer works on become `aborted`. */
@@ -351,7 +352,7 @@ export class Session {
   #isWanted(pdu: Pdu): boolean {
     if (this.#loggedOut) return false
     const immediate = isImmediate(pdu.header, pdu.at)
-    if (!immediate && !this.#arrivals.accepts(readU32(pdu.header, pdu.at + cmdSnAt))) return false
+    if (!immediate && !this.#order.accepts(readU32(pdu.header, pdu.at + cmdSnAt))) return false
     if (!pdu.digestError) return true
     this.#reject(pdu, rejectReason.dataDigestError)
     if (!immediate) this.#close('a damaged request')
@@ -374,8 +375,8 @@ export class Session {
     }
     this.writes.begin(task, pdu)
     this.#tasks.add(task)
-    if (task.immediate) this.#arrivals.takeImmediate(task.commandAction)
-    else this.#arrivals.take(task.cmdSn, task.commandAction)
+    if (task.immediate) this.#order.takeImmediate(task.commandAction)
+    else this.#order.take(task.cmdSn, task.commandAction)
   }
 
   #receiveData(pdu: Pdu): void {
@@ -402,19 +403,19 @@ export class Session {
       return
     }
     if (!this.#isWanted(pdu)) return
-    if (!isImmediate(header, at)) this.#arrivals.take(readU32(header, at + cmdSnAt), null)
+    if (!isImmediate(header, at)) this.#order.take(readU32(header, at + cmdSnAt), null)
     const echoBytes = Math.min(pdu.dataBytes, this.#parameters.maxSendDataSegmentLength)
     const lun = header.subarray(at + bhsAt.lun, at + bhsAt.lun + 8)
-    this.#answers.nopAnswer(tag, lun, pdu.data.subarray(0, echoBytes))
+    this.#responses.nopAnswer(tag, lun, pdu.data.subarray(0, echoBytes))
   }
 
   #receiveTaskManagement(pdu: Pdu): void {
     if (this.#isOverfull(pdu)) return
     const request = readTaskManagement(pdu)
     this.#openTaskManagement += 1
-    const arrival = { kind: 'taskManagement', request } as const
-    if (request.immediate) this.#arrivals.takeImmediate(arrival)
-    else this.#arrivals.take(request.cmdSn, arrival)
+    const delivery = { kind: 'taskManagement', request } as const
+    if (request.immediate) this.#order.takeImmediate(delivery)
+    else this.#order.take(request.cmdSn, delivery)
   }
 
   #receiveText(pdu: Pdu): void {
@@ -428,9 +429,9 @@ export class Session {
       this.#refuse(pdu, rejectReason.protocolError)
       return
     }
-    const arrival = request === null ? null : ({ kind: 'text', request } as const)
-    if (!immediate) this.#arrivals.take(cmdSn, arrival)
-    else if (arrival !== null) this.#arrivals.takeImmediate(arrival)
+    const delivery = request === null ? null : ({ kind: 'text', request } as const)
+    if (!immediate) this.#order.take(cmdSn, delivery)
+    else if (delivery !== null) this.#order.takeImmediate(delivery)
   }
 
   #receiveLogout(pdu: Pdu): void {
@@ -439,9 +440,9 @@ export class Session {
       this.#refuse(pdu, rejectReason.invalidPduField)
       return
     }
-    const arrival = { kind: 'logout', request } as const
-    if (isImmediate(pdu.header, pdu.at)) this.#arrivals.takeImmediate(arrival)
-    else this.#arrivals.take(readU32(pdu.header, pdu.at + cmdSnAt), arrival)
+    const delivery = { kind: 'logout', request } as const
+    if (isImmediate(pdu.header, pdu.at)) this.#order.takeImmediate(delivery)
+    else this.#order.take(readU32(pdu.header, pdu.at + cmdSnAt), delivery)
     if (responseToLogout(request, this.#cid) !== logoutResponse.closed) return
     // Neither libiscsi nor Linux sends Data-Outs after a Logout: what is not here will not come (§11.14).
     this.#loggedOut = true
@@ -457,13 +458,13 @@ export class Session {
   }
 
   #reject(pdu: Pdu, reason: number): void {
-    this.#answers.reject(reason, pdu.header, pdu.at)
+    this.#responses.reject(reason, pdu.header, pdu.at)
   }
 
   /** Rejects a request whose CmdSN counts all the same: it was received. */
   #refuse(pdu: Pdu, reason: number): void {
     const { header, at } = pdu
-    if (!isImmediate(header, at)) this.#arrivals.take(readU32(header, at + cmdSnAt), null)
+    if (!isImmediate(header, at)) this.#order.take(readU32(header, at + cmdSnAt), null)
     this.#reject(pdu, reason)
   }
 

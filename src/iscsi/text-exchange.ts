@@ -9,7 +9,6 @@
 import { assert } from '../base/assert.ts'
 import { readU32 } from '../base/bytes.ts'
 import { ProtocolError } from '../base/protocol-error.ts'
-import type { Answers } from './answers.ts'
 import type { Pdu } from './framer.ts'
 import type { Negotiated } from './negotiate.ts'
 import {
@@ -23,6 +22,7 @@ import {
   textRequestAt,
 } from './pdu.ts'
 import type { TextRequest } from './requests.ts'
+import type { Responses } from './responses.ts'
 import { TextGatherer } from './text-keys.ts'
 
 const nothing = new Uint8Array(0)
@@ -36,13 +36,13 @@ type State =
   | { readonly kind: 'telling'; readonly request: TextRequest; readonly rest: Uint8Array }
 
 export class TextExchange {
-  readonly #answers: Answers
+  readonly #responses: Responses
   readonly #parameters: Pick<Negotiated, 'maxSendDataSegmentLength'>
   #gatherer = new TextGatherer()
   #state: State = { kind: 'idle' }
 
-  constructor(answers: Answers, parameters: Pick<Negotiated, 'maxSendDataSegmentLength'>) {
-    this.#answers = answers
+  constructor(responses: Responses, parameters: Pick<Negotiated, 'maxSendDataSegmentLength'>) {
+    this.#responses = responses
     this.#parameters = parameters
   }
 
@@ -64,7 +64,7 @@ export class TextExchange {
     const lunBytes = header.slice(at + bhsAt.lun, at + bhsAt.lun + 8)
     if ((flags & continueBit) !== 0) {
       this.#state = { kind: 'gathering', initiatorTaskTag: tag }
-      this.#answers.textResponse({ initiatorTaskTag: tag, lunBytes }, 0, ourTag, nothing)
+      this.#responses.textResponse({ initiatorTaskTag: tag, lunBytes }, 0, ourTag, nothing)
       return null
     }
     const final = (flags & finalBit) !== 0
@@ -87,7 +87,7 @@ export class TextExchange {
     const state = this.#state
     if (state.kind !== 'asked' || state.request !== request) return
     this.#state = { kind: 'idle' }
-    this.#answers.reject(reason, request.header, 0)
+    this.#responses.reject(reason, request.header, 0)
   }
 
   #tell(request: TextRequest, text: Uint8Array): void {
@@ -96,11 +96,11 @@ export class TextExchange {
     assert(piece.length > 0 || rest.length === 0, 'T1 a text gets shorter')
     if (rest.length > 0) {
       this.#state = { kind: 'telling', request, rest }
-      this.#answers.textResponse(request, continueBit, ourTag, piece)
+      this.#responses.textResponse(request, continueBit, ourTag, piece)
       return
     }
     this.#state = { kind: 'idle' }
     const tag = request.final ? reservedTag : ourTag
-    this.#answers.textResponse(request, request.final ? finalBit : 0, tag, piece)
+    this.#responses.textResponse(request, request.final ? finalBit : 0, tag, piece)
   }
 }

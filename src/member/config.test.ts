@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { refuseGroup } from '../group/founding.ts'
-import { boundsDefaults } from '../target/bounds.ts'
+import { boundsDefaults } from '../target/memory-bounds.ts'
 import { ConfigError, loadConfig, parseConfig } from './config.ts'
 
 let folder: string

@@ -21,7 +21,7 @@ import {
 import { parsePortal } from '../iscsi/names.ts'
 import { limits } from '../scsi/logical-unit.ts'
 import type { Accept } from '../store/settings.ts'
-import { boundsDefaults } from '../target/bounds.ts'
+import { boundsDefaults } from '../target/memory-bounds.ts'
 import { isHost, isLoopback, isWildcard, plainHost } from './addresses.ts'
 
 const KIB = 1024

@@ -9,8 +9,8 @@ import { readOrder } from '../operator/session-desk.ts'
 import { type Control, type ControlKind, message, nothing, question } from '../peer/controls.ts'
 import { readProbes } from '../target/barrier.ts'
 import { readGrant, readMove } from '../target/grants.ts'
-import { readTaken } from '../target/login.ts'
-import { readQuestion as readLogin } from '../target/questions.ts'
+import { readTaken } from '../target/logins.ts'
+import { readRedirectQuestion } from '../target/redirect-questions.ts'
 import type { Target } from '../target/target.ts'
 import { readReset } from '../target/unit-reset.ts'
 import { encodeAllocation, readQuestion as readAllocated } from '../volume/allocation.ts'
@@ -44,8 +44,8 @@ export function controlTable({
     stopping: message(nothing, (_, from) => stopping.add(from)),
     drained: message(nothing, (_, from) => stopping.delete(from)),
     // Logins and sessions
-    login: question(readLogin, (login) => ({ yes: target.mayCome(login) })),
-    'login-back': message(readLogin, (login) => target.comesNot(login)),
+    login: question(readRedirectQuestion, (login) => ({ yes: target.mayCome(login) })),
+    'login-back': message(readRedirectQuestion, (login) => target.comesNot(login)),
     taken: message(readTaken, (taken) => target.taken(taken)),
     probe: question(readProbes, (probes) => target.probe(probes)),
     reset: question(readReset, (reset) => target.reset(reset)),

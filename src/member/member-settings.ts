@@ -5,7 +5,7 @@ import type { Address, Net } from '../base/net.ts'
 import type { Coordinator } from '../coordination/coordinator.ts'
 import type { MemberId } from '../group/record.ts'
 import type { StoreSettings } from '../store/settings.ts'
-import type { Bounds } from '../target/bounds.ts'
+import type { Bounds } from '../target/memory-bounds.ts'
 
 export interface MemberPorts {
   readonly clock: Clock

@@ -8,7 +8,7 @@ import { Prng } from '../base/prng.ts'
 import { openSeen, writeCopy, writeSeen } from '../coordination/record-copy.ts'
 import { keys } from '../group/record.ts'
 import { storeDefaults } from '../store/settings.ts'
-import { boundsDefaults } from '../target/bounds.ts'
+import { boundsDefaults } from '../target/memory-bounds.ts'
 import type { MemberSettings } from './member-settings.ts'
 import { openGroup, RecordRefused } from './record-check.ts'
 

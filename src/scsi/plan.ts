@@ -1,4 +1,4 @@
-// What a CDB comes to: a plan, made without touching any data. target/task carries it out.
+// What a CDB comes to: a plan, made without touching any data. target/task-runner carries it out.
 //
 // Invariants:
 //   P1. Every extent of a plan lies inside the unit and is at most `limits` long.

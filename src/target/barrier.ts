@@ -45,7 +45,7 @@ const VERDICT_MS = PROBE_MS + 300
 const RETRY_MS = 50
 /** NOP-Ins of one turn: each connection takes a chunk for what it writes in a turn, and gives it back with the next. */
 const AT_ONCE = 32
-/** The tags above are those of rounds (quiet.ts). */
+/** The tags above are those of rounds (quiesce.ts). */
 const LAST_TAG = 0x7fff_ffff
 
 export interface BarrierDeps {

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { portalOf } from '../../sim/group.ts'
-import { DOORWAY_MAX, DOORWAY_SOURCE_MAX } from './bounds.ts'
 import { Doorway, type Waiting } from './doorway.ts'
 import { startGroup } from './group.fixture.ts'
+import { DOORWAY_MAX, DOORWAY_SOURCE_MAX } from './memory-bounds.ts'
 
 class Visitor implements Waiting {
   readonly source: string

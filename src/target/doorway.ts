@@ -6,7 +6,7 @@
 //   DW1. There are never more than `DOORWAY_MAX` of them, nor more than `DOORWAY_SOURCE_MAX` from one address.
 //   DW2. The one that came first goes first, of those for which the target waits; one about which the group decides goes
 //        only if there is no other.
-import { DOORWAY_MAX, DOORWAY_SOURCE_MAX } from './bounds.ts'
+import { DOORWAY_MAX, DOORWAY_SOURCE_MAX } from './memory-bounds.ts'
 
 export interface Waiting {
   /** The address that it comes from. */

@@ -8,9 +8,9 @@ import { writeCdb } from '../initiator/cdb.ts'
 import { opcode, reservedTag } from '../iscsi/pdu.ts'
 import type { Session } from '../iscsi/session.ts'
 import { pduBytes } from '../iscsi/wire.fixture.ts'
-import { FIRST_BURST_BYTES } from './bounds.ts'
 import { startGroup, stranger } from './group.fixture.ts'
 import { Incoming } from './incoming.ts'
+import { FIRST_BURST_BYTES } from './memory-bounds.ts'
 
 const KIB = 1024
 const EACH = 64 * KIB

@@ -8,7 +8,7 @@
 import type { Stream } from '../base/net.ts'
 import type { WriteRoom } from '../iscsi/data-out.ts'
 import type { Session } from '../iscsi/session.ts'
-import { type Budgets, FIRST_BURST_BYTES } from './bounds.ts'
+import { type Budgets, FIRST_BURST_BYTES } from './memory-bounds.ts'
 
 type Reason = 'answers' | 'data'
 

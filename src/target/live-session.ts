@@ -18,7 +18,7 @@ import type { SessionId, SessionRecord } from '../group/record.ts'
 import type { SessionCounters } from '../load/counters.ts'
 import type { LogicalUnit } from '../scsi/logical-unit.ts'
 import type { MoveOrder } from './move-order.ts'
-import type { QuietEnd } from './quiet.ts'
+import type { QuiesceEnd } from './quiesce.ts'
 
 /** Why a session ends, in words. */
 export const whyEnded = {
@@ -69,7 +69,7 @@ export interface Carrier {
   probe(transferTag: number, settle: (verdict: ProbeVerdict) => void): void
   /** NOP-Ins of barriers that wait for their answer, by tag, the oldest first: while there are any, nothing new is executed. */
   readonly probes: ReadonlyMap<number, (verdict: ProbeVerdict) => void>
-  /** Another nexus resets the logical unit (task.ts). */
+  /** Another nexus resets the logical unit (task-runner.ts). */
   resetByAnother(): Promise<boolean>
   /** The volume has grown. */
   grow(unit: LogicalUnit): void
@@ -80,8 +80,8 @@ export interface Carrier {
 
   /** Gives the initiator no more credit than it needs from now on; settles when little is left of what it was given before, or it is idle. */
   narrow(): Promise<void>
-  /** Stops the command window; 'quiet' once nothing is outstanding and the initiator has shown that it sends no more (quiet.ts). */
-  quiesce(limitMs: number): Promise<QuietEnd>
+  /** Stops the command window; 'quiet' once nothing is outstanding and the initiator has shown that it sends no more (quiesce.ts). */
+  quiesce(limitMs: number): Promise<QuiesceEnd>
   reopen(): void
   hold(): void
   /** Runs what was held. */

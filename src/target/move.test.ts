@@ -14,7 +14,7 @@ import type { EndReason, SentAway } from './live-session.ts'
 import { Mover, QUIESCE_MS } from './move.ts'
 import { MoveLog } from './move-log.ts'
 import type { MoveOrder } from './move-order.ts'
-import type { QuietEnd } from './quiet.ts'
+import type { QuiesceEnd } from './quiesce.ts'
 import { FakeCarrier, liveOf } from './records.fixture.ts'
 
 type Transaction = Parameters<Coordinator['txn']>[0]
@@ -47,7 +47,7 @@ class BusyCarrier extends FakeCarrier {
   #away = false
   #sent = 0
 
-  constructor(quiet: () => Promise<QuietEnd>) {
+  constructor(quiet: () => Promise<QuiesceEnd>) {
     super()
     this.quiesce = (limitMs) => {
       this.calls.push('quiesce')
@@ -93,7 +93,7 @@ interface BenchSettings {
   readonly seed?: number
   /** Called when the destination is asked, before the move begins. */
   readonly asked?: (faults: SimCoordination) => void
-  readonly quiet?: (clock: SimClock) => Promise<QuietEnd>
+  readonly quiet?: (clock: SimClock) => Promise<QuiesceEnd>
   /** Called in the instant in which the transaction that commits is sent. */
   readonly committing?: (faults: SimCoordination) => void
 }
@@ -169,7 +169,7 @@ function commits({ put = [] }: Transaction): boolean {
 
 /** 'quiet' once the clock has run on so far. */
 const quietAfter = (delayMs: number) => (clock: SimClock) =>
-  new Promise<QuietEnd>((resolve) => {
+  new Promise<QuiesceEnd>((resolve) => {
     clock.after(delayMs, () => resolve('quiet'))
   })
 

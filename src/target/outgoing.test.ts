@@ -5,8 +5,8 @@ import { simBounds } from '../../sim/group.ts'
 import { readCdb } from '../initiator/cdb.ts'
 import { opcode, reservedTag } from '../iscsi/pdu.ts'
 import { pduBytes } from '../iscsi/wire.fixture.ts'
-import { ANSWER_BYTES } from './bounds.ts'
 import { startGroup, stranger } from './group.fixture.ts'
+import { ANSWER_BYTES } from './memory-bounds.ts'
 
 const KIB = 1024
 const EACH = 32 * KIB

@@ -9,8 +9,8 @@ import type { Budget, Share } from '../base/budget.ts'
 import type { BufferPool } from '../base/buffer-pool.ts'
 import type { Stream } from '../base/net.ts'
 import { Outbox } from '../iscsi/outbox.ts'
-import { ANSWER_BYTES, ANSWER_BYTES_MAX } from './bounds.ts'
 import type { Valve } from './incoming.ts'
+import { ANSWER_BYTES, ANSWER_BYTES_MAX } from './memory-bounds.ts'
 import type { ReadRoom } from './reads.ts'
 
 export class Outgoing implements ReadRoom {

@@ -1,8 +1,8 @@
 // READs that wait for room, in the runner that they belong to.
 import { describe, expect, it } from 'vitest'
 import { taskManagementFunction } from '../iscsi/pdu.ts'
-import { READ_PART_BYTES } from './bounds.ts'
-import { bench, code, MIB, manage, read10 } from './task.fixture.ts'
+import { READ_PART_BYTES } from './memory-bounds.ts'
+import { bench, code, MIB, manage, read10 } from './task-runner.fixture.ts'
 
 const KIB = 1024
 const BLOCK = 512

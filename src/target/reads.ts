@@ -12,7 +12,7 @@
 import type { BufferPool } from '../base/buffer-pool.ts'
 import type { Task } from '../iscsi/task.ts'
 import type { Outcome } from '../volume/outcome.ts'
-import { READ_PART_BYTES, READ_PART_LEAST_BYTES } from './bounds.ts'
+import { READ_PART_BYTES, READ_PART_LEAST_BYTES } from './memory-bounds.ts'
 import type { Waiting } from './task-management.ts'
 
 /** The room of one connection for data on its way to the initiator. */

@@ -12,7 +12,7 @@ import { type Creating, createSession } from '../group/sessions.ts'
 import { SessionCounters } from '../load/counters.ts'
 import type { Json } from '../peer/links.ts'
 import type { Carrier, LiveSession, ProbeVerdict } from './live-session.ts'
-import type { QuietEnd } from './quiet.ts'
+import type { QuiesceEnd } from './quiesce.ts'
 
 export const initiator = 'iqn.2026-11.example:host'
 export const stableIsid = '00023d000001'
@@ -151,7 +151,7 @@ export class FakeCarrier implements Carrier {
 
   resetByAnother = () => Promise.resolve(true)
   narrow = () => Promise.resolve()
-  quiesce = (_limitMs: number): Promise<QuietEnd> => Promise.resolve('quiet')
+  quiesce = (_limitMs: number): Promise<QuiesceEnd> => Promise.resolve('quiet')
   sendAway = () => ({ held: 0, resent: Promise.resolve(0) })
   grow() {}
   close() {}

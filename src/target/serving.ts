@@ -5,8 +5,8 @@
 //   C1. Nothing is executed or answered for a session that has ended.
 //   C4. What arrives while a barrier waits for this initiator, or a commit is under way, is kept: executed in order once
 //       neither is the case any more, or never. A session with a barrier that waits does not become quiet.
-//   C5. An initiator that is silent for too long (silence.ts) loses its session; not while it is being moved.
-//   C7. It is quiet when it has shown so (quiet.ts): what it had sent, on however slow a line, was answered here.
+//   C5. An initiator that is silent for too long (keep-alive.ts) loses its session; not while it is being moved.
+//   C7. It is quiet when it has shown so (quiesce.ts): what it had sent, on however slow a line, was answered here.
 import { unreachable } from '../base/assert.ts'
 import type { BufferPool } from '../base/buffer-pool.ts'
 import { type Clock, type Timer, untilBeat } from '../base/clock.ts'
@@ -17,12 +17,12 @@ import type { Session, SessionAction } from '../iscsi/session.ts'
 import { type LogicalUnit, logicalUnit } from '../scsi/logical-unit.ts'
 import { holdsState } from '../scsi/nexus-state.ts'
 import type { Incoming } from './incoming.ts'
+import { KeepAlive, SIGN_OF_LIFE_TAG } from './keep-alive.ts'
 import type { Carrier, EndReason, LiveSession, ProbeVerdict, SentAway } from './live-session.ts'
-import type { Taken } from './login.ts'
+import type { Taken } from './logins.ts'
 import type { Outgoing } from './outgoing.ts'
-import { Quiet, type QuietEnd, type Sight } from './quiet.ts'
-import { SIGN_OF_LIFE_TAG, Silence } from './silence.ts'
-import { TaskRunner } from './task.ts'
+import { Quiesce, type QuiesceEnd, type Sight } from './quiesce.ts'
+import { TaskRunner } from './task-runner.ts'
 import type { VolumeGateway } from './volume-access.ts'
 
 const TICK_MS = 1_000
@@ -64,8 +64,8 @@ export class Serving implements Carrier {
   readonly #iscsi: Session
   readonly #iqn: string
   readonly #runner: TaskRunner
-  readonly #silence = new Silence()
-  readonly #quiet: Quiet
+  readonly #keepAlive = new KeepAlive()
+  readonly #quiesce: Quiesce
   readonly probes = new Map<number, (verdict: ProbeVerdict) => void>()
   /** Tags of barriers that were not told yet that it is held: the others are not told again. */
   readonly #untold: number[] = []
@@ -107,7 +107,7 @@ export class Serving implements Carrier {
       resetOthers: () => deps.resetOthers(live),
       refused: () => deps.ended(live, 'fenced'),
     })
-    this.#quiet = new Quiet(
+    this.#quiesce = new Quiesce(
       deps.clock,
       () => this.#sight(),
       (transferTag) => this.#ping(transferTag),
@@ -146,7 +146,7 @@ export class Serving implements Carrier {
         const settle = this.probes.get(transferTag)
         this.probes.delete(transferTag)
         settle?.('alive')
-        this.#quiet.answered(transferTag, cmdSn)
+        this.#quiesce.answered(transferTag, cmdSn)
         return this.#releaseHeld()
       }
       case 'text':
@@ -168,7 +168,7 @@ export class Serving implements Carrier {
     if (this.#live.phase.kind !== 'moving') {
       const [owed = null] = this.probes.keys()
       const heardMs = Math.max(lastArrivalMs, outgoing.aliveMs)
-      const next = this.#silence.tick(heardMs, owed, incoming.owes(this.#iscsi))
+      const next = this.#keepAlive.tick(heardMs, owed, incoming.owes(this.#iscsi))
       if (next === 'over') return this.#deps.ended(this.#live, 'silent')
       if (next === 'stalled') return this.#deps.ended(this.#live, 'stalled')
       if (next === 'ask') this.#ping(SIGN_OF_LIFE_TAG)
@@ -203,18 +203,18 @@ export class Serving implements Carrier {
       if (this.#answered === 0) {
         if (this.#cameBy !== null) this.#deps.firstAnswer(this.#cameBy)
         // Not before: with digests, an initiator may not yet read what comes right behind the final Login Response.
-        this.#quiet.acquaint()
+        this.#quiesce.acquaint()
       }
       this.#answered = latencyCount
     }
     this.#tellHeld()
-    this.#quiet.look()
+    this.#quiesce.look()
   }
 
   /** The stream has taken a part of it. */
   written(): void {
     this.#runner.roomCame()
-    if (this.#host.outgoing.isWritten) this.#quiet.look()
+    if (this.#host.outgoing.isWritten) this.#quiesce.look()
   }
 
   // Barriers and resets
@@ -237,7 +237,7 @@ export class Serving implements Carrier {
   #releaseHeld(): void {
     if (this.probes.size > 0 || this.#isCommitting) return
     this.#iscsi.releaseHeld()
-    this.#quiet.look()
+    this.#quiesce.look()
   }
 
   resetByAnother(): Promise<boolean> {
@@ -260,14 +260,14 @@ export class Serving implements Carrier {
 
   narrow(): Promise<void> {
     this.#iscsi.window.narrow()
-    return this.#quiet.narrowed()
+    return this.#quiesce.narrowed()
   }
 
-  quiesce(limitMs: number): Promise<QuietEnd> {
+  quiesce(limitMs: number): Promise<QuiesceEnd> {
     if (this.#isOver) return Promise.resolve('gone')
     this.#iscsi.window.freeze()
     this.pausedSinceWallMs = this.#deps.clock.wallMs()
-    return this.#quiet.wait(limitMs)
+    return this.#quiesce.wait(limitMs)
   }
 
   reopen(): void {
@@ -349,7 +349,7 @@ export class Serving implements Carrier {
     this.#iscsi.silence()
     this.#runner.stop()
     this.#iscsi.close()
-    this.#quiet.over('gone')
+    this.#quiesce.over('gone')
     const waiting = [...this.probes.values()]
     this.probes.clear()
     for (const settle of waiting) settle('dead')

@@ -15,16 +15,16 @@ import type { Json, PeerLinks } from '../peer/links.ts'
 import { logicalUnit } from '../scsi/logical-unit.ts'
 import type { Gateway } from '../volume/gateway.ts'
 import { Barrier, type ProbeQuestion } from './barrier.ts'
-import type { Bounds } from './bounds.ts'
 import { Ending } from './ending.ts'
 import type { Grants } from './grants.ts'
 import { carrierOf, type EndReason, type LiveSession } from './live-session.ts'
-import { Logins, type Placement, type Taken, type TakenSession } from './login.ts'
+import { Logins, type Placement, type Taken, type TakenSession } from './logins.ts'
+import type { Bounds } from './memory-bounds.ts'
 import { Mover } from './move.ts'
 import { MoveLog } from './move-log.ts'
 import type { MoveEnd, MoveOrder } from './move-order.ts'
 import { TargetPortal } from './portal.ts'
-import { type Question, Questions } from './questions.ts'
+import { type RedirectQuestion, RedirectQuestions } from './redirect-questions.ts'
 import { Registry } from './registry.ts'
 import { SessionHandles } from './session-handles.ts'
 import type { TargetEvent } from './target-event.ts'
@@ -58,7 +58,7 @@ export class Target {
   readonly logins: Logins
   readonly log: MoveLog
   readonly #deps: TargetDeps
-  readonly #questions: Questions
+  readonly #questions: RedirectQuestions
   readonly #barrier: Barrier
   readonly #mover: Mover
   readonly #resets: UnitResets
@@ -73,7 +73,7 @@ export class Target {
     const end = (session: LiveSession, reason: EndReason) => this.#end(session, reason)
     this.log = new MoveLog(self, clock, coordinator, group)
     this.ending = new Ending({ self, clock, coordinator, group, gateway, registry })
-    this.#questions = new Questions(clock, peers)
+    this.#questions = new RedirectQuestions(clock, peers)
     this.#barrier = new Barrier({
       self,
       clock,
@@ -180,7 +180,7 @@ export class Target {
   // What other members ask and tell
 
   /** Whether a login may be sent here. */
-  mayCome(question: Question): boolean {
+  mayCome(question: RedirectQuestion): boolean {
     if (this.#state !== 'serving') return false
     const { yes } = this.#questions.answer(question, this.takesSessions)
     if (yes && question.reserve) this.logins.reserve(question)
@@ -188,7 +188,7 @@ export class Target {
   }
 
   /** The login was not sent. */
-  comesNot(question: Question): void {
+  comesNot(question: RedirectQuestion): void {
     this.logins.unreserve(this.#questions.takenBack(question))
   }
 

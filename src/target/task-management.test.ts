@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { bench, code, filled, manage, read10, write10 } from './task.fixture.ts'
+import { bench, code, filled, manage, read10, write10 } from './task-runner.fixture.ts'
 
 describe('task management', () => {
   it('U1 ABORT TASK is answered at once for a task that waits for data, which is never answered', () => {

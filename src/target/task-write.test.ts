@@ -8,7 +8,7 @@ import {
   verify10,
   writeSame16,
   writeVerify10,
-} from './task.fixture.ts'
+} from './task-runner.fixture.ts'
 
 describe('other work on blocks', () => {
   it('VERIFY compares all, or each block with one, or nothing', async () => {

@@ -7,7 +7,7 @@
 //      └── closed ◀─────┴─ over
 //
 // Invariants:
-//   O1. A login never ends the session of another host that may still live: its own member gives it up (silence.ts).
+//   O1. A login never ends the session of another host that may still live: its own member gives it up (keep-alive.ts).
 //   O2. What its member says is over is closed by compare-and-swap and fenced before the volume is free (B2).
 //   O3. A refusal says whose session has the volume, at which address, and what a shared volume is for.
 //   O4. What is over of other hosts is fenced before the volume is free, as often as it is taken: a write of theirs that is

@@ -1,4 +1,4 @@
-// What an operation on a volume comes to. A value, never an exception: target/task turns it into sense data.
+// What an operation on a volume comes to. A value, never an exception: target/task-runner turns it into sense data.
 
 export type Outcome =
   | 'done'

@@ -1,12 +1,12 @@
 import { expect, it } from 'vitest'
-import { Silence } from './silence.ts'
+import { KeepAlive } from './keep-alive.ts'
 
 /** What each of `ticks` seconds says; `heard` in each of them. */
 function play(
   ticks: number,
   heard: (tick: number) => { arrivalMs: number; owed: number | null; dataOuts?: number | null },
 ) {
-  const silence = new Silence()
+  const silence = new KeepAlive()
   return Array.from({ length: ticks }, (_, tick) => {
     const { arrivalMs, owed, dataOuts = null } = heard(tick)
     return silence.tick(arrivalMs, owed, dataOuts)

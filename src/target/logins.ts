@@ -37,9 +37,9 @@ import { SessionCounters } from '../load/counters.ts'
 import { Body } from '../peer/controls.ts'
 import type { Json, PeerLinks } from '../peer/links.ts'
 import type { Barrier } from './barrier.ts'
+import { ExpiringMap } from './expiring-map.ts'
 import type { EndReason, LiveSession } from './live-session.ts'
-import { Marks } from './marks.ts'
-import { loginKey, type Question, type Questions } from './questions.ts'
+import { loginKey, type RedirectQuestion, type RedirectQuestions } from './redirect-questions.ts'
 import type { Registry } from './registry.ts'
 import { mayTake } from './unshared.ts'
 
@@ -106,7 +106,7 @@ export type Taken =
 /** Chooses a member for a new session, by load; null: it may stay where it came. */
 export interface Placement {
   choose(attempt: LoginAttempt): Promise<MemberId | null>
-  /** A new login is expected here, or not any more; `key` of questions.ts. */
+  /** A new login is expected here, or not any more; `key` of redirect-questions.ts. */
   expect(key: string): void
   unexpect(key: string): void
   /** The initiator was sent to the member and came back without having arrived: nothing moves it there for a while. */
@@ -119,7 +119,7 @@ export interface LoginsDeps {
   readonly coordinator: Coordinator
   readonly group: GroupView
   readonly peers: Pick<PeerLinks, 'tell'>
-  readonly questions: Questions
+  readonly questions: RedirectQuestions
   readonly barrier: Barrier
   readonly registry: Registry
   readonly placement: Placement
@@ -132,23 +132,23 @@ export interface LoginsDeps {
 export class Logins {
   readonly #deps: LoginsDeps
   /** By move or by record and generation: when this member first redirected it. */
-  readonly #redirected = new Marks<true>(120_000, MARKS_MAX)
+  readonly #redirected = new ExpiringMap<true>(120_000, MARKS_MAX)
   /** New logins that were redirected from here: what comes back stays. */
-  readonly #stays = new Marks<true>(STAY_MS, MARKS_MAX)
+  readonly #stays = new ExpiringMap<true>(STAY_MS, MARKS_MAX)
   /** New logins that another member sends here. */
-  readonly #reserved = new Marks<true>(RESERVED_MS, MARKS_MAX)
+  readonly #reserved = new ExpiringMap<true>(RESERVED_MS, MARKS_MAX)
 
   constructor(deps: LoginsDeps) {
     this.#deps = deps
   }
 
   /** Another member will send this new login here. */
-  reserve(question: Question): void {
+  reserve(question: RedirectQuestion): void {
     this.#reserved.set(question.key, true, this.#deps.clock.nowMs())
     this.#deps.placement.expect(question.key)
   }
 
-  unreserve(question: Question): void {
+  unreserve(question: RedirectQuestion): void {
     this.#reserved.delete(question.key)
     this.#deps.placement.unexpect(question.key)
   }

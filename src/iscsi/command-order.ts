@@ -9,21 +9,21 @@ import { ahead } from './serial.ts'
 import type { Task } from './task.ts'
 import type { CommandWindow } from './window.ts'
 
-export type Arrival =
+export type Delivery =
   | { readonly kind: 'command'; readonly task: Task }
   | { readonly kind: 'taskManagement'; readonly request: TaskManagementRequest }
   | { readonly kind: 'logout'; readonly request: LogoutRequest }
   | { readonly kind: 'text'; readonly request: TextRequest }
 
-export class Arrivals {
+export class CommandOrder {
   readonly #window: CommandWindow
-  readonly #delivered: { push(arrival: Arrival): unknown }
+  readonly #delivered: { push(delivery: Delivery): unknown }
   /** Received ahead of their turn, by CmdSN; null: only the number is to be counted. At most the window. */
-  readonly #early = new Map<number, Arrival | null>()
-  #held: Arrival[] | null = null
+  readonly #early = new Map<number, Delivery | null>()
+  #held: Delivery[] | null = null
 
   /** What is delivered is pushed to `delivered`. */
-  constructor(window: CommandWindow, delivered: { push(arrival: Arrival): unknown }) {
+  constructor(window: CommandWindow, delivered: { push(delivery: Delivery): unknown }) {
     this.#window = window
     this.#delivered = delivered
   }
@@ -45,17 +45,17 @@ export class Arrivals {
   }
 
   /** Takes an immediate request: it does not advance CmdSN. */
-  takeImmediate(arrival: Arrival): void {
-    this.#deliver(arrival)
+  takeImmediate(delivery: Delivery): void {
+    this.#deliver(delivery)
   }
 
   /** Takes an accepted request; null if there is nothing to deliver for its CmdSN. */
-  take(cmdSn: number, arrival: Arrival | null): void {
+  take(cmdSn: number, delivery: Delivery | null): void {
     if (cmdSn !== this.#window.expCmdSn) {
-      this.#early.set(cmdSn, arrival)
+      this.#early.set(cmdSn, delivery)
       return
     }
-    this.#takeNext(arrival)
+    this.#takeNext(delivery)
     while (this.#early.size > 0) {
       const next = this.#early.get(this.#window.expCmdSn)
       if (next === undefined) return
@@ -90,33 +90,33 @@ export class Arrivals {
   release(): void {
     const held = this.#held ?? []
     this.#held = null
-    for (const arrival of held) this.#deliver(arrival)
+    for (const delivery of held) this.#deliver(delivery)
   }
 
   /** What was kept, for the last time; the session stays held. */
-  discard(): readonly Arrival[] {
+  discard(): readonly Delivery[] {
     const held = this.#held
     if (held === null) return []
     this.#held = []
     return held
   }
 
-  #takeNext(arrival: Arrival | null): void {
-    if (arrival !== null && arrival.kind === 'command') {
-      arrival.task.counted = true
-      this.#window.accepted(arrival.task.expStatSn)
+  #takeNext(delivery: Delivery | null): void {
+    if (delivery !== null && delivery.kind === 'command') {
+      delivery.task.counted = true
+      this.#window.accepted(delivery.task.expStatSn)
     } else {
       this.#window.counted()
     }
-    if (arrival !== null) this.#deliver(arrival)
+    if (delivery !== null) this.#deliver(delivery)
   }
 
-  #deliver(arrival: Arrival): void {
-    if (this.#held !== null && arrival.kind !== 'logout') {
-      this.#held.push(arrival)
+  #deliver(delivery: Delivery): void {
+    if (this.#held !== null && delivery.kind !== 'logout') {
+      this.#held.push(delivery)
       return
     }
-    if (arrival.kind === 'command') arrival.task.state = 'delivered'
-    this.#delivered.push(arrival)
+    if (delivery.kind === 'command') delivery.task.state = 'delivered'
+    this.#delivered.push(delivery)
   }
 }

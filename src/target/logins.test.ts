@@ -4,9 +4,9 @@ import { closeSession, commitMove } from '../group/sessions.ts'
 import { Barrier } from './barrier.ts'
 import { Ending } from './ending.ts'
 import type { EndReason } from './live-session.ts'
-import { type LoginAttempt, Logins } from './login.ts'
-import { Questions } from './questions.ts'
+import { type LoginAttempt, Logins } from './logins.ts'
 import { FakeFences, initiator, liveOf, Post, randomIsid, records } from './records.fixture.ts'
+import { RedirectQuestions } from './redirect-questions.ts'
 import { Registry } from './registry.ts'
 
 const volume: VolumeRecord = {
@@ -35,7 +35,7 @@ async function logins() {
   let tokens = 0
   const at = new Logins({
     ...{ self, clock, coordinator, group, peers: post, barrier, registry },
-    questions: new Questions(clock, post),
+    questions: new RedirectQuestions(clock, post),
     placement: { choose: async () => null, expect() {}, unexpect() {}, markBadPath() {} },
     end: (session, reason) => {
       session.phase = { kind: 'ended', reason }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { logicalUnit } from '../scsi/logical-unit.ts'
 import { holdsState } from '../scsi/nexus-state.ts'
-import { bench, code, filled, manage, read10, volume, write10 } from './task.fixture.ts'
+import { bench, code, filled, manage, read10, volume, write10 } from './task-runner.fixture.ts'
 
 describe('a volume that grows', () => {
   const readCapacity16 = [0x9e, 0x10, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 32, 0, 0]

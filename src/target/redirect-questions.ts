@@ -11,7 +11,7 @@ import type { MemberId, VolumeId } from '../group/record.ts'
 import { Body } from '../peer/controls.ts'
 import type { Json, PeerLinks } from '../peer/links.ts'
 import { fieldsOf } from '../peer/message.ts'
-import { Marks } from './marks.ts'
+import { ExpiringMap } from './expiring-map.ts'
 
 /** An unanswered question is a no after this. */
 const ASK_MS = 500
@@ -34,13 +34,13 @@ export function loginKey(login: {
 
 export type Answer = 'yes' | 'no' | 'silent'
 
-export class Questions {
+export class RedirectQuestions {
   readonly #clock: Clock
   readonly #peers: Pick<PeerLinks, 'ask' | 'tell'>
   /** Logins that others asked this member about and that have not arrived; the value names the question. */
-  readonly #asked = new Marks<string>(UNREACHED_MS, MARKS_MAX)
+  readonly #asked = new ExpiringMap<string>(UNREACHED_MS, MARKS_MAX)
   /** Questions taken back before they arrived. */
-  readonly #takenBack = new Marks<true>(UNREACHED_MS, MARKS_MAX)
+  readonly #takenBack = new ExpiringMap<true>(UNREACHED_MS, MARKS_MAX)
   #count = 0
 
   constructor(clock: Clock, peers: Pick<PeerLinks, 'ask' | 'tell'>) {
@@ -49,27 +49,27 @@ export class Questions {
   }
 
   /** May this login be sent to `to`? After a `yes` the caller redirects, or calls `takeBack` with the same question. */
-  async ask(to: MemberId, question: Question): Promise<Answer> {
+  async ask(to: MemberId, question: RedirectQuestion): Promise<Answer> {
     const reply = await this.#peers.ask(to, 'login', { ...question }, ASK_MS)
     if (reply === null) return 'silent'
     return fieldsOf(reply)?.['yes'] === true ? 'yes' : 'no'
   }
 
   /** A new question; `reserve` asks the destination to expect this login as a placement. */
-  question(self: MemberId, key: string, reserve: boolean): Question {
+  question(self: MemberId, key: string, reserve: boolean): RedirectQuestion {
     this.#count += 1
     return { id: `${self}:${this.#count}`, key, reserve }
   }
 
-  takeBack(to: MemberId, question: Question): void {
+  takeBack(to: MemberId, question: RedirectQuestion): void {
     this.#peers.tell(to, 'login-back', { ...question })
   }
 
   /** The asked member's side; `takes`: it serves and accepts sessions. */
   answer(
-    question: Question,
+    question: RedirectQuestion,
     takes: boolean,
-  ): { readonly yes: boolean; readonly question: Question } {
+  ): { readonly yes: boolean; readonly question: RedirectQuestion } {
     const now = this.#clock.nowMs()
     const mark = this.#asked.get(question.key, now)
     if (mark === undefined) {
@@ -81,7 +81,7 @@ export class Questions {
     return { yes: takes && !unreached, question }
   }
 
-  takenBack(question: Question): Question {
+  takenBack(question: RedirectQuestion): RedirectQuestion {
     const now = this.#clock.nowMs()
     this.#takenBack.set(question.id, true, now)
     if (this.#asked.get(question.key, now)?.value === question.id) this.#asked.delete(question.key)
@@ -94,13 +94,13 @@ export class Questions {
   }
 }
 
-export interface Question {
+export interface RedirectQuestion {
   readonly id: string
   readonly key: string
   readonly reserve: boolean
 }
 
-export function readQuestion(json: Json): Question {
+export function readRedirectQuestion(json: Json): RedirectQuestion {
   const body = new Body(json)
   return { id: body.text('id'), key: body.text('key'), reserve: body.flag('reserve') }
 }

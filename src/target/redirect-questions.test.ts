@@ -2,21 +2,26 @@ import { describe, expect, it } from 'vitest'
 import { SimClock } from '../../sim/clock.ts'
 import { Timeline } from '../../sim/timeline.ts'
 import { ProtocolError } from '../base/protocol-error.ts'
-import { type Question, Questions, readQuestion } from './questions.ts'
 import { Post } from './records.fixture.ts'
+import {
+  type RedirectQuestion,
+  RedirectQuestions,
+  readRedirectQuestion,
+} from './redirect-questions.ts'
 
 /** Three members; `b` is asked and takes sessions. */
 function members() {
   const timeline = new Timeline()
   const post = new Post(new SimClock(timeline))
-  const [a, b, c] = [1, 2, 3].map(() => new Questions(post.clock, post))
+  const [a, b, c] = [1, 2, 3].map(() => new RedirectQuestions(post.clock, post))
   if (a === undefined || b === undefined || c === undefined) throw new Error('three members')
   const at = { takes: true }
   post.members.set('b', (kind, body) => {
-    if (kind === 'login-back') return b.takenBack(readQuestion(body)) && null
-    return { yes: b.answer(readQuestion(body), at.takes).yes }
+    if (kind === 'login-back') return b.takenBack(readRedirectQuestion(body)) && null
+    return { yes: b.answer(readRedirectQuestion(body), at.takes).yes }
   })
-  const ask = (from: Questions, question: Question) => timeline.finish(from.ask('b', question))
+  const ask = (from: RedirectQuestions, question: RedirectQuestion) =>
+    timeline.finish(from.ask('b', question))
   return { timeline, post, a, b, c, at, ask }
 }
 
@@ -89,6 +94,6 @@ describe('the question before a redirect', () => {
       post.members.set('b', () => reply)
       expect(await ask(a, a.question('a', 'k', false))).toBe('no')
     }
-    expect(() => readQuestion({ id: 1, key: 'k' })).toThrow(ProtocolError)
+    expect(() => readRedirectQuestion({ id: 1, key: 'k' })).toThrow(ProtocolError)
   })
 })

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { SimClock } from '../../sim/clock.ts'
 import { Timeline } from '../../sim/timeline.ts'
-import { Quiet, type QuietEnd } from './quiet.ts'
+import { Quiesce, type QuiesceEnd } from './quiesce.ts'
 
 const LIMIT_MS = 4_000
 /** What an answer to a NOP-In takes here: longer than a turn. */
@@ -27,8 +27,8 @@ function scene(initiator: Partial<Initiator> = {}) {
   }
   const it: Initiator = { answersAfterMs: ROUND_MS, numbered: 0, ...initiator }
   const asked: number[] = []
-  const ends: [QuietEnd, number][] = []
-  const quiet = new Quiet(
+  const ends: [QuiesceEnd, number][] = []
+  const quiet = new Quiesce(
     clock,
     () => sight,
     (tag) => {
@@ -52,7 +52,7 @@ function scene(initiator: Partial<Initiator> = {}) {
   return { timeline, clock, sight, quiet, it, asked, ends, wait, at, command }
 }
 
-const kinds = (ends: readonly [QuietEnd, number][]) => ends.map(([end]) => end)
+const kinds = (ends: readonly [QuiesceEnd, number][]) => ends.map(([end]) => end)
 
 it('K1 an answer to a NOP-In that left while something was pending proves nothing', async () => {
   const { timeline, quiet, sight, asked, ends, wait, at } = scene({ answersAfterMs: null })

@@ -1,7 +1,7 @@
 // Things remembered for a while under a key, in a bounded map: which login was redirected, asked for, let stay.
 import { assert } from '../base/assert.ts'
 
-export class Marks<T> {
+export class ExpiringMap<T> {
   readonly #marks = new Map<string, { readonly atMs: number; readonly value: T }>()
   readonly #keepMs: number
   readonly #max: number

@@ -26,7 +26,7 @@
 import { type Clock, sleep, type Timer } from '../base/clock.ts'
 import { ahead } from '../iscsi/serial.ts'
 
-export type QuietEnd = 'quiet' | 'busy' | 'gone'
+export type QuiesceEnd = 'quiet' | 'busy' | 'gone'
 
 /** What is to be seen of the session now. */
 export interface Sight {
@@ -54,7 +54,7 @@ const FIRST_TAG = 0x8000_0000
 const TAGS = 0x7fff_ffff
 
 interface Waiting {
-  readonly settle: (end: QuietEnd) => void
+  readonly settle: (end: QuiesceEnd) => void
   readonly limit: Timer
   turn: Timer | null
   /** As they were when the rounds and the silence began. */
@@ -66,7 +66,7 @@ interface Waiting {
   silentTurns: number
 }
 
-export class Quiet {
+export class Quiesce {
   readonly #clock: Clock
   readonly #see: () => Sight
   readonly #ask: (transferTag: number) => void
@@ -103,11 +103,11 @@ export class Quiet {
     this.#atWork = idleTurns < SILENT_TURNS
   }
 
-  wait(limitMs: number): Promise<QuietEnd> {
+  wait(limitMs: number): Promise<QuiesceEnd> {
     const before = this.#waiting
     before?.limit.cancel()
     before?.turn?.cancel()
-    const quiet = new Promise<QuietEnd>((settle) => {
+    const quiet = new Promise<QuiesceEnd>((settle) => {
       const limit = this.#clock.after(limitMs, () => this.over('busy'))
       const { expCmdSn, answers } = this.#see()
       const counts = { expCmdSn, answers, asked: null, stillRounds: 0, silentTurns: 0 }
@@ -173,7 +173,7 @@ export class Quiet {
     if (waiting.stillRounds >= STILL_ROUNDS) this.look()
   }
 
-  over(end: QuietEnd): void {
+  over(end: QuiesceEnd): void {
     const waiting = this.#waiting
     if (waiting === null) return
     this.#waiting = null

@@ -17,7 +17,7 @@ const ASK_TICKS = 20
 const SILENT_TICKS = 60
 const STALLED_TICKS = 10
 
-export class Silence {
+export class KeepAlive {
   #lastArrivalMs = Number.NEGATIVE_INFINITY
   #quietTicks = 0
   #owed: number | null = null

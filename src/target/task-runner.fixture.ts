@@ -1,4 +1,4 @@
-// A session and a volume in memory for the tests of task.ts and what belongs to it.
+// A session and a volume in memory for the tests of task-runner.ts and what belongs to it.
 
 import { Budget } from '../base/budget.ts'
 import { BufferPool } from '../base/buffer-pool.ts'
@@ -9,7 +9,7 @@ import { SessionCounters } from '../load/counters.ts'
 import { logicalUnit } from '../scsi/logical-unit.ts'
 import type { CompareOutcome, Outcome } from '../volume/outcome.ts'
 import type { ReadRoom } from './reads.ts'
-import { TaskRunner, type TaskSession } from './task.ts'
+import { TaskRunner, type TaskSession } from './task-runner.ts'
 import type { VolumeGateway } from './volume-access.ts'
 
 export const MIB = 1024 * 1024

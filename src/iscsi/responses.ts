@@ -33,7 +33,7 @@ const maxCmdSnAt = scsiResponseAt.maxCmdSn
 /** Sense data goes behind its length in two bytes (§11.4.7). */
 const senseLengthBytes = 2
 
-export class Answers {
+export class Responses {
   readonly writer: PduWriter
   readonly #window: CommandWindow
   #statSn: number
