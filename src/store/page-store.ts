@@ -111,7 +111,7 @@ export class PageStore {
       checkpoints: folder.checkpoints,
       homeAfterMs: settings.homeAfterMs,
       checkpointAfterMs: settings.checkpointAfterMs,
-      isTight: () => this.#room.isTight,
+      isShort: () => this.#room.isShort,
       measureSpace: () => this.#room.measure(),
       refused: (writes) => this.#unclaim(writes),
       failed: (error) => this.#fail(error),

@@ -117,20 +117,26 @@ describe('room', () => {
   })
 
   it('UP4 what was unmapped is given back though nobody writes: soon where room is short, later where it is not', async () => {
-    const { world, store } = await small({ checkpointAfterMs: 5_000 })
-    for (let page = 0; page < 3; page += 1)
-      expect(await world.write(store, 1, page * PAGE_BYTES, block(1, 24))).toBe('done')
-    await world.timeline.run(world.timeline.nowMs + 6_000)
-    const before = store.usage().takenBytes
-    expect(await world.run(store.write(write(1, 0, null, PAGE_BYTES)))).toBe('done')
-    await world.timeline.run(world.timeline.nowMs + 100)
-    const tight = store.usage().takenBytes
-    expect(tight).toBeLessThanOrEqual(before - 25 * BLOCK_BYTES)
-    expect(await world.run(store.write(write(1, PAGE_BYTES, null, PAGE_BYTES)))).toBe('done')
-    await world.timeline.run(world.timeline.nowMs + 100)
-    expect(store.usage().takenBytes).toBe(tight)
-    await world.timeline.run(world.timeline.nowMs + 6_000)
-    expect(store.usage().takenBytes).toBeLessThanOrEqual(tight - 25 * BLOCK_BYTES)
+    const { world, store } = await small({
+      budgetBytes: 1_000 * BLOCK_BYTES,
+      checkpointAfterMs: 5_000,
+    })
+    for (let page = 0; page < 30; page += 1)
+      expect(await world.write(store, 1, page * PAGE_BYTES, block(1, 20))).toBe('done')
+    const unmap = (first: number) =>
+      world.run(store.write(write(1, first * PAGE_BYTES, null, 14 * PAGE_BYTES)))
+    const later = (ms: number) => world.timeline.run(world.timeline.nowMs + ms)
+    await later(6_000)
+    const short = store.usage().takenBytes // leaves less than 170 of 800 blocks
+    expect(await unmap(0)).toBe('done')
+    await later(100)
+    const wide = store.usage().takenBytes
+    expect(wide).toBeLessThanOrEqual(short - 14 * 21 * BLOCK_BYTES)
+    expect(await unmap(14)).toBe('done')
+    await later(100)
+    expect(store.usage().takenBytes).toBe(wide)
+    await later(6_000)
+    expect(store.usage().takenBytes).toBeLessThanOrEqual(wide - 14 * 21 * BLOCK_BYTES)
   })
 
   it('RO1 the count agrees with that of the file system', async () => {

@@ -16,8 +16,6 @@ import { eachPage, type Pages } from './pages.ts'
 import type { StoreWrite } from './record.ts'
 import type { StoreSettings } from './settings.ts'
 
-const TIGHT = 0.8
-
 /** Blocks that a write needs beside those that are there. */
 interface Need {
   /** For headers of pages that have none yet. */
@@ -52,9 +50,9 @@ export class Room {
     return this.#atMost * BLOCK_BYTES
   }
 
-  /** Less than a fifth is left for new blocks. */
-  get isTight(): boolean {
-    return this.#taken > TIGHT * this.#atMost
+  /** There is none for one more page. */
+  get isShort(): boolean {
+    return this.#atMost - this.#taken < PAGE_BYTES / BLOCK_BYTES + 1
   }
 
   /** Promises room to the write, and returns how many blocks are reserved for it; null: there is not enough. */

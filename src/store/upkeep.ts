@@ -10,7 +10,7 @@
 //   UP3. While the disk has no room, nothing that is not home is given up, and it is tried again once every
 //        `homeAfterMs`.
 //   UP4. Released slots are given back by themselves: `checkpointAfterMs` after the last checkpoint, and after
-//        `homeAfterMs` where room is short.
+//        `homeAfterMs` where there is no room for one more page. Not sooner: a checkpoint costs by the size of the index.
 import { type Clock, type Timer, turnOf } from '../base/clock.ts'
 import type { Checkpoints } from './checkpoints.ts'
 import type { CommitQueue } from './commit-queue.ts'
@@ -33,8 +33,8 @@ export interface UpkeepParts {
   readonly checkpoints: Checkpoints
   readonly homeAfterMs: number
   readonly checkpointAfterMs: number
-  /** Room is short. */
-  readonly isTight: () => boolean
+  /** There is no room for one more page. */
+  readonly isShort: () => boolean
   /** After every pass: how much may be allocated is looked up anew. */
   readonly measureSpace: () => Promise<void>
   /** These were answered 'full' while they waited for room. */
@@ -115,8 +115,8 @@ export class Upkeep {
 
   async #run(): Promise<void> {
     while (!this.#closing && this.#due()) {
-      const { journal, queue, isTight } = this.#parts
-      const isGivenBack = this.#aged && this.#hasLimbo && isTight() // UP4
+      const { journal, queue, isShort } = this.#parts
+      const isGivenBack = this.#aged && this.#hasLimbo && isShort() // UP4
       let hasRoom = await this.#round()
       queue.wake()
       const old = this.#parts.clock.nowMs() - this.#checkpointMs >= this.#parts.checkpointAfterMs
