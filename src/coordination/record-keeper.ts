@@ -112,6 +112,7 @@ export class RecordKeeper {
     try {
       const copied = await this.#copy()
       await this.#note()
+      if (copied) this.#trouble = null
       return copied
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error)
@@ -132,7 +133,6 @@ export class RecordKeeper {
     const items = read.read.flat().map(({ key, value }) => [key, value] as const)
     await writeCopy(disk, { groupId, incarnation, revision: read.rev, memberId: self, items })
     this.#copied = read.rev
-    this.#trouble = null
     return true
   }
 

@@ -1,16 +1,16 @@
-// What a member looks at now and then: the free space, what is damaged, and records that are skipped.
+// What a member looks at now and then: the free space, what is damaged, records that are skipped, and its
+// copy of the group record.
 import { Repeated } from '../balance/repeated.ts'
 import { untilBeat } from '../base/clock.ts'
 import type { FolderDisk } from '../io/disk.ts'
 import type { Log } from '../operator/log.ts'
-import { tellDamage, tellSkipped } from '../operator/member-log.ts'
+import { tellCopy, tellDamage, tellSkipped } from '../operator/member-log.ts'
 import type { Member } from './member.ts'
 
 const LOOK_EVERY_MS = 5_000
 /** Damaged pages that are read again at each look. */
 const DAMAGED_AT_ONCE = 8
 
-/** At the free space, at what is damaged, and at records that are skipped. */
 export async function lookNowAndThen(
   member: Member,
   disk: FolderDisk,
@@ -18,10 +18,12 @@ export async function lookNowAndThen(
 ): Promise<Repeated> {
   const told = new Set<string>()
   const toldDamaged = new Set<string>()
+  const toldCopy = new Set<string>()
   const look = async () => {
     await member.store.lookAtDamaged(DAMAGED_AT_ONCE)
     tellDamage(member, log, toldDamaged)
     tellSkipped(member, log, told)
+    tellCopy(member.keeper, log, toldCopy)
     await lookFree(member, disk)
   }
   await look()

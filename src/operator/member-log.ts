@@ -1,5 +1,9 @@
 // What the log of a member says of itself and of what is around it, besides its sessions and moves (log-lines.ts).
+//
+// Invariants:
+//   ML1. A copy of the group record that cannot be written is told when that is seen, not only when somebody waits for it.
 import type { Call } from '../api/server.ts'
+import type { RecordKeeper } from '../coordination/record-keeper.ts'
 import type { MemberId } from '../group/record.ts'
 import type { HealthChange } from './health-watch.ts'
 import type { Log } from './log.ts'
@@ -35,6 +39,21 @@ export function tellSkipped(member: ShownMember, log: Log, told: Set<string>): v
     const sentence = `the record ${key} is skipped, since it cannot be read: ${why} It is only for people: no data depends on it`
     log.error('skipped', sentence, { key })
   }
+}
+
+/** ML1: each reason once, and that it is over. */
+export function tellCopy(
+  { trouble }: Pick<RecordKeeper, 'trouble'>,
+  log: Log,
+  told: Set<string>,
+): void {
+  if (trouble !== null && !told.has(trouble)) {
+    told.add(trouble)
+    log.error('copy', `${trouble} A coordination file that is lost now is rebuilt without it.`)
+  }
+  if (trouble !== null || told.size === 0) return
+  told.clear()
+  log.info('copy', 'the copy of the group record is written again')
 }
 
 /** What it sees of the others is logged, but not what each of them logs about itself. */
