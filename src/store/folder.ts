@@ -23,6 +23,9 @@ export interface Folder {
 
 export async function openFolder(disk: Disk, settings: StoreSettings): Promise<Folder> {
   const found = await readSuperblock(disk, settings)
+  // Not empty, as a folder that is not mounted would be. One that the group does not know may be half made.
+  if (found === null && settings.known !== null && (await disk.list('.')).includes(paths.journal))
+    throw lacks(settings.memberId, [paths.superblock])
   const superblock =
     judgeFolder(found, settings) === 'use' && found !== null
       ? found
@@ -40,10 +43,7 @@ async function openFiles(disk: Disk, superblock: Superblock): Promise<Folder> {
   const { memberId } = superblock
   const there = new Set(await disk.list('.'))
   const missing = [paths.journal, ...paths.checkpoints].filter((name) => !there.has(name))
-  if (missing.length > 0) {
-    const names = missing.map((name) => `'${name}'`).join(', ')
-    throw refuse(memberId, `The data folder of ${memberId} lacks ${names}: put it back.`, 'loss')
-  }
+  if (missing.length > 0) throw lacks(memberId, missing)
   const seed = checksumSeed(superblock.folderId)
   return {
     superblock,
@@ -52,6 +52,11 @@ async function openFiles(disk: Disk, superblock: Superblock): Promise<Folder> {
     ring: Math.floor(superblock.journalBytes / SECTOR_BYTES),
     checkpoints: await Checkpoints.open(disk, 'existing', seed),
   }
+}
+
+function lacks(memberId: string, missing: readonly string[]): FolderRefused {
+  const names = missing.map((name) => `'${name}'`).join(', ')
+  return refuse(memberId, `The data folder of ${memberId} lacks ${names}: put it back.`, 'loss')
 }
 
 /** Null if there is none: the folder was never made completely. */

@@ -52,13 +52,15 @@ describe('which folder', () => {
     )
   })
 
-  it('ID2 a folder without its journal or an index is refused, and left as it is', async () => {
-    for (const path of [paths.journal, ...paths.checkpoints]) {
+  it('ID2 a folder without its superblock, its journal or an index is refused, and left as it is', async () => {
+    for (const path of [paths.superblock, paths.journal, ...paths.checkpoints]) {
       const world = new World()
-      await world.run((await world.open()).close())
+      const store = await world.open()
+      const known = knownOf(store)
+      await world.run(store.close())
       await world.disk.remove(path)
       const before = world.disk.filePaths()
-      await expect(world.open()).rejects.toThrow(
+      await expect(world.open({ known })).rejects.toThrow(
         new RegExp(`m1 lacks '${path}': put it back. .*--accept-loss m1`),
       )
       expect(world.disk.filePaths()).toEqual(before)
