@@ -83,7 +83,7 @@ export class TargetConnection implements StreamOwner {
   isClosed = false
   ended_ = false
   loggedOut = false
-  nopAnswered: (transferTag: number) => void = () => {}
+  nopOut: (transferTag: number) => void = () => {}
   readonly #target: ScriptedTarget
   readonly #number: number
   readonly #outbox: Outbox
@@ -205,17 +205,17 @@ export class TargetConnection implements StreamOwner {
           session.abort(task)
           session.release(task)
         }
-        session.answerTaskManagement(request, 0)
+        session.respondToTaskManagement(request, 0)
         return
       }
       case 'logout':
-        this.loggedOut = session.answerLogout(action.request)
+        this.loggedOut = session.respondToLogout(action.request)
         return
       case 'text':
-        session.answerKeys(action.request, () => printTargets(this.#target.listing, 1))
+        session.respondToKeys(action.request, () => printTargets(this.#target.listing, 1))
         return
-      case 'nopAnswered':
-        this.nopAnswered(action.transferTag)
+      case 'nopOut':
+        this.nopOut(action.transferTag)
         return
       case 'close':
         throw new Error(action.reason)
@@ -237,7 +237,7 @@ export class TargetConnection implements StreamOwner {
     if (verdict.kind === 'run') this.#execute(task, true)
     else if (verdict.kind === 'hold') this.held.push(task)
     else if (verdict.kind === 'runUnanswered') this.#execute(task, false)
-    else this.iscsi.answer(task, verdict.status, verdict.sense ?? null, 0)
+    else this.iscsi.respond(task, verdict.status, verdict.sense ?? null, 0)
   }
 
   #execute(task: Task, answering: boolean): void {
@@ -248,7 +248,7 @@ export class TargetConnection implements StreamOwner {
     const operation = cdb[0] ?? 0
     if (operation === 0x2a || operation === 0x8a) {
       disk.set(task.data.subarray(0, bytes), at)
-      if (answering) this.iscsi.answer(task, 0, null, bytes)
+      if (answering) this.iscsi.respond(task, 0, null, bytes)
     } else if (operation === 0x28 || operation === 0x88) {
       if (answering) this.#send(task, disk.subarray(at, at + bytes))
     } else if (operation === 0x9e) {
@@ -256,7 +256,7 @@ export class TargetConnection implements StreamOwner {
       writeU32(data, 4, disk.length / blockBytes - 1)
       writeU32(data, 8, blockBytes)
       this.#send(task, data)
-    } else this.iscsi.answer(task, 0, null, 0)
+    } else this.iscsi.respond(task, 0, null, 0)
   }
 
   #send(task: Task, data: Uint8Array): void {

@@ -205,7 +205,7 @@ test('a probe of the target is answered, also while it holds everything', async 
   session.window.freeze()
   session.hold()
   const answered: number[] = []
-  s.a.last.nopAnswered = (transferTag) => answered.push(transferTag)
+  s.a.last.nopOut = (transferTag) => answered.push(transferTag)
   session.probe(77)
   s.a.last.flush()
   await s.timeline.until(() => answered.length === 1)

@@ -1,4 +1,5 @@
-// Puts what arrives in CmdSN order (RFC 7143 §4.2.2.1), and keeps it back while the session is held (target/DESIGN.md).
+// The command order of a session delivers what arrives by its CmdSN (RFC 7143 §4.2.2.1), and keeps it back while the session
+// is held (target/DESIGN.md).
 //
 // Invariants:
 //   S1. Commands reach the consumer in CmdSN order, each exactly once; immediate ones at once.

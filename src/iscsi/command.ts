@@ -1,4 +1,4 @@
-// Reads a SCSI Command PDU into a task (RFC 7143 §11.3, §11.2.2). The data that came with it is data-out.ts' affair.
+// A SCSI Command PDU becomes a task here (RFC 7143 §11.3, §11.2.2). The data that came with it is data-out.ts' affair.
 import { readU16, readU32 } from '../base/bytes.ts'
 import type { Pdu } from './framer.ts'
 import {

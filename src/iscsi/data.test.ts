@@ -438,7 +438,7 @@ describe('data of reads', () => {
     expect([whole.wire.session.statSn, whole.wire.session.outstanding]).toEqual([3, 0])
     const broken = reading(limits, data.length)
     part(broken.wire, broken.task, 0, 50_000)
-    broken.wire.session.answer(broken.task, 2, null, 0)
+    broken.wire.session.respond(broken.task, 2, null, 0)
     const seen = broken.wire.seen()
     const last = seen.at(-1)!
     expect([last.opcode, readU32(last.header, 36)]).toEqual([opcode.scsiResponse, seen.length - 1])

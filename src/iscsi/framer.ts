@@ -1,4 +1,5 @@
-// Cuts a byte stream into PDUs (RFC 7143 §11.1): header, additional headers, header digest, data, padding, data digest.
+// A framer cuts a byte stream into PDUs (RFC 7143 §11.1): header, additional headers, header digest, data, padding, data
+// digest.
 //
 // Invariants:
 //   F1. The PDUs that come out do not depend on how the stream was cut into pushes.

@@ -49,7 +49,7 @@ describe('a session', () => {
     const fields = { 16: tag, 20: reservedTag, 24: 100 }
     for (const action of wire.send(pduBytes(opcode.textRequest | 0x40, 0x80, fields, text))) {
       if (action.kind !== 'text') continue
-      wire.session.answerKeys(action.request, (wanted) => encodeText(`TargetName=${wanted}\0`))
+      wire.session.respondToKeys(action.request, (wanted) => encodeText(`TargetName=${wanted}\0`))
     }
     return wire.seen()
   }

@@ -28,7 +28,7 @@ describe('a Logout', () => {
     ])
     wire.session.solicit(working!, 4096)
     expect(working!.state).toBe('free')
-    wire.session.answerLogout(action.request)
+    wire.session.respondToLogout(action.request)
     expect(wire.seen().map((pdu) => pdu.opcode)).toEqual([opcode.r2t, opcode.logoutResponse])
   })
 
@@ -42,7 +42,7 @@ describe('a Logout', () => {
     const [action] = wire.send(logout(9, 100, reason, cid))
     if (action?.kind !== 'logout') throw new Error('a logout comes out')
     const closed = response === logoutResponse.closed
-    expect(wire.session.answerLogout(action.request)).toBe(closed)
+    expect(wire.session.respondToLogout(action.request)).toBe(closed)
     const [answer] = wire.seen()
     expect([answer!.opcode, answer!.header[2]]).toEqual([opcode.logoutResponse, response])
     expect(tagsIn(wire.send(read(3, 100)))).toEqual(closed ? [] : [3])

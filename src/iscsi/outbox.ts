@@ -1,4 +1,4 @@
-// Gathers what one turn of the event loop sends on a connection, so that it leaves in one write.
+// An outbox gathers what one turn of the event loop sends on a connection, so that it leaves in one write.
 //
 //   reserve, attach … take ──parts──▶ stream.write … stream.written ──released(part)──▶ chunk back to the pool
 //

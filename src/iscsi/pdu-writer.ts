@@ -1,5 +1,6 @@
-// Writes PDUs into an outbox, for both halves: `begin` reserves one and clears its header, the caller fills in fields and
-// data, `seal` adds the digests. Additional header segments are never sent: libiscsi gives the connection up over them.
+// A PDU writer lays PDUs out in an outbox, for both halves: `begin` reserves one and clears its header, the caller fills in
+// fields and data, `seal` adds the digests. Additional header segments are never sent: libiscsi gives the connection up over
+// them.
 //
 // Invariants:
 //   W1. After `silence` nothing is written any more: what is reserved leads nowhere.

@@ -58,7 +58,7 @@ describe('PDU layouts', () => {
     const [action] = wire.send(bytes)
     if (action?.kind !== 'logout') throw new Error('a logout comes out')
     expect(action.request).toEqual({ initiatorTaskTag: 9, reason: 0, cid: 1 })
-    wire.session.answerLogout(action.request)
+    wire.session.respondToLogout(action.request)
     expect(toHex(takeBytes(wire.outbox))).toBe(
       `2680000000000000${'00'.repeat(8)}0000000900000000000000020000006400000 06b`.replace(
         ' ',

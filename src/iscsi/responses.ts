@@ -103,7 +103,7 @@ export class Responses {
   }
 
   /** The echo of a NOP-Out; `data` is copied. */
-  nopAnswer(initiatorTaskTag: number, lun: Uint8Array, data: Uint8Array): void {
+  nopResponse(initiatorTaskTag: number, lun: Uint8Array, data: Uint8Array): void {
     const at = this.#beginStatus(opcode.nopIn, finalBit, initiatorTaskTag, data.length)
     const { bytes, dataAt } = this.writer
     bytes.set(lun, at + bhsAt.lun)

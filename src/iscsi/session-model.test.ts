@@ -146,7 +146,7 @@ class Model {
     if (task.isRead && pick % 2 === 0) {
       session.reserveDataIn(task, 64, [])
       session.finishDataIn(task, 64)
-    } else session.answer(task, 0, null, 64)
+    } else session.respond(task, 0, null, 64)
     const seen = this.wire.seen()
     expect(seen.length).toBe(isAnswered ? 1 : 0)
     this.#see(seen)
@@ -168,7 +168,7 @@ class Model {
     this.#due = []
     for (const action of actions) {
       if (action.kind === 'taskManagement') {
-        this.wire.session.answerTaskManagement(action.request, 0)
+        this.wire.session.respondToTaskManagement(action.request, 0)
       } else if (action.kind === 'command') {
         const { task } = action
         if (task.isWrite) expect(task.data).toEqual(new Uint8Array(64).fill(task.initiatorTaskTag))
@@ -218,8 +218,8 @@ function oddBytes({ first, flags, tag, cmdSn, mutations, data, ahs }: OddPdu): U
 
 function carryOut(wire: Wire, action: SessionAction): void {
   if (action.kind === 'command') wire.session.solicit(action.task, 400)
-  else if (action.kind === 'text') wire.session.answerText(action.request, new Uint8Array(1000))
-  else if (action.kind === 'data') wire.session.answer(action.task, 0, null, 0)
+  else if (action.kind === 'text') wire.session.respondToText(action.request, new Uint8Array(1000))
+  else if (action.kind === 'data') wire.session.respond(action.task, 0, null, 0)
 }
 
 describe('Session under random use', () => {

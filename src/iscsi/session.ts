@@ -1,4 +1,4 @@
-// The target's half of one session in full feature phase (RFC 7143 §4.2): PDUs in, actions out, answers into the outbox.
+// A session in full feature phase (RFC 7143 §4.2), the target's half of it: PDUs in, actions out, responses into the outbox.
 // One connection, error recovery level 0. Never touches a socket or a clock, and knows no SCSI.
 //
 //   serving ──hold──▶ held ──releaseHeld──▶ serving       serving, held ──silence──▶ silent ──close──▶ closed
@@ -66,8 +66,8 @@ export type SessionAction =
   | Delivery
   /** All data of a write that was solicited is here, or its data was bad: see `task.dataError`. */
   | { readonly kind: 'data'; readonly task: Task }
-  /** The answer to `probe`; `cmdSn` is that of the request that the initiator will send next. */
-  | { readonly kind: 'nopAnswered'; readonly transferTag: number; readonly cmdSn: number }
+  /** The NOP-Out that `probe` asked for; `cmdSn` is that of the request that the initiator will send next. */
+  | { readonly kind: 'nopOut'; readonly transferTag: number; readonly cmdSn: number }
   /** The initiator broke the protocol: the connection is to be closed once what is in the outbox was written. */
   | { readonly kind: 'close'; readonly reason: string }
 
@@ -219,10 +219,10 @@ export class Session {
     if (end > from) this.#dataIn.reserve(task, from, end, isLast, into)
   }
 
-  /** Sends what was reserved, and answers the read with GOOD if that is its last part. `cdbTransferLength` is what its CDB asked for, for the residual count. */
+  /** Sends what was reserved, with status GOOD if that is its last part. `cdbTransferLength` is what its CDB asked for, for the residual count. */
   finishDataIn(task: Task, cdbTransferLength: number): void {
     if (!this.#dataIn.hasReserved(task)) {
-      this.answer(task, good, null, cdbTransferLength)
+      this.respond(task, good, null, cdbTransferLength)
       return
     }
     if (!this.#dataIn.isLast) {
@@ -235,8 +235,8 @@ export class Session {
     this.#tasks.give(task)
   }
 
-  /** Answers without data; `cdbTransferLength` is what the command moved or would have, 0 if it failed. The task is another's afterwards. */
-  answer(task: Task, status: number, sense: Uint8Array | null, cdbTransferLength: number): void {
+  /** Sends the SCSI Response (§11.4); `cdbTransferLength` is what the command moved or would have, 0 if it failed. The task is another's afterwards. */
+  respond(task: Task, status: number, sense: Uint8Array | null, cdbTransferLength: number): void {
     if (this.#tasks.settle(task))
       this.#responses.scsiResponse(task, status, sense, cdbTransferLength)
     this.#tasks.give(task)
@@ -244,7 +244,7 @@ export class Session {
 
   /**
    * The task will never be answered. One that the consumer works on (`delivered`) stays the consumer's, as `aborted`, until
-   * it calls an answering method or `release`, neither of which writes anything; any other is gone at once.
+   * it calls `respond`, `finishDataIn` or `release`, none of which writes anything; any other is gone at once.
    */
   abort(task: Task): void {
     assert(this.#tasks.get(task.initiatorTaskTag) === task, 'S2 an unanswered task is aborted')
@@ -263,7 +263,7 @@ export class Session {
     this.#tasks.give(task)
   }
 
-  answerTaskManagement(request: TaskManagementRequest, response: number): void {
+  respondToTaskManagement(request: TaskManagementRequest, response: number): void {
     assert(this.#openTaskManagement > 0, 'a task management request is answered once')
     this.#openTaskManagement -= 1
     this.#responses.taskManagementResponse(request.initiatorTaskTag, response)
@@ -275,25 +275,25 @@ export class Session {
   }
 
   /** Whether the session is over: the connection is to be left once the answer was written (§11.15). */
-  answerLogout(request: LogoutRequest): boolean {
+  respondToLogout(request: LogoutRequest): boolean {
     const response = responseToLogout(request, this.#cid)
     this.#responses.logoutResponse(request.initiatorTaskTag, response)
     return response === logoutResponse.closed
   }
 
-  answerText(request: TextRequest, text: Uint8Array): void {
-    this.#texts.answer(request, text)
+  respondToText(request: TextRequest, text: Uint8Array): void {
+    this.#texts.respond(request, text)
   }
 
   /** Answers what its keys say; `targetsOf` has the answer to SendTargets. */
-  answerKeys(request: TextRequest, targetsOf: (wanted: string) => Uint8Array): void {
+  respondToKeys(request: TextRequest, targetsOf: (wanted: string) => Uint8Array): void {
     const reply = replyTo(request.text)
     if (reply === null) {
       this.#texts.refuse(request, rejectReason.protocolError)
       return
     }
     const targets = reply.targets === null ? [] : targetsOf(reply.targets)
-    this.answerText(request, Uint8Array.from([...targets, ...printKeys(reply.pairs)]))
+    this.respondToText(request, Uint8Array.from([...targets, ...printKeys(reply.pairs)]))
     if (reply.segmentBytes !== null) this.#parameters.maxSendDataSegmentLength = reply.segmentBytes
   }
 
@@ -302,7 +302,7 @@ export class Session {
     this.#responses.asyncMessage(event, parameter1, parameter2, parameter3)
   }
 
-  /** Asks the initiator for a sign of life, once it owes no data (D5); 'nopAnswered' follows with this tag. */
+  /** Asks the initiator for a NOP-Out, once it owes no data (D5); 'nopOut' follows with this tag. */
   probe(transferTag: number): void {
     assert(transferTag !== reservedTag, 'a probe has a tag')
     this.writes.nopIn(transferTag)
@@ -399,14 +399,14 @@ export class Session {
     if (tag === reservedTag) {
       const transferTag = readU32(header, at + nopOutAt.targetTransferTag)
       if (transferTag === reservedTag) return
-      this.actions.push({ kind: 'nopAnswered', transferTag, cmdSn: readU32(header, at + cmdSnAt) })
+      this.actions.push({ kind: 'nopOut', transferTag, cmdSn: readU32(header, at + cmdSnAt) })
       return
     }
     if (!this.#isWanted(pdu)) return
     if (!isImmediate(header, at)) this.#order.take(readU32(header, at + cmdSnAt), null)
     const echoBytes = Math.min(pdu.dataBytes, this.#parameters.maxSendDataSegmentLength)
     const lun = header.subarray(at + bhsAt.lun, at + bhsAt.lun + 8)
-    this.#responses.nopAnswer(tag, lun, pdu.data.subarray(0, echoBytes))
+    this.#responses.nopResponse(tag, lun, pdu.data.subarray(0, echoBytes))
   }
 
   #receiveTaskManagement(pdu: Pdu): void {

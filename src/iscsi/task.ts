@@ -1,4 +1,4 @@
-// One SCSI command of a session, from its header to its answer. Tasks are pooled: after its answer a task is another's.
+// A task is one SCSI command of a session, from its header to its response. Tasks are pooled: after that it is another's.
 //
 //   free ──header──▶ queued ──in order, not held──▶ delivered ──solicit, data missing──▶ collecting
 //                      │                             │   ▲────────all data here──────────┘  │

@@ -75,8 +75,8 @@ export class TextExchange {
     return request
   }
 
-  /** Answers the request; a request that another one has replaced is not answered. */
-  answer(request: TextRequest, text: Uint8Array): void {
+  /** Responds to the request, unless another one has replaced it. */
+  respond(request: TextRequest, text: Uint8Array): void {
     const state = this.#state
     if (state.kind !== 'asked' || state.request !== request) return
     this.#tell(request, text)

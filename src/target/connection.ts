@@ -201,9 +201,9 @@ export class Connection implements StreamOwner, ServingHost, LoginHost, Waiting 
   #actDiscovery(iscsi: Session): void {
     for (const action of [...iscsi.actions]) {
       if (action.kind === 'text') {
-        iscsi.answerKeys(action.request, (wanted) => this.discover(wanted, null))
+        iscsi.respondToKeys(action.request, (wanted) => this.discover(wanted, null))
       } else if (action.kind === 'logout' || action.kind === 'close') {
-        if (action.kind === 'logout' && !iscsi.answerLogout(action.request)) continue
+        if (action.kind === 'logout' && !iscsi.respondToLogout(action.request)) continue
         this.flush()
         void this.leave()
         return

@@ -1,5 +1,6 @@
-// How long an initiator may be silent. It counts the ticks of its connection and not the time, so that a member that
-// stood still itself (stopped, or its host asleep) reads what has come meanwhile before it judges anybody.
+// The keep-alive of a session judges how long its initiator may be silent. It counts the ticks of its connection and not the
+// time, so that a member that stood still itself (stopped, or its host asleep) reads what has come meanwhile before it judges
+// anybody.
 //
 // Initiators with a ping of their own (Linux, QEMU, FreeBSD 5 s, ESXi 15 s) are never asked. The others (Windows, bare
 // libiscsi) answer only when their application serves the socket, and a virtual machine may stand still for a while:

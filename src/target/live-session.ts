@@ -1,9 +1,9 @@
 // A session is held by the member that serves it with its record, and in one phase at a time: what belongs to a phase lies
 // in it.
 //
-//   login ──final Login Response──▶ live ◀──────────────▶ moving
-//     │                              └────────▶ ended ◀─────┘
-//     └────────────────────────────────────────▶
+//   login ──final Login Response──▶ live ◀──a move begins, is given up──▶ moving
+//     │                               │                                    │
+//     └───────────────────────────────┴──────────────▶ ended ◀─────────────┘
 //
 //   login   its record is taken and counts as alive everywhere; the barrier may still be running
 //   live    its carrier executes commands

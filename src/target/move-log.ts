@@ -101,8 +101,8 @@ export class MoveLog {
     }
   }
 
-  /** The new member's first answer to a command: the pause is from the last one of the old member, by the wall clocks of both; from its freeze if the initiator was idle then, since what it did not send before is no pause. */
-  answered(id: string, atWallMs: number): void {
+  /** The new member's first response to a command: the pause is from the last one of the old member, by the wall clocks of both; from its freeze if the initiator was idle then, since what it did not send before is no pause. */
+  firstResponse(id: string, atWallMs: number): void {
     void this.#amend(id, (record) =>
       record.brokeAtWallMs === undefined
         ? null

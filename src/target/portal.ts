@@ -24,7 +24,7 @@ const REASON_MAX = 400
 /** What the pool keeps for the answers and write data of all connections, while it is needed. */
 const BUFFER_BYTES = 32 * 1024 * 1024
 
-type OfMember = 'logins' | 'handles' | 'gateway' | 'resetOthers' | 'firstAnswer' | 'ended'
+type OfMember = 'logins' | 'handles' | 'gateway' | 'resetOthers' | 'firstResponse' | 'ended'
 
 export interface PortalDeps extends Pick<ConnectionDeps, OfMember> {
   readonly clock: Clock

@@ -1,4 +1,4 @@
-// Finds out when an initiator whose command window is frozen sends nothing more (DESIGN.md, quiesce; decision 0008).
+// A quiesce finds out when an initiator whose command window is frozen sends nothing more (DESIGN.md; decision 0008).
 //
 //   idle ──wait──▶ waiting ──nothing pending──▶ rounds ──window used up | still rounds | silence──▶ quiet
 //                     ├──limit──▶ busy          │    ▲

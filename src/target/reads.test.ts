@@ -58,7 +58,7 @@ describe('READs', () => {
     )
     expect(isRight(1, 0, MIB)).toBe(true)
     expect(counters).toMatchObject({ outstanding: 0, reads: 1, readBytes: MIB })
-    expect(told.answered).toBe(MIB / PART - 1)
+    expect(told.wrote).toBe(MIB / PART - 1)
   })
 
   it('R2 no READ overtakes one that waits, however small', () => {

@@ -37,8 +37,8 @@ export interface ReadsDeps {
   readonly ended: (task: Task) => void
   /** Nobody is to hear of it any more. */
   readonly discard: (task: Task) => void
-  /** Something was answered outside of `queue` and `look`. */
-  readonly answered: () => void
+  /** Something was written outside of `queue` and `look`. */
+  readonly wrote: () => void
 }
 
 export interface SentPart {
@@ -153,7 +153,7 @@ export class Reads {
     }
     void outcome.then((known) => {
       this.#came(reading, part, known)
-      this.#deps.answered()
+      this.#deps.wrote()
       this.look()
     })
   }

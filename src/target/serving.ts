@@ -1,5 +1,5 @@
-// A connection in the phase in which it carries a session: what comes becomes tasks and answers; barriers, moves and the
-// stop of the member hold the session up.
+// A session is carried by its connection here: what comes becomes tasks and responses; barriers, moves and the stop of the
+// member hold it up.
 //
 // Invariants:
 //   C1. Nothing is executed or answered for a session that has ended.
@@ -37,8 +37,8 @@ export interface ServingDeps {
   /** The volume, grown as far as this member has heard. */
   readonly grown: (volume: VolumeRecord) => VolumeRecord
   readonly resetOthers: (session: LiveSession) => Promise<boolean>
-  /** The initiator of a session that came by this move has its first answer here. */
-  readonly firstAnswer: (move: string) => void
+  /** The first response to a command of a session that came by this move has left. */
+  readonly firstResponse: (move: string) => void
   readonly ended: (session: LiveSession, reason: EndReason) => void
 }
 
@@ -74,8 +74,8 @@ export class Serving implements Carrier {
   #ticking: Timer
   #isCommitting = false
   #isOver = false
-  /** Commands whose answers were sent. */
-  #answered = 0
+  /** Commands whose responses were sent. */
+  #responses = 0
   pausedSinceWallMs = 0
 
   constructor(
@@ -103,7 +103,7 @@ export class Serving implements Carrier {
       origin: { sessionId: live.id, gen: live.gen },
       counters: live.counters,
       nowMs: () => deps.clock.nowMs(),
-      answered: () => host.flushSoon(),
+      wrote: () => host.flushSoon(),
       resetOthers: () => deps.resetOthers(live),
       refused: () => deps.ended(live, 'fenced'),
     })
@@ -139,9 +139,9 @@ export class Serving implements Carrier {
       case 'taskManagement':
         return this.#runner.manage(action.request)
       case 'logout':
-        if (this.#iscsi.answerLogout(action.request)) this.#leave('logout')
+        if (this.#iscsi.respondToLogout(action.request)) this.#leave('logout')
         return
-      case 'nopAnswered': {
+      case 'nopOut': {
         const { transferTag, cmdSn } = action
         const settle = this.probes.get(transferTag)
         this.probes.delete(transferTag)
@@ -150,7 +150,7 @@ export class Serving implements Carrier {
         return this.#releaseHeld()
       }
       case 'text':
-        return this.#iscsi.answerKeys(action.request, (wanted) =>
+        return this.#iscsi.respondToKeys(action.request, (wanted) =>
           this.#host.discover(wanted, this.#iqn),
         )
       case 'close':
@@ -187,7 +187,7 @@ export class Serving implements Carrier {
     this.#host.flushSoon()
   }
 
-  // Answers
+  // What leaves
 
   /** What was written is about to leave. */
   flushing(): void {
@@ -198,14 +198,14 @@ export class Serving implements Carrier {
   flushed(): void {
     if (this.#isOver) return
     const { latencyCount } = this.#live.counters
-    if (latencyCount > this.#answered) {
+    if (latencyCount > this.#responses) {
       this.pausedSinceWallMs = this.#deps.clock.wallMs()
-      if (this.#answered === 0) {
-        if (this.#cameBy !== null) this.#deps.firstAnswer(this.#cameBy)
+      if (this.#responses === 0) {
+        if (this.#cameBy !== null) this.#deps.firstResponse(this.#cameBy)
         // Not before: with digests, an initiator may not yet read what comes right behind the final Login Response.
         this.#quiesce.acquaint()
       }
-      this.#answered = latencyCount
+      this.#responses = latencyCount
     }
     this.#tellHeld()
     this.#quiesce.look()

@@ -112,7 +112,7 @@ export class Target {
       logins: this.logins,
       handles: this.#handles,
       resetOthers: (session) => this.#resets.reset(session.record.volume, session),
-      firstAnswer: (move) => this.log.answered(move, clock.wallMs()),
+      firstResponse: (move) => this.log.firstResponse(move, clock.wallMs()),
       began: (taken) => this.#began(taken),
       ended: end,
     })

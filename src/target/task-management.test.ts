@@ -23,7 +23,7 @@ describe('task management', () => {
     expect(session.managed).toEqual([[0x99, 0]])
     expect(session.answers).toEqual([])
     expect(session.released).toEqual([1])
-    expect(told.answered).toBe(1)
+    expect(told.wrote).toBe(1)
     expect(counters.outstanding).toBe(0)
   })
 
@@ -43,7 +43,7 @@ describe('task management', () => {
         [0x99, 0],
         [0x9a, 0],
       ])
-      expect([session.answers, session.released, told.answered > 0]).toEqual([[], [1], true])
+      expect([session.answers, session.released, told.wrote > 0]).toEqual([[], [1], true])
     },
   )
 
@@ -147,11 +147,11 @@ describe('task management', () => {
       runner.manage(manage(5))
       await gateway.settle()
       expect([told.resets, session.managed.length]).toEqual([1, 0])
-      const before = told.answered
+      const before = told.wrote
       others.resolve(sure)
       await gateway.settle()
       expect(session.managed).toEqual([[0x99, response]])
-      expect(told.answered).toBe(before + 1)
+      expect(told.wrote).toBe(before + 1)
     }
   })
 

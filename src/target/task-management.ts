@@ -20,7 +20,7 @@ import { type NexusState, resetModePages } from '../scsi/nexus-state.ts'
 
 export type ManagedSession = Pick<
   Session,
-  'findTask' | 'tasksOf' | 'abort' | 'abortUnreceived' | 'answerTaskManagement'
+  'findTask' | 'tasksOf' | 'abort' | 'abortUnreceived' | 'respondToTaskManagement'
 >
 
 /** Where a command is that was started and not answered: its data is missing, the gateway has it, or it is a READ that waits for room (reads.ts). `ended`: its data is let come, and it is answered with the unit attention. */
@@ -48,8 +48,8 @@ export interface ResetDeps {
   readonly counters: SessionCounters
   /** Settles when no command of another nexus that came before can reach the volume any more; false: that is not sure. */
   readonly resetOthers: () => Promise<boolean>
-  /** A request was answered outside of `manage`. */
-  readonly answered: () => void
+  /** A response was written outside of `manage`. */
+  readonly wrote: () => void
 }
 
 const unit = 0
@@ -91,10 +91,10 @@ export class TaskManagement {
         this.#reset(request)
         break
       case functions.taskReassign:
-        this.#answer(request, taskManagementResponse.reassignNotSupported)
+        this.#respond(request, taskManagementResponse.reassignNotSupported)
         break
       default:
-        this.#answer(request, taskManagementResponse.notSupported)
+        this.#respond(request, taskManagementResponse.notSupported)
     }
   }
 
@@ -111,21 +111,21 @@ export class TaskManagement {
     return new Promise((over) => this.#watched.add({ owed, over }))
   }
 
-  /** The outcome of a command is known that the gateway had. True if that was an answer's last obstacle. */
+  /** The outcome of a command is known that the gateway had. True if a response was written, which had waited for that alone. */
   settled(task: Task): boolean {
     for (const watched of this.#watched) {
       if (!watched.owed.delete(task) || watched.owed.size > 0) continue
       this.#watched.delete(watched)
       watched.over(true)
     }
-    let answered = false
+    let wrote = false
     for (const pending of this.#pending) {
       if (!pending.owed.delete(task) || pending.owed.size > 0) continue
       this.#pending.delete(pending)
-      this.#answer(pending.request, taskManagementResponse.complete)
-      answered = true
+      this.#respond(pending.request, taskManagementResponse.complete)
+      wrote = true
     }
-    return answered
+    return wrote
   }
 
   /** Nobody waits for the outcomes of commands. */
@@ -151,18 +151,18 @@ export class TaskManagement {
     }
     const counts = this.#session.abortUnreceived(request)
     const { complete, noSuchTask } = taskManagementResponse
-    this.#answer(request, counts ? complete : noSuchTask)
+    this.#respond(request, counts ? complete : noSuchTask)
   }
 
   #abortAll(request: TaskManagementRequest): void {
     if (request.lun === unit) this.#abort(request, this.#tasksBefore(request), this.#owed())
-    else this.#answer(request, taskManagementResponse.noSuchLun)
+    else this.#respond(request, taskManagementResponse.noSuchLun)
   }
 
   /** U3, U4: the other nexuses first, and what of this one is still under way then. */
   #reset(request: TaskManagementRequest): void {
     if (request.lun !== unit) {
-      this.#answer(request, taskManagementResponse.noSuchLun)
+      this.#respond(request, taskManagementResponse.noSuchLun)
       return
     }
     const before = this.#tasksBefore(request).map(named)
@@ -182,8 +182,8 @@ export class TaskManagement {
         before.filter(isSame).map(({ task }) => task),
         this.#owed(),
       )
-    } else this.#answer(request, taskManagementResponse.rejected)
-    this.#deps.answered()
+    } else this.#respond(request, taskManagementResponse.rejected)
+    this.#deps.wrote()
   }
 
   /** U2. */
@@ -208,11 +208,11 @@ export class TaskManagement {
     }
     if (owed.size > 0)
       this.#pending.add({ request, owed }) // U1
-    else this.#answer(request, taskManagementResponse.complete)
+    else this.#respond(request, taskManagementResponse.complete)
   }
 
-  #answer(request: TaskManagementRequest, response: number): void {
-    this.#session.answerTaskManagement(request, response)
+  #respond(request: TaskManagementRequest, response: number): void {
+    this.#session.respondToTaskManagement(request, response)
   }
 }
 

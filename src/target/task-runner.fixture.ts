@@ -74,7 +74,7 @@ export class FakeSession implements TaskSession {
     this.#settle(task, { status: 0, sense: null, transferBytes, data })
   }
 
-  answer(task: Task, status: number, sense: Uint8Array | null, transferBytes: number): void {
+  respond(task: Task, status: number, sense: Uint8Array | null, transferBytes: number): void {
     this.#settle(task, { status, sense: sense && [...sense], transferBytes, data: [] })
   }
 
@@ -103,7 +103,7 @@ export class FakeSession implements TaskSession {
     return false
   }
 
-  answerTaskManagement(request: TaskManagementRequest, response: number): void {
+  respondToTaskManagement(request: TaskManagementRequest, response: number): void {
     this.managed.push([request.initiatorTaskTag, response])
   }
 
@@ -205,7 +205,7 @@ export function bench({ toldBytes = volume.bytes } = {}) {
   const buffers = new BufferPool(16 * MIB)
   const room = new FakeRoom()
   const share = new Budget({ total: 64 * MIB, each: 64 * MIB, least: 0 }).share()
-  const told = { answered: 0, refused: 0, resets: 0 }
+  const told = { wrote: 0, refused: 0, resets: 0 }
   const others = Promise.withResolvers<boolean>()
   const runner = new TaskRunner({
     session,
@@ -218,8 +218,8 @@ export function bench({ toldBytes = volume.bytes } = {}) {
     buffers,
     room,
     nowMs: () => 5,
-    answered: () => {
-      told.answered += 1
+    wrote: () => {
+      told.wrote += 1
     },
     resetOthers: () => {
       told.resets += 1

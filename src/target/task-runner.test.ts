@@ -49,7 +49,7 @@ describe('reads', () => {
       deepest: 1,
       latencySumMs: 2,
     })
-    expect(told.answered).toBe(0)
+    expect(told.wrote).toBe(0)
     expect(buffers.freeBytes).toBe(4096)
   })
 
@@ -66,7 +66,7 @@ describe('reads', () => {
     await gateway.settle()
     expect(last()).toMatchObject({ tag: 1, data: [...filled(512, 7)] })
     expect(session.answers.length).toBe(2)
-    expect(told.answered).toBe(1)
+    expect(told.wrote).toBe(1)
     expect(counters.outstanding).toBe(0)
   })
 
@@ -221,7 +221,7 @@ describe('outcomes', () => {
       start(read10(0, 1), 'in', 512)
       await gateway.settle()
       expect(session.answers).toEqual([])
-      expect(told).toMatchObject({ answered: 0, refused: 1 })
+      expect(told).toMatchObject({ wrote: 0, refused: 1 })
       expect(counters.outstanding).toBe(0)
     }
   })
@@ -262,7 +262,7 @@ describe('the end', () => {
     expect(session.answers).toEqual([])
     expect(session.managed).toEqual([])
     expect(session.released).toEqual([2, 3])
-    expect(told.answered).toBe(0)
+    expect(told.wrote).toBe(0)
     expect(counters.outstanding).toBe(0)
   })
 })

@@ -1,5 +1,5 @@
-// One session's SCSI commands, from the action that delivers them to their answer: the one place where a plan meets the
-// volume, and where an outcome becomes status and sense data.
+// A session's SCSI commands are carried out here, from the action that delivers one to its SCSI Response or its last Data-In:
+// the one place where a plan meets the volume, and where an outcome becomes status and sense data.
 //
 //   start ──plan──▶ answered                                      no data, or data at once
 //     │   ──plan──▶ collecting ──data──▶ dataArrived ──plan──▶    Data-Out is missing
@@ -50,7 +50,7 @@ const nothing = new Uint8Array(0)
 
 /** What commands need of iscsi/session.ts. */
 export type TaskSession = ManagedSession &
-  Pick<Session, 'solicit' | 'reserveDataIn' | 'finishDataIn' | 'answer' | 'release'>
+  Pick<Session, 'solicit' | 'reserveDataIn' | 'finishDataIn' | 'respond' | 'release'>
 
 export interface TaskDeps {
   readonly session: TaskSession
@@ -65,8 +65,8 @@ export interface TaskDeps {
   /** Of its connection. */
   readonly room: ReadRoom
   readonly nowMs: () => number
-  /** An answer was written outside of `start`, `dataArrived` and `manage`. */
-  readonly answered: () => void
+  /** Something was written outside of `start`, `dataArrived` and `manage`. */
+  readonly wrote: () => void
   /** U3 of task-management.ts. */
   readonly resetOthers: () => Promise<boolean>
   /** A primary refused the session's generation: its connection must be closed, and nothing is answered any more. */
@@ -94,10 +94,10 @@ export class TaskRunner {
     this.#toldBytes = deps.toldBytes
     if (deps.toldBytes < bytesOf(deps.unit)) this.nexus.attentions.raise('capacityChanged')
     this.#access = new VolumeAccess(gateway, origin, volume, counters)
-    const answered = () => {
-      if (!this.#isOver) deps.answered()
+    const wrote = () => {
+      if (!this.#isOver) deps.wrote()
     }
-    const resets = { resetOthers, answered, counters }
+    const resets = { resetOthers, wrote, counters }
     this.#management = new TaskManagement(session, this.nexus, this.#waiting, resets)
     this.#reads = new Reads({
       room: deps.room,
@@ -108,7 +108,7 @@ export class TaskRunner {
       fail: (task, outcome) => this.#failOutcome(task, outcome, 0),
       ended: (task) => this.#failEnded(task),
       discard: (task) => this.#discard(task),
-      answered,
+      wrote,
     })
   }
 
@@ -170,7 +170,7 @@ export class TaskRunner {
   roomCame(): void {
     if (this.#isOver || this.#reads.isEmpty) return
     this.#reads.look()
-    if (!this.#isOver) this.#deps.answered()
+    if (!this.#isOver) this.#deps.wrote()
   }
 
   /** Another nexus resets the logical unit: settles when no command that was started before can reach the volume any more; false: the session is over, and its generation not yet refused everywhere. */
@@ -265,7 +265,7 @@ export class TaskRunner {
       room.reading(-read.into.length)
       if (!this.#wasDropped(task)) {
         this.#finishRead(task, known, read.into, read.transferBytes)
-        if (!this.#isOver) this.#deps.answered()
+        if (!this.#isOver) this.#deps.wrote()
       }
       buffers.give(read.buffer)
       this.roomCame()
@@ -307,7 +307,7 @@ export class TaskRunner {
     void this.#access.allocation(from, offset + bytes, descriptors).then((known) => {
       if (this.#wasDropped(task)) return
       this.#sendKnown(task, lbaStatus(made, this.#unit, known))
-      if (!this.#isOver) this.#deps.answered()
+      if (!this.#isOver) this.#deps.wrote()
     })
   }
 
@@ -378,7 +378,7 @@ export class TaskRunner {
     void outcome.then((known) => {
       if (this.#wasDropped(task)) return
       this.#finishWork(task, known, isWrite, transferBytes)
-      if (!this.#isOver) this.#deps.answered()
+      if (!this.#isOver) this.#deps.wrote()
     })
   }
 
@@ -389,7 +389,7 @@ export class TaskRunner {
       const { counters } = this.#deps
       counters.writes += 1
       counters.writtenBytes += Math.min(transferBytes, task.expectedDataTransferLength)
-      this.#answer(task, GOOD, null, transferBytes)
+      this.#respond(task, GOOD, null, transferBytes)
     } else {
       this.#good(task, transferBytes)
     }
@@ -399,7 +399,7 @@ export class TaskRunner {
 
   #good(task: Task, transferBytes: number): void {
     this.#deps.counters.others += 1
-    this.#answer(task, GOOD, null, transferBytes)
+    this.#respond(task, GOOD, null, transferBytes)
   }
 
   #failOutcome(task: Task, outcome: Exclude<CompareOutcome, 'done'>, transferBytes: number): void {
@@ -418,7 +418,7 @@ export class TaskRunner {
   #refuseData(task: Task): void {
     const { dataError } = task
     assert(dataError !== 'none', 'data is refused for an error in it')
-    if (dataError === 'noRoom') this.#answer(task, TASK_SET_FULL, null, 0)
+    if (dataError === 'noRoom') this.#respond(task, TASK_SET_FULL, null, 0)
     else this.#fail(task, dataErrorSense[dataError], {}, 0)
   }
 
@@ -430,15 +430,15 @@ export class TaskRunner {
   #fail(task: Task, condition: Condition, detail: SenseDetail, transferBytes: number): void {
     countSense(this.#deps.counters, condition)
     const sense = senseData(condition, this.nexus.descriptorSense, detail)
-    this.#answer(task, CHECK_CONDITION, sense, transferBytes)
+    this.#respond(task, CHECK_CONDITION, sense, transferBytes)
   }
 
-  #answer(task: Task, status: number, sense: Uint8Array | null, transferBytes: number): void {
+  #respond(task: Task, status: number, sense: Uint8Array | null, transferBytes: number): void {
     this.#count(task)
-    this.#deps.session.answer(task, status, sense, transferBytes)
+    this.#deps.session.respond(task, status, sense, transferBytes)
   }
 
-  /** Before its answer: after it, the task is another command's. */
+  /** Before its response: after it, the task is another command's. */
   #count(task: Task): void {
     const { counters, nowMs } = this.#deps
     counters.outstanding -= 1
@@ -454,7 +454,7 @@ export class TaskRunner {
     this.#discard(task)
     if (this.#isOver) return true
     this.#deps.counters.outstanding -= 1
-    if (this.#management.settled(task)) this.#deps.answered()
+    if (this.#management.settled(task)) this.#deps.wrote()
     return true
   }
 
