@@ -68,6 +68,10 @@ class MemoryStore implements SliceStore {
     return false
   }
 
+  hasLost(): boolean {
+    return false
+  }
+
   remembered(): boolean {
     return false
   }

@@ -209,6 +209,11 @@ export class PageStore {
     return true
   }
 
+  /** Some pages of the volume may have been in a folder that was given up. */
+  hasLost(volume: number): boolean {
+    return this.#pages.homes.lost.isOf(volume)
+  }
+
   /** Resolves when all pages of the volume are durably gone; 'full': not even that has room now, they are all there. */
   async dropVolume(volume: number): Promise<WriteResult> {
     const result = await this.#queue.add({ kind: 'drop', volume })

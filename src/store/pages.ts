@@ -158,7 +158,7 @@ export class Pages {
     }
   }
 
-  /** Lost pages of which nothing is held. Nobody knows the slice of a run that is lost, but the range begins and ends in runs of its own: what is lost between them stays lost, which is never wrong (LP1). */
+  /** Lost pages of which nothing is held. Nobody knows the slice of a run that is lost, but the range begins and ends in runs of its own: what is lost between them stays lost, which is never wrong (LP1); whoever knows the lanes unmaps run by run. */
   #eachLost(
     { volume, offset }: Extent,
     bytes: number,

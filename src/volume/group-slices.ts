@@ -1,5 +1,6 @@
 // What the data path needs of the group record; coordination/group-view.ts has it.
 import type { SessionId, SliceRecord, VolumeId } from '../group/record.ts'
+import type { Striped } from './lanes.ts'
 
 export interface GroupSlices {
   /** Rises with every change of what is seen here. */
@@ -7,7 +8,7 @@ export interface GroupSlices {
   readonly slices: readonly SliceRecord[]
   /** The revision at which each slice record was last changed. */
   readonly sliceRevs: readonly number[]
-  readonly volumes: ReadonlyMap<VolumeId, unknown>
+  readonly volumes: ReadonlyMap<VolumeId, Striped>
   readonly sessions: ReadonlyMap<SessionId, { readonly record: { readonly gen: number } }>
   /** Settles at the next change; false: there will be none, the member is about to stop. */
   changed(): Promise<boolean>

@@ -18,7 +18,7 @@ import { PAGES_PER_RUN } from '../store/layout.ts'
 
 export const runBytes = RUN_BYTES
 
-type Striped = Pick<VolumeRecord, 'id' | 'lanes'>
+export type Striped = Pick<VolumeRecord, 'id' | 'lanes'>
 
 /** The slice of the byte at `offset`. */
 export function sliceAt(volume: Striped, offset: number): SliceId {

@@ -1,48 +1,107 @@
 import { expect, it } from 'vitest'
-import { BLOCK_BYTES, PAGE_BYTES } from '../base/sizes.ts'
-import { block, World } from '../store/store.fixture.ts'
+import { BLOCK_BYTES, PAGE_BYTES, RUN_BYTES } from '../base/sizes.ts'
+import type { PageStore } from '../store/page-store.ts'
+import { block, World, write } from '../store/store.fixture.ts'
 import { BlockOrder } from './block-order.ts'
+import { sliceAt } from './lanes.ts'
 import { MutationTurn } from './mutation-turn.ts'
 import type { CompareOutcome } from './outcome.ts'
 
 const BLOCKS = 24
+const SLICE = 1
+const STRIPED = { id: 1, lanes: [SLICE, 2] }
+
+/** One turn after the other, on slice 1 of volume 1. */
+class Turns {
+  readonly #world: World
+  readonly #store: PageStore
+  readonly order = new BlockOrder()
+  #sliceSeq = 10
+
+  constructor(world: World, store: PageStore) {
+    this.#world = world
+    this.#store = store
+  }
+
+  run(
+    offset: number,
+    data: Uint8Array | null,
+    bytes = data?.length ?? 0,
+    operation = 0,
+  ): Promise<CompareOutcome> {
+    this.#sliceSeq += 1
+    const turn = new MutationTurn(
+      this.#store,
+      this.order,
+      {
+        origin: { sessionId: 1, gen: 1 },
+        volume: 1,
+        slice: SLICE,
+        offset,
+        bytes,
+        data,
+        verify: null,
+        operation,
+        acknowledged: 0,
+      },
+      { epoch: 1, sliceSeq: this.#sliceSeq },
+      STRIPED,
+    )
+    this.order.enter(turn)
+    return this.#world.run(turn.outcome)
+  }
+}
 
 it('M2 a write has the room that an unmap before it has made, and is refused when there is none', async () => {
   const budget = { budgetBytes: 100 * BLOCK_BYTES, fullAt: 0.8, homeAfterMs: 60_000 }
   const world = new World(budget)
   const store = await world.reopen(await filled(world))
-  const order = new BlockOrder()
-  let sliceSeq = 10
-  const mutate = (page: number, data: Uint8Array | null): Promise<CompareOutcome> => {
-    sliceSeq += 1
-    const turn = new MutationTurn(
-      store,
-      order,
-      {
-        origin: { sessionId: 1, gen: 1 },
-        volume: 1,
-        slice: 1,
-        offset: page * PAGE_BYTES,
-        bytes: data?.length ?? PAGE_BYTES,
-        data,
-        verify: null,
-        operation: 0,
-        acknowledged: 0,
-      },
-      { epoch: 1, sliceSeq },
-    )
-    order.enter(turn)
-    return world.run(turn.outcome)
-  }
-  expect(await mutate(3, block(7, BLOCKS))).toBe('full')
-  expect(await mutate(0, null)).toBe('done')
-  expect(await mutate(3, block(7, BLOCKS))).toBe('done')
+  const turns = new Turns(world, store)
+  expect(await turns.run(3 * PAGE_BYTES, block(7, BLOCKS))).toBe('full')
+  expect(await turns.run(0, null, PAGE_BYTES)).toBe('done')
+  expect(await turns.run(3 * PAGE_BYTES, block(7, BLOCKS))).toBe('done')
   expect((await world.read(store, 1, 3 * PAGE_BYTES)).into).toEqual(block(7))
-  expect(await mutate(4, block(8, BLOCKS))).toBe('full')
-  expect(order.isIdle).toBe(true)
+  expect(await turns.run(4 * PAGE_BYTES, block(8, BLOCKS))).toBe('full')
+  expect(turns.order.isIdle).toBe(true)
 })
 
-async function filled(world: World) {
+it('M3 an unmap ends the losses of all runs of its slice, and of no other, also where it takes a part of a block', async () => {
+  const runs = 8
+  const world = new World()
+  const first = await world.open()
+  const known = { folderId: 'another', position: 0, epochs: new Map() }
+  await world.run(first.close())
+  const volumesHeld = [{ volume: 1, pages: runs * 16, held: runs * 16 }]
+  const store = await world.open({ known, accept: 'loss', volumesHeld, newFolderId: 'new' })
+  const own = Array.from({ length: runs }, (_, run) => run).filter(
+    (run) => sliceAt(STRIPED, run * RUN_BYTES) === SLICE,
+  )
+  const from = (own[0] ?? 0) * RUN_BYTES
+  const end = ((own.at(-1) ?? 0) + 1) * RUN_BYTES
+  // A block is there at each end, of which the unmap takes the half.
+  const half = BLOCK_BYTES / 2
+  for (const at of [from, end - BLOCK_BYTES])
+    expect(await world.run(store.write(write(1, at, block(9))))).toBe('done')
+  const turns = new Turns(world, store)
+  expect(own.length).toBeGreaterThan(2)
+  expect(await turns.run(from + half, null, end - from - BLOCK_BYTES, 5)).toBe('done')
+  expect(store.remembered(1, 1, SLICE, 5)).toBe(true)
+  const check = async (opened: PageStore) => {
+    for (let run = 0; run < runs; run += 1) {
+      const at = run * RUN_BYTES + PAGE_BYTES
+      const found = await world.read(opened, 1, at)
+      if (own.includes(run)) expect(found).toEqual({ result: 'done', into: block(0) })
+      else expect(found.result).toBe('damaged')
+    }
+    const head = new Uint8Array(BLOCK_BYTES).fill(9, 0, half)
+    expect((await world.read(opened, 1, from)).into).toEqual(head)
+    expect((await world.read(opened, 1, end - BLOCK_BYTES)).into).toEqual(head.toReversed())
+  }
+  await check(store)
+  await check(await world.reopen(store))
+})
+
+async function filled(world: World): Promise<PageStore> {
   const store = await world.open()
   for (let page = 0; page < 3; page += 1)
     expect(await world.write(store, 1, page * PAGE_BYTES, block(page + 1, BLOCKS))).toBe('done')

@@ -8,9 +8,11 @@
 //   M1. An unmap never makes a block: one of which it takes a part is written over if anything else is left in it, and
 //       unmapped if not. So what is absent stays absent, and it needs no room.
 //   M2. No write is refused for want of room that unmaps or deletions before it have made.
+//   M3. An unmap of a volume of which pages are lost is done run by run: what is lost of each run is lost no more.
 import { assert } from '../base/assert.ts'
 import type { SliceId, VolumeId } from '../group/record.ts'
 import type { BlockOrder, Turn } from './block-order.ts'
+import { pieceBytes, type Striped, sliceAt } from './lanes.ts'
 import type { CompareOutcome, Origin } from './outcome.ts'
 import { type SliceStore, type SliceWrite, storeBlockBytes } from './slice-store.ts'
 
@@ -30,6 +32,7 @@ export interface Mutation {
   readonly acknowledged: number
 }
 
+type Edges = NonNullable<SliceWrite['edges']>
 type ReadOutcome = 'done' | 'damaged'
 
 export class MutationTurn implements Turn {
@@ -43,12 +46,14 @@ export class MutationTurn implements Turn {
   readonly #order: BlockOrder
   readonly #mutation: Mutation
   readonly #place: { readonly epoch: number; readonly sliceSeq: number }
+  readonly #striped: Striped
 
   constructor(
     store: SliceStore,
     order: BlockOrder,
     mutation: Mutation,
     place: { readonly epoch: number; readonly sliceSeq: number },
+    striped: Striped,
   ) {
     const { volume, offset, bytes, data } = mutation
     this.volume = volume
@@ -58,6 +63,7 @@ export class MutationTurn implements Turn {
     this.#order = order
     this.#mutation = mutation
     this.#place = place
+    this.#striped = striped
     const { promise, resolve, reject } = Promise.withResolvers<CompareOutcome>()
     this.outcome = promise
     this.#resolve = resolve
@@ -68,7 +74,8 @@ export class MutationTurn implements Turn {
   begin(): void {
     const { data, verify } = this.#mutation
     if (verify === null && this.#isWhole) {
-      this.#write(this.from, this.to, data, null)
+      if (data === null) this.#unmapBlocks(this.from, this.to, { head: null, tail: null })
+      else this.#write(this.from, this.to, data, null)
       return
     }
     if (data === null) {
@@ -155,15 +162,47 @@ export class MutationTurn implements Turn {
     const behind = tail?.some(isNotZero) ? tail : null
     const from = before === null ? this.from : this.from + storeBlockBytes
     const to = behind === null ? this.to : this.to - storeBlockBytes
-    this.#write(from, to, null, { head: before, tail: behind })
+    this.#unmapBlocks(from, to, { head: before, tail: behind })
   }
 
-  #write(from: number, to: number, data: Uint8Array | null, edges: SliceWrite['edges']): void {
+  #unmapBlocks(from: number, to: number, { head, tail }: Edges): void {
+    if (!this.#store.hasLost(this.volume)) {
+      this.#write(from, to, null, head === null && tail === null ? null : { head, tail })
+      return
+    }
+    // M3. The operation is that of the last one: when that is durable, all before it are.
+    const parts = [
+      ...(head === null ? [] : [{ from, to: from, edges: { head, tail: null } }]),
+      ...(tail === null ? [] : [{ from: to, to, edges: { head: null, tail } }]),
+      ...this.#ownRuns(from, to),
+    ]
+    const writes = parts.map((part, i) => {
+      const write = this.#sliceWrite(part.from, part.to, null, part.edges)
+      return this.#store.write(i < parts.length - 1 ? { ...write, operation: 0 } : write)
+    })
+    Promise.all(writes)
+      .then((outcomes) => this.#leave(outcomes.includes('full') ? 'full' : 'done'))
+      .catch(this.#reject) // V5
+  }
+
+  /** What lies in the runs of this slice. */
+  #ownRuns(from: number, to: number) {
+    const runs = []
+    for (let at = from; at < to; ) {
+      const end = at + pieceBytes(at, to - at)
+      const isOwn = sliceAt(this.#striped, at) === this.#mutation.slice
+      if (isOwn) runs.push({ from: at, to: end, edges: null })
+      at = end
+    }
+    return runs
+  }
+
+  #sliceWrite(from: number, to: number, data: Uint8Array | null, edges: Edges | null): SliceWrite {
     const { origin, slice, operation } = this.#mutation
     const { volume } = this
     const { sessionId, gen } = origin
     const bytes = to - from
-    const write = {
+    return {
       volume,
       offset: from,
       bytes,
@@ -175,6 +214,10 @@ export class MutationTurn implements Turn {
       gen,
       operation,
     }
+  }
+
+  #write(from: number, to: number, data: Uint8Array | null, edges: Edges | null): void {
+    const write = this.#sliceWrite(from, to, data, edges)
     this.#store
       .write(write)
       .then((outcome) => (outcome === 'full' ? this.#writeAgain(write) : this.#leave(outcome)))

@@ -29,6 +29,7 @@ import { activate, generationsIn } from './activation.ts'
 import type { AllocationQuestion, SliceAllocation } from './allocation.ts'
 import { BlockOrder } from './block-order.ts'
 import type { GroupSlices } from './group-slices.ts'
+import type { Striped } from './lanes.ts'
 import { type Mutation, MutationTurn } from './mutation-turn.ts'
 import type { CompareOutcome, Origin, Stale } from './outcome.ts'
 import { SessionMarks } from './session-marks.ts'
@@ -139,10 +140,11 @@ export class Primary {
   mutate(mutation: Mutation): CompareOutcome | Stale | Promise<CompareOutcome> {
     const { slice, volume, origin, operation, acknowledged } = mutation
     if (this.epochOf(slice) === 0) return 'stale'
-    if (!this.#deps.group.volumes.has(volume)) return this.#unknown(volume)
+    const record = this.#deps.group.volumes.get(volume)
+    if (record === undefined) return this.#unknown(volume)
     const mark = this.#marks.admit(origin.sessionId, origin.gen)
     if (mark === null) return 'refused'
-    if (operation === 0) return this.#carryOut(mutation)
+    if (operation === 0) return this.#carryOut(mutation, record)
     const { store } = this.#deps
     const window = mark.window(slice)
     if (window.acknowledge(acknowledged)) {
@@ -156,7 +158,7 @@ export class Primary {
       window.answers.set(operation, 'done')
       return 'done'
     }
-    const answer = this.#carryOut(mutation).then((outcome) => {
+    const answer = this.#carryOut(mutation, record).then((outcome) => {
       if (window.answers.has(operation)) window.answers.set(operation, outcome)
       return outcome
     })
@@ -179,7 +181,7 @@ export class Primary {
     }
   }
 
-  #carryOut(mutation: Mutation): Promise<CompareOutcome> {
+  #carryOut(mutation: Mutation, striped: Striped): Promise<CompareOutcome> {
     const { slice } = mutation
     let order = this.#orders[slice]
     if (order === undefined) {
@@ -189,7 +191,7 @@ export class Primary {
     const sliceSeq = (this.#sliceSeqs[slice] ?? 0) + 1
     this.#sliceSeqs[slice] = sliceSeq
     const place = { epoch: this.epochOf(slice), sliceSeq }
-    const turn = new MutationTurn(this.#deps.store, order, mutation, place)
+    const turn = new MutationTurn(this.#deps.store, order, mutation, place, striped)
     order.enter(turn)
     return turn.outcome
   }

@@ -38,6 +38,8 @@ export interface SliceStore {
   write(write: SliceWrite): Promise<'done' | 'full'>
   /** After 'full': true once room that unmaps and deletions made is there; false: there is none. Rejects when the store has failed. */
   makeRoom(): Promise<boolean>
+  /** Some pages of the volume may have been in a folder that was given up. */
+  hasLost(volume: VolumeId): boolean
   remembered(sessionId: SessionId, gen: number, slice: SliceId, operation: number): boolean
   acknowledge(sessionId: SessionId, gen: number, slice: SliceId, upTo: number): void
   /** Sessions of which it remembers operations, also from before a restart. */

@@ -134,6 +134,10 @@ export class LateStore implements SliceStore {
     return false
   }
 
+  hasLost(): boolean {
+    return false
+  }
+
   remembered(sessionId: number, gen: number, slice: number, operation: number): boolean {
     return this.#durable.operations.get(`${sessionId}:${gen}:${slice}`)?.has(operation) === true
   }
