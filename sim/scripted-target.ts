@@ -227,7 +227,7 @@ export class TargetConnection implements StreamOwner {
     const lba = lbaOf(task.cdb)
     const operation = task.cdb[0] ?? 0
     this.#target.seen.push({ connection: this.#number, cmdSn, tag, operation, lba })
-    if (task.isWrite && !task.dataComplete) session.solicit(task, task.expectedDataTransferLength)
+    if (task.isWrite) session.solicit(task, task.expectedDataTransferLength)
     else this.#decide(task)
   }
 

@@ -1,6 +1,6 @@
 // What a member takes for the silence of others.
 import { expect, it } from 'vitest'
-import { startGroup } from '../target/group.fixture.ts'
+import { startGroup } from '../../test/kit/sim-group.ts'
 
 it("MO1 time in which a member stood still itself is nobody else's silence", async () => {
   const { group, timeline } = await startGroup(43, true)

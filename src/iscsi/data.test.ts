@@ -11,6 +11,7 @@ import {
   concat,
   type DataOutShape,
   dataOutBytes,
+  isWhole,
   type SeenPdu,
   Wire,
 } from './wire.fixture.ts'
@@ -69,7 +70,7 @@ describe('data of writes', () => {
   it('D1 takes a write in its own PDU, without R2T', () => {
     const data = pattern(4096)
     const { task, wire } = new Writing(allDigests, { bytes: 4096, data })
-    expect([task!.dataComplete, task!.dataError]).toEqual([true, 'none'])
+    expect([isWhole(task!), task!.dataError]).toEqual([true, 'none'])
     expectSame(task!.data, data)
     wire.session.solicit(task!, 4096)
     expect(wire.actions()).toEqual([{ kind: 'data', task }])
@@ -196,7 +197,7 @@ describe('data of writes', () => {
   it.each(unexpected)('D2 tells %s (0B/0C/0C)', (_, differing, command) => {
     const writing = new Writing(differing, command)
     expect(writing.task!.dataError).toBe('unexpected')
-    expect(writing.task!.dataComplete).toBe(command.direction === 'read')
+    expect(isWhole(writing.task!)).toBe(command.direction === 'read')
     if (command.more) {
       expect(writing.solicit(8)).toBe(false)
       expect(writing.data({ data: pattern(8) })?.dataError).toBe('unexpected')

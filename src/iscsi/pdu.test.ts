@@ -13,7 +13,7 @@ import {
   scsiCommandAt,
   writeLun,
 } from './pdu.ts'
-import { fromHex, takeBytes, toHex, Wire } from './wire.fixture.ts'
+import { fromHex, isWhole, takeBytes, toHex, Wire } from './wire.fixture.ts'
 
 /** WRITE(10) of one block of 4096 at LBA 8, all of it immediate data. */
 const writeHeader = `
@@ -35,7 +35,7 @@ describe('PDU layouts', () => {
     const { task } = action
     expect(toHex(task.cdb)).toBe('2a000000000800000100000000000000')
     expect([task.isWrite, task.isRead, task.attribute, task.lun]).toEqual([true, false, 1, 0])
-    expect(task.dataComplete).toBe(true)
+    expect(isWhole(task)).toBe(true)
     expect(task.data).toEqual(new Uint8Array(4096).fill(7))
   })
 

@@ -5,6 +5,7 @@ import { opcode, rejectReason, reservedTag } from './pdu.ts'
 import {
   commandBytes,
   dataOutBytes,
+  isWhole,
   managementBytes,
   pduBytes,
   type SeenPdu,
@@ -257,7 +258,7 @@ describe('Session', () => {
     )
     wire.session.releaseHeld()
     const [task] = tasksIn(wire.actions())
-    expect([task!.dataComplete, ...task!.data]).toEqual([true, 4, 4, 4, 4, 4, 4, 4, 4])
+    expect([isWhole(task!), ...task!.data]).toEqual([true, 4, 4, 4, 4, 4, 4, 4, 4])
   })
 
   it('answers NOP-Outs with their data, also when frozen, and hands out the answers to its own', () => {

@@ -80,13 +80,6 @@ export class Task {
       : this.#buffer.subarray(0, Math.min(this.dataBytes, this.wantedBytes))
   }
 
-  /** Everything that the initiator offers to send is here, whole. */
-  get dataComplete(): boolean {
-    if (!this.isWrite) return true
-    if (this.unsolicitedOpen || this.dataError !== 'none') return false
-    return this.dataBytes >= this.expectedDataTransferLength
-  }
-
   /** Bytes of its buffer: what it costs. */
   get roomBytes(): number {
     return this.#buffer?.length ?? 0

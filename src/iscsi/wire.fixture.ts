@@ -205,6 +205,13 @@ export function managementBytes(shape: ManagementShape): Uint8Array {
 const wide = { total: 2 ** 30, each: 2 ** 30, least: 0 }
 
 /** A session with an initiator's end of its wire. */
+/** Everything that the initiator offers to send is here, whole. */
+export function isWhole(task: Task): boolean {
+  if (!task.isWrite) return true
+  if (task.unsolicitedOpen || task.dataError !== 'none') return false
+  return task.dataBytes >= task.expectedDataTransferLength
+}
+
 export function tasksIn(actions: readonly SessionAction[]): Task[] {
   return actions.flatMap((action) => (action.kind === 'command' ? [action.task] : []))
 }

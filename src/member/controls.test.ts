@@ -1,11 +1,11 @@
 // What a member does with bodies of other members that are malformed, or that speak for another.
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
+import { startGroup } from '../../test/kit/sim-group.ts'
 import { summaryOf, well } from '../operator/condition.fixture.ts'
 import { SessionDesk } from '../operator/session-desk.ts'
 import { type ControlKind, Controls } from '../peer/controls.ts'
 import type { Json } from '../peer/message.ts'
-import { startGroup } from '../target/group.fixture.ts'
 import { controlTable } from './controls.ts'
 
 async function scene(seed: number) {

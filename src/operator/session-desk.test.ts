@@ -1,6 +1,6 @@
 // A move by hand passes over rates and rests, never over safety.
 import { expect, it } from 'vitest'
-import { startGroup } from '../target/group.fixture.ts'
+import { startGroup } from '../../test/kit/sim-group.ts'
 import { carrierOf } from '../target/live-session.ts'
 import { SessionDesk } from './session-desk.ts'
 

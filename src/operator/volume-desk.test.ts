@@ -1,9 +1,9 @@
 // What the operator is told of a volume is so, and stays so.
 import { expect, it } from 'vitest'
+import { startGroup } from '../../test/kit/sim-group.ts'
 import { DiskError } from '../base/disk.ts'
 import { readCopy } from '../coordination/record-copy.ts'
 import { keys } from '../group/record.ts'
-import { startGroup } from '../target/group.fixture.ts'
 import { VolumeDesk } from './volume-desk.ts'
 
 const request = { name: 'kept', bytes: 2 ** 30, blockBytes: 512, shared: true } as const

@@ -1,11 +1,18 @@
 import { describe, expect, it } from 'vitest'
+import {
+  FakeCarrier,
+  FakeFences,
+  liveOf,
+  Post,
+  records,
+  stableIsid,
+} from '../../test/kit/session-records.ts'
 import { ProtocolError } from '../base/protocol-error.ts'
 import { closeSession, commitMove, takeSession } from '../group/sessions.ts'
 import type { Json } from '../peer/links.ts'
 import { Barrier, readProbes } from './barrier.ts'
 import { Ending } from './ending.ts'
 import { carrierOf, type LiveSession } from './live-session.ts'
-import { FakeCarrier, FakeFences, liveOf, Post, records, stableIsid } from './records.fixture.ts'
 import { Registry } from './registry.ts'
 
 /** A login at m1 with its barrier, and m2, which owns sessions too. */

@@ -1,12 +1,12 @@
 // Connections of real members in virtual time, with our own initiator and with streams that break the rules.
 import { describe, expect, it } from 'vitest'
 import { portalOf } from '../../sim/group.ts'
+import { STRANGER_CID, startGroup, stranger, type Written } from '../../test/kit/sim-group.ts'
 import { encodeText } from '../base/text.ts'
 import type { MoveRecord } from '../group/record.ts'
 import { logoutReason, logoutResponse, opcode, rejectReason, reservedTag } from '../iscsi/pdu.ts'
 import { parseTargets, sendTargetsRequest } from '../iscsi/send-targets.ts'
 import { pduBytes } from '../iscsi/wire.fixture.ts'
-import { STRANGER_CID, startGroup, stranger, type Written } from './group.fixture.ts'
 import { carrierOf } from './live-session.ts'
 import type { MoveOrder } from './move-order.ts'
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { portalOf } from '../../sim/group.ts'
+import { startGroup } from '../../test/kit/sim-group.ts'
 import { Doorway, type Waiting } from './doorway.ts'
-import { startGroup } from './group.fixture.ts'
 import { DOORWAY_MAX, DOORWAY_SOURCE_MAX } from './memory-bounds.ts'
 
 class Visitor implements Waiting {

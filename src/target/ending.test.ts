@@ -1,7 +1,13 @@
 import { describe, expect, it } from 'vitest'
+import {
+  FakeFences,
+  liveOf,
+  randomIsid,
+  records,
+  stableIsid,
+} from '../../test/kit/session-records.ts'
 import { closeSession, commitMove, takeSession } from '../group/sessions.ts'
 import { Ending, MOVE_EXPIRES_MS } from './ending.ts'
-import { FakeFences, liveOf, randomIsid, records, stableIsid } from './records.fixture.ts'
 import { Registry } from './registry.ts'
 
 const HOUR_MS = 3_600_000

@@ -2,13 +2,13 @@
 // time (sim/group.ts): 128 KiB for data that is asked for, 256 KiB for what comes unsolicited, 64 KiB of each for one.
 import { describe, expect, it } from 'vitest'
 import { simBounds } from '../../sim/group.ts'
+import { startGroup, stranger } from '../../test/kit/sim-group.ts'
 import { Budget } from '../base/budget.ts'
 import type { Stream } from '../base/net.ts'
 import { writeCdb } from '../initiator/cdb.ts'
 import { opcode, reservedTag } from '../iscsi/pdu.ts'
 import type { Session } from '../iscsi/session.ts'
 import { pduBytes } from '../iscsi/wire.fixture.ts'
-import { startGroup, stranger } from './group.fixture.ts'
 import { Incoming } from './incoming.ts'
 import { FIRST_BURST_BYTES } from './memory-bounds.ts'
 

@@ -1,9 +1,9 @@
 // Logins at real members in virtual time, with initiators and a coordinator that do what they should not.
 import { describe, expect, it } from 'vitest'
+import { startGroup, stranger } from '../../test/kit/sim-group.ts'
 import { readU16 } from '../base/bytes.ts'
 import { keys } from '../group/record.ts'
 import { loginStatus } from '../iscsi/pdu.ts'
-import { startGroup, stranger } from './group.fixture.ts'
 
 describe('the login of a connection', () => {
   it('P1 a failure while the group decides ends its connection, and is told; others go on', async () => {

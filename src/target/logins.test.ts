@@ -1,11 +1,18 @@
 import { describe, expect, it } from 'vitest'
+import {
+  FakeFences,
+  initiator,
+  liveOf,
+  Post,
+  randomIsid,
+  records,
+} from '../../test/kit/session-records.ts'
 import type { VolumeRecord } from '../group/record.ts'
 import { closeSession, commitMove } from '../group/sessions.ts'
 import { Barrier } from './barrier.ts'
 import { Ending } from './ending.ts'
 import type { EndReason } from './live-session.ts'
 import { type LoginAttempt, Logins } from './logins.ts'
-import { FakeFences, initiator, liveOf, Post, randomIsid, records } from './records.fixture.ts'
 import { RedirectQuestions } from './redirect-questions.ts'
 import { Registry } from './registry.ts'
 

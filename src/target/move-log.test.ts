@@ -1,10 +1,10 @@
 // The records of moves: what becomes of those that nobody settles.
 import { expect, it } from 'vitest'
+import { records } from '../../test/kit/session-records.ts'
 import { parseMove } from '../group/parse.ts'
 import { keys, type MoveRecord } from '../group/record.ts'
 import { noteIntent } from '../group/sessions.ts'
 import { MoveLog } from './move-log.ts'
-import { records } from './records.fixture.ts'
 
 it('a move from here that no session carries and nobody settles is lost, and no other', async () => {
   const { timeline, clock, coordination, write, create, view, caughtUp } = await records()

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { SimClock } from '../../sim/clock.ts'
 import { SimCoordination, type SimCoordinationSettings } from '../../sim/coordinator.ts'
 import { Timeline } from '../../sim/timeline.ts'
+import { FakeCarrier, liveOf } from '../../test/kit/session-records.ts'
 import { Prng } from '../base/prng.ts'
 import type { Coordinator } from '../coordination/coordinator.ts'
 import { GroupView, storedSession } from '../coordination/group-view.ts'
@@ -15,7 +16,6 @@ import { Mover, QUIESCE_MS } from './move.ts'
 import { MoveLog } from './move-log.ts'
 import type { MoveOrder } from './move-order.ts'
 import type { QuiesceEnd } from './quiesce.ts'
-import { FakeCarrier, liveOf } from './records.fixture.ts'
 
 type Transaction = Parameters<Coordinator['txn']>[0]
 

@@ -2,10 +2,10 @@
 // (sim/group.ts), and the simulated kernels hold 512 KiB.
 import { describe, expect, it } from 'vitest'
 import { simBounds } from '../../sim/group.ts'
+import { startGroup, stranger } from '../../test/kit/sim-group.ts'
 import { readCdb } from '../initiator/cdb.ts'
 import { opcode, reservedTag } from '../iscsi/pdu.ts'
 import { pduBytes } from '../iscsi/wire.fixture.ts'
-import { startGroup, stranger } from './group.fixture.ts'
 import { ANSWER_BYTES } from './memory-bounds.ts'
 
 const KIB = 1024

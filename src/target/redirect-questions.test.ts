@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { SimClock } from '../../sim/clock.ts'
 import { Timeline } from '../../sim/timeline.ts'
+import { Post } from '../../test/kit/session-records.ts'
 import { ProtocolError } from '../base/protocol-error.ts'
-import { Post } from './records.fixture.ts'
 import {
   type RedirectQuestion,
   RedirectQuestions,

@@ -2,8 +2,8 @@
 // slow, or only silent, down to what is executed.
 import { describe, expect, it } from 'vitest'
 import { runBytes } from '../../sim/group.ts'
+import { startGroup } from '../../test/kit/sim-group.ts'
 import type { Initiator } from '../initiator/initiator.ts'
-import { startGroup } from './group.fixture.ts'
 import { carrierOf, type LiveSession } from './live-session.ts'
 import type { MoveOrder } from './move-order.ts'
 

@@ -1,12 +1,12 @@
 // The target of a real member in virtual time: how it begins to take logins, and how it stops.
 import { describe, expect, it } from 'vitest'
+import { startGroup, type Written } from '../../test/kit/sim-group.ts'
 import type { Coordinator } from '../coordination/coordinator.ts'
 import { keys } from '../group/record.ts'
 import { changeVolume } from '../group/volumes.ts'
 import type { Answer } from '../initiator/pending-command.ts'
 import { Framer } from '../iscsi/framer.ts'
 import { asyncEvent, asyncMessageAt, opcode } from '../iscsi/pdu.ts'
-import { startGroup, type Written } from './group.fixture.ts'
 import { carrierOf } from './live-session.ts'
 
 const OPCODE_BITS = 0x3f

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
+import { FakeFences, liveOf, Post, records } from '../../test/kit/session-records.ts'
 import { ProtocolError } from '../base/protocol-error.ts'
 import { closeSession, commitMove, takeSession } from '../group/sessions.ts'
-import { FakeFences, liveOf, Post, records } from './records.fixture.ts'
 import { Registry } from './registry.ts'
 import { LIMIT_MS, readReset, UnitResets } from './unit-reset.ts'
 

@@ -2,9 +2,9 @@
 import { describe, expect, it } from 'vitest'
 import { SimClock } from '../../sim/clock.ts'
 import { portalOf } from '../../sim/group.ts'
+import { startGroup } from '../../test/kit/sim-group.ts'
 import type { Net } from '../base/net.ts'
 import { Initiator } from '../initiator/initiator.ts'
-import { startGroup } from './group.fixture.ts'
 
 const SAME = 'iqn.2008-11.org.linux-kvm'
 

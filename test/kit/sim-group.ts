@@ -2,15 +2,21 @@
 // connection.
 import { SimClock } from '../../sim/clock.ts'
 import { portalOf, SimGroup, type SimMember } from '../../sim/group.ts'
-import type { Net, Stream } from '../base/net.ts'
-import { encodeText } from '../base/text.ts'
-import { Initiator } from '../initiator/initiator.ts'
-import { opcode } from '../iscsi/pdu.ts'
-import { copyOf, framerFor, parameters, pduBytes, type SeenPdu } from '../iscsi/wire.fixture.ts'
-import type { LiveSession } from './live-session.ts'
-import { boundsDefaults } from './memory-bounds.ts'
-import type { Target } from './target.ts'
-import type { TargetEvent } from './target-event.ts'
+import type { Net, Stream } from '../../src/base/net.ts'
+import { encodeText } from '../../src/base/text.ts'
+import { Initiator } from '../../src/initiator/initiator.ts'
+import { opcode } from '../../src/iscsi/pdu.ts'
+import {
+  copyOf,
+  framerFor,
+  parameters,
+  pduBytes,
+  type SeenPdu,
+} from '../../src/iscsi/wire.fixture.ts'
+import type { LiveSession } from '../../src/target/live-session.ts'
+import { boundsDefaults } from '../../src/target/memory-bounds.ts'
+import type { Target } from '../../src/target/target.ts'
+import type { TargetEvent } from '../../src/target/target-event.ts'
 
 const PORTAL_PORT = 3260
 /** Of the connection of a `stranger`. */
