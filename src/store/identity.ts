@@ -27,7 +27,7 @@ export function judgeFolder(found: Superblock | null, identity: Identity): 'make
     throw refuse(
       memberId,
       `The data folder of ${memberId} is empty, but the group knows that it has one (folder ${known.folderId}). ` +
-        'Is its disk mounted, or was the folder moved away? Put it back and start again.',
+        'Is its disk mounted, or was the folder moved away? Put it back in the place of this one, and start again.',
       'loss',
     )
   }
