@@ -11,7 +11,7 @@ import { join } from 'node:path'
 import { LOCK_FILE, lockFolder } from '../io/folder-lock.ts'
 import { hide, makePrivate } from '../io/folders.ts'
 import { LOG_NAME } from '../io/log-file.ts'
-import { type Log, openLog } from '../operator/log.ts'
+import { type Log, openLog, reopenLog } from '../operator/log.ts'
 import { paths } from '../store/layout.ts'
 import type { MemberConfig } from './config.ts'
 import { takeFolder } from './own-folder.ts'
@@ -64,7 +64,7 @@ export async function runMember(settings: MemberProcess): Promise<void> {
   for (const suffix of ['', '-wal', '-shm']) await hide(config.coordinationFile + suffix)
   const log = openLog(config.dataFolder, config.memberId)
   logFatalErrors(log)
-  process.on('SIGHUP', () => reopen(log))
+  process.on('SIGHUP', () => reopenLog(log))
   // An order to stop that comes before the member serves is kept: half a start cannot be stopped cleanly.
   const told = stopRequest(lifeline)
   void told.then(() => endAnyway(log))
@@ -111,16 +111,6 @@ function stopRequest(lifeline: NodeJS.ReadableStream | null): Promise<string> {
     })
   }
   return promise
-}
-
-/** M4. */
-function reopen(log: Log): void {
-  try {
-    log.reopen()
-    log.info('reopened', 'SIGHUP: the log goes on in this file')
-  } catch (error) {
-    log.error('reopened', error)
-  }
 }
 
 function endAnyway(log: Log): void {

@@ -37,3 +37,13 @@ export function openLog(folder: string, writer: string, name = LOG_NAME): Log {
     reopen: () => file.reopen(),
   }
 }
+
+/** At SIGHUP. A file that cannot be opened (its folder is gone, the disk is full) ends nobody: the log goes on where it was. */
+export function reopenLog(log: Log): void {
+  try {
+    log.reopen()
+    log.info('reopened', 'SIGHUP: the log goes on in this file')
+  } catch (error) {
+    log.error('reopened', error)
+  }
+}

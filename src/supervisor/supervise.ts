@@ -14,10 +14,11 @@ import { makeFolder, makePrivate } from '../io/folders.ts'
 import { LAUNCHER, LAUNCHER_LOG } from '../io/log-file.ts'
 import { takeFolder } from '../member/own-folder.ts'
 import { LAUNCHER_RECORD, writeLauncherRecord } from '../operator/launcher-record.ts'
-import { type Log, openLog } from '../operator/log.ts'
+import { type Log, openLog, reopenLog } from '../operator/log.ts'
 import { roomForPages } from './budget.ts'
 import { Child, type ChildEvent, type ReadyMember } from './child.ts'
 import { tellChild } from './launcher-log.ts'
+import { LauncherRecorder } from './launcher-recorder.ts'
 import {
   COORDINATION_FILE,
   type GroupPlan,
@@ -94,9 +95,11 @@ export async function superviseGroup(supervision: Supervision): Promise<RunningG
   try {
     await refuseTakenPorts(plan)
     const files = await writeConfigs(plan)
-    const record = () =>
+    const write = () =>
       writeLauncherRecord(join(plan.dataFolder, LAUNCHER_RECORD), launchedOf(children))
-    record()
+    write()
+    const recorder = new LauncherRecorder(write, log)
+    const record = () => recorder.changed()
     if (!start.givenUp) children.push(...makeChildren(supervision, files, { record, log }))
     const members = await Promise.all(children.map(startFirst))
     const api = members[0]?.api ?? ''
@@ -106,8 +109,7 @@ export async function superviseGroup(supervision: Supervision): Promise<RunningG
       for (const child of children) child.kill()
     }
     const reopenLogs = () => {
-      log.reopen()
-      log.info('reopened', 'SIGHUP: the log goes on in this file')
+      reopenLog(log)
       for (const child of children) child.reopenLog()
     }
     return { api, members, volumes, stop, kill, reopenLogs }
