@@ -17,7 +17,7 @@ import { SessionCounters } from '../src/load/counters.ts'
 import { PeerLinks } from '../src/peer/links.ts'
 import { Gateway } from '../src/volume/gateway.ts'
 import type { GroupSlices } from '../src/volume/group-slices.ts'
-import { runBytes } from '../src/volume/lanes.ts'
+import { runBytes, sliceAt } from '../src/volume/lanes.ts'
 import type { Outcome } from '../src/volume/outcome.ts'
 import { answerRequest } from '../src/volume/peer-requests.ts'
 import { Primary } from '../src/volume/primary.ts'
@@ -161,7 +161,7 @@ function addressOf(name: string): Address {
 const a = await member('a')
 const b = await member('b')
 const counters = new SessionCounters()
-const origin = { sessionId: 100, gen: 1 }
+const origin = { session: 100, gen: 1 }
 
 type Operation = (block: number, buffer: Uint8Array) => Outcome | Promise<Outcome>
 const reads =
@@ -212,11 +212,13 @@ async function row(what: string, depth: number, operation: Operation): Promise<v
   )
 }
 
+/** Slice 0 is at member a, and slice 1 at b. */
+const [local, forwarded] = sliceAt(volume, 0) === 0 ? [0, runBytes] : [runBytes, 0]
 for (const depth of [1, 32]) {
-  await row('local read', depth, reads(0))
-  await row('local write', depth, writes(0))
-  await row('forwarded read', depth, reads(runBytes))
-  await row('forwarded write', depth, writes(runBytes))
+  await row('local read', depth, reads(local))
+  await row('local write', depth, writes(local))
+  await row('forwarded read', depth, reads(forwarded))
+  await row('forwarded write', depth, writes(forwarded))
 }
 for (const one of [a, b]) {
   one.gateway.close()

@@ -55,10 +55,11 @@ export function writeOf(change: Change): StoreWrite {
     edges: kind === 'trim' ? { head: filled(1), tail: filled(1) } : null,
     slice: SLICE,
     epoch: 1,
-    sliceSeq: change.operation,
-    sessionId: SESSION,
+    seq: change.operation,
+    session: SESSION,
     gen: 1,
-    operation: change.operation,
+    number: change.operation,
+    acknowledged: 0,
   }
 }
 

@@ -69,7 +69,7 @@ async function cutRun(timeline: Timeline, disk: SimDisk, steps: readonly Step[],
     for (const [i, { at, blocks, value }] of steps.entries()) {
       const bytes = blocks * BLOCK_BYTES
       const data = value === null ? null : new Uint8Array(bytes).fill(value)
-      const ids = { slice: 0, epoch: 1, sliceSeq: i, sessionId: 1, gen: 1, operation: i + 1 }
+      const ids = { slice: 0, epoch: 1, seq: i, session: 1, gen: 1, number: i + 1, acknowledged: 0 }
       await store.write({ volume: 1, offset: at, bytes, data, edges: null, ...ids })
       answered = i + 1
       await new Promise<void>((resolve) => {

@@ -8,9 +8,8 @@ import { parseSession } from '../src/group/parse.ts'
 import type { SessionRecord } from '../src/group/record.ts'
 import type { Member } from '../src/member/member.ts'
 import { fieldsOf, type Json } from '../src/peer/message.ts'
+import type { Mutation, Operation, Origin } from '../src/peer/operation.ts'
 import { carrierOf, type LiveSession } from '../src/target/live-session.ts'
-import type { Mutation } from '../src/volume/mutation-turn.ts'
-import type { Origin } from '../src/volume/outcome.ts'
 import type { ResetWatch } from './resets.ts'
 import type { Timeline } from './timeline.ts'
 import type { Totals } from './totals.ts'
@@ -127,12 +126,11 @@ export class Monitor {
   }
 
   /** It came before, and is answered from memory or waited for. */
-  #isKnown({ origin, slice, operation }: Mutation): boolean {
-    if (operation === 0) return false
-    const key = `${origin.sessionId}.${origin.gen}.${slice}.${operation}`
-    const known = this.#seen.has(key)
+  #isKnown(mutation: Mutation): boolean {
+    const name = nameOf(mutation)
+    const known = this.#seen.has(name)
     if (known) this.#totals.deduplicated += 1
-    else this.#seen.set(key, 'begun')
+    else this.#seen.set(name, 'begun')
     return known
   }
 
@@ -140,15 +138,15 @@ export class Monitor {
   #watchStore({ store }: Member): void {
     const write = store.write.bind(store)
     store.write = async (change) => {
-      const { sessionId, gen, slice, operation } = change
-      const name = `${sessionId}.${gen}.${slice}.${operation}`
-      if (operation > 0 && this.#seen.get(name) === 'done') {
+      const { session, gen, slice, number } = change
+      const name = nameOf(change)
+      if (number > 0 && this.#seen.get(name) === 'done') {
         this.#violation(`the write ${name} is carried out twice`)
       }
       const outcome = await write(change)
       // An unmap that found nothing had no effect and is not remembered (ST9): asked again, it may have one.
-      const had = outcome === 'done' && store.remembered(sessionId, gen, slice, operation)
-      if (operation > 0 && had) this.#seen.set(name, 'done')
+      const had = outcome === 'done' && store.remembered(session, gen, slice, number)
+      if (number > 0 && had) this.#seen.set(name, 'done')
       return outcome
     }
   }
@@ -200,7 +198,7 @@ export class Monitor {
     }
   }
 
-  #executes<T>(member: Member, { sessionId: id, gen }: Origin, run: () => T | Promise<T>) {
+  #executes<T>(member: Member, { session: id, gen }: Origin, run: () => T | Promise<T>) {
     const session = member.target.registry.get(id)
     if (session !== undefined) this.#mayExecute(session, gen)
     const outcome = run()
@@ -236,6 +234,10 @@ export class Monitor {
 function probesOf(session: LiveSession | undefined): ReadonlySet<number> {
   const carrier = session === undefined ? null : carrierOf(session)
   return new Set(carrier?.probes.keys())
+}
+
+function nameOf({ session, gen, slice, number }: Operation): string {
+  return `${session}.${gen}.${slice}.${number}`
 }
 
 /** The sessions that a probe names. */

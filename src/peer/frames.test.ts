@@ -29,7 +29,7 @@ const frames: fc.Arbitrary<Frame> = fc
     gen: u32,
     session: u48,
     offset: u48,
-    operation: u48,
+    number: u48,
     acknowledged: u48,
     volume: u32,
     bytes: u32,

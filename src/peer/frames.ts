@@ -7,6 +7,7 @@
 import { assert } from '../base/assert.ts'
 import { crc32c } from '../base/crc32c.ts'
 import { ProtocolError } from '../base/protocol-error.ts'
+import type { Operation } from './operation.ts'
 
 /** Raised with any change of the bytes. Hello and refusal keep their form in every version, so that members can tell. */
 export const frameVersion = 2
@@ -42,7 +43,7 @@ export const lastFlag = 1
 const nothing = new Uint8Array(0)
 
 /** One frame. A reader's own is reused: valid until the next one. */
-export class Frame {
+export class Frame implements Operation {
   version = frameVersion
   kind = 0
   flags = 0
@@ -57,9 +58,7 @@ export class Frame {
   session = 0
   /** Where the operation begins in the volume; of an answer, where a comparison differs. */
   offset = 0
-  /** Number of a write within its session, generation and slice. */
-  operation = 0
-  /** All operations up to this one were answered, and the gateway knows. */
+  number = 0
   acknowledged = 0
   volume = 0
   /** Of a request, the bytes of the whole operation; of an answer, where this payload belongs in it. */
@@ -91,7 +90,7 @@ export function writeHeader(into: Uint8Array, at: number, f: Readonly<FrameField
   put32(into, at + 24, f.gen)
   put48(into, at + 28, f.session)
   put48(into, at + 34, f.offset)
-  put48(into, at + 40, f.operation)
+  put48(into, at + 40, f.number)
   put48(into, at + 46, f.acknowledged)
   put32(into, at + 52, f.volume)
   put32(into, at + 56, f.bytes)
@@ -118,7 +117,7 @@ function readHeader(from: Uint8Array, at: number, f: Frame): void {
   f.gen = get32(from, at + 24)
   f.session = get48(from, at + 28)
   f.offset = get48(from, at + 34)
-  f.operation = get48(from, at + 40)
+  f.number = get48(from, at + 40)
   f.acknowledged = get48(from, at + 46)
   f.volume = get32(from, at + 52)
   f.bytes = get32(from, at + 56)

@@ -31,6 +31,7 @@ import {
   parseJson,
   parseWelcome,
 } from './message.ts'
+import { copyOperation, type Operation } from './operation.ts'
 import { Reassembly } from './reassembly.ts'
 import { Sender } from './sender.ts'
 
@@ -46,19 +47,12 @@ const UNDER_WAY_BYTES = 16 * 1024 * 1024
 const OPERATION_LEAST_BYTES = 1024
 const WAITING_CONTROLS = 256
 
-/** An operation under way at another member. What may change is read at each sending. */
+/** An operation under way at another member. */
 export interface Request {
   readonly kind: number
-  readonly volume: number
-  readonly offset: number
-  readonly bytes: number
-  readonly slice: number
+  readonly operation: Operation
+  /** Of the slice; read at each sending, as it may have been raised since the last one. */
   readonly epoch: number
-  readonly session: number
-  readonly gen: number
-  readonly operation: number
-  /** Everything up to this operation was answered. */
-  readonly acknowledged: number
   /** What is sent with it; must not change before it is answered or withdrawn. */
   readonly payload: Uint8Array | null
   /** Where the answer's bytes go. */
@@ -380,15 +374,8 @@ export class Link {
     open.underWayBytes += cost(request)
     open.sent.add(number)
     const fields = frameFields(request.kind, number)
-    fields.slice = request.slice
+    copyOperation(request.operation, fields)
     fields.epoch = request.epoch
-    fields.gen = request.gen
-    fields.session = request.session
-    fields.offset = request.offset
-    fields.operation = request.operation
-    fields.acknowledged = request.acknowledged
-    fields.volume = request.volume
-    fields.bytes = request.bytes
     open.sender.send(fields, request.payload)
   }
 

@@ -8,6 +8,7 @@ import { type Frame, FrameReader, frameFields, frameKind, frameVersion } from '.
 import type { Request } from './link.ts'
 import { type Json, PeerLinks } from './links.ts'
 import { encodeJson } from './message.ts'
+import { noOperation, type Operation } from './operation.ts'
 import type { Answer, Incoming, PeerServer } from './responder.ts'
 import { Sender } from './sender.ts'
 
@@ -42,7 +43,7 @@ class Member implements PeerServer {
   }
 
   operation(_from: string, request: Incoming): Answer | Promise<Answer> {
-    this.log.push(`operation ${request.operation}`)
+    this.log.push(`operation ${request.number}`)
     // The payload is another request's when this one is answered.
     this.operations.push({ ...request, payload: request.payload?.slice() ?? null })
     return this.answer(request)
@@ -88,18 +89,15 @@ interface Sent extends Request {
   settled: string | null
 }
 
-function operation(number: number, fields: Partial<Request> = {}): Sent {
+function operation(
+  number: number,
+  { offset = 0, bytes: named, ...fields }: Partial<Request & Operation> = {},
+): Sent {
+  const bytes = named ?? fields.payload?.length ?? fields.into?.length ?? 4
   const sent: Sent = {
     kind: frameKind.write,
-    volume: 1,
-    offset: 0,
-    bytes: fields.payload?.length ?? fields.into?.length ?? 4,
-    slice: 3,
+    operation: { ...noOperation, volume: 1, slice: 3, session: 70, gen: 1, number, offset, bytes },
     epoch: 1,
-    session: 70,
-    gen: 1,
-    operation: number,
-    acknowledged: 0,
     payload: fields.into ? null : new Uint8Array(4).fill(number),
     into: null,
     settled: null,
@@ -250,7 +248,7 @@ describe('links', () => {
     await world.timeline.run(world.timeline.nowMs + 20_000)
     expect(sent.map((one) => one.settled)).toEqual([null, null, null])
     const again = restart(world, b)
-    again.answer = (request) => ({ status: 6, offset: request.operation })
+    again.answer = (request) => ({ status: 6, offset: request.number })
     await world.timeline.until(() => sent[2]?.settled !== null)
     expect(again.log).toEqual(['operation 1', 'operation 3'])
     expect(sent.map((one) => one.settled)).toEqual(['6@1', null, '6@3'])
@@ -305,7 +303,7 @@ describe('links', () => {
       for (const answer of answers.splice(0)) answer()
       await world.timeline.run(world.timeline.nowMs + 50)
     }
-    expect(b.operations.map((one) => one.operation)).toEqual(sent.map((one) => one.operation))
+    expect(b.operations.map((one) => one.number)).toEqual(sent.map((one) => one.operation.number))
     expect(link.underWayBytes).toBe(0)
   })
 
@@ -339,7 +337,7 @@ describe('links', () => {
     await world.timeline.until(() => link.isServing)
     link.request(operation(9))
     await world.timeline.until(() => b.operations.length === 9)
-    expect(b.operations[0]?.operation).toBe(9)
+    expect(b.operations[0]?.number).toBe(9)
   })
 
   it('bytes that are read come to where they belong, also when the stream is lost in between', async () => {
@@ -362,7 +360,7 @@ describe('links', () => {
     await world.timeline.until(() => reads.every((read) => read.settled !== null))
     for (const read of reads) {
       expect(read.settled).toBe('0@0')
-      expect(read.into).toEqual(content.slice(read.offset, read.offset + 350_000))
+      expect(read.into).toEqual(content.slice(read.operation.offset).subarray(0, 350_000))
     }
   })
 

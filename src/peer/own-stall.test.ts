@@ -7,6 +7,7 @@ import { Prng } from '../base/prng.ts'
 import { frameKind } from './frames.ts'
 import type { Request } from './link.ts'
 import { PeerLinks } from './links.ts'
+import { noOperation } from './operation.ts'
 import type { PeerServer } from './responder.ts'
 
 const WORKS_MS = 50
@@ -26,8 +27,8 @@ async function pair() {
         log.push(kind)
         return late(body)
       },
-      operation: (_, { operation }) => {
-        log.push(`operation ${operation}`)
+      operation: (_, { number }) => {
+        log.push(`operation ${number}`)
         return late({ status: 0 })
       },
       fence: () => undefined,
@@ -47,8 +48,8 @@ it('P11 a member that stood still reads what has come before it gives anybody up
   await timeline.run(timeline.nowMs + 700)
   const settled: number[] = []
   const request: Request = {
-    ...{ kind: frameKind.write, volume: 1, offset: 0, bytes: 4, slice: 3, epoch: 1, session: 70 },
-    ...{ gen: 1, operation: 1, acknowledged: 0, payload: new Uint8Array(4), into: null },
+    operation: { ...noOperation, volume: 1, bytes: 4, slice: 3, session: 70, gen: 1, number: 1 },
+    ...{ kind: frameKind.write, epoch: 1, payload: new Uint8Array(4), into: null },
     settle: (status) => settled.push(status),
   }
   a.links.link('b').request(request)

@@ -8,6 +8,7 @@ import { Prng } from '../base/prng.ts'
 import { frameKind } from './frames.ts'
 import type { Request } from './link.ts'
 import { PeerLinks } from './links.ts'
+import { noOperation } from './operation.ts'
 import type { PeerServer } from './responder.ts'
 
 const BYTES = 100_000
@@ -30,12 +31,12 @@ it('P8 buffers of requests are used again, but not before they are answered and 
     return { links, clock, listening: links.listen(addressOf(id)) }
   }
   const a = linksOf('a', () => ({ status: 0 }))
-  const b = linksOf('b', async (_from, { operation, payload, into }) => {
+  const b = linksOf('b', async (_from, { number, payload, into }) => {
     // Later requests come and go while this one is under way; what comes later goes first.
-    into?.fill(operation)
-    await sleep(b.clock, 100 - operation)
+    into?.fill(number)
+    await sleep(b.clock, 100 - number)
     if (into === null) {
-      expect(payload?.every((byte) => byte === operation)).toBe(true)
+      expect(payload?.every((byte) => byte === number)).toBe(true)
       return { status: 0 }
     }
     used.add(into.buffer)
@@ -59,12 +60,12 @@ function request(
   one: { number: number; into: Uint8Array; done: boolean },
   isRead: boolean,
 ): Request {
+  const { number } = one
   return {
     kind: isRead ? frameKind.read : frameKind.write,
-    ...{ volume: 1, offset: 0, bytes: BYTES, slice: 1, epoch: 1, session: 1, gen: 1 },
-    operation: one.number,
-    acknowledged: 0,
-    payload: isRead ? null : new Uint8Array(BYTES).fill(one.number),
+    operation: { ...noOperation, volume: 1, bytes: BYTES, slice: 1, session: 1, gen: 1, number },
+    epoch: 1,
+    payload: isRead ? null : new Uint8Array(BYTES).fill(number),
     into: isRead ? one.into : null,
     settle: (status) => {
       expect(status).toBe(0)

@@ -28,6 +28,7 @@ import {
   parseJson,
   whyRefused,
 } from './message.ts'
+import { copyOperation, type Mutation, noOperation } from './operation.ts'
 import { Reassembly } from './reassembly.ts'
 import { Sender } from './sender.ts'
 
@@ -41,18 +42,10 @@ const GREETING_MS = 5_000
 /** Of all streams: what is written until its answer, what is read until it is framed. As much as one link has under way. */
 const buffers = new BufferPool(16 * 1024 * 1024)
 
-/** A whole request of another member. `payload` and `into` are its own until its answer. */
-export interface Incoming {
+/** A whole request of another member. Its buffers are its own until its answer; `data` and `verify` are parts of `payload`. */
+export interface Incoming extends Mutation {
   readonly kind: number
-  readonly volume: number
-  readonly offset: number
-  readonly bytes: number
-  readonly slice: number
   readonly epoch: number
-  readonly session: number
-  readonly gen: number
-  readonly operation: number
-  readonly acknowledged: number
   readonly payload: Uint8Array<ArrayBuffer> | null
   /** Where a read puts its bytes. */
   readonly into: Uint8Array<ArrayBuffer> | null
@@ -358,19 +351,17 @@ function take(bytes: number): Uint8Array<ArrayBuffer> {
 }
 
 function whole(f: Frame, payload: Uint8Array<ArrayBuffer> | null): Incoming {
-  const { kind, volume, offset, bytes, slice, epoch, session, gen, operation, acknowledged } = f
-  return {
+  const { kind, epoch, bytes } = f
+  const compares = kind === frameKind.compareAndWrite && payload !== null
+  const incoming = {
+    ...noOperation,
     kind,
-    volume,
-    offset,
-    bytes,
-    slice,
     epoch,
-    session,
-    gen,
-    operation,
-    acknowledged,
     payload,
+    data: compares ? payload.subarray(bytes) : payload,
+    verify: compares ? payload.subarray(0, bytes) : null,
     into: kind === frameKind.read ? take(bytes) : null,
   }
+  copyOperation(f, incoming)
+  return incoming
 }

@@ -218,8 +218,8 @@ export class CommitQueue {
       }
       const { write } = change
       this.#applyWrite(write, change.firstSum)
-      if (write.operation > 0) {
-        operations.remember(write.sessionId, write.gen, write.slice, write.operation)
+      if (write.number > 0) {
+        operations.remember(write.session, write.gen, write.slice, write.number)
       }
     }
     this.applied = this.#journal.durable

@@ -76,10 +76,10 @@ export const RECORD = derive({
   checkpoint: 8,
   slice: 4,
   epoch: 8,
-  sliceSeq: 8,
-  sessionId: 8,
+  seq: 8,
+  session: 8,
   gen: 8,
-  operation: 8,
+  number: 8,
   volume: 8,
   offset: 8,
   bytes: 8,
@@ -178,7 +178,7 @@ export const LOST_CHUNK = derive({
 })
 /** What is remembered of one session on one slice: this head, then `count` operations of eight bytes. */
 export const OPERATIONS = derive({
-  sessionId: 8,
+  session: 8,
   gen: 8,
   slice: 4,
   count: 4,

@@ -14,19 +14,19 @@ interface Remembered {
 export class OperationMemory {
   readonly #sessions = new Map<number, Map<number, Remembered>>()
 
-  remember(sessionId: number, gen: number, slice: number, operation: number): void {
-    const known = this.#at(sessionId, gen, slice)
+  remember(session: number, gen: number, slice: number, operation: number): void {
+    const known = this.#at(session, gen, slice)
     if (known !== null && operation > known.upTo) known.operations.add(operation)
   }
 
-  remembers(sessionId: number, gen: number, slice: number, operation: number): boolean {
-    const known = this.#sessions.get(sessionId)?.get(slice)
+  remembers(session: number, gen: number, slice: number, operation: number): boolean {
+    const known = this.#sessions.get(session)?.get(slice)
     if (known === undefined || known.gen !== gen) return false
     return operation <= known.upTo || known.operations.has(operation)
   }
 
-  acknowledge(sessionId: number, gen: number, slice: number, upTo: number): void {
-    const known = this.#at(sessionId, gen, slice)
+  acknowledge(session: number, gen: number, slice: number, upTo: number): void {
+    const known = this.#at(session, gen, slice)
     if (known === null || upTo <= known.upTo) return
     known.upTo = upTo
     for (const operation of known.operations) {
@@ -34,8 +34,8 @@ export class OperationMemory {
     }
   }
 
-  forget(sessionId: number): void {
-    this.#sessions.delete(sessionId)
+  forget(session: number): void {
+    this.#sessions.delete(session)
   }
 
   sessions(): number[] {
@@ -49,9 +49,9 @@ export class OperationMemory {
     }
     const encoded = new Uint8Array(bytes)
     let at = 0
-    for (const [sessionId, slices] of this.#sessions) {
+    for (const [session, slices] of this.#sessions) {
       for (const [slice, known] of slices) {
-        writeU64(encoded, at + OPERATIONS.sessionId, sessionId)
+        writeU64(encoded, at + OPERATIONS.session, session)
         writeU64(encoded, at + OPERATIONS.gen, known.gen)
         writeU32(encoded, at + OPERATIONS.slice, slice)
         writeU32(encoded, at + OPERATIONS.count, known.operations.size)
@@ -70,25 +70,25 @@ export class OperationMemory {
   decode(bytes: Uint8Array): void {
     let at = 0
     while (at < bytes.length) {
-      const sessionId = readU64(bytes, at + OPERATIONS.sessionId)
+      const session = readU64(bytes, at + OPERATIONS.session)
       const gen = readU64(bytes, at + OPERATIONS.gen)
       const slice = readU32(bytes, at + OPERATIONS.slice)
       const count = readU32(bytes, at + OPERATIONS.count)
-      this.acknowledge(sessionId, gen, slice, readU64(bytes, at + OPERATIONS.upTo))
+      this.acknowledge(session, gen, slice, readU64(bytes, at + OPERATIONS.upTo))
       at += OPERATIONS.end
       for (let i = 0; i < count; i += 1) {
-        this.remember(sessionId, gen, slice, readU64(bytes, at))
+        this.remember(session, gen, slice, readU64(bytes, at))
         at += 8
       }
     }
   }
 
   /** Null if the generation is over. */
-  #at(sessionId: number, gen: number, slice: number): Remembered | null {
-    let slices = this.#sessions.get(sessionId)
+  #at(session: number, gen: number, slice: number): Remembered | null {
+    let slices = this.#sessions.get(session)
     if (slices === undefined) {
       slices = new Map()
-      this.#sessions.set(sessionId, slices)
+      this.#sessions.set(session, slices)
     }
     let known = slices.get(slice)
     if (known !== undefined && known.gen > gen) return null

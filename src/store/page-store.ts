@@ -246,18 +246,18 @@ export class PageStore {
   }
 
   /** The write of this operation is in the store: a retry is answered, not applied. */
-  remembered(sessionId: number, gen: number, slice: number, operation: number): boolean {
-    return this.#pages.operations.remembers(sessionId, gen, slice, operation)
+  remembered(session: number, gen: number, slice: number, operation: number): boolean {
+    return this.#pages.operations.remembers(session, gen, slice, operation)
   }
 
   /** The gateway has had the answers of all operations up to this one. */
-  acknowledge(sessionId: number, gen: number, slice: number, upTo: number): void {
-    this.#pages.operations.acknowledge(sessionId, gen, slice, upTo)
+  acknowledge(session: number, gen: number, slice: number, upTo: number): void {
+    this.#pages.operations.acknowledge(session, gen, slice, upTo)
   }
 
   /** Not durable by itself: after a restart the caller forgets again what `rememberedSessions` has too much. */
-  forgetSession(sessionId: number): void {
-    this.#pages.operations.forget(sessionId)
+  forgetSession(session: number): void {
+    this.#pages.operations.forget(session)
   }
 
   rememberedSessions(): number[] {

@@ -4,6 +4,7 @@
 import { readU16, readU32, writeU16, writeU32 } from '../base/bytes.ts'
 import { crc32c } from '../base/crc32c.ts'
 import { BLOCK_BYTES } from '../base/sizes.ts'
+import type { Ordered } from '../peer/operation.ts'
 import { readU64, writeU64 } from './fields.ts'
 import {
   RECORD,
@@ -25,22 +26,12 @@ export interface UnmapEdges {
   readonly tail: Uint8Array | null
 }
 
-/** A write as the store takes it. `data` null: what the slice has of the range reads as zeros afterwards. Must not change until it has settled. */
-export interface StoreWrite {
-  readonly volume: number
-  /** Bytes; `offset` and `bytes` are multiples of 4096; inside one run of 16 MiB, but for an unmap. */
-  readonly offset: number
-  readonly bytes: number
+/** A mutation as the store takes it: `offset` and `bytes` are multiples of 4096. It is remembered until it is acknowledged, unless its number is 0. */
+export interface StoreWrite extends Ordered {
+  /** null: what the slice has of the range reads as zeros afterwards. Must not change until it has settled. */
   readonly data: Uint8Array | null
   /** Of an unmap, whose range may be empty then: written with it, all or nothing. */
   readonly edges: UnmapEdges | null
-  readonly slice: number
-  readonly epoch: number
-  readonly sliceSeq: number
-  readonly sessionId: number
-  readonly gen: number
-  /** 0: not an operation of a gateway, never retried, not remembered. */
-  readonly operation: number
 }
 
 /** Where a record stands and what it proves about those before it. */
@@ -62,21 +53,13 @@ export interface RecordPart {
 
 export type RecordKind = (typeof recordKind)[keyof typeof recordKind]
 
-export interface RecordHeader extends RecordPlace {
+/** What was acknowledged is not in the journal: it is asked about no more. */
+export interface RecordHeader extends RecordPlace, Omit<Ordered, 'acknowledged'> {
   readonly kind: RecordKind
   readonly part: number
   readonly parts: number
   /** Blocks of payload. */
   readonly blocks: number
-  readonly slice: number
-  readonly epoch: number
-  readonly sliceSeq: number
-  readonly sessionId: number
-  readonly gen: number
-  readonly operation: number
-  readonly volume: number
-  readonly offset: number
-  readonly bytes: number
   /** One a block, valid while the bytes that it was decoded from are. */
   checksum(block: number): number
 }
@@ -127,10 +110,10 @@ export function encodeWrite(
   writeU16(header, RECORD.parts, part.parts)
   writeU32(header, RECORD.slice, write.slice)
   writeU64(header, RECORD.epoch, write.epoch)
-  writeU64(header, RECORD.sliceSeq, write.sliceSeq)
-  writeU64(header, RECORD.sessionId, write.sessionId)
+  writeU64(header, RECORD.seq, write.seq)
+  writeU64(header, RECORD.session, write.session)
   writeU64(header, RECORD.gen, write.gen)
-  writeU64(header, RECORD.operation, write.operation)
+  writeU64(header, RECORD.number, write.number)
   writeU64(header, RECORD.volume, write.volume)
   writeU64(header, RECORD.offset, write.offset + part.first * BLOCK_BYTES)
   if (data === null) {
@@ -204,10 +187,10 @@ export function decodeRecord(bytes: Uint8Array, seed: number): RecordHeader | nu
     checkpoint: readU64(bytes, RECORD.checkpoint),
     slice: readU32(bytes, RECORD.slice),
     epoch: readU64(bytes, RECORD.epoch),
-    sliceSeq: readU64(bytes, RECORD.sliceSeq),
-    sessionId: readU64(bytes, RECORD.sessionId),
+    seq: readU64(bytes, RECORD.seq),
+    session: readU64(bytes, RECORD.session),
     gen: readU64(bytes, RECORD.gen),
-    operation: readU64(bytes, RECORD.operation),
+    number: readU64(bytes, RECORD.number),
     volume: readU64(bytes, RECORD.volume),
     offset: readU64(bytes, RECORD.offset),
     bytes: readU64(bytes, RECORD.bytes),

@@ -156,8 +156,8 @@ function apply(pages: Pages, records: readonly Replayed[]): void {
       for (let block = 0; block < header.blocks; block += 1) sums[block] = header.checksum(block)
       pages.write(header, payload, sums, 0, bad)
     }
-    if (header.operation > 0) {
-      pages.operations.remember(header.sessionId, header.gen, header.slice, header.operation)
+    if (header.number > 0) {
+      pages.operations.remember(header.session, header.gen, header.slice, header.number)
     }
   }
 }

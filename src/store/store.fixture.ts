@@ -19,7 +19,7 @@ export const settings: StoreSettings = {
   cachedPages: 4,
 }
 
-let operation = 0
+let number = 0
 
 export function block(value: number, blocks = 1): Uint8Array {
   return new Uint8Array(blocks * BLOCK_BYTES).fill(value)
@@ -31,7 +31,7 @@ export function write(
   data: Uint8Array | null,
   bytes = 0,
 ): StoreWrite {
-  operation += 1
+  number += 1
   return {
     volume,
     offset,
@@ -40,10 +40,11 @@ export function write(
     edges: null,
     slice: 1,
     epoch: 1,
-    sliceSeq: operation,
-    sessionId: 5,
+    seq: number,
+    session: 5,
     gen: 1,
-    operation,
+    number,
+    acknowledged: 0,
   }
 }
 

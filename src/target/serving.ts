@@ -100,7 +100,7 @@ export class Serving implements Carrier {
       room: host.outgoing,
       gateway: deps.gateway,
       volume,
-      origin: { sessionId: live.id, gen: live.gen },
+      origin: { session: live.id, gen: live.gen },
       counters: live.counters,
       nowMs: () => deps.clock.nowMs(),
       wrote: () => host.flushSoon(),

@@ -26,7 +26,7 @@ export const volume: VolumeRecord = {
 }
 /** More than any command here awaits in a row. */
 const TURNS = 100
-const origin = { sessionId: 11, gen: 2 }
+const origin = { session: 11, gen: 2 }
 
 export interface Answer {
   readonly tag: number

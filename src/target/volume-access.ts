@@ -1,8 +1,9 @@
 // The volume as one session reaches it: the gateway with the session's name, generation and counters filled in.
 import type { VolumeRecord } from '../group/record.ts'
 import type { SessionCounters } from '../load/counters.ts'
+import type { Origin } from '../peer/operation.ts'
 import type { Allocation } from '../volume/allocation.ts'
-import type { CompareOutcome, Origin, Outcome } from '../volume/outcome.ts'
+import type { CompareOutcome, Outcome } from '../volume/outcome.ts'
 
 /** What commands need of volume/gateway.ts. */
 export interface VolumeGateway {

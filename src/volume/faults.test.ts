@@ -170,11 +170,11 @@ class Initiator {
 
   async #read(login: Login, sectors: readonly number[]): Promise<void> {
     const { gateway } = this.#world.member(login.member)
-    const { sessionId, gen } = login.session
+    const { sessionId: session, gen } = login.session
     const into = new Uint8Array(sectors.length * SECTOR)
     const fromMs = this.#world.timeline.nowMs
     const offset = sectorOffset(sectors[0] ?? 0)
-    const read = gateway.read({ sessionId, gen }, this.#world.volume, offset, into, this.#counters)
+    const read = gateway.read({ session, gen }, this.#world.volume, offset, into, this.#counters)
     const outcome = await Promise.race([read, login.over])
     if (outcome !== 'done') return this.#unanswered(outcome, login)
     const toMs = this.#world.timeline.nowMs
@@ -187,7 +187,7 @@ class Initiator {
 
   async #write(login: Login, sectors: readonly number[]): Promise<void> {
     const { gateway } = this.#world.member(login.member)
-    const { sessionId, gen } = login.session
+    const { sessionId: session, gen } = login.session
     this.#judge.value += 1
     const value = this.#judge.value
     const fromMs = this.#world.timeline.nowMs
@@ -207,7 +207,7 @@ class Initiator {
     const data = bytesOf(value, sectors.length)
     const offset = sectorOffset(sectors[0] ?? 0)
     const writing = gateway.write(
-      { sessionId, gen },
+      { session, gen },
       this.#world.volume,
       offset,
       data,

@@ -1,16 +1,17 @@
 import { expect, it } from 'vitest'
 import { SimClock } from '../../sim/clock.ts'
 import { Timeline } from '../../sim/timeline.ts'
-import { Forward, type ForwardDeps, type ForwardedPiece, Sending } from './forward.ts'
+import { Forward, type ForwardDeps, type Piece, Sending } from './forward.ts'
 import type { CompareOutcome } from './outcome.ts'
 import type { Primary } from './primary.ts'
 
-const bytes = { volume: 1, slice: 0, offset: 0, bytes: 4096, verify: null }
-const write: ForwardedPiece = { ...bytes, verb: 'write', data: new Uint8Array(4096), into: null }
-const read: ForwardedPiece = { ...bytes, verb: 'read', data: null, into: new Uint8Array(4096) }
+const bytes = { volume: 1, slice: 0, offset: 0, bytes: 4096, verify: null, session: 5, gen: 1 }
+const first = { ...bytes, number: 1, acknowledged: 0 }
+const write: Piece = { ...first, verb: 'write', data: new Uint8Array(4096), into: null }
+const read: Piece = { ...first, number: 0, verb: 'read', data: null, into: new Uint8Array(4096) }
 
 /** An operation whose slice has come to this member; `over` ends what the primary does with its buffers. */
-function carriedOutHere(piece: ForwardedPiece) {
+function carriedOutHere(piece: Piece) {
   const timeline = new Timeline()
   const { promise, resolve: over } = Promise.withResolvers<CompareOutcome>()
   const primary = { mutate: () => promise, read: () => promise } as unknown as Primary

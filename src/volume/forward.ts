@@ -5,15 +5,16 @@
 // Its link sends it again whenever the stream is lost; the operation itself only chooses the member (W1, W2 of
 // gateway.ts).
 import type { Clock } from '../base/clock.ts'
-import type { MemberId, SessionId, SliceId, VolumeId } from '../group/record.ts'
+import type { MemberId, SessionId, SliceId } from '../group/record.ts'
 import { frameKind } from '../peer/frames.ts'
 import type { Link, Request } from '../peer/link.ts'
 import type { PeerLinks } from '../peer/links.ts'
 import { answerStatus } from '../peer/message.ts'
+import type { Mutation } from '../peer/operation.ts'
 import { outcomeOf } from './answers.ts'
 import type { GroupSlices } from './group-slices.ts'
 import type { CompareOutcome } from './outcome.ts'
-import type { Mutation, Primary } from './primary.ts'
+import type { Primary } from './primary.ts'
 
 /** How long an operation waits before it looks again for the primary of its slice. */
 export const lookAgainMs = 20
@@ -26,37 +27,40 @@ export interface ForwardDeps {
   readonly peers: Pick<PeerLinks, 'link'>
 }
 
-/** The writes of one session to one slice by number, as this member has sent them. */
+/** The mutations of one session to one slice by number (W2). */
 class SendWindow {
   #last = 0
-  readonly #unanswered = new Set<number>()
+  /** Every one up to this is answered. */
+  acknowledged = 0
+  /** Those behind an unanswered one. */
+  readonly #answered = new Set<number>()
 
   take(): number {
     this.#last += 1
-    this.#unanswered.add(this.#last)
     return this.#last
   }
 
-  answered(operation: number): void {
-    this.#unanswered.delete(operation)
-  }
-
-  /** Numbers are taken in order, so the first unanswered one is the lowest. */
-  get acknowledged(): number {
-    for (const lowest of this.#unanswered) return lowest - 1
-    return this.#last
+  answered(number: number): void {
+    if (number !== this.acknowledged + 1) {
+      this.#answered.add(number)
+      return
+    }
+    let upTo = number
+    while (this.#answered.delete(upTo + 1)) upTo += 1
+    this.acknowledged = upTo
   }
 }
 
-/** A session's operations at other members under one generation. */
+/** A session's operations under one generation. */
 export class Sending {
-  readonly sessionId: SessionId
+  readonly session: SessionId
   readonly gen: number
+  /** At other members. */
   readonly underWay = new Set<Forward>()
   readonly #windows = new Map<SliceId, SendWindow>()
 
-  constructor(sessionId: SessionId, gen: number) {
-    this.sessionId = sessionId
+  constructor(session: SessionId, gen: number) {
+    this.session = session
     this.gen = gen
   }
 
@@ -74,52 +78,35 @@ export class Sending {
   }
 }
 
-export interface ForwardedPiece {
+/** The part of a command that has one slice and fits one request. */
+export interface Piece extends Mutation {
   readonly verb: 'read' | 'write' | 'unmap' | 'compareAndWrite'
-  readonly volume: VolumeId
-  readonly slice: SliceId
-  readonly offset: number
-  readonly bytes: number
-  readonly data: Uint8Array | null
-  readonly verify: Uint8Array | null
-  /** Of a read. */
+  /** Where the bytes of a read go. */
   readonly into: Uint8Array | null
 }
 
 export class Forward implements Request {
   readonly kind: number
-  readonly volume: VolumeId
-  readonly offset: number
-  readonly bytes: number
-  readonly slice: SliceId
-  readonly operation: number
+  readonly operation: Piece
   readonly payload: Uint8Array | null
   readonly into: Uint8Array | null
   readonly outcome: Promise<CompareOutcome>
   readonly #resolve: (outcome: CompareOutcome) => void
   readonly #deps: ForwardDeps
   readonly #sending: Sending
-  readonly #window: SendWindow | null
-  readonly #piece: ForwardedPiece
   #at: { readonly member: MemberId; readonly link: Link; readonly number: number } | null = null
   /** The primary of this member has it, and its buffers. */
   #isHere = false
   #isDropped = false
   #isOver = false
 
-  constructor(deps: ForwardDeps, sending: Sending, piece: ForwardedPiece) {
+  constructor(deps: ForwardDeps, sending: Sending, piece: Piece) {
     this.#deps = deps
     this.#sending = sending
-    this.#piece = piece
+    this.operation = piece
     this.kind = frameKind[piece.verb]
-    this.volume = piece.volume
-    this.offset = piece.offset
-    this.bytes = piece.bytes
-    this.slice = piece.slice
     this.payload = piece.verify === null ? piece.data : pair(piece.verify, piece.data)
     this.into = piece.into
-    this.#window = piece.verb === 'read' ? null : sending.window(piece.slice)
-    this.operation = this.#window?.take() ?? 0
     const { promise, resolve } = Promise.withResolvers<CompareOutcome>()
     this.outcome = promise
     this.#resolve = resolve
@@ -127,26 +114,14 @@ export class Forward implements Request {
     this.send()
   }
 
-  get session(): SessionId {
-    return this.#sending.sessionId
-  }
-
-  get gen(): number {
-    return this.#sending.gen
-  }
-
   /** As known when it is sent: a slice that was raised meanwhile is asked under its new epoch. */
   get epoch(): number {
-    return this.#deps.group.slices[this.slice]?.epoch ?? 0
-  }
-
-  get acknowledged(): number {
-    return this.#window?.acknowledged ?? 0
+    return this.#deps.group.slices[this.operation.slice]?.epoch ?? 0
   }
 
   send(): void {
     const { group, self, peers } = this.#deps
-    const member = group.slices[this.slice]?.primary
+    const member = group.slices[this.operation.slice]?.primary
     if (member === undefined) {
       this.#lookAgain()
       return
@@ -167,7 +142,7 @@ export class Forward implements Request {
 
   /** Goes to another member if the slice has: what was sent is taken back. */
   follow(): void {
-    const member = this.#deps.group.slices[this.slice]?.primary
+    const member = this.#deps.group.slices[this.operation.slice]?.primary
     if (this.#at === null || this.#at.member === member) return
     this.#at.link.withdraw(this.#at.number)
     this.#at = null
@@ -192,24 +167,12 @@ export class Forward implements Request {
   /** The slice has come to this member while the operation was under way. */
   async #carryOutHere(): Promise<void> {
     const { primary } = this.#deps
-    const { volume, slice, offset, bytes, into, operation, acknowledged } = this
-    const { data, verify } = this.#piece
-    const origin = { sessionId: this.session, gen: this.gen }
-    const mutation: Mutation = {
-      origin,
-      volume,
-      slice,
-      offset,
-      bytes,
-      data,
-      verify,
-      operation,
-      acknowledged,
-    }
+    const { operation, into } = this
+    const { volume, slice, offset } = operation
     this.#isHere = true
     const outcome = await (into === null
-      ? primary.mutate(mutation)
-      : primary.read(origin, volume, slice, offset, into))
+      ? primary.mutate(operation)
+      : primary.read(operation, volume, slice, offset, into))
     this.#isHere = false
     if (this.#isDropped) this.#finish('refused')
     else if (outcome === 'stale') this.#lookAgain()
@@ -219,7 +182,6 @@ export class Forward implements Request {
   #finish(outcome: CompareOutcome): void {
     if (this.#isOver) return
     this.#isOver = true
-    this.#window?.answered(this.operation)
     this.#sending.underWay.delete(this)
     this.#resolve(outcome)
   }

@@ -15,7 +15,7 @@ import type { CompareOutcome, Outcome } from './outcome.ts'
 const counters = new SessionCounters()
 
 function originOf({ sessionId, gen }: TestSession) {
-  return { sessionId, gen }
+  return { session: sessionId, gen }
 }
 
 function filled(bytes: number, value: number): Uint8Array {
@@ -207,6 +207,23 @@ describe('gateway', () => {
     for (let i = 0; i < 20; i += 1) await finish(write(runBytes, filled(4096, i)))
     const operations = world.durable.get('b')?.operations.get(`${session.sessionId}:1:1`)
     expect([...(operations ?? [])]).toEqual([20])
+  })
+
+  it('W2 V3 writes whose primary is this member are numbered too, and acknowledged', async () => {
+    const world = await VolumeGroup.found(8)
+    const session = await world.finish(world.login('a'))
+    const { write, compare, unmap, read, finish } = use(world, world.member('a'), session)
+    const numbers = () => [...(world.durable.get('a')?.operations.get(name) ?? [])]
+    const name = `${session.sessionId}:1:0`
+    const both = [write(0, filled(4096, 1)), compare(4096, filled(512, 0), filled(512, 2))]
+    expect(await finish(Promise.all(both))).toEqual(['done', 'done'])
+    expect(numbers()).toEqual([1, 2])
+    expect(await unmap(0, 4096)).toBe('done')
+    expect(numbers()).toEqual([3])
+    expect(await finish(compare(4096, filled(512, 0), filled(512, 9)))).toMatchObject({ offset: 0 })
+    expect(await finish(write(0, filled(512, 5)))).toBe('done')
+    expect(numbers()).toEqual([5])
+    expect(await read(0, 512)).toEqual(filled(512, 5))
   })
 
   it('W3 a fence stops the old generation at every primary, and is known everywhere in the end', async () => {

@@ -4,8 +4,8 @@
 // Invariants:
 //   W1. An operation never fails because a primary is away: it waits, and is sent again when the primary is back, or to
 //       the slice's new primary, under the same number.
-//   W2. Writes are numbered per session, generation and slice; a number is acknowledged when it and all before it are
-//       answered.
+//   W2. Every mutation is numbered per session, generation and slice, whether its primary is this member or another one;
+//       a number is acknowledged when it and all before it are answered.
 //   W3. A fence goes to every primary, first on each stream, also to those that become primary later, until `unfence`.
 //   W4. After `endSession` nothing of that generation is sent or answered: what is under way comes to `refused`, and
 //       when it has, its buffers are not touched any more.
@@ -20,6 +20,7 @@ import { OPERATION_BYTES_MAX } from '../base/sizes.ts'
 import type { MemberId, SessionId, SliceId, VolumeRecord } from '../group/record.ts'
 import type { SessionCounters } from '../load/counters.ts'
 import type { PeerLinks } from '../peer/links.ts'
+import type { Origin } from '../peer/operation.ts'
 import {
   type Allocation,
   allocationMs,
@@ -28,10 +29,10 @@ import {
   together,
 } from './allocation.ts'
 import { Fences } from './fences.ts'
-import { Forward, type ForwardedPiece, lookAgainMs, Sending } from './forward.ts'
+import { Forward, lookAgainMs, type Piece, Sending } from './forward.ts'
 import type { GroupSlices } from './group-slices.ts'
 import { pieceBytes, sliceAt } from './lanes.ts'
-import type { CompareOutcome, Origin, Outcome } from './outcome.ts'
+import type { CompareOutcome, Outcome } from './outcome.ts'
 import type { Primary } from './primary.ts'
 import { PrimaryNumbers } from './primary-numbers.ts'
 
@@ -50,18 +51,8 @@ export interface GatewayDeps {
   readonly peers: Pick<PeerLinks, 'link'>
 }
 
-type Verb = 'write' | 'compareAndWrite' | 'unmap'
-
-/** A part of a command that has one slice and fits one request. */
-interface Piece {
-  readonly origin: Origin
-  readonly volume: VolumeRecord
-  readonly slice: SliceId
-  readonly offset: number
-  readonly bytes: number
-  readonly data: Uint8Array | null
-  readonly verify: Uint8Array | null
-}
+/** What a piece does; who asks and its number are added to it. */
+type Doing = Omit<Piece, keyof Origin | 'number' | 'acknowledged'>
 
 export class Gateway {
   readonly #deps: GatewayDeps
@@ -125,12 +116,12 @@ export class Gateway {
     counters: SessionCounters,
   ): Outcome | Promise<Outcome> {
     assert(bytes <= unmapBytesMax, 'an unmap fits one request for each slice')
-    const outcomes: Promise<Outcome>[] = []
+    const outcomes: (Outcome | Promise<Outcome>)[] = []
     for (const [slice, { from, to }] of reachBySlice(volume, offset, bytes)) {
       this.#count(counters, slice, 0)
-      const whole = { offset: from, bytes: to - from, data: null, verify: null }
-      const outcome = this.#mutate('unmap', { origin, volume, slice, ...whole })
-      outcomes.push(Promise.resolve(outcome).then(plain))
+      const extent = { volume: volume.id, slice, offset: from, bytes: to - from }
+      const doing = { verb: 'unmap', ...extent, data: null, verify: null, into: null } as const
+      outcomes.push(this.#mutate(origin, doing, plain))
     }
     return joined(outcomes)
   }
@@ -150,7 +141,9 @@ export class Gateway {
     assert(pieceBytes(offset, bytes) === bytes, 'a comparison lies in one run')
     const slice = sliceAt(volume, offset)
     this.#count(counters, slice, bytes)
-    return this.#mutate('compareAndWrite', { origin, volume, slice, offset, bytes, data, verify })
+    const extent = { volume: volume.id, slice, offset, bytes }
+    const doing = { verb: 'compareAndWrite', ...extent, data, verify, into: null } as const
+    return this.#mutate(origin, doing, (outcome) => outcome)
   }
 
   /** Which of the bytes [from, to) are there, by the primaries' word (allocation.ts). */
@@ -185,17 +178,17 @@ export class Gateway {
   }
 
   /** W3. */
-  fence(sessionId: SessionId, gen: number): void {
-    this.#fences.fence(sessionId, gen)
+  fence(session: SessionId, gen: number): void {
+    this.#fences.fence(session, gen)
   }
 
   /** Every primary has acknowledged, or its slice has changed since `rev`, the revision of the session's death. */
-  fenced(sessionId: SessionId, gen: number, rev = Number.POSITIVE_INFINITY): boolean {
-    return this.#fences.isKnownEverywhere(sessionId, gen, rev)
+  fenced(session: SessionId, gen: number, rev = Number.POSITIVE_INFINITY): boolean {
+    return this.#fences.isKnownEverywhere(session, gen, rev)
   }
 
-  unfence(sessionId: SessionId): void {
-    this.#fences.unfence(sessionId)
+  unfence(session: SessionId): void {
+    this.#fences.unfence(session)
   }
 
   fencedSessions(): ReadonlySet<SessionId> {
@@ -203,13 +196,13 @@ export class Gateway {
   }
 
   /** W4. */
-  endSession(sessionId: SessionId, gen: number): void {
-    if (gen <= (this.#ended.get(sessionId) ?? 0)) return
-    this.#ended.set(sessionId, gen)
-    const session = this.#sessions.get(sessionId)
-    if (session === undefined || session.gen > gen) return
-    this.#sessions.delete(sessionId)
-    session.drop()
+  endSession(session: SessionId, gen: number): void {
+    if (gen <= (this.#ended.get(session) ?? 0)) return
+    this.#ended.set(session, gen)
+    const sending = this.#sessions.get(session)
+    if (sending === undefined || sending.gen > gen) return
+    this.#sessions.delete(session)
+    sending.drop()
   }
 
   /** Operations under way at other members. */
@@ -258,9 +251,17 @@ export class Gateway {
     const outcomes: (Outcome | Promise<Outcome>)[] = []
     for (let at = 0; at < into.length; at += operationBytesMax) {
       const part = into.subarray(at, at + operationBytesMax)
-      const request = { volume: volume.id, slice, offset: offset + at, bytes: part.length }
-      const read = { verb: 'read', ...request, data: null, verify: null, into: part } as const
-      outcomes.push(this.#forward(origin, read).then(plain))
+      const doing: Doing = {
+        verb: 'read',
+        volume: volume.id,
+        slice,
+        offset: offset + at,
+        bytes: part.length,
+        data: null,
+        verify: null,
+        into: part,
+      }
+      outcomes.push(this.#forward(pieceOf(origin, doing, 0, 0)).then(plain))
     }
     return joined(outcomes)
   }
@@ -278,63 +279,74 @@ export class Gateway {
       const length = pieceBytes(offset + at, Math.min(bytes - at, operationBytesMax))
       const slice = sliceAt(volume, offset + at)
       const part = length === bytes ? data : data.subarray(at, at + length)
-      const rest = { bytes: length, data: part, verify: null }
       this.#count(counters, slice, length)
-      const outcome = this.#mutate('write', { origin, volume, slice, offset: offset + at, ...rest })
-      outcomes.push(typeof outcome === 'string' ? outcome : Promise.resolve(outcome).then(plain))
+      const doing: Doing = {
+        verb: 'write',
+        volume: volume.id,
+        slice,
+        offset: offset + at,
+        bytes: length,
+        data: part,
+        verify: null,
+        into: null,
+      }
+      outcomes.push(this.#mutate(origin, doing, plain))
       at += length
     }
     return joined(outcomes)
   }
 
-  #mutate(verb: Verb, piece: Piece): CompareOutcome | Promise<CompareOutcome> {
-    if (this.#isEnded(piece.origin)) return 'refused'
-    if (this.#isLocal(piece.slice)) {
-      const outcome = this.#mutateHere(piece)
-      if (outcome !== 'stale') return outcome
+  /** `as` is what its outcome may be. */
+  #mutate<T>(
+    origin: Origin,
+    doing: Doing,
+    as: (outcome: CompareOutcome) => T,
+  ): T | Promise<T> | 'refused' {
+    const sending = this.#sendingOf(origin)
+    if (sending === null) return 'refused'
+    const window = sending.window(doing.slice)
+    const number = window.take()
+    const piece = pieceOf(origin, doing, number, window.acknowledged)
+    const outcome = this.#isLocal(doing.slice) ? this.#deps.primary.mutate(piece) : 'stale'
+    if (outcome !== 'stale' && !(outcome instanceof Promise)) {
+      window.answered(number)
+      return as(outcome)
     }
-    return this.#mutateLater(verb, piece)
-  }
-
-  #mutateHere(piece: Piece): ReturnType<Primary['mutate']> {
-    const { origin, slice, offset, bytes, data, verify } = piece
-    const volume = piece.volume.id
-    const unnumbered = { operation: 0, acknowledged: 0 } // never sent again: it dies with this process
-    return this.#deps.primary.mutate({
-      origin,
-      volume,
-      slice,
-      offset,
-      bytes,
-      data,
-      verify,
-      ...unnumbered,
+    const coming = outcome === 'stale' ? this.#mutateLater(piece) : outcome
+    return coming.then((late) => {
+      window.answered(number)
+      return as(late)
     })
   }
 
-  async #mutateLater(verb: Verb, piece: Piece): Promise<CompareOutcome> {
-    const { origin, slice, offset, bytes, data, verify } = piece
-    while (this.#isLocal(slice)) {
+  /** By another member, or by this one once it serves the slice. */
+  async #mutateLater(piece: Piece): Promise<CompareOutcome> {
+    while (this.#isLocal(piece.slice)) {
       await sleep(this.#deps.clock, lookAgainMs)
-      if (this.#isEnded(origin)) return 'refused'
-      const outcome = await this.#mutateHere(piece)
+      if (this.#isEnded(piece)) return 'refused'
+      const outcome = await this.#deps.primary.mutate(piece)
       if (outcome !== 'stale') return outcome
     }
-    const volume = piece.volume.id
-    return this.#forward(origin, { verb, volume, slice, offset, bytes, data, verify, into: null })
+    return this.#forward(piece)
   }
 
-  #forward(origin: Origin, piece: ForwardedPiece): Promise<CompareOutcome> {
-    if (this.#isEnded(origin)) return Promise.resolve('refused') // W5
-    const { sessionId, gen } = origin
-    let sending = this.#sessions.get(sessionId)
+  #forward(piece: Piece): Promise<CompareOutcome> {
+    const sending = this.#sendingOf(piece)
+    if (sending === null) return Promise.resolve('refused')
+    return new Forward(this.#deps, sending, piece).outcome
+  }
+
+  /** null: this generation is over (W5). */
+  #sendingOf(origin: Origin): Sending | null {
+    if (this.#isEnded(origin)) return null
+    const { session, gen } = origin
+    let sending = this.#sessions.get(session)
     if (sending === undefined || sending.gen < gen) {
       sending?.drop()
-      sending = new Sending(sessionId, gen)
-      this.#sessions.set(sessionId, sending)
+      sending = new Sending(session, gen)
+      this.#sessions.set(session, sending)
     }
-    if (sending.gen > gen) return Promise.resolve('refused')
-    return new Forward(this.#deps, sending, piece).outcome
+    return sending.gen > gen ? null : sending
   }
 
   #isLocal(slice: SliceId): boolean {
@@ -343,7 +355,7 @@ export class Gateway {
 
   #isEnded(origin: Origin): boolean {
     if (this.#ended.size === 0) return false
-    const gen = this.#ended.get(origin.sessionId)
+    const gen = this.#ended.get(origin.session)
     return gen !== undefined && origin.gen <= gen
   }
 
@@ -372,6 +384,29 @@ export class Gateway {
       if (id <= rev && !sessions.has(id)) this.#ended.delete(id)
     }
     this.#endedMost = 2 * this.#ended.size + ENDED_LEAST
+  }
+}
+
+/** Field by field: it is made for each command, and a spread costs more than all else of it. */
+function pieceOf(
+  { session, gen }: Origin,
+  { verb, volume, slice, offset, bytes, data, verify, into }: Doing,
+  number: number,
+  acknowledged: number,
+): Piece {
+  return {
+    verb,
+    volume,
+    slice,
+    offset,
+    bytes,
+    session,
+    gen,
+    number,
+    acknowledged,
+    data,
+    verify,
+    into,
   }
 }
 

@@ -4,8 +4,9 @@ import type { PageStore } from '../store/page-store.ts'
 import { block, World, write } from '../store/store.fixture.ts'
 import { BlockOrder } from './block-order.ts'
 import { sliceAt } from './lanes.ts'
-import { MutationTurn } from './mutation-turn.ts'
+import { MutationTurn, type Remembered } from './mutation-turn.ts'
 import type { CompareOutcome } from './outcome.ts'
+import { OperationWindow } from './session-marks.ts'
 
 const BLOCKS = 24
 const SLICE = 1
@@ -16,7 +17,8 @@ class Turns {
   readonly #world: World
   readonly #store: PageStore
   readonly order = new BlockOrder()
-  #sliceSeq = 10
+  readonly #window = new OperationWindow<Remembered>()
+  #seq = 10
 
   constructor(world: World, store: PageStore) {
     this.#world = world
@@ -27,25 +29,16 @@ class Turns {
     offset: number,
     data: Uint8Array | null,
     bytes = data?.length ?? 0,
-    operation = 0,
+    number = 0,
   ): Promise<CompareOutcome> {
-    this.#sliceSeq += 1
+    this.#seq += 1
+    const extent = { volume: 1, slice: SLICE, offset, bytes }
     const turn = new MutationTurn(
-      this.#store,
-      this.order,
+      { ...extent, session: 1, gen: 1, number, acknowledged: 0, data, verify: null },
       {
-        origin: { sessionId: 1, gen: 1 },
-        volume: 1,
-        slice: SLICE,
-        offset,
-        bytes,
-        data,
-        verify: null,
-        operation,
-        acknowledged: 0,
+        ...{ store: this.#store, order: this.order, window: this.#window },
+        ...{ epoch: 1, seq: this.#seq, striped: STRIPED },
       },
-      { epoch: 1, sliceSeq: this.#sliceSeq },
-      STRIPED,
     )
     this.order.enter(turn)
     return this.#world.run(turn.outcome)

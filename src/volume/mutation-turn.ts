@@ -10,29 +10,29 @@
 //   M2. No write is refused for want of room that unmaps or deletions before it have made.
 //   M3. An unmap of a volume of which pages are lost is done run by run: what is lost of each run is lost no more.
 import { assert } from '../base/assert.ts'
-import type { SliceId, VolumeId } from '../group/record.ts'
+import { BLOCK_BYTES } from '../base/sizes.ts'
+import type { VolumeId } from '../group/record.ts'
+import type { Mutation } from '../peer/operation.ts'
+import type { StoreWrite, UnmapEdges } from '../store/record.ts'
 import type { BlockOrder, Turn } from './block-order.ts'
 import { pieceBytes, type Striped, sliceAt } from './lanes.ts'
-import type { CompareOutcome, Origin } from './outcome.ts'
-import { type SliceStore, type SliceWrite, storeBlockBytes } from './slice-store.ts'
+import type { CompareOutcome } from './outcome.ts'
+import type { OperationWindow } from './session-marks.ts'
+import type { SliceStore } from './slice-store.ts'
 
-/** The extent lies in one run, which is on `slice`; an unmap takes what `slice` has of its extent, which may be longer. */
-export interface Mutation {
-  readonly origin: Origin
-  readonly volume: VolumeId
-  readonly slice: SliceId
-  readonly offset: number
-  readonly bytes: number
-  /** null: unmap. Must not change before the outcome. */
-  readonly data: Uint8Array | null
-  /** COMPARE AND WRITE: nothing is written unless the extent holds these bytes. */
-  readonly verify: Uint8Array | null
-  /** Its number in the session and slice if it may be sent again, else 0. */
-  readonly operation: number
-  readonly acknowledged: number
+/** What is remembered of an operation: its outcome, or the turn that comes to it. */
+export type Remembered = CompareOutcome | MutationTurn
+
+/** Where a mutation has its turn. */
+export interface TurnPlace {
+  readonly store: SliceStore
+  readonly order: BlockOrder
+  readonly window: OperationWindow<Remembered>
+  readonly epoch: number
+  readonly seq: number
+  readonly striped: Striped
 }
 
-type Edges = NonNullable<SliceWrite['edges']>
 type ReadOutcome = 'done' | 'damaged'
 
 export class MutationTurn implements Turn {
@@ -42,28 +42,16 @@ export class MutationTurn implements Turn {
   readonly outcome: Promise<CompareOutcome>
   readonly #resolve: (outcome: CompareOutcome) => void
   readonly #reject: (cause: unknown) => void
-  readonly #store: SliceStore
-  readonly #order: BlockOrder
   readonly #mutation: Mutation
-  readonly #place: { readonly epoch: number; readonly sliceSeq: number }
-  readonly #striped: Striped
+  readonly #place: TurnPlace
 
-  constructor(
-    store: SliceStore,
-    order: BlockOrder,
-    mutation: Mutation,
-    place: { readonly epoch: number; readonly sliceSeq: number },
-    striped: Striped,
-  ) {
+  constructor(mutation: Mutation, place: TurnPlace) {
     const { volume, offset, bytes, data } = mutation
     this.volume = volume
-    this.from = offset - (offset % storeBlockBytes)
-    this.to = Math.ceil((offset + bytes) / storeBlockBytes) * storeBlockBytes
-    this.#store = store
-    this.#order = order
+    this.from = offset - (offset % BLOCK_BYTES)
+    this.to = Math.ceil((offset + bytes) / BLOCK_BYTES) * BLOCK_BYTES
     this.#mutation = mutation
     this.#place = place
-    this.#striped = striped
     const { promise, resolve, reject } = Promise.withResolvers<CompareOutcome>()
     this.outcome = promise
     this.#resolve = resolve
@@ -96,16 +84,16 @@ export class MutationTurn implements Turn {
   /** Everything for a comparison, else only the first and last block, as far as they are not overwritten whole. */
   #readRest(blocks: Uint8Array): ReadOutcome | Promise<ReadOutcome> {
     const { volume, offset, bytes, verify } = this.#mutation
-    const isOne = blocks.length === storeBlockBytes
-    if (verify !== null || isOne) return this.#store.read(volume, this.from, blocks)
-    const last = this.to - storeBlockBytes
+    const isOne = blocks.length === BLOCK_BYTES
+    if (verify !== null || isOne) return this.#place.store.read(volume, this.from, blocks)
+    const last = this.to - BLOCK_BYTES
     const head =
       offset > this.from
-        ? this.#store.read(volume, this.from, blocks.subarray(0, storeBlockBytes))
+        ? this.#place.store.read(volume, this.from, blocks.subarray(0, BLOCK_BYTES))
         : 'done'
     const tail =
       offset + bytes < this.to
-        ? this.#store.read(volume, last, blocks.subarray(blocks.length - storeBlockBytes))
+        ? this.#place.store.read(volume, last, blocks.subarray(blocks.length - BLOCK_BYTES))
         : 'done'
     if (typeof head === 'string' && typeof tail === 'string') return worse(head, tail)
     return Promise.all([head, tail]).then(([a, b]) => worse(a, b))
@@ -133,13 +121,13 @@ export class MutationTurn implements Turn {
   #beginUnmap(): void {
     const { offset, bytes } = this.#mutation
     const end = offset + bytes
-    const isOne = this.to - this.from === storeBlockBytes
-    const head = offset > this.from ? new Uint8Array(storeBlockBytes) : null
-    const tail = end < this.to && (head === null || !isOne) ? new Uint8Array(storeBlockBytes) : null
+    const isOne = this.to - this.from === BLOCK_BYTES
+    const head = offset > this.from ? new Uint8Array(BLOCK_BYTES) : null
+    const tail = end < this.to && (head === null || !isOne) ? new Uint8Array(BLOCK_BYTES) : null
     const read = (at: number, block: Uint8Array | null) =>
-      block === null ? 'done' : this.#store.read(this.volume, at, block)
+      block === null ? 'done' : this.#place.store.read(this.volume, at, block)
     const first = read(this.from, head)
-    const last = read(this.to - storeBlockBytes, tail)
+    const last = read(this.to - BLOCK_BYTES, tail)
     if (typeof first === 'string' && typeof last === 'string') {
       this.#unmap(head, tail, worse(first, last))
       return
@@ -156,17 +144,17 @@ export class MutationTurn implements Turn {
       return
     }
     const { offset, bytes } = this.#mutation
-    head?.fill(0, offset - this.from, Math.min(storeBlockBytes, offset - this.from + bytes))
-    tail?.fill(0, 0, offset + bytes - (this.to - storeBlockBytes))
+    head?.fill(0, offset - this.from, Math.min(BLOCK_BYTES, offset - this.from + bytes))
+    tail?.fill(0, 0, offset + bytes - (this.to - BLOCK_BYTES))
     const before = head?.some(isNotZero) ? head : null
     const behind = tail?.some(isNotZero) ? tail : null
-    const from = before === null ? this.from : this.from + storeBlockBytes
-    const to = behind === null ? this.to : this.to - storeBlockBytes
+    const from = before === null ? this.from : this.from + BLOCK_BYTES
+    const to = behind === null ? this.to : this.to - BLOCK_BYTES
     this.#unmapBlocks(from, to, { head: before, tail: behind })
   }
 
-  #unmapBlocks(from: number, to: number, { head, tail }: Edges): void {
-    if (!this.#store.hasLost(this.volume)) {
+  #unmapBlocks(from: number, to: number, { head, tail }: UnmapEdges): void {
+    if (!this.#place.store.hasLost(this.volume)) {
       this.#write(from, to, null, head === null && tail === null ? null : { head, tail })
       return
     }
@@ -177,8 +165,8 @@ export class MutationTurn implements Turn {
       ...this.#ownRuns(from, to),
     ]
     const writes = parts.map((part, i) => {
-      const write = this.#sliceWrite(part.from, part.to, null, part.edges)
-      return this.#store.write(i < parts.length - 1 ? { ...write, operation: 0 } : write)
+      const write = this.#storeWrite(part.from, part.to, null, part.edges)
+      return this.#place.store.write(i < parts.length - 1 ? { ...write, number: 0 } : write)
     })
     Promise.all(writes)
       .then((outcomes) => this.#leave(outcomes.includes('full') ? 'full' : 'done'))
@@ -190,48 +178,57 @@ export class MutationTurn implements Turn {
     const runs = []
     for (let at = from; at < to; ) {
       const end = at + pieceBytes(at, to - at)
-      const isOwn = sliceAt(this.#striped, at) === this.#mutation.slice
+      const isOwn = sliceAt(this.#place.striped, at) === this.#mutation.slice
       if (isOwn) runs.push({ from: at, to: end, edges: null })
       at = end
     }
     return runs
   }
 
-  #sliceWrite(from: number, to: number, data: Uint8Array | null, edges: Edges | null): SliceWrite {
-    const { origin, slice, operation } = this.#mutation
-    const { volume } = this
-    const { sessionId, gen } = origin
+  #storeWrite(
+    from: number,
+    to: number,
+    data: Uint8Array | null,
+    edges: UnmapEdges | null,
+  ): StoreWrite {
+    const { volume, slice, session, gen, number, acknowledged } = this.#mutation
+    const { epoch, seq } = this.#place
     const bytes = to - from
     return {
       volume,
+      slice,
       offset: from,
       bytes,
+      session,
+      gen,
+      number,
+      acknowledged,
+      epoch,
+      seq,
       data,
       edges,
-      slice,
-      ...this.#place,
-      sessionId,
-      gen,
-      operation,
     }
   }
 
-  #write(from: number, to: number, data: Uint8Array | null, edges: Edges | null): void {
-    const write = this.#sliceWrite(from, to, data, edges)
-    this.#store
+  #write(from: number, to: number, data: Uint8Array | null, edges: UnmapEdges | null): void {
+    const write = this.#storeWrite(from, to, data, edges)
+    this.#place.store
       .write(write)
       .then((outcome) => (outcome === 'full' ? this.#writeAgain(write) : this.#leave(outcome)))
       .catch(this.#reject) // V5
   }
 
   /** M2 */
-  async #writeAgain(write: SliceWrite): Promise<void> {
-    const isFreed = await this.#store.makeRoom()
-    this.#leave(isFreed ? await this.#store.write(write) : 'full')
+  async #writeAgain(write: StoreWrite): Promise<void> {
+    const { store } = this.#place
+    const isFreed = await store.makeRoom()
+    this.#leave(isFreed ? await store.write(write) : 'full')
   }
 
   #leave(outcome: CompareOutcome): void {
-    this.#order.leave(this)
+    const { order, window } = this.#place
+    window.settle(this.#mutation.number, outcome)
+    order.leave(this)
     this.#resolve(outcome)
   }
 }

@@ -14,11 +14,5 @@ export type Outcome =
 /** COMPARE AND WRITE: `offset` is the first byte that differed. */
 export type CompareOutcome = Outcome | { readonly kind: 'miscompare'; readonly offset: number }
 
-/** Who asks: travels with every request to a primary. */
-export interface Origin {
-  readonly sessionId: number
-  readonly gen: number
-}
-
 /** Inside this room only: this member is not, or not yet, the primary of the slice; look again. */
 export type Stale = 'stale'

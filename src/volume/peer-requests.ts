@@ -6,7 +6,6 @@ import type { Answer, Incoming } from '../peer/responder.ts'
 import { answerOf } from './answers.ts'
 import { unmapBytesMax } from './gateway.ts'
 import { pieceBytes } from './lanes.ts'
-import type { Mutation } from './mutation-turn.ts'
 import type { Primary } from './primary.ts'
 
 const stale: Answer = { status: answerStatus.stale }
@@ -19,7 +18,9 @@ export function answerRequest(
   check(request)
   const { epoch, slice, kind } = request
   if (epoch === 0 || epoch !== primary.epochOf(slice)) return stale
-  return kind === frameKind.read ? answerRead(primary, request) : answerMutation(primary, request)
+  if (kind === frameKind.read) return answerRead(primary, request)
+  const outcome = primary.mutate(request)
+  return outcome instanceof Promise ? outcome.then(answerOf) : answerOf(outcome)
 }
 
 /** W6 of gateway.ts: what counts as work done for another member. */
@@ -28,9 +29,9 @@ export function movedBytes({ kind, bytes }: Incoming): number {
 }
 
 function answerRead(primary: Pick<Primary, 'read'>, request: Incoming): Answer | Promise<Answer> {
-  const { session, gen, volume, slice, offset, into } = request
+  const { volume, slice, offset, into } = request
   assert(into !== null, 'a read has somewhere to put its bytes')
-  const read = primary.read({ sessionId: session, gen }, volume, slice, offset, into)
+  const read = primary.read(request, volume, slice, offset, into)
   if (read === 'done') return { status: answerStatus.done, bytes: into }
   if (typeof read === 'string') return answerOf(read)
   return read.then((late) =>
@@ -38,32 +39,11 @@ function answerRead(primary: Pick<Primary, 'read'>, request: Incoming): Answer |
   )
 }
 
-function answerMutation(
-  primary: Pick<Primary, 'mutate'>,
-  request: Incoming,
-): Answer | Promise<Answer> {
-  const { session, gen, volume, slice, offset, bytes, operation, acknowledged, payload } = request
-  const isComparison = request.kind === frameKind.compareAndWrite
-  const mutation: Mutation = {
-    origin: { sessionId: session, gen },
-    volume,
-    slice,
-    offset,
-    bytes,
-    data: isComparison && payload !== null ? payload.subarray(bytes) : payload,
-    verify: isComparison && payload !== null ? payload.subarray(0, bytes) : null,
-    operation,
-    acknowledged,
-  }
-  const outcome = primary.mutate(mutation)
-  return outcome instanceof Promise ? outcome.then(answerOf) : answerOf(outcome)
-}
-
-function check({ kind, offset, bytes, operation, acknowledged }: Incoming): void {
+function check({ kind, offset, bytes, number, acknowledged }: Incoming): void {
   const isUnmap = kind === frameKind.unmap
   if (bytes === 0 || bytes > unmapBytesMax || (!isUnmap && pieceBytes(offset, bytes) !== bytes))
     throw broken('a request is not inside one run')
   if (kind === frameKind.read) return
-  if (operation === 0) throw broken('a write without a number')
-  if (acknowledged >= operation) throw broken('a write that was acknowledged before it was sent')
+  if (number === 0) throw broken('a write without a number')
+  if (acknowledged >= number) throw broken('a write that was acknowledged before it was sent')
 }

@@ -2,14 +2,15 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { type TestSession, VolumeGroup } from '../../test/kit/volume-group.ts'
 import { keys } from '../group/record.ts'
+import type { Mutation } from '../peer/operation.ts'
 import { runBytes } from './lanes.ts'
 import type { CompareOutcome } from './outcome.ts'
-import type { Mutation, Primary } from './primary.ts'
+import type { Primary } from './primary.ts'
 
 const BLOCK = 4096
 
 function originOf({ sessionId, gen }: TestSession) {
-  return { sessionId, gen }
+  return { session: sessionId, gen }
 }
 
 /** A group of one, so that every slice is at its primary. */
@@ -19,6 +20,9 @@ async function alone(seed: number) {
   return { world, session }
 }
 
+let numbers = 100
+
+/** Each with a number of its own. */
 function mutation(
   session: TestSession,
   offset: number,
@@ -27,7 +31,8 @@ function mutation(
 ): Mutation {
   const slice = Math.floor(offset / runBytes) % 2
   const fixed = { volume: 1, slice, offset, bytes: data?.length ?? 0, data, verify: null }
-  return { origin: originOf(session), ...fixed, operation: 0, acknowledged: 0, ...more }
+  numbers += 1
+  return { ...originOf(session), ...fixed, number: numbers, acknowledged: 0, ...more }
 }
 
 async function read(primary: Primary, session: TestSession, offset: number, bytes: number) {
@@ -85,7 +90,7 @@ describe('primary', () => {
   it('retired sessions are forgotten while it serves, and refused from then on', async () => {
     const { world, session } = await alone(3)
     const { primary } = world.member('a')
-    const numbered = { operation: 1 }
+    const numbered = { number: 1 }
     await world.finish(
       Promise.resolve(primary.mutate(mutation(session, 0, new Uint8Array(BLOCK), numbered))),
     )
@@ -101,7 +106,7 @@ describe('primary', () => {
     const other = await world.finish(world.login('a'))
     const { primary } = world.member('a')
     for (const one of [session, other]) {
-      const numbered = mutation(one, 0, new Uint8Array(BLOCK), { operation: 1 })
+      const numbered = mutation(one, 0, new Uint8Array(BLOCK), { number: 1 })
       await world.finish(Promise.resolve(primary.mutate(numbered)))
     }
     world.crash('a')
@@ -130,18 +135,16 @@ describe('primary', () => {
     const { world, session } = await alone(5)
     const { primary } = world.member('a')
     const zeros = new Uint8Array(512)
-    const swap = mutation(session, 0, new Uint8Array(512).fill(7), { verify: zeros, operation: 1 })
+    const swap = mutation(session, 0, new Uint8Array(512).fill(7), { verify: zeros, number: 1 })
     const twice = [primary.mutate(swap), primary.mutate(swap)]
     expect(await world.finish(Promise.all(twice))).toEqual(['done', 'done'])
     expect(await primary.mutate(swap)).toBe('done')
-    const fails = mutation(session, 0, new Uint8Array(512).fill(8), { verify: zeros, operation: 2 })
+    const fails = mutation(session, 0, new Uint8Array(512).fill(8), { verify: zeros, number: 2 })
     const miscompare = { kind: 'miscompare', offset: 0 }
     expect(await world.finish(Promise.resolve(primary.mutate(fails)))).toEqual(miscompare)
-    await world.finish(
-      Promise.resolve(primary.mutate(mutation(session, 0, zeros, { operation: 3 }))),
-    )
+    await world.finish(Promise.resolve(primary.mutate(mutation(session, 0, zeros, { number: 3 }))))
     expect(await primary.mutate(fails)).toEqual(miscompare) // not compared again
-    const acknowledging = mutation(session, BLOCK, zeros, { operation: 4, acknowledged: 3 })
+    const acknowledging = mutation(session, BLOCK, zeros, { number: 4, acknowledged: 3 })
     await world.finish(Promise.resolve(primary.mutate(acknowledging)))
     expect(primary.mutate(swap)).toBe('refused') // acknowledged: nobody waits for it
     expect([...(world.durable.get('a')?.operations.values() ?? [])].map((set) => [...set])).toEqual(
@@ -258,7 +261,7 @@ describe('primary', () => {
     const { world, session } = await alone(9)
     const { primary, group } = world.member('a')
     const durable = world.durable.get('a')
-    const numbered = mutation(session, 0, new Uint8Array(BLOCK).fill(1), { operation: 1 })
+    const numbered = mutation(session, 0, new Uint8Array(BLOCK).fill(1), { number: 1 })
     expect(await world.finish(Promise.resolve(primary.mutate(numbered)))).toBe('done')
     group.volumes.clear()
     group.sessions.clear()
@@ -274,7 +277,7 @@ describe('primary', () => {
     const { world, session } = await alone(10)
     const { primary } = world.member('a')
     const durable = world.durable.get('a')
-    const numbered = mutation(session, 0, new Uint8Array(BLOCK).fill(1), { operation: 1 })
+    const numbered = mutation(session, 0, new Uint8Array(BLOCK).fill(1), { number: 1 })
     await world.finish(Promise.resolve(primary.mutate(numbered)))
     await world.finish(world.coordinator.txn({ remove: [keys.volume(1), session.key] }))
     await world.timeline.run(world.timeline.nowMs + 500)

@@ -7,7 +7,8 @@
 //   V1. Nothing is answered before the epochs of the member's slices are raised and all sessions' generations are known.
 //   V2. Session, generation and operation are judged when a request takes its place in the order of its blocks; what
 //       comes later to the same blocks sees it (block-order.ts), whatever becomes of its session meanwhile.
-//   V3. An operation is carried out once: sent again, it is answered with the first one's answer, also after a restart.
+//   V3. A mutation is numbered and carried out once: sent again, it is answered with the first one's answer, also after a
+//       restart.
 //   V4. A write of part of a store block keeps the rest of it, and compares (COMPARE AND WRITE) inside its turn.
 //   V5. A store that has failed answers nothing more: the turn never ends, and the member stops.
 //   V6. Pages of a volume that was deleted are dropped, also if it was deleted while this member was down; those of one
@@ -25,20 +26,18 @@ import {
   type VolumeId,
 } from '../group/record.ts'
 import { volumeIsAbsent } from '../group/volumes.ts'
+import type { Mutation, Origin } from '../peer/operation.ts'
 import { activate, generationsIn } from './activation.ts'
 import type { AllocationQuestion, SliceAllocation } from './allocation.ts'
 import { BlockOrder } from './block-order.ts'
 import type { GroupSlices } from './group-slices.ts'
 import type { Striped } from './lanes.ts'
-import { type Mutation, MutationTurn } from './mutation-turn.ts'
-import type { CompareOutcome, Origin, Stale } from './outcome.ts'
-import { SessionMarks } from './session-marks.ts'
+import { MutationTurn, type Remembered } from './mutation-turn.ts'
+import type { CompareOutcome, Stale } from './outcome.ts'
+import { type OperationWindow, SessionMarks } from './session-marks.ts'
 import type { SliceStore } from './slice-store.ts'
 
-export type { Mutation } from './mutation-turn.ts'
-
 type ReadOutcome = 'done' | 'damaged'
-type Remembered = CompareOutcome | Promise<CompareOutcome>
 
 export interface PrimaryDeps {
   readonly self: MemberId
@@ -59,7 +58,7 @@ export class Primary {
   readonly #orders: (BlockOrder | undefined)[] = []
   /** By slice: the epoch in which this member serves it; 0 or nothing: it does not. */
   readonly #epochs: number[] = []
-  readonly #sliceSeqs: number[] = []
+  readonly #seqs: number[] = []
   readonly #serving = Promise.withResolvers<void>()
   #state: 'starting' | 'serving' | 'closed' = 'starting'
   #isLookingForVolume = false
@@ -97,9 +96,9 @@ export class Primary {
     return this.#state === 'serving' ? (this.#epochs[slice] ?? 0) : 0
   }
 
-  fence(sessionId: number, gen: number): void {
+  fence(session: SessionId, gen: number): void {
     assert(this.#state !== 'starting', 'V1: FENCEs wait until the generations are known')
-    this.#marks.fence(sessionId, gen)
+    this.#marks.fence(session, gen)
   }
 
   /** The extent lies in one run, which is on `slice`. `stale` comes at once, never late. */
@@ -112,7 +111,7 @@ export class Primary {
   ): ReadOutcome | 'refused' | 'gone' | Stale | Promise<ReadOutcome> {
     if (this.epochOf(slice) === 0) return 'stale'
     if (!this.#deps.group.volumes.has(volume)) return this.#unknown(volume)
-    if (this.#marks.admit(origin.sessionId, origin.gen) === null) return 'refused'
+    if (this.#marks.admit(origin.session, origin.gen) === null) return 'refused'
     const order = this.#orders[slice]
     const { store } = this.#deps
     if (order === undefined || order.isIdle) return store.read(volume, offset, into)
@@ -138,32 +137,25 @@ export class Primary {
 
   /** `stale` comes at once, never late. */
   mutate(mutation: Mutation): CompareOutcome | Stale | Promise<CompareOutcome> {
-    const { slice, volume, origin, operation, acknowledged } = mutation
+    const { slice, volume, session, gen, number, acknowledged } = mutation
+    assert(number > 0, 'V3: a mutation is numbered')
     if (this.epochOf(slice) === 0) return 'stale'
-    const record = this.#deps.group.volumes.get(volume)
-    if (record === undefined) return this.#unknown(volume)
-    const mark = this.#marks.admit(origin.sessionId, origin.gen)
+    const striped = this.#deps.group.volumes.get(volume)
+    if (striped === undefined) return this.#unknown(volume)
+    const mark = this.#marks.admit(session, gen)
     if (mark === null) return 'refused'
-    if (operation === 0) return this.#carryOut(mutation, record)
     const { store } = this.#deps
     const window = mark.window(slice)
-    if (window.acknowledge(acknowledged)) {
-      store.acknowledge(origin.sessionId, origin.gen, slice, acknowledged)
-    }
+    if (window.acknowledge(acknowledged)) store.acknowledge(session, gen, slice, acknowledged)
     // Its answer was acknowledged and is forgotten: nobody waits for this one, and it must not be carried out again.
-    if (operation <= window.acknowledged) return 'refused'
-    const known = window.answers.get(operation)
-    if (known !== undefined) return known // V3
-    if (mark.isLoaded && store.remembered(origin.sessionId, origin.gen, slice, operation)) {
-      window.answers.set(operation, 'done')
+    if (number <= window.acknowledged) return 'refused'
+    const known = window.answers.get(number)
+    if (known !== undefined) return known instanceof MutationTurn ? known.outcome : known // V3
+    if (mark.isLoaded && store.remembered(session, gen, slice, number)) {
+      window.answers.set(number, 'done')
       return 'done'
     }
-    const answer = this.#carryOut(mutation, record).then((outcome) => {
-      if (window.answers.has(operation)) window.answers.set(operation, outcome)
-      return outcome
-    })
-    window.answers.set(operation, answer)
-    return answer
+    return this.#carryOut(mutation, window, striped)
   }
 
   /** What this member has of the slices that it serves. */
@@ -181,17 +173,29 @@ export class Primary {
     }
   }
 
-  #carryOut(mutation: Mutation, striped: Striped): Promise<CompareOutcome> {
-    const { slice } = mutation
+  #carryOut(
+    mutation: Mutation,
+    window: OperationWindow<Remembered>,
+    striped: Striped,
+  ): Promise<CompareOutcome> {
+    const { slice, number } = mutation
     let order = this.#orders[slice]
     if (order === undefined) {
       order = new BlockOrder()
       this.#orders[slice] = order
     }
-    const sliceSeq = (this.#sliceSeqs[slice] ?? 0) + 1
-    this.#sliceSeqs[slice] = sliceSeq
-    const place = { epoch: this.epochOf(slice), sliceSeq }
-    const turn = new MutationTurn(this.#deps.store, order, mutation, place, striped)
+    const seq = (this.#seqs[slice] ?? 0) + 1
+    this.#seqs[slice] = seq
+    const { store } = this.#deps
+    const turn = new MutationTurn(mutation, {
+      store,
+      order,
+      window,
+      epoch: this.epochOf(slice),
+      seq,
+      striped,
+    })
+    window.answers.set(number, turn)
     order.enter(turn)
     return turn.outcome
   }

@@ -8,7 +8,7 @@
 //   G3. What is known of a session's operations ends with their generation, never before they are acknowledged.
 import type { SessionId, SliceId } from '../group/record.ts'
 
-/** Operations of one session, generation and slice; `T` is an answer, or the promise of one under way. */
+/** Mutations of one session, generation and slice, by number; `T` is an outcome, or what comes to one. */
 export class OperationWindow<T> {
   /** Every operation up to this one was answered, and the gateway knows the answer. */
   acknowledged = 0
@@ -17,11 +17,19 @@ export class OperationWindow<T> {
   /** True if this is news. */
   acknowledge(upTo: number): boolean {
     if (upTo <= this.acknowledged) return false
-    this.acknowledged = upTo
-    for (const operation of this.answers.keys()) {
-      if (operation <= upTo) this.answers.delete(operation)
+    const news = upTo - this.acknowledged
+    if (news <= this.answers.size) {
+      for (let number = upTo - news + 1; number <= upTo; number += 1) this.answers.delete(number)
+    } else {
+      for (const number of this.answers.keys()) if (number <= upTo) this.answers.delete(number)
     }
+    this.acknowledged = upTo
     return true
+  }
+
+  /** Unless it was acknowledged, or its generation is over. */
+  settle(number: number, answer: T): void {
+    if (this.answers.has(number)) this.answers.set(number, answer)
   }
 }
 

@@ -1,27 +1,6 @@
 // What a primary needs of the page store; store/page-store.ts has it.
 import type { SessionId, SliceId, VolumeId } from '../group/record.ts'
-
-/** Writes reach the store in whole blocks of this size, the unit of atomicity. */
-export const storeBlockBytes = 4096
-
-export interface SliceWrite {
-  readonly volume: VolumeId
-  /** Offset and bytes: multiples of 4096; inside one run, but for an unmap. */
-  readonly offset: number
-  readonly bytes: number
-  /** null: unmap; what the slice has of the range reads as zeros. */
-  readonly data: Uint8Array | null
-  /** Of an unmap, whose range may be empty then: the blocks before and behind it, of which it takes a part only, as they are afterwards. */
-  readonly edges: { readonly head: Uint8Array | null; readonly tail: Uint8Array | null } | null
-  readonly slice: SliceId
-  readonly epoch: number
-  /** The order within the slice and epoch. */
-  readonly sliceSeq: number
-  readonly sessionId: SessionId
-  readonly gen: number
-  /** Remembered durably until acknowledged; 0: of this very member, never sent again. */
-  readonly operation: number
-}
+import type { StoreWrite } from '../store/record.ts'
 
 export interface SliceStore {
   /** The member is about to raise these slices to these epochs; resolves when that is durable, rejects when the store has failed. */
@@ -35,16 +14,16 @@ export interface SliceStore {
     into: Uint8Array,
   ): 'done' | 'damaged' | Promise<'done' | 'damaged'>
   /** Resolves when durable; rejects when the store has failed, and then refuses everything. */
-  write(write: SliceWrite): Promise<'done' | 'full'>
+  write(write: StoreWrite): Promise<'done' | 'full'>
   /** After 'full': true once room that unmaps and deletions made is there; false: there is none. Rejects when the store has failed. */
   makeRoom(): Promise<boolean>
   /** Some pages of the volume may have been in a folder that was given up. */
   hasLost(volume: VolumeId): boolean
-  remembered(sessionId: SessionId, gen: number, slice: SliceId, operation: number): boolean
-  acknowledge(sessionId: SessionId, gen: number, slice: SliceId, upTo: number): void
+  remembered(session: SessionId, gen: number, slice: SliceId, number: number): boolean
+  acknowledge(session: SessionId, gen: number, slice: SliceId, upTo: number): void
   /** Sessions of which it remembers operations, also from before a restart. */
   rememberedSessions(): readonly SessionId[]
-  forgetSession(sessionId: SessionId): void
+  forgetSession(session: SessionId): void
   /** Which whole blocks of the bytes [from, to) these slices have, in order: at most so many extents, and up to where that is all. */
   held(question: {
     readonly volume: VolumeId

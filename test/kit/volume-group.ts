@@ -18,12 +18,13 @@ import {
 import { PeerLinks } from '../../src/peer/links.ts'
 import type { Json } from '../../src/peer/message.ts'
 import type { Incoming } from '../../src/peer/responder.ts'
+import type { StoreWrite } from '../../src/store/record.ts'
 import { encodeAllocation, readQuestion } from '../../src/volume/allocation.ts'
 import { Gateway } from '../../src/volume/gateway.ts'
 import { laneOf } from '../../src/volume/lanes.ts'
 import { answerRequest } from '../../src/volume/peer-requests.ts'
 import { Primary } from '../../src/volume/primary.ts'
-import type { SliceStore, SliceWrite } from '../../src/volume/slice-store.ts'
+import type { SliceStore } from '../../src/volume/slice-store.ts'
 
 const BLOCK = 4096
 
@@ -78,7 +79,7 @@ export class LateStore implements SliceStore {
     return 'done'
   }
 
-  write(write: SliceWrite): Promise<'done'> {
+  write(write: StoreWrite): Promise<'done'> {
     const before = write.data?.slice() ?? null
     const [low, high] = this.delayMs
     const now = this.#clock.nowMs()
@@ -95,8 +96,8 @@ export class LateStore implements SliceStore {
     })
   }
 
-  #apply(write: SliceWrite): void {
-    const { volume, offset, bytes, data, edges, operation, ...of } = write
+  #apply(write: StoreWrite): void {
+    const { offset, bytes, data, edges, number, ...of } = write
     const { operations, applied } = this.#durable
     if (offset % BLOCK !== 0 || bytes % BLOCK !== 0) throw new Error('not whole blocks')
     if (data === null) this.#unmap(write)
@@ -105,22 +106,21 @@ export class LateStore implements SliceStore {
     }
     this.#put(write, offset - BLOCK, edges?.head ?? null)
     this.#put(write, offset + bytes, edges?.tail ?? null)
-    if (operation === 0) return
-    const window = `${of.sessionId}:${of.gen}:${of.slice}`
+    const window = `${of.session}:${of.gen}:${of.slice}`
     const known = operations.get(window) ?? new Set()
-    operations.set(window, known.add(operation))
-    const name = `${window}:${operation}`
+    operations.set(window, known.add(number))
+    const name = `${window}:${number}`
     applied.set(name, (applied.get(name) ?? 0) + 1)
   }
 
-  #put({ volume, slice }: SliceWrite, offset: number, bytes: Uint8Array | null): void {
+  #put({ volume, slice }: StoreWrite, offset: number, bytes: Uint8Array | null): void {
     if (bytes === null) return
     this.#durable.blocks.set(`${volume}:${offset}`, bytes)
     this.#durable.slices.set(`${volume}:${offset}`, slice)
   }
 
   /** What the slice has of the range. */
-  #unmap({ volume, slice, offset, bytes }: SliceWrite): void {
+  #unmap({ volume, slice, offset, bytes }: StoreWrite): void {
     const { blocks, slices } = this.#durable
     for (const [key, at] of slices) {
       const [of, from = 0] = key.split(':').map(Number)
@@ -138,12 +138,12 @@ export class LateStore implements SliceStore {
     return false
   }
 
-  remembered(sessionId: number, gen: number, slice: number, operation: number): boolean {
-    return this.#durable.operations.get(`${sessionId}:${gen}:${slice}`)?.has(operation) === true
+  remembered(session: number, gen: number, slice: number, number: number): boolean {
+    return this.#durable.operations.get(`${session}:${gen}:${slice}`)?.has(number) === true
   }
 
-  acknowledge(sessionId: number, gen: number, slice: number, upTo: number): void {
-    const known = this.#durable.operations.get(`${sessionId}:${gen}:${slice}`)
+  acknowledge(session: number, gen: number, slice: number, upTo: number): void {
+    const known = this.#durable.operations.get(`${session}:${gen}:${slice}`)
     for (const operation of known ?? []) if (operation <= upTo) known?.delete(operation)
   }
 
@@ -151,9 +151,9 @@ export class LateStore implements SliceStore {
     return [...this.#durable.operations.keys()].map((key) => Number.parseInt(key, 10))
   }
 
-  forgetSession(sessionId: number): void {
+  forgetSession(session: number): void {
     for (const key of this.#durable.operations.keys()) {
-      if (key.startsWith(`${sessionId}:`)) this.#durable.operations.delete(key)
+      if (key.startsWith(`${session}:`)) this.#durable.operations.delete(key)
     }
   }
 

@@ -1,0 +1,65 @@
+// One operation on a volume, as it goes from the gateway of a session to the primary of its slice and into the store.
+// Everything on that way extends this shape, with what it carries beside it: a field is added here, and in the bytes of the
+// wire (frames.ts) and of the journal (store/record.ts).
+//
+// Invariants:
+//   O1. What is copied of an operation is all of it.
+import type { SessionId, SliceId, VolumeId } from '../group/record.ts'
+
+export interface Operation {
+  readonly volume: VolumeId
+  readonly slice: SliceId
+  /** Bytes [offset, offset + bytes): in one run, which is on `slice`; an unmap takes what `slice` has of a longer extent. */
+  readonly offset: number
+  readonly bytes: number
+  /** Who asks: a generation of a session. */
+  readonly session: SessionId
+  readonly gen: number
+  /** Of a mutation: which one of (session, gen, slice) it is, from 1; it stays the same wherever it is sent. 0: a read. */
+  readonly number: number
+  /** The gateway has the outcomes of all mutations up to this one. */
+  readonly acknowledged: number
+}
+
+/** An operation with its place in the order of its slice. */
+export interface Ordered extends Operation {
+  readonly epoch: number
+  /** Counts the mutations of the slice. */
+  readonly seq: number
+}
+
+/** A write, an unmap, or a COMPARE AND WRITE. What it carries must not change before its outcome. */
+export interface Mutation extends Operation {
+  /** null: unmap. */
+  readonly data: Uint8Array | null
+  /** COMPARE AND WRITE: nothing is written unless the extent holds these bytes. */
+  readonly verify: Uint8Array | null
+}
+
+/** Who asks. */
+export type Origin = Pick<Operation, 'session' | 'gen'>
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] }
+
+export const noOperation: Operation = {
+  volume: 0,
+  slice: 0,
+  offset: 0,
+  bytes: 0,
+  session: 0,
+  gen: 0,
+  number: 0,
+  acknowledged: 0,
+}
+
+/** O1. */
+export function copyOperation(from: Operation, into: Mutable<Operation>): void {
+  into.volume = from.volume
+  into.slice = from.slice
+  into.offset = from.offset
+  into.bytes = from.bytes
+  into.session = from.session
+  into.gen = from.gen
+  into.number = from.number
+  into.acknowledged = from.acknowledged
+}
