@@ -173,7 +173,7 @@ test('a stopped holder of the write lock stops nobody but who is in a commit, an
     expect(again).toMatchObject({ outcome: 'returned' })
     const violations = await clients.judged()
     console.log(
-      `a stopped holder of the write lock: event-loop delay of the members, p50 / max of means of a second: ` +
+      `a stopped holder of the write lock: event-loop delay of the members, p50 / max of what each second shows: ` +
         `${told(disturbed)} ms, undisturbed ${told(undisturbed)} ms; meanwhile answered by session ` +
         `${done.join(', ')} (the last is in the commit); its move: ${ended}, and again: ${again.outcome}; ${violations.length} violations`,
     )
