@@ -52,17 +52,20 @@ it('RT1 a change is refused before its caller gives up waiting, while the coordi
   expect(await rename()).toMatchObject({ kind: 'done', value: { name: 'held' } })
 })
 
-it('VD2 a volume whose making was not answered is found to be the own one, and told as made', async () => {
-  const { at, timeline, create } = await scene(44)
-  const { member } = at
+/** A desk whose coordinator loses the answer to the first change of names. */
+async function forgetfulScene(seed: number) {
+  const plain = await scene(seed)
+  const { member } = plain.at
   if (member === null) throw new Error('the member is down')
   const { group, keeper, portal, ports } = member
   const { coordinator } = ports
   let lost = 0
   const txn: typeof coordinator.txn = async (transaction) => {
     const result = await coordinator.txn(transaction)
-    const isMaking = transaction.put?.some(({ key }) => key.startsWith(keys.volumeName('')))
-    if (isMaking !== true || lost > 0) return result
+    const isName = (key: string) => key.startsWith(keys.volumeName(''))
+    const isLost =
+      transaction.put?.some(({ key }) => isName(key)) || transaction.remove?.some(isName)
+    if (isLost !== true || lost > 0) return result
     lost += 1
     return { kind: 'unknown', reason: 'the answer was lost' }
   }
@@ -75,11 +78,25 @@ it('VD2 a volume whose making was not answered is found to be the own one, and t
     lost: null,
   }
   const shown = { ...member, group, keeper, portal, ports: { ...ports, coordinator: forgetful } }
-  const desk = new VolumeDesk(shown, async () => new Map())
+  return { ...plain, desk: new VolumeDesk(shown, async () => new Map()), lost: () => lost }
+}
+
+it('VD2 a volume whose making was not answered is found to be the own one, and told as made', async () => {
+  const { timeline, create, desk, lost } = await forgetfulScene(44)
   expect(await timeline.finish(desk.create(request))).toMatchObject({
     kind: 'done',
     value: { name: 'kept' },
   })
-  expect(lost).toBe(1)
+  expect(lost()).toBe(1)
   expect(await create()).toMatchObject({ kind: 'refused', code: 'volumeExists' })
+})
+
+it('VD2 a volume whose deletion was not answered, and that is gone, is told as deleted', async () => {
+  const { timeline, create, desk, lost } = await forgetfulScene(45)
+  await create()
+  const deleted = timeline.finish(desk.delete('kept'))
+  expect(await deleted).toMatchObject({ kind: 'done', value: { name: 'kept' } })
+  expect(lost()).toBe(1)
+  const again = timeline.finish(desk.delete('kept'))
+  expect(await again).toMatchObject({ kind: 'refused', code: 'volumeNotFound' })
 })

@@ -4,6 +4,8 @@
 //   VD1. A change is answered once the copy of the group record in this member's folder has it: what the operator was told
 //        outlives the coordination file.
 //   VD2. A volume whose making was not answered is looked for: if it was made, its caller is not told that it is another's.
+//        One whose deletion was not answered, and that is gone, is told as deleted. Who meets a change by somebody else
+//        reads anew.
 
 import { refusal } from '../api/errors.ts'
 import { type Answered, answered } from '../api/operator.ts'
@@ -148,21 +150,38 @@ export class VolumeDesk {
   }
 
   async delete(name: string): Promise<Answered<Volume>> {
-    const { group, ports } = this.#member
     const record = this.#find(name)
     if (record === undefined) return noVolume(name)
+    let tries = 0
+    const deleting = () => {
+      tries += 1
+      return this.#tryDelete(record, tries > 1)
+    }
+    return (await retry(this.#member.ports.clock, PACE, deleting)) ?? down
+  }
+
+  /** Null: the coordinator does not answer, or somebody else changed the volume meanwhile. `isAgain`: an earlier try may have deleted it (VD2). */
+  async #tryDelete(record: VolumeRecord, isAgain: boolean): Promise<Answered<Volume> | null> {
+    const { ports } = this.#member
+    const { name } = record
     const sessions = await ports.coordinator.list(keys.sessionsOf(record.id))
     const volume = await this.#read(record.id)
-    if (sessions.kind === 'unknown' || volume === 'unknown') return down
+    if (sessions.kind === 'unknown' || volume === 'unknown') return null
+    if (volume === 'gone') {
+      return isAgain ? this.#deleted(record, sessions.rev) : noVolume(name)
+    }
     const live = sessions.items.filter((one) => storedSession(one).record.state === 'live').length
     if (live > 0) {
       return refusal('volumeInUse', `volume '${name}' has ${live} session${live === 1 ? '' : 's'}`)
     }
-    if (volume === 'gone' || volume.record.name !== name) return noVolume(name)
+    if (volume.record.name !== name) return noVolume(name)
     const result = await ports.coordinator.txn(deleteVolume(volume.record, volume.rev))
-    if (result.kind !== 'done') return down
-    await this.#seen(() => !group.volumes.has(record.id))
-    if (!(await this.#member.keeper.written(result.rev))) return notKept
+    return result.kind === 'done' ? this.#deleted(record, result.rev) : null
+  }
+
+  async #deleted(record: VolumeRecord, rev: number): Promise<Answered<Volume>> {
+    await this.#seen(() => !this.#member.group.volumes.has(record.id))
+    if (!(await this.#member.keeper.written(rev))) return notKept
     return answered(this.#volume(record))
   }
 

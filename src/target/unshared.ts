@@ -73,6 +73,6 @@ function refusal({ name }: VolumeRecord, { id, record }: StoredSession): string 
 }
 
 function inDoubt(volume: VolumeRecord, other: StoredSession): Verdict {
-  const sentence = `${refusal(volume, other)}. That session gives no sign of life now: it is closed after 60 s of silence, so try again`
+  const sentence = `${refusal(volume, other)}. That session gives no sign of life now. Its member closes it after 60 s of silence, or when it starts again if it is down: try again then`
   return { kind: 'in doubt', sentence }
 }
