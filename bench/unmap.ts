@@ -14,7 +14,7 @@ import { unmapCdb, unmapList } from '../src/initiator/cdb.ts'
 import { Initiator } from '../src/initiator/initiator.ts'
 import { SystemClock } from '../src/io/clock.ts'
 import { SystemNet } from '../src/io/net.ts'
-import { runBytes } from '../src/volume/lanes.ts'
+import { runBytes } from '../src/slice/lanes.ts'
 import { freeRange, startGroup, stopGroup } from '../test/e2e/running-group.ts'
 import { primaryAt } from '../test/kit/primary-at.ts'
 

@@ -134,7 +134,7 @@ export class Monitor {
     return known
   }
 
-  /** A write that took effect is carried out no more, in no life (V3 of src/volume/primary.ts). */
+  /** A write that took effect is carried out no more, in no life (V3 of src/slice/primary.ts). */
   #watchStore({ store }: Member): void {
     const write = store.write.bind(store)
     store.write = async (change) => {

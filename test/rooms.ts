@@ -11,9 +11,13 @@ export const plan: Readonly<Record<string, readonly string[]>> = {
   coordination: ['base', 'group'],
   peer: ['base', 'group'],
   store: ['base', 'peer'],
-  volume: ['base', 'group', 'load', 'coordination', 'store', 'peer'],
+  slice: ['base', 'group', 'coordination', 'store', 'peer'],
+  volume: ['base', 'group', 'load', 'peer', 'slice'],
   initiator: ['base', 'iscsi'],
-  target: ['base', 'iscsi', 'scsi', 'group', 'load', 'coordination', 'peer', 'volume'],
+  target: [
+    ...['base', 'iscsi', 'scsi', 'group', 'load'],
+    ...['coordination', 'peer', 'slice', 'volume'],
+  ],
   io: ['base', 'coordination'],
   api: ['base', 'group'],
   balance: [
@@ -26,13 +30,22 @@ export const plan: Readonly<Record<string, readonly string[]>> = {
   ],
   member: [
     ...['base', 'iscsi', 'scsi', 'group', 'distribution', 'coordination', 'store'],
-    ...['peer', 'volume', 'target', 'io', 'api', 'balance', 'operator'],
+    ...['peer', 'slice', 'volume', 'target', 'io', 'api', 'balance', 'operator'],
   ],
   supervisor: ['group', 'coordination', 'store', 'io', 'api', 'operator', 'member'],
   cli: ['base', 'initiator', 'io', 'api', 'member', 'supervisor'],
 }
 export const pure = ['base', 'iscsi', 'scsi', 'group', 'load', 'distribution']
-export const quiet = ['store', 'peer', 'coordination', 'volume', 'target', 'initiator', 'balance']
+export const quiet = [
+  'store',
+  'peer',
+  'coordination',
+  'slice',
+  'volume',
+  'target',
+  'initiator',
+  'balance',
+]
 export const edge = ['io', 'api', 'operator', 'member', 'supervisor', 'cli']
 
 /** Third-party packages, each in the rooms that may import it. */

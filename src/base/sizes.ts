@@ -8,6 +8,8 @@ export const PAGE_BYTES = 1024 * 1024
 export const RUN_BYTES = 16 * PAGE_BYTES
 /** What one operation moves at most. */
 export const OPERATION_BYTES_MAX = 1024 * 1024
+/** What one operation unmaps at most: the length has 32 bits on the wire. */
+export const UNMAP_BYTES_MAX = 2 * 1024 ** 3
 export const VOLUME_BYTES_MIN = PAGE_BYTES
 export const VOLUME_BYTES_MAX = 256 * 1024 ** 4
 /** The logical blocks that a volume may have. */

@@ -64,7 +64,7 @@ export interface VolumeRecord {
   readonly blockBytes: LogicalBlockBytes
   /** Sessions of several hosts are welcome: of several initiator names, or addresses of one name. */
   readonly shared: boolean
-  /** Lane l is slice lanes[l]; volume/lanes.ts says which run is on which lane. Fixed at creation. */
+  /** Lane l is slice lanes[l]; slice/lanes.ts says which run is on which lane. Fixed at creation. */
   readonly lanes: readonly SliceId[]
   /** Counts its growths. */
   readonly view: number

@@ -7,7 +7,7 @@
 //   G22. Volume ids go on above every one that anybody has seen, at the next multiple of 1000: between the newest copy and the
 //        loss a few more may have been given, and pages written.
 //   G23. A slice's epoch is at least the highest that anybody has seen; above what its primary has promised it is raised at
-//        that member's start (volume/activation.ts).
+//        that member's start (slice/activation.ts).
 //   G25. Copies that tell of two different volumes by one id are of two lines of the record: nothing is rebuilt from both.
 import { parseGroup, parseMember, parseSlice, parseVolume } from './parse.ts'
 import {

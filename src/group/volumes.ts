@@ -169,7 +169,7 @@ export function createVolume(create: CreateVolume): {
   return { record, change }
 }
 
-/** A multiple of the members: then each has as many lanes, and the last lane has another member than the first one, which follows it in most rows (volume/lanes.ts). */
+/** A multiple of the members: then each has as many lanes, and the last lane has another member than the first one, which follows it in most rows (slice/lanes.ts). */
 function usualLanes(slices: readonly SliceRecord[]): number {
   const members = new Set(slices.map(({ primary }) => primary)).size
   const lanes = Math.ceil(LANES_LEAST / members) * members

@@ -55,7 +55,7 @@ export interface HistorySettings {
   readonly operationsMax?: number
 }
 
-/** A run of 16 MiB lies in one lane, thus in one slice (volume/lanes.ts). */
+/** A run of 16 MiB lies in one lane, thus in one slice (slice/lanes.ts). */
 const twoTo32 = 0x1_0000_0000
 
 /** Of one transmission: its operations, a block each. */

@@ -7,14 +7,14 @@ import type { MemberId } from '../group/record.ts'
 import type { MemberOperator } from '../operator/operator.ts'
 import { readOrder } from '../operator/session-desk.ts'
 import { type Control, type ControlKind, message, nothing, question } from '../peer/controls.ts'
+import { encodeAllocation, readQuestion as readAllocated } from '../slice/allocation.ts'
+import type { Primary } from '../slice/primary.ts'
 import { readProbes } from '../target/barrier.ts'
 import { readGrant, readMove } from '../target/grants.ts'
 import { readTaken } from '../target/logins.ts'
 import { readRedirectQuestion } from '../target/redirect-questions.ts'
 import type { Target } from '../target/target.ts'
 import { readReset } from '../target/unit-reset.ts'
-import { encodeAllocation, readQuestion as readAllocated } from '../volume/allocation.ts'
-import type { Primary } from '../volume/primary.ts'
 
 /** Who decides for a member by its load, and who answers for it to people; null: nobody, and nobody here is asked. */
 export interface Staff {

@@ -11,7 +11,7 @@
 //   R4. A READ that was aborted, or whose session is over, is read no further, and sends nothing more.
 import type { BufferPool } from '../base/buffer-pool.ts'
 import type { Task } from '../iscsi/task.ts'
-import type { Outcome } from '../volume/outcome.ts'
+import type { Outcome } from '../slice/outcome.ts'
 import { READ_PART_BYTES, READ_PART_LEAST_BYTES } from './memory-bounds.ts'
 import type { Waiting } from './task-management.ts'
 

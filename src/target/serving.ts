@@ -16,6 +16,7 @@ import { asyncEvent } from '../iscsi/pdu.ts'
 import type { Session, SessionAction } from '../iscsi/session.ts'
 import { type LogicalUnit, logicalUnit } from '../scsi/logical-unit.ts'
 import { holdsState } from '../scsi/nexus-state.ts'
+import type { VolumeGateway } from '../volume/access.ts'
 import type { Incoming } from './incoming.ts'
 import { KeepAlive, SIGN_OF_LIFE_TAG } from './keep-alive.ts'
 import type { Carrier, EndReason, LiveSession, ProbeVerdict, SentAway } from './live-session.ts'
@@ -23,7 +24,6 @@ import type { Taken } from './logins.ts'
 import type { Outgoing } from './outgoing.ts'
 import { Quiesce, type QuiesceEnd, type Sight } from './quiesce.ts'
 import { TaskRunner } from './task-runner.ts'
-import type { VolumeGateway } from './volume-access.ts'
 
 const TICK_MS = 1_000
 /** Sessions tick at one of four beats, so that many neither wake a member each by itself nor tick all at once. */

@@ -7,10 +7,10 @@ import type { TaskManagementRequest } from '../iscsi/requests.ts'
 import { Task } from '../iscsi/task.ts'
 import { SessionCounters } from '../load/counters.ts'
 import { logicalUnit } from '../scsi/logical-unit.ts'
-import type { CompareOutcome, Outcome } from '../volume/outcome.ts'
+import type { CompareOutcome, Outcome } from '../slice/outcome.ts'
+import type { VolumeGateway } from '../volume/access.ts'
 import type { ReadRoom } from './reads.ts'
 import { TaskRunner, type TaskSession } from './task-runner.ts'
-import type { VolumeGateway } from './volume-access.ts'
 
 export const MIB = 1024 * 1024
 export const volume: VolumeRecord = {

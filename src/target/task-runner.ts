@@ -34,13 +34,13 @@ import { bytesOf, type LogicalUnit } from '../scsi/logical-unit.ts'
 import { type NexusState, newNexusState } from '../scsi/nexus-state.ts'
 import { type LbaStatusPlan, type Plan, planData } from '../scsi/plan.ts'
 import { type Condition, conditions, type SenseDetail, senseData } from '../scsi/sense.ts'
-import type { CompareOutcome, Outcome } from '../volume/outcome.ts'
+import type { CompareOutcome, Outcome } from '../slice/outcome.ts'
+import { VolumeAccess, type VolumeGateway } from '../volume/access.ts'
 import { READ_BYTES } from './memory-bounds.ts'
 import { type ReadRoom, Reads, type SentPart } from './reads.ts'
 import { dataErrorSense, misfit, type OutPlan, wantedBytes } from './task-data.ts'
 import { type ManagedSession, TaskManagement, type Waiting } from './task-management.ts'
 import { perform, type WorkPlan } from './task-write.ts'
-import { VolumeAccess, type VolumeGateway } from './volume-access.ts'
 
 const GOOD = 0x00
 const CHECK_CONDITION = 0x02

@@ -12,8 +12,8 @@ import type {
   WritePlan,
   WriteSamePlan,
 } from '../scsi/plan.ts'
-import type { CompareOutcome, Outcome } from '../volume/outcome.ts'
-import type { VolumeAccess } from './volume-access.ts'
+import type { CompareOutcome, Outcome } from '../slice/outcome.ts'
+import type { VolumeAccess } from '../volume/access.ts'
 
 const PIECE_BYTES = 1024 * 1024
 

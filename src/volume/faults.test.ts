@@ -12,7 +12,7 @@ import { type TestSession, VolumeGroup } from '../../test/kit/volume-group.ts'
 import { sleep } from '../base/clock.ts'
 import { Prng } from '../base/prng.ts'
 import { SessionCounters } from '../load/counters.ts'
-import { runBytes, sliceAt } from './lanes.ts'
+import { runBytes, sliceAt } from '../slice/lanes.ts'
 
 const SECTOR = 512
 /** Sectors around the boundary between two runs, so that commands cross blocks and slices. */

@@ -1,8 +1,8 @@
 // The FENCEs of this member's login barriers, kept at every primary until their sessions are retired (W3 of gateway.ts).
 import type { MemberId, SessionId } from '../group/record.ts'
 import type { PeerLinks } from '../peer/links.ts'
-import type { GroupSlices } from './group-slices.ts'
-import type { Primary } from './primary.ts'
+import type { GroupSlices } from '../slice/group-slices.ts'
+import type { Primary } from '../slice/primary.ts'
 
 interface Fence {
   readonly gen: number

@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest'
 import { SimClock } from '../../sim/clock.ts'
 import { Timeline } from '../../sim/timeline.ts'
+import type { CompareOutcome } from '../slice/outcome.ts'
+import type { Primary } from '../slice/primary.ts'
 import { Forward, type ForwardDeps, type Piece, Sending } from './forward.ts'
-import type { CompareOutcome } from './outcome.ts'
-import type { Primary } from './primary.ts'
 
 const bytes = { volume: 1, slice: 0, offset: 0, bytes: 4096, verify: null, session: 5, gen: 1 }
 const first = { ...bytes, number: 1, acknowledged: 0 }

@@ -11,10 +11,10 @@ import type { Link, Request } from '../peer/link.ts'
 import type { PeerLinks } from '../peer/links.ts'
 import { answerStatus } from '../peer/message.ts'
 import type { Mutation } from '../peer/operation.ts'
-import { outcomeOf } from './answers.ts'
-import type { GroupSlices } from './group-slices.ts'
-import type { CompareOutcome } from './outcome.ts'
-import type { Primary } from './primary.ts'
+import { outcomeOf } from '../slice/answers.ts'
+import type { GroupSlices } from '../slice/group-slices.ts'
+import type { CompareOutcome } from '../slice/outcome.ts'
+import type { Primary } from '../slice/primary.ts'
 
 /** How long an operation waits before it looks again for the primary of its slice. */
 export const lookAgainMs = 20

@@ -6,11 +6,11 @@ import {
   VolumeGroup,
   type VolumeMember,
 } from '../../test/kit/volume-group.ts'
+import { UNMAP_BYTES_MAX } from '../base/sizes.ts'
 import { keys } from '../group/record.ts'
 import { SessionCounters } from '../load/counters.ts'
-import { unmapBytesMax } from './gateway.ts'
-import { runBytes } from './lanes.ts'
-import type { CompareOutcome, Outcome } from './outcome.ts'
+import { runBytes } from '../slice/lanes.ts'
+import type { CompareOutcome, Outcome } from '../slice/outcome.ts'
 
 const counters = new SessionCounters()
 
@@ -337,7 +337,13 @@ describe('gateway', () => {
     const { write, read, finish } = use(world, world.member('a'), session)
     const places = [0, 1, 7, 40, 100, 127].map((run) => run * runBytes + 4096 * run)
     for (const at of places) expect(await finish(write(at, filled(4096, 3)))).toBe('done')
-    const unmapped = gateway.unmap(originOf(session), world.volume, 512, unmapBytesMax - 512, mine)
+    const unmapped = gateway.unmap(
+      originOf(session),
+      world.volume,
+      512,
+      UNMAP_BYTES_MAX - 512,
+      mine,
+    )
     expect(await finish(unmapped)).toBe('done')
     expect(mine.piecesByPrimary.reduce((sum, pieces) => sum + pieces, 0)).toBe(6)
     expect(mine.bytesByPrimary.reduce((sum, bytes) => sum + bytes, 0)).toBe(0)

@@ -16,30 +16,21 @@
 
 import { assert } from '../base/assert.ts'
 import { type Clock, sleep } from '../base/clock.ts'
-import { OPERATION_BYTES_MAX } from '../base/sizes.ts'
+import { OPERATION_BYTES_MAX, UNMAP_BYTES_MAX } from '../base/sizes.ts'
 import type { MemberId, SessionId, SliceId, VolumeRecord } from '../group/record.ts'
 import type { SessionCounters } from '../load/counters.ts'
 import type { PeerLinks } from '../peer/links.ts'
 import type { Origin } from '../peer/operation.ts'
-import {
-  type Allocation,
-  allocationMs,
-  encodeQuestion,
-  readAllocation,
-  together,
-} from './allocation.ts'
+import { type Allocation, encodeQuestion, readAllocation } from '../slice/allocation.ts'
+import type { GroupSlices } from '../slice/group-slices.ts'
+import { pieceBytes, sliceAt } from '../slice/lanes.ts'
+import type { CompareOutcome, Outcome } from '../slice/outcome.ts'
+import type { Primary } from '../slice/primary.ts'
+import { allocationMs, together } from './allocation.ts'
 import { Fences } from './fences.ts'
 import { Forward, lookAgainMs, type Piece, Sending } from './forward.ts'
-import type { GroupSlices } from './group-slices.ts'
-import { pieceBytes, sliceAt } from './lanes.ts'
-import type { CompareOutcome, Outcome } from './outcome.ts'
-import type { Primary } from './primary.ts'
 import { PrimaryNumbers } from './primary-numbers.ts'
 
-/** The most that one request to another member carries. */
-export const operationBytesMax = OPERATION_BYTES_MAX
-/** The longest unmap: its length has 32 bits on the wire. */
-export const unmapBytesMax = 2 * 1024 ** 3
 /** Ended sessions are looked through for retired ones when there are more than twice as many as were left last time. */
 const ENDED_LEAST = 256
 
@@ -115,7 +106,7 @@ export class Gateway {
     bytes: number,
     counters: SessionCounters,
   ): Outcome | Promise<Outcome> {
-    assert(bytes <= unmapBytesMax, 'an unmap fits one request for each slice')
+    assert(bytes <= UNMAP_BYTES_MAX, 'an unmap fits one request for each slice')
     const outcomes: (Outcome | Promise<Outcome>)[] = []
     for (const [slice, { from, to }] of reachBySlice(volume, offset, bytes)) {
       this.#count(counters, slice, 0)
@@ -137,7 +128,7 @@ export class Gateway {
     const { verify, data } = buffers
     const bytes = data.length
     assert(verify.length === bytes, 'as many bytes are compared as are written')
-    assert(bytes <= operationBytesMax, 'a comparison fits one request')
+    assert(bytes <= OPERATION_BYTES_MAX, 'a comparison fits one request')
     assert(pieceBytes(offset, bytes) === bytes, 'a comparison lies in one run')
     const slice = sliceAt(volume, offset)
     this.#count(counters, slice, bytes)
@@ -249,8 +240,8 @@ export class Gateway {
       if (read !== 'stale') return read
     }
     const outcomes: (Outcome | Promise<Outcome>)[] = []
-    for (let at = 0; at < into.length; at += operationBytesMax) {
-      const part = into.subarray(at, at + operationBytesMax)
+    for (let at = 0; at < into.length; at += OPERATION_BYTES_MAX) {
+      const part = into.subarray(at, at + OPERATION_BYTES_MAX)
       const doing: Doing = {
         verb: 'read',
         volume: volume.id,
@@ -276,7 +267,7 @@ export class Gateway {
     const bytes = data.length
     const outcomes: (Outcome | Promise<Outcome>)[] = []
     for (let at = 0; at < bytes; ) {
-      const length = pieceBytes(offset + at, Math.min(bytes - at, operationBytesMax))
+      const length = pieceBytes(offset + at, Math.min(bytes - at, OPERATION_BYTES_MAX))
       const slice = sliceAt(volume, offset + at)
       const part = length === bytes ? data : data.subarray(at, at + length)
       this.#count(counters, slice, length)

@@ -10,7 +10,7 @@ import { Initiator } from '../../src/initiator/initiator.ts'
 import type { Behaviour, InitiatorSettings } from '../../src/initiator/settings.ts'
 import { SystemClock } from '../../src/io/clock.ts'
 import { SystemNet } from '../../src/io/net.ts'
-import { runBytes } from '../../src/volume/lanes.ts'
+import { runBytes } from '../../src/slice/lanes.ts'
 import type { TestGroup } from './group.ts'
 import { primaryAt } from './primary-at.ts'
 

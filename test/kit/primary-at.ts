@@ -1,6 +1,6 @@
 // Where a byte of a volume lives, as `volume show` tells it.
 import type { VolumeDetail } from '../../src/api/schema.ts'
-import { laneOf, runBytes } from '../../src/volume/lanes.ts'
+import { laneOf, runBytes } from '../../src/slice/lanes.ts'
 
 /** The member that holds the run of 16 MiB in which the byte at `offset` lies. */
 export function primaryAt({ id, lanes }: VolumeDetail, offset: number): string {

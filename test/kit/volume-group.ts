@@ -18,13 +18,13 @@ import {
 import { PeerLinks } from '../../src/peer/links.ts'
 import type { Json } from '../../src/peer/message.ts'
 import type { Incoming } from '../../src/peer/responder.ts'
+import { encodeAllocation, readQuestion } from '../../src/slice/allocation.ts'
+import { laneOf } from '../../src/slice/lanes.ts'
+import { answerRequest } from '../../src/slice/peer-requests.ts'
+import { Primary } from '../../src/slice/primary.ts'
+import type { SliceStore } from '../../src/slice/slice-store.ts'
 import type { StoreWrite } from '../../src/store/record.ts'
-import { encodeAllocation, readQuestion } from '../../src/volume/allocation.ts'
 import { Gateway } from '../../src/volume/gateway.ts'
-import { laneOf } from '../../src/volume/lanes.ts'
-import { answerRequest } from '../../src/volume/peer-requests.ts'
-import { Primary } from '../../src/volume/primary.ts'
-import type { SliceStore } from '../../src/volume/slice-store.ts'
 
 const BLOCK = 4096
 

@@ -1,10 +1,10 @@
 // What this member's primary does for the gateways of the others: the requests of their streams, in the primary's words.
 import { assert } from '../base/assert.ts'
+import { UNMAP_BYTES_MAX } from '../base/sizes.ts'
 import { broken, frameKind } from '../peer/frames.ts'
 import { answerStatus } from '../peer/message.ts'
 import type { Answer, Incoming } from '../peer/responder.ts'
 import { answerOf } from './answers.ts'
-import { unmapBytesMax } from './gateway.ts'
 import { pieceBytes } from './lanes.ts'
 import type { Primary } from './primary.ts'
 
@@ -41,7 +41,7 @@ function answerRead(primary: Pick<Primary, 'read'>, request: Incoming): Answer |
 
 function check({ kind, offset, bytes, number, acknowledged }: Incoming): void {
   const isUnmap = kind === frameKind.unmap
-  if (bytes === 0 || bytes > unmapBytesMax || (!isUnmap && pieceBytes(offset, bytes) !== bytes))
+  if (bytes === 0 || bytes > UNMAP_BYTES_MAX || (!isUnmap && pieceBytes(offset, bytes) !== bytes))
     throw broken('a request is not inside one run')
   if (kind === frameKind.read) return
   if (number === 0) throw broken('a write without a number')

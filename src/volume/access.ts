@@ -2,8 +2,8 @@
 import type { VolumeRecord } from '../group/record.ts'
 import type { SessionCounters } from '../load/counters.ts'
 import type { Origin } from '../peer/operation.ts'
-import type { Allocation } from '../volume/allocation.ts'
-import type { CompareOutcome, Outcome } from '../volume/outcome.ts'
+import type { Allocation } from '../slice/allocation.ts'
+import type { CompareOutcome, Outcome } from '../slice/outcome.ts'
 
 /** What commands need of volume/gateway.ts. */
 export interface VolumeGateway {

@@ -58,6 +58,27 @@ it('M2 a write has the room that an unmap before it has made, and is refused whe
   expect(turns.order.isIdle).toBe(true)
 })
 
+it('M1 an unmap makes no block: it writes over what is left of one, and unmaps the rest', async () => {
+  const world = new World()
+  const store = await world.open()
+  const turns = new Turns(world, store)
+  const held = async () => {
+    const question = { volume: 1, slices: new Set([SLICE]), from: 0, to: PAGE_BYTES, most: 9 }
+    return (await world.run(store.held(question))).extents
+  }
+  expect(await turns.run(512, null, 3 * BLOCK_BYTES)).toBe('done')
+  expect(await held()).toEqual([])
+  expect(await turns.run(0, block(5, 4))).toBe('done')
+  expect(await turns.run(512, null, 3 * BLOCK_BYTES - 512)).toBe('done')
+  expect(await held()).toEqual([
+    [0, BLOCK_BYTES],
+    [3 * BLOCK_BYTES, 4 * BLOCK_BYTES],
+  ])
+  expect((await world.read(store, 1, 0)).into).toEqual(new Uint8Array(BLOCK_BYTES).fill(5, 0, 512))
+  expect(await turns.run(0, null, 512)).toBe('done')
+  expect(await held()).toEqual([[3 * BLOCK_BYTES, 4 * BLOCK_BYTES]])
+})
+
 it('M3 an unmap ends the losses of all runs of its slice, and of no other, also where it takes a part of a block', async () => {
   const runs = 8
   const world = new World()
