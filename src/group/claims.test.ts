@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { claimIn, claimReads, otherHosts, withClaim } from './claims.ts'
+import { Keys } from './keys.fixture.ts'
 import { keys, type SessionRecord } from './record.ts'
 import { createSession, type StoredSession } from './sessions.ts'
-import { Keys } from './test-keys.ts'
 
 const host = { initiator: 'iqn.x:a', source: '10.0.0.1' }
 

@@ -8,9 +8,9 @@ import {
   setDraining,
   startMember,
 } from './founding.ts'
+import { Keys } from './keys.fixture.ts'
 import { parseGroup, parseMember, parseSlice } from './parse.ts'
 import { type GroupRecord, keys, RECORD_FORMAT, type SliceRecord } from './record.ts'
-import { Keys } from './test-keys.ts'
 
 const founders = ['m1', 'm2', 'm3']
 

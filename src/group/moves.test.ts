@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest'
+import { Keys } from './keys.fixture.ts'
 import { beginMove } from './moves.ts'
 import { parseMove, parseSession } from './parse.ts'
 import { keys, type MoveRecord } from './record.ts'
 import { createSession, type StoredSession } from './sessions.ts'
-import { Keys } from './test-keys.ts'
 
 const at = '2026-11-24T00:00:00.000Z'
 

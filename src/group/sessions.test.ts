@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { GroupChange } from './change.ts'
+import { Keys } from './keys.fixture.ts'
 import { parseSession } from './parse.ts'
 import { keys } from './record.ts'
 import {
@@ -13,7 +14,6 @@ import {
   type StoredSession,
   takeSession,
 } from './sessions.ts'
-import { Keys } from './test-keys.ts'
 
 const ISIDS = ['00023d000001', '00023d000002', '800000000001', '800000000002']
 const at = '2026-11-24T00:00:00.000Z'

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { DEFAULT_AUTHORITY } from './founding.ts'
+import { Keys } from './keys.fixture.ts'
 import { parseVolume } from './parse.ts'
 import {
   type GroupRecord,
@@ -9,7 +10,6 @@ import {
   type SliceRecord,
   type VolumeRecord,
 } from './record.ts'
-import { Keys } from './test-keys.ts'
 import {
   changeVolume,
   createVolume,

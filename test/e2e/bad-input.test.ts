@@ -10,9 +10,8 @@ import type { Problem } from '../../src/api/errors.ts'
 import type { VolumeDetail } from '../../src/api/schema.ts'
 import { Prng } from '../../src/base/prng.ts'
 import { parseSense, readCdb, writeCdb } from '../../src/initiator/cdb.ts'
-import { Initiator } from '../../src/initiator/initiator.ts'
-import { SystemClock } from '../../src/io/clock.ts'
-import { SystemNet } from '../../src/io/net.ts'
+import type { Initiator } from '../../src/initiator/initiator.ts'
+import { connectTo } from '../kit/connect.ts'
 import { TestGroup } from '../kit/group.ts'
 import { startGroupAnywhere } from './running-group.ts'
 
@@ -36,13 +35,7 @@ const pidsNow = async () => (await group.status('m2')).members.map(({ pid }) => 
 beforeAll(async () => {
   group = await TestGroup.start()
   volume = await group.createVolume('bad-input', 64 * MIB)
-  bystander = await Initiator.connect({
-    ...{ net: new SystemNet(), clock: new SystemClock(), prng: new Prng(1) },
-    portal: { kind: 'tcp', host: '127.0.0.1', port: group.portOf('m1') },
-    targetName: volume.iqn,
-    initiatorName: 'iqn.2026-11.test.evenkeel:bystander',
-    isid: { kind: 'stable', value: '00023d0000aa' },
-  })
+  bystander = await connectTo(group, volume, { name: 'bystander', isid: '00023d0000aa' })
   const written = await bystander.write(0, new Uint8Array(32 * 512).fill(PATTERN))
   expect(written).toMatchObject({ kind: 'answered', status: 0 })
 })

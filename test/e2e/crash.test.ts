@@ -3,7 +3,8 @@
 // This keeps the page cache; sim/power-cuts.ts is about what a disk loses.
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { Prng } from '../../src/base/prng.ts'
-import { BLOCK_BYTES, Clients, SERVED_AGAIN_MS } from '../kit/clients.ts'
+import { BLOCK_BYTES } from '../../src/base/sizes.ts'
+import { Clients, SERVED_AGAIN_MS } from '../kit/clients.ts'
 import { quantile, TestGroup } from '../kit/group.ts'
 
 const { EVENKEEL_CRASHES = '21', EVENKEEL_SEED = String(Date.now() & 0x7fffffff) } = process.env

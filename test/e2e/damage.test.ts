@@ -6,17 +6,10 @@ import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import type { VolumeDetail } from '../../src/api/schema.ts'
 import { RECORD_BYTES, RECORD_MAGIC, SECTOR_BYTES } from '../../src/store/layout.ts'
-import { TestGroup } from '../kit/group.ts'
-import {
-  BLOCK_BYTES,
-  blockOf,
-  MarkedBlocks,
-  MEDIUM_ERROR,
-  RUN_BLOCKS,
-} from '../kit/marked-blocks.ts'
+import type { TestGroup } from '../kit/group.ts'
+import { blockOf, MarkedBlocks, MEDIUM_ERROR, startMarkedGroup } from '../kit/marked-blocks.ts'
 import { startGroup } from './running-group.ts'
 
-const RUNS = 12
 /** The member whose files rot. */
 const VICTIM = 'm2'
 
@@ -25,8 +18,7 @@ let volume: VolumeDetail
 let blocks: MarkedBlocks
 
 beforeAll(async () => {
-  group = await TestGroup.start()
-  volume = await group.createVolume('rot', RUNS * RUN_BLOCKS * BLOCK_BYTES, BLOCK_BYTES)
+  ;({ group, volume } = await startMarkedGroup('rot'))
 })
 afterAll(async () => {
   await group.stop()

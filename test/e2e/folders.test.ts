@@ -5,12 +5,12 @@ import { join } from 'node:path'
 import { kill } from 'node:process'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import type { VolumeDetail } from '../../src/api/schema.ts'
-import { TestGroup } from '../kit/group.ts'
-import { BLOCK_BYTES, MarkedBlocks, MEDIUM_ERROR, RUN_BLOCKS } from '../kit/marked-blocks.ts'
+import { BLOCK_BYTES } from '../../src/base/sizes.ts'
+import type { TestGroup } from '../kit/group.ts'
+import { MarkedBlocks, MEDIUM_ERROR, startMarkedGroup } from '../kit/marked-blocks.ts'
 import { Records } from '../kit/records.ts'
 import { alive, startGroup } from './running-group.ts'
 
-const RUNS = 12
 const VICTIM = 'm2'
 const LIMIT_MS = 120_000
 
@@ -19,8 +19,7 @@ let volume: VolumeDetail
 let blocks: MarkedBlocks
 
 beforeAll(async () => {
-  group = await TestGroup.start()
-  volume = await group.createVolume('kept', RUNS * RUN_BLOCKS * BLOCK_BYTES, BLOCK_BYTES)
+  ;({ group, volume } = await startMarkedGroup('kept'))
 })
 afterAll(async () => {
   await group.stop()
@@ -233,7 +232,7 @@ test(
       .poll(problems, { interval: 200 })
       .toMatch(/DAMAGED.*the folder that m2 had before was given up/)
     await blocks.write(first, 21)
-    const later = await group.createVolume('later', RUNS * RUN_BLOCKS * BLOCK_BYTES, BLOCK_BYTES)
+    const later = await group.createVolume('later', volume.bytes, BLOCK_BYTES)
     const fresh = await MarkedBlocks.connect(group, later)
     for (const lba of fresh.at(VICTIM)) expect(await fresh.read(lba, 0)).toBe('as written')
     await fresh.close()

@@ -2,17 +2,15 @@
 // else goes on, nothing is lost by a restart, and what is given back is used again.
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { VolumeDetail } from '../../src/api/schema.ts'
-import { Prng } from '../../src/base/prng.ts'
+import { BLOCK_BYTES } from '../../src/base/sizes.ts'
 import { parseSense, unmapCdb, unmapList, writeSameCdb } from '../../src/initiator/cdb.ts'
-import { Initiator } from '../../src/initiator/initiator.ts'
+import type { Initiator } from '../../src/initiator/initiator.ts'
 import type { Answer } from '../../src/initiator/pending-command.ts'
-import { SystemClock } from '../../src/io/clock.ts'
-import { SystemNet } from '../../src/io/net.ts'
+import { connectTo } from '../kit/connect.ts'
 import { TestGroup } from '../kit/group.ts'
 import { primaryAt } from '../kit/primary-at.ts'
 
 const MIB = 2 ** 20
-const BLOCK_BYTES = 4096
 const BLOCKS_A_PAGE = MIB / BLOCK_BYTES
 const VOLUME_PAGES = 256
 /** For all members together: less than half of the volume. */
@@ -34,7 +32,6 @@ beforeAll(async () => {
   volume = await group.createVolume('thin', VOLUME_PAGES * MIB, BLOCK_BYTES)
   initiator = await connect(volume)
   sectors = await connect(await group.createVolume('odd', 64 * MIB, SECTOR_BYTES))
-  sectors.blockBytes = SECTOR_BYTES
   const odd = new Uint8Array(ODD_BYTES).fill(0x77)
   expect(await outcome(sectors.write(ODD_LBA, odd))).toBe('good')
 })
@@ -44,16 +41,8 @@ afterAll(async () => {
   await group.stop()
 })
 
-async function connect({ iqn }: VolumeDetail): Promise<Initiator> {
-  const connected = await Initiator.connect({
-    ...{ net: new SystemNet(), clock: new SystemClock(), prng: new Prng(1) },
-    portal: { kind: 'tcp', host: '127.0.0.1', port: group.portOf('m1') },
-    targetName: iqn,
-    initiatorName: 'iqn.2026-11.test.evenkeel:full',
-    isid: { kind: 'stable', value: '00023d0000f0' },
-  })
-  connected.blockBytes = BLOCK_BYTES
-  return connected
+function connect(to: VolumeDetail): Promise<Initiator> {
+  return connectTo(group, to, { name: 'full', isid: '00023d0000f0' })
 }
 
 const filled = (value: number) => new Uint8Array(BLOCK_BYTES).fill(value)

@@ -4,15 +4,13 @@ import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { VolumeDetail } from '../../src/api/schema.ts'
-import { Prng } from '../../src/base/prng.ts'
-import { Initiator } from '../../src/initiator/initiator.ts'
-import { SystemClock } from '../../src/io/clock.ts'
-import { SystemNet } from '../../src/io/net.ts'
+import { BLOCK_BYTES } from '../../src/base/sizes.ts'
+import type { Initiator } from '../../src/initiator/initiator.ts'
+import { connectTo } from '../kit/connect.ts'
 import { type Greed, Greedy, MostResident, residentMiB } from '../kit/greedy.ts'
 import { TestGroup } from '../kit/group.ts'
 
 const MIB = 2 ** 20
-const BLOCK_BYTES = 4096
 const EACH = 8
 /** Almost nothing is written: neither index nor overlay count. */
 const RESIDENT_MIB = 256
@@ -32,16 +30,9 @@ afterAll(async () => {
   await group.stop()
 })
 
-async function behaving(writer: number): Promise<Initiator> {
-  const connected = await Initiator.connect({
-    ...{ net: new SystemNet(), clock: new SystemClock(), prng: new Prng(1) },
-    portal: { kind: 'tcp', host: '127.0.0.1', port: group.portOf('m1') },
-    targetName: volume.iqn,
-    initiatorName: `iqn.2026-11.test.evenkeel:good-${writer}`,
-    isid: { kind: 'stable', value: `00023d0001${writer.toString(16).padStart(2, '0')}` },
-  })
-  connected.blockBytes = BLOCK_BYTES
-  return connected
+function behaving(writer: number): Promise<Initiator> {
+  const isid = `00023d0001${writer.toString(16).padStart(2, '0')}`
+  return connectTo(group, volume, { name: `good-${writer}`, isid })
 }
 
 /** Reads and writes; every answer is GOOD. */

@@ -4,7 +4,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Move } from '../../src/api/schema.ts'
 import { Prng } from '../../src/base/prng.ts'
-import { BLOCK_BYTES, Clients, SERVED_AGAIN_MS } from '../kit/clients.ts'
+import { BLOCK_BYTES } from '../../src/base/sizes.ts'
+import { Clients, SERVED_AGAIN_MS } from '../kit/clients.ts'
 import { TestGroup } from '../kit/group.ts'
 
 const { EVENKEEL_FAULT_SECONDS = '35', EVENKEEL_SEED = String(Date.now() & 0x7fffffff) } =

@@ -18,11 +18,11 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { VolumeDetail } from '../../src/api/schema.ts'
 import { Prng } from '../../src/base/prng.ts'
-import { Initiator } from '../../src/initiator/initiator.ts'
-import { SystemClock } from '../../src/io/clock.ts'
-import { SystemNet } from '../../src/io/net.ts'
+import { BLOCK_BYTES } from '../../src/base/sizes.ts'
+import type { Initiator } from '../../src/initiator/initiator.ts'
 import { backUpStore } from '../../src/io/sqlite-files.ts'
-import { BLOCK_BYTES, Clients } from '../kit/clients.ts'
+import { Clients } from '../kit/clients.ts'
+import { connectTo } from '../kit/connect.ts'
 import { type Ended, TestGroup, tool } from '../kit/group.ts'
 import { coordinationFile } from '../kit/records.ts'
 import { launcher } from './running-group.ts'
@@ -47,16 +47,9 @@ afterAll(async () => {
   await group.stop()
 })
 
-async function connect(volume: VolumeDetail, member = 'm1'): Promise<Initiator> {
-  const initiator = await Initiator.connect({
-    ...{ net: new SystemNet(), clock: new SystemClock(), prng: prng.fork() },
-    portal: { kind: 'tcp', host: '127.0.0.1', port: group.portOf(member) },
-    targetName: volume.iqn,
-    initiatorName: 'iqn.2026-11.test.evenkeel:keeper',
-    isid: { kind: 'stable', value: '00023d00000b' },
-  })
-  initiator.blockBytes = BLOCK_BYTES
-  return initiator
+function connect(volume: VolumeDetail, member = 'm1'): Promise<Initiator> {
+  const who = { name: 'keeper', isid: '00023d00000b', prng: prng.fork() }
+  return connectTo(group, volume, { ...who, member })
 }
 
 const block = (fill: number, i: number) =>

@@ -9,9 +9,8 @@ import { judge } from '../../sim/checkers/linearizability.ts'
 import type { Move, Volume } from '../../src/api/schema.ts'
 import { Prng } from '../../src/base/prng.ts'
 import { History } from '../../src/initiator/history.ts'
-import { Initiator } from '../../src/initiator/initiator.ts'
 import { SystemClock } from '../../src/io/clock.ts'
-import { SystemNet } from '../../src/io/net.ts'
+import { connectTo } from '../kit/connect.ts'
 import { quantile, TestGroup } from '../kit/group.ts'
 
 const { EVENKEEL_STORM_SECONDS = '20' } = process.env
@@ -191,13 +190,8 @@ test(
     const clock = new SystemClock()
     const seed = Date.now() & 0x7fffffff
     const prng = new Prng(seed)
-    const initiator = await Initiator.connect({
-      ...{ net: new SystemNet(), clock, prng: prng.fork() },
-      portal: { kind: 'tcp', host: '127.0.0.1', port: group.portOf('m1') },
-      targetName: volume.iqn,
-      initiatorName: 'iqn.2026-11.test.evenkeel:storm',
-      isid: { kind: 'random' },
-      behaviour: { queueDepth: 32 },
+    const initiator = await connectTo(group, volume, {
+      ...{ name: 'storm', prng: prng.fork(), behaviour: { queueDepth: 32 } },
     })
     try {
       const { blockBytes } = await initiator.readCapacity()

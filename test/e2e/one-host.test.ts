@@ -4,9 +4,9 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { VolumeDetail } from '../../src/api/schema.ts'
 import { Prng } from '../../src/base/prng.ts'
-import { Initiator } from '../../src/initiator/initiator.ts'
-import { SystemClock } from '../../src/io/clock.ts'
+import type { Initiator } from '../../src/initiator/initiator.ts'
 import { SystemNet } from '../../src/io/net.ts'
+import { connectTo } from '../kit/connect.ts'
 import { TestGroup } from '../kit/group.ts'
 
 /** As every QEMU that was given no name of its own. */
@@ -27,13 +27,8 @@ const logOf = (member: string) => readFile(join(group.dataFolder, member, 'membe
 let seed = 0
 function connect(from: string, member: string, initiatorName = SAME): Promise<Initiator> {
   seed += 1
-  return Initiator.connect({
-    ...{ net: new SystemNet({ from }), clock: new SystemClock(), prng: new Prng(seed) },
-    portal: { kind: 'tcp', host: '127.0.0.1', port: group.portOf(member) },
-    targetName: own.iqn,
-    initiatorName,
-    isid: { kind: 'random' },
-  })
+  const at = { net: new SystemNet({ from }), prng: new Prng(seed) }
+  return connectTo(group, own, { ...at, name: initiatorName, member })
 }
 
 test('one name at two addresses is two hosts: the second is refused, and the log says what a shared volume is for', async () => {

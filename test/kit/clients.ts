@@ -5,16 +5,16 @@ import { judge } from '../../sim/checkers/linearizability.ts'
 import type { VolumeDetail } from '../../src/api/schema.ts'
 import type { Net } from '../../src/base/net.ts'
 import type { Prng } from '../../src/base/prng.ts'
+import { BLOCK_BYTES, RUN_BYTES } from '../../src/base/sizes.ts'
 import { History } from '../../src/initiator/history.ts'
-import { Initiator } from '../../src/initiator/initiator.ts'
-import type { Behaviour, InitiatorSettings } from '../../src/initiator/settings.ts'
+import type { Initiator } from '../../src/initiator/initiator.ts'
+import type { Behaviour } from '../../src/initiator/settings.ts'
 import { SystemClock } from '../../src/io/clock.ts'
 import { SystemNet } from '../../src/io/net.ts'
-import { runBytes } from '../../src/slice/lanes.ts'
+import { connectTo } from './connect.ts'
 import type { TestGroup } from './group.ts'
 import { primaryAt } from './primary-at.ts'
 
-export const BLOCK_BYTES = 4096
 /** A member that ends again and again is started again after up to 10 s. */
 export const SERVED_AGAIN_MS = 30_000
 
@@ -73,17 +73,11 @@ export class Clients {
   async connect(settings: ClientSettings): Promise<Client> {
     const { member, writer, isid, name = `client-${writer}`, net = systemNet, behaviour } = settings
     const stable = `00023d${String(writer).padStart(6, '0')}`
-    const whole: InitiatorSettings = {
-      ...{ net, clock, prng: this.#prng.fork() },
-      portal: { kind: 'tcp', host: '127.0.0.1', port: this.group.portOf(member) },
-      targetName: this.volume.iqn,
-      initiatorName: `iqn.2026-11.test.evenkeel:${name}`,
-      isid: isid === 'stable' ? { kind: 'stable', value: stable } : { kind: 'random' },
-    }
-    const initiator = await Initiator.connect(
-      behaviour === undefined ? whole : { ...whole, behaviour },
-    )
-    initiator.blockBytes = BLOCK_BYTES
+    const initiator = await connectTo(this.group, this.volume, {
+      ...{ net, clock, prng: this.#prng.fork(), name, member },
+      ...(isid === 'stable' ? { isid: stable } : {}),
+      ...(behaviour === undefined ? {} : { behaviour }),
+    })
     const history = new History({ nowMs: () => clock.nowMs(), writer, blockBytes: BLOCK_BYTES })
     const client = { member, initiator, history, good: new Map(), bad: [] }
     this.all.push(client)
@@ -187,9 +181,9 @@ function blocksByMember(
   blocksARun: number,
 ): ReadonlyMap<string, readonly number[]> {
   const blocks = new Map<string, number[]>(members.map((member) => [member, []]))
-  for (let run = 0; run < volume.bytes / runBytes; run += 1) {
-    const primary = primaryAt(volume, run * runBytes)
-    const first = (run * runBytes) / BLOCK_BYTES
+  for (let run = 0; run < volume.bytes / RUN_BYTES; run += 1) {
+    const primary = primaryAt(volume, run * RUN_BYTES)
+    const first = (run * RUN_BYTES) / BLOCK_BYTES
     for (let i = 0; i < blocksARun; i += 1) blocks.get(primary)?.push(first + i * 33)
   }
   return blocks

@@ -2,23 +2,31 @@
 // searched for them.
 import { expect } from 'vitest'
 import type { VolumeDetail } from '../../src/api/schema.ts'
-import { Prng } from '../../src/base/prng.ts'
+import { BLOCK_BYTES, RUN_BYTES } from '../../src/base/sizes.ts'
 import { parseSense } from '../../src/initiator/cdb.ts'
-import { Initiator } from '../../src/initiator/initiator.ts'
-import { SystemClock } from '../../src/io/clock.ts'
-import { SystemNet } from '../../src/io/net.ts'
-import type { TestGroup } from './group.ts'
+import type { Initiator } from '../../src/initiator/initiator.ts'
+import { connectTo } from './connect.ts'
+import { TestGroup } from './group.ts'
 import { primaryAt } from './primary-at.ts'
 
-const MIB = 2 ** 20
-export const BLOCK_BYTES = 4096
-export const RUN_BLOCKS = (16 * MIB) / BLOCK_BYTES
+export const RUN_BLOCKS = RUN_BYTES / BLOCK_BYTES
+/** Enough for every member to hold some. */
+const RUNS = 12
 export const MEDIUM_ERROR = { key: 3, asc: 0x11, ascq: 0 }
 
 export function blockOf(lba: number, round: number): Uint8Array {
   const bytes = new Uint8Array(BLOCK_BYTES)
   bytes.set(Buffer.from(`block ${lba} round ${round} `.repeat(200)).subarray(0, BLOCK_BYTES))
   return bytes
+}
+
+/** A group with a volume of a few runs, whose blocks have 4 KiB. */
+export async function startMarkedGroup(
+  name: string,
+): Promise<{ readonly group: TestGroup; readonly volume: VolumeDetail }> {
+  const group = await TestGroup.start()
+  const volume = await group.createVolume(name, RUNS * RUN_BYTES, BLOCK_BYTES)
+  return { group, volume }
 }
 
 export class MarkedBlocks {
@@ -29,21 +37,14 @@ export class MarkedBlocks {
 
   /** Of a volume with blocks of 4 KiB, by way of m1. */
   static async connect(group: TestGroup, volume: VolumeDetail): Promise<MarkedBlocks> {
-    const initiator = await Initiator.connect({
-      ...{ net: new SystemNet(), clock: new SystemClock(), prng: new Prng(1) },
-      portal: { kind: 'tcp', host: '127.0.0.1', port: group.portOf('m1') },
-      targetName: volume.iqn,
-      initiatorName: 'iqn.2026-11.test.evenkeel:blocks',
-      isid: { kind: 'stable', value: '00023d0000d0' },
-    })
-    initiator.blockBytes = BLOCK_BYTES
+    const initiator = await connectTo(group, volume, { name: 'blocks', isid: '00023d0000d0' })
     return new MarkedBlocks(volume, initiator)
   }
 
   private constructor(volume: VolumeDetail, initiator: Initiator) {
     this.volume = volume
     this.#initiator = initiator
-    const runs = Math.floor(volume.bytes / (16 * MIB))
+    const runs = Math.floor(volume.bytes / RUN_BYTES)
     this.firsts = Array.from({ length: runs }, (_, run) => run * RUN_BLOCKS)
   }
 
