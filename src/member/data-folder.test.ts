@@ -155,7 +155,7 @@ describe('the data folder of a member', () => {
     const b = bench()
     await b.timeline.finish((await b.timeline.finish(b.open())).close())
     await b.disk.remove('super')
-    await expect(b.timeline.finish(b.open())).rejects.toThrow(/is empty, but the group knows/)
+    await expect(b.timeline.finish(b.open())).rejects.toThrow(/lacks 'super'/)
     const anew = await b.timeline.finish(
       b.open({ accept: 'loss', volumesHeld: [{ volume: 4, pages: 9, held: 3 }] }),
     )
