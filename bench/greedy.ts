@@ -52,7 +52,7 @@ try {
   const request = { name: 'greedy', bytes: 512 * MIB, blockBytes: 512, shared: true } as const
   const { iqn } = await new Caller(group.ready.api).createVolume(request)
   const load = await Load.connect({ port: port + 1, iqn, lun: 0 })
-  const region = { offsets: [128 * MIB], runBytes: regionBytes }
+  const region = { offsets: [128 * MIB], RUN_BYTES: regionBytes }
   await load.fill(region)
   const rate = async (work: Work): Promise<number> => {
     const { commands, seconds } = await load.sample(work, region, { warmMs: 300, ms, began() {} })

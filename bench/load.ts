@@ -36,7 +36,7 @@ export interface Work {
 /** Where on the logical unit: runs of this many bytes from these offsets on. */
 export interface Region {
   readonly offsets: readonly number[]
-  readonly runBytes: number
+  readonly RUN_BYTES: number
 }
 
 export interface Where {
@@ -110,7 +110,7 @@ export class Load implements SessionOwner {
   /** Writes the whole region once. */
   async fill(region: Region): Promise<void> {
     const work: Work = { verb: 'write', order: 'sequential', bytes: 256 * 1024, depth: 8 }
-    await this.#work(work, region, (region.offsets.length * region.runBytes) / work.bytes)
+    await this.#work(work, region, (region.offsets.length * region.RUN_BYTES) / work.bytes)
   }
 
   /** Keeps the target at work for `ms` after `warmMs`; `began` is called between the two. */
@@ -190,13 +190,13 @@ export class Load implements SessionOwner {
   }
 
   #next({ work, region, position }: Run): number {
-    const { offsets, runBytes } = region
-    const places = (offsets.length * runBytes) / work.bytes
+    const { offsets, RUN_BYTES } = region
+    const places = (offsets.length * RUN_BYTES) / work.bytes
     const place =
       work.order === 'random' ? Math.floor(this.#prng.unit() * places) : position % places
     if (this.#run !== null) this.#run.position += 1
     const at = place * work.bytes
-    return (offsets[Math.floor(at / runBytes)] ?? 0) + (at % runBytes)
+    return (offsets[Math.floor(at / RUN_BYTES)] ?? 0) + (at % RUN_BYTES)
   }
 
   answered(command: PendingCommand, answer: Answer): void {

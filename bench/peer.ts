@@ -8,6 +8,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Address } from '../src/base/net.ts'
+import { RUN_BYTES } from '../src/base/sizes.ts'
 import type { Coordinator } from '../src/coordination/coordinator.ts'
 import type { SliceRecord, VolumeRecord } from '../src/group/record.ts'
 import { keys } from '../src/group/record.ts'
@@ -16,7 +17,7 @@ import { SystemNet } from '../src/io/net.ts'
 import { SessionCounters } from '../src/load/counters.ts'
 import { PeerLinks } from '../src/peer/links.ts'
 import type { GroupSlices } from '../src/slice/group-slices.ts'
-import { runBytes, sliceAt } from '../src/slice/lanes.ts'
+import { sliceAt } from '../src/slice/lanes.ts'
 import type { Outcome } from '../src/slice/outcome.ts'
 import { answerRequest } from '../src/slice/peer-requests.ts'
 import { Primary } from '../src/slice/primary.ts'
@@ -29,7 +30,7 @@ const folder = await mkdtemp(join(tmpdir(), 'bench-peer-'))
 
 /** One run of bytes, whatever the volume and offset. */
 class MemoryStore implements SliceStore {
-  readonly #bytes = new Uint8Array(runBytes)
+  readonly #bytes = new Uint8Array(RUN_BYTES)
   #waiting: (() => void)[] = []
 
   async promise(): Promise<'done'> {
@@ -41,13 +42,13 @@ class MemoryStore implements SliceStore {
   }
 
   read(_volume: number, offset: number, into: Uint8Array): 'done' {
-    const at = offset % runBytes
+    const at = offset % RUN_BYTES
     into.set(this.#bytes.subarray(at, at + into.length))
     return 'done'
   }
 
   write({ offset, data }: { offset: number; data: Uint8Array | null }): Promise<'done'> {
-    if (data !== null) this.#bytes.set(data, offset % runBytes)
+    if (data !== null) this.#bytes.set(data, offset % RUN_BYTES)
     return new Promise((resolve) => {
       if (this.#waiting.length === 0) setImmediate(() => this.#commit())
       this.#waiting.push(() => resolve('done'))
@@ -100,7 +101,7 @@ const volume: VolumeRecord = {
   id: 1,
   name: 'v',
   iqn: 'iqn.2026-11.dev.evenkeel:bench-1',
-  bytes: 2 * runBytes,
+  bytes: 2 * RUN_BYTES,
   blockBytes: 512,
   shared: false,
   lanes: [0, 1],
@@ -174,7 +175,7 @@ const writes =
     a.gateway.write(origin, volume, base + block * BYTES, buffer, counters)
 
 async function row(what: string, depth: number, operation: Operation): Promise<void> {
-  const blocks = runBytes / BYTES
+  const blocks = RUN_BYTES / BYTES
   let done = 0
   let block = 0
   const latencies: number[] = []
@@ -213,7 +214,7 @@ async function row(what: string, depth: number, operation: Operation): Promise<v
 }
 
 /** Slice 0 is at member a, and slice 1 at b. */
-const [local, forwarded] = sliceAt(volume, 0) === 0 ? [0, runBytes] : [runBytes, 0]
+const [local, forwarded] = sliceAt(volume, 0) === 0 ? [0, RUN_BYTES] : [RUN_BYTES, 0]
 for (const depth of [1, 32]) {
   await row('local read', depth, reads(local))
   await row('local write', depth, writes(local))

@@ -12,7 +12,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { Caller } from '../src/api/caller.ts'
 import type { VolumeDetail } from '../src/api/schema.ts'
-import { runBytes } from '../src/slice/lanes.ts'
+import { RUN_BYTES } from '../src/base/sizes.ts'
 import { freeRange, type RunningGroup, startGroup, stopGroup } from '../test/e2e/running-group.ts'
 import { primaryAt } from '../test/kit/primary-at.ts'
 import { Load, type Region, type Work } from './load.ts'
@@ -142,9 +142,9 @@ async function startAll(): Promise<{ readonly systems: readonly System[]; tgtVer
 
 /** The runs of the volume whose primary this member is. */
 function regionOf(volume: VolumeDetail, member: string): Region {
-  const runs = Array.from({ length: VOLUME_BYTES / runBytes }, (_, run) => run)
-  const mine = runs.filter((run) => primaryAt(volume, run * runBytes) === member)
-  return { offsets: mine.map((run) => run * runBytes), runBytes }
+  const runs = Array.from({ length: VOLUME_BYTES / RUN_BYTES }, (_, run) => run)
+  const mine = runs.filter((run) => primaryAt(volume, run * RUN_BYTES) === member)
+  return { offsets: mine.map((run) => run * RUN_BYTES), RUN_BYTES }
 }
 
 function pidsOf(group: RunningGroup): readonly number[] {

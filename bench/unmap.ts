@@ -9,12 +9,12 @@ import { parseArgs } from 'node:util'
 import { Caller } from '../src/api/caller.ts'
 import { readU32 } from '../src/base/bytes.ts'
 import { Prng } from '../src/base/prng.ts'
+import { RUN_BYTES } from '../src/base/sizes.ts'
 import { parseSize } from '../src/cli/size.ts'
 import { unmapCdb, unmapList } from '../src/initiator/cdb.ts'
 import { Initiator } from '../src/initiator/initiator.ts'
 import { SystemClock } from '../src/io/clock.ts'
 import { SystemNet } from '../src/io/net.ts'
-import { runBytes } from '../src/slice/lanes.ts'
 import { freeRange, startGroup, stopGroup } from '../test/e2e/running-group.ts'
 import { primaryAt } from '../test/kit/primary-at.ts'
 
@@ -61,7 +61,7 @@ try {
   }
   const unmap = (offset: number, bytes: number) =>
     command(unmapCdb(), { write: unmapList(offset / BLOCK_BYTES, bytes / BLOCK_BYTES) })
-  const runs = Array.from({ length: 256 }, (_, run) => run * runBytes)
+  const runs = Array.from({ length: 256 }, (_, run) => run * RUN_BYTES)
   const runAt = (member: string) => runs.find((at) => primaryAt(volume, at) === member) ?? 0
 
   console.log(`load average ${loadavg()[0]?.toFixed(1)}; volume ${options.volume}`)
@@ -69,7 +69,7 @@ try {
     const at = runAt(member)
     row(
       `16 MiB of nothing at ${member === 'm1' ? 'the own' : 'another'} member`,
-      await times(200, () => unmap(at, runBytes)),
+      await times(200, () => unmap(at, RUN_BYTES)),
     )
   }
   row('512 MiB of nothing', await times(100, (i) => unmap(i * EXTENT, EXTENT)))

@@ -3,6 +3,7 @@
 // goes into the initiator's history. Rarely the logical unit is reset, which ends everybody's.
 import { type Clock, sleep } from '../src/base/clock.ts'
 import type { Prng } from '../src/base/prng.ts'
+import { RUN_BYTES } from '../src/base/sizes.ts'
 import {
   compareAndWriteCdb,
   isMiscompare,
@@ -17,7 +18,7 @@ import {
 import type { History } from '../src/initiator/history.ts'
 import type { Initiator } from '../src/initiator/initiator.ts'
 import type { Answer, CommandRequest } from '../src/initiator/pending-command.ts'
-import { runBytes, type SimGroup } from './group.ts'
+import type { SimGroup } from './group.ts'
 
 /** The store's block, and the least that is unmapped. */
 const PHYSICAL = 4096
@@ -110,7 +111,7 @@ export class Commands {
 
   #choose(): Named {
     const prng = this.#prng
-    const runBlocks = runBytes / this.#group.blockBytes
+    const runBlocks = RUN_BYTES / this.#group.blockBytes
     const run = prng.integer(0, 2)
     const first = run * runBlocks
     const blocks = prng.integer(1, 2)

@@ -36,7 +36,6 @@ import { noTotals, type Totals } from './totals.ts'
 import { Trace } from './trace.ts'
 
 export const memberIds = ['m1', 'm2', 'm3'] as const
-export const runBytes = RUN_BYTES
 const PORTAL = 3260
 const PEERS = 7000
 const START_MS = 30_000
@@ -122,7 +121,7 @@ export class SimGroup {
   /** Whether blocks of this range of bytes may be lost. */
   mayBeLost(offset: number, bytes: number): boolean {
     for (let at = offset; at < offset + bytes; at = nextRun(at)) {
-      const slice = this.volume.lanes[laneOf(this.volume, Math.floor(at / runBytes))]
+      const slice = this.volume.lanes[laneOf(this.volume, Math.floor(at / RUN_BYTES))]
       if (slice !== undefined && this.lossy.has(this.#primaryOf(slice))) return true
     }
     return false
@@ -177,7 +176,7 @@ export class SimGroup {
       if (typeof slice === 'string') throw new Error(slice)
       return slice
     })
-    const wish = { name, bytes: 3 * runBytes, blockBytes: this.blockBytes, shared }
+    const wish = { name, bytes: 3 * RUN_BYTES, blockBytes: this.blockBytes, shared }
     const group = this.members[0]?.member?.group.group
     if (group === undefined) throw new Error('no member is there')
     const at = new Date(0).toISOString()
@@ -229,7 +228,7 @@ export class SimGroup {
 }
 
 function nextRun(offset: number): number {
-  return (Math.floor(offset / runBytes) + 1) * runBytes
+  return (Math.floor(offset / RUN_BYTES) + 1) * RUN_BYTES
 }
 
 function recordOf(value: string): SessionRecord {

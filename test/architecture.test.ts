@@ -1,7 +1,7 @@
 // The shape of the source, held by machine (docs: ARCHITECTURE, STYLE). Each check is a function from files to complaints:
 // it is tried on the real files, which must give none, and on a bad sample, which must give one.
 import { describe, expect, test } from 'vitest'
-import { cliKnowsOfApi, edge, packages, plan, pure, quiet } from './rooms.ts'
+import { cliKnowsOfApi, edge, packages, plan, ports, pure, quiet } from './rooms.ts'
 import {
   codeOf,
   headerOf,
@@ -44,6 +44,14 @@ const importsKeepTheirDirection: Check = (files) =>
       return []
     })
   })
+
+/** A fixture of one room knows that room; what needs the simulator is for several, and lies in the kit. */
+const simulatedFixturesLieInTheKit: Check = (files) =>
+  files.flatMap((file) =>
+    /^src\/.*\.fixture\.ts$/.test(file.path) && importsOf(file).some((to) => to.startsWith('sim/'))
+      ? [`${file.path} imports the simulator: put it into test/kit/`]
+      : [],
+  )
 
 /** What nobody uses any more is taken off the plan, or it would be used again. */
 const thePlanIsNoWider: Check = (files) => {
@@ -173,25 +181,6 @@ const filesHaveHeaders: Check = (files) =>
     headerOf(text).length > 0 ? [] : [`${path} does not say what it is`],
   )
 
-/** Each port with its real and its simulated implementation, and the suite that both pass. */
-const ports = [
-  { port: 'src/base/clock.ts', real: 'src/io/clock.ts', simulated: 'sim/clock.ts', suite: null },
-  { port: 'src/base/disk.ts', real: 'src/io/disk.ts', simulated: 'sim/disk.ts', suite: 'disk' },
-  { port: 'src/base/net.ts', real: 'src/io/net.ts', simulated: 'sim/net.ts', suite: 'net' },
-  {
-    port: 'src/base/system-probe.ts',
-    real: 'src/io/system-probe.ts',
-    simulated: 'sim/distribution.ts',
-    suite: null,
-  },
-  {
-    port: 'src/coordination/coordinator.ts',
-    real: 'src/coordination/embedded.ts',
-    simulated: 'sim/coordinator.ts',
-    suite: 'coordinator',
-  },
-] as const
-
 const everyPortIsSimulated: Check = (files) => {
   const has = (path: string) => files.some((file) => file.path === path)
   const suites = files.filter(({ path }) => path.startsWith('test/conformance/'))
@@ -302,6 +291,15 @@ const samples: readonly Sample[] = [
     check: importsKeepTheirDirection,
     bad: [['src/cli/x.ts', "const a = await import('../api/server.ts')\n"]],
     good: [['src/cli/x.ts', "import { a } from '../api/caller.ts'\n"]],
+  },
+  {
+    name: 'fixtures that need the simulator lie in test/kit/',
+    check: simulatedFixturesLieInTheKit,
+    bad: [['src/store/x.fixture.ts', "import { SimDisk } from '../../sim/disk.ts'\n"]],
+    good: [
+      ['src/store/x.fixture.ts', "import { a } from './y.ts'\n"],
+      ['test/kit/x.ts', "import { SimDisk } from '../../sim/disk.ts'\n"],
+    ],
   },
   {
     name: 'packages and node: modules stand only where they may',

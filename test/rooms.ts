@@ -66,3 +66,22 @@ export const packages: Readonly<Record<string, readonly string[]>> = {
 
 /** One door: the CLI knows the HTTP API and nothing behind it. */
 export const cliKnowsOfApi = ['src/api/caller.ts', 'src/api/schema.ts', 'src/api/errors.ts']
+
+/** Each port with its real and its simulated implementation, and the suite that both pass. */
+export const ports = [
+  { port: 'src/base/clock.ts', real: 'src/io/clock.ts', simulated: 'sim/clock.ts', suite: null },
+  { port: 'src/base/disk.ts', real: 'src/io/disk.ts', simulated: 'sim/disk.ts', suite: 'disk' },
+  { port: 'src/base/net.ts', real: 'src/io/net.ts', simulated: 'sim/net.ts', suite: 'net' },
+  {
+    port: 'src/base/system-probe.ts',
+    real: 'src/io/system-probe.ts',
+    simulated: 'sim/distribution.ts',
+    suite: null,
+  },
+  {
+    port: 'src/coordination/coordinator.ts',
+    real: 'src/coordination/embedded.ts',
+    simulated: 'sim/coordinator.ts',
+    suite: 'coordinator',
+  },
+] as const

@@ -4,12 +4,12 @@ import { SimClock } from '../../sim/clock.ts'
 import { SimCoordination } from '../../sim/coordinator.ts'
 import { SimDisk } from '../../sim/disk.ts'
 import { Timeline } from '../../sim/timeline.ts'
+import { settings as storeSettings, write } from '../../test/kit/store-world.ts'
 import { Prng } from '../base/prng.ts'
 import type { Coordinator } from '../coordination/coordinator.ts'
 import { writeFolder } from '../group/folders.ts'
 import { parseFolder } from '../group/parse.ts'
 import { keys } from '../group/record.ts'
-import { settings as storeSettings, write } from '../store/store.fixture.ts'
 import { DataFolder } from './data-folder.ts'
 
 const MARK_MS = 1_000

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { laneOf, pagesOn, pieceBytes, runBytes, sliceAt } from './lanes.ts'
+import { RUN_BYTES } from '../base/sizes.ts'
+import { laneOf, pagesOn, pieceBytes, sliceAt } from './lanes.ts'
 
 const GIB = 1024 ** 3
 const TIB = 1024 ** 4
@@ -21,14 +22,14 @@ function largestShare(lanes: readonly number[], places: number): number {
 describe('lanes', () => {
   it('L1 pieces tile the extent, each inside one run', () => {
     fc.assert(
-      fc.property(offsets, fc.integer({ min: 1, max: 5 * runBytes }), (offset, bytes) => {
+      fc.property(offsets, fc.integer({ min: 1, max: 5 * RUN_BYTES }), (offset, bytes) => {
         let at = 0
         while (at < bytes) {
           const length = pieceBytes(offset + at, bytes - at)
           expect(length).toBeGreaterThan(0)
-          const first = Math.floor((offset + at) / runBytes)
-          expect(Math.floor((offset + at + length - 1) / runBytes)).toBe(first)
-          const ends = (offset + at + length) % runBytes === 0 || at + length === bytes
+          const first = Math.floor((offset + at) / RUN_BYTES)
+          expect(Math.floor((offset + at + length - 1) / RUN_BYTES)).toBe(first)
+          const ends = (offset + at + length) % RUN_BYTES === 0 || at + length === bytes
           expect(ends).toBe(true)
           at += length
         }
@@ -43,10 +44,10 @@ describe('lanes', () => {
         fc.array(fc.nat(1023), { minLength: 1, maxLength: 256 }),
         volumes,
         fc.integer({ min: 0, max: 2 ** 23 }),
-        fc.integer({ min: 0, max: runBytes - 1 }),
+        fc.integer({ min: 0, max: RUN_BYTES - 1 }),
         (lanes, id, run, within) => {
           const volume = { id, lanes }
-          expect(sliceAt(volume, run * runBytes + within)).toBe(lanes[laneOf(volume, run)])
+          expect(sliceAt(volume, run * RUN_BYTES + within)).toBe(lanes[laneOf(volume, run)])
         },
       ),
     )
@@ -97,7 +98,7 @@ describe('lanes', () => {
     const volume = volumeOf(1, 18)
     const group = GIB / 8
     const lanes: number[] = []
-    const touch = (offset: number) => lanes.push(laneOf(volume, Math.floor(offset / runBytes)))
+    const touch = (offset: number) => lanes.push(laneOf(volume, Math.floor(offset / RUN_BYTES)))
     for (let at = 0; at < 17 * TIB; at += 16 * group) touch(at)
     for (const base of [3, 5, 7]) {
       for (let number = base; number * group < 17 * TIB; number *= base) touch(number * group)
@@ -111,7 +112,7 @@ describe('lanes', () => {
   })
 
   it('counts the pages of a volume that lie on some slices, as laneOf has them', () => {
-    const pageBytes = runBytes / 16
+    const pageBytes = RUN_BYTES / 16
     fc.assert(
       fc.property(
         volumes,

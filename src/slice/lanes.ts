@@ -16,13 +16,11 @@ import { PAGE_BYTES, RUN_BYTES } from '../base/sizes.ts'
 import type { SliceId, VolumeRecord } from '../group/record.ts'
 import { PAGES_PER_RUN } from '../store/layout.ts'
 
-export const runBytes = RUN_BYTES
-
 export type Striped = Pick<VolumeRecord, 'id' | 'lanes'>
 
 /** The slice of the byte at `offset`. */
 export function sliceAt(volume: Striped, offset: number): SliceId {
-  const slice = volume.lanes[laneOf(volume, Math.floor(offset / runBytes))]
+  const slice = volume.lanes[laneOf(volume, Math.floor(offset / RUN_BYTES))]
   assert(slice !== undefined, 'a volume has lanes and offsets are not negative')
   return slice
 }
@@ -51,7 +49,7 @@ export function pagesOn(
 
 /** Length of the first piece of the extent: all of it if it lies in one run. */
 export function pieceBytes(offset: number, bytes: number): number {
-  const left = runBytes - (offset % runBytes)
+  const left = RUN_BYTES - (offset % RUN_BYTES)
   return Math.min(bytes, left)
 }
 

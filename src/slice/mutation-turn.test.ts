@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
+import { block, World, write } from '../../test/kit/store-world.ts'
 import { BLOCK_BYTES, PAGE_BYTES, RUN_BYTES } from '../base/sizes.ts'
 import type { PageStore } from '../store/page-store.ts'
-import { block, World, write } from '../store/store.fixture.ts'
 import { BlockOrder } from './block-order.ts'
 import { sliceAt } from './lanes.ts'
 import { MutationTurn, type Remembered } from './mutation-turn.ts'

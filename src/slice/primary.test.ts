@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { type TestSession, VolumeGroup } from '../../test/kit/volume-group.ts'
+import { RUN_BYTES } from '../base/sizes.ts'
 import { keys } from '../group/record.ts'
 import type { Mutation } from '../peer/operation.ts'
-import { runBytes } from './lanes.ts'
 import type { CompareOutcome } from './outcome.ts'
 import type { Primary } from './primary.ts'
 
@@ -29,7 +29,7 @@ function mutation(
   data: Uint8Array | null,
   more: Partial<Mutation> = {},
 ): Mutation {
-  const slice = Math.floor(offset / runBytes) % 2
+  const slice = Math.floor(offset / RUN_BYTES) % 2
   const fixed = { volume: 1, slice, offset, bytes: data?.length ?? 0, data, verify: null }
   numbers += 1
   return { ...originOf(session), ...fixed, number: numbers, acknowledged: 0, ...more }
@@ -37,7 +37,7 @@ function mutation(
 
 async function read(primary: Primary, session: TestSession, offset: number, bytes: number) {
   const into = new Uint8Array(bytes).fill(0xee)
-  const slice = Math.floor(offset / runBytes) % 2
+  const slice = Math.floor(offset / RUN_BYTES) % 2
   const outcome = await primary.read(originOf(session), 1, slice, offset, into)
   return outcome === 'done' ? into : outcome
 }

@@ -1,12 +1,12 @@
 // What a disk does to a store besides forgetting: bits that flip, sectors that cannot be read, room that others took.
 import { describe, expect, it } from 'vitest'
 import { SimClock } from '../../sim/clock.ts'
+import { block, World, write } from '../../test/kit/store-world.ts'
 import { DiskError } from '../base/disk.ts'
 import { BLOCK_BYTES, PAGE_BYTES } from '../base/sizes.ts'
 import { FolderRefused } from './failure.ts'
 import { paths, SLOT_HEADER_BYTES } from './layout.ts'
 import { PageStore } from './page-store.ts'
-import { block, World, write } from './store.fixture.ts'
 
 describe('rot', () => {
   const path = paths.segment(0)

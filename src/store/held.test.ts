@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
+import { block, World, write } from '../../test/kit/store-world.ts'
 import { BLOCK_BYTES, PAGE_BYTES, RUN_BYTES } from '../base/sizes.ts'
 import type { PageStore } from './page-store.ts'
-import { block, World, write } from './store.fixture.ts'
 
 const TIB = 1024 ** 4
 

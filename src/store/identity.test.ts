@@ -1,11 +1,11 @@
 // The wrong folder, an older one, and what becomes of one that is given up.
 import { describe, expect, it } from 'vitest'
 import { SimClock } from '../../sim/clock.ts'
+import { block, World, write } from '../../test/kit/store-world.ts'
 import { BLOCK_BYTES, PAGE_BYTES, RUN_BYTES } from '../base/sizes.ts'
 import { paths } from './layout.ts'
 import { PageStore } from './page-store.ts'
 import type { KnownFolder } from './settings.ts'
-import { block, World, write } from './store.fixture.ts'
 
 /** As the group would know it now. */
 function knownOf(

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { SimClock } from '../../sim/clock.ts'
 import { SimDisk } from '../../sim/disk.ts'
+import { block, settings, World, write } from '../../test/kit/store-world.ts'
 import { DiskError } from '../base/disk.ts'
 import { BLOCK_BYTES, PAGE_BYTES, RUN_BYTES } from '../base/sizes.ts'
 import { SystemClock } from '../io/clock.ts'
@@ -11,7 +12,6 @@ import { FolderDisk } from '../io/disk.ts'
 import { FolderRefused, StoreFailed } from './failure.ts'
 import { paths } from './layout.ts'
 import { PageStore } from './page-store.ts'
-import { block, settings, World, write } from './store.fixture.ts'
 
 describe('PageStore', () => {
   it('ST1 reads what was written, from the overlay, from home and after a restart', async () => {

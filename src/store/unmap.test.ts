@@ -2,9 +2,9 @@
 import { describe, expect, it } from 'vitest'
 import { SimClock } from '../../sim/clock.ts'
 import { SimDisk } from '../../sim/disk.ts'
+import { block, World, write } from '../../test/kit/store-world.ts'
 import { BLOCK_BYTES, PAGE_BYTES, RUN_BYTES } from '../base/sizes.ts'
 import { PageStore } from './page-store.ts'
-import { block, World, write } from './store.fixture.ts'
 
 const GIB = 1024 ** 3
 

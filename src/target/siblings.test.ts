@@ -1,8 +1,8 @@
 // Sessions of one initiator name in a simulated group: what the barrier of one does to another whose initiator is lost,
 // slow, or only silent, down to what is executed.
 import { describe, expect, it } from 'vitest'
-import { runBytes } from '../../sim/group.ts'
 import { startGroup } from '../../test/kit/sim-group.ts'
+import { RUN_BYTES } from '../base/sizes.ts'
 import type { Initiator } from '../initiator/initiator.ts'
 import { carrierOf, type LiveSession } from './live-session.ts'
 import type { MoveOrder } from './move-order.ts'
@@ -271,7 +271,7 @@ async function underWay({
   block,
   session,
 }: Awaited<ReturnType<typeof siblings>>) {
-  const run = runBytes / group.blockBytes
+  const run = RUN_BYTES / group.blockBytes
   const writes = [0, 1, 2].map((n) => first.write(n * run + LBA, block(3)))
   await timeline.until(() => session.counters.outstanding === 2, 1_000)
   return writes

@@ -5,6 +5,8 @@
 //   AL1. What is told as absent was absent at its primary when it was asked: every write that was answered before the
 //        question is seen.
 //   AL2. A question reaches so far, and its answer has so many extents; the asker goes on from where the answer ends.
+
+import { RUN_BYTES } from '../base/sizes.ts'
 import type { SliceId, VolumeRecord } from '../group/record.ts'
 import type {
   Allocation,
@@ -12,7 +14,7 @@ import type {
   Extent,
   SliceAllocation,
 } from '../slice/allocation.ts'
-import { laneOf, runBytes } from '../slice/lanes.ts'
+import { laneOf } from '../slice/lanes.ts'
 
 /** As long as other questions to members. */
 export const allocationMs = 800
@@ -49,9 +51,9 @@ function runsOf(
   to: number,
 ): Extent[] {
   const runs: Extent[] = []
-  for (let run = Math.floor(from / runBytes); run * runBytes < to; run += 1) {
+  for (let run = Math.floor(from / RUN_BYTES); run * RUN_BYTES < to; run += 1) {
     if (!isWanted(volume.lanes[laneOf(volume, run)] ?? -1)) continue
-    runs.push([Math.max(from, run * runBytes), Math.min(to, (run + 1) * runBytes)])
+    runs.push([Math.max(from, run * RUN_BYTES), Math.min(to, (run + 1) * RUN_BYTES)])
   }
   return runs
 }

@@ -11,8 +11,9 @@ import {
 import { type TestSession, VolumeGroup } from '../../test/kit/volume-group.ts'
 import { sleep } from '../base/clock.ts'
 import { Prng } from '../base/prng.ts'
+import { RUN_BYTES } from '../base/sizes.ts'
 import { SessionCounters } from '../load/counters.ts'
-import { runBytes, sliceAt } from '../slice/lanes.ts'
+import { sliceAt } from '../slice/lanes.ts'
 
 const SECTOR = 512
 /** Sectors around the boundary between two runs, so that commands cross blocks and slices. */
@@ -24,7 +25,7 @@ type History = (RegisterWrite | RegisterRead)[]
 
 function sectorOffset(sector: number): number {
   const boundary = BOUNDARIES[Math.floor(sector / SECTORS)] ?? 0
-  return boundary * runBytes + ((sector % SECTORS) - SECTORS / 2) * SECTOR
+  return boundary * RUN_BYTES + ((sector % SECTORS) - SECTORS / 2) * SECTOR
 }
 
 interface Login {

@@ -6,10 +6,9 @@ import {
   VolumeGroup,
   type VolumeMember,
 } from '../../test/kit/volume-group.ts'
-import { UNMAP_BYTES_MAX } from '../base/sizes.ts'
+import { RUN_BYTES, UNMAP_BYTES_MAX } from '../base/sizes.ts'
 import { keys } from '../group/record.ts'
 import { SessionCounters } from '../load/counters.ts'
-import { runBytes } from '../slice/lanes.ts'
 import type { CompareOutcome, Outcome } from '../slice/outcome.ts'
 
 const counters = new SessionCounters()
@@ -78,7 +77,7 @@ describe('gateway', () => {
   it('any member reads what any member wrote, across runs, aligned or not', async () => {
     const world = await VolumeGroup.found(1)
     const users = await everywhere(world)
-    const at = 3 * runBytes - 5_000
+    const at = 3 * RUN_BYTES - 5_000
     const data = new Uint8Array(12_345).map((_, i) => i * 7)
     for (const [i, { write, finish }] of users.entries()) {
       data[0] = i
@@ -93,8 +92,8 @@ describe('gateway', () => {
     const data = new Uint8Array(3 * 1024 * 1024 + 512).map((_, i) => i ^ (i >>> 9))
     for (const [i, { write, read, finish }] of (await everywhere(world)).entries()) {
       data.fill(i, 0, 100)
-      expect(await finish(write(runBytes - 1024 * 1024, data))).toBe('done')
-      same(await read(runBytes - 1024 * 1024, data.length), data)
+      expect(await finish(write(RUN_BYTES - 1024 * 1024, data))).toBe('done')
+      same(await read(RUN_BYTES - 1024 * 1024, data.length), data)
     }
   })
 
@@ -108,7 +107,7 @@ describe('gateway', () => {
       [4000, 8300],
     ] as const
     for (const { write, unmap, read, finish } of await everywhere(world)) {
-      for (const at of [0, runBytes]) {
+      for (const at of [0, RUN_BYTES]) {
         for (const [from, bytes] of extents) {
           await finish(write(at, filled(128 * 1024, 9)))
           expect(await unmap(at + from, bytes)).toBe('done')
@@ -125,7 +124,7 @@ describe('gateway', () => {
     const mine = new SessionCounters()
     const into = new Uint8Array(8192)
     await world.finish(
-      Promise.resolve(gateway.read(originOf(session), world.volume, runBytes - 4096, into, mine)),
+      Promise.resolve(gateway.read(originOf(session), world.volume, RUN_BYTES - 4096, into, mine)),
     )
     const [a, b, c] = world.names.map((name) => gateway.primaryIndex(name))
     expect(mine.piecesByPrimary[a ?? -1]).toBe(1)
@@ -150,7 +149,7 @@ describe('gateway', () => {
     const session = await world.finish(world.login('a'))
     const { write, read, finish } = use(world, world.member('a'), session)
     world.crash('b')
-    const outcome = write(runBytes, filled(4096, 5))
+    const outcome = write(RUN_BYTES, filled(4096, 5))
     expect(await settled(world, outcome, 30_000)).toBeNull()
     world.coordination.cut('b', 'drop')
     const booting = world.boot('b')
@@ -158,7 +157,7 @@ describe('gateway', () => {
     world.coordination.heal('b')
     await finish(booting)
     expect(await finish(outcome)).toBe('done')
-    same(await read(runBytes, 4096), filled(4096, 5))
+    same(await read(RUN_BYTES, 4096), filled(4096, 5))
     expect(world.member('a').gateway.forwarded).toBe(0)
   })
 
@@ -167,7 +166,7 @@ describe('gateway', () => {
     const session = await world.finish(world.login('a'))
     const { write, finish } = use(world, world.member('a'), session)
     world.net.cut('a', 'b', 'drop')
-    const outcome = write(runBytes, filled(4096, 5)) // slice 1, at b
+    const outcome = write(RUN_BYTES, filled(4096, 5)) // slice 1, at b
     const { gateway } = world.member('a')
     gateway.fence(3, 2)
     await world.timeline.run(world.timeline.nowMs + 2_000)
@@ -185,16 +184,16 @@ describe('gateway', () => {
     const session = await world.finish(world.login('a'))
     const { compare, write, read, finish } = use(world, world.member('a'), session)
     const zeros = filled(512, 0)
-    await finish(write(runBytes, filled(512, 0)))
+    await finish(write(RUN_BYTES, filled(512, 0)))
     world.net.cutOneWay('b', 'a', 'drop') // requests arrive, answers do not
-    const swap = compare(runBytes, zeros, filled(512, 1))
+    const swap = compare(RUN_BYTES, zeros, filled(512, 1))
     await world.timeline.run(world.timeline.nowMs + 400)
-    expect(world.durable.get('b')?.blocks.get(`1:${runBytes}`)?.[0]).toBe(1)
+    expect(world.durable.get('b')?.blocks.get(`1:${RUN_BYTES}`)?.[0]).toBe(1)
     world.crash('b')
     await finish(world.boot('b'))
     world.net.healAll()
     expect(await finish(swap)).toBe('done') // again would miscompare
-    same(await read(runBytes, 512), filled(512, 1))
+    same(await read(RUN_BYTES, 512), filled(512, 1))
     expect(
       [...(world.durable.get('b')?.applied.values() ?? [])].every((times) => times === 1),
     ).toBe(true)
@@ -204,7 +203,7 @@ describe('gateway', () => {
     const world = await VolumeGroup.found(9)
     const session = await world.finish(world.login('a'))
     const { write, finish } = use(world, world.member('a'), session)
-    for (let i = 0; i < 20; i += 1) await finish(write(runBytes, filled(4096, i)))
+    for (let i = 0; i < 20; i += 1) await finish(write(RUN_BYTES, filled(4096, i)))
     const operations = world.durable.get('b')?.operations.get(`${session.sessionId}:1:1`)
     expect([...(operations ?? [])]).toEqual([20])
   })
@@ -238,12 +237,12 @@ describe('gateway', () => {
     await world.timeline.run(world.timeline.nowMs + 500)
     expect(gateway.fenced(old.sessionId, 2)).toBe(false)
     expect(await before.finish(before.write(0, filled(4096, 1)))).toBe('refused')
-    expect(await before.finish(before.write(2 * runBytes, filled(4096, 1)))).toBe('refused')
-    expect(await before.finish(before.write(runBytes, filled(4096, 1)))).toBe('done') // b has not heard of it
-    const overwrite = after.write(runBytes, filled(4096, 2)) // behind the fence on c's stream
+    expect(await before.finish(before.write(2 * RUN_BYTES, filled(4096, 1)))).toBe('refused')
+    expect(await before.finish(before.write(RUN_BYTES, filled(4096, 1)))).toBe('done') // b has not heard of it
+    const overwrite = after.write(RUN_BYTES, filled(4096, 2)) // behind the fence on c's stream
     world.net.healAll()
     expect(await after.finish(overwrite)).toBe('done')
-    expect(await before.finish(before.write(runBytes, filled(4096, 3)))).toBe('refused')
+    expect(await before.finish(before.write(RUN_BYTES, filled(4096, 3)))).toBe('refused')
     await world.timeline.until(() => gateway.fenced(old.sessionId, 2))
     expect(gateway.fenced(old.sessionId, 3)).toBe(false)
     expect([...gateway.fencedSessions()]).toEqual([old.sessionId])
@@ -274,8 +273,8 @@ describe('gateway', () => {
     const into = filled(4096, 0xee)
     const reading = world
       .member('a')
-      .gateway.read(originOf(session), world.volume, runBytes, into, counters)
-    const writing = write(runBytes, filled(4096, 5))
+      .gateway.read(originOf(session), world.volume, RUN_BYTES, into, counters)
+    const writing = write(RUN_BYTES, filled(4096, 5))
     await world.timeline.run(world.timeline.nowMs + 100)
     world.member('a').gateway.endSession(session.sessionId, session.gen)
     expect(await finish(reading)).toBe('refused')
@@ -287,7 +286,7 @@ describe('gateway', () => {
     expect(await finish(write(0, filled(4096, 5)))).toBe('refused')
     expect(await read(0, 4096)).toBe('refused')
     const later = use(world, world.member('a'), { ...session, gen: 2 })
-    expect(await finish(later.write(runBytes, filled(4096, 6)))).toBe('done')
+    expect(await finish(later.write(RUN_BYTES, filled(4096, 6)))).toBe('done')
   })
 
   it('W5 an operation of an ended generation is not sent after a late stale', async () => {
@@ -335,7 +334,7 @@ describe('gateway', () => {
     const { gateway } = world.member('a')
     const mine = new SessionCounters()
     const { write, read, finish } = use(world, world.member('a'), session)
-    const places = [0, 1, 7, 40, 100, 127].map((run) => run * runBytes + 4096 * run)
+    const places = [0, 1, 7, 40, 100, 127].map((run) => run * RUN_BYTES + 4096 * run)
     for (const at of places) expect(await finish(write(at, filled(4096, 3)))).toBe('done')
     const unmapped = gateway.unmap(
       originOf(session),
@@ -360,7 +359,7 @@ describe('gateway', () => {
     if (first === undefined || second === undefined) throw new Error('three members')
     const reach = 24 * 1024
     // Over the end of a run, so that the first and the last block may be of different slices.
-    const start = 3 * runBytes - reach / 2
+    const start = 3 * RUN_BYTES - reach / 2
     const block = (at: number) => Math.floor((start + at) / 4096)
     await fc.assert(
       fc.asyncProperty(
@@ -407,7 +406,7 @@ describe('gateway', () => {
     const session = await world.finish(world.login('a'))
     const { gateway } = world.member('a')
     const { write, finish } = use(world, world.member('a'), session)
-    const reach = 40 * runBytes
+    const reach = 40 * RUN_BYTES
     const all = async () => {
       const found: (readonly [number, number])[] = []
       for (let from = 0; from < reach; ) {
@@ -420,13 +419,13 @@ describe('gateway', () => {
       return found
     }
     expect(await all()).toEqual([])
-    const places = [0, 1, 2, 3, 11, 12, 13, 30, 39].map((run) => run * runBytes + 8192)
+    const places = [0, 1, 2, 3, 11, 12, 13, 30, 39].map((run) => run * RUN_BYTES + 8192)
     for (const at of places) expect(await finish(write(at, filled(8192, 1)))).toBe('done')
     // Over the end of a run: of two primaries, and one extent.
-    expect(await finish(write(5 * runBytes - 4096, filled(8192, 1)))).toBe('done')
+    expect(await finish(write(5 * RUN_BYTES - 4096, filled(8192, 1)))).toBe('done')
     const extents = [
       ...places.map((at) => [at, at + 8192]),
-      [5 * runBytes - 4096, 5 * runBytes + 4096],
+      [5 * RUN_BYTES - 4096, 5 * RUN_BYTES + 4096],
     ]
     expect(await all()).toEqual(extents.sort(([a = 0], [b = 0]) => a - b))
   })
@@ -435,13 +434,13 @@ describe('gateway', () => {
     const world = await VolumeGroup.found(24)
     const { gateway } = world.member('a')
     world.crash('b')
-    const asked = gateway.allocation(world.volume, 4096, 6 * runBytes, 100)
+    const asked = gateway.allocation(world.volume, 4096, 6 * RUN_BYTES, 100)
     const { upTo, extents } = await world.finish(asked)
-    expect(upTo).toBe(6 * runBytes)
+    expect(upTo).toBe(6 * RUN_BYTES)
     // Of six slices in the order of the runs, b has the second and the fifth.
     expect(extents).toEqual([
-      [runBytes, 2 * runBytes],
-      [4 * runBytes, 5 * runBytes],
+      [RUN_BYTES, 2 * RUN_BYTES],
+      [4 * RUN_BYTES, 5 * RUN_BYTES],
     ])
   })
 
@@ -451,11 +450,11 @@ describe('gateway', () => {
     const { write, finish } = use(world, world.member('a'), session)
     world.volume = { ...world.volume, id: 2 }
     expect(await finish(write(0, filled(4096, 1)))).toBe('gone')
-    expect(await finish(write(runBytes, filled(4096, 1)))).toBe('gone')
+    expect(await finish(write(RUN_BYTES, filled(4096, 1)))).toBe('gone')
     world.volume = { ...world.volume, id: 3, lanes: lanesInOrder(3, world.volume.lanes.length) }
     world.coordination.cut('b', 'drop') // b hears late of the new volume
     await finish(world.put(keys.volume(3), world.volume))
-    const outcome = write(runBytes, filled(4096, 1))
+    const outcome = write(RUN_BYTES, filled(4096, 1))
     expect(await settled(world, outcome, 3_000)).toBeNull()
     world.coordination.heal('b')
     expect(await finish(outcome)).toBe('done')

@@ -1,11 +1,11 @@
-// A store on a simulated disk in virtual time, for the tests of this room.
+// A store on a simulated disk in virtual time, for the tests of the store and of what uses it.
 import { SimClock } from '../../sim/clock.ts'
 import { SimDisk } from '../../sim/disk.ts'
 import { Timeline } from '../../sim/timeline.ts'
-import { BLOCK_BYTES } from '../base/sizes.ts'
-import { PageStore } from './page-store.ts'
-import type { StoreWrite } from './record.ts'
-import { type StoreSettings, storeDefaults } from './settings.ts'
+import { BLOCK_BYTES } from '../../src/base/sizes.ts'
+import { PageStore } from '../../src/store/page-store.ts'
+import type { StoreWrite } from '../../src/store/record.ts'
+import { type StoreSettings, storeDefaults } from '../../src/store/settings.ts'
 
 export const settings: StoreSettings = {
   ...storeDefaults,
