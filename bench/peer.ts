@@ -20,8 +20,8 @@ import type { GroupSlices } from '../src/slice/group-slices.ts'
 import { sliceAt } from '../src/slice/lanes.ts'
 import type { Outcome } from '../src/slice/outcome.ts'
 import { answerRequest } from '../src/slice/peer-requests.ts'
-import { Primary } from '../src/slice/primary.ts'
 import type { SliceStore } from '../src/slice/slice-store.ts'
+import { Slices } from '../src/slice/slices.ts'
 import { Gateway } from '../src/volume/gateway.ts'
 
 const BYTES = 4096
@@ -137,7 +137,8 @@ const coordinator: Coordinator = {
 
 async function member(name: string) {
   const clock = new SystemClock()
-  const primary = new Primary({ self: name, clock, coordinator, group, store: new MemoryStore() })
+  const store = new MemoryStore()
+  const served = new Slices({ self: name, clock, coordinator, group, store })
   const peers = new PeerLinks({
     self: { groupId: 'bench', memberId: name, bootId: name },
     net: new SystemNet(),
@@ -145,14 +146,18 @@ async function member(name: string) {
     addressOf,
     server: {
       control: () => null,
-      operation: (_from, request) => answerRequest(primary, request),
-      fence: (session, gen) => primary.fence(session, gen),
-      serving: () => primary.serving(),
+      operation: (_from, request) => answerRequest(served, request),
+      fence: (session, gen) => served.fence(session, gen),
+      serving: () => served.serving(),
     },
   })
   await peers.listen(addressOf(name))
-  await primary.start()
-  return { gateway: new Gateway({ self: name, clock, group, peers, primary }), peers, primary }
+  await served.start()
+  return {
+    gateway: new Gateway({ self: name, clock, group, peers, slices: served }),
+    peers,
+    slices: served,
+  }
 }
 
 function addressOf(name: string): Address {
@@ -223,7 +228,7 @@ for (const depth of [1, 32]) {
 }
 for (const one of [a, b]) {
   one.gateway.close()
-  one.primary.close()
+  one.slices.close()
   await one.peers.close()
 }
 await rm(folder, { recursive: true })

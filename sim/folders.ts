@@ -57,7 +57,7 @@ export class FolderFaults {
 
   #copy(simulated: SimMember): void {
     const { member, disk, hasOwn, clock } = simulated
-    if (member === null || !hasOwn || clock.paused || !member.primary.isServing) return
+    if (member === null || !hasOwn || clock.paused || !member.slices.isServing) return
     const copy = disk.clone()
     // What was durable, and no more.
     copy.crash(() => 0)
@@ -120,7 +120,7 @@ export class FolderFaults {
   /** Its segments are taken away while it is stopped, and put back when it is stopped again. */
   #loseSegments(simulated: SimMember): void {
     const { member, clock, hasOwn } = simulated
-    if (member === null || clock.paused || !hasOwn || !member.primary.isServing) return
+    if (member === null || clock.paused || !hasOwn || !member.slices.isServing) return
     this.#mayLose = false
     simulated.stop(this.#prng.integer(50, 500), (how) => {
       const { disk } = simulated

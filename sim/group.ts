@@ -358,7 +358,7 @@ export class SimMember {
     const { member, balancer, clock } = this
     if (member === null || !clock.alive || member === this.#stopping) return
     // As src/member/main.ts: half a start is not stopped.
-    if (!member.primary.isServing) return
+    if (!member.slices.isServing) return
     const { trace, timeline, totals } = this.#group
     this.#stopping = member
     this.#stoppingSinceMs = timeline.nowMs

@@ -73,7 +73,7 @@ export class Monitor {
 
   watch(member: Member): void {
     this.#member = member
-    this.#watchPrimary(member)
+    this.#watchSlices(member)
     this.#watchStore(member)
     this.#watchProbes(member)
     const { gateway } = member
@@ -105,11 +105,11 @@ export class Monitor {
   }
 
   /** Counts what the primary refuses, and what it knows already. */
-  #watchPrimary({ primary }: Member): void {
+  #watchSlices({ slices }: Member): void {
     const totals = this.#totals
-    const mutate = primary.mutate.bind(primary)
-    const read = primary.read.bind(primary)
-    primary.mutate = (mutation) => {
+    const mutate = slices.mutate.bind(slices)
+    const read = slices.read.bind(slices)
+    slices.mutate = (mutation) => {
       const outcome = mutate(mutation)
       if (outcome === 'refused') totals.refused += 1
       else if (outcome !== 'stale' && !this.#isKnown(mutation) && mutation.data !== null) {
@@ -118,7 +118,7 @@ export class Monitor {
       }
       return outcome
     }
-    primary.read = (origin, ...rest) => {
+    slices.read = (origin, ...rest) => {
       const outcome = read(origin, ...rest)
       if (outcome === 'refused') totals.refused += 1
       return outcome

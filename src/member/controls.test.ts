@@ -21,10 +21,10 @@ it('P9 no body of any kind ends a member', async () => {
   const desk = new SessionDesk(member, balancer, async () => new Map())
   const people = { summary: () => summaryOf('m1'), condition: () => well }
   const staff = { balancer, operator: { ...people, moveHere: desk.moveHere.bind(desk) } }
-  const { primary, target } = member
+  const { slices, target } = member
   const { coordinator } = member.ports
   const table = controlTable({
-    ...{ stopping: new Set(), coordinator, primary, target, staff: () => staff },
+    ...{ stopping: new Set(), coordinator, slices, target, staff: () => staff },
   })
   let malformed = 0
   const controls = new Controls(table, () => {

@@ -8,7 +8,7 @@ import type { MemberOperator } from '../operator/operator.ts'
 import { readOrder } from '../operator/session-desk.ts'
 import { type Control, type ControlKind, message, nothing, question } from '../peer/controls.ts'
 import { encodeAllocation, readQuestion as readAllocated } from '../slice/allocation.ts'
-import type { Primary } from '../slice/primary.ts'
+import type { Slices } from '../slice/slices.ts'
 import { readProbes } from '../target/barrier.ts'
 import { readGrant, readMove } from '../target/grants.ts'
 import { readTaken } from '../target/logins.ts'
@@ -26,7 +26,7 @@ export interface Answerers {
   /** Members that have said that they stop, and have sessions still. */
   readonly stopping: Set<MemberId>
   readonly coordinator: Pick<Coordinator, 'nudge'>
-  readonly primary: Primary
+  readonly slices: Slices
   readonly target: Target
   readonly staff: () => Staff
 }
@@ -34,7 +34,7 @@ export interface Answerers {
 export function controlTable({
   stopping,
   coordinator,
-  primary,
+  slices,
   target,
   staff,
 }: Answerers): Readonly<Record<ControlKind, Control>> {
@@ -64,7 +64,7 @@ export function controlTable({
     summary: question(nothing, () => staff().operator?.summary() ?? null),
     condition: question(nothing, () => staff().operator?.condition() ?? null),
     allocation: question(readAllocated, async (asked) =>
-      encodeAllocation(await primary.allocation(asked)),
+      encodeAllocation(await slices.allocation(asked)),
     ),
   }
 }

@@ -15,7 +15,7 @@ import { Controls } from '../peer/controls.ts'
 import { PeerLinks } from '../peer/links.ts'
 import { pagesOn } from '../slice/lanes.ts'
 import { answerRequest, movedBytes } from '../slice/peer-requests.ts'
-import { Primary } from '../slice/primary.ts'
+import { Slices } from '../slice/slices.ts'
 import type { HeldVolume } from '../store/lost-pages.ts'
 import type { PageStore } from '../store/page-store.ts'
 import { Target } from '../target/target.ts'
@@ -45,7 +45,7 @@ export class Member implements ShownMember {
   readonly keeper: RecordKeeper
   readonly store: PageStore
   readonly peers: PeerLinks
-  readonly primary: Primary
+  readonly slices: Slices
   readonly gateway: Gateway
   readonly target: Target
   readonly controls: Controls
@@ -84,20 +84,20 @@ export class Member implements ShownMember {
         operation: (_from, request) => {
           this.handled.pieces += 1
           this.handled.bytes += movedBytes(request)
-          return answerRequest(this.primary, request)
+          return answerRequest(this.slices, request)
         },
-        fence: (session, gen) => this.primary.fence(session, gen),
-        serving: () => this.primary.serving(),
+        fence: (session, gen) => this.slices.fence(session, gen),
+        serving: () => this.slices.serving(),
       },
       told: (...how) => parts.ports.linkTold?.(...how),
     })
-    this.primary = new Primary({ self, clock, coordinator, group: this.group, store: this.store })
+    this.slices = new Slices({ self, clock, coordinator, group: this.group, store: this.store })
     this.gateway = new Gateway({
       self,
       clock,
       group: this.group,
       peers: this.peers,
-      primary: this.primary,
+      slices: this.slices,
     })
     this.target = new Target({
       self,
@@ -119,10 +119,10 @@ export class Member implements ShownMember {
       bounds: parts.settings.bounds,
       tell: parts.tell,
     })
-    const { primary, target } = this
+    const { slices, target } = this
     const stopping = this.#stopping
     this.controls = new Controls(
-      controlTable({ stopping, coordinator, primary, target, staff: () => this.#staff }),
+      controlTable({ stopping, coordinator, slices, target, staff: () => this.#staff }),
       (from, of, why) => parts.tell({ kind: 'malformed', from, of, why }),
     )
   }
@@ -166,7 +166,7 @@ export class Member implements ShownMember {
         ? formatAddress({ ...portal, host: settings.announce ?? portal.host })
         : ''
     await this.#register(formatAddress(peer))
-    await this.primary.start()
+    await this.slices.start()
     await this.target.serve()
   }
 
@@ -178,7 +178,7 @@ export class Member implements ShownMember {
     this.#tellAll('drained')
     await this.#othersDrained(byMs)
     this.gateway.close()
-    this.primary.close()
+    this.slices.close()
     await this.peers.close()
     await this.keeper.close()
     this.group.close()

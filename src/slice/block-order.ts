@@ -31,6 +31,7 @@ interface Place {
 export class BlockOrder {
   /** By order of entry; seldom more than the depth of a few sessions. */
   readonly #places: Place[] = []
+  readonly #whenIdle: (() => void)[] = []
 
   get isIdle(): boolean {
     return this.#places.length === 0
@@ -53,6 +54,16 @@ export class BlockOrder {
       waiting.before -= 1
       if (waiting.before === 0) waiting.begin()
     }
+    if (this.#whenIdle.length === 0 || !this.isIdle) return
+    for (const told of this.#whenIdle.splice(0)) told()
+  }
+
+  /** Settles when every turn has left. */
+  idle(): Promise<void> {
+    if (this.isIdle) return Promise.resolve()
+    return new Promise((resolve) => {
+      this.#whenIdle.push(resolve)
+    })
   }
 
   /** B2. Null: nothing is in the way, and `begin` will not be called. */

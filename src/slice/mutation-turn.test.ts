@@ -5,7 +5,7 @@ import type { PageStore } from '../store/page-store.ts'
 import { BlockOrder } from './block-order.ts'
 import { sliceAt } from './lanes.ts'
 import { MutationTurn, type Remembered } from './mutation-turn.ts'
-import type { CompareOutcome } from './outcome.ts'
+import type { CompareOutcome, Stale } from './outcome.ts'
 import { OperationWindow } from './session-marks.ts'
 
 const BLOCKS = 24
@@ -30,14 +30,14 @@ class Turns {
     data: Uint8Array | null,
     bytes = data?.length ?? 0,
     number = 0,
-  ): Promise<CompareOutcome> {
+  ): Promise<CompareOutcome | Stale> {
     this.#seq += 1
     const extent = { volume: 1, slice: SLICE, offset, bytes }
     const turn = new MutationTurn(
       { ...extent, session: 1, gen: 1, number, acknowledged: 0, data, verify: null },
       {
-        ...{ store: this.#store, order: this.order, window: this.#window },
-        ...{ epoch: 1, seq: this.#seq, striped: STRIPED },
+        ...{ primary: { store: this.#store, order: this.order, isOver: false } },
+        ...{ window: this.#window, epoch: 1, seq: this.#seq, striped: STRIPED },
       },
     )
     this.order.enter(turn)

@@ -2,7 +2,7 @@
 //
 //   waiting ──its turn──▶ reading the rest of its blocks ──▶ comparing ──▶ writing ──durable──▶ over
 //
-// Whole blocks are written without reading; V2, V4 and V5 of primary.ts hold here.
+// Whole blocks are written without reading; V2, V4 and V8 of primary.ts and V5 of slices.ts hold here.
 //
 // Invariants:
 //   M1. An unmap never makes a block: one of which it takes a part is written over if anything else is left in it, and
@@ -16,7 +16,7 @@ import type { Mutation } from '../peer/operation.ts'
 import type { StoreWrite, UnmapEdges } from '../store/record.ts'
 import type { BlockOrder, Turn } from './block-order.ts'
 import { pieceBytes, type Striped, sliceAt } from './lanes.ts'
-import type { CompareOutcome } from './outcome.ts'
+import type { CompareOutcome, ReadOutcome, Stale } from './outcome.ts'
 import type { OperationWindow } from './session-marks.ts'
 import type { SliceStore } from './slice-store.ts'
 
@@ -25,22 +25,24 @@ export type Remembered = CompareOutcome | MutationTurn
 
 /** Where a mutation has its turn. */
 export interface TurnPlace {
-  readonly store: SliceStore
-  readonly order: BlockOrder
+  readonly primary: {
+    readonly store: SliceStore
+    readonly order: BlockOrder
+    /** V8 of primary.ts. */
+    readonly isOver: boolean
+  }
   readonly window: OperationWindow<Remembered>
   readonly epoch: number
   readonly seq: number
   readonly striped: Striped
 }
 
-type ReadOutcome = 'done' | 'damaged'
-
 export class MutationTurn implements Turn {
   readonly volume: VolumeId
   readonly from: number
   readonly to: number
-  readonly outcome: Promise<CompareOutcome>
-  readonly #resolve: (outcome: CompareOutcome) => void
+  readonly outcome: Promise<CompareOutcome | Stale>
+  readonly #resolve: (outcome: CompareOutcome | Stale) => void
   readonly #reject: (cause: unknown) => void
   readonly #mutation: Mutation
   readonly #place: TurnPlace
@@ -52,7 +54,7 @@ export class MutationTurn implements Turn {
     this.to = Math.ceil((offset + bytes) / BLOCK_BYTES) * BLOCK_BYTES
     this.#mutation = mutation
     this.#place = place
-    const { promise, resolve, reject } = Promise.withResolvers<CompareOutcome>()
+    const { promise, resolve, reject } = Promise.withResolvers<CompareOutcome | Stale>()
     this.outcome = promise
     this.#resolve = resolve
     this.#reject = reject
@@ -85,15 +87,15 @@ export class MutationTurn implements Turn {
   #readRest(blocks: Uint8Array): ReadOutcome | Promise<ReadOutcome> {
     const { volume, offset, bytes, verify } = this.#mutation
     const isOne = blocks.length === BLOCK_BYTES
-    if (verify !== null || isOne) return this.#place.store.read(volume, this.from, blocks)
+    if (verify !== null || isOne) return this.#place.primary.store.read(volume, this.from, blocks)
     const last = this.to - BLOCK_BYTES
     const head =
       offset > this.from
-        ? this.#place.store.read(volume, this.from, blocks.subarray(0, BLOCK_BYTES))
+        ? this.#place.primary.store.read(volume, this.from, blocks.subarray(0, BLOCK_BYTES))
         : 'done'
     const tail =
       offset + bytes < this.to
-        ? this.#place.store.read(volume, last, blocks.subarray(blocks.length - BLOCK_BYTES))
+        ? this.#place.primary.store.read(volume, last, blocks.subarray(blocks.length - BLOCK_BYTES))
         : 'done'
     if (typeof head === 'string' && typeof tail === 'string') return worse(head, tail)
     return Promise.all([head, tail]).then(([a, b]) => worse(a, b))
@@ -125,7 +127,7 @@ export class MutationTurn implements Turn {
     const head = offset > this.from ? new Uint8Array(BLOCK_BYTES) : null
     const tail = end < this.to && (head === null || !isOne) ? new Uint8Array(BLOCK_BYTES) : null
     const read = (at: number, block: Uint8Array | null) =>
-      block === null ? 'done' : this.#place.store.read(this.volume, at, block)
+      block === null ? 'done' : this.#place.primary.store.read(this.volume, at, block)
     const first = read(this.from, head)
     const last = read(this.to - BLOCK_BYTES, tail)
     if (typeof first === 'string' && typeof last === 'string') {
@@ -154,7 +156,8 @@ export class MutationTurn implements Turn {
   }
 
   #unmapBlocks(from: number, to: number, { head, tail }: UnmapEdges): void {
-    if (!this.#place.store.hasLost(this.volume)) {
+    if (this.#isLate()) return
+    if (!this.#place.primary.store.hasLost(this.volume)) {
       this.#write(from, to, null, head === null && tail === null ? null : { head, tail })
       return
     }
@@ -166,7 +169,7 @@ export class MutationTurn implements Turn {
     ]
     const writes = parts.map((part, i) => {
       const write = this.#storeWrite(part.from, part.to, null, part.edges)
-      return this.#place.store.write(i < parts.length - 1 ? { ...write, number: 0 } : write)
+      return this.#place.primary.store.write(i < parts.length - 1 ? { ...write, number: 0 } : write)
     })
     Promise.all(writes)
       .then((outcomes) => this.#leave(outcomes.includes('full') ? 'full' : 'done'))
@@ -211,8 +214,9 @@ export class MutationTurn implements Turn {
   }
 
   #write(from: number, to: number, data: Uint8Array | null, edges: UnmapEdges | null): void {
+    if (this.#isLate()) return
     const write = this.#storeWrite(from, to, data, edges)
-    this.#place.store
+    this.#place.primary.store
       .write(write)
       .then((outcome) => (outcome === 'full' ? this.#writeAgain(write) : this.#leave(outcome)))
       .catch(this.#reject) // V5
@@ -220,16 +224,26 @@ export class MutationTurn implements Turn {
 
   /** M2 */
   async #writeAgain(write: StoreWrite): Promise<void> {
-    const { store } = this.#place
+    const { store } = this.#place.primary
     const isFreed = await store.makeRoom()
     this.#leave(isFreed ? await store.write(write) : 'full')
   }
 
-  #leave(outcome: CompareOutcome): void {
-    const { order, window } = this.#place
-    window.settle(this.#mutation.number, outcome)
-    order.leave(this)
-    this.#resolve(outcome)
+  /** V8: the slice has left before anything was written. */
+  #isLate(): boolean {
+    const { isOver } = this.#place.primary
+    if (isOver) this.#leave('stale')
+    return isOver
+  }
+
+  #leave(outcome: CompareOutcome | Stale): void {
+    const { primary, window } = this.#place
+    const { number } = this.#mutation
+    // What was written is remembered: sent to this member again, it is not carried out again.
+    if (outcome === 'stale' || (primary.isOver && outcome !== 'done')) window.answers.delete(number)
+    else window.settle(number, outcome)
+    primary.order.leave(this)
+    this.#resolve(primary.isOver ? 'stale' : outcome) // V8
   }
 }
 

@@ -11,8 +11,11 @@ export type Outcome =
   /** The volume is gone. */
   | 'gone'
 
+/** Of a read that was carried out. */
+export type ReadOutcome = 'done' | 'damaged'
+
 /** COMPARE AND WRITE: `offset` is the first byte that differed. */
 export type CompareOutcome = Outcome | { readonly kind: 'miscompare'; readonly offset: number }
 
-/** Inside this room only: this member is not, or not yet, the primary of the slice; look again. */
+/** This member is not, or not yet, or not any more the primary of the slice: look again, and ask the one that is. */
 export type Stale = 'stale'

@@ -6,20 +6,20 @@ import { answerStatus } from '../peer/message.ts'
 import type { Answer, Incoming } from '../peer/responder.ts'
 import { answerOf } from './answers.ts'
 import { pieceBytes } from './lanes.ts'
-import type { Primary } from './primary.ts'
+import type { Slices } from './slices.ts'
 
 const stale: Answer = { status: answerStatus.stale }
 
 /** Throws a ProtocolError for what a gateway never asks for. */
 export function answerRequest(
-  primary: Pick<Primary, 'epochOf' | 'read' | 'mutate'>,
+  slices: Pick<Slices, 'epochOf' | 'read' | 'mutate'>,
   request: Incoming,
 ): Answer | Promise<Answer> {
   check(request)
   const { epoch, slice, kind } = request
-  if (epoch === 0 || epoch !== primary.epochOf(slice)) return stale
-  if (kind === frameKind.read) return answerRead(primary, request)
-  const outcome = primary.mutate(request)
+  if (epoch === 0 || epoch !== slices.epochOf(slice)) return stale
+  if (kind === frameKind.read) return answerRead(slices, request)
+  const outcome = slices.mutate(request)
   return outcome instanceof Promise ? outcome.then(answerOf) : answerOf(outcome)
 }
 
@@ -28,10 +28,10 @@ export function movedBytes({ kind, bytes }: Incoming): number {
   return kind === frameKind.unmap ? 0 : bytes
 }
 
-function answerRead(primary: Pick<Primary, 'read'>, request: Incoming): Answer | Promise<Answer> {
+function answerRead(slices: Pick<Slices, 'read'>, request: Incoming): Answer | Promise<Answer> {
   const { volume, slice, offset, into } = request
   assert(into !== null, 'a read has somewhere to put its bytes')
-  const read = primary.read(request, volume, slice, offset, into)
+  const read = slices.read(request, volume, slice, offset, into)
   if (read === 'done') return { status: answerStatus.done, bytes: into }
   if (typeof read === 'string') return answerOf(read)
   return read.then((late) =>

@@ -2,7 +2,7 @@
 import type { MemberId, SessionId } from '../group/record.ts'
 import type { PeerLinks } from '../peer/links.ts'
 import type { GroupSlices } from '../slice/group-slices.ts'
-import type { Primary } from '../slice/primary.ts'
+import type { Slices } from '../slice/slices.ts'
 
 interface Fence {
   readonly gen: number
@@ -12,7 +12,7 @@ interface Fence {
 export interface FencesDeps {
   readonly self: MemberId
   readonly group: GroupSlices
-  readonly primary: Pick<Primary, 'fence' | 'isServing' | 'serving'>
+  readonly slices: Pick<Slices, 'fence' | 'isServing' | 'serving'>
   readonly peers: Pick<PeerLinks, 'link'>
 }
 
@@ -75,7 +75,7 @@ export class Fences {
   }
 
   #tell(member: MemberId, session: SessionId, fence: Fence): void {
-    const { self, primary, peers } = this.#deps
+    const { self, slices, peers } = this.#deps
     const acknowledged = () => {
       fence.acknowledgedBy.add(member)
     }
@@ -84,11 +84,11 @@ export class Fences {
       return
     }
     const fenceHere = () => {
-      primary.fence(session, fence.gen)
+      slices.fence(session, fence.gen)
       acknowledged()
     }
-    if (primary.isServing) fenceHere()
-    else void primary.serving().then(fenceHere)
+    if (slices.isServing) fenceHere()
+    else void slices.serving().then(fenceHere)
   }
 }
 

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest'
 import { SimClock } from '../../sim/clock.ts'
 import { Timeline } from '../../sim/timeline.ts'
 import type { CompareOutcome } from '../slice/outcome.ts'
-import type { Primary } from '../slice/primary.ts'
+import type { Slices } from '../slice/slices.ts'
 import { Forward, type ForwardDeps, type Piece, Sending } from './forward.ts'
 
 const bytes = { volume: 1, slice: 0, offset: 0, bytes: 4096, verify: null, session: 5, gen: 1 }
@@ -14,12 +14,12 @@ const read: Piece = { ...first, number: 0, verb: 'read', data: null, into: new U
 function carriedOutHere(piece: Piece) {
   const timeline = new Timeline()
   const { promise, resolve: over } = Promise.withResolvers<CompareOutcome>()
-  const primary = { mutate: () => promise, read: () => promise } as unknown as Primary
+  const slices = { mutate: () => promise, read: () => promise } as unknown as Slices
   const deps = {
     self: 'a',
     clock: new SimClock(timeline),
     group: { slices: [{ primary: 'a', epoch: 2 }] },
-    primary,
+    slices,
     peers: { link: () => expect.unreachable('it is here') },
   } as unknown as ForwardDeps
   const sending = new Sending(5, 1)

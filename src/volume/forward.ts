@@ -14,7 +14,7 @@ import type { Mutation } from '../peer/operation.ts'
 import { outcomeOf } from '../slice/answers.ts'
 import type { GroupSlices } from '../slice/group-slices.ts'
 import type { CompareOutcome } from '../slice/outcome.ts'
-import type { Primary } from '../slice/primary.ts'
+import type { Slices } from '../slice/slices.ts'
 
 /** How long an operation waits before it looks again for the primary of its slice. */
 export const lookAgainMs = 20
@@ -23,12 +23,12 @@ export interface ForwardDeps {
   readonly self: MemberId
   readonly clock: Clock
   readonly group: GroupSlices
-  readonly primary: Primary
+  readonly slices: Slices
   readonly peers: Pick<PeerLinks, 'link'>
 }
 
 /** The mutations of one session to one slice by number (W2). */
-class SendWindow {
+export class SendWindow {
   #last = 0
   /** Every one up to this is answered. */
   acknowledged = 0
@@ -166,13 +166,13 @@ export class Forward implements Request {
 
   /** The slice has come to this member while the operation was under way. */
   async #carryOutHere(): Promise<void> {
-    const { primary } = this.#deps
+    const { slices } = this.#deps
     const { operation, into } = this
     const { volume, slice, offset } = operation
     this.#isHere = true
     const outcome = await (into === null
-      ? primary.mutate(operation)
-      : primary.read(operation, volume, slice, offset, into))
+      ? slices.mutate(operation)
+      : slices.read(operation, volume, slice, offset, into))
     this.#isHere = false
     if (this.#isDropped) this.#finish('refused')
     else if (outcome === 'stale') this.#lookAgain()

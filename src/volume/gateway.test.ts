@@ -175,8 +175,30 @@ describe('gateway', () => {
     await finish(Promise.all([1, 4].map((id) => world.put(keys.slice(id), slice))))
     expect(await finish(outcome)).toBe('done')
     expect(gateway.fenced(3, 2)).toBe(true)
-    expect(world.member('c').primary.epochOf(1)).toBeGreaterThan(9)
-    expect(world.member('b').primary.epochOf(1)).toBe(0)
+    expect(world.member('c').slices.epochOf(1)).toBeGreaterThan(9)
+    expect(world.member('b').slices.epochOf(1)).toBe(0)
+  })
+
+  it('W1 W2 what comes to stale, late, is sent to the new primary under the same number', async () => {
+    const world = await VolumeGroup.found(27)
+    const session = await world.finish(world.login('a'))
+    const { write, finish } = use(world, world.member('a'), session)
+    const { gateway } = world.member('a')
+    world.member('a').store.delayMs = [200, 200]
+    const outcomes = [write(0, filled(4096, 1)), write(512, filled(512, 2))]
+    const into = filled(4096, 9)
+    const seen = gateway.read(originOf(session), world.volume, 0, into, counters)
+    const slice = { epoch: 9, primary: 'c', inSync: ['c'], want: ['c'], min: 1 }
+    await finish(world.put(keys.slice(0), slice))
+    expect(await finish(Promise.all(outcomes))).toEqual(['done', 'done'])
+    const carriedOut = [...(world.durable.get('c')?.applied.keys() ?? [])]
+    expect(carriedOut.sort()).toEqual([1, 2].map((number) => `${session.sessionId}:1:0:${number}`))
+    expect(await finish(seen)).toBe('done')
+    expect(into.includes(9)).toBe(false)
+    expect(await finish(write(0, filled(512, 3)))).toBe('done')
+    expect([...(world.durable.get('c')?.operations.get(`${session.sessionId}:1:0`) ?? [])]).toEqual(
+      [3],
+    )
   })
 
   it('W2 V3 a write whose answer was lost is carried out once, also by a primary that restarted', async () => {
@@ -294,7 +316,7 @@ describe('gateway', () => {
       const world = await VolumeGroup.found(15)
       const session = await world.finish(world.login('a'))
       const { write, read, finish } = use(world, world.member('a'), session)
-      const { primary, gateway, group } = world.member('a')
+      const { slices, gateway, group } = world.member('a')
       let asked = 0
       const stale = () => {
         asked += 1
@@ -305,8 +327,8 @@ describe('gateway', () => {
         }
         return 'stale' as const
       }
-      primary.read = stale
-      primary.mutate = stale
+      slices.read = stale
+      slices.mutate = stale
       const outcome = verb === 'read' ? read(0, 4096) : finish(write(0, filled(4096, 5)))
       expect(await outcome).toBe('refused')
       expect([asked, gateway.forwarded]).toEqual([2, 0])

@@ -2,8 +2,8 @@
 // of its slice, which is this member (no promise where the store needs none) or another one over its peer link.
 //
 // Invariants:
-//   W1. An operation never fails because a primary is away: it waits, and is sent again when the primary is back, or to
-//       the slice's new primary, under the same number.
+//   W1. An operation never fails because a primary is away, or is none any more: it waits, and is sent again when the
+//       primary is back, or to the slice's new primary, under the same number.
 //   W2. Every mutation is numbered per session, generation and slice, whether its primary is this member or another one;
 //       a number is acknowledged when it and all before it are answered.
 //   W3. A fence goes to every primary, first on each stream, also to those that become primary later, until `unfence`.
@@ -25,10 +25,10 @@ import { type Allocation, encodeQuestion, readAllocation } from '../slice/alloca
 import type { GroupSlices } from '../slice/group-slices.ts'
 import { pieceBytes, sliceAt } from '../slice/lanes.ts'
 import type { CompareOutcome, Outcome } from '../slice/outcome.ts'
-import type { Primary } from '../slice/primary.ts'
+import type { Slices } from '../slice/slices.ts'
 import { allocationMs, together } from './allocation.ts'
 import { Fences } from './fences.ts'
-import { Forward, lookAgainMs, type Piece, Sending } from './forward.ts'
+import { Forward, lookAgainMs, type Piece, Sending, type SendWindow } from './forward.ts'
 import { PrimaryNumbers } from './primary-numbers.ts'
 
 /** Ended sessions are looked through for retired ones when there are more than twice as many as were left last time. */
@@ -38,7 +38,7 @@ export interface GatewayDeps {
   readonly self: MemberId
   readonly clock: Clock
   readonly group: GroupSlices
-  readonly primary: Primary
+  readonly slices: Slices
   readonly peers: Pick<PeerLinks, 'link'>
 }
 
@@ -144,7 +144,7 @@ export class Gateway {
     to: number,
     most: number,
   ): Promise<Allocation> {
-    const { group, self, primary, peers } = this.#deps
+    const { group, self, peers } = this.#deps
     const bySlices = new Map<MemberId, SliceId[]>()
     for (const slice of volume.lanes) {
       const member = group.slices[slice]?.primary ?? self
@@ -156,7 +156,7 @@ export class Gateway {
     const told = await Promise.all(
       [...bySlices].map(async ([member, slices]) => {
         const question = { volume: volume.id, slices, ...reach }
-        if (member === self) return primary.allocation(question)
+        if (member === self) return this.#deps.slices.allocation(question)
         const link = peers.link(member)
         return readAllocation(await link.ask('allocation', encodeQuestion(question), allocationMs))
       }),
@@ -218,7 +218,12 @@ export class Gateway {
     this.#count(counters, slice, into.length)
     if (this.#isEnded(origin)) return 'refused'
     if (this.#isLocal(slice)) {
-      const read = this.#deps.primary.read(origin, volume.id, slice, offset, into)
+      const read = this.#deps.slices.read(origin, volume.id, slice, offset, into)
+      if (read instanceof Promise) {
+        return read.then((late) =>
+          late === 'stale' ? this.#readLater({ origin, volume, slice, offset, into }) : late,
+        )
+      }
       if (read !== 'stale') return read
     }
     return this.#readLater({ origin, volume, slice, offset, into })
@@ -236,7 +241,7 @@ export class Gateway {
     while (this.#isLocal(slice)) {
       await sleep(this.#deps.clock, lookAgainMs)
       if (this.#isEnded(origin)) return 'refused'
-      const read = await this.#deps.primary.read(origin, volume.id, slice, offset, into)
+      const read = await this.#deps.slices.read(origin, volume.id, slice, offset, into)
       if (read !== 'stale') return read
     }
     const outcomes: (Outcome | Promise<Outcome>)[] = []
@@ -298,16 +303,28 @@ export class Gateway {
     const window = sending.window(doing.slice)
     const number = window.take()
     const piece = pieceOf(origin, doing, number, window.acknowledged)
-    const outcome = this.#isLocal(doing.slice) ? this.#deps.primary.mutate(piece) : 'stale'
+    const outcome = this.#isLocal(doing.slice) ? this.#deps.slices.mutate(piece) : 'stale'
     if (outcome !== 'stale' && !(outcome instanceof Promise)) {
       window.answered(number)
       return as(outcome)
     }
     const coming = outcome === 'stale' ? this.#mutateLater(piece) : outcome
     return coming.then((late) => {
+      if (late === 'stale') return this.#mutateAgain(piece, window, as)
       window.answered(number)
       return as(late)
     })
+  }
+
+  /** W1: the slice has left this member meanwhile. */
+  async #mutateAgain<T>(
+    piece: Piece,
+    window: SendWindow,
+    as: (outcome: CompareOutcome) => T,
+  ): Promise<T> {
+    const outcome = await this.#mutateLater(piece)
+    window.answered(piece.number)
+    return as(outcome)
   }
 
   /** By another member, or by this one once it serves the slice. */
@@ -315,7 +332,7 @@ export class Gateway {
     while (this.#isLocal(piece.slice)) {
       await sleep(this.#deps.clock, lookAgainMs)
       if (this.#isEnded(piece)) return 'refused'
-      const outcome = await this.#deps.primary.mutate(piece)
+      const outcome = await this.#deps.slices.mutate(piece)
       if (outcome !== 'stale') return outcome
     }
     return this.#forward(piece)

@@ -21,8 +21,8 @@ import type { Incoming } from '../../src/peer/responder.ts'
 import { encodeAllocation, readQuestion } from '../../src/slice/allocation.ts'
 import { laneOf } from '../../src/slice/lanes.ts'
 import { answerRequest } from '../../src/slice/peer-requests.ts'
-import { Primary } from '../../src/slice/primary.ts'
 import type { SliceStore } from '../../src/slice/slice-store.ts'
+import { Slices } from '../../src/slice/slices.ts'
 import type { StoreWrite } from '../../src/store/record.ts'
 import { Gateway } from '../../src/volume/gateway.ts'
 
@@ -185,7 +185,7 @@ export interface VolumeMember {
   readonly group: GroupView
   readonly store: LateStore
   readonly links: PeerLinks
-  readonly primary: Primary
+  readonly slices: Slices
   readonly gateway: Gateway
 }
 
@@ -299,23 +299,23 @@ export class VolumeGroup {
     const store = new LateStore(durable, clock, this.prng.fork())
     this.#boots += 1
     const self = { groupId: 'g', memberId: name, bootId: `${name}-${this.#boots}` }
-    const primary = new Primary({ self: name, clock, coordinator, group, store })
+    const slices = new Slices({ self: name, clock, coordinator, group, store })
     const server = {
       control: async (_from: string, kind: string, body: Json) =>
         kind === 'allocation'
-          ? encodeAllocation(await primary.allocation(readQuestion(body)))
+          ? encodeAllocation(await slices.allocation(readQuestion(body)))
           : null,
-      operation: (_from: string, request: Incoming) => answerRequest(primary, request),
-      fence: primary.fence.bind(primary),
-      serving: () => primary.serving(),
+      operation: (_from: string, request: Incoming) => answerRequest(slices, request),
+      fence: slices.fence.bind(slices),
+      serving: () => slices.serving(),
     }
     const peers = new PeerLinks({ self, net, clock, addressOf, server })
-    const gateway = new Gateway({ self: name, clock, group, peers, primary })
-    const member = { id: name, clock, group, store, links: peers, primary, gateway }
+    const gateway = new Gateway({ self: name, clock, group, peers, slices })
+    const member = { id: name, clock, group, store, links: peers, slices, gateway }
     if (!clock.alive) return member
     this.members.set(name, member)
     await peers.listen(addressOf(name))
-    await primary.start()
+    await slices.start()
     return member
   }
 

@@ -5,7 +5,7 @@ import { RUN_BYTES } from '../base/sizes.ts'
 import { keys } from '../group/record.ts'
 import type { Mutation } from '../peer/operation.ts'
 import type { CompareOutcome } from './outcome.ts'
-import type { Primary } from './primary.ts'
+import type { Slices } from './slices.ts'
 
 const BLOCK = 4096
 
@@ -13,13 +13,15 @@ function originOf({ sessionId, gen }: TestSession) {
   return { session: sessionId, gen }
 }
 
-/** A group of one, so that every slice is at its primary. */
+/** A group of one, so that every slice is at its slices. */
 async function alone(seed: number) {
   const world = await VolumeGroup.found(seed, { members: ['a'], slices: 2 })
   const session = await world.finish(world.login('a'))
   return { world, session }
 }
 
+const zeros = new Uint8Array(512)
+const ofOne = { inSync: ['a'], want: ['a'], min: 1 }
 let numbers = 100
 
 /** Each with a number of its own. */
@@ -35,17 +37,17 @@ function mutation(
   return { ...originOf(session), ...fixed, number: numbers, acknowledged: 0, ...more }
 }
 
-async function read(primary: Primary, session: TestSession, offset: number, bytes: number) {
+async function read(slices: Slices, session: TestSession, offset: number, bytes: number) {
   const into = new Uint8Array(bytes).fill(0xee)
   const slice = Math.floor(offset / RUN_BYTES) % 2
-  const outcome = await primary.read(originOf(session), 1, slice, offset, into)
+  const outcome = await slices.read(originOf(session), 1, slice, offset, into)
   return outcome === 'done' ? into : outcome
 }
 
 describe('primary', () => {
   it('V1 nothing is served before epochs and generations are there, whatever the coordinator does', async () => {
     const { world, session } = await alone(1)
-    const before = world.member('a').primary.epochOf(0)
+    const before = world.member('a').slices.epochOf(0)
     world.crash('a')
     await world.finish(world.raise(session, 'a', 'live'))
     world.coordination.set({ loseAnswerChance: 0.7, loseRequestChance: 0.3 })
@@ -55,18 +57,18 @@ describe('primary', () => {
       return member
     })
     await world.timeline.until(() => world.members.has('a'), 600_000)
-    const { primary } = world.member('a')
-    expect(primary.isServing).toBe(false)
-    expect(primary.mutate(mutation(session, 0, new Uint8Array(BLOCK)))).toBe('stale')
-    expect(() => primary.fence(session.sessionId, 9)).toThrow('V1')
+    const { slices } = world.member('a')
+    expect(slices.isServing).toBe(false)
+    expect(slices.mutate(mutation(session, 0, new Uint8Array(BLOCK)))).toBe('stale')
+    expect(() => slices.fence(session.sessionId, 9)).toThrow('V1')
     await world.timeline.until(() => isUp, 600_000)
     await booting
-    expect(primary.epochOf(0)).toBeGreaterThan(before)
+    expect(slices.epochOf(0)).toBeGreaterThan(before)
     const stored = world.coordination.inspect(keys.slice(0))[0]?.value ?? '{}'
     await world.timeline.run(world.timeline.nowMs + 5_000)
-    expect(primary.epochOf(0)).toBe((JSON.parse(stored) as { epoch: number }).epoch)
+    expect(slices.epochOf(0)).toBe((JSON.parse(stored) as { epoch: number }).epoch)
     const old = { ...session, gen: 1 }
-    expect(primary.mutate(mutation(old, 0, new Uint8Array(BLOCK)))).toBe('refused')
+    expect(slices.mutate(mutation(old, 0, new Uint8Array(BLOCK)))).toBe('refused')
   })
 
   it('V1 after a restart retired sessions are refused, FENCEs of them ignored, newer ones served', async () => {
@@ -74,40 +76,40 @@ describe('primary', () => {
     const other = await world.finish(world.login('a'))
     await world.finish(world.retire(session))
     world.crash('a')
-    const { primary } = await world.finish(world.boot('a'))
-    expect(primary.mutate(mutation(session, 0, new Uint8Array(BLOCK)))).toBe('refused')
-    primary.fence(session.sessionId, 5)
-    expect(primary.mutate(mutation({ ...session, gen: 5 }, 0, new Uint8Array(BLOCK)))).toBe(
+    const { slices } = await world.finish(world.boot('a'))
+    expect(slices.mutate(mutation(session, 0, new Uint8Array(BLOCK)))).toBe('refused')
+    slices.fence(session.sessionId, 5)
+    expect(slices.mutate(mutation({ ...session, gen: 5 }, 0, new Uint8Array(BLOCK)))).toBe(
       'refused',
     )
     const fresh = await world.finish(world.login('a'))
     for (const one of [other, fresh]) {
-      const outcome = Promise.resolve(primary.mutate(mutation(one, 0, new Uint8Array(BLOCK))))
+      const outcome = Promise.resolve(slices.mutate(mutation(one, 0, new Uint8Array(BLOCK))))
       expect(await world.finish(outcome)).toBe('done')
     }
   })
 
   it('retired sessions are forgotten while it serves, and refused from then on', async () => {
     const { world, session } = await alone(3)
-    const { primary } = world.member('a')
+    const { slices } = world.member('a')
     const numbered = { number: 1 }
     await world.finish(
-      Promise.resolve(primary.mutate(mutation(session, 0, new Uint8Array(BLOCK), numbered))),
+      Promise.resolve(slices.mutate(mutation(session, 0, new Uint8Array(BLOCK), numbered))),
     )
     expect(world.durable.get('a')?.operations.size).toBe(1)
     await world.finish(world.retire(session))
     await world.timeline.run(world.timeline.nowMs + 25_000)
     expect(world.durable.get('a')?.operations.size).toBe(0)
-    expect(primary.mutate(mutation(session, 0, new Uint8Array(BLOCK)))).toBe('refused')
+    expect(slices.mutate(mutation(session, 0, new Uint8Array(BLOCK)))).toBe('refused')
   })
 
   it('sessions that were retired while the member was down are forgotten, others are not', async () => {
     const { world, session } = await alone(3)
     const other = await world.finish(world.login('a'))
-    const { primary } = world.member('a')
+    const { slices } = world.member('a')
     for (const one of [session, other]) {
       const numbered = mutation(one, 0, new Uint8Array(BLOCK), { number: 1 })
-      await world.finish(Promise.resolve(primary.mutate(numbered)))
+      await world.finish(Promise.resolve(slices.mutate(numbered)))
     }
     world.crash('a')
     await world.finish(world.retire(session))
@@ -118,14 +120,14 @@ describe('primary', () => {
 
   it('V2 a write that has its place goes on though its session ends, and every later read sees it', async () => {
     const { world, session } = await alone(4)
-    const { primary, store } = world.member('a')
+    const { slices, store } = world.member('a')
     store.delayMs = [50, 50]
-    const first = primary.mutate(mutation(session, 0, new Uint8Array(BLOCK).fill(1)))
-    const second = primary.mutate(mutation(session, 512, new Uint8Array(512).fill(2)))
-    primary.fence(session.sessionId, 2)
+    const first = slices.mutate(mutation(session, 0, new Uint8Array(BLOCK).fill(1)))
+    const second = slices.mutate(mutation(session, 512, new Uint8Array(512).fill(2)))
+    slices.fence(session.sessionId, 2)
     const later = { ...session, gen: 2 }
-    const seen = read(primary, later, 0, 1536)
-    expect(primary.mutate(mutation(session, 0, new Uint8Array(BLOCK).fill(3)))).toBe('refused')
+    const seen = read(slices, later, 0, 1536)
+    expect(slices.mutate(mutation(session, 0, new Uint8Array(BLOCK).fill(3)))).toBe('refused')
     expect(await world.finish(Promise.all([first, second]))).toEqual(['done', 'done'])
     const expected = new Uint8Array(1536).fill(1).fill(2, 512, 1024)
     expect(await world.finish(seen)).toEqual(expected)
@@ -133,20 +135,19 @@ describe('primary', () => {
 
   it('V3 an operation sent again while under way, and after it, has the same answer and is carried out once', async () => {
     const { world, session } = await alone(5)
-    const { primary } = world.member('a')
-    const zeros = new Uint8Array(512)
+    const { slices } = world.member('a')
     const swap = mutation(session, 0, new Uint8Array(512).fill(7), { verify: zeros, number: 1 })
-    const twice = [primary.mutate(swap), primary.mutate(swap)]
+    const twice = [slices.mutate(swap), slices.mutate(swap)]
     expect(await world.finish(Promise.all(twice))).toEqual(['done', 'done'])
-    expect(await primary.mutate(swap)).toBe('done')
+    expect(await slices.mutate(swap)).toBe('done')
     const fails = mutation(session, 0, new Uint8Array(512).fill(8), { verify: zeros, number: 2 })
     const miscompare = { kind: 'miscompare', offset: 0 }
-    expect(await world.finish(Promise.resolve(primary.mutate(fails)))).toEqual(miscompare)
-    await world.finish(Promise.resolve(primary.mutate(mutation(session, 0, zeros, { number: 3 }))))
-    expect(await primary.mutate(fails)).toEqual(miscompare) // not compared again
+    expect(await world.finish(Promise.resolve(slices.mutate(fails)))).toEqual(miscompare)
+    await world.finish(Promise.resolve(slices.mutate(mutation(session, 0, zeros, { number: 3 }))))
+    expect(await slices.mutate(fails)).toEqual(miscompare) // not compared again
     const acknowledging = mutation(session, BLOCK, zeros, { number: 4, acknowledged: 3 })
-    await world.finish(Promise.resolve(primary.mutate(acknowledging)))
-    expect(primary.mutate(swap)).toBe('refused') // acknowledged: nobody waits for it
+    await world.finish(Promise.resolve(slices.mutate(acknowledging)))
+    expect(slices.mutate(swap)).toBe('refused') // acknowledged: nobody waits for it
     expect([...(world.durable.get('a')?.operations.values() ?? [])].map((set) => [...set])).toEqual(
       [[4]],
     )
@@ -154,18 +155,18 @@ describe('primary', () => {
 
   it('V4 a miscompare names the first byte that differs and writes nothing', async () => {
     const { world, session } = await alone(6)
-    const { primary } = world.member('a')
+    const { slices } = world.member('a')
     await world.finish(
-      Promise.resolve(primary.mutate(mutation(session, 0, new Uint8Array(BLOCK).fill(5)))),
+      Promise.resolve(slices.mutate(mutation(session, 0, new Uint8Array(BLOCK).fill(5)))),
     )
     const verify = new Uint8Array(512).fill(5)
     verify[300] = 6
     const swap = mutation(session, 1024, new Uint8Array(512).fill(9), { verify })
-    expect(await world.finish(Promise.resolve(primary.mutate(swap)))).toEqual({
+    expect(await world.finish(Promise.resolve(slices.mutate(swap)))).toEqual({
       kind: 'miscompare',
       offset: 300,
     })
-    expect(await world.finish(read(primary, session, 0, BLOCK))).toEqual(
+    expect(await world.finish(read(slices, session, 0, BLOCK))).toEqual(
       new Uint8Array(BLOCK).fill(5),
     )
   })
@@ -173,12 +174,12 @@ describe('primary', () => {
   it('V4 of many comparisons with the same bytes exactly one writes', async () => {
     for (let seed = 10; seed < 20; seed += 1) {
       const { world, session } = await alone(seed)
-      const { primary } = world.member('a')
+      const { slices } = world.member('a')
       for (let round = 0; round < 5; round += 1) {
         const verify = new Uint8Array(512).fill(round)
         const swaps = Array.from({ length: 8 }, () => {
           const data = new Uint8Array(512).fill(round + 1)
-          return primary.mutate(mutation(session, 512, data, { verify }))
+          return slices.mutate(mutation(session, 512, data, { verify }))
         })
         const outcomes = await world.finish(Promise.all(swaps))
         expect(outcomes.filter((outcome) => outcome === 'done').length).toBe(1)
@@ -199,33 +200,75 @@ describe('primary', () => {
     await fc.assert(
       fc.asyncProperty(commands, fc.nat(1000), async (all, seed) => {
         const { world, session } = await alone(seed)
-        const { primary } = world.member('a')
+        const { slices } = world.member('a')
         const model = new Uint8Array(8 * BLOCK)
         const waiting: Promise<unknown>[] = []
         for (const [i, command] of all.entries()) {
           const { offset, bytes, data } = partOf(command, i + 1)
-          const outcome = primary.mutate(mutation(session, offset, data, { bytes }))
+          const outcome = slices.mutate(mutation(session, offset, data, { bytes }))
           waiting.push(Promise.resolve(outcome).then((done) => expect(done).toBe('done')))
           model.set(data ?? new Uint8Array(bytes), offset)
           await world.timeline.run(world.timeline.nowMs + command.pauseMs)
         }
         await world.finish(Promise.all(waiting))
-        expect(await world.finish(read(primary, session, 0, model.length))).toEqual(model)
+        expect(await world.finish(read(slices, session, 0, model.length))).toEqual(model)
       }),
       { numRuns: 60 },
     )
   })
 
+  it('V8 what is under way when the slice leaves comes to stale, late, and nothing more is written', async () => {
+    const { world, session } = await alone(11)
+    const { slices, store } = world.member('a')
+    store.delayMs = [100, 100]
+    const first = mutation(session, 0, new Uint8Array(BLOCK).fill(1))
+    const outcomes = [
+      slices.mutate(first),
+      slices.mutate(mutation(session, 512, new Uint8Array(512).fill(2))),
+      slices.mutate(mutation(session, 512, zeros, { verify: new Uint8Array(512).fill(1) })),
+      slices.read(originOf(session), 1, 0, 0, new Uint8Array(BLOCK)),
+    ]
+    await world.finish(world.put(keys.slice(0), { ...ofOne, epoch: 9, primary: 'b' }))
+    expect(await world.finish(Promise.all(outcomes))).toEqual(outcomes.map(() => 'stale'))
+    const { applied } = world.durable.get('a') ?? expect.unreachable('it has a disk')
+    expect([...applied.keys()]).toEqual([`${session.sessionId}:1:0:${first.number}`])
+    expect(slices.mutate(first)).toBe('stale')
+  })
+
+  it('V8 V3 a slice that comes back is served when all from before is over, and what was written then is not again', async () => {
+    const { world, session } = await alone(12)
+    const { slices, store } = world.member('a')
+    store.delayMs = [400, 400]
+    const first = mutation(session, 0, new Uint8Array(BLOCK).fill(1))
+    const late = Promise.resolve(slices.mutate(first))
+    let isOver = false
+    void late.then(() => {
+      isOver = true
+    })
+    await world.finish(world.put(keys.slice(0), { ...ofOne, epoch: 9, primary: 'b' }))
+    await world.timeline.until(() => slices.epochOf(0) === 0)
+    await world.finish(world.put(keys.slice(0), { ...ofOne, epoch: 10, primary: 'a' }))
+    await world.timeline.until(() => slices.epochOf(0) > 10)
+    expect(isOver).toBe(true)
+    expect(await late).toBe('stale')
+    expect(slices.mutate(first)).toBe('done')
+    const part = mutation(session, 512, new Uint8Array(512).fill(2))
+    expect(await world.finish(Promise.resolve(slices.mutate(part)))).toBe('done')
+    const expected = new Uint8Array(1536).fill(1).fill(2, 512, 1024)
+    expect(await world.finish(read(slices, session, 0, 1536))).toEqual(expected)
+    expect([...(world.durable.get('a')?.applied.values() ?? [])]).toEqual([1, 1])
+  })
+
   it('V5 a store that fails answers nothing more for those blocks', async () => {
     const { world, session } = await alone(7)
-    const { primary, store } = world.member('a')
+    const { slices, store } = world.member('a')
     const write = store.write.bind(store)
     store.write = () => Promise.reject(new Error('the disk is gone'))
-    const failed = Promise.resolve(primary.mutate(mutation(session, 0, new Uint8Array(BLOCK))))
+    const failed = Promise.resolve(slices.mutate(mutation(session, 0, new Uint8Array(BLOCK))))
     await expect(world.finish(failed)).rejects.toThrow('the disk is gone')
     store.write = write
     let later: CompareOutcome | 'stale' | null = null
-    void Promise.resolve(primary.mutate(mutation(session, 0, new Uint8Array(BLOCK)))).then(
+    void Promise.resolve(slices.mutate(mutation(session, 0, new Uint8Array(BLOCK)))).then(
       (outcome) => {
         later = outcome
       },
@@ -242,7 +285,7 @@ describe('primary', () => {
     const both = [1, 2].map((volume) =>
       world
         .member('a')
-        .primary.mutate(mutation(session, 0, new Uint8Array(BLOCK).fill(volume), { volume })),
+        .slices.mutate(mutation(session, 0, new Uint8Array(BLOCK).fill(volume), { volume })),
     )
     expect(await world.finish(Promise.all(both))).toEqual(['done', 'done'])
     await world.timeline.run(world.timeline.nowMs + 25_000)
@@ -259,26 +302,26 @@ describe('primary', () => {
 
   it('V7 a copy of the record that lacks what exists has nothing dropped and nothing forgotten', async () => {
     const { world, session } = await alone(9)
-    const { primary, group } = world.member('a')
+    const { slices, group } = world.member('a')
     const durable = world.durable.get('a')
     const numbered = mutation(session, 0, new Uint8Array(BLOCK).fill(1), { number: 1 })
-    expect(await world.finish(Promise.resolve(primary.mutate(numbered)))).toBe('done')
+    expect(await world.finish(Promise.resolve(slices.mutate(numbered)))).toBe('done')
     group.volumes.clear()
     group.sessions.clear()
     await world.timeline.run(world.timeline.nowMs + 25_000)
     expect([...(durable?.blocks.keys() ?? [])]).toEqual(['1:0'])
     expect(durable?.operations.size).toBe(1)
     group.volumes.set(1, world.volume)
-    expect(await world.finish(Promise.resolve(primary.mutate(numbered)))).toBe('done')
+    expect(await world.finish(Promise.resolve(slices.mutate(numbered)))).toBe('done')
     expect([...(durable?.applied.values() ?? [])]).toEqual([1])
   })
 
   it('V7 what the coordinator does not answer about is kept', async () => {
     const { world, session } = await alone(10)
-    const { primary } = world.member('a')
+    const { slices } = world.member('a')
     const durable = world.durable.get('a')
     const numbered = mutation(session, 0, new Uint8Array(BLOCK).fill(1), { number: 1 })
-    await world.finish(Promise.resolve(primary.mutate(numbered)))
+    await world.finish(Promise.resolve(slices.mutate(numbered)))
     await world.finish(world.coordinator.txn({ remove: [keys.volume(1), session.key] }))
     await world.timeline.run(world.timeline.nowMs + 500)
     world.coordination.set({ loseRequestChance: 1 })
