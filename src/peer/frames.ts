@@ -37,6 +37,21 @@ export const frameKind = {
 } as const
 const kinds: ReadonlySet<number> = new Set(Object.values(frameKind))
 
+/** P12 of responder.ts: frames of these kinds wait until the member serves; the others only until its store is open. */
+const served: ReadonlySet<number> = new Set([
+  frameKind.read,
+  frameKind.write,
+  frameKind.unmap,
+  frameKind.compareAndWrite,
+  frameKind.fence,
+])
+
+export type Gate = 'open' | 'serving'
+
+export function gateOf(kind: number): Gate {
+  return served.has(kind) ? 'serving' : 'open'
+}
+
 /** The last frame of its message. */
 export const lastFlag = 1
 

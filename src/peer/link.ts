@@ -1,11 +1,11 @@
 // Our requests to one other member: one stream, opened again whenever it is lost, and what is unanswered on it.
 //
-//   idle ──something to send──▶ connecting ──▶ greeting ──welcome──▶ greeted ──ready──▶ serving
+//   idle ──something to send──▶ connecting ──▶ greeting ──welcome──▶ open ──ready──▶ serving
 //     ▲                            │              │                     │                 │
 //     └──── back-off ◀─────────────┴──────────────┴── closed, refused, or silent for 900 ms
 //
-//   greeted   the other member knows us: questions and messages are sent
-//   serving   its primary has loaded: fences and operations are sent
+//   open      the other member knows us, and its store is open: questions and messages are sent
+//   serving   its slices are activated: fences and operations are sent (P12 of responder.ts)
 //
 // Invariants:
 //   P1. Fences come first on a stream, and first again on every later one, until they are taken back.
@@ -20,7 +20,16 @@ import { afterTurns, type Clock, type Timer } from '../base/clock.ts'
 import type { Address, Net, Stream, StreamOwner } from '../base/net.ts'
 import { ProtocolError } from '../base/protocol-error.ts'
 import type { MemberId } from '../group/record.ts'
-import { broken, type Frame, FrameReader, frameFields, frameKind, lastFlag } from './frames.ts'
+import {
+  broken,
+  type Frame,
+  FrameReader,
+  frameFields,
+  frameKind,
+  type Gate,
+  gateOf,
+  lastFlag,
+} from './frames.ts'
 import {
   answerStatus,
   encodeJson,
@@ -77,7 +86,7 @@ interface Open {
   readonly sender: Sender
   readonly reader: FrameReader
   readonly replies: Reassembly
-  phase: 'greeting' | 'greeted' | 'serving'
+  phase: 'greeting' | Gate
   /** Looks at which something was awaited, since something came. */
   silentLooks: number
   /** A look is due. */
@@ -141,7 +150,7 @@ export class Link {
     const number = this.#number()
     this.#requests.set(number, request)
     const open = this.#open()
-    if (open?.phase === 'serving') this.#sendRequest(open, number, request)
+    if (open !== null) this.#sendRequest(open, number, request)
     this.#awaits(open)
     return number
   }
@@ -317,21 +326,30 @@ export class Link {
       throw broken(`${welcome.memberId} of ${welcome.groupId} answers where ${to} should`)
     }
     if (open.phase !== 'greeting') throw broken('a second welcome')
-    open.phase = 'greeted'
+    open.phase = 'open'
     this.#backoffMs = BACKOFF_MS
     this.#trouble = null
     open.sender.send(frameFields(frameKind.confirm, 0), encodeJson(welcome.nonce))
     const waiting = this.#waiting
     this.#waiting = []
     for (const control of waiting) sendControl(open, control)
+    this.#sendRequests(open)
   }
 
   #serving(open: Open): void {
-    if (open.phase !== 'greeted') throw broken('ready before its time')
+    if (open.phase !== 'open') throw broken('ready before its time')
     open.phase = 'serving'
     this.#deps.told?.('serves', '')
     for (const [session, { gen }] of this.#fences) sendFence(open, this.#number(), session, gen) // P1
-    for (const [number, request] of this.#requests) this.#sendRequest(open, number, request) // P2
+    this.#sendRequests(open)
+  }
+
+  /** P2: those whose gate is open now. */
+  #sendRequests(open: Open): void {
+    for (const [number, request] of this.#requests) {
+      if (open.underWayBytes >= UNDER_WAY_BYTES) return
+      if (!open.sent.has(number)) this.#sendRequest(open, number, request)
+    }
   }
 
   #answered(open: Open, f: Frame): void {
@@ -371,6 +389,7 @@ export class Link {
 
   #sendRequest(open: Open, number: number, request: Request): void {
     if (open.underWayBytes >= UNDER_WAY_BYTES) return // P4
+    if (open.phase !== 'serving' && open.phase !== gateOf(request.kind)) return // P12
     open.underWayBytes += cost(request)
     open.sent.add(number)
     const fields = frameFields(request.kind, number)
@@ -384,11 +403,7 @@ export class Link {
     if (!open.sent.delete(number)) return
     const wasFull = open.underWayBytes >= UNDER_WAY_BYTES
     open.underWayBytes -= cost(request)
-    if (!wasFull) return
-    for (const [waiting, one] of this.#requests) {
-      if (open.underWayBytes >= UNDER_WAY_BYTES) return
-      if (!open.sent.has(waiting)) this.#sendRequest(open, waiting, one)
-    }
+    if (wasFull) this.#sendRequests(open)
   }
 
   /** Gives a stream up that is silent though something is unanswered on it. */

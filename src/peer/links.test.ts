@@ -126,20 +126,25 @@ describe('links', () => {
     expect(a.links.trouble('c')).toContain('c:4000')
   })
 
-  it('questions and messages do not wait for the primary, operations do', async () => {
+  it('P12 questions and messages do not wait until a member serves, operations and fences do', async () => {
     const world = new World()
     const a = await world.member('a')
     const b = await world.member('b', { ready: false })
     const sent = operation(1)
     a.links.link('b').request(sent)
+    a.links.link('b').fence(50, 3, () => {})
     a.links.tell('b', 'nudge', null)
     expect(await world.timeline.finish(a.links.ask('b', 'summary', 5, 500))).toBe(5)
     expect(b.log).toEqual(['nudge from a', 'summary from a'])
     await world.timeline.run(world.timeline.nowMs + 5_000) // alive, so the stream is not given up
     expect(sent.settled).toBeNull()
+    const hasty = await stranger(world).open(1)
+    hasty.confirm()
+    hasty.read(1, 4096)
+    await world.timeline.until(() => hasty.answers.closed)
     b.ready.resolve()
     await world.timeline.until(() => sent.settled !== null)
-    expect(b.log).toEqual(['nudge from a', 'summary from a', 'operation 1'])
+    expect(b.log.slice(2)).toEqual(['on 1 from n', 'fence 50:3', 'operation 1'])
   })
 
   it('a member of another group, or another member, is refused with a sentence', async () => {
@@ -474,10 +479,7 @@ function restart(world: World, dead: Member): Member {
   return again
 }
 
-function listenTo(
-  stream: Stream,
-  written = () => {},
-): { kinds: number[]; texts: string[]; closed: boolean } {
+function listenTo(stream: Stream, written = () => {}) {
   const reader = new FrameReader()
   const heard = { kinds: [] as number[], texts: [] as string[], closed: false }
   stream.own({

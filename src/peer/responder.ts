@@ -1,6 +1,6 @@
 // One incoming stream: another member's requests, assembled from their frames, carried out and answered.
 //
-//   fresh ──hello──▶ greeted ──confirm──▶ waiting (until this member serves) ──ready──▶ serving
+//   fresh ──hello──▶ greeted ──confirm──▶ open (until this member serves) ──ready──▶ serving
 //     └───────────────┴── bad bytes, a later stream of that member, or gone ──┴──────────▶ closed
 //
 // Invariants:
@@ -9,6 +9,8 @@
 //   P6. An operation reaches the primary only when it is complete, and not before this member serves.
 //   P7. What a member has half sent or unanswered here is bounded: beyond, nothing more is read until some is answered.
 //       What counts is the bytes that are kept for it, not those that it names.
+//   P12. There are two gates. Who is greeted finds the store open, as nobody listens before: questions and messages are
+//       taken. Fences and operations are taken when this member serves, which it says by `ready`.
 //   P8. The buffers of a request are another one's only when it is answered, and what was read is framed.
 
 import { BufferPool } from '../base/buffer-pool.ts'
@@ -17,7 +19,16 @@ import type { Stream, StreamOwner } from '../base/net.ts'
 import { ProtocolError } from '../base/protocol-error.ts'
 import { OPERATION_BYTES_MAX } from '../base/sizes.ts'
 import type { MemberId } from '../group/record.ts'
-import { broken, type Frame, FrameReader, frameFields, frameKind, lastFlag } from './frames.ts'
+import {
+  broken,
+  type Frame,
+  FrameReader,
+  frameFields,
+  frameKind,
+  type Gate,
+  gateOf,
+  lastFlag,
+} from './frames.ts'
 import {
   encodeJson,
   type Hello,
@@ -89,7 +100,7 @@ interface Assembly {
 type State =
   | { readonly kind: 'fresh' }
   | { readonly kind: 'greeted'; readonly hello: Hello; readonly nonce: string }
-  | { readonly kind: 'waiting' | 'serving'; readonly from: MemberId }
+  | { readonly kind: Gate; readonly from: MemberId }
   | { readonly kind: 'refusing' }
   | { readonly kind: 'closed' }
 
@@ -169,9 +180,9 @@ export class Responder implements StreamOwner {
         }
         this.#count(state.hello)
         return
-      case 'waiting':
-        if (f.kind === frameKind.ping) this.#sender.send(frameFields(frameKind.pong, 0), null)
-        else this.#control(state.from, f)
+      case 'open':
+        if (gateOf(f.kind) === 'serving') throw broken('an operation before this member serves')
+        this.#serve(state.from, f)
         return
       case 'serving':
         this.#serve(state.from, f)
@@ -209,9 +220,9 @@ export class Responder implements StreamOwner {
       older.responder.close()
     }
     newest.set(from, { hello, responder: this })
-    this.#state = { kind: 'waiting', from }
+    this.#state = { kind: 'open', from }
     void server.serving().then(() => {
-      if (this.#state.kind !== 'waiting') return
+      if (this.#state.kind !== 'open') return
       this.#state = { kind: 'serving', from }
       this.#sender.send(frameFields(frameKind.ready, 0), null)
     })
