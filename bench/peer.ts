@@ -19,7 +19,7 @@ import { PeerLinks } from '../src/peer/links.ts'
 import type { GroupSlices } from '../src/slice/group-slices.ts'
 import { sliceAt } from '../src/slice/lanes.ts'
 import type { Outcome } from '../src/slice/outcome.ts'
-import { answerRequest } from '../src/slice/peer-requests.ts'
+import { PeerRequests } from '../src/slice/peer-requests.ts'
 import type { SliceStore } from '../src/slice/slice-store.ts'
 import { Slices } from '../src/slice/slices.ts'
 import { Gateway } from '../src/volume/gateway.ts'
@@ -139,6 +139,7 @@ async function member(name: string) {
   const clock = new SystemClock()
   const store = new MemoryStore()
   const served = new Slices({ self: name, clock, coordinator, group, store })
+  const requests = new PeerRequests(served)
   const peers = new PeerLinks({
     self: { groupId: 'bench', memberId: name, bootId: name },
     net: new SystemNet(),
@@ -146,7 +147,7 @@ async function member(name: string) {
     addressOf,
     server: {
       control: () => null,
-      operation: (_from, request) => answerRequest(served, request),
+      operation: (_from, request) => requests.answer(request),
       fence: (session, gen) => served.fence(session, gen),
       serving: () => served.serving(),
     },

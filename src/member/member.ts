@@ -14,7 +14,7 @@ import type { ShownMember } from '../operator/shown-member.ts'
 import { Controls } from '../peer/controls.ts'
 import { PeerLinks } from '../peer/links.ts'
 import { pagesOn } from '../slice/lanes.ts'
-import { answerRequest, movedBytes } from '../slice/peer-requests.ts'
+import { PeerRequests } from '../slice/peer-requests.ts'
 import { Slices } from '../slice/slices.ts'
 import type { HeldVolume } from '../store/lost-pages.ts'
 import type { PageStore } from '../store/page-store.ts'
@@ -52,7 +52,7 @@ export class Member implements ShownMember {
   /** What pages may still take here, looked up now and then. */
   freeBytes = 0
   /** Requests done here for sessions of other members, since the start. */
-  readonly handled = { pieces: 0, bytes: 0 }
+  readonly handled: PeerRequests['handled']
   readonly #stopping = new Set<MemberId>()
   /** Nobody is heard before it serves. */
   #staff: Staff = { balancer: null, operator: null }
@@ -71,6 +71,9 @@ export class Member implements ShownMember {
     const { clock, net, coordinator, newId } = parts.ports
     const self = this.id
     parts.news.tell = () => this.#tellAll('nudge')
+    this.slices = new Slices({ self, clock, coordinator, group: this.group, store: this.store })
+    const requests = new PeerRequests(this.slices)
+    this.handled = requests.handled
     this.peers = new PeerLinks({
       self: { groupId: parts.group.group.groupId, memberId: self, bootId: parts.bootId },
       net,
@@ -81,17 +84,12 @@ export class Member implements ShownMember {
       },
       server: {
         control: (from, kind, body) => this.controls.answer(from, kind, body),
-        operation: (_from, request) => {
-          this.handled.pieces += 1
-          this.handled.bytes += movedBytes(request)
-          return answerRequest(this.slices, request)
-        },
+        operation: (_from, request) => requests.answer(request),
         fence: (session, gen) => this.slices.fence(session, gen),
         serving: () => this.slices.serving(),
       },
       told: (...how) => parts.ports.linkTold?.(...how),
     })
-    this.slices = new Slices({ self, clock, coordinator, group: this.group, store: this.store })
     this.gateway = new Gateway({
       self,
       clock,

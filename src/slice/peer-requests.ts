@@ -10,22 +10,26 @@ import type { Slices } from './slices.ts'
 
 const stale: Answer = { status: answerStatus.stale }
 
-/** Throws a ProtocolError for what a gateway never asks for. */
-export function answerRequest(
-  slices: Pick<Slices, 'epochOf' | 'read' | 'mutate'>,
-  request: Incoming,
-): Answer | Promise<Answer> {
-  check(request)
-  const { epoch, slice, kind } = request
-  if (epoch === 0 || epoch !== slices.epochOf(slice)) return stale
-  if (kind === frameKind.read) return answerRead(slices, request)
-  const outcome = slices.mutate(request)
-  return outcome instanceof Promise ? outcome.then(answerOf) : answerOf(outcome)
-}
+export class PeerRequests {
+  /** Since the start. An unmap moves no bytes, whatever it names (W6 of volume/gateway.ts). */
+  readonly handled = { pieces: 0, bytes: 0 }
+  readonly #slices: Pick<Slices, 'epochOf' | 'read' | 'mutate'>
 
-/** W6 of gateway.ts: what counts as work done for another member. */
-export function movedBytes({ kind, bytes }: Incoming): number {
-  return kind === frameKind.unmap ? 0 : bytes
+  constructor(slices: Pick<Slices, 'epochOf' | 'read' | 'mutate'>) {
+    this.#slices = slices
+  }
+
+  /** Throws a ProtocolError for what a gateway never asks for. */
+  answer(request: Incoming): Answer | Promise<Answer> {
+    const { epoch, slice, kind, bytes } = request
+    this.handled.pieces += 1
+    if (kind !== frameKind.unmap) this.handled.bytes += bytes
+    check(request)
+    if (epoch === 0 || epoch !== this.#slices.epochOf(slice)) return stale
+    if (kind === frameKind.read) return answerRead(this.#slices, request)
+    const outcome = this.#slices.mutate(request)
+    return outcome instanceof Promise ? outcome.then(answerOf) : answerOf(outcome)
+  }
 }
 
 function answerRead(slices: Pick<Slices, 'read'>, request: Incoming): Answer | Promise<Answer> {

@@ -20,7 +20,7 @@ import type { Json } from '../../src/peer/message.ts'
 import type { Incoming } from '../../src/peer/responder.ts'
 import { encodeAllocation, readQuestion } from '../../src/slice/allocation.ts'
 import { laneOf } from '../../src/slice/lanes.ts'
-import { answerRequest } from '../../src/slice/peer-requests.ts'
+import { PeerRequests } from '../../src/slice/peer-requests.ts'
 import type { SliceStore } from '../../src/slice/slice-store.ts'
 import { Slices } from '../../src/slice/slices.ts'
 import type { StoreWrite } from '../../src/store/record.ts'
@@ -300,12 +300,13 @@ export class VolumeGroup {
     this.#boots += 1
     const self = { groupId: 'g', memberId: name, bootId: `${name}-${this.#boots}` }
     const slices = new Slices({ self: name, clock, coordinator, group, store })
+    const requests = new PeerRequests(slices)
     const server = {
       control: async (_from: string, kind: string, body: Json) =>
         kind === 'allocation'
           ? encodeAllocation(await slices.allocation(readQuestion(body)))
           : null,
-      operation: (_from: string, request: Incoming) => answerRequest(slices, request),
+      operation: (_from: string, request: Incoming) => requests.answer(request),
       fence: slices.fence.bind(slices),
       serving: () => slices.serving(),
     }

@@ -1,0 +1,43 @@
+import { expect, it } from 'vitest'
+import { frameKind } from '../peer/frames.ts'
+import type { Incoming } from '../peer/responder.ts'
+import { PeerRequests } from './peer-requests.ts'
+
+function scene() {
+  const requests = new PeerRequests({
+    epochOf: (slice) => (slice === 1 ? 7 : 0),
+    read: () => 'done',
+    mutate: () => 'done',
+  })
+  const ask = (some: Partial<Incoming>) =>
+    requests.answer({
+      ...{ kind: frameKind.write, volume: 1, slice: 1, epoch: 7, offset: 0, bytes: 4096 },
+      ...{ session: 5, gen: 1, number: 1, acknowledged: 0 },
+      ...{ into: new Uint8Array(4096), payload: null, data: new Uint8Array(4096), verify: null },
+      ...some,
+    })
+  return { requests, ask }
+}
+
+it('W6 what is done for other members counts by operations, and by the bytes that move', async () => {
+  const { requests, ask } = scene()
+  await ask({})
+  await ask({ kind: frameKind.unmap, bytes: 2 ** 30, data: null })
+  await ask({ kind: frameKind.read, number: 0 })
+  expect(requests.handled).toEqual({ pieces: 3, bytes: 2 * 4096 })
+})
+
+it('a request of another epoch, or for a slice of another member, is stale', async () => {
+  const { ask } = scene()
+  const stale = await ask({ epoch: 6 })
+  expect(await ask({ slice: 2, epoch: 0 })).toEqual(stale)
+  expect(await ask({})).not.toEqual(stale)
+})
+
+it('what no gateway asks for closes its stream', () => {
+  const { ask } = scene()
+  for (const wrong of [{ bytes: 0 }, { offset: 16 * 2 ** 20 - 512 }, { number: 0 }]) {
+    expect(() => ask(wrong)).toThrow()
+  }
+  expect(() => ask({ acknowledged: 1 })).toThrow(/acknowledged before/)
+})
