@@ -6,6 +6,7 @@
 //   G2. Of a session that is neither in the list last loaded nor newer than that list, requests are refused and FENCEs
 //       ignored: it is retired, and nothing brings it back.
 //   G3. What is known of a session's operations ends with their generation, never before they are acknowledged.
+import { forgetUpTo } from '../base/forget-up-to.ts'
 import type { SessionId, SliceId } from '../group/record.ts'
 
 /** Mutations of one session, generation and slice, by number; `T` is an outcome, or what comes to one. */
@@ -17,12 +18,7 @@ export class OperationWindow<T> {
   /** True if this is news. */
   acknowledge(upTo: number): boolean {
     if (upTo <= this.acknowledged) return false
-    const news = upTo - this.acknowledged
-    if (news <= this.answers.size) {
-      for (let number = upTo - news + 1; number <= upTo; number += 1) this.answers.delete(number)
-    } else {
-      for (const number of this.answers.keys()) if (number <= upTo) this.answers.delete(number)
-    }
+    forgetUpTo(this.answers, this.acknowledged, upTo)
     this.acknowledged = upTo
     return true
   }

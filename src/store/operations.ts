@@ -1,6 +1,7 @@
 // Which operations of gateways were applied, so that a retry is recognised: by session and slice, those of the newest
 // generation that the gateway has not acknowledged cumulatively. Lower generations are refused before they come here.
 import { readU32, writeU32 } from '../base/bytes.ts'
+import { forgetUpTo } from '../base/forget-up-to.ts'
 import { readU64, writeU64 } from './fields.ts'
 import { OPERATIONS } from './layout.ts'
 
@@ -28,10 +29,8 @@ export class OperationMemory {
   acknowledge(session: number, gen: number, slice: number, upTo: number): void {
     const known = this.#at(session, gen, slice)
     if (known === null || upTo <= known.upTo) return
+    forgetUpTo(known.operations, known.upTo, upTo)
     known.upTo = upTo
-    for (const operation of known.operations) {
-      if (operation <= upTo) known.operations.delete(operation)
-    }
   }
 
   forget(session: number): void {
