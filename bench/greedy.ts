@@ -68,11 +68,14 @@ try {
     )
   for (const scene of scenes) {
     let mostMiB = 0
+    let aloneMiB = 0
     const kept: string[] = []
     for (const work of works) {
       const shares: number[] = []
       for (let round = 0; round < rounds; round += 1) {
+        const before = new MostResident(member.pid)
         const alone = await rate(work)
+        aloneMiB = Math.max(aloneMiB, before.stop())
         const most = new MostResident(member.pid)
         const greedy = await begin(scene)
         shares.push((100 * (await rate(work))) / alone)
@@ -85,7 +88,7 @@ try {
     await new Promise((resolve) => setTimeout(resolve, AFTER_MS))
     const left = residentMiB(member.pid)
     console.log(
-      `${scene.join(' + ')}: keeps ${kept.join(', ')} %; RSS at most ${whole(mostMiB)} MiB, left ${whole(left)} MiB`,
+      `${scene.join(' + ')}: keeps ${kept.join(', ')} %; RSS at most ${whole(mostMiB)} MiB (alone ${whole(aloneMiB)}), left ${whole(left)} MiB`,
     )
   }
   load.close()
