@@ -55,7 +55,7 @@ export const packages: Readonly<Record<string, readonly string[]>> = {
   '@fastify/swagger': ['api'],
   'fastify-type-provider-zod': ['api'],
   'prom-client': ['api'],
-  zod: ['api', 'operator', 'member', 'supervisor', 'cli'],
+  zod: ['api', 'operator', 'member', 'supervisor'],
   commander: ['cli'],
   '@bomb.sh/tab': ['cli'],
   'string-width': ['cli'],
