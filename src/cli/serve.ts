@@ -35,7 +35,7 @@ export function serveCommand(outside: Outside): Command {
     .action(async (options: ServeOptions, command: Command) => {
       const screen = screenOf(outside, command.optsWithGlobals<GlobalOptions>().output)
       // Only this command needs the member; the others start faster without it.
-      const { loadConfig } = await import('../member/config.ts')
+      const { loadConfig } = await import('../member/config-file.ts')
       const { runMember } = await import('../member/main.ts')
       const { insecure, announce, acceptLoss, acceptDamage } = options
       const damage = acceptDamage ? 'damage' : 'nothing'

@@ -5,7 +5,7 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { refuseGroup } from '../group/founding.ts'
 import { boundsDefaults } from '../target/memory-bounds.ts'
-import { ConfigError, loadConfig, parseConfig } from './config.ts'
+import { ConfigError, loadConfig, parseConfig } from './config-file.ts'
 
 let folder: string
 beforeAll(async () => {

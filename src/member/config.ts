@@ -4,11 +4,9 @@
 // Invariants:
 //   C1. Nothing listens beyond loopback unless `insecure` says so.
 //   C2. A mistake is refused with its field and what is wrong; nothing is bent or ignored.
-//   C4. What it says of the group is what the group can be founded with: the rules are those of group/founding.ts.
 //   C3. Nobody is sent to an address that no one can connect to: who listens on every address says which one is told.
-import { readFile } from 'node:fs/promises'
-import { dirname, resolve } from 'node:path'
-import { parse } from 'yaml'
+//   C4. What it says of the group is what the group can be founded with: the rules are those of group/founding.ts.
+import { resolve } from 'node:path'
 import { z } from 'zod'
 import {
   DEFAULT_AUTHORITY,
@@ -180,83 +178,6 @@ export const memberConfig = z
 export type MemberConfig = z.output<typeof memberConfig>
 /** As it is written in a file: what has a default may be missing. */
 export type MemberConfigFile = z.input<typeof memberConfig>
-
-/** The file or its content is wrong; the message is for people. */
-export class ConfigError extends Error {
-  override readonly name = 'ConfigError'
-}
-
-/** Relative paths in the file are relative to the file. `insecure` and `announce` are as good as said in it; `accept` is a word for one start, so it cannot stand there. */
-export async function loadConfig(
-  file: string,
-  { insecure = false, announce, accept = 'nothing' }: SaidBesides = {},
-): Promise<MemberConfig> {
-  const raw = await readYaml(file)
-  const said = { ...(insecure && { insecure }), ...(announce !== undefined && { announce }) }
-  const config = typeof raw === 'object' && raw !== null ? { ...raw, ...said } : raw
-  return { ...parseConfig(config, file), accept }
-}
-
-interface SaidBesides {
-  readonly insecure?: boolean
-  readonly announce?: string | undefined
-  readonly accept?: Accept
-}
-
-async function readYaml(file: string): Promise<unknown> {
-  let text: string
-  try {
-    text = await readFile(file, 'utf8')
-  } catch (cause) {
-    const isThere = !(cause instanceof Error && 'code' in cause && cause.code === 'ENOENT')
-    const what = isThere ? 'cannot be read' : 'does not exist'
-    throw new ConfigError(`the configuration ${file} ${what}`, { cause })
-  }
-  try {
-    return parse(text)
-  } catch (cause) {
-    const [first = ''] = cause instanceof Error ? cause.message.split('\n') : [String(cause)]
-    const reason = first.replace(/[.:]+$/, '')
-    throw new ConfigError(`${file} is neither YAML nor JSON: ${reason}`, { cause })
-  }
-}
-
-export function parseConfig(raw: unknown, file: string): MemberConfig {
-  const folder = dirname(resolve(file))
-  const parsed = memberConfig.safeParse(resolvePaths(raw, folder))
-  if (parsed.success) return parsed.data
-  const sentences = parsed.error.issues.map((issue) => sentenceOf(issue, raw))
-  throw new ConfigError(`${file}: ${sentences.join('; ')}`)
-}
-
-function sentenceOf(issue: z.core.$ZodIssue, raw: unknown): string {
-  const { code, path, message } = issue
-  const name = path.join('.')
-  if (code === 'unrecognized_keys') {
-    const unknown = issue.keys.map((key) => [...path, key].join('.'))
-    return `there is no setting ${unknown.join(', ')}`
-  }
-  if (code === 'invalid_type' && valueAt(raw, path) === undefined) return `${name} is needed`
-  return name === '' ? message : `${name}: ${message}`
-}
-
-function valueAt(raw: unknown, path: readonly PropertyKey[]): unknown {
-  return path.reduce<unknown>(
-    (value, key) =>
-      typeof value === 'object' && value !== null ? Reflect.get(value, key) : undefined,
-    raw,
-  )
-}
-
-function resolvePaths(raw: unknown, folder: string): unknown {
-  if (typeof raw !== 'object' || raw === null) return raw
-  const config: Record<string, unknown> = { ...raw }
-  for (const key of ['dataFolder', 'coordinationFile', 'launcherFile', 'peer']) {
-    const path = config[key]
-    if (typeof path === 'string' && path !== '') config[key] = resolve(folder, path)
-  }
-  return config
-}
 
 /** Sentences are put together with '; '. */
 function withoutStop(sentence: string): string {

@@ -3,7 +3,7 @@
 import { appendFileSync, mkdirSync, readFileSync } from 'node:fs'
 import { OperatorInMemory } from '../api/operator-in-memory.fixture.ts'
 import { startApi } from '../api/server.ts'
-import { loadConfig } from '../member/config.ts'
+import { loadConfig } from '../member/config-file.ts'
 
 const [behaviour = '', file = ''] = process.argv.slice(2)
 const { memberId, dataFolder, api, portal } = await loadConfig(file)

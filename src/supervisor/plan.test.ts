@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { parseConfig } from '../member/config.ts'
+import { parseConfig } from '../member/config-file.ts'
 import { type GroupPlan, memberNames, planMembers, portsInUse, wordsFor } from './plan.ts'
 
 const plan: GroupPlan = {
