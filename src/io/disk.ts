@@ -6,7 +6,7 @@
 //
 // Invariants:
 //   FD1. Everything is of the folder that was there at the first call. When it is no more the one at its path (moved away,
-//        unmounted, replaced), nothing is done by name any more: each such call fails, and \`moved\` says so.
+//        unmounted, replaced), nothing is done by name any more: each such call fails, and `moved` says so.
 //   FD2. What belongs to an open file goes to that file, whatever is at its name by now.
 import * as fs from 'node:fs'
 import { open, readdir, rename, rm, statfs } from 'node:fs/promises'
