@@ -30,6 +30,8 @@ const UNIT_CORES = 0.15
  * times this in its time (`horizonSeconds`), one for noise of half a client not once.
  */
 const KAPPA = 18
+/** By so much the group's prices may be too high on a machine that it does not know yet. */
+const MOST_OFF = 4
 /** Of what the machine was seen to give, so that rates stay fixed while others use it. */
 const SHARE_ASKED = 0.6
 const WARM_UP_MS = 8_000
@@ -191,9 +193,17 @@ async function calibrate(group: RunningGroup, scenario: Scenario, caller: Caller
   }
 }
 
-function priceFor({ clients }: Scenario, { sessions }: Top): number {
-  const units = clients.reduce((sum, client) => sum + client.units, 0)
-  const cores = sessions.reduce((sum, { load }) => sum + (load ?? 0), 0) / units
+/** By what a unit costs: as the group prices it, or as the loads of the members differ, if that is less. */
+function priceFor({ clients }: Scenario, { members, sessions }: Top): number {
+  const units = members.map(() => 0)
+  for (const { member, units: more } of clients) units[member] = (units[member] ?? 0) + more
+  const sum = units.reduce((all, some) => all + some, 0)
+  const priced = sessions.reduce((all, { load }) => all + (load ?? 0), 0) / sum
+  const [most, least] = [units.indexOf(Math.max(...units)), units.indexOf(Math.min(...units))]
+  const loadOf = (at: number) => members[at]?.load?.utilisation ?? 0
+  const apart = (units[most] ?? 0) - (units[least] ?? 0)
+  const seen = (loadOf(most) - loadOf(least)) / apart
+  const cores = Math.min(priced, Math.max(seen, priced / MOST_OFF))
   return Number((KAPPA * cores ** 2).toPrecision(2))
 }
 
