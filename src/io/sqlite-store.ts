@@ -46,11 +46,15 @@ export class LostFile extends Error {
   }
 }
 
-/** SQLITE_CORRUPT, SQLITE_NOTADB or SQLITE_IOERR_SHORT_READ: what is wrong with the file, null for any other error. */
+/** Our statements are fixed: if a table or column of them is not there, bits of the schema have changed. */
+const OTHER_SCHEMA = /^no such (?:table|column)|has no column|^malformed/
+
+/** SQLITE_CORRUPT, SQLITE_NOTADB, SQLITE_IOERR_SHORT_READ or a schema that is not ours: what is wrong with the file, null for any other error. */
 export function damageOf(error: unknown): string | null {
   if (!(error instanceof Error) || !('errcode' in error)) return null
   const whole = Number(error.errcode)
-  const isDamage = [11, 26].includes(whole & 0xff) || whole === 522
+  const isOtherSchema = whole === 1 && OTHER_SCHEMA.test(error.message)
+  const isDamage = [11, 26].includes(whole & 0xff) || whole === 522 || isOtherSchema
   return isDamage ? `is damaged (${error.message})` : null
 }
 

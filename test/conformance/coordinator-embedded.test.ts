@@ -298,6 +298,20 @@ it('E5 F4 where there must be a file, a missing and an empty one are refused, an
   expect(readFileSync(file)).toHaveLength(0)
 })
 
+it.each([
+  ['a column', 'ALTER TABLE kv RENAME COLUMN rev TO rew'],
+  ['a table', 'ALTER TABLE log RENAME TO loh'],
+])(
+  'F4 a file in whose schema bits of the name of %s have changed is damaged',
+  async (_, change) => {
+    await (await open()).close()
+    const db = new DatabaseSync(file)
+    db.exec(change)
+    db.close()
+    await expect(open()).rejects.toThrow(/group\.sqlite is damaged \(no such .*evenkeel recover/)
+  },
+)
+
 /** Each is done to the file while a handle has it open. */
 const harms: Readonly<Record<string, () => void>> = {
   'removed with all its parts': () => {
