@@ -77,7 +77,6 @@ export class Mover {
       {
         move: order.id,
         session: session.id,
-        by: order.by,
         proposal: order.proposal,
         estimate: order.estimate,
       },

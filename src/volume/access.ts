@@ -4,39 +4,13 @@ import type { SessionCounters } from '../load/counters.ts'
 import type { Origin } from '../peer/operation.ts'
 import type { Allocation } from '../slice/allocation.ts'
 import type { CompareOutcome, Outcome } from '../slice/outcome.ts'
+import type { Gateway } from './gateway.ts'
 
-/** What commands need of volume/gateway.ts. */
-export interface VolumeGateway {
-  read(
-    origin: Origin,
-    volume: VolumeRecord,
-    offset: number,
-    into: Uint8Array,
-    counters: SessionCounters,
-  ): Outcome | Promise<Outcome>
-  write(
-    origin: Origin,
-    volume: VolumeRecord,
-    offset: number,
-    data: Uint8Array,
-    counters: SessionCounters,
-  ): Outcome | Promise<Outcome>
-  unmap(
-    origin: Origin,
-    volume: VolumeRecord,
-    offset: number,
-    bytes: number,
-    counters: SessionCounters,
-  ): Outcome | Promise<Outcome>
-  compareAndWrite(
-    origin: Origin,
-    volume: VolumeRecord,
-    offset: number,
-    buffers: { readonly verify: Uint8Array; readonly data: Uint8Array },
-    counters: SessionCounters,
-  ): CompareOutcome | Promise<CompareOutcome>
-  allocation(volume: VolumeRecord, from: number, to: number, most: number): Promise<Allocation>
-}
+/** What commands need of it. */
+export type VolumeGateway = Pick<
+  Gateway,
+  'read' | 'write' | 'unmap' | 'compareAndWrite' | 'allocation'
+>
 
 export class VolumeAccess {
   readonly #gateway: VolumeGateway

@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process'
 import { mkdtempSync } from 'node:fs'
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -23,7 +22,7 @@ describe('real', () => {
 
   diskConformance('real', () => new FolderDisk(makeFolder()))
 
-  it('gives punched ranges back to the file system where fallocate can', async (context) => {
+  it('gives punched ranges back to the file system', async () => {
     const folder = makeFolder()
     const disk = new FolderDisk(folder)
     // More than ten, whose descriptors a shell passes on too.
@@ -40,9 +39,9 @@ describe('real', () => {
     await Promise.all(ranges)
     const after = await blocks()
     for (const file of files) await file.close()
-    context.skip(spawnSync('fallocate', ['--version']).status !== 0, 'there is no fallocate here')
     const freed = before.map((count, i) => (count - (after[i] ?? 0)) * 512)
-    expect(freed).toEqual(names.map(() => 512 * 1024))
+    // Of util-linux, which every Debian has: without it nothing is given back.
+    expect(freed, 'needs fallocate').toEqual(names.map(() => 512 * 1024))
   })
 
   it('FD1 makes nothing in a folder that took the place of the one in use, and says so', async () => {

@@ -23,7 +23,7 @@ export const fig5: Scenario = {
 /**
  * By counting, m3 with its one session would be the one to receive; by load it is m2, and the lighter client of m1 levels the two, where
  * the heavier would only turn the picture round. The rates are so that this is the right move, and the best one, also for a cost model
- * that is wrong by a factor from 0.72 to 3.0, as it is at first on a machine that is slower or faster than the one it was measured on.
+ * that is wrong by a factor from 0.75 to 2.9, as it is at first on a machine that is slower or faster than the one it was measured on.
  */
 export const unequal: Scenario = {
   title: 'two clients on m1 and on m2, one on m3, of unequal rates',
