@@ -34,13 +34,14 @@ test.each([
   '%s: one session moves from m1 to m2, and every byte is right',
   async (_, args, after) => {
     const { code, said, shown } = await run(...args)
+    // A demo that failed has said why.
+    expect(code, said).toBe(0)
+    expect(shown.wrong, said).toEqual([])
     const [move] = shown.moves
     console.log(
       `demo ${args.join(' ')}: ${shown.levelBefore.toFixed(2)} → ${shown.level.toFixed(2)} × the mean, drain ${move?.drainMs} ms, ` +
         `pause ${move?.pauseMs} ms, ${shown.resent} sent again, ${shown.verifiedBytes} bytes verified\n${move?.reason}`,
     )
-    expect(shown.wrong, said).toEqual([])
-    expect(code, said).toBe(0)
     expect(shown.moves.map(({ from, to, outcome }) => [from, to, outcome])).toEqual([
       ['m1', 'm2', 'returned'],
     ])
