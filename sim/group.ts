@@ -8,6 +8,7 @@
 import { Balancer } from '../src/balance/balancer.ts'
 import type { DistributionSettings } from '../src/balance/policy-record.ts'
 import type { Clock } from '../src/base/clock.ts'
+import { type SessionId, sessionId } from '../src/base/ids.ts'
 import type { Net } from '../src/base/net.ts'
 import { Prng } from '../src/base/prng.ts'
 import { RUN_BYTES } from '../src/base/sizes.ts'
@@ -164,10 +165,10 @@ export class SimGroup {
   }
 
   /** The sessions' records as they are, with their ids. */
-  records(): { readonly id: number; readonly record: SessionRecord }[] {
+  records(): { readonly id: SessionId; readonly record: SessionRecord }[] {
     return this.coordination
       .inspect(keys.sessions)
-      .map(({ value, created }) => ({ id: created, record: recordOf(value) }))
+      .map(({ value, created }) => ({ id: sessionId(created), record: recordOf(value) }))
   }
 
   async #createVolume(id: number, name: string, shared: boolean): Promise<VolumeRecord> {

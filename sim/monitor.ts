@@ -3,6 +3,7 @@
 // src/target/move.ts), unless it has taken its intent back; one that tells a barrier that it holds a session has nothing
 // of it outstanding, and executes nothing before the initiator has answered that barrier (B4, B5 of
 // src/target/barrier.ts); and one that stops answers what it accepted (T2 of src/target/portal.ts).
+import { type SessionId, sessionId } from '../src/base/ids.ts'
 import type { Coordinator, Transaction } from '../src/coordination/coordinator.ts'
 import { parseSession } from '../src/group/parse.ts'
 import type { SessionRecord } from '../src/group/record.ts'
@@ -37,7 +38,7 @@ export class Monitor {
   /** Sessions that are held, with the barriers that were told so and wait. */
   readonly #held = new WeakMap<LiveSession, Set<number>>()
   /** Operations of each session that the gateway has. */
-  readonly #underWay = new Map<number, number>()
+  readonly #underWay = new Map<SessionId, number>()
   #member: Member | null = null
 
   constructor(group: WatchedGroup, seen: SeenWrites, violation: (what: string) => void) {
@@ -98,7 +99,7 @@ export class Monitor {
   }
 
   /** The session was ended by the stop of its member, after so long. */
-  stopped(session: number, afterMs: number): void {
+  stopped(session: SessionId, afterMs: number): void {
     const underWay = this.#underWay.get(session) ?? 0
     if (underWay === 0 || afterMs >= ANSWERED_WITHIN_MS) return
     this.#violation(`session ${session} ends by a stop with ${underWay} commands unanswered`)
@@ -241,12 +242,12 @@ function nameOf({ session, gen, slice, number }: Operation): string {
 }
 
 /** The sessions that a probe names. */
-function askedIn(body: Json): number[] {
+function askedIn(body: Json): SessionId[] {
   const sessions = fieldsOf(body)?.['sessions']
   if (!Array.isArray(sessions)) return []
   return sessions.flatMap((one: Json) => {
     const id = fieldsOf(one)?.['id']
-    return typeof id === 'number' ? [id] : []
+    return typeof id === 'number' ? [sessionId(id)] : []
   })
 }
 

@@ -6,7 +6,7 @@ export const plan: Readonly<Record<string, readonly string[]>> = {
   iscsi: ['base'],
   scsi: ['base'],
   group: ['base'],
-  load: ['group'],
+  load: ['base', 'group'],
   distribution: ['base', 'group', 'load'],
   coordination: ['base', 'group'],
   peer: ['base', 'group'],

@@ -1,5 +1,6 @@
 // The figures of SCENARIO.md §6, taken from the true loads: gap to the clairvoyant, waste, returns, latency, time to
 // rebalance.
+import type { SessionId } from '../../src/base/ids.ts'
 import { waiting } from '../../src/distribution/judge.ts'
 import { clairvoyant } from './clairvoyant.ts'
 import { weight } from './demand.ts'
@@ -8,7 +9,7 @@ import type { World } from './world.ts'
 
 export interface LoggedMove {
   readonly t: number
-  readonly session: number
+  readonly session: SessionId
   readonly from: number
   readonly to: number
 }

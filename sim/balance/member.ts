@@ -1,6 +1,7 @@
 // One member of the simulated group: its load monitor and what it remembers of its sessions. All arithmetic is the
 // product's.
 
+import type { SessionId } from '../../src/base/ids.ts'
 import {
   leftMembers,
   type MoveHistory,
@@ -56,7 +57,7 @@ export class SimulatedMember {
   readonly estimate: MemberEstimate
   readonly reservations = new Reservations()
   readonly #heard = new Map<string, Heard>()
-  readonly #kept = new Map<number, Kept>()
+  readonly #kept = new Map<SessionId, Kept>()
   #sequence = 0
   urgentRounds = 0
   grantedThisRound = 0
@@ -67,17 +68,17 @@ export class SimulatedMember {
     this.estimate = new MemberEstimate({ self: this.id, resources: 1, prior: WORLD_COSTS })
   }
 
-  get sessions(): IterableIterator<number> {
+  get sessions(): IterableIterator<SessionId> {
     return this.#kept.keys()
   }
 
-  login(session: number, nowMs: number): void {
+  login(session: SessionId, nowMs: number): void {
     this.#kept.set(session, { bornMs: nowMs, debt: 0, history: NO_HISTORY })
     this.estimate.admit(session, null)
   }
 
   /** What goes with the session, as it goes over the wire. */
-  giveAway(session: number, nowMs: number): string {
+  giveAway(session: SessionId, nowMs: number): string {
     const kept = this.#kept.get(session)
     const memory = this.estimate.leave(session)
     this.#kept.delete(session)
@@ -87,7 +88,7 @@ export class SimulatedMember {
     return JSON.stringify({ memory, history, ageMs: nowMs - kept.bornMs })
   }
 
-  takeIn(session: number, packed: string, nowMs: number): void {
+  takeIn(session: SessionId, packed: string, nowMs: number): void {
     const { memory, history, ageMs } = JSON.parse(packed)
     this.estimate.admit(session, parseSessionMemory(memory))
     const recalled = recallHistory(history, nowMs)
@@ -193,7 +194,7 @@ export class SimulatedMember {
     return { ...this.end(nowMs), urgent, sessions }
   }
 
-  owe(debts: ReadonlyMap<number, number>): void {
+  owe(debts: ReadonlyMap<SessionId, number>): void {
     for (const [id, debt] of debts) {
       const kept = this.#kept.get(id)
       if (kept !== undefined) this.#kept.set(id, { ...kept, debt })

@@ -1,4 +1,5 @@
 // Runs the product's distribution processes in a world, second by second, in the order of SCENARIO.md §1.
+import { sessionId } from '../../src/base/ids.ts'
 import { type Proposal, urgentRounds } from '../../src/distribution/decide.ts'
 import { type GrantAnswer, grant } from '../../src/distribution/grant.ts'
 import { Negotiation } from '../../src/distribution/negotiation.ts'
@@ -68,7 +69,7 @@ class Simulation {
       before.set(this.#world.gateway)
       this.#world.step(t)
       this.#world.gateway.forEach((s, c) => {
-        if (s >= 0 && before[c] === -1) this.#member(s).login(c, t * 1000)
+        if (s >= 0 && before[c] === -1) this.#member(s).login(sessionId(c), t * 1000)
       })
       this.#metrics.second(t)
       this.#measure()
@@ -109,7 +110,7 @@ class Simulation {
         bytes: 0,
       }))
       samples[g]?.push({
-        session: c,
+        session: sessionId(c),
         seconds: 1,
         work: [amount, 0, 0, 0, 0, amount, 0],
         byPrimary,

@@ -1,6 +1,7 @@
 // The sessions that this member serves, as the distribution sees them: their load, what holds them, and what they have been
 // through, which goes with them when they are moved.
 
+import type { SessionId } from '../base/ids.ts'
 import { isRandomIsid } from '../base/isid.ts'
 import { type BadPaths, barredMembers, heldBy } from '../distribution/bounds.ts'
 import type { Code } from '../distribution/code.ts'
@@ -16,7 +17,6 @@ import {
 import { meanSession } from '../distribution/place.ts'
 import type { Policy } from '../distribution/policy.ts'
 import type { SessionView, View } from '../distribution/view.ts'
-import type { SessionId } from '../group/record.ts'
 import type { MemberEstimate } from '../load/estimate.ts'
 import type { SessionLoad } from '../load/load-table.ts'
 import type { Json } from '../peer/message.ts'

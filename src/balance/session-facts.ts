@@ -1,10 +1,11 @@
 // What the distribution must know of a session besides its load: its siblings, its state, where its volume lives.
 
+import type { SessionId, VolumeId } from '../base/ids.ts'
 import { isRandomIsid } from '../base/isid.ts'
 import type { SessionFacts } from '../distribution/bounds.ts'
 import { type MoveHistory, pausedMsLately } from '../distribution/history.ts'
 import type { Policy } from '../distribution/policy.ts'
-import type { MemberId, SessionId, VolumeId } from '../group/record.ts'
+import type { MemberId } from '../group/record.ts'
 import type { StoredSession } from '../group/sessions.ts'
 import type { LiveSession } from '../target/live-session.ts'
 import type { LoginAttempt } from '../target/logins.ts'

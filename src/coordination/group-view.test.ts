@@ -4,6 +4,7 @@ import { SimCoordination } from '../../sim/coordinator.ts'
 import { Timeline } from '../../sim/timeline.ts'
 import type { Clock } from '../base/clock.ts'
 import { sleep } from '../base/clock.ts'
+import { sessionId } from '../base/ids.ts'
 import { Prng } from '../base/prng.ts'
 import type { GroupChange } from '../group/change.ts'
 import { foundGroup, startMember } from '../group/founding.ts'
@@ -84,21 +85,21 @@ describe('GroupView', () => {
     await caughtUp(kept)
     expect(kept.volumeByIqn(record.iqn)).toEqual(record)
     expect(kept.storedMember('m1')?.record.portal).toBe('h:1')
-    const session = kept.sessions.get(first)
+    const session = kept.sessions.get(sessionId(first))
     if (session === undefined) throw new Error('no session')
     await write(takeSession(session, { ...who, owner: 'm2', loginToken: 'u' }))
     const policy = { compare: [], put: [{ key: keys.policy, value: '{"mode":"on"}' }], remove: [] }
     await write(policy)
     await caughtUp(kept)
-    expect(kept.sessions.get(first)?.record).toMatchObject({ owner: 'm2', gen: 2 })
+    expect(kept.sessions.get(sessionId(first))?.record).toMatchObject({ owner: 'm2', gen: 2 })
     expect(told(kept)).toEqual(told(await open('m2')))
     await write(deleteVolume(record, volumeRev))
     await write({ compare: [], put: [], remove: [keys.policy, keys.member('m1')] })
-    const taken = kept.sessions.get(first)
+    const taken = kept.sessions.get(sessionId(first))
     if (taken === undefined) throw new Error('no session')
     await write(closeSession(taken))
     await caughtUp(kept)
-    const dead = kept.sessions.get(first)
+    const dead = kept.sessions.get(sessionId(first))
     if (dead === undefined) throw new Error('no session')
     await write(retireSession(dead))
     await caughtUp(kept)
@@ -298,11 +299,11 @@ describe('GroupView', () => {
       write(createSession({ ...who, loginToken: token, volume: 1, initiator: 'iqn.x:i' }))
     const first = await login('t')
     await caughtUp(view)
-    const stored = view.sessions.get(first)
+    const stored = view.sessions.get(sessionId(first))
     if (stored === undefined) throw new Error('no session')
     await write(closeSession(stored))
     await caughtUp(view)
-    const dead = view.sessions.get(first)
+    const dead = view.sessions.get(sessionId(first))
     if (dead === undefined) throw new Error('no session')
     await write(retireSession(dead))
     const second = await login('t')

@@ -12,6 +12,7 @@
 //   V5. Ids are never given twice, so what the view does not have, though its id was given at or before `rev`, is gone for
 //       ever. That is enough to forget what is kept of it in memory; who drops what is on disk asks the coordinator.
 import { type Clock, sleep, within } from '../base/clock.ts'
+import { type SessionId, sessionId, type VolumeId } from '../base/ids.ts'
 import type { Stored } from '../group/change.ts'
 import { readGroup } from '../group/founding.ts'
 import { parseMember, parseMove, parseSession, parseSlice, parseVolume } from '../group/parse.ts'
@@ -22,9 +23,7 @@ import {
   type MemberId,
   type MemberRecord,
   type MoveRecord,
-  type SessionId,
   type SliceRecord,
-  type VolumeId,
   type VolumeRecord,
 } from '../group/record.ts'
 import type { StoredSession } from '../group/sessions.ts'
@@ -46,7 +45,7 @@ export class UnusableRecord extends Error {
 /** Throws UnusableRecord. */
 export function storedSession(item: Versioned): StoredSession {
   const { key, rev, created } = item
-  return { id: created, key, rev, record: usable(key, parseSession(item.value)) }
+  return { id: sessionId(created), key, rev, record: usable(key, parseSession(item.value)) }
 }
 
 export class GroupView {
@@ -271,8 +270,8 @@ export class GroupView {
         this.#idByKey.delete(key)
         return
       }
-      this.#idByKey.set(key, created)
-      this.sessions.set(created, session)
+      this.#idByKey.set(key, session.id)
+      this.sessions.set(session.id, session)
     }
   }
 

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { sessionId } from '../base/ids.ts'
 import type { SessionLoad } from '../load/load-table.ts'
 import type { Code } from './code.ts'
 import { decide } from './decide.ts'
@@ -23,7 +24,7 @@ const load: SessionLoad = {
   elsewhere: 0,
 }
 const RIPE: SessionView = {
-  id: 7,
+  id: sessionId(7),
   load,
   ageSeconds: 30,
   price: 10,
@@ -68,7 +69,7 @@ test('D2 debt grows once a round, and not while the round is continued', () => {
   const first = decide(own(nearly), view(0.1), NOW, P)
   const gain = first.proposals[0]?.gain ?? 0
   expect(gain).toBeCloseTo(4 - 0.6 / 0.4 - (0.3 / 0.7 - 0.1 / 0.9), 9)
-  expect(first.debts.get(7)).toBeCloseTo(95 * Math.exp(-5 / 900) + 5 * gain, 9)
+  expect(first.debts.get(sessionId(7))).toBeCloseTo(95 * Math.exp(-5 / 900) + 5 * gain, 9)
   const continued = decide(own(nearly), view(0.1), NOW, P, first.candidates)
   expect(continued.debts.size).toBe(0)
   expect(continued.proposals).toEqual([])

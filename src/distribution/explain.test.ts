@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { sessionId } from '../base/ids.ts'
 import { CODES } from './code.ts'
 import { decide, type Proposal, type Reason } from './decide.ts'
 import { amount, DecisionLog, span, whyDenied, whyMoved, whyNot } from './explain.ts'
@@ -25,7 +26,7 @@ function session(id: number, more: Partial<SessionView> = {}): SessionView {
     elsewhere: 1 / 3,
   }
   return {
-    id,
+    id: sessionId(id),
     load,
     ageSeconds: 100,
     price: 6.6,
@@ -175,7 +176,7 @@ test('the log keeps the last of each session, counts codes, and is bounded', () 
   for (let i = 0; i < 9; i++) {
     log.add({
       atMs: i,
-      session: i % 2,
+      session: sessionId(i % 2),
       code: 'NOISE',
       to: 'B',
       sentence: '',
@@ -185,7 +186,7 @@ test('the log keeps the last of each session, counts codes, and is bounded', () 
     })
   }
   expect(log.records.map((r) => r.atMs)).toEqual([6, 7, 8])
-  expect(log.last(1)?.atMs).toBe(7)
+  expect(log.last(sessionId(1))?.atMs).toBe(7)
   expect(log.counts.get('NOISE')).toBe(9)
 })
 

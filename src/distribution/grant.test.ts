@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { sessionId } from '../base/ids.ts'
 import { heldBy, type SessionFacts } from './bounds.ts'
 import { type GrantAnswer, grant, grantForced, type Receiver } from './grant.ts'
 import { waiting } from './judge.ts'
@@ -30,7 +31,11 @@ function asked(sourceLoad: number, size: number, more: Partial<Asked> = {}): Ask
   const demand = { remote: [size], local: [0] }
   const averages = { slow: demand, long: demand, fast: demand }
   return {
-    session: { id: 1, load: { ...averages, variance: 0, owners: [], elsewhere: 0 }, left: [] },
+    session: {
+      id: sessionId(1),
+      load: { ...averages, variance: 0, owners: [], elsewhere: 0 },
+      left: [],
+    },
     source: end('a', sourceLoad),
     price: 6,
     topmost: true,

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { sessionId } from '../base/ids.ts'
 import type { SessionLoad } from '../load/load-table.ts'
 import { Negotiation } from './negotiation.ts'
 import { DEFAULT_POLICY } from './policy.ts'
@@ -22,7 +23,7 @@ const load: SessionLoad = {
   elsewhere: 0,
 }
 const ripe = (id: number): SessionView => ({
-  id,
+  id: sessionId(id),
   load,
   ageSeconds: 30,
   price: 10,
@@ -83,7 +84,7 @@ test('N2 a denial corrects what was believed of the receiver, and the next is pr
   // With it gone nothing is left that pays.
   round.answered(second, true, own(0.5, [2]), end('c', 0.5))
   expect(round.next()).toBeNull()
-  expect(round.round.debts.get(1)).toBeGreaterThan(10)
+  expect(round.round.debts.get(sessionId(1))).toBeGreaterThan(10)
 })
 
 test('N3 what was denied is not proposed again, though it would still pay', () => {

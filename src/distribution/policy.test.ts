@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { sessionId } from '../base/ids.ts'
 import { REPORT_FORMAT, type Report } from '../load/report.ts'
 import { BadPaths, barredFrom, heldBy, type SessionFacts } from './bounds.ts'
 import { heldBack, withBegun } from './budget.ts'
@@ -224,7 +225,7 @@ test('a drain goes largest first, a third at a time, and only saturation or safe
   const sessions = Array.from(
     { length: 60 },
     (_, id): SessionView => ({
-      id,
+      id: sessionId(id),
       load: { ...load, slow: { remote: [id / 100], local: [0] } },
       ageSeconds: 0,
       price: 1e9,

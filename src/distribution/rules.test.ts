@@ -2,6 +2,7 @@
 // order.
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { sessionId } from '../base/ids.ts'
 import { Prng } from '../base/prng.ts'
 import {
   addTables,
@@ -114,7 +115,7 @@ class Group {
       const history = this.history.get(c)
       if (at !== id || load === undefined || history === undefined) continue
       sessions.push({
-        id: c,
+        id: sessionId(c),
         load,
         ageSeconds: 1000,
         price: P.kappa + 1.6,

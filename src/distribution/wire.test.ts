@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { sessionId } from '../base/ids.ts'
 import { type Asked, packAsk, unpackAsk, unpackEnd } from './wire.ts'
 
 const table = { slow: [0.5], long: [0.5], fast: [0.6], variance: [0.01] }
@@ -13,7 +14,7 @@ const load = {
   elsewhere: 0.2,
 }
 const asked: Asked = {
-  session: { id: 17, load, left: [{ member: 'c', atMs: 5000 }] },
+  session: { id: sessionId(17), load, left: [{ member: 'c', atMs: 5000 }] },
   source,
   price: 6.6,
   topmost: true,

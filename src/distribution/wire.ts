@@ -1,6 +1,7 @@
 // A proposal, and the load of one end, as they go between two members: times as ages, for their clocks have nothing in
 // common, and everything checked on arrival. What is malformed is refused with the reason, never repaired.
-import type { MemberId, SessionId } from '../group/record.ts'
+import type { SessionId } from '../base/ids.ts'
+import type { MemberId } from '../group/record.ts'
 import type { Demand, LoadTable, SessionLoad } from '../load/load-table.ts'
 import type { End, SessionView } from './view.ts'
 

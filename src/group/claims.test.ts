@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { sessionId } from '../base/ids.ts'
 import { claimIn, claimReads, otherHosts, withClaim } from './claims.ts'
 import { Keys } from './keys.fixture.ts'
 import { keys, type SessionRecord } from './record.ts'
@@ -11,7 +12,7 @@ function stored(id: number, who: Partial<SessionRecord>): StoredSession {
     ...{ volume: 1, isid: '00023d000001', owner: 'm1', gen: 1, loginToken: 't', since: '' },
     ...{ ...host, state: 'live', ...who },
   }
-  return { id, key: `k${id}`, rev: id, record }
+  return { id: sessionId(id), key: `k${id}`, rev: id, record }
 }
 
 describe('the claim of a volume that is not shared', () => {
@@ -60,10 +61,11 @@ it('G20 whoever has another name or another address stands in the way, unless it
     stored(4, { source: '10.0.0.2', state: 'dead' }),
     stored(5, { initiator: 'iqn.x:b', move: { id: 'm', to: 'm2', open: true } }),
   ]
-  const ids = (taken: number | null) => otherHosts(sessions, host, taken).map(({ id }) => id)
+  const ids = (taken: number | null) =>
+    otherHosts(sessions, host, taken === null ? null : sessionId(taken)).map(({ id }) => id)
   expect(ids(null)).toEqual([2, 3, 5])
   expect(ids(3)).toEqual([2, 5])
-  expect(otherHosts(sessions, { ...host, source: '10.0.0.2' }, 3).map(({ id }) => id)).toEqual([
-    1, 2, 5,
-  ])
+  expect(
+    otherHosts(sessions, { ...host, source: '10.0.0.2' }, sessionId(3)).map(({ id }) => id),
+  ).toEqual([1, 2, 5])
 })

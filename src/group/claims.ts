@@ -6,8 +6,9 @@
 //        were read, and writes it. So of two takes that do not know of each other one is lost.
 //   G20. No session of such a volume is taken while another one of another host is live, also one in an open move. The
 //        record that is taken does not count: its own earlier connection is over.
+import type { SessionId, VolumeId } from '../base/ids.ts'
 import type { GroupChange } from './change.ts'
-import { keys, type SessionId, type VolumeId } from './record.ts'
+import { keys } from './record.ts'
 import type { StoredSession } from './sessions.ts'
 
 /** Default names are borne by many (every QEMU without an own one), so the address counts too. */

@@ -4,6 +4,7 @@
 //   G6. A group that exists is whole: every slice has a primary, and its founders are primaries of equally many, give or
 //       take one.
 import { assert } from '../base/assert.ts'
+import type { SliceId } from '../base/ids.ts'
 import type { GroupChange, Stored } from './change.ts'
 import { parseGroup } from './parse.ts'
 import {
@@ -11,7 +12,6 @@ import {
   keys,
   type MemberId,
   type MemberRecord,
-  type SliceId,
   type SliceRecord,
 } from './record.ts'
 

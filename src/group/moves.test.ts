@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest'
+import { sessionId } from '../base/ids.ts'
 import { Keys } from './keys.fixture.ts'
 import { beginMove } from './moves.ts'
 import { parseMove, parseSession } from './parse.ts'
@@ -15,7 +16,7 @@ function created() {
     const [item] = store.list(keys.sessions)
     const record = parseSession(item?.value ?? '')
     if (item === undefined || typeof record === 'string') throw new Error('no session')
-    return { id: item.created, key: item.key, rev: item.rev, record }
+    return { id: sessionId(item.created), key: item.key, rev: item.rev, record }
   }
   const entries = () => store.list(keys.moves).map(({ value }) => parseMove(value))
   return { store, stored, entries }

@@ -2,6 +2,7 @@
 //
 // Each function returns the record, or a sentence that says what is wrong with it. Fields it does not know are dropped:
 // only a group of a newer format may have them, and that is refused as a whole.
+import { sessionId } from '../base/ids.ts'
 import { LOGICAL_BLOCKS } from '../base/sizes.ts'
 import {
   type FolderRecord,
@@ -118,7 +119,7 @@ export function parseMove(value: string): MoveRecord | string {
     for (const name of MEASURED) if (fields.has(name)) measured[name] = fields.number(name)
     return {
       id: fields.text('id'),
-      session: fields.integer('session', 1),
+      session: sessionId(fields.integer('session', 1)),
       volume: fields.integer('volume', 1),
       initiator: fields.text('initiator'),
       from: fields.text('from'),

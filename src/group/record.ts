@@ -1,12 +1,9 @@
 // The group record: everything the members must agree on, and nothing else. One coordinator key each; values are JSON.
 // Members, volumes and slices change only by compare-and-swap on what was read. Keys are built here and nowhere else.
+import type { SessionId, SliceId, VolumeId } from '../base/ids.ts'
 import type { LogicalBlockBytes } from '../base/sizes.ts'
 
 export type MemberId = string
-export type VolumeId = number
-export type SliceId = number
-/** The coordinator's revision at the session's first login: unique and ordered in time. */
-export type SessionId = number
 
 /** Bumped with any change of a key's form or meaning; a member refuses a group of another format. */
 export const RECORD_FORMAT = 2

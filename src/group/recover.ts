@@ -9,6 +9,7 @@
 //   G23. A slice's epoch is at least the highest that anybody has seen; above what its primary has promised it is raised at
 //        that member's start (slice/activation.ts).
 //   G25. Copies that tell of two different volumes by one id are of two lines of the record: nothing is rebuilt from both.
+import type { VolumeId } from '../base/ids.ts'
 import { parseGroup, parseMember, parseSlice, parseVolume } from './parse.ts'
 import {
   type EarlierIncarnation,
@@ -17,7 +18,6 @@ import {
   keys,
   type MemberId,
   type SliceRecord,
-  type VolumeId,
 } from './record.ts'
 import type { RecordCopy, Seen } from './seen.ts'
 import { volumeCounterKey } from './volumes.ts'

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { sessionId } from '../base/ids.ts'
 import { DEFAULT_AUTHORITY } from './founding.ts'
 import { type GroupRecord, isDurable, keys, RECORD_FORMAT } from './record.ts'
 import { refuseOlder, refuseUnknownSessions } from './seen.ts'
@@ -47,8 +48,8 @@ describe('refuseOlder', () => {
 
 it('G26 a record that has not come to a session whose writes were carried out is refused', () => {
   expect(refuseUnknownSessions([], 0)).toBeNull()
-  expect(refuseUnknownSessions([7, 12, 3], 12)).toBeNull()
-  expect(refuseUnknownSessions([7, 12, 3], 11)).toMatch(
+  expect(refuseUnknownSessions([sessionId(7), sessionId(12), sessionId(3)], 12)).toBeNull()
+  expect(refuseUnknownSessions([sessionId(7), sessionId(12), sessionId(3)], 11)).toMatch(
     /an older one: it is at revision 11, and .* writes of session 12\..*evenkeel recover/,
   )
 })

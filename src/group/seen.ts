@@ -5,7 +5,8 @@
 //       would be given twice, and operations of another life would pass for done.
 //   G26. Nor is one that has not come to a session whose operations the member remembers. What was seen is written down within
 //        a second, but an operation is remembered with its write: so its session's id is not given again even then.
-import type { GroupRecord, SessionId } from './record.ts'
+import type { SessionId } from '../base/ids.ts'
+import type { GroupRecord } from './record.ts'
 
 export interface Seen {
   readonly groupId: string

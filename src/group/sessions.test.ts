@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { sessionId } from '../base/ids.ts'
 import type { GroupChange } from './change.ts'
 import { Keys } from './keys.fixture.ts'
 import { parseSession } from './parse.ts'
@@ -22,7 +23,7 @@ function read(store: Keys): StoredSession[] {
   return store.list(keys.sessions).map(({ key, value, rev, created }) => {
     const record = parseSession(value)
     if (typeof record === 'string') throw new Error(record)
-    return { id: created, key, rev, record }
+    return { id: sessionId(created), key, rev, record }
   })
 }
 

@@ -8,15 +8,9 @@
 //   G13. `bytes` is what the initiator has been told of its volume's size. The owner that told it writes it, and it goes
 //       with the session: the next owner knows whether a growth is still to be told.
 import { assert } from '../base/assert.ts'
+import type { SessionId, VolumeId } from '../base/ids.ts'
 import type { GroupChange } from './change.ts'
-import {
-  keys,
-  type MemberId,
-  type OpenMove,
-  type SessionId,
-  type SessionRecord,
-  type VolumeId,
-} from './record.ts'
+import { keys, type MemberId, type OpenMove, type SessionRecord } from './record.ts'
 
 export interface StoredSession {
   readonly id: SessionId

@@ -11,6 +11,7 @@
 //   G18. A new name takes the place of the old one in one transaction: at any moment exactly one name is taken.
 
 import { assert } from '../base/assert.ts'
+import type { SliceId, VolumeId } from '../base/ids.ts'
 import {
   BLOCK_BYTES,
   LOGICAL_BLOCKS,
@@ -23,9 +24,7 @@ import {
   type GroupRecord,
   keys,
   type MemberId,
-  type SliceId,
   type SliceRecord,
-  type VolumeId,
   type VolumeRecord,
 } from './record.ts'
 

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { sessionId } from '../base/ids.ts'
 import { Prng } from '../base/prng.ts'
 import { CostFit, expectedCpu, groupCosts, PRIOR_COSTS, workRates } from './cost-model.ts'
 import { MemberEstimate } from './estimate.ts'
@@ -25,11 +26,13 @@ function system(cpuSeconds: number, more: Partial<SystemSample> = {}): SystemSam
   }
 }
 
+const [one, two] = [sessionId(1), sessionId(2)] as const
+
 function reads(session: number, count: number, local = 0): SessionSample {
   const own = { member: 'a', pieces: count * local, bytes: count * local * 4096 }
   const far = { member: 'b', pieces: count - own.pieces, bytes: count * 4096 - own.bytes }
   return {
-    session,
+    session: sessionId(session),
     seconds: 1,
     work: [count, 0, 0, count * 4096, 0, count, count * 4096],
     byPrimary: [own, far],
@@ -105,7 +108,9 @@ test('equal work is equal load, on a quiet member and on a noisy one that pool t
   }
   quiet.observe(system(0.2), [reads(1, 10_000), reads(2, 10_000)])
   noisy.observe(system(0.2), [reads(1, 10_000), reads(2, 10_000)])
-  const weights = [quiet, noisy].flatMap((m) => [1, 2].map((s) => m.load(s)?.slow.remote[0] ?? 0))
+  const weights = [quiet, noisy].flatMap((m) =>
+    [1, 2].map((s) => m.load(sessionId(s))?.slow.remote[0] ?? 0),
+  )
   for (const weight of weights) expect(weight / (weights[0] ?? 1)).toBeCloseTo(1, 6)
 })
 
@@ -117,18 +122,18 @@ test('E1 a move changes both ends at once, by the same estimate, through its JSO
     from.observe(system(0.5), [reads(1, 10_000), reads(2, 20_000)])
     to.observe(system(0.1), [])
   }
-  const load = from.load(1)
+  const load = from.load(one)
   if (load === null) throw new Error('session 1 has no load')
   const before = [from.now.slow[0] ?? 0, to.now.slow[0] ?? 0]
-  const memory = parseSessionMemory(JSON.parse(JSON.stringify(from.leave(1))))
-  to.admit(1, memory)
+  const memory = parseSessionMemory(JSON.parse(JSON.stringify(from.leave(one))))
+  to.admit(one, memory)
   const here = asTable(load, shareAt(load, 'a'), 1).slow[0] ?? 0
   const there = asTable(load, shareAt(load, 'b'), 1).slow[0] ?? 0
   expect(here).toBeGreaterThan(there)
   expect(from.now.slow[0]).toBeCloseTo((before[0] ?? 0) - here, 9)
   expect(to.now.slow[0]).toBeCloseTo((before[1] ?? 0) + there, 9)
-  expect(to.load(1)).toEqual(load)
-  expect(to.session(1)?.ageSeconds).toBe(60)
+  expect(to.load(one)).toEqual(load)
+  expect(to.session(one)?.ageSeconds).toBe(60)
 })
 
 test('E2 neither a move nor a login is noise', () => {
@@ -137,7 +142,7 @@ test('E2 neither a move nor a login is noise', () => {
     let here = [reads(1, 10_000), reads(2, 20_000)]
     for (let t = 0; t < 400; t++) {
       if (moves && t === 200) {
-        m.leave(2)
+        m.leave(two)
         here = [reads(1, 10_000)]
       }
       const cpu = expectedCpu(ratesOf(here), PRIOR_COSTS)
@@ -192,7 +197,7 @@ test('attribution is additive: own weights, base and residue are what was measur
     m.observe(system(0.6, { storedPieces: 8000, handledPieces: 3000 }), here)
   }
   const own = [1, 2].reduce((sum, s) => {
-    const load = m.load(s)
+    const load = m.load(sessionId(s))
     return load === null ? sum : sum + (asTable(load, shareAt(load, 'a'), 1).slow[0] ?? 0)
   }, 0)
   expect(own + (m.base[0] ?? 0)).toBeCloseTo(m.now.slow[0] ?? 0, 3)
@@ -201,8 +206,8 @@ test('attribution is additive: own weights, base and residue are what was measur
 test('locality is weighed by what it saves, and ten requests are none', () => {
   const m = member()
   m.observe(system(0.1), [reads(1, 10, 1), reads(2, 20_000, 1)])
-  const few = m.load(1)
-  const many = m.load(2)
+  const few = m.load(one)
+  const many = m.load(two)
   if (few === null || many === null) throw new Error('no load')
   expect(shareAt(few, 'a')).toBeLessThan(0.65)
   expect(shareAt(many, 'a')).toBeGreaterThan(0.98)

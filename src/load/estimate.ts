@@ -10,7 +10,8 @@
 // E4. What the machine makes of the same work from minute to minute is neither load nor a reason to move.
 // E5. Neither is what an idle loop spends on waking up, or what code costs that is cold: lightly loaded members with
 //     the same work are equally loaded.
-import type { MemberId, SessionId } from '../group/record.ts'
+import type { SessionId } from '../base/ids.ts'
+import type { MemberId } from '../group/record.ts'
 import { newestWeight } from './average.ts'
 import {
   type CostEvidence,

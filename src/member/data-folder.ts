@@ -9,11 +9,12 @@
 //   DF4. A store that remembers operations of a session that the group record has not come to is not used with it (G26).
 import { type Clock, sleep, type Timer, within } from '../base/clock.ts'
 import type { Disk } from '../base/disk.ts'
+import type { SliceId } from '../base/ids.ts'
 import type { Coordinator } from '../coordination/coordinator.ts'
 import { usable } from '../coordination/group-view.ts'
 import { writeFolder } from '../group/folders.ts'
 import { parseFolder, parseSlice } from '../group/parse.ts'
-import { type FolderRecord, keys, type MemberId, type SliceId } from '../group/record.ts'
+import { type FolderRecord, keys, type MemberId } from '../group/record.ts'
 import { refuseUnknownSessions } from '../group/seen.ts'
 import { PageStore } from '../store/page-store.ts'
 import type { KnownFolder, StoreSettings } from '../store/settings.ts'

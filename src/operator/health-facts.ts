@@ -1,5 +1,6 @@
 // What health is judged by: what is known of the members, the volumes and the sessions at one look.
-import type { MemberId, VolumeId } from '../group/record.ts'
+import type { VolumeId } from '../base/ids.ts'
+import type { MemberId } from '../group/record.ts'
 import type { Condition } from './condition.ts'
 import type { Launched } from './launcher-record.ts'
 

@@ -1,31 +1,33 @@
 import { expect, test } from 'vitest'
+import { sessionId } from '../base/ids.ts'
 import { SessionCounters } from '../load/counters.ts'
 import type { TargetEvent } from '../target/target-event.ts'
 import { lineOf } from './log-lines.ts'
 
 const initiator = 'iqn.2005-03.org.example:host'
 const source = '192.0.2.7'
+const session = sessionId(42)
 const counters = new SessionCounters()
 const nameOf = (id: number) => (id === 4 ? 'mail' : `volume ${id}`)
 
 test.each<[TargetEvent, RegExp]>([
   [
-    { kind: 'login', session: 42, initiator, source, volume: 4, why: 'new', gen: 1 },
+    { kind: 'login', session, initiator, source, volume: 4, why: 'new', gen: 1 },
     /^iqn\S+ at 192\.0\.2\.7 logged in to mail: session 42, new$/,
   ],
   [
-    { kind: 'end', session: 42, initiator, source, volume: 4, reason: 'silent', counters },
+    { kind: 'end', session, initiator, source, volume: 4, reason: 'silent', counters },
     /^session 42 of iqn\S+ at 192\.0\.2\.7 on mail ended: its initiator gave no sign of life/,
   ],
   [{ kind: 'redirect', initiator, source, to: 'm2', why: 'owner' }, /192\.0\.2\.7 was sent to m2/],
   [{ kind: 'reject', initiator, source, reason: 'no CHAP' }, /192\.0\.2\.7 was refused: no CHAP$/],
-  [{ kind: 'barrier', session: 42, initiator, owner: 'm3' }, /^m3 did not say .* session 42/],
+  [{ kind: 'barrier', session, initiator, owner: 'm3' }, /^m3 did not say .* session 42/],
   [
-    { kind: 'move', move: 'x', session: 42, to: 'm2', end: { kind: 'denied', reason: 'BUSY' } },
+    { kind: 'move', move: 'x', session, to: 'm2', end: { kind: 'denied', reason: 'BUSY' } },
     /^the move of session 42 to m2 was not begun: BUSY$/,
   ],
   [
-    { kind: 'move', move: 'x', session: 42, to: 'm2', end: { kind: 'lost', reason: 'it left' } },
+    { kind: 'move', move: 'x', session, to: 'm2', end: { kind: 'lost', reason: 'it left' } },
     /^the move of session 42 to m2 came to nothing: it left$/,
   ],
 ])('$0.kind is a sentence with names, and fields without counters', (event, says) => {

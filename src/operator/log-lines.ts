@@ -1,5 +1,5 @@
 // What a member's log says of its sessions, as sentences with names instead of numbers.
-import type { VolumeId } from '../group/record.ts'
+import type { VolumeId } from '../base/ids.ts'
 import { whyEnded } from '../target/live-session.ts'
 import type { MoveEnd } from '../target/move-order.ts'
 import type { TargetEvent } from '../target/target-event.ts'

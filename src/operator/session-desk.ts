@@ -8,9 +8,10 @@ import { type Answered, answered } from '../api/operator.ts'
 import type { Move, MoveRequest, Session, SessionDetail } from '../api/schema.ts'
 import type { Balancer } from '../balance/balancer.ts'
 import { sleep } from '../base/clock.ts'
+import { type SessionId, sessionId, type VolumeId } from '../base/ids.ts'
 import { whyNotByHand } from '../distribution/explain.ts'
 import { probeChange } from '../group/change.ts'
-import type { MemberId, MoveRecord, SessionId, VolumeId } from '../group/record.ts'
+import type { MemberId, MoveRecord } from '../group/record.ts'
 import type { StoredSession } from '../group/sessions.ts'
 import { Body } from '../peer/controls.ts'
 import { fieldsOf, type Json } from '../peer/message.ts'
@@ -34,7 +35,7 @@ export type Order = {
 
 export function readOrder(json: Json): Order {
   const body = new Body(json)
-  return { move: body.text('move'), session: body.whole('session'), to: body.text('to') }
+  return { move: body.text('move'), session: sessionId(body.whole('session')), to: body.text('to') }
 }
 
 type Denied = {
@@ -189,7 +190,7 @@ export class SessionDesk {
   }
 
   #find(id: string): StoredSession | undefined {
-    const stored = this.#member.group.sessions.get(Number(id))
+    const stored = this.#member.group.sessions.get(sessionId(Number(id)))
     return stored?.record.state === 'live' ? stored : undefined
   }
 

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { SimClock } from '../../sim/clock.ts'
 import { SimNet } from '../../sim/net.ts'
 import { Timeline } from '../../sim/timeline.ts'
+import { type SessionId, sessionId } from '../base/ids.ts'
 import type { Address, Stream } from '../base/net.ts'
 import { Prng } from '../base/prng.ts'
 import { type Frame, FrameReader, frameFields, frameKind, frameVersion } from './frames.ts'
@@ -13,6 +14,7 @@ import type { Answer, Incoming, PeerServer } from './responder.ts'
 import { Sender } from './sender.ts'
 
 const DONE = { status: 0 }
+const session = sessionId(70)
 
 /** A member that notes what it is asked, and answers when it is told to. */
 class Member implements PeerServer {
@@ -49,7 +51,7 @@ class Member implements PeerServer {
     return this.answer(request)
   }
 
-  fence(session: number, gen: number): void {
+  fence(session: SessionId, gen: number): void {
     this.log.push(`fence ${session}:${gen}`)
   }
 
@@ -83,6 +85,10 @@ class World {
   async pair(): Promise<[Member, Member]> {
     return [await this.member('a'), await this.member('b')]
   }
+
+  dialB(clock: SimClock): Promise<Stream> {
+    return this.timeline.finish(this.net.host('n', clock).connect(addressOf('b'), 500))
+  }
 }
 
 interface Sent extends Request {
@@ -96,7 +102,7 @@ function operation(
   const bytes = named ?? fields.payload?.length ?? fields.into?.length ?? 4
   const sent: Sent = {
     kind: frameKind.write,
-    operation: { ...noOperation, volume: 1, slice: 3, session: 70, gen: 1, number, offset, bytes },
+    operation: { ...noOperation, volume: 1, slice: 3, session, gen: 1, number, offset, bytes },
     epoch: 1,
     payload: fields.into ? null : new Uint8Array(4).fill(number),
     into: null,
@@ -115,9 +121,8 @@ describe('links', () => {
     const world = new World()
     const [a] = await world.pair()
     const { timeline } = world
-    expect(await timeline.finish(a.links.ask('b', 'summary', { x: [1, 'ü'] }, 500))).toEqual({
-      x: [1, 'ü'],
-    })
+    const short = { x: [1, 'ü'] }
+    expect(await timeline.finish(a.links.ask('b', 'summary', short, 500))).toEqual(short)
     const long = 'é'.repeat(300_000)
     expect(await timeline.finish(a.links.ask('b', 'summary', long, 900))).toBe(long)
     const before = timeline.nowMs
@@ -132,7 +137,7 @@ describe('links', () => {
     const b = await world.member('b', { ready: false })
     const sent = operation(1)
     a.links.link('b').request(sent)
-    a.links.link('b').fence(50, 3, () => {})
+    a.links.link('b').fence(session, 3, () => {})
     a.links.tell('b', 'nudge', null)
     expect(await world.timeline.finish(a.links.ask('b', 'summary', 5, 500))).toBe(5)
     expect(b.log).toEqual(['nudge from a', 'summary from a'])
@@ -144,7 +149,7 @@ describe('links', () => {
     await world.timeline.until(() => hasty.answers.closed)
     b.ready.resolve()
     await world.timeline.until(() => sent.settled !== null)
-    expect(b.log.slice(2)).toEqual(['on 1 from n', 'fence 50:3', 'operation 1'])
+    expect(b.log.slice(2)).toEqual(['on 1 from n', 'fence 70:3', 'operation 1'])
   })
 
   it('a member of another group, or another member, is refused with a sentence', async () => {
@@ -161,9 +166,7 @@ describe('links', () => {
     const world = new World()
     await world.member('b')
     const clock = new SimClock(world.timeline)
-    const stream = await world.timeline.finish(
-      world.net.host('n', clock).connect(addressOf('b'), 500),
-    )
+    const stream = await world.dialB(clock)
     const answers = listenTo(stream)
     const hello = { groupId: 'g', memberId: 'n', bootId: 'n-1', to: 'b', stream: 1 }
     const fields = { ...frameFields(frameKind.hello, 0), version: frameVersion + 1 }
@@ -179,9 +182,7 @@ describe('links', () => {
     const prng = new Prng(3)
     for (let i = 0; i < 20; i += 1) {
       const clock = new SimClock(world.timeline)
-      const stream = await world.timeline.finish(
-        world.net.host('n', clock).connect(addressOf('b'), 500),
-      )
+      const stream = await world.dialB(clock)
       const answers = listenTo(stream)
       const garbage = new Uint8Array(prng.integer(100, 4000)).map(() => prng.integer(0, 255))
       stream.write(garbage)
@@ -194,9 +195,7 @@ describe('links', () => {
   it('a stream that never says hello is closed', async () => {
     const world = new World()
     await world.member('b')
-    const stream = await world.timeline.finish(
-      world.net.host('n', new SimClock(world.timeline)).connect(addressOf('b'), 500),
-    )
+    const stream = await world.dialB(new SimClock(world.timeline))
     const answers = listenTo(stream)
     await world.timeline.until(() => answers.closed, 6_000)
   })
@@ -210,18 +209,18 @@ describe('links', () => {
     const link = a.links.link('b')
     link.request(operation(1))
     link.request(operation(2))
-    link.fence(50, 3, () => {
+    link.fence(session, 3, () => {
       acknowledged += 1
     })
     b.ready.resolve()
     await world.timeline.until(() => b.log.length === 3)
-    expect(b.log).toEqual(['fence 50:3', 'operation 1', 'operation 2'])
+    expect(b.log).toEqual(['fence 70:3', 'operation 1', 'operation 2'])
     await world.timeline.until(() => acknowledged === 1)
     b.log.length = 0
     const again = restart(world, b)
     await world.timeline.until(() => again.log.length === 3)
-    expect(again.log).toEqual(['fence 50:3', 'operation 1', 'operation 2'])
-    link.unfence(50)
+    expect(again.log).toEqual(['fence 70:3', 'operation 1', 'operation 2'])
+    link.unfence(session)
     const last = restart(world, again)
     await world.timeline.until(() => last.log.length === 2)
     expect(last.log).toEqual(['operation 1', 'operation 2'])
@@ -234,10 +233,10 @@ describe('links', () => {
     await world.timeline.finish(a.links.ask('b', 'summary', 1, 500))
     await world.timeline.until(() => link.isServing)
     link.request(operation(1, { payload: new Uint8Array(1024 * 1024), bytes: 1024 * 1024 }))
-    link.fence(50, 3, () => {})
+    link.fence(session, 3, () => {})
     link.request(operation(2))
     await world.timeline.until(() => b.operations.length === 2)
-    expect(b.log.slice(0, 2)).toEqual(['summary from a', 'fence 50:3'])
+    expect(b.log.slice(0, 2)).toEqual(['summary from a', 'fence 70:3'])
   })
 
   it('P2 operations are sent again in order until answered, whatever becomes of the other member', async () => {

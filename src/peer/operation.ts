@@ -4,7 +4,7 @@
 //
 // Invariants:
 //   O1. What is copied of an operation is all of it.
-import type { SessionId, SliceId, VolumeId } from '../group/record.ts'
+import { type SessionId, type SliceId, sessionId, type VolumeId } from '../base/ids.ts'
 
 export interface Operation {
   readonly volume: VolumeId
@@ -46,7 +46,7 @@ export const noOperation: Operation = {
   slice: 0,
   offset: 0,
   bytes: 0,
-  session: 0,
+  session: sessionId(0),
   gen: 0,
   number: 0,
   acknowledged: 0,

@@ -3,6 +3,7 @@ import { expect, it } from 'vitest'
 import { SimClock } from '../../sim/clock.ts'
 import { SimNet } from '../../sim/net.ts'
 import { Timeline } from '../../sim/timeline.ts'
+import { sessionId } from '../base/ids.ts'
 import { Prng } from '../base/prng.ts'
 import { frameKind } from './frames.ts'
 import type { Request } from './link.ts'
@@ -48,7 +49,15 @@ it('P11 a member that stood still reads what has come before it gives anybody up
   await timeline.run(timeline.nowMs + 700)
   const settled: number[] = []
   const request: Request = {
-    operation: { ...noOperation, volume: 1, bytes: 4, slice: 3, session: 70, gen: 1, number: 1 },
+    operation: {
+      ...noOperation,
+      volume: 1,
+      bytes: 4,
+      slice: 3,
+      session: sessionId(70),
+      gen: 1,
+      number: 1,
+    },
     ...{ kind: frameKind.write, epoch: 1, payload: new Uint8Array(4), into: null },
     settle: (status) => settled.push(status),
   }

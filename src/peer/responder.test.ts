@@ -3,6 +3,7 @@ import { SimClock } from '../../sim/clock.ts'
 import { SimNet } from '../../sim/net.ts'
 import { Timeline } from '../../sim/timeline.ts'
 import { sleep } from '../base/clock.ts'
+import { sessionId } from '../base/ids.ts'
 import type { Address } from '../base/net.ts'
 import { Prng } from '../base/prng.ts'
 import { frameKind } from './frames.ts'
@@ -63,7 +64,15 @@ function request(
   const { number } = one
   return {
     kind: isRead ? frameKind.read : frameKind.write,
-    operation: { ...noOperation, volume: 1, bytes: BYTES, slice: 1, session: 1, gen: 1, number },
+    operation: {
+      ...noOperation,
+      volume: 1,
+      bytes: BYTES,
+      slice: 1,
+      session: sessionId(1),
+      gen: 1,
+      number,
+    },
     epoch: 1,
     payload: isRead ? null : new Uint8Array(BYTES).fill(number),
     into: isRead ? one.into : null,

@@ -8,17 +8,12 @@
 //       its store, and a store that is behind the record is an older copy (store/identity.ts).
 //   A4. An epoch is above every one that this store has promised, also where the record was rebuilt from older copies.
 import { type Clock, sleep } from '../base/clock.ts'
+import type { SessionId, SliceId } from '../base/ids.ts'
 import type { Coordinator, Versioned } from '../coordination/coordinator.ts'
 import { storedSession, usable } from '../coordination/group-view.ts'
 import { raiseEpochs } from '../group/founding.ts'
 import { parseSlice } from '../group/parse.ts'
-import {
-  keys,
-  type MemberId,
-  type SessionId,
-  type SliceId,
-  type SliceRecord,
-} from '../group/record.ts'
+import { keys, type MemberId, type SliceRecord } from '../group/record.ts'
 import type { SliceStore } from './slice-store.ts'
 
 const AGAIN_MS = 100
@@ -92,7 +87,10 @@ async function raiseAll(
 export function generationsIn(
   items: readonly Versioned[],
 ): readonly (readonly [SessionId, number])[] {
-  return items.map((item) => [item.created, storedSession(item).record.gen] as const)
+  return items.map((item) => {
+    const { id, record } = storedSession(item)
+    return [id, record.gen] as const
+  })
 }
 
 function toOwn({ key, value, rev }: Versioned): Own {

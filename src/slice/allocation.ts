@@ -1,6 +1,6 @@
 // The question for what a primary has of a volume, and its answer, as they travel between members (volume/allocation.ts).
+import type { SliceId, VolumeId } from '../base/ids.ts'
 import { ProtocolError } from '../base/protocol-error.ts'
-import type { SliceId, VolumeId } from '../group/record.ts'
 import { Body } from '../peer/controls.ts'
 import type { Json } from '../peer/message.ts'
 

@@ -5,7 +5,7 @@
 //   B1. Of two overlapping turns, the one that entered first leaves before the other begins.
 //   B2. A read begins when every overlapping turn that entered before it has left.
 import { assert } from '../base/assert.ts'
-import type { VolumeId } from '../group/record.ts'
+import type { VolumeId } from '../base/ids.ts'
 
 /** Bytes [from, to) of a volume. */
 export interface Extent {

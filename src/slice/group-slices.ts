@@ -1,5 +1,6 @@
 // What the data path needs of the group record; coordination/group-view.ts has it.
-import type { SessionId, SliceRecord, VolumeId } from '../group/record.ts'
+import type { SessionId, VolumeId } from '../base/ids.ts'
+import type { SliceRecord } from '../group/record.ts'
 import type { Striped } from './lanes.ts'
 
 export interface GroupSlices {

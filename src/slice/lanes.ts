@@ -12,8 +12,9 @@
 //       different members (G8 of group/volumes.ts); with three lanes or more also where one row ends and the next begins.
 //   L3. Every regular stride is spread over the lanes: file systems have strides, and none of them meets one member.
 import { assert } from '../base/assert.ts'
+import type { SliceId } from '../base/ids.ts'
 import { PAGE_BYTES, RUN_BYTES } from '../base/sizes.ts'
-import type { SliceId, VolumeRecord } from '../group/record.ts'
+import type { VolumeRecord } from '../group/record.ts'
 import { PAGES_PER_RUN } from '../store/layout.ts'
 
 export type Striped = Pick<VolumeRecord, 'id' | 'lanes'>

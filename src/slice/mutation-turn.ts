@@ -10,8 +10,8 @@
 //   M2. No write is refused for want of room that unmaps or deletions before it have made.
 //   M3. An unmap of a volume of which pages are lost is done run by run: what is lost of each run is lost no more.
 import { assert } from '../base/assert.ts'
+import type { VolumeId } from '../base/ids.ts'
 import { BLOCK_BYTES } from '../base/sizes.ts'
-import type { VolumeId } from '../group/record.ts'
 import type { Mutation } from '../peer/operation.ts'
 import type { StoreWrite, UnmapEdges } from '../store/record.ts'
 import type { BlockOrder, Turn } from './block-order.ts'

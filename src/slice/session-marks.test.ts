@@ -1,9 +1,25 @@
 import { describe, expect, it } from 'vitest'
+import { sessionId } from '../base/ids.ts'
 import { SessionMarks } from './session-marks.ts'
+
+/** By plain numbers, for short. */
+function newMarks() {
+  const marks = new SessionMarks<string>()
+  return {
+    admit: (session: number, gen: number) => marks.admit(sessionId(session), gen),
+    fence: (session: number, gen: number) => marks.fence(sessionId(session), gen),
+    isRetired: (session: number) => marks.isRetired(sessionId(session)),
+    load: (list: readonly (readonly [number, number])[], rev: number) =>
+      marks.load(
+        list.map(([session, gen]) => [sessionId(session), gen] as const),
+        rev,
+      ),
+  }
+}
 
 describe('session marks', () => {
   it('G1 a request raises the generation, and a lower one is refused', () => {
-    const marks = new SessionMarks<string>()
+    const marks = newMarks()
     expect(marks.admit(5, 2)).not.toBeNull()
     expect(marks.admit(5, 1)).toBeNull()
     expect(marks.admit(5, 3)).not.toBeNull()
@@ -11,7 +27,7 @@ describe('session marks', () => {
   })
 
   it('G1 a FENCE raises it too, also of a session that is not known yet', () => {
-    const marks = new SessionMarks<string>()
+    const marks = newMarks()
     marks.fence(9, 4)
     expect(marks.admit(9, 3)).toBeNull()
     expect(marks.admit(9, 4)).not.toBeNull()
@@ -20,7 +36,7 @@ describe('session marks', () => {
   })
 
   it('G2 a session neither listed nor newer than the list is refused, and no FENCE brings it back', () => {
-    const marks = new SessionMarks<string>()
+    const marks = newMarks()
     marks.load([[10, 3]], 100)
     expect(marks.admit(50, 1)).toBeNull()
     marks.fence(50, 7)
@@ -31,7 +47,7 @@ describe('session marks', () => {
   })
 
   it('G2 a later list retires what it lacks, and an older one changes nothing', () => {
-    const marks = new SessionMarks<string>()
+    const marks = newMarks()
     marks.load([[10, 3]], 100)
     marks.admit(101, 1)
     marks.admit(150, 1)
@@ -47,14 +63,14 @@ describe('session marks', () => {
   })
 
   it('G2 listing never lowers a generation', () => {
-    const marks = new SessionMarks<string>()
+    const marks = newMarks()
     marks.admit(10, 5)
     marks.load([[10, 3]], 100)
     expect(marks.admit(10, 4)).toBeNull()
   })
 
   it('G3 answers are kept until acknowledged, and end with their generation', () => {
-    const marks = new SessionMarks<string>()
+    const marks = newMarks()
     const window = marks.admit(5, 1)?.window(7)
     window?.answers.set(1, 'done')
     window?.answers.set(2, 'done')

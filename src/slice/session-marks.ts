@@ -7,7 +7,7 @@
 //       ignored: it is retired, and nothing brings it back.
 //   G3. What is known of a session's operations ends with their generation, never before they are acknowledged.
 import { forgetUpTo } from '../base/forget-up-to.ts'
-import type { SessionId, SliceId } from '../group/record.ts'
+import type { SessionId, SliceId } from '../base/ids.ts'
 
 /** Mutations of one session, generation and slice, by number; `T` is an outcome, or what comes to one. */
 export class OperationWindow<T> {

@@ -1,5 +1,5 @@
 // What a primary needs of the page store; store/page-store.ts has it.
-import type { SessionId, SliceId, VolumeId } from '../group/record.ts'
+import type { SessionId, SliceId, VolumeId } from '../base/ids.ts'
 import type { StoreWrite } from '../store/record.ts'
 
 export interface SliceStore {

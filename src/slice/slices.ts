@@ -13,14 +13,9 @@
 //       the record only says what to ask about.
 import { assert } from '../base/assert.ts'
 import type { Clock } from '../base/clock.ts'
+import type { SessionId, SliceId, VolumeId } from '../base/ids.ts'
 import type { Coordinator } from '../coordination/coordinator.ts'
-import {
-  keys,
-  type MemberId,
-  type SessionId,
-  type SliceId,
-  type VolumeId,
-} from '../group/record.ts'
+import { keys, type MemberId } from '../group/record.ts'
 import { volumeIsAbsent } from '../group/volumes.ts'
 import type { Mutation, Origin } from '../peer/operation.ts'
 import { activate, generationsIn } from './activation.ts'
@@ -231,7 +226,7 @@ export class Slices {
     }
   }
 
-  #load(sessions: Iterable<readonly [number, number]>, rev: number): void {
+  #load(sessions: Iterable<readonly [SessionId, number]>, rev: number): void {
     const { store } = this.#deps
     this.#marks.load(sessions, rev)
     for (const session of store.rememberedSessions()) {

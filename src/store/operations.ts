@@ -2,6 +2,7 @@
 // generation that the gateway has not acknowledged cumulatively. Lower generations are refused before they come here.
 import { readU32, writeU32 } from '../base/bytes.ts'
 import { forgetUpTo } from '../base/forget-up-to.ts'
+import { type SessionId, sessionId } from '../base/ids.ts'
 import { readU64, writeU64 } from './fields.ts'
 import { OPERATIONS } from './layout.ts'
 
@@ -13,31 +14,31 @@ interface Remembered {
 }
 
 export class OperationMemory {
-  readonly #sessions = new Map<number, Map<number, Remembered>>()
+  readonly #sessions = new Map<SessionId, Map<number, Remembered>>()
 
-  remember(session: number, gen: number, slice: number, operation: number): void {
+  remember(session: SessionId, gen: number, slice: number, operation: number): void {
     const known = this.#at(session, gen, slice)
     if (known !== null && operation > known.upTo) known.operations.add(operation)
   }
 
-  remembers(session: number, gen: number, slice: number, operation: number): boolean {
+  remembers(session: SessionId, gen: number, slice: number, operation: number): boolean {
     const known = this.#sessions.get(session)?.get(slice)
     if (known === undefined || known.gen !== gen) return false
     return operation <= known.upTo || known.operations.has(operation)
   }
 
-  acknowledge(session: number, gen: number, slice: number, upTo: number): void {
+  acknowledge(session: SessionId, gen: number, slice: number, upTo: number): void {
     const known = this.#at(session, gen, slice)
     if (known === null || upTo <= known.upTo) return
     forgetUpTo(known.operations, known.upTo, upTo)
     known.upTo = upTo
   }
 
-  forget(session: number): void {
+  forget(session: SessionId): void {
     this.#sessions.delete(session)
   }
 
-  sessions(): number[] {
+  sessions(): SessionId[] {
     return [...this.#sessions.keys()]
   }
 
@@ -69,7 +70,7 @@ export class OperationMemory {
   decode(bytes: Uint8Array): void {
     let at = 0
     while (at < bytes.length) {
-      const session = readU64(bytes, at + OPERATIONS.session)
+      const session = sessionId(readU64(bytes, at + OPERATIONS.session))
       const gen = readU64(bytes, at + OPERATIONS.gen)
       const slice = readU32(bytes, at + OPERATIONS.slice)
       const count = readU32(bytes, at + OPERATIONS.count)
@@ -83,7 +84,7 @@ export class OperationMemory {
   }
 
   /** Null if the generation is over. */
-  #at(session: number, gen: number, slice: number): Remembered | null {
+  #at(session: SessionId, gen: number, slice: number): Remembered | null {
     let slices = this.#sessions.get(session)
     if (slices === undefined) {
       slices = new Map()

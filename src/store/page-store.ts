@@ -21,6 +21,7 @@
 import { assert } from '../base/assert.ts'
 import { type Clock, turnOf } from '../base/clock.ts'
 import type { Disk } from '../base/disk.ts'
+import type { SessionId } from '../base/ids.ts'
 import { BLOCK_BYTES, PAGE_BYTES, RUN_BYTES } from '../base/sizes.ts'
 import { CommitQueue, type CommitWork, type WriteResult } from './commit-queue.ts'
 import { FolderRefused, StoreFailed } from './failure.ts'
@@ -246,21 +247,21 @@ export class PageStore {
   }
 
   /** The write of this operation is in the store: a retry is answered, not applied. */
-  remembered(session: number, gen: number, slice: number, operation: number): boolean {
+  remembered(session: SessionId, gen: number, slice: number, operation: number): boolean {
     return this.#pages.operations.remembers(session, gen, slice, operation)
   }
 
   /** The gateway has had the answers of all operations up to this one. */
-  acknowledge(session: number, gen: number, slice: number, upTo: number): void {
+  acknowledge(session: SessionId, gen: number, slice: number, upTo: number): void {
     this.#pages.operations.acknowledge(session, gen, slice, upTo)
   }
 
   /** Not durable by itself: after a restart the caller forgets again what `rememberedSessions` has too much. */
-  forgetSession(session: number): void {
+  forgetSession(session: SessionId): void {
     this.#pages.operations.forget(session)
   }
 
-  rememberedSessions(): number[] {
+  rememberedSessions(): SessionId[] {
     return this.#pages.operations.sessions()
   }
 

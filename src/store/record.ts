@@ -3,6 +3,7 @@
 // of the ring belongs there only if its number says so.
 import { readU16, readU32, writeU16, writeU32 } from '../base/bytes.ts'
 import { crc32c } from '../base/crc32c.ts'
+import { sessionId } from '../base/ids.ts'
 import { BLOCK_BYTES } from '../base/sizes.ts'
 import type { Ordered } from '../peer/operation.ts'
 import { readU64, writeU64 } from './fields.ts'
@@ -188,7 +189,7 @@ export function decodeRecord(bytes: Uint8Array, seed: number): RecordHeader | nu
     slice: readU32(bytes, RECORD.slice),
     epoch: readU64(bytes, RECORD.epoch),
     seq: readU64(bytes, RECORD.seq),
-    session: readU64(bytes, RECORD.session),
+    session: sessionId(readU64(bytes, RECORD.session)),
     gen: readU64(bytes, RECORD.gen),
     number: readU64(bytes, RECORD.number),
     volume: readU64(bytes, RECORD.volume),

@@ -28,9 +28,10 @@
 // what the move held (C4); a later take or close of the record ends the session. A living initiator answers within a
 // round trip.
 import { afterTurns, type Clock, sleep, within } from '../base/clock.ts'
+import { type SessionId, sessionId } from '../base/ids.ts'
 import { ProtocolError } from '../base/protocol-error.ts'
 import type { StoredSession } from '../coordination/group-view.ts'
-import type { MemberId, SessionId } from '../group/record.ts'
+import type { MemberId } from '../group/record.ts'
 import { Body } from '../peer/controls.ts'
 import type { Json, PeerLinks } from '../peer/links.ts'
 import type { Gateway } from '../volume/gateway.ts'
@@ -225,7 +226,11 @@ export function readProbes(json: Json): ProbeQuestion {
   if (how === undefined) throw new ProtocolError('a probe of no known kind', 'peer/DESIGN.md')
   const sessions = body.list('sessions').map((one) => {
     const probe = new Body(one)
-    return { id: probe.whole('id'), gen: probe.whole('gen'), loginToken: probe.text('loginToken') }
+    return {
+      id: sessionId(probe.whole('id')),
+      gen: probe.whole('gen'),
+      loginToken: probe.text('loginToken'),
+    }
   })
   return { sessions, how }
 }

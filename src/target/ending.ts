@@ -10,10 +10,11 @@
 //   E4. A stable ISID's dead record is kept an hour as the memory of its last owner; one of the random kind is not.
 import { AwakeTime } from '../base/awake-time.ts'
 import type { Clock } from '../base/clock.ts'
+import { sessionId } from '../base/ids.ts'
 import { isRandomIsid } from '../base/isid.ts'
 import type { Coordinator } from '../coordination/coordinator.ts'
 import { type GroupView, type StoredSession, storedSession } from '../coordination/group-view.ts'
-import type { MemberId, SessionId } from '../group/record.ts'
+import type { MemberId } from '../group/record.ts'
 import { closeSession, retireSession } from '../group/sessions.ts'
 import type { Gateway } from '../volume/gateway.ts'
 import type { LiveSession } from './live-session.ts'
@@ -154,7 +155,7 @@ export class Ending {
       if (id <= group.rev && !group.sessions.has(id) && !registry.get(id)) gateway.unfence(id)
     }
     for (const key of this.#firstSeen.keys()) {
-      const id: SessionId = Number(key.slice(0, key.indexOf(':')))
+      const id = sessionId(Number(key.slice(0, key.indexOf(':'))))
       if (!group.sessions.has(id)) this.#firstSeen.delete(key)
     }
   }

@@ -1,5 +1,6 @@
 // What the member's distribution has to say about sessions that others want to move here, and what they ask it for.
-import type { MemberId, SessionId } from '../group/record.ts'
+import { type SessionId, sessionId } from '../base/ids.ts'
+import type { MemberId } from '../group/record.ts'
 import { Body } from '../peer/controls.ts'
 import type { Json } from '../peer/message.ts'
 import type { LiveSession } from './live-session.ts'
@@ -23,7 +24,7 @@ export interface Grants {
 
 export function readGrant(json: Json): GrantRequest {
   const body = new Body(json)
-  const of = { move: body.text('move'), session: body.whole('session') }
+  const of = { move: body.text('move'), session: sessionId(body.whole('session')) }
   return { ...of, proposal: body.json('proposal'), estimate: body.json('estimate') }
 }
 

@@ -14,7 +14,8 @@
 //   N1. A member executes and answers only under the generation it took; after a committed move it answers nothing.
 //   N2. A session is registered from the moment its record is taken until it has ended, so that nobody at this member
 //       takes it for dead in between.
-import type { SessionId, SessionRecord } from '../group/record.ts'
+import type { SessionId } from '../base/ids.ts'
+import type { SessionRecord } from '../group/record.ts'
 import type { SessionCounters } from '../load/counters.ts'
 import type { LogicalUnit } from '../scsi/logical-unit.ts'
 import type { MoveOrder } from './move-order.ts'

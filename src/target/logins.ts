@@ -14,6 +14,7 @@
 //   L5. What is not settled within 4 s is rejected as "service unavailable"; the initiator tries again.
 //   L6. A volume that is not shared is taken only when no other host has it, and with its claim (unshared.ts, G11).
 import { type Clock, sleep } from '../base/clock.ts'
+import { type SessionId, sessionId } from '../base/ids.ts'
 import { isRandomIsid } from '../base/isid.ts'
 import type { Coordinator, TransactionResult } from '../coordination/coordinator.ts'
 import {
@@ -25,13 +26,7 @@ import {
 import { withClaim } from '../group/claims.ts'
 import { matchLogin } from '../group/login.ts'
 import { parseVolume } from '../group/parse.ts'
-import {
-  keys,
-  type MemberId,
-  type SessionId,
-  type SessionRecord,
-  type VolumeRecord,
-} from '../group/record.ts'
+import { keys, type MemberId, type SessionRecord, type VolumeRecord } from '../group/record.ts'
 import { createSession, takeSession } from '../group/sessions.ts'
 import { SessionCounters } from '../load/counters.ts'
 import { Body } from '../peer/controls.ts'
@@ -421,7 +416,7 @@ export interface TakenSession {
 
 export function readTaken(json: Json): TakenSession {
   const body = new Body(json)
-  return { id: body.whole('id'), gen: body.whole('gen') }
+  return { id: sessionId(body.whole('id')), gen: body.whole('gen') }
 }
 
 function isOurs(record: SessionRecord, self: MemberId): boolean {

@@ -1,6 +1,7 @@
 // The records of moves: what becomes of those that nobody settles.
 import { expect, it } from 'vitest'
 import { records } from '../../test/kit/session-records.ts'
+import { sessionId } from '../base/ids.ts'
 import { parseMove } from '../group/parse.ts'
 import { keys, type MoveRecord } from '../group/record.ts'
 import { noteIntent } from '../group/sessions.ts'
@@ -19,7 +20,7 @@ it('a move from here that no session carries and nobody settles is lost, and no 
   await put('of-another', { from: 'm2' })
   await put('settled', { outcome: 'returned' })
   await put('carried')
-  await put('under-way', { session: 999 })
+  await put('under-way', { session: sessionId(999) })
   await write(noteIntent(carrying, { id: 'carried', to: 'm2' }))
   const group = await view('m1')
   await caughtUp(group)

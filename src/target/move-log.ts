@@ -2,19 +2,14 @@
 // adds the drain; whoever settles the move adds the outcome, and the new member the pause. A move that nobody settled,
 // since a member died in it before the commit or right after the return, is lost: the old member says so, later.
 import type { Clock } from '../base/clock.ts'
+import type { SessionId } from '../base/ids.ts'
 import type { Coordinator } from '../coordination/coordinator.ts'
 import type { GroupView, StoredSession } from '../coordination/group-view.ts'
 import { retry } from '../coordination/retry.ts'
 import type { GroupChange } from '../group/change.ts'
 import { amendMove, beginMove } from '../group/moves.ts'
 import { parseMove } from '../group/parse.ts'
-import {
-  keys,
-  type MemberId,
-  type MoveOutcome,
-  type MoveRecord,
-  type SessionId,
-} from '../group/record.ts'
+import { keys, type MemberId, type MoveOutcome, type MoveRecord } from '../group/record.ts'
 import type { MoveOrder } from './move-order.ts'
 
 /** Older records are removed as new ones are written. */

@@ -1,6 +1,6 @@
 // The sessions that this member serves, and the logins that it has under way. N2 rests on `tokens`: a login counts as
 // alive from before its transaction is sent until its session is registered or the login has failed.
-import type { SessionId } from '../group/record.ts'
+import type { SessionId } from '../base/ids.ts'
 import { carrierOf, type LiveSession } from './live-session.ts'
 
 export class Registry {

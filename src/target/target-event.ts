@@ -1,5 +1,6 @@
 // What a target tells of its sessions, logins and moves: one line for people each (operator/log-lines.ts).
-import type { MemberId, SessionId } from '../group/record.ts'
+import type { SessionId } from '../base/ids.ts'
+import type { MemberId } from '../group/record.ts'
 import type { SessionCounters } from '../load/counters.ts'
 import type { EndReason } from './live-session.ts'
 import type { MoveEnd } from './move-order.ts'

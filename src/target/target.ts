@@ -7,10 +7,11 @@
 //   T4. A volume that grows grows for every session of it here, once this member has heard of it; one that is taken here
 //       has at least the size that any owner has told its initiator.
 import { type Clock, untilBeat } from '../base/clock.ts'
+import type { SessionId } from '../base/ids.ts'
 import type { Address, Net } from '../base/net.ts'
 import type { Coordinator } from '../coordination/coordinator.ts'
 import type { GroupView } from '../coordination/group-view.ts'
-import type { MemberId, SessionId } from '../group/record.ts'
+import type { MemberId } from '../group/record.ts'
 import type { Json, PeerLinks } from '../peer/links.ts'
 import { logicalUnit } from '../scsi/logical-unit.ts'
 import type { Gateway } from '../volume/gateway.ts'

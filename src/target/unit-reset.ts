@@ -11,10 +11,11 @@
 //   Z2. What cannot be made sure within LIMIT_MS is answered as rejected: a member is silent, or the coordinator is.
 //   Z3. An owner that does not serve a session at the generation it is asked about says nothing for it.
 import { type Clock, sleep } from '../base/clock.ts'
+import { type SessionId, sessionId, type VolumeId } from '../base/ids.ts'
 import { ProtocolError } from '../base/protocol-error.ts'
 import type { Coordinator } from '../coordination/coordinator.ts'
 import { type StoredSession, storedSession } from '../coordination/group-view.ts'
-import { keys, type MemberId, type SessionId, type VolumeId } from '../group/record.ts'
+import { keys, type MemberId } from '../group/record.ts'
 import { Body } from '../peer/controls.ts'
 import type { Json, PeerLinks } from '../peer/links.ts'
 import type { Gateway } from '../volume/gateway.ts'
@@ -165,7 +166,7 @@ export function readReset(json: Json): ResetQuestion {
   const body = new Body(json)
   const sessions = body.list('sessions').map((pair) => {
     const [id, gen] = Array.isArray(pair) ? pair : []
-    if (typeof id === 'number' && typeof gen === 'number') return [id, gen] as const
+    if (typeof id === 'number' && typeof gen === 'number') return [sessionId(id), gen] as const
     throw new ProtocolError('which sessions are reset?', 'peer/DESIGN.md')
   })
   return { name: body.text('reset'), sessions }

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { SimClock } from '../../sim/clock.ts'
 import { portalOf } from '../../sim/group.ts'
 import { startGroup } from '../../test/kit/sim-group.ts'
+import { sessionId } from '../base/ids.ts'
 import type { Net } from '../base/net.ts'
 import { Initiator } from '../initiator/initiator.ts'
 
@@ -94,7 +95,7 @@ describe('a volume that is not shared', () => {
   it('L6 comes back to its host after a move, and to nobody else meanwhile', async () => {
     const { group, dial, login, living, timeline, refusals } = await contest(35)
     const first = await login('a', 'm1')
-    const session = living()[0]?.id ?? 0
+    const session = living()[0]?.id ?? sessionId(0)
     group.net.cut('m3', 'a', 'drop')
     const order = { id: 'move-1', to: 'm3', by: 'operator', code: 'hand', reason: '' } as const
     const none = { predicted: null, proposal: null, estimate: null }
@@ -182,7 +183,7 @@ describe('a volume that is not shared', () => {
     }
     // Its member has lost it, and has not yet closed its record.
     const owner = group.member('m1').member?.target
-    const session = owner?.registry.get(before?.id ?? 0)
+    const session = owner?.registry.get(before?.id ?? sessionId(0))
     if (owner === undefined || session === undefined || target === undefined) throw new Error('no')
     owner.ending.closeEnded = async () => {}
     owner.ending.sweep = async () => []

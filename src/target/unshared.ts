@@ -12,10 +12,11 @@
 //   O3. A refusal says whose session has the volume, at which address, and what a shared volume is for.
 //   O4. What is over of other hosts is fenced before the volume is free, as often as it is taken: a write of theirs that is
 //       still on its way to a primary is not carried out behind the new host's.
+import type { SessionId } from '../base/ids.ts'
 import type { Coordinator } from '../coordination/coordinator.ts'
 import { storedSession } from '../coordination/group-view.ts'
 import { type Claim, claimIn, claimReads, otherHosts } from '../group/claims.ts'
-import type { SessionId, VolumeRecord } from '../group/record.ts'
+import type { VolumeRecord } from '../group/record.ts'
 import type { StoredSession } from '../group/sessions.ts'
 import type { Barrier } from './barrier.ts'
 

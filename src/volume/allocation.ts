@@ -6,8 +6,9 @@
 //        question is seen.
 //   AL2. A question reaches so far, and its answer has so many extents; the asker goes on from where the answer ends.
 
+import type { SliceId } from '../base/ids.ts'
 import { RUN_BYTES } from '../base/sizes.ts'
-import type { SliceId, VolumeRecord } from '../group/record.ts'
+import type { VolumeRecord } from '../group/record.ts'
 import type {
   Allocation,
   AllocationQuestion,

@@ -1,11 +1,20 @@
 import { expect, it } from 'vitest'
 import { SimClock } from '../../sim/clock.ts'
 import { Timeline } from '../../sim/timeline.ts'
+import { sessionId } from '../base/ids.ts'
 import type { CompareOutcome } from '../slice/outcome.ts'
 import type { Slices } from '../slice/slices.ts'
 import { Forward, type ForwardDeps, type Piece, Sending } from './forward.ts'
 
-const bytes = { volume: 1, slice: 0, offset: 0, bytes: 4096, verify: null, session: 5, gen: 1 }
+const bytes = {
+  volume: 1,
+  slice: 0,
+  offset: 0,
+  bytes: 4096,
+  verify: null,
+  session: sessionId(5),
+  gen: 1,
+}
 const first = { ...bytes, number: 1, acknowledged: 0 }
 const write: Piece = { ...first, verb: 'write', data: new Uint8Array(4096), into: null }
 const read: Piece = { ...first, number: 0, verb: 'read', data: null, into: new Uint8Array(4096) }
@@ -22,7 +31,7 @@ function carriedOutHere(piece: Piece) {
     slices,
     peers: { link: () => expect.unreachable('it is here') },
   } as unknown as ForwardDeps
-  const sending = new Sending(5, 1)
+  const sending = new Sending(sessionId(5), 1)
   let outcome: CompareOutcome | null = null
   void new Forward(deps, sending, piece).outcome.then((settled) => {
     outcome = settled

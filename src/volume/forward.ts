@@ -5,7 +5,8 @@
 // Its link sends it again whenever the stream is lost; the operation itself only chooses the member (W1, W2 of
 // gateway.ts).
 import type { Clock } from '../base/clock.ts'
-import type { MemberId, SessionId, SliceId } from '../group/record.ts'
+import type { SessionId, SliceId } from '../base/ids.ts'
+import type { MemberId } from '../group/record.ts'
 import { frameKind } from '../peer/frames.ts'
 import type { Link, Request } from '../peer/link.ts'
 import type { PeerLinks } from '../peer/links.ts'

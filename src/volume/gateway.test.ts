@@ -6,6 +6,7 @@ import {
   VolumeGroup,
   type VolumeMember,
 } from '../../test/kit/volume-group.ts'
+import { sessionId } from '../base/ids.ts'
 import { RUN_BYTES, UNMAP_BYTES_MAX } from '../base/sizes.ts'
 import { keys } from '../group/record.ts'
 import { SessionCounters } from '../load/counters.ts'
@@ -168,13 +169,13 @@ describe('gateway', () => {
     world.net.cut('a', 'b', 'drop')
     const outcome = write(RUN_BYTES, filled(4096, 5)) // slice 1, at b
     const { gateway } = world.member('a')
-    gateway.fence(3, 2)
+    gateway.fence(sessionId(3), 2)
     await world.timeline.run(world.timeline.nowMs + 2_000)
-    expect(gateway.fenced(3, 2)).toBe(false)
+    expect(gateway.fenced(sessionId(3), 2)).toBe(false)
     const slice = { epoch: 9, primary: 'c', inSync: ['c'], want: ['c'], min: 1 }
     await finish(Promise.all([1, 4].map((id) => world.put(keys.slice(id), slice))))
     expect(await finish(outcome)).toBe('done')
-    expect(gateway.fenced(3, 2)).toBe(true)
+    expect(gateway.fenced(sessionId(3), 2)).toBe(true)
     expect(world.member('c').slices.epochOf(1)).toBeGreaterThan(9)
     expect(world.member('b').slices.epochOf(1)).toBe(0)
   })

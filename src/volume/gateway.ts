@@ -16,8 +16,9 @@
 
 import { assert } from '../base/assert.ts'
 import { type Clock, sleep } from '../base/clock.ts'
+import type { SessionId, SliceId } from '../base/ids.ts'
 import { OPERATION_BYTES_MAX, UNMAP_BYTES_MAX } from '../base/sizes.ts'
-import type { MemberId, SessionId, SliceId, VolumeRecord } from '../group/record.ts'
+import type { MemberId, VolumeRecord } from '../group/record.ts'
 import type { SessionCounters } from '../load/counters.ts'
 import type { PeerLinks } from '../peer/links.ts'
 import type { Origin } from '../peer/operation.ts'

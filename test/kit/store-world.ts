@@ -2,6 +2,7 @@
 import { SimClock } from '../../sim/clock.ts'
 import { SimDisk } from '../../sim/disk.ts'
 import { Timeline } from '../../sim/timeline.ts'
+import { sessionId } from '../../src/base/ids.ts'
 import { BLOCK_BYTES } from '../../src/base/sizes.ts'
 import { PageStore } from '../../src/store/page-store.ts'
 import type { StoreWrite } from '../../src/store/record.ts'
@@ -19,6 +20,8 @@ export const settings: StoreSettings = {
   cachedPages: 4,
 }
 
+/** Whose operations `write` gives. */
+export const SESSION = sessionId(5)
 let number = 0
 
 export function block(value: number, blocks = 1): Uint8Array {
@@ -41,7 +44,7 @@ export function write(
     slice: 1,
     epoch: 1,
     seq: number,
-    session: 5,
+    session: SESSION,
     gen: 1,
     number,
     acknowledged: 0,

@@ -4,6 +4,7 @@ import { SimClock } from '../../sim/clock.ts'
 import { SimCoordination } from '../../sim/coordinator.ts'
 import { SimNet } from '../../sim/net.ts'
 import { Timeline } from '../../sim/timeline.ts'
+import { type SessionId, sessionId } from '../../src/base/ids.ts'
 import type { Address } from '../../src/base/net.ts'
 import { Prng } from '../../src/base/prng.ts'
 import type { Coordinator } from '../../src/coordination/coordinator.ts'
@@ -138,20 +139,20 @@ export class LateStore implements SliceStore {
     return false
   }
 
-  remembered(session: number, gen: number, slice: number, number: number): boolean {
+  remembered(session: SessionId, gen: number, slice: number, number: number): boolean {
     return this.#durable.operations.get(`${session}:${gen}:${slice}`)?.has(number) === true
   }
 
-  acknowledge(session: number, gen: number, slice: number, upTo: number): void {
+  acknowledge(session: SessionId, gen: number, slice: number, upTo: number): void {
     const known = this.#durable.operations.get(`${session}:${gen}:${slice}`)
     for (const operation of known ?? []) if (operation <= upTo) known?.delete(operation)
   }
 
-  rememberedSessions(): number[] {
-    return [...this.#durable.operations.keys()].map((key) => Number.parseInt(key, 10))
+  rememberedSessions(): SessionId[] {
+    return [...this.#durable.operations.keys()].map((key) => sessionId(Number.parseInt(key, 10)))
   }
 
-  forgetSession(session: number): void {
+  forgetSession(session: SessionId): void {
     for (const key of this.#durable.operations.keys()) {
       if (key.startsWith(`${session}:`)) this.#durable.operations.delete(key)
     }
@@ -169,7 +170,11 @@ export class LateStore implements SliceStore {
   }
 
   volumes(): number[] {
-    return [...new Set([...this.#durable.blocks.keys()].map((key) => Number.parseInt(key, 10)))]
+    return [
+      ...new Set(
+        [...this.#durable.blocks.keys()].map((key) => sessionId(Number.parseInt(key, 10))),
+      ),
+    ]
   }
 
   async dropVolume(volume: number): Promise<'done'> {
@@ -190,7 +195,7 @@ export interface VolumeMember {
 }
 
 export interface TestSession {
-  readonly sessionId: number
+  readonly sessionId: SessionId
   readonly key: string
   gen: number
   rev: number
@@ -325,7 +330,7 @@ export class VolumeGroup {
     this.#sessions += 1
     const key = keys.session(1, 'iqn.i', `t${this.#sessions}`)
     const rev = await this.put(key, record(owner, 1, 'live'))
-    return { sessionId: rev, key, gen: 1, rev }
+    return { sessionId: sessionId(rev), key, gen: 1, rev }
   }
 
   /** The session under a new generation at this member, or dead. */

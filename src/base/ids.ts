@@ -1,0 +1,16 @@
+// Ids and counters on which all rooms agree, each its own type: the compiler refuses one where another is meant. They are
+// plain numbers when the program runs. A number becomes one only where it enters: in parsers, readers of frames and of the
+// store, and where a revision is given.
+
+declare const named: unique symbol
+
+type Named<Name extends string> = number & { readonly [named]: Name }
+
+/** The coordinator's revision at the session's first login: unique and ordered in time. */
+export type SessionId = Named<'SessionId'>
+export type VolumeId = number
+export type SliceId = number
+
+export function sessionId(id: number): SessionId {
+  return id as SessionId
+}
