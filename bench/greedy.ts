@@ -13,7 +13,7 @@ import { parseArgs } from 'node:util'
 import { Caller } from '../src/api/caller.ts'
 import { freeRange, startGroup, stopGroup } from '../test/e2e/running-group.ts'
 import { type Greed, Greedy, MostResident, residentMiB } from '../test/kit/greedy.ts'
-import { Load, type Work } from './load.ts'
+import { Load, sample, type Work } from './load.ts'
 
 const MIB = 2 ** 20
 const EACH = 8
@@ -30,9 +30,9 @@ const ms = Number(options.seconds) * 1000
 const rounds = Number(options.rounds)
 
 const works: readonly Work[] = [
-  { verb: 'read', order: 'random', bytes: 4096, depth: 32 },
-  { verb: 'read', order: 'sequential', bytes: 262_144, depth: 8 },
-  { verb: 'write', order: 'sequential', bytes: 65_536, depth: 8 },
+  { reads: 100, order: 'random', bytes: 4096, depth: 32 },
+  { reads: 100, order: 'sequential', bytes: 262_144, depth: 8 },
+  { reads: 0, order: 'sequential', bytes: 65_536, depth: 8 },
 ]
 const scenes: readonly (readonly Greed[])[] = [
   ['reads'],
@@ -55,7 +55,8 @@ try {
   const region = { offsets: [128 * MIB], RUN_BYTES: regionBytes }
   await load.fill(region)
   const rate = async (work: Work): Promise<number> => {
-    const { commands, seconds } = await load.sample(work, region, { warmMs: 300, ms, began() {} })
+    const times = { warmMs: 300, ms, began() {} }
+    const { commands, seconds } = await sample([{ load, work, region }], times)
     return (commands * work.bytes) / seconds / MIB
   }
   const begin = (scene: readonly Greed[]): Promise<Greedy[]> =>

@@ -7,7 +7,6 @@
 // compiles them for about as long, and that is no cost of being idle. Then three members in this process, wired as theirs
 // are, one of which changes a key of its own: the time from its answer until the views of the others have it.
 import { randomUUID } from 'node:crypto'
-import { readdirSync, readFileSync } from 'node:fs'
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -20,10 +19,10 @@ import { Member } from '../src/member/member.ts'
 import { storeDefaults } from '../src/store/settings.ts'
 import { boundsDefaults } from '../src/target/memory-bounds.ts'
 import { startGroupAnywhere, stopGroup } from '../test/e2e/running-group.ts'
+import { TICKS_PER_SECOND, used, WHOLE } from './processes.ts'
 
 const SETTLE_MS = 30_000
 const GAP_MS = 15
-const TICKS_PER_SECOND = 100
 /** Wake-ups a second of a thread. */
 const LEAST_SHOWN = 0.2
 const ids = ['m1', 'm2', 'm3'] as const
@@ -32,34 +31,6 @@ const commits = Number(process.argv[3] ?? 400)
 const clock = new SystemClock()
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
-
-interface Used {
-  readonly cpuTicks: number
-  readonly wakeUps: number
-}
-
-const WHOLE = 'whole'
-
-/** Of the whole process, and by thread. Each figure is cut to a tick: the whole is not the sum. */
-function used(pid: number): ReadonlyMap<string, Used> {
-  const threads = new Map<string, Used>()
-  let allWakeUps = 0
-  for (const task of readdirSync(`/proc/${pid}/task`)) {
-    const stat = readFileSync(`/proc/${pid}/task/${task}/stat`, 'latin1')
-    const status = readFileSync(`/proc/${pid}/task/${task}/status`, 'latin1')
-    const name = /\((.*)\)/.exec(stat)?.[1] ?? ''
-    const wakeUps = Number(/^voluntary_ctxt_switches:\s+(\d+)/m.exec(status)?.[1] ?? 0)
-    threads.set(`${name} ${task}`, { cpuTicks: ticksIn(stat), wakeUps })
-    allWakeUps += wakeUps
-  }
-  const cpuTicks = ticksIn(readFileSync(`/proc/${pid}/stat`, 'latin1'))
-  return threads.set(WHOLE, { cpuTicks, wakeUps: allWakeUps })
-}
-
-function ticksIn(stat: string): number {
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-  return Number(fields[11]) + Number(fields[12])
-}
 
 async function measureIdle(folder: string): Promise<void> {
   const group = await startGroupAnywhere(join(folder, 'data'))

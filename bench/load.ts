@@ -1,6 +1,7 @@
-// The load generator of the comparison: one session of one initiator, so and so many commands under way, the next one
-// sent as soon as one is answered. The session's half of src/initiator without what follows a lost connection, and with
-// commands that are used again: it costs about 2 µs a command, so that a target and not the generator sets the pace.
+// The load generator of the benches: one session of one initiator, so and so many commands under way, the next one sent as
+// soon as one is answered; several of them are sampled together. The session's half of src/initiator without what follows a
+// lost connection, and with commands that are used again: it costs about 2 µs a command, so that a target and not the
+// generator sets the pace.
 //
 // Every block carries its own number at its beginning: whoever reads checks it, so that no target wins by returning rubbish.
 import { strict as assert } from 'node:assert'
@@ -27,7 +28,8 @@ const LOGIN_MS = 10_000
 
 /** What is asked of a target. */
 export interface Work {
-  readonly verb: 'read' | 'write'
+  /** How many of a hundred commands are reads. */
+  readonly reads: number
   readonly order: 'random' | 'sequential'
   readonly bytes: number
   readonly depth: number
@@ -55,9 +57,17 @@ export interface Sample {
   readonly generatorUs: number
 }
 
+/** Who is asked what, and where. */
+export interface Asking {
+  readonly load: Load
+  readonly work: Work
+  readonly region: Region
+}
+
 interface Run {
   readonly work: Work
   readonly region: Region
+  readonly latencies: Latencies
   readonly finished: () => void
   readonly failed: (error: Error) => void
   /** Commands to begin; without end while a sample is taken. */
@@ -66,14 +76,60 @@ interface Run {
   position: number
 }
 
+/** How long commands took, of all sessions that are sampled together. */
+export class Latencies {
+  readonly #ms = new Float64Array(LATENCIES_MAX)
+  commands = 0
+
+  note(ms: number): void {
+    if (this.commands < LATENCIES_MAX) this.#ms[this.commands] = ms
+    this.commands += 1
+  }
+
+  /** In µs, the quantiles of those noted. */
+  quantiles(...wanted: readonly number[]): number[] {
+    const sorted = this.#ms.slice(0, this.commands).sort()
+    return wanted.map((q) => (sorted[Math.floor(q * (sorted.length - 1))] ?? 0) * 1000)
+  }
+}
+
+const latencies = new Latencies()
+const unread = new Latencies()
+
+/**
+ * Keeps targets at work for `ms` after `warmMs`; `began` is called between the two. What is asked of `beside` goes on
+ * meanwhile, and is not in the figures.
+ */
+export async function sample(
+  asked: readonly Asking[],
+  times: { readonly warmMs: number; readonly ms: number; readonly began: () => void },
+  beside: readonly Asking[] = [],
+): Promise<Sample> {
+  const begin = (into: Latencies) => (one: Asking) => one.load.begin(one.work, one.region, into)
+  const done = Promise.all([...asked.map(begin(latencies)), ...beside.map(begin(unread))])
+  await Promise.race([done, delay(times.warmMs)])
+  times.began()
+  latencies.commands = 0
+  const cpu = process.cpuUsage()
+  const fromMs = performance.now()
+  await Promise.race([done, delay(times.ms)])
+  const seconds = (performance.now() - fromMs) / 1000
+  const { user, system } = process.cpuUsage(cpu)
+  const { commands } = latencies
+  assert(commands > 0 && commands <= LATENCIES_MAX, `${commands} commands in a sample`)
+  const [p50Us = 0, p99Us = 0] = latencies.quantiles(0.5, 0.99)
+  for (const { load } of [...asked, ...beside]) load.finish()
+  await done
+  return { seconds, commands, p50Us, p99Us, generatorUs: (user + system) / commands }
+}
+
 export class Load implements SessionOwner {
   readonly #clock: Clock
   readonly #lun: number
   readonly #prng = new Prng(1)
-  readonly #latenciesMs = new Float64Array(LATENCIES_MAX)
-  #answers = 0
   #session: ActiveSession | null = null
-  #idle: PendingCommand[] = []
+  #idleReads: PendingCommand[] = []
+  #idleWrites: PendingCommand[] = []
   #run: Run | null = null
 
   static async connect(where: Where): Promise<Load> {
@@ -109,42 +165,34 @@ export class Load implements SessionOwner {
 
   /** Writes the whole region once. */
   async fill(region: Region): Promise<void> {
-    const work: Work = { verb: 'write', order: 'sequential', bytes: 256 * 1024, depth: 8 }
-    await this.#work(work, region, (region.offsets.length * region.RUN_BYTES) / work.bytes)
+    await this.once({ reads: 0, order: 'sequential', bytes: 256 * 1024, depth: 8 }, region)
   }
 
-  /** Keeps the target at work for `ms` after `warmMs`; `began` is called between the two. */
-  async sample(
-    work: Work,
-    region: Region,
-    times: { readonly warmMs: number; readonly ms: number; readonly began: () => void },
-  ): Promise<Sample> {
-    const done = this.#work(work, region, Number.POSITIVE_INFINITY)
-    await Promise.race([done, delay(times.warmMs)])
-    times.began()
-    this.#answers = 0
-    const cpu = process.cpuUsage()
-    const fromMs = performance.now()
-    await Promise.race([done, delay(times.ms)])
-    const seconds = (performance.now() - fromMs) / 1000
-    const { user, system } = process.cpuUsage(cpu)
-    const commands = this.#answers
-    assert(commands > 0 && commands <= LATENCIES_MAX, `${commands} commands in a sample`)
-    const sorted = this.#latenciesMs.slice(0, commands).sort()
+  /** As many commands as the region has places. */
+  once(work: Work, region: Region): Promise<void> {
+    const places = (region.offsets.length * region.RUN_BYTES) / work.bytes
+    return this.#work(work, region, unread, places)
+  }
+
+  /** Asks until `finish`; settles when the last is answered. */
+  begin(work: Work, region: Region, into: Latencies): Promise<void> {
+    return this.#work(work, region, into, Number.POSITIVE_INFINITY)
+  }
+
+  finish(): void {
     if (this.#run !== null) this.#run.left = 0
-    await done
-    const at = (q: number) => (sorted[Math.floor(q * (commands - 1))] ?? 0) * 1000
-    const generatorUs = (user + system) / commands
-    return { seconds, commands, p50Us: at(0.5), p99Us: at(0.99), generatorUs }
   }
 
   close(): void {
     this.#session?.wire.destroy('over')
   }
 
-  #work(work: Work, region: Region, left: number): Promise<void> {
+  #work(work: Work, region: Region, into: Latencies, left: number): Promise<void> {
     assert(this.#run === null, 'one work at a time')
-    this.#idle = Array.from({ length: work.depth }, (_, i) => this.#command(work, i))
+    const commands = (wanted: boolean, direction: 'read' | 'write') =>
+      Array.from({ length: wanted ? work.depth : 0 }, (_, i) => this.#command(work, direction, i))
+    this.#idleReads = commands(work.reads > 0, 'read')
+    this.#idleWrites = commands(work.reads < 100, 'write')
     return new Promise((resolve, reject) => {
       const finished = () => {
         this.#run = null
@@ -154,26 +202,26 @@ export class Load implements SessionOwner {
         this.#run = null
         reject(error)
       }
-      this.#run = { work, region, finished, failed, left, underWay: 0, position: 0 }
+      const run = { work, region, latencies: into, finished, failed, left }
+      this.#run = { ...run, underWay: 0, position: 0 }
       this.#pump()
     })
   }
 
-  #command({ verb, bytes }: Work, number: number): PendingCommand {
+  #command({ bytes }: Work, direction: 'read' | 'write', number: number): PendingCommand {
     const blocks = bytes / SECTOR_BYTES
     const data = new Uint8Array(bytes)
     for (let i = 0; i < bytes; i += 1) data[i] = i * 31 + number
-    const cdb = verb === 'read' ? readCdb(0, blocks) : writeCdb(0, blocks)
-    const direction = verb === 'read' ? { read: data } : { write: data }
-    return new PendingCommand({ cdb, lun: this.#lun, ...direction }, number)
+    const cdb = direction === 'read' ? readCdb(0, blocks) : writeCdb(0, blocks)
+    return new PendingCommand({ cdb, lun: this.#lun, [direction]: data }, number)
   }
 
   #pump(): void {
     const run = this.#run
     const session = this.#session
     if (run === null || session === null) return
-    while (run.left > 0 && session.hasRoom) {
-      const command = this.#idle.pop()
+    while (run.left > 0 && run.underWay < run.work.depth && session.hasRoom) {
+      const command = this.#idleFor(run.work).pop()
       if (command === undefined) return
       run.left -= 1
       run.underWay += 1
@@ -187,6 +235,11 @@ export class Load implements SessionOwner {
       session.send(command)
     }
     if (run.underWay === 0) run.finished()
+  }
+
+  #idleFor({ reads }: Work): PendingCommand[] {
+    const isRead = reads === 100 || (reads > 0 && this.#prng.unit() * 100 < reads)
+    return isRead ? this.#idleReads : this.#idleWrites
   }
 
   #next({ work, region, position }: Run): number {
@@ -207,19 +260,17 @@ export class Load implements SessionOwner {
     }
     const { read, cdb } = command.request
     if (answer.kind !== 'answered' || answer.status !== scsiStatus.good) {
-      run.failed(new Error(`a ${run.work.verb} was answered with ${JSON.stringify(answer)}`))
+      run.failed(new Error(`a command was answered with ${JSON.stringify(answer)}`))
       return
     }
     if (read !== undefined && !isStamped(read, readU32(cdb, LBA_AT) * SECTOR_BYTES)) {
       run.failed(new Error('a read returned something else than was written'))
       return
     }
-    if (this.#answers < LATENCIES_MAX) {
-      this.#latenciesMs[this.#answers] = this.#clock.nowMs() - command.sentAtMs
-    }
-    this.#answers += 1
+    run.latencies.note(this.#clock.nowMs() - command.sentAtMs)
     run.underWay -= 1
-    this.#idle.push(command)
+    const idle = read === undefined ? this.#idleWrites : this.#idleReads
+    idle.push(command)
   }
 
   roomFor(): void {

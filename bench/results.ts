@@ -1,104 +1,49 @@
-// bench/RESULTS.md from what was measured.
-import { cpus, release, totalmem } from 'node:os'
+// What was measured, as people read it.
+import type { FigureName, Measured } from './rounds.ts'
 
-export interface Measured {
-  readonly round: number
-  readonly work: string
-  readonly system: string
-  readonly iops: number
-  readonly p50Us: number
-  readonly p99Us: number
-  /** CPU of the server's processes, and of the generator, for each command. */
-  readonly serverUs: number
-  readonly generatorUs: number
-}
+const shown: readonly { readonly name: string; readonly figure: FigureName }[] = [
+  { name: 'IOPS', figure: 'iops' },
+  { name: 'p50 µs', figure: 'p50Us' },
+  { name: 'p99 µs', figure: 'p99Us' },
+  { name: 'CPU µs', figure: 'serverUs' },
+]
 
-export interface Comparison {
-  readonly measured: readonly Measured[]
-  readonly tgtVersion: string
-  readonly command: string
-  readonly rounds: number
-  readonly members: number
-  /** Of the last minute before. */
-  readonly loadBefore: number
-  /** By system, in the order of the rows. */
-  readonly idleCores: ReadonlyMap<string, number>
-}
-
-export function results(comparison: Comparison): string {
-  const works = [...new Set(comparison.measured.map(({ work }) => work))]
-  const sections = works.flatMap((work) => [`## ${work}`, '', ...table(comparison, work), ''])
-  return `${[...preface(comparison), ...sections].join('\n').trimEnd()}\n`
-}
-
-function preface(comparison: Comparison): string[] {
-  const { tgtVersion, command, rounds, members, idleCores, loadBefore } = comparison
-  const gib = (totalmem() / 1024 ** 3).toFixed(0)
-  const [tgtIdle = 0, , ourIdle = 0] = [...idleCores.values()]
-  const date = new Date().toISOString().slice(0, 10)
-  return [
-    '# Evenkeel beside tgt',
-    '',
-    `Written by \`${command}\` on ${date}, and not by hand. ${cpus().length} cores (${cpus()[0]?.model.trim()}), ${gib} GiB,`,
-    `Linux ${release()}, Node ${process.versions.node}, tgt ${tgtVersion}; everything on one machine, over loopback. The machine's load`,
-    `average was ${loadBefore.toFixed(1)} when it began: the more beside it, the more the figures spread, and the less absolute rates mean.`,
-    '',
-    '**Systems.** _tgt_: as it comes, with a file behind it; it answers a write when the page cache has it. _tgt, write-through_:',
-    'with `--bsoflags sync`; it answers when the write is on the disk. _Evenkeel_ answers every write when it is durable in its',
-    `journal, so its writes are to be compared with _write-through_. It is a group of ${members} members: _local_ uses blocks whose`,
-    "primary is the session's member, _forwarded_ only blocks of the other one; a session of a group does some of both. The files",
-    'of all systems are on one file system, and fit into memory.',
-    '',
-    `**Method.** ${rounds} rounds; in each, every system is given every work in turn. Figures are medians of the rounds, with the least`,
-    'and the most in brackets. Ratios are taken within a round; the median of these is shown. One session, and one generator for',
-    'all (`bench/load.ts`), which checks the number in every block that it reads. _CPU_ is utime + stime of all processes of the',
-    'server for each command, to the end of a rest of 1.2 s behind writes, in which a member brings home what it has journalled;',
-    "what the kernel's own threads write back for tgt is in no figure. _Generator_ is the generator's CPU for each command: it has",
-    'to share the cores with the servers, and where IOPS × generator nears a second, it is what sets the pace.',
-    '',
-    `Cores in use while idle: tgt ${tgtIdle.toFixed(3)}, Evenkeel ${ourIdle.toFixed(3)} (${members} members and their launcher; at depth 1 this shows).`,
-    '',
-  ]
-}
-
-function table({ measured, idleCores }: Comparison, work: string): string[] {
-  const mine = measured.filter((one) => one.work === work)
-  const systems = [...idleCores.keys()]
-  const peer = work.includes('write') ? 'tgt, write-through' : 'tgt'
-  const rows = systems.map((system) => {
-    const of = mine.filter((one) => one.system === system)
-    const ratio = (field: 'iops' | 'serverUs', to: string) =>
-      median(
-        of.map((one) => {
-          const other = mine.find(({ round, system: name }) => round === one.round && name === to)
-          return one[field] / (other?.[field] ?? Number.NaN)
-        }),
-      ).toFixed(2)
-    const cells = [
-      system,
-      spread(of.map(({ iops }) => iops)),
-      ratio('iops', peer),
-      ...(peer === 'tgt' ? [] : [ratio('iops', 'tgt')]),
-      figure(median(of.map(({ p50Us }) => p50Us))),
-      figure(median(of.map(({ p99Us }) => p99Us))),
-      spread(of.map(({ serverUs }) => serverUs)),
-      ratio('serverUs', peer),
-      figure(median(of.map(({ generatorUs }) => generatorUs))),
-    ]
-    return cells
+/** Medians by case and system; `this` with its ratio to `beside`, of which the least and the most of the rounds are told. */
+export function brief(measured: readonly Measured[]): string {
+  const rows = [...new Set(measured.map((one) => one.case))].flatMap((name) => {
+    const mine = measured.filter((one) => one.case === name)
+    return [...new Set(mine.map(({ system }) => system))].toSorted().flatMap((system) => {
+      const of = mine.filter((one) => one.system === system)
+      const medians = shown.map(({ figure: of_ }) =>
+        figure(median(of.map(({ figures }) => figures[of_] ?? Number.NaN))),
+      )
+      const peer = system.replace(/^this,/, 'beside,')
+      if (peer === system || !mine.some((one) => one.system === peer)) {
+        return [[name, system, ...medians]]
+      }
+      const ratios = shown.map(({ figure: of_ }) => spread(ratiosOf(mine, of_, system, peer)))
+      return [
+        [name, system, ...medians],
+        [name, `${system} ÷ beside`, ...ratios],
+      ]
+    })
   })
-  const names = [
-    'system',
-    'IOPS',
-    `× ${peer}`,
-    ...(peer === 'tgt' ? [] : ['× tgt']),
-    'p50 µs',
-    'p99 µs',
-    'CPU µs',
-    `CPU × ${peer}`,
-    'generator µs',
-  ]
-  return aligned([names, ...rows])
+  return aligned([['case', 'system', ...shown.map(({ name }) => name)], ...rows]).join('\n')
+}
+
+/** Within each round. */
+function ratiosOf(
+  measured: readonly Measured[],
+  name: FigureName,
+  system: string,
+  peer: string,
+): number[] {
+  return measured
+    .filter((one) => one.system === system)
+    .map(({ round, figures }) => {
+      const other = measured.find((one) => one.round === round && one.system === peer)
+      return (figures[name] ?? Number.NaN) / (other?.figures[name] ?? Number.NaN)
+    })
 }
 
 /** As the formatter has it: the first column to the left, figures to the right. */

@@ -30,7 +30,17 @@ export interface RunningGroup {
 }
 
 /** Settles with the line of `up -o json`; rejects with what it said if it ends before. */
-export async function startGroup(
+export function startGroup(
+  dataFolder: string,
+  basePort: number,
+  ...more: string[]
+): Promise<RunningGroup> {
+  return startGroupOf(launcher, dataFolder, basePort, ...more)
+}
+
+/** The same with the launcher of any checkout of this project. */
+export async function startGroupOf(
+  launcher: string,
   dataFolder: string,
   basePort: number,
   ...more: string[]
