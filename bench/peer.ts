@@ -7,7 +7,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type SessionId, sessionId } from '../src/base/ids.ts'
+import { generation, type SessionId, sessionId } from '../src/base/ids.ts'
 import type { Address } from '../src/base/net.ts'
 import { RUN_BYTES } from '../src/base/sizes.ts'
 import type { Coordinator } from '../src/coordination/coordinator.ts'
@@ -169,7 +169,7 @@ function addressOf(name: string): Address {
 const a = await member('a')
 const b = await member('b')
 const counters = new SessionCounters()
-const origin = { session: sessionId(100), gen: 1 }
+const origin = { session: sessionId(100), gen: generation(1) }
 
 type Operation = (block: number, buffer: Uint8Array) => Outcome | Promise<Outcome>
 const reads =

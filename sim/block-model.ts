@@ -1,7 +1,7 @@
 // What the programs of sim/power-cuts.ts do to a store, and what it must hold after any number of their changes: a few
 // pages of two volumes, block by block, each block a number.
 
-import { sessionId } from '../src/base/ids.ts'
+import { generation, sessionId } from '../src/base/ids.ts'
 import { BLOCK_BYTES, PAGE_BYTES } from '../src/base/sizes.ts'
 import { BLOCKS_PER_PAGE } from '../src/store/layout.ts'
 import type { PageStore } from '../src/store/page-store.ts'
@@ -12,6 +12,7 @@ export const VOLUMES = [1, 2] as const
 export const BLOCKS = VOLUMES.length * PAGES.length * BLOCKS_PER_PAGE
 export const SLICE = 3
 export const SESSION = sessionId(77)
+export const GENERATION = generation(1)
 
 export interface Change {
   /** `trim`: an unmap that takes a part only of its first and its last block; those are written over with the value. */
@@ -58,7 +59,7 @@ export function writeOf(change: Change): StoreWrite {
     epoch: 1,
     seq: change.operation,
     session: SESSION,
-    gen: 1,
+    gen: GENERATION,
     number: change.operation,
     acknowledged: 0,
   }

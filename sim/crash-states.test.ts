@@ -1,7 +1,7 @@
 // Small programs, every crash state: for programs of at most three operations the power is cut at each operation of the
 // disk, and every combination of kept and lost sectors is recovered from, up to a bound past which they are drawn.
 import { expect, it } from 'vitest'
-import { sessionId } from '../src/base/ids.ts'
+import { generation, sessionId } from '../src/base/ids.ts'
 import { Prng } from '../src/base/prng.ts'
 import { BLOCK_BYTES, PAGE_BYTES } from '../src/base/sizes.ts'
 import { PageStore } from '../src/store/page-store.ts'
@@ -56,7 +56,7 @@ async function stateOf(timeline: Timeline, store: PageStore): Promise<string> {
   return values.join()
 }
 
-const origin = { session: sessionId(1), gen: 1 }
+const origin = { session: sessionId(1), gen: generation(1) }
 
 /** Runs the steps one after the other, each answered and brought home; cut at the operation of this number. */
 async function cutRun(timeline: Timeline, disk: SimDisk, steps: readonly Step[], cutAt: number) {

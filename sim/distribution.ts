@@ -11,7 +11,7 @@
 import type { Balancer } from '../src/balance/balancer.ts'
 import type { DistributionSettings } from '../src/balance/policy-record.ts'
 import type { Clock } from '../src/base/clock.ts'
-import type { SessionId } from '../src/base/ids.ts'
+import type { Generation, SessionId } from '../src/base/ids.ts'
 import type { Prng } from '../src/base/prng.ts'
 import type { SystemLook, SystemProbe } from '../src/base/system-probe.ts'
 import { DEFAULT_POLICY, type Mode, type Policy } from '../src/distribution/policy.ts'
@@ -159,7 +159,7 @@ export class DistributionWatch {
       .map(([member, reserved]) => `${member} still reserves ${reserved}`)
   }
 
-  #login(at: MemberId, session: SessionId, gen: number, why: string): void {
+  #login(at: MemberId, session: SessionId, gen: Generation, why: string): void {
     const name = `${session}.${gen}`
     const before = this.#servedBy.get(name)
     if (before !== undefined) this.#group.violation(`${before} and ${at} serve session ${name}`)

@@ -3,7 +3,7 @@
 // src/target/move.ts), unless it has taken its intent back; one that tells a barrier that it holds a session has nothing
 // of it outstanding, and executes nothing before the initiator has answered that barrier (B4, B5 of
 // src/target/barrier.ts); and one that stops answers what it accepted (T2 of src/target/portal.ts).
-import { type SessionId, sessionId } from '../src/base/ids.ts'
+import { type Generation, type SessionId, sessionId } from '../src/base/ids.ts'
 import type { Coordinator, Transaction } from '../src/coordination/coordinator.ts'
 import { parseSession } from '../src/group/parse.ts'
 import type { SessionRecord } from '../src/group/record.ts'
@@ -211,7 +211,7 @@ export class Monitor {
     return outcome
   }
 
-  #mayExecute(session: LiveSession, gen: number): void {
+  #mayExecute(session: LiveSession, gen: Generation): void {
     const { id, loginToken } = session
     for (const tag of this.#held.get(session) ?? []) {
       if (session.gen === gen && probesOf(session).has(tag))

@@ -22,6 +22,7 @@ import {
   BLOCKS,
   type Change,
   differing,
+  GENERATION,
   PAGES,
   placeOf,
   readBlocks,
@@ -231,7 +232,7 @@ class Program {
 
   /** ST9: it was answered at once and is not remembered, whatever is on its way before it; so none of that is its. */
   #foundNothing(store: PageStore, change: Change, index: number): boolean {
-    if (change.kind !== 'unmap' || store.remembered(SESSION, 1, SLICE, change.operation)) {
+    if (change.kind !== 'unmap' || store.remembered(SESSION, GENERATION, SLICE, change.operation)) {
       return false
     }
     for (let block = change.first; block < change.first + change.blocks; block += 1) {
@@ -292,7 +293,7 @@ class Program {
   #acknowledge(store: PageStore): void {
     const last = this.#changes[this.#prng.integer(0, this.#answered - 1)]
     if (last === undefined || last.operation === 0) return
-    store.acknowledge(SESSION, 1, SLICE, last.operation)
+    store.acknowledge(SESSION, GENERATION, SLICE, last.operation)
   }
 
   /** A block read while everything goes on: as some change between answered and handed in left it. */
@@ -355,7 +356,7 @@ class Program {
   #judgeOperations(store: PageStore, least: number, state: Int32Array): void {
     for (const operation of this.#kept) this.#mustRemember(store, operation)
     const isKept = (change: Change) =>
-      change.operation > 0 && store.remembered(SESSION, 1, SLICE, change.operation)
+      change.operation > 0 && store.remembered(SESSION, GENERATION, SLICE, change.operation)
     let k = Math.max(least, this.#changes.findLastIndex(isKept) + 1)
     const further = state.slice()
     for (const change of this.#changes.slice(least, k)) applyTo(further, change)
@@ -376,7 +377,7 @@ class Program {
   }
 
   #mustRemember(store: PageStore, operation: number): void {
-    if (store.remembered(SESSION, 1, SLICE, operation)) return
+    if (store.remembered(SESSION, GENERATION, SLICE, operation)) return
     throw new Violation('forgotten', `operation ${operation} is forgotten`)
   }
 

@@ -8,9 +8,15 @@ type Named<Name extends string> = number & { readonly [named]: Name }
 
 /** The coordinator's revision at the session's first login: unique and ordered in time. */
 export type SessionId = Named<'SessionId'>
+/** Counts the takes of a session; a request with an older one is refused. */
+export type Generation = Named<'Generation'>
 export type VolumeId = number
 export type SliceId = number
 
 export function sessionId(id: number): SessionId {
   return id as SessionId
+}
+
+export function generation(count: number): Generation {
+  return count as Generation
 }

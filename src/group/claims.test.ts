@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { sessionId } from '../base/ids.ts'
+import { generation, sessionId } from '../base/ids.ts'
 import { claimIn, claimReads, otherHosts, withClaim } from './claims.ts'
 import { Keys } from './keys.fixture.ts'
 import { keys, type SessionRecord } from './record.ts'
@@ -9,7 +9,14 @@ const host = { initiator: 'iqn.x:a', source: '10.0.0.1' }
 
 function stored(id: number, who: Partial<SessionRecord>): StoredSession {
   const record: SessionRecord = {
-    ...{ volume: 1, isid: '00023d000001', owner: 'm1', gen: 1, loginToken: 't', since: '' },
+    ...{
+      volume: 1,
+      isid: '00023d000001',
+      owner: 'm1',
+      gen: generation(1),
+      loginToken: 't',
+      since: '',
+    },
     ...{ ...host, state: 'live', ...who },
   }
   return { id: sessionId(id), key: `k${id}`, rev: id, record }

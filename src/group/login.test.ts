@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { sessionId } from '../base/ids.ts'
+import { generation, sessionId } from '../base/ids.ts'
 import { matchLogin } from './login.ts'
 import type { SessionRecord } from './record.ts'
 import type { StoredSession } from './sessions.ts'
@@ -15,7 +15,7 @@ function stored(id: number, some: Partial<SessionRecord>, rev = id): StoredSessi
     isid: stableIsid(id),
     source: '10.0.0.1',
     owner: 'm1',
-    gen: 1,
+    gen: generation(1),
     loginToken: `t${id}`,
     state: 'live',
     since: '',

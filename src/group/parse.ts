@@ -2,7 +2,7 @@
 //
 // Each function returns the record, or a sentence that says what is wrong with it. Fields it does not know are dropped:
 // only a group of a newer format may have them, and that is refused as a whole.
-import { sessionId } from '../base/ids.ts'
+import { generation, sessionId } from '../base/ids.ts'
 import { LOGICAL_BLOCKS } from '../base/sizes.ts'
 import {
   type FolderRecord,
@@ -99,7 +99,7 @@ export function parseSession(value: string): SessionRecord | string {
       isid,
       source: fields.string('source'),
       owner: fields.text('owner'),
-      gen: fields.integer('gen', 1),
+      gen: generation(fields.integer('gen', 1)),
       loginToken: fields.text('loginToken'),
       state: fields.oneOf('state', ['live', 'dead']),
       ...(fields.has('bytes') ? { bytes: fields.integer('bytes', 1) } : {}),

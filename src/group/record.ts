@@ -1,6 +1,6 @@
 // The group record: everything the members must agree on, and nothing else. One coordinator key each; values are JSON.
 // Members, volumes and slices change only by compare-and-swap on what was read. Keys are built here and nowhere else.
-import type { SessionId, SliceId, VolumeId } from '../base/ids.ts'
+import type { Generation, SessionId, SliceId, VolumeId } from '../base/ids.ts'
 import type { LogicalBlockBytes } from '../base/sizes.ts'
 
 export type MemberId = string
@@ -87,7 +87,7 @@ export interface SessionRecord {
   readonly source: string
   readonly owner: MemberId
   /** Raised at every take, return, close: a request with a lower one is refused by the primaries. */
-  readonly gen: number
+  readonly gen: Generation
   /** Fresh at every take; settles an unknown outcome. */
   readonly loginToken: string
   readonly state: 'live' | 'dead'

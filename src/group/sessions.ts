@@ -8,7 +8,7 @@
 //   G13. `bytes` is what the initiator has been told of its volume's size. The owner that told it writes it, and it goes
 //       with the session: the next owner knows whether a growth is still to be told.
 import { assert } from '../base/assert.ts'
-import type { SessionId, VolumeId } from '../base/ids.ts'
+import { generation, type SessionId, type VolumeId } from '../base/ids.ts'
 import type { GroupChange } from './change.ts'
 import { keys, type MemberId, type OpenMove, type SessionRecord } from './record.ts'
 
@@ -48,7 +48,7 @@ export function createSession(who: Creating): GroupChange {
     isid,
     source,
     owner,
-    gen: 1,
+    gen: generation(1),
     loginToken,
     state: 'live',
     ...(bytes === undefined ? {} : { bytes }),
@@ -77,7 +77,7 @@ export function takeSession(stored: StoredSession, who: Taking): GroupChange {
     isid: who.isid,
     source: who.source,
     owner: who.owner,
-    gen: gen + 1,
+    gen: generation(gen + 1),
     loginToken: who.loginToken,
     state: 'live',
     ...(bytes === undefined ? {} : { bytes }),
@@ -118,7 +118,7 @@ export function commitMove(
     ...record,
     bytes: toldBytes,
     owner: move.to,
-    gen: record.gen + 1,
+    gen: generation(record.gen + 1),
     move: { ...move, open: true },
   })
 }
@@ -127,7 +127,7 @@ export function commitMove(
 export function closeSession(stored: StoredSession): GroupChange {
   assert(stored.record.state === 'live', 'a session dies once in a generation')
   const { move: _, ...record } = stored.record
-  return rewrite(stored, { ...record, gen: record.gen + 1, state: 'dead' })
+  return rewrite(stored, { ...record, gen: generation(record.gen + 1), state: 'dead' })
 }
 
 /** Every primary knows of its death: nothing is left to remember. */

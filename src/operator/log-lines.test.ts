@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { sessionId } from '../base/ids.ts'
+import { generation, sessionId } from '../base/ids.ts'
 import { SessionCounters } from '../load/counters.ts'
 import type { TargetEvent } from '../target/target-event.ts'
 import { lineOf } from './log-lines.ts'
@@ -12,7 +12,7 @@ const nameOf = (id: number) => (id === 4 ? 'mail' : `volume ${id}`)
 
 test.each<[TargetEvent, RegExp]>([
   [
-    { kind: 'login', session, initiator, source, volume: 4, why: 'new', gen: 1 },
+    { kind: 'login', session, initiator, source, volume: 4, why: 'new', gen: generation(1) },
     /^iqn\S+ at 192\.0\.2\.7 logged in to mail: session 42, new$/,
   ],
   [

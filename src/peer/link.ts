@@ -17,7 +17,7 @@
 //   P4. The bytes under way are bounded; operations beyond wait their turn. What counts is the bytes that go with an
 //       operation or come back, not those that it names.
 import { afterTurns, type Clock, type Timer } from '../base/clock.ts'
-import type { SessionId } from '../base/ids.ts'
+import type { Generation, SessionId } from '../base/ids.ts'
 import type { Address, Net, Stream, StreamOwner } from '../base/net.ts'
 import { ProtocolError } from '../base/protocol-error.ts'
 import type { MemberId } from '../group/record.ts'
@@ -95,7 +95,7 @@ interface Open {
   /** Operations that were sent on it and are unanswered, and those that wait for P4. */
   underWayBytes: number
   readonly sent: Set<number>
-  readonly fenceOf: Map<number, { readonly session: SessionId; readonly gen: number }>
+  readonly fenceOf: Map<number, { readonly session: SessionId; readonly gen: Generation }>
 }
 
 export interface LinkDeps {
@@ -118,7 +118,7 @@ export class Link {
   readonly #requests = new Map<number, Request>()
   readonly #fences = new Map<
     SessionId,
-    { readonly gen: number; isAcknowledged: boolean; readonly acknowledged: () => void }
+    { readonly gen: Generation; isAcknowledged: boolean; readonly acknowledged: () => void }
   >()
   readonly #asking = new Map<number, Asking>()
   /** Questions and messages that wait for the stream that is being opened. */
@@ -169,7 +169,7 @@ export class Link {
   }
 
   /** P1. `acknowledged` is called at least once when the member knows; a higher gen replaces a lower one. */
-  fence(session: SessionId, gen: number, acknowledged: () => void): void {
+  fence(session: SessionId, gen: Generation, acknowledged: () => void): void {
     const known = this.#fences.get(session)
     if (known !== undefined && known.gen >= gen) return
     this.#fences.set(session, { gen, isAcknowledged: false, acknowledged })
@@ -478,7 +478,7 @@ function sendControl(open: Open, { kind, request, payload }: Control): void {
   open.sender.send(frameFields(kind, request), payload)
 }
 
-function sendFence(open: Open, number: number, session: SessionId, gen: number): void {
+function sendFence(open: Open, number: number, session: SessionId, gen: Generation): void {
   open.fenceOf.set(number, { session, gen })
   const fields = frameFields(frameKind.fence, number)
   fields.session = session

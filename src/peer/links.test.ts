@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { SimClock } from '../../sim/clock.ts'
 import { SimNet } from '../../sim/net.ts'
 import { Timeline } from '../../sim/timeline.ts'
-import { type SessionId, sessionId } from '../base/ids.ts'
+import { type Generation, generation, type SessionId, sessionId } from '../base/ids.ts'
 import type { Address, Stream } from '../base/net.ts'
 import { Prng } from '../base/prng.ts'
 import { type Frame, FrameReader, frameFields, frameKind, frameVersion } from './frames.ts'
@@ -14,7 +14,7 @@ import type { Answer, Incoming, PeerServer } from './responder.ts'
 import { Sender } from './sender.ts'
 
 const DONE = { status: 0 }
-const session = sessionId(70)
+const [session, gen] = [sessionId(70), generation(3)]
 
 /** A member that notes what it is asked, and answers when it is told to. */
 class Member implements PeerServer {
@@ -51,7 +51,7 @@ class Member implements PeerServer {
     return this.answer(request)
   }
 
-  fence(session: SessionId, gen: number): void {
+  fence(session: SessionId, gen: Generation): void {
     this.log.push(`fence ${session}:${gen}`)
   }
 
@@ -102,7 +102,7 @@ function operation(
   const bytes = named ?? fields.payload?.length ?? fields.into?.length ?? 4
   const sent: Sent = {
     kind: frameKind.write,
-    operation: { ...noOperation, volume: 1, slice: 3, session, gen: 1, number, offset, bytes },
+    operation: { ...noOperation, volume: 1, slice: 3, session, gen, number, offset, bytes },
     epoch: 1,
     payload: fields.into ? null : new Uint8Array(4).fill(number),
     into: null,
@@ -137,7 +137,7 @@ describe('links', () => {
     const b = await world.member('b', { ready: false })
     const sent = operation(1)
     a.links.link('b').request(sent)
-    a.links.link('b').fence(session, 3, () => {})
+    a.links.link('b').fence(session, gen, () => {})
     a.links.tell('b', 'nudge', null)
     expect(await world.timeline.finish(a.links.ask('b', 'summary', 5, 500))).toBe(5)
     expect(b.log).toEqual(['nudge from a', 'summary from a'])
@@ -209,7 +209,7 @@ describe('links', () => {
     const link = a.links.link('b')
     link.request(operation(1))
     link.request(operation(2))
-    link.fence(session, 3, () => {
+    link.fence(session, gen, () => {
       acknowledged += 1
     })
     b.ready.resolve()
@@ -233,7 +233,7 @@ describe('links', () => {
     await world.timeline.finish(a.links.ask('b', 'summary', 1, 500))
     await world.timeline.until(() => link.isServing)
     link.request(operation(1, { payload: new Uint8Array(1024 * 1024), bytes: 1024 * 1024 }))
-    link.fence(session, 3, () => {})
+    link.fence(session, gen, () => {})
     link.request(operation(2))
     await world.timeline.until(() => b.operations.length === 2)
     expect(b.log.slice(0, 2)).toEqual(['summary from a', 'fence 70:3'])

@@ -4,7 +4,14 @@
 //
 // Invariants:
 //   O1. What is copied of an operation is all of it.
-import { type SessionId, type SliceId, sessionId, type VolumeId } from '../base/ids.ts'
+import {
+  type Generation,
+  generation,
+  type SessionId,
+  type SliceId,
+  sessionId,
+  type VolumeId,
+} from '../base/ids.ts'
 
 export interface Operation {
   readonly volume: VolumeId
@@ -14,7 +21,7 @@ export interface Operation {
   readonly bytes: number
   /** Who asks: a generation of a session. */
   readonly session: SessionId
-  readonly gen: number
+  readonly gen: Generation
   /** Of a mutation: which one of (session, gen, slice) it is, from 1; it stays the same wherever it is sent. 0: a read. */
   readonly number: number
   /** The gateway has the outcomes of all mutations up to this one. */
@@ -47,7 +54,7 @@ export const noOperation: Operation = {
   offset: 0,
   bytes: 0,
   session: sessionId(0),
-  gen: 0,
+  gen: generation(0),
   number: 0,
   acknowledged: 0,
 }

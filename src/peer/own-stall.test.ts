@@ -3,7 +3,7 @@ import { expect, it } from 'vitest'
 import { SimClock } from '../../sim/clock.ts'
 import { SimNet } from '../../sim/net.ts'
 import { Timeline } from '../../sim/timeline.ts'
-import { sessionId } from '../base/ids.ts'
+import { generation, sessionId } from '../base/ids.ts'
 import { Prng } from '../base/prng.ts'
 import { frameKind } from './frames.ts'
 import type { Request } from './link.ts'
@@ -55,7 +55,7 @@ it('P11 a member that stood still reads what has come before it gives anybody up
       bytes: 4,
       slice: 3,
       session: sessionId(70),
-      gen: 1,
+      gen: generation(1),
       number: 1,
     },
     ...{ kind: frameKind.write, epoch: 1, payload: new Uint8Array(4), into: null },

@@ -3,7 +3,7 @@ import { SimClock } from '../../sim/clock.ts'
 import { SimNet } from '../../sim/net.ts'
 import { Timeline } from '../../sim/timeline.ts'
 import { sleep } from '../base/clock.ts'
-import { sessionId } from '../base/ids.ts'
+import { generation, sessionId } from '../base/ids.ts'
 import type { Address } from '../base/net.ts'
 import { Prng } from '../base/prng.ts'
 import { frameKind } from './frames.ts'
@@ -70,7 +70,7 @@ function request(
       bytes: BYTES,
       slice: 1,
       session: sessionId(1),
-      gen: 1,
+      gen: generation(1),
       number,
     },
     epoch: 1,

@@ -15,7 +15,7 @@
 
 import { BufferPool } from '../base/buffer-pool.ts'
 import type { Clock } from '../base/clock.ts'
-import type { SessionId } from '../base/ids.ts'
+import type { Generation, SessionId } from '../base/ids.ts'
 import type { Stream, StreamOwner } from '../base/net.ts'
 import { ProtocolError } from '../base/protocol-error.ts'
 import { OPERATION_BYTES_MAX } from '../base/sizes.ts'
@@ -76,7 +76,7 @@ export interface PeerServer {
   control(from: MemberId, kind: string, body: Json): Json | null | Promise<Json | null>
   /** A rejection closes the stream: the operation is unanswered, and will be sent again. */
   operation(from: MemberId, request: Incoming): Answer | Promise<Answer>
-  fence(session: SessionId, gen: number): void
+  fence(session: SessionId, gen: Generation): void
   /** Settles when operations may come: the generations are loaded. */
   serving(): Promise<void>
 }

@@ -8,7 +8,7 @@
 //       its store, and a store that is behind the record is an older copy (store/identity.ts).
 //   A4. An epoch is above every one that this store has promised, also where the record was rebuilt from older copies.
 import { type Clock, sleep } from '../base/clock.ts'
-import type { SessionId, SliceId } from '../base/ids.ts'
+import type { Generation, SessionId, SliceId } from '../base/ids.ts'
 import type { Coordinator, Versioned } from '../coordination/coordinator.ts'
 import { storedSession, usable } from '../coordination/group-view.ts'
 import { raiseEpochs } from '../group/founding.ts'
@@ -21,7 +21,7 @@ const AGAIN_MS = 100
 export interface Activation {
   readonly epochs: ReadonlyMap<SliceId, number>
   /** Generation by session, as of `rev`. Empty, and `rev` 0, if there was no slice to raise. */
-  readonly sessions: readonly (readonly [SessionId, number])[]
+  readonly sessions: readonly (readonly [SessionId, Generation])[]
   readonly rev: number
 }
 
@@ -86,7 +86,7 @@ async function raiseAll(
 /** The generation of each session. */
 export function generationsIn(
   items: readonly Versioned[],
-): readonly (readonly [SessionId, number])[] {
+): readonly (readonly [SessionId, Generation])[] {
   return items.map((item) => {
     const { id, record } = storedSession(item)
     return [id, record.gen] as const

@@ -1,5 +1,5 @@
 // What the data path needs of the group record; coordination/group-view.ts has it.
-import type { SessionId, VolumeId } from '../base/ids.ts'
+import type { Generation, SessionId, VolumeId } from '../base/ids.ts'
 import type { SliceRecord } from '../group/record.ts'
 import type { Striped } from './lanes.ts'
 
@@ -10,7 +10,7 @@ export interface GroupSlices {
   /** The revision at which each slice record was last changed. */
   readonly sliceRevs: readonly number[]
   readonly volumes: ReadonlyMap<VolumeId, Striped>
-  readonly sessions: ReadonlyMap<SessionId, { readonly record: { readonly gen: number } }>
+  readonly sessions: ReadonlyMap<SessionId, { readonly record: { readonly gen: Generation } }>
   /** Settles at the next change; false: there will be none, the member is about to stop. */
   changed(): Promise<boolean>
   /** Brings the view up to what was committed before the call; false: the coordinator cannot be reached. */

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import { block, World, write } from '../../test/kit/store-world.ts'
-import { sessionId } from '../base/ids.ts'
+import { generation, sessionId } from '../base/ids.ts'
 import { BLOCK_BYTES, PAGE_BYTES, RUN_BYTES } from '../base/sizes.ts'
 import type { PageStore } from '../store/page-store.ts'
 import { BlockOrder } from './block-order.ts'
@@ -35,7 +35,15 @@ class Turns {
     this.#seq += 1
     const extent = { volume: 1, slice: SLICE, offset, bytes }
     const turn = new MutationTurn(
-      { ...extent, session: sessionId(1), gen: 1, number, acknowledged: 0, data, verify: null },
+      {
+        ...extent,
+        session: sessionId(1),
+        gen: generation(1),
+        number,
+        acknowledged: 0,
+        data,
+        verify: null,
+      },
       {
         ...{ primary: { store: this.#store, order: this.order, isOver: false } },
         ...{ window: this.#window, epoch: 1, seq: this.#seq, striped: STRIPED },
@@ -100,7 +108,7 @@ it('M3 an unmap ends the losses of all runs of its slice, and of no other, also 
   const turns = new Turns(world, store)
   expect(own.length).toBeGreaterThan(2)
   expect(await turns.run(from + half, null, end - from - BLOCK_BYTES, 5)).toBe('done')
-  expect(store.remembered(sessionId(1), 1, SLICE, 5)).toBe(true)
+  expect(store.remembered(sessionId(1), generation(1), SLICE, 5)).toBe(true)
   const check = async (opened: PageStore) => {
     for (let run = 0; run < runs; run += 1) {
       const at = run * RUN_BYTES + PAGE_BYTES

@@ -1,17 +1,17 @@
 import { describe, expect, it } from 'vitest'
-import { sessionId } from '../base/ids.ts'
+import { generation, sessionId } from '../base/ids.ts'
 import { SessionMarks } from './session-marks.ts'
 
 /** By plain numbers, for short. */
 function newMarks() {
   const marks = new SessionMarks<string>()
   return {
-    admit: (session: number, gen: number) => marks.admit(sessionId(session), gen),
-    fence: (session: number, gen: number) => marks.fence(sessionId(session), gen),
+    admit: (session: number, gen: number) => marks.admit(sessionId(session), generation(gen)),
+    fence: (session: number, gen: number) => marks.fence(sessionId(session), generation(gen)),
     isRetired: (session: number) => marks.isRetired(sessionId(session)),
     load: (list: readonly (readonly [number, number])[], rev: number) =>
       marks.load(
-        list.map(([session, gen]) => [sessionId(session), gen] as const),
+        list.map(([session, gen]) => [sessionId(session), generation(gen)] as const),
         rev,
       ),
   }

@@ -7,7 +7,7 @@
 //       ignored: it is retired, and nothing brings it back.
 //   G3. What is known of a session's operations ends with their generation, never before they are acknowledged.
 import { forgetUpTo } from '../base/forget-up-to.ts'
-import type { SessionId, SliceId } from '../base/ids.ts'
+import type { Generation, SessionId, SliceId } from '../base/ids.ts'
 
 /** Mutations of one session, generation and slice, by number; `T` is an outcome, or what comes to one. */
 export class OperationWindow<T> {
@@ -30,12 +30,12 @@ export class OperationWindow<T> {
 }
 
 export class SessionMark<T> {
-  gen: number
+  gen: Generation
   /** Known from before this member's start: the store may remember operations that `windows` does not. */
   readonly isLoaded: boolean
   readonly windows = new Map<SliceId, OperationWindow<T>>()
 
-  constructor(gen: number, isLoaded: boolean) {
+  constructor(gen: Generation, isLoaded: boolean) {
     this.gen = gen
     this.isLoaded = isLoaded
   }
@@ -66,7 +66,7 @@ export class SessionMarks<T> {
    * Takes in the list of all sessions as it was at `rev`, unless a newer one is known. Those that are not in it are
    * retired (G2): what else is kept of them can go.
    */
-  load(list: Iterable<readonly [SessionId, number]>, rev: number): void {
+  load(list: Iterable<readonly [SessionId, Generation]>, rev: number): void {
     if (rev <= this.#loadedRev) return
     const listed = new Set<SessionId>()
     for (const [session, gen] of list) {
@@ -87,7 +87,7 @@ export class SessionMarks<T> {
   }
 
   /** The session's mark, raised to `gen`; null: the request is refused. */
-  admit(session: SessionId, gen: number): SessionMark<T> | null {
+  admit(session: SessionId, gen: Generation): SessionMark<T> | null {
     const mark = this.#marks.get(session)
     if (mark === undefined) return this.#first(session, gen)
     if (gen < mark.gen) return null
@@ -95,13 +95,13 @@ export class SessionMarks<T> {
     return mark
   }
 
-  fence(session: SessionId, gen: number): void {
+  fence(session: SessionId, gen: Generation): void {
     const mark = this.#marks.get(session)
     if (mark === undefined) this.#first(session, gen)
     else raise(mark, gen)
   }
 
-  #first(session: SessionId, gen: number): SessionMark<T> | null {
+  #first(session: SessionId, gen: Generation): SessionMark<T> | null {
     if (this.isRetired(session)) return null
     const mark = new SessionMark<T>(gen, false)
     this.#marks.set(session, mark)
@@ -109,7 +109,7 @@ export class SessionMarks<T> {
   }
 }
 
-function raise(mark: SessionMark<unknown>, gen: number): void {
+function raise(mark: SessionMark<unknown>, gen: Generation): void {
   if (gen <= mark.gen) return
   mark.gen = gen
   mark.windows.clear()

@@ -1,5 +1,5 @@
 // What a primary needs of the page store; store/page-store.ts has it.
-import type { SessionId, SliceId, VolumeId } from '../base/ids.ts'
+import type { Generation, SessionId, SliceId, VolumeId } from '../base/ids.ts'
 import type { StoreWrite } from '../store/record.ts'
 
 export interface SliceStore {
@@ -19,8 +19,8 @@ export interface SliceStore {
   makeRoom(): Promise<boolean>
   /** Some pages of the volume may have been in a folder that was given up. */
   hasLost(volume: VolumeId): boolean
-  remembered(session: SessionId, gen: number, slice: SliceId, number: number): boolean
-  acknowledge(session: SessionId, gen: number, slice: SliceId, upTo: number): void
+  remembered(session: SessionId, gen: Generation, slice: SliceId, number: number): boolean
+  acknowledge(session: SessionId, gen: Generation, slice: SliceId, upTo: number): void
   /** Sessions of which it remembers operations, also from before a restart. */
   rememberedSessions(): readonly SessionId[]
   forgetSession(session: SessionId): void

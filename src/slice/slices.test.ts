@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { type TestSession, VolumeGroup } from '../../test/kit/volume-group.ts'
+import { generation } from '../base/ids.ts'
 import { RUN_BYTES } from '../base/sizes.ts'
 import { keys } from '../group/record.ts'
 import type { Mutation } from '../peer/operation.ts'
@@ -60,14 +61,14 @@ describe('primary', () => {
     const { slices } = world.member('a')
     expect(slices.isServing).toBe(false)
     expect(slices.mutate(mutation(session, 0, new Uint8Array(BLOCK)))).toBe('stale')
-    expect(() => slices.fence(session.sessionId, 9)).toThrow('V1')
+    expect(() => slices.fence(session.sessionId, generation(9))).toThrow('V1')
     await world.timeline.until(() => isUp, 600_000)
     await booting
     expect(slices.epochOf(0)).toBeGreaterThan(before)
     const stored = world.coordination.inspect(keys.slice(0))[0]?.value ?? '{}'
     await world.timeline.run(world.timeline.nowMs + 5_000)
     expect(slices.epochOf(0)).toBe((JSON.parse(stored) as { epoch: number }).epoch)
-    const old = { ...session, gen: 1 }
+    const old = { ...session, gen: generation(1) }
     expect(slices.mutate(mutation(old, 0, new Uint8Array(BLOCK)))).toBe('refused')
   })
 
@@ -78,10 +79,10 @@ describe('primary', () => {
     world.crash('a')
     const { slices } = await world.finish(world.boot('a'))
     expect(slices.mutate(mutation(session, 0, new Uint8Array(BLOCK)))).toBe('refused')
-    slices.fence(session.sessionId, 5)
-    expect(slices.mutate(mutation({ ...session, gen: 5 }, 0, new Uint8Array(BLOCK)))).toBe(
-      'refused',
-    )
+    slices.fence(session.sessionId, generation(5))
+    expect(
+      slices.mutate(mutation({ ...session, gen: generation(5) }, 0, new Uint8Array(BLOCK))),
+    ).toBe('refused')
     const fresh = await world.finish(world.login('a'))
     for (const one of [other, fresh]) {
       const outcome = Promise.resolve(slices.mutate(mutation(one, 0, new Uint8Array(BLOCK))))
@@ -124,8 +125,8 @@ describe('primary', () => {
     store.delayMs = [50, 50]
     const first = slices.mutate(mutation(session, 0, new Uint8Array(BLOCK).fill(1)))
     const second = slices.mutate(mutation(session, 512, new Uint8Array(512).fill(2)))
-    slices.fence(session.sessionId, 2)
-    const later = { ...session, gen: 2 }
+    slices.fence(session.sessionId, generation(2))
+    const later = { ...session, gen: generation(2) }
     const seen = read(slices, later, 0, 1536)
     expect(slices.mutate(mutation(session, 0, new Uint8Array(BLOCK).fill(3)))).toBe('refused')
     expect(await world.finish(Promise.all([first, second]))).toEqual(['done', 'done'])

@@ -13,7 +13,7 @@
 //       the record only says what to ask about.
 import { assert } from '../base/assert.ts'
 import type { Clock } from '../base/clock.ts'
-import type { SessionId, SliceId, VolumeId } from '../base/ids.ts'
+import type { Generation, SessionId, SliceId, VolumeId } from '../base/ids.ts'
 import type { Coordinator } from '../coordination/coordinator.ts'
 import { keys, type MemberId } from '../group/record.ts'
 import { volumeIsAbsent } from '../group/volumes.ts'
@@ -92,7 +92,7 @@ export class Slices {
     return this.#primaryOf(slice)?.epoch ?? 0
   }
 
-  fence(session: SessionId, gen: number): void {
+  fence(session: SessionId, gen: Generation): void {
     assert(this.#state !== 'starting', 'V1: FENCEs wait until the generations are known')
     this.#marks.fence(session, gen)
   }
@@ -226,7 +226,7 @@ export class Slices {
     }
   }
 
-  #load(sessions: Iterable<readonly [SessionId, number]>, rev: number): void {
+  #load(sessions: Iterable<readonly [SessionId, Generation]>, rev: number): void {
     const { store } = this.#deps
     this.#marks.load(sessions, rev)
     for (const session of store.rememberedSessions()) {

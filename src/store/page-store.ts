@@ -21,7 +21,7 @@
 import { assert } from '../base/assert.ts'
 import { type Clock, turnOf } from '../base/clock.ts'
 import type { Disk } from '../base/disk.ts'
-import type { SessionId } from '../base/ids.ts'
+import type { Generation, SessionId } from '../base/ids.ts'
 import { BLOCK_BYTES, PAGE_BYTES, RUN_BYTES } from '../base/sizes.ts'
 import { CommitQueue, type CommitWork, type WriteResult } from './commit-queue.ts'
 import { FolderRefused, StoreFailed } from './failure.ts'
@@ -247,12 +247,12 @@ export class PageStore {
   }
 
   /** The write of this operation is in the store: a retry is answered, not applied. */
-  remembered(session: SessionId, gen: number, slice: number, operation: number): boolean {
+  remembered(session: SessionId, gen: Generation, slice: number, operation: number): boolean {
     return this.#pages.operations.remembers(session, gen, slice, operation)
   }
 
   /** The gateway has had the answers of all operations up to this one. */
-  acknowledge(session: SessionId, gen: number, slice: number, upTo: number): void {
+  acknowledge(session: SessionId, gen: Generation, slice: number, upTo: number): void {
     this.#pages.operations.acknowledge(session, gen, slice, upTo)
   }
 

@@ -3,7 +3,7 @@
 // of the ring belongs there only if its number says so.
 import { readU16, readU32, writeU16, writeU32 } from '../base/bytes.ts'
 import { crc32c } from '../base/crc32c.ts'
-import { sessionId } from '../base/ids.ts'
+import { generation, sessionId } from '../base/ids.ts'
 import { BLOCK_BYTES } from '../base/sizes.ts'
 import type { Ordered } from '../peer/operation.ts'
 import { readU64, writeU64 } from './fields.ts'
@@ -190,7 +190,7 @@ export function decodeRecord(bytes: Uint8Array, seed: number): RecordHeader | nu
     epoch: readU64(bytes, RECORD.epoch),
     seq: readU64(bytes, RECORD.seq),
     session: sessionId(readU64(bytes, RECORD.session)),
-    gen: readU64(bytes, RECORD.gen),
+    gen: generation(readU64(bytes, RECORD.gen)),
     number: readU64(bytes, RECORD.number),
     volume: readU64(bytes, RECORD.volume),
     offset: readU64(bytes, RECORD.offset),

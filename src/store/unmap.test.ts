@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import { SimClock } from '../../sim/clock.ts'
 import { SimDisk } from '../../sim/disk.ts'
-import { block, SESSION, World, write } from '../../test/kit/store-world.ts'
+import { block, GENERATION, SESSION, World, write } from '../../test/kit/store-world.ts'
 import { BLOCK_BYTES, PAGE_BYTES, RUN_BYTES } from '../base/sizes.ts'
 import { PageStore } from './page-store.ts'
 
@@ -21,7 +21,7 @@ describe('unmap', () => {
     ] as const) {
       const unmap = write(volume, offset, null, bytes)
       expect(await store.write(unmap)).toBe('done')
-      expect(store.remembered(SESSION, 1, 1, unmap.number)).toBe(false)
+      expect(store.remembered(SESSION, GENERATION, 1, unmap.number)).toBe(false)
     }
     expect({ ...store.usage(), ...store.commitWork, nowMs: world.timeline.nowMs }).toEqual(before)
   })
@@ -82,7 +82,7 @@ describe('unmap', () => {
         const isGone = run >= 1 && run < 11 && run % 3 === 1
         expect(into).toEqual(block(isGone ? 0 : run + 1))
       }
-      expect(store.remembered(SESSION, 1, 2, unmap.number)).toBe(true)
+      expect(store.remembered(SESSION, GENERATION, 2, unmap.number)).toBe(true)
       store = await world.reopen(store)
     }
     expect(store.volumeUsage(1).pages).toBe(8)

@@ -28,7 +28,7 @@
 // what the move held (C4); a later take or close of the record ends the session. A living initiator answers within a
 // round trip.
 import { afterTurns, type Clock, sleep, within } from '../base/clock.ts'
-import { type SessionId, sessionId } from '../base/ids.ts'
+import { type Generation, generation, type SessionId, sessionId } from '../base/ids.ts'
 import { ProtocolError } from '../base/protocol-error.ts'
 import type { StoredSession } from '../coordination/group-view.ts'
 import type { MemberId } from '../group/record.ts'
@@ -69,7 +69,7 @@ export interface ProbeQuestion {
 
 interface Probe {
   readonly id: SessionId
-  readonly gen: number
+  readonly gen: Generation
   readonly loginToken: string
 }
 
@@ -228,7 +228,7 @@ export function readProbes(json: Json): ProbeQuestion {
     const probe = new Body(one)
     return {
       id: sessionId(probe.whole('id')),
-      gen: probe.whole('gen'),
+      gen: generation(probe.whole('gen')),
       loginToken: probe.text('loginToken'),
     }
   })

@@ -10,7 +10,7 @@
 //   E4. A stable ISID's dead record is kept an hour as the memory of its last owner; one of the random kind is not.
 import { AwakeTime } from '../base/awake-time.ts'
 import type { Clock } from '../base/clock.ts'
-import { sessionId } from '../base/ids.ts'
+import { type Generation, generation, sessionId } from '../base/ids.ts'
 import { isRandomIsid } from '../base/isid.ts'
 import type { Coordinator } from '../coordination/coordinator.ts'
 import { type GroupView, type StoredSession, storedSession } from '../coordination/group-view.ts'
@@ -35,7 +35,7 @@ export interface EndingDeps {
 }
 
 export type CloseResult =
-  | { readonly kind: 'closed'; readonly gen: number }
+  | { readonly kind: 'closed'; readonly gen: Generation }
   /** Somebody changed it since it was read. */
   | { readonly kind: 'changed' }
   | { readonly kind: 'unknown' }
@@ -60,7 +60,7 @@ export class Ending {
     const result = await coordinator.txn(closeSession(stored))
     if (result.kind === 'unknown') return { kind: 'unknown' }
     if (result.kind === 'lost') return { kind: 'changed' }
-    const gen = stored.record.gen + 1
+    const gen = generation(stored.record.gen + 1)
     gateway.fence(stored.id, gen)
     return { kind: 'closed', gen }
   }

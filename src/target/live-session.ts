@@ -14,7 +14,7 @@
 //   N1. A member executes and answers only under the generation it took; after a committed move it answers nothing.
 //   N2. A session is registered from the moment its record is taken until it has ended, so that nobody at this member
 //       takes it for dead in between.
-import type { SessionId } from '../base/ids.ts'
+import type { Generation, SessionId } from '../base/ids.ts'
 import type { SessionRecord } from '../group/record.ts'
 import type { SessionCounters } from '../load/counters.ts'
 import type { LogicalUnit } from '../scsi/logical-unit.ts'
@@ -47,7 +47,7 @@ export type Phase =
 export interface LiveSession {
   readonly id: SessionId
   readonly key: string
-  readonly gen: number
+  readonly gen: Generation
   readonly loginToken: string
   /** As last written by this member; `rev` is its revision. */
   record: SessionRecord

@@ -14,7 +14,7 @@
 //   L5. What is not settled within 4 s is rejected as "service unavailable"; the initiator tries again.
 //   L6. A volume that is not shared is taken only when no other host has it, and with its claim (unshared.ts, G11).
 import { type Clock, sleep } from '../base/clock.ts'
-import { type SessionId, sessionId } from '../base/ids.ts'
+import { type Generation, generation, type SessionId, sessionId } from '../base/ids.ts'
 import { isRandomIsid } from '../base/isid.ts'
 import type { Coordinator, TransactionResult } from '../coordination/coordinator.ts'
 import {
@@ -411,12 +411,12 @@ interface Got {
 /** What its last owner is told of a session that was taken here. */
 export interface TakenSession {
   readonly id: SessionId
-  readonly gen: number
+  readonly gen: Generation
 }
 
 export function readTaken(json: Json): TakenSession {
   const body = new Body(json)
-  return { id: sessionId(body.whole('id')), gen: body.whole('gen') }
+  return { id: sessionId(body.whole('id')), gen: generation(body.whole('gen')) }
 }
 
 function isOurs(record: SessionRecord, self: MemberId): boolean {

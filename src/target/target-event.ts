@@ -1,5 +1,5 @@
 // What a target tells of its sessions, logins and moves: one line for people each (operator/log-lines.ts).
-import type { SessionId } from '../base/ids.ts'
+import type { Generation, SessionId } from '../base/ids.ts'
 import type { MemberId } from '../group/record.ts'
 import type { SessionCounters } from '../load/counters.ts'
 import type { EndReason } from './live-session.ts'
@@ -13,7 +13,7 @@ export type TargetEvent =
       readonly source: string
       readonly volume: number
       readonly why: string
-      readonly gen: number
+      readonly gen: Generation
     }
   | {
       readonly kind: 'end'

@@ -2,7 +2,7 @@
 
 import { Budget } from '../base/budget.ts'
 import { BufferPool } from '../base/buffer-pool.ts'
-import { sessionId } from '../base/ids.ts'
+import { generation, sessionId } from '../base/ids.ts'
 import type { VolumeRecord } from '../group/record.ts'
 import type { TaskManagementRequest } from '../iscsi/requests.ts'
 import { Task } from '../iscsi/task.ts'
@@ -27,7 +27,7 @@ export const volume: VolumeRecord = {
 }
 /** More than any command here awaits in a row. */
 const TURNS = 100
-const origin = { session: sessionId(11), gen: 2 }
+const origin = { session: sessionId(11), gen: generation(2) }
 
 export interface Answer {
   readonly tag: number

@@ -11,7 +11,13 @@
 //   Z2. What cannot be made sure within LIMIT_MS is answered as rejected: a member is silent, or the coordinator is.
 //   Z3. An owner that does not serve a session at the generation it is asked about says nothing for it.
 import { type Clock, sleep } from '../base/clock.ts'
-import { type SessionId, sessionId, type VolumeId } from '../base/ids.ts'
+import {
+  type Generation,
+  generation,
+  type SessionId,
+  sessionId,
+  type VolumeId,
+} from '../base/ids.ts'
 import { ProtocolError } from '../base/protocol-error.ts'
 import type { Coordinator } from '../coordination/coordinator.ts'
 import { type StoredSession, storedSession } from '../coordination/group-view.ts'
@@ -116,7 +122,7 @@ export class UnitResets {
 
   async #endHere(
     name: string,
-    sessions: readonly (readonly [SessionId, number])[],
+    sessions: readonly (readonly [SessionId, Generation])[],
   ): Promise<string[]> {
     const answering = this.#answeringTo(name)
     const ended = sessions.map(async ([id, gen]) => {
@@ -131,7 +137,7 @@ export class UnitResets {
   }
 
   /** Z3. A session in its login has begun no command. */
-  async #end(id: SessionId, gen: number): Promise<boolean> {
+  async #end(id: SessionId, gen: Generation): Promise<boolean> {
     const session = this.#deps.registry.get(id)
     if (session?.gen !== gen) return false
     return (await carrierOf(session)?.resetByAnother()) ?? true
@@ -153,20 +159,21 @@ function isServed({ state, move }: StoredSession['record']): boolean {
   return state === 'live' && move?.open !== true
 }
 
-function nameOf(id: SessionId, gen: number): string {
+function nameOf(id: SessionId, gen: Generation): string {
   return `${id}.${gen}`
 }
 
 export interface ResetQuestion {
   readonly name: string
-  readonly sessions: readonly (readonly [SessionId, number])[]
+  readonly sessions: readonly (readonly [SessionId, Generation])[]
 }
 
 export function readReset(json: Json): ResetQuestion {
   const body = new Body(json)
   const sessions = body.list('sessions').map((pair) => {
     const [id, gen] = Array.isArray(pair) ? pair : []
-    if (typeof id === 'number' && typeof gen === 'number') return [sessionId(id), gen] as const
+    if (typeof id === 'number' && typeof gen === 'number')
+      return [sessionId(id), generation(gen)] as const
     throw new ProtocolError('which sessions are reset?', 'peer/DESIGN.md')
   })
   return { name: body.text('reset'), sessions }

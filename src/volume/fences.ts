@@ -1,12 +1,12 @@
 // The FENCEs of this member's login barriers, kept at every primary until their sessions are retired (W3 of gateway.ts).
-import type { SessionId } from '../base/ids.ts'
+import type { Generation, SessionId } from '../base/ids.ts'
 import type { MemberId } from '../group/record.ts'
 import type { PeerLinks } from '../peer/links.ts'
 import type { GroupSlices } from '../slice/group-slices.ts'
 import type { Slices } from '../slice/slices.ts'
 
 interface Fence {
-  readonly gen: number
+  readonly gen: Generation
   readonly acknowledgedBy: Set<MemberId>
 }
 
@@ -33,7 +33,7 @@ export class Fences {
     return this.#sessions
   }
 
-  fence(session: SessionId, gen: number): void {
+  fence(session: SessionId, gen: Generation): void {
     if ((this.#fences.get(session)?.gen ?? 0) >= gen) return
     const fence = { gen, acknowledgedBy: new Set<MemberId>() }
     this.#fences.set(session, fence)
@@ -50,7 +50,7 @@ export class Fences {
     }
   }
 
-  isKnownEverywhere(session: SessionId, gen: number, rev: number): boolean {
+  isKnownEverywhere(session: SessionId, gen: Generation, rev: number): boolean {
     const fence = this.#fences.get(session)
     if (fence === undefined || fence.gen < gen) return false
     const { slices, sliceRevs } = this.#deps.group

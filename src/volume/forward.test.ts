@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { SimClock } from '../../sim/clock.ts'
 import { Timeline } from '../../sim/timeline.ts'
-import { sessionId } from '../base/ids.ts'
+import { generation, sessionId } from '../base/ids.ts'
 import type { CompareOutcome } from '../slice/outcome.ts'
 import type { Slices } from '../slice/slices.ts'
 import { Forward, type ForwardDeps, type Piece, Sending } from './forward.ts'
@@ -13,7 +13,7 @@ const bytes = {
   bytes: 4096,
   verify: null,
   session: sessionId(5),
-  gen: 1,
+  gen: generation(1),
 }
 const first = { ...bytes, number: 1, acknowledged: 0 }
 const write: Piece = { ...first, verb: 'write', data: new Uint8Array(4096), into: null }
@@ -31,7 +31,7 @@ function carriedOutHere(piece: Piece) {
     slices,
     peers: { link: () => expect.unreachable('it is here') },
   } as unknown as ForwardDeps
-  const sending = new Sending(sessionId(5), 1)
+  const sending = new Sending(sessionId(5), generation(1))
   let outcome: CompareOutcome | null = null
   void new Forward(deps, sending, piece).outcome.then((settled) => {
     outcome = settled

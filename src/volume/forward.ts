@@ -5,7 +5,7 @@
 // Its link sends it again whenever the stream is lost; the operation itself only chooses the member (W1, W2 of
 // gateway.ts).
 import type { Clock } from '../base/clock.ts'
-import type { SessionId, SliceId } from '../base/ids.ts'
+import type { Generation, SessionId, SliceId } from '../base/ids.ts'
 import type { MemberId } from '../group/record.ts'
 import { frameKind } from '../peer/frames.ts'
 import type { Link, Request } from '../peer/link.ts'
@@ -55,12 +55,12 @@ export class SendWindow {
 /** A session's operations under one generation. */
 export class Sending {
   readonly session: SessionId
-  readonly gen: number
+  readonly gen: Generation
   /** At other members. */
   readonly underWay = new Set<Forward>()
   readonly #windows = new Map<SliceId, SendWindow>()
 
-  constructor(session: SessionId, gen: number) {
+  constructor(session: SessionId, gen: Generation) {
     this.session = session
     this.gen = gen
   }

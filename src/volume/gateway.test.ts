@@ -6,7 +6,7 @@ import {
   VolumeGroup,
   type VolumeMember,
 } from '../../test/kit/volume-group.ts'
-import { sessionId } from '../base/ids.ts'
+import { generation, sessionId } from '../base/ids.ts'
 import { RUN_BYTES, UNMAP_BYTES_MAX } from '../base/sizes.ts'
 import { keys } from '../group/record.ts'
 import { SessionCounters } from '../load/counters.ts'
@@ -169,13 +169,13 @@ describe('gateway', () => {
     world.net.cut('a', 'b', 'drop')
     const outcome = write(RUN_BYTES, filled(4096, 5)) // slice 1, at b
     const { gateway } = world.member('a')
-    gateway.fence(sessionId(3), 2)
+    gateway.fence(sessionId(3), generation(2))
     await world.timeline.run(world.timeline.nowMs + 2_000)
-    expect(gateway.fenced(sessionId(3), 2)).toBe(false)
+    expect(gateway.fenced(sessionId(3), generation(2))).toBe(false)
     const slice = { epoch: 9, primary: 'c', inSync: ['c'], want: ['c'], min: 1 }
     await finish(Promise.all([1, 4].map((id) => world.put(keys.slice(id), slice))))
     expect(await finish(outcome)).toBe('done')
-    expect(gateway.fenced(sessionId(3), 2)).toBe(true)
+    expect(gateway.fenced(sessionId(3), generation(2))).toBe(true)
     expect(world.member('c').slices.epochOf(1)).toBeGreaterThan(9)
     expect(world.member('b').slices.epochOf(1)).toBe(0)
   })
@@ -256,9 +256,9 @@ describe('gateway', () => {
     const after = use(world, world.member('c'), next)
     world.net.cut('c', 'b', 'drop')
     const { gateway } = world.member('c')
-    gateway.fence(old.sessionId, 2)
+    gateway.fence(old.sessionId, generation(2))
     await world.timeline.run(world.timeline.nowMs + 500)
-    expect(gateway.fenced(old.sessionId, 2)).toBe(false)
+    expect(gateway.fenced(old.sessionId, generation(2))).toBe(false)
     expect(await before.finish(before.write(0, filled(4096, 1)))).toBe('refused')
     expect(await before.finish(before.write(2 * RUN_BYTES, filled(4096, 1)))).toBe('refused')
     expect(await before.finish(before.write(RUN_BYTES, filled(4096, 1)))).toBe('done') // b has not heard of it
@@ -266,8 +266,8 @@ describe('gateway', () => {
     world.net.healAll()
     expect(await after.finish(overwrite)).toBe('done')
     expect(await before.finish(before.write(RUN_BYTES, filled(4096, 3)))).toBe('refused')
-    await world.timeline.until(() => gateway.fenced(old.sessionId, 2))
-    expect(gateway.fenced(old.sessionId, 3)).toBe(false)
+    await world.timeline.until(() => gateway.fenced(old.sessionId, generation(2)))
+    expect(gateway.fenced(old.sessionId, generation(3))).toBe(false)
     expect([...gateway.fencedSessions()]).toEqual([old.sessionId])
     gateway.unfence(old.sessionId)
     expect([...gateway.fencedSessions()]).toEqual([])
@@ -279,13 +279,13 @@ describe('gateway', () => {
     await world.finish(world.raise(old, 'a', 'dead'))
     world.crash('b')
     const { gateway } = world.member('c')
-    gateway.fence(old.sessionId, 2)
+    gateway.fence(old.sessionId, generation(2))
     await world.timeline.run(world.timeline.nowMs + 1_000)
-    expect(gateway.fenced(old.sessionId, 2, old.rev)).toBe(false)
+    expect(gateway.fenced(old.sessionId, generation(2), old.rev)).toBe(false)
     world.net.cut('c', 'b', 'drop')
     await world.finish(world.boot('b'))
-    await world.timeline.until(() => gateway.fenced(old.sessionId, 2, old.rev))
-    expect(gateway.fenced(old.sessionId, 2)).toBe(false)
+    await world.timeline.until(() => gateway.fenced(old.sessionId, generation(2), old.rev))
+    expect(gateway.fenced(old.sessionId, generation(2))).toBe(false)
   })
 
   it('W4 an ended session comes to refused, touches nothing more and is not begun again', async () => {
@@ -308,7 +308,7 @@ describe('gateway', () => {
     same(into, filled(4096, 0xaa))
     expect(await finish(write(0, filled(4096, 5)))).toBe('refused')
     expect(await read(0, 4096)).toBe('refused')
-    const later = use(world, world.member('a'), { ...session, gen: 2 })
+    const later = use(world, world.member('a'), { ...session, gen: generation(2) })
     expect(await finish(later.write(RUN_BYTES, filled(4096, 6)))).toBe('done')
   })
 

@@ -16,7 +16,7 @@
 
 import { assert } from '../base/assert.ts'
 import { type Clock, sleep } from '../base/clock.ts'
-import type { SessionId, SliceId } from '../base/ids.ts'
+import type { Generation, SessionId, SliceId } from '../base/ids.ts'
 import { OPERATION_BYTES_MAX, UNMAP_BYTES_MAX } from '../base/sizes.ts'
 import type { MemberId, VolumeRecord } from '../group/record.ts'
 import type { SessionCounters } from '../load/counters.ts'
@@ -170,12 +170,12 @@ export class Gateway {
   }
 
   /** W3. */
-  fence(session: SessionId, gen: number): void {
+  fence(session: SessionId, gen: Generation): void {
     this.#fences.fence(session, gen)
   }
 
   /** Every primary has acknowledged, or its slice has changed since `rev`, the revision of the session's death. */
-  fenced(session: SessionId, gen: number, rev = Number.POSITIVE_INFINITY): boolean {
+  fenced(session: SessionId, gen: Generation, rev = Number.POSITIVE_INFINITY): boolean {
     return this.#fences.isKnownEverywhere(session, gen, rev)
   }
 
@@ -188,7 +188,7 @@ export class Gateway {
   }
 
   /** W4. */
-  endSession(session: SessionId, gen: number): void {
+  endSession(session: SessionId, gen: Generation): void {
     if (gen <= (this.#ended.get(session) ?? 0)) return
     this.#ended.set(session, gen)
     const sending = this.#sessions.get(session)

@@ -3,7 +3,7 @@
 import { SimClock } from '../../sim/clock.ts'
 import { SimCoordination } from '../../sim/coordinator.ts'
 import { Timeline } from '../../sim/timeline.ts'
-import type { SessionId } from '../../src/base/ids.ts'
+import type { Generation, SessionId } from '../../src/base/ids.ts'
 import { Prng } from '../../src/base/prng.ts'
 import { GroupView, type StoredSession, storedSession } from '../../src/coordination/group-view.ts'
 import type { GroupChange } from '../../src/group/change.ts'
@@ -72,11 +72,11 @@ export class FakeFences {
   readonly set = new Map<SessionId, number>()
   known = true
 
-  fence(id: SessionId, gen: number): void {
+  fence(id: SessionId, gen: Generation): void {
     this.set.set(id, Math.max(gen, this.set.get(id) ?? 0))
   }
 
-  fenced(id: SessionId, gen: number): boolean {
+  fenced(id: SessionId, gen: Generation): boolean {
     return this.known && (this.set.get(id) ?? 0) >= gen
   }
 

@@ -2,7 +2,7 @@
 import { SimClock } from '../../sim/clock.ts'
 import { SimDisk } from '../../sim/disk.ts'
 import { Timeline } from '../../sim/timeline.ts'
-import { sessionId } from '../../src/base/ids.ts'
+import { generation, sessionId } from '../../src/base/ids.ts'
 import { BLOCK_BYTES } from '../../src/base/sizes.ts'
 import { PageStore } from '../../src/store/page-store.ts'
 import type { StoreWrite } from '../../src/store/record.ts'
@@ -22,6 +22,7 @@ export const settings: StoreSettings = {
 
 /** Whose operations `write` gives. */
 export const SESSION = sessionId(5)
+export const GENERATION = generation(1)
 let number = 0
 
 export function block(value: number, blocks = 1): Uint8Array {
@@ -45,7 +46,7 @@ export function write(
     epoch: 1,
     seq: number,
     session: SESSION,
-    gen: 1,
+    gen: GENERATION,
     number,
     acknowledged: 0,
   }

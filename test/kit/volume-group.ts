@@ -4,7 +4,7 @@ import { SimClock } from '../../sim/clock.ts'
 import { SimCoordination } from '../../sim/coordinator.ts'
 import { SimNet } from '../../sim/net.ts'
 import { Timeline } from '../../sim/timeline.ts'
-import { type SessionId, sessionId } from '../../src/base/ids.ts'
+import { type Generation, generation, type SessionId, sessionId } from '../../src/base/ids.ts'
 import type { Address } from '../../src/base/net.ts'
 import { Prng } from '../../src/base/prng.ts'
 import type { Coordinator } from '../../src/coordination/coordinator.ts'
@@ -139,11 +139,11 @@ export class LateStore implements SliceStore {
     return false
   }
 
-  remembered(session: SessionId, gen: number, slice: number, number: number): boolean {
+  remembered(session: SessionId, gen: Generation, slice: number, number: number): boolean {
     return this.#durable.operations.get(`${session}:${gen}:${slice}`)?.has(number) === true
   }
 
-  acknowledge(session: SessionId, gen: number, slice: number, upTo: number): void {
+  acknowledge(session: SessionId, gen: Generation, slice: number, upTo: number): void {
     const known = this.#durable.operations.get(`${session}:${gen}:${slice}`)
     for (const operation of known ?? []) if (operation <= upTo) known?.delete(operation)
   }
@@ -197,7 +197,7 @@ export interface VolumeMember {
 export interface TestSession {
   readonly sessionId: SessionId
   readonly key: string
-  gen: number
+  gen: Generation
   rev: number
 }
 
@@ -329,13 +329,13 @@ export class VolumeGroup {
   async login(owner: string): Promise<TestSession> {
     this.#sessions += 1
     const key = keys.session(1, 'iqn.i', `t${this.#sessions}`)
-    const rev = await this.put(key, record(owner, 1, 'live'))
-    return { sessionId: sessionId(rev), key, gen: 1, rev }
+    const rev = await this.put(key, record(owner, generation(1), 'live'))
+    return { sessionId: sessionId(rev), key, gen: generation(1), rev }
   }
 
   /** The session under a new generation at this member, or dead. */
   async raise(session: TestSession, owner: string, state: 'live' | 'dead'): Promise<void> {
-    session.gen += 1
+    session.gen = generation(session.gen + 1)
     session.rev = await this.put(session.key, record(owner, session.gen, state))
   }
 
@@ -344,7 +344,7 @@ export class VolumeGroup {
   }
 }
 
-function record(owner: string, gen: number, state: 'live' | 'dead'): SessionRecord {
+function record(owner: string, gen: Generation, state: 'live' | 'dead'): SessionRecord {
   const who = { volume: 1, initiator: 'iqn.i', isid: '800000000000', source: 'h' }
   return { ...who, owner, gen, loginToken: `${gen}`, state, since: '' }
 }
