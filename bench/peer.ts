@@ -7,7 +7,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { generation, type SessionId, sessionId } from '../src/base/ids.ts'
+import { generation, type SessionId, sessionId, type VolumeId, volumeId } from '../src/base/ids.ts'
 import type { Address } from '../src/base/net.ts'
 import { RUN_BYTES } from '../src/base/sizes.ts'
 import type { Coordinator } from '../src/coordination/coordinator.ts'
@@ -82,7 +82,7 @@ class MemoryStore implements SliceStore {
     return []
   }
   forgetSession(): void {}
-  volumes(): number[] {
+  volumes(): VolumeId[] {
     return []
   }
   async dropVolume(): Promise<'done'> {
@@ -99,7 +99,7 @@ const slices: SliceRecord[] = names.map((name) => ({
   min: 1,
 }))
 const volume: VolumeRecord = {
-  id: 1,
+  id: volumeId(1),
   name: 'v',
   iqn: 'iqn.2026-11.dev.evenkeel:bench-1',
   bytes: 2 * RUN_BYTES,
@@ -113,7 +113,7 @@ const group: GroupSlices = {
   rev: 10,
   slices,
   sliceRevs: [1, 1],
-  volumes: new Map([[1, volume]]),
+  volumes: new Map([[volume.id, volume]]),
   sessions: new Map(),
   changed: () => new Promise(() => {}),
   refresh: () => Promise.resolve(true),

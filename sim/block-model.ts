@@ -1,7 +1,7 @@
 // What the programs of sim/power-cuts.ts do to a store, and what it must hold after any number of their changes: a few
 // pages of two volumes, block by block, each block a number.
 
-import { generation, sessionId } from '../src/base/ids.ts'
+import { generation, sessionId, type VolumeId, volumeId } from '../src/base/ids.ts'
 import { BLOCK_BYTES, PAGE_BYTES } from '../src/base/sizes.ts'
 import { BLOCKS_PER_PAGE } from '../src/store/layout.ts'
 import type { PageStore } from '../src/store/page-store.ts'
@@ -34,9 +34,9 @@ export class Violation extends Error {
   }
 }
 
-export function placeOf(block: number): { volume: number; offset: number } {
+export function placeOf(block: number): { volume: VolumeId; offset: number } {
   const page = Math.floor(block / BLOCKS_PER_PAGE)
-  const volume = VOLUMES[Math.floor(page / PAGES.length)] ?? 0
+  const volume = volumeId(VOLUMES[Math.floor(page / PAGES.length)] ?? 0)
   const number = PAGES[page % PAGES.length] ?? 0
   return { volume, offset: number * PAGE_BYTES + (block % BLOCKS_PER_PAGE) * BLOCK_BYTES }
 }

@@ -8,7 +8,7 @@
 import { Balancer } from '../src/balance/balancer.ts'
 import type { DistributionSettings } from '../src/balance/policy-record.ts'
 import type { Clock } from '../src/base/clock.ts'
-import { type SessionId, sessionId } from '../src/base/ids.ts'
+import { type SessionId, sessionId, type VolumeId, volumeId } from '../src/base/ids.ts'
 import type { Net } from '../src/base/net.ts'
 import { Prng } from '../src/base/prng.ts'
 import { RUN_BYTES } from '../src/base/sizes.ts'
@@ -111,8 +111,8 @@ export class SimGroup {
     for (const member of this.members) member.start()
     const serving = () => this.members.every(({ member }) => member?.target.takesSessions === true)
     await this.timeline.until(serving, START_MS, 'serving')
-    const shared = await this.timeline.finish(this.#createVolume(1, 'v', true), START_MS)
-    const own = await this.timeline.finish(this.#createVolume(2, 'own', false), START_MS)
+    const shared = await this.timeline.finish(this.#createVolume(volumeId(1), 'v', true), START_MS)
+    const own = await this.timeline.finish(this.#createVolume(volumeId(2), 'own', false), START_MS)
     this.#volumes = [shared, own]
     const known = () => this.members.every(({ member }) => member?.group.volumes.has(own.id))
     await this.timeline.until(known, START_MS, 'volumes that all know')
@@ -171,7 +171,7 @@ export class SimGroup {
       .map(({ value, created }) => ({ id: sessionId(created), record: recordOf(value) }))
   }
 
-  async #createVolume(id: number, name: string, shared: boolean): Promise<VolumeRecord> {
+  async #createVolume(id: VolumeId, name: string, shared: boolean): Promise<VolumeRecord> {
     const slices = this.coordination.inspect(keys.slices).map(({ value }) => {
       const slice = parseSlice(value)
       if (typeof slice === 'string') throw new Error(slice)

@@ -1,18 +1,37 @@
 import { expect, expectTypeOf, test } from 'vitest'
-import { type Generation, generation, type SessionId, sessionId } from './ids.ts'
+import {
+  type Generation,
+  generation,
+  type SessionId,
+  sessionId,
+  type VolumeId,
+  volumeId,
+} from './ids.ts'
 
-/** `true` where one could be given for the other. */
-type Mistaken<A, B> = [A] extends [B] ? true : [B] extends [A] ? true : false
+interface Ids {
+  readonly session: SessionId
+  readonly generation: Generation
+  readonly volume: VolumeId
+}
+
+/** Which of the others, or of plain numbers, would be taken for it. */
+type TakenFor = {
+  [Id in keyof Ids]:
+    | { [Other in Exclude<keyof Ids, Id>]: Ids[Other] extends Ids[Id] ? Other : never }[Exclude<
+        keyof Ids,
+        Id
+      >]
+    | (number extends Ids[Id] ? 'number' : never)
+}[keyof Ids]
 
 // The compiler holds what is said of types (npm run check).
-test('a number becomes an id only by name', () => {
+test('a number becomes an id only by name, and no id is taken for another', () => {
+  expectTypeOf<TakenFor>().toBeNever()
   expectTypeOf(sessionId(1)).toEqualTypeOf<SessionId>()
   expectTypeOf(generation(1)).toEqualTypeOf<Generation>()
-  expectTypeOf<number>().not.toExtend<SessionId>()
-  expectTypeOf<number>().not.toExtend<Generation>()
-  expect([sessionId(1), generation(2)]).toEqual([1, 2])
+  expectTypeOf(volumeId(1)).toEqualTypeOf<VolumeId>()
 })
 
-test('no id is taken for another', () => {
-  expectTypeOf<Mistaken<SessionId, Generation>>().toEqualTypeOf<false>()
+test('an id is the number it was made of', () => {
+  expect([sessionId(1), generation(2), volumeId(3)]).toEqual([1, 2, 3])
 })

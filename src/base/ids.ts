@@ -10,7 +10,7 @@ type Named<Name extends string> = number & { readonly [named]: Name }
 export type SessionId = Named<'SessionId'>
 /** Counts the takes of a session; a request with an older one is refused. */
 export type Generation = Named<'Generation'>
-export type VolumeId = number
+export type VolumeId = Named<'VolumeId'>
 export type SliceId = number
 
 export function sessionId(id: number): SessionId {
@@ -19,4 +19,8 @@ export function sessionId(id: number): SessionId {
 
 export function generation(count: number): Generation {
   return count as Generation
+}
+
+export function volumeId(id: number): VolumeId {
+  return id as VolumeId
 }

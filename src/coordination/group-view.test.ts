@@ -4,7 +4,7 @@ import { SimCoordination } from '../../sim/coordinator.ts'
 import { Timeline } from '../../sim/timeline.ts'
 import type { Clock } from '../base/clock.ts'
 import { sleep } from '../base/clock.ts'
-import { sessionId } from '../base/ids.ts'
+import { sessionId, volumeId } from '../base/ids.ts'
 import { Prng } from '../base/prng.ts'
 import type { GroupChange } from '../group/change.ts'
 import { foundGroup, startMember } from '../group/founding.ts'
@@ -46,7 +46,7 @@ async function simulation(keepRevisions = 50_000) {
 const volumeOf = (view: GroupView, id: number, name: string) =>
   createVolume({
     group: view.group,
-    id,
+    id: volumeId(id),
     wish: { name, bytes: 2 ** 30, blockBytes: 512, shared: true },
     slices: view.slices,
     counterRev: 0,
@@ -81,7 +81,7 @@ describe('GroupView', () => {
     await write(startMember(null, member))
     const { record, change } = volumeOf(kept, 1, 'a')
     const volumeRev = await write(change)
-    const first = await write(createSession({ ...who, volume: 1, initiator: 'iqn.x:i' }))
+    const first = await write(createSession({ ...who, volume: volumeId(1), initiator: 'iqn.x:i' }))
     await caughtUp(kept)
     expect(kept.volumeByIqn(record.iqn)).toEqual(record)
     expect(kept.storedMember('m1')?.record.portal).toBe('h:1')
@@ -265,7 +265,7 @@ describe('GroupView', () => {
       }
       const ninth = { ...member, id: 'm9', draining: false }
       const other = { key: keys.member('m9'), value: JSON.stringify(ninth) }
-      const bad = { key: keys.session(1, 'i', 't'), value: '{}' }
+      const bad = { key: keys.session(volumeId(1), 'i', 't'), value: '{}' }
       await write({ compare: [], put: [other, bad], remove: [] })
       coordination.heal('m1')
       expect(await timeline.finish(view.failed)).toMatch(/a session has a bad/)
@@ -296,7 +296,7 @@ describe('GroupView', () => {
     const { write, open, caughtUp } = await simulation()
     const view = await open('m1')
     const login = (token: string) =>
-      write(createSession({ ...who, loginToken: token, volume: 1, initiator: 'iqn.x:i' }))
+      write(createSession({ ...who, loginToken: token, volume: volumeId(1), initiator: 'iqn.x:i' }))
     const first = await login('t')
     await caughtUp(view)
     const stored = view.sessions.get(sessionId(first))

@@ -12,7 +12,7 @@
 //   V5. Ids are never given twice, so what the view does not have, though its id was given at or before `rev`, is gone for
 //       ever. That is enough to forget what is kept of it in memory; who drops what is on disk asks the coordinator.
 import { type Clock, sleep, within } from '../base/clock.ts'
-import { type SessionId, sessionId, type VolumeId } from '../base/ids.ts'
+import { type SessionId, sessionId, type VolumeId, volumeId } from '../base/ids.ts'
 import type { Stored } from '../group/change.ts'
 import { readGroup } from '../group/founding.ts'
 import { parseMember, parseMove, parseSession, parseSlice, parseVolume } from '../group/parse.ts'
@@ -244,7 +244,7 @@ export class GroupView {
     const name = key.slice(kind.length)
     if (kind === keys.sessions) return this.#readSession(change)
     if (kind === keys.slices) return this.#readSlice(Number(name), change)
-    if (kind === keys.volumes) return this.#readVolume(Number(name), change)
+    if (kind === keys.volumes) return this.#readVolume(volumeId(Number(name)), change)
     if (kind === keys.members) return this.#readMember(name, change)
     if (kind === keys.moves) return this.#readMove(name, change)
     if (key === keys.policy) {

@@ -5,6 +5,7 @@ import { SimCoordination } from '../../sim/coordinator.ts'
 import { SimDisk } from '../../sim/disk.ts'
 import { Timeline } from '../../sim/timeline.ts'
 import { DiskError } from '../base/disk.ts'
+import { volumeId } from '../base/ids.ts'
 import { Prng } from '../base/prng.ts'
 import { decodeText, encodeText } from '../base/text.ts'
 import { foundGroup, startMember } from '../group/founding.ts'
@@ -63,7 +64,7 @@ describe('RecordKeeper', () => {
           ...who,
           loginToken: `t${n}`,
           isid: `00023d00000${n}`,
-          volume: 1,
+          volume: volumeId(1),
           initiator: 'iqn.x:i',
         }),
       )
@@ -91,7 +92,7 @@ describe('RecordKeeper', () => {
   it('RK2 the copy is of one instant, and holds what is durable and nothing else', async () => {
     const { timeline, coordination, done, start, copy } = await bench()
     await start()
-    await done(createSession({ ...who, volume: 1, initiator: 'iqn.x:i' }))
+    await done(createSession({ ...who, volume: volumeId(1), initiator: 'iqn.x:i' }))
     const rev = await done(startMember(null, member))
     await timeline.run(timeline.nowMs + EVERY_MS + 10)
     const kept = await copy()
@@ -164,7 +165,7 @@ describe('RecordKeeper', () => {
   it('a keeper that is closed has written everything', async () => {
     const { timeline, done, start, seen, view, coordination } = await bench()
     const keeper = await start()
-    await done(createSession({ ...who, volume: 1, initiator: 'iqn.x:i' }))
+    await done(createSession({ ...who, volume: volumeId(1), initiator: 'iqn.x:i' }))
     await timeline.until(() => view.rev === coordination.rev, 1_000, 'the view')
     await timeline.finish(keeper.close())
     expect((await seen())?.revision).toBe(coordination.rev)
@@ -199,7 +200,7 @@ describe('sealed files', () => {
   it('of two places the newest whole one counts', async () => {
     const { timeline, done, disk, start, seen } = await bench()
     await start()
-    await done(createSession({ ...who, volume: 1, initiator: 'iqn.x:i' }))
+    await done(createSession({ ...who, volume: volumeId(1), initiator: 'iqn.x:i' }))
     await timeline.run(timeline.nowMs + EVERY_MS + 10)
     expect((await seen())?.revision).toBe(3)
     disk.flip(paths.seen, 8 * (512 + 40))

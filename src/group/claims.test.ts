@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { generation, sessionId } from '../base/ids.ts'
+import { generation, sessionId, volumeId } from '../base/ids.ts'
 import { claimIn, claimReads, otherHosts, withClaim } from './claims.ts'
 import { Keys } from './keys.fixture.ts'
 import { keys, type SessionRecord } from './record.ts'
@@ -10,7 +10,7 @@ const host = { initiator: 'iqn.x:a', source: '10.0.0.1' }
 function stored(id: number, who: Partial<SessionRecord>): StoredSession {
   const record: SessionRecord = {
     ...{
-      volume: 1,
+      volume: volumeId(1),
       isid: '00023d000001',
       owner: 'm1',
       gen: generation(1),
@@ -29,9 +29,9 @@ describe('the claim of a volume that is not shared', () => {
       withClaim(
         createSession({
           ...{ ...host, owner: 'm1', isid: `00023d00000${token}`, loginToken: token },
-          ...{ volume: 1, at: '' },
+          ...{ volume: volumeId(1), at: '' },
         }),
-        claimIn(1, store.list(keys.claim(1))),
+        claimIn(volumeId(1), store.list(keys.claim(volumeId(1)))),
         token,
       )
     const [first, second] = [take('1'), take('2')]
@@ -44,17 +44,24 @@ describe('the claim of a volume that is not shared', () => {
 
   it('G11 is that very volume of the keys that begin alike', () => {
     const items = [
-      { key: keys.claim(10), rev: 7 },
-      { key: keys.claim(1), rev: 5 },
+      { key: keys.claim(volumeId(10)), rev: 7 },
+      { key: keys.claim(volumeId(1)), rev: 5 },
     ]
-    expect(claimIn(1, items)).toEqual({ volume: 1, rev: 5 })
-    expect(claimIn(2, items)).toEqual({ volume: 2, rev: 0 })
-    expect(claimReads(1)).toEqual(['claim/1', 'session/1/'])
+    expect(claimIn(volumeId(1), items)).toEqual({ volume: volumeId(1), rev: 5 })
+    expect(claimIn(volumeId(2), items)).toEqual({ volume: volumeId(2), rev: 0 })
+    expect(claimReads(volumeId(1))).toEqual(['claim/1', 'session/1/'])
   })
 
   it('of a shared volume is none', () => {
     const change = createSession({
-      ...{ ...host, owner: 'm1', isid: '00023d000001', loginToken: 't', volume: 1, at: '' },
+      ...{
+        ...host,
+        owner: 'm1',
+        isid: '00023d000001',
+        loginToken: 't',
+        volume: volumeId(1),
+        at: '',
+      },
     })
     expect(withClaim(change, null, 't')).toEqual(change)
   })

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { generation, sessionId } from '../base/ids.ts'
+import { generation, sessionId, volumeId } from '../base/ids.ts'
 import { matchLogin } from './login.ts'
 import type { SessionRecord } from './record.ts'
 import type { StoredSession } from './sessions.ts'
@@ -10,7 +10,7 @@ const randomIsid = (n: number): string => `80${String(n).padStart(10, '0')}`
 
 function stored(id: number, some: Partial<SessionRecord>, rev = id): StoredSession {
   const record: SessionRecord = {
-    volume: 1,
+    volume: volumeId(1),
     initiator: 'iqn.x:i',
     isid: stableIsid(id),
     source: '10.0.0.1',

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { sessionId } from '../base/ids.ts'
+import { sessionId, volumeId } from '../base/ids.ts'
 import { Keys } from './keys.fixture.ts'
 import { beginMove } from './moves.ts'
 import { parseMove, parseSession } from './parse.ts'
@@ -11,7 +11,7 @@ const at = '2026-11-24T00:00:00.000Z'
 function created() {
   const store = new Keys()
   const who = { owner: 'm1', isid: '00023d000001', source: '10.0.0.1', loginToken: 't1', at }
-  store.apply(createSession({ ...who, volume: 1, initiator: 'iqn.x:i' }))
+  store.apply(createSession({ ...who, volume: volumeId(1), initiator: 'iqn.x:i' }))
   const stored = (): StoredSession => {
     const [item] = store.list(keys.sessions)
     const record = parseSession(item?.value ?? '')

@@ -2,7 +2,7 @@
 //
 // Each function returns the record, or a sentence that says what is wrong with it. Fields it does not know are dropped:
 // only a group of a newer format may have them, and that is refused as a whole.
-import { generation, sessionId } from '../base/ids.ts'
+import { generation, sessionId, volumeId } from '../base/ids.ts'
 import { LOGICAL_BLOCKS } from '../base/sizes.ts'
 import {
   type FolderRecord,
@@ -64,7 +64,7 @@ export function parseFolder(value: string): FolderRecord | string {
 export function parseVolume(value: string): VolumeRecord | string {
   return parse('a volume', value, (fields): VolumeRecord => {
     const volume: VolumeRecord = {
-      id: fields.integer('id', 1),
+      id: volumeId(fields.integer('id', 1)),
       name: fields.text('name'),
       iqn: fields.text('iqn'),
       bytes: fields.integer('bytes', 1),
@@ -94,7 +94,7 @@ export function parseSession(value: string): SessionRecord | string {
     const isid = fields.text('isid')
     if (!/^[0-9a-f]{12}$/.test(isid)) return fields.wrong('isid')
     return {
-      volume: fields.integer('volume', 1),
+      volume: volumeId(fields.integer('volume', 1)),
       initiator: fields.text('initiator'),
       isid,
       source: fields.string('source'),
@@ -120,7 +120,7 @@ export function parseMove(value: string): MoveRecord | string {
     return {
       id: fields.text('id'),
       session: sessionId(fields.integer('session', 1)),
-      volume: fields.integer('volume', 1),
+      volume: volumeId(fields.integer('volume', 1)),
       initiator: fields.text('initiator'),
       from: fields.text('from'),
       to: fields.text('to'),

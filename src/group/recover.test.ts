@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { volumeId } from '../base/ids.ts'
 import { DEFAULT_AUTHORITY, foundGroup } from './founding.ts'
 import { parseGroup, parseSlice } from './parse.ts'
 import { type GroupRecord, keys, RECORD_FORMAT } from './record.ts'
@@ -20,7 +21,7 @@ const founded = foundGroup(group, ['m1', 'm2', 'm3'])
   .map(({ key, value }) => [key, value] as const)
 const volume = (id: number, name: string) =>
   [
-    keys.volume(id),
+    keys.volume(volumeId(id)),
     JSON.stringify({
       ...{ id, name, iqn: `iqn.x:${id}`, bytes: 2 ** 20, blockBytes: 512, shared: true },
       ...{ lanes: [0, 1, 2], view: 1, createdAt: '' },
@@ -133,7 +134,7 @@ describe('rebuildRecord', () => {
   })
 
   it('nothing that ends with the file is rebuilt', () => {
-    const stray = [keys.session(1, 'iqn.x', 't'), '{}'] as const
+    const stray = [keys.session(volumeId(1), 'iqn.x', 't'), '{}'] as const
     const result = rebuilt([evidence('m1', 60, copy('m1', 60, [stray]))])
     expect(result.items.map(({ key }) => key)).not.toContain(stray[0])
   })
@@ -147,7 +148,7 @@ describe('rebuildRecord', () => {
         'x',
       ),
     ).toMatch(/m1 and m2 belong to different groups/)
-    const bad = copy('m1', 60, [[keys.volume(1), '{}']])
+    const bad = copy('m1', 60, [[keys.volume(volumeId(1)), '{}']])
     expect(rebuildRecord([evidence('m1', 60, bad)], 'x')).toMatch(
       /copy of m1 cannot be used: .*volume/,
     )

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { sessionId } from '../base/ids.ts'
+import { sessionId, volumeId } from '../base/ids.ts'
 import { DEFAULT_AUTHORITY } from './founding.ts'
 import { type GroupRecord, isDurable, keys, RECORD_FORMAT } from './record.ts'
 import { refuseOlder, refuseUnknownSessions } from './seen.ts'
@@ -58,16 +58,16 @@ it('what is copied is what does not end with the file', () => {
   const lasting = [
     keys.group,
     keys.member('m1'),
-    keys.volume(1),
+    keys.volume(volumeId(1)),
     keys.volumeName('a'),
     keys.slice(0),
     keys.policy,
     volumeCounterKey,
   ]
   const ending = [
-    keys.session(1, 'iqn.x', 't'),
-    keys.isid(1, 'iqn.x', '00023d000001'),
-    keys.claim(1),
+    keys.session(volumeId(1), 'iqn.x', 't'),
+    keys.isid(volumeId(1), 'iqn.x', '00023d000001'),
+    keys.claim(volumeId(1)),
     keys.move('m'),
   ]
   expect(lasting.filter(isDurable)).toEqual(lasting)

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { sessionId } from '../base/ids.ts'
+import { sessionId, volumeId } from '../base/ids.ts'
 import type { GroupChange } from './change.ts'
 import { Keys } from './keys.fixture.ts'
 import { parseSession } from './parse.ts'
@@ -91,14 +91,14 @@ function login(
   )
   const found = same ?? (stored?.record.initiator === initiator ? stored : undefined)
   if (found === undefined || (same === undefined && step.which % 2 === 0)) {
-    return createSession({ ...who, volume: 1, initiator })
+    return createSession({ ...who, volume: volumeId(1), initiator })
   }
   return takeSession(found, who)
 }
 
 function expectSound(store: Keys, before: readonly StoredSession[]): void {
   const records = read(store)
-  const names = records.map(({ record }) => keys.isid(1, record.initiator, record.isid))
+  const names = records.map(({ record }) => keys.isid(volumeId(1), record.initiator, record.isid))
   expect(new Set(names).size).toBe(names.length)
   const index = store.list('isid/').map(({ key, value }) => `${key} ${value}`)
   expect(index).toEqual(records.map(({ key }, at) => `${names[at]} ${key}`).sort())
@@ -144,7 +144,7 @@ describe('session records', () => {
   const who = { owner: 'm1', isid: ISIDS[0] ?? '', source: 'a', loginToken: 't', at }
   const created = (): { store: Keys; stored: StoredSession } => {
     const store = new Keys()
-    store.apply(createSession({ ...who, volume: 1, initiator: 'iqn.x:i' }))
+    store.apply(createSession({ ...who, volume: volumeId(1), initiator: 'iqn.x:i' }))
     const stored = read(store)[0]
     if (stored === undefined) throw new Error('not created')
     return { store, stored }
@@ -152,9 +152,19 @@ describe('session records', () => {
 
   it('G2 a second record of an ISID is not created, also by a login that saw none', () => {
     const { store } = created()
-    const again = createSession({ ...who, volume: 1, initiator: 'iqn.x:i', loginToken: 'u' })
+    const again = createSession({
+      ...who,
+      volume: volumeId(1),
+      initiator: 'iqn.x:i',
+      loginToken: 'u',
+    })
     expect(store.apply(again)).toBe(false)
-    const elsewhere = createSession({ ...who, volume: 2, initiator: 'iqn.x:i', loginToken: 'u' })
+    const elsewhere = createSession({
+      ...who,
+      volume: volumeId(2),
+      initiator: 'iqn.x:i',
+      loginToken: 'u',
+    })
     expect(store.apply(elsewhere)).toBe(true)
   })
 
@@ -162,7 +172,9 @@ describe('session records', () => {
     const { store, stored } = created()
     const isid = ISIDS[2] ?? ''
     const taking = takeSession(stored, { ...who, isid, loginToken: 'u' })
-    store.apply(createSession({ ...who, isid, loginToken: 'v', volume: 1, initiator: 'iqn.x:i' }))
+    store.apply(
+      createSession({ ...who, isid, loginToken: 'v', volume: volumeId(1), initiator: 'iqn.x:i' }),
+    )
     expect(store.apply(taking)).toBe(false)
   })
 
@@ -191,15 +203,15 @@ describe('session records', () => {
 
   it('a session is not created on a volume that has changed or gone', () => {
     const store = new Keys()
-    store.apply({ compare: [], put: [{ key: keys.volume(1), value: '' }], remove: [] })
-    const creating = { ...who, volume: 1, initiator: 'iqn.x:i' }
+    store.apply({ compare: [], put: [{ key: keys.volume(volumeId(1)), value: '' }], remove: [] })
+    const creating = { ...who, volume: volumeId(1), initiator: 'iqn.x:i' }
     expect(store.apply(createSession({ ...creating, volumeRev: 2 }))).toBe(false)
     expect(store.apply(createSession({ ...creating, volumeRev: 1 }))).toBe(true)
   })
 
   it('G13 what the initiator was told of its size goes with the session', () => {
     const store = new Keys()
-    const creating = { ...who, volume: 1, initiator: 'iqn.x:i', bytes: 4096 }
+    const creating = { ...who, volume: volumeId(1), initiator: 'iqn.x:i', bytes: 4096 }
     store.apply(createSession(creating))
     const now = () => {
       const [stored] = read(store)

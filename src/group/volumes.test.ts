@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { volumeId } from '../base/ids.ts'
 import { DEFAULT_AUTHORITY } from './founding.ts'
 import { Keys } from './keys.fixture.ts'
 import { parseVolume } from './parse.ts'
@@ -49,7 +50,7 @@ function create(store: Keys, wanted: VolumeWish): VolumeRecord | null {
   const counter = store.list(volumeCounterKey)[0]
   const { record, change } = createVolume({
     group: groupOf(64),
-    id: Number(counter?.value ?? 0) + 1,
+    id: volumeId(Number(counter?.value ?? 0) + 1),
     wish: wanted,
     slices: slicesOf(64, 3),
     counterRev: counter?.rev ?? 0,
@@ -72,10 +73,10 @@ describe('createVolume', () => {
     const first = create(store, wish)
     expect(create(store, wish)).toBeNull()
     expect(create(store, { ...wish, name: 'other' })?.id).toBe(2)
-    const rev = store.list(keys.volume(1))[0]?.rev ?? 0
+    const rev = store.list(keys.volume(volumeId(1)))[0]?.rev ?? 0
     expect(first && store.apply(deleteVolume(first, rev + 1))).toBe(false)
     expect(first && store.apply(deleteVolume(first, rev))).toBe(true)
-    expect(store.list(keys.volume(1))).toEqual([])
+    expect(store.list(keys.volume(volumeId(1)))).toEqual([])
     expect(create(store, wish)?.id).toBe(3)
   })
 
@@ -85,7 +86,7 @@ describe('createVolume', () => {
       (name) =>
         createVolume({
           group: groupOf(64),
-          id: 1,
+          id: volumeId(1),
           wish: { ...wish, name },
           slices: slicesOf(64, 3),
           counterRev: 0,
@@ -101,11 +102,11 @@ describe('createVolume', () => {
     if (before === null) throw new Error('it was not created')
     expect(wouldShrink(before, { bytes: GIB - 4096 })).toBe(true)
     expect(() => changeVolume(before, 1, { bytes: GIB - 4096 })).toThrow(/only grows/)
-    const rev = store.list(keys.volume(1))[0]?.rev ?? 0
+    const rev = store.list(keys.volume(volumeId(1)))[0]?.rev ?? 0
     const { record, change } = changeVolume(before, rev, { bytes: 3 * GIB })
     expect(record).toEqual({ ...before, bytes: 3 * GIB, view: 2 })
     expect(store.apply(change)).toBe(true)
-    expect(parseVolume(store.list(keys.volume(1))[0]?.value ?? '')).toEqual(record)
+    expect(parseVolume(store.list(keys.volume(volumeId(1)))[0]?.value ?? '')).toEqual(record)
     expect(store.apply(change)).toBe(false) // it is compared with what was read
   })
 
@@ -114,7 +115,7 @@ describe('createVolume', () => {
     const before = create(store, wish)
     create(store, { ...wish, name: 'other' })
     if (before === null) throw new Error('it was not created')
-    const rev = store.list(keys.volume(1))[0]?.rev ?? 0
+    const rev = store.list(keys.volume(volumeId(1)))[0]?.rev ?? 0
     expect(store.apply(changeVolume(before, rev, { name: 'other' }).change)).toBe(false)
     const { record, change } = changeVolume(before, rev, { name: 'renamed' })
     expect(record).toEqual({ ...before, name: 'renamed' })
@@ -145,7 +146,7 @@ describe('createVolume', () => {
     ] as const) {
       const { record } = createVolume({
         group: groupOf(64 * members),
-        id: 1,
+        id: volumeId(1),
         wish,
         slices: slicesOf(64 * members, members),
         counterRev: 0,
@@ -158,7 +159,7 @@ describe('createVolume', () => {
   it('a group with few slices gives as many lanes as it has', () => {
     const { record } = createVolume({
       group: groupOf(4),
-      id: 1,
+      id: volumeId(1),
       wish,
       slices: slicesOf(4, 3),
       counterRev: 0,
@@ -197,7 +198,7 @@ describe('dealLanes', () => {
       fc.property(shape, ({ members, perMember, volume, share }) => {
         const slices = slicesOf(members * perMember, members)
         const lanes = Math.max(1, Math.floor(share * Math.min(256, slices.length)))
-        const dealt = dealLanes(slices, lanes, volume)
+        const dealt = dealLanes(slices, lanes, volumeId(volume))
         expect(dealt).toHaveLength(lanes)
         expect(new Set(dealt).size).toBe(lanes)
         const primaries = dealt.map((slice) => slices[slice]?.primary)
@@ -213,7 +214,7 @@ describe('dealLanes', () => {
       ...slice,
       primary: id === 0 ? 'few' : 'many',
     }))
-    const dealt = dealLanes(slices, 10, 3)
+    const dealt = dealLanes(slices, 10, volumeId(3))
     expect([...dealt].sort((a, b) => a - b)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
   })
 
@@ -222,7 +223,7 @@ describe('dealLanes', () => {
     const uses = new Array<number>(96).fill(0)
     const firsts = new Set<string | undefined>()
     for (let volume = 1; volume <= 30; volume += 1) {
-      const dealt = dealLanes(slices, 16, volume)
+      const dealt = dealLanes(slices, 16, volumeId(volume))
       firsts.add(slices[dealt[0] ?? 0]?.primary)
       for (const slice of dealt) uses[slice] = (uses[slice] ?? 0) + 1
     }

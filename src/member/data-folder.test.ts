@@ -5,6 +5,7 @@ import { SimCoordination } from '../../sim/coordinator.ts'
 import { SimDisk } from '../../sim/disk.ts'
 import { Timeline } from '../../sim/timeline.ts'
 import { settings as storeSettings, write } from '../../test/kit/store-world.ts'
+import { volumeId } from '../base/ids.ts'
 import { Prng } from '../base/prng.ts'
 import type { Coordinator } from '../coordination/coordinator.ts'
 import { writeFolder } from '../group/folders.ts'
@@ -157,7 +158,7 @@ describe('the data folder of a member', () => {
     await b.disk.remove('super')
     await expect(b.timeline.finish(b.open())).rejects.toThrow(/lacks 'super'/)
     const anew = await b.timeline.finish(
-      b.open({ accept: 'loss', volumesHeld: [{ volume: 4, pages: 9, held: 3 }] }),
+      b.open({ accept: 'loss', volumesHeld: [{ volume: volumeId(4), pages: 9, held: 3 }] }),
     )
     expect(b.record()?.folderId).toBe(anew.store.folderId)
     await b.timeline.finish(anew.close())

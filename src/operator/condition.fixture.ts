@@ -1,4 +1,5 @@
 // A member that is well, and what it tells others that ask for people: for the tests of health, summaries and control messages.
+import { sessionId, volumeId } from '../base/ids.ts'
 import type { Condition } from './condition.ts'
 import { SUMMARY_FORMAT, type Summary } from './summary.ts'
 
@@ -19,10 +20,17 @@ export const well: Condition = {
 export function summaryOf(member: string): Summary {
   return {
     ...{ format: SUMMARY_FORMAT, member, pid: 7, version: '1', usedBytes: 0, freeBytes: 9 },
-    volumes: [{ id: 1, pages: 1, bytes: 4096, takenBytes: 1024 ** 2 }],
+    volumes: [{ id: volumeId(1), pages: 1, bytes: 4096, takenBytes: 1024 ** 2 }],
     sessions: [
       {
-        ...{ id: 5, state: 'live', load: null, placed: false, iops: 1.5, bytesPerSecond: 0 },
+        ...{
+          id: sessionId(5),
+          state: 'live',
+          load: null,
+          placed: false,
+          iops: 1.5,
+          bytesPerSecond: 0,
+        },
         ...{ forwardedShare: 0.5, queueDepth: 2, latencyMs: null },
         decided: { at: '2026-11-29T22:00:00.000Z', code: 'NEAR', sentence: 'It stays.' },
       },

@@ -1,15 +1,16 @@
 // What a member knows about its own health, and tells the others; health.ts makes problems of it.
 import { z } from 'zod'
+import { volumeId } from '../base/ids.ts'
 
 export const condition = z.object({
   /** What pages take, and what they may still take. */
   usedBytes: z.number(),
   freeBytes: z.number(),
-  damaged: z.array(z.object({ volume: z.number(), pages: z.number() })),
+  damaged: z.array(z.object({ volume: z.number().transform(volumeId), pages: z.number() })),
   /** Segment files that are missing or not its own, and the pages that were in them. */
   lostSegments: z.object({ files: z.number(), pages: z.number() }),
   /** Volumes whose pages were in a folder that was given up; those that were overwritten since are good. */
-  lostVolumes: z.array(z.number()),
+  lostVolumes: z.array(z.number().transform(volumeId)),
   /** Why the store refuses everything; null while it serves. */
   storeFailure: z.string().nullable(),
   /** Mean time of the journal's commits in the last second, or how long the one under way takes already; null: nothing was written. */

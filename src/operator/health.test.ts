@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { describe, expect, test } from 'vitest'
 import { type HealthCode, healthCode } from '../api/schema.ts'
+import { volumeId } from '../base/ids.ts'
 import { well } from './condition.fixture.ts'
 import type { Condition } from './condition.ts'
 import { healthOf, problemsOf } from './health.ts'
@@ -42,12 +43,12 @@ function group(...members: MemberFacts[]): GroupFacts {
   return {
     members,
     volumes: [
-      { id: 1, name: 'vol1', members: new Set(['m1', 'm2']) },
-      { id: 2, name: 'vol2', members: new Set(['m2']) },
+      { id: volumeId(1), name: 'vol1', members: new Set(['m1', 'm2']) },
+      { id: volumeId(2), name: 'vol2', members: new Set(['m2']) },
     ],
     sessions: [
-      { id: '7', volume: 1, member: 'm1' },
-      { id: '8', volume: 2, member: 'm1' },
+      { id: '7', volume: volumeId(1), member: 'm1' },
+      { id: '8', volume: volumeId(2), member: 'm1' },
     ],
     balance: 'on',
   }
@@ -86,7 +87,10 @@ describe('each code', () => {
       ],
       MEMBER_DOWN: [group(member('m1'), down('m2')), /m2 does not answer.*341 slices/],
       MEMBER_SLOW: [group(member('m1'), down('m2', { state: 'slow' })), /m2 did not answer/],
-      DAMAGED: [group(sick('m1', { damaged: [{ volume: 1, pages: 3 }] })), /3 pages.*MEDIUM ERROR/],
+      DAMAGED: [
+        group(sick('m1', { damaged: [{ volume: volumeId(1), pages: 3 }] })),
+        /3 pages.*MEDIUM ERROR/,
+      ],
       FULL: [group(sick('m2', { freeBytes: MIB - 1 })), /m2 is full.*7\/27\/07/],
       NEAR_FULL: [group(sick('m2', { usedBytes: 850 * MIB, freeBytes: 150 * MIB })), /85 %/],
       RECORD_LOST: [
@@ -157,7 +161,7 @@ test('HE2 what must last is not told before, and not at all if it was interrupte
 test('HE3 the worst comes first', () => {
   const problems = look(
     sick('m1', { usedBytes: 850 * MIB, freeBytes: 150 * MIB }),
-    sick('m2', { damaged: [{ volume: 2, pages: 1 }] }),
+    sick('m2', { damaged: [{ volume: volumeId(2), pages: 1 }] }),
   )
   expect(problems.map(({ severity }) => severity)).toEqual(['error', 'warning'])
   expect(healthOf(problems)).toBe('error')
@@ -165,13 +169,13 @@ test('HE3 the worst comes first', () => {
 
 test('HE4 names are bounded, counts are not', () => {
   const volumes = Array.from({ length: 30 }, (_, i) => ({
-    id: i,
+    id: volumeId(i),
     name: `v${i}`,
     members: new Set(['m2']),
   }))
   const sessions = Array.from({ length: 400 }, (_, i) => ({
     id: String(i),
-    volume: i % 30,
+    volume: volumeId(i % 30),
     member: 'm1',
   }))
   const facts = { ...group(member('m1'), down('m2')), volumes, sessions }
@@ -189,7 +193,7 @@ test('volumes that lie on a member and their sessions are concerned, and those i
   const [m1] = look(down('m1'), member('m2'))
   expect(m1?.volumes).toEqual({ count: 1, names: ['vol1'] })
   expect(m1?.sessions).toEqual({ count: 2, ids: ['7', '8'] })
-  const [damaged] = look(sick('m2', { damaged: [{ volume: 2, pages: 1 }] }))
+  const [damaged] = look(sick('m2', { damaged: [{ volume: volumeId(2), pages: 1 }] }))
   expect(damaged?.sessions).toEqual({ count: 1, ids: ['8'] })
 })
 
@@ -208,7 +212,7 @@ test('pages that a lost segment file or a folder that was given up had are damag
   const [segment] = look(sick('m1', { lostSegments: { files: 1, pages: 61 } }))
   expect(segment?.sentence).toMatch(/^1 segment file of m1 with 61 pages cannot be used: whoever/)
   expect(segment?.volumes.names).toEqual(['vol1'])
-  const [folder] = look(sick('m1', { lostVolumes: [2] }))
+  const [folder] = look(sick('m1', { lostVolumes: [volumeId(2)] }))
   expect(folder?.sentence).toMatch(
     /^the folder that m1 had before was given up, with pages of 1 volume:/,
   )

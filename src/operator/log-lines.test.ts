@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { generation, sessionId } from '../base/ids.ts'
+import { generation, sessionId, volumeId } from '../base/ids.ts'
 import { SessionCounters } from '../load/counters.ts'
 import type { TargetEvent } from '../target/target-event.ts'
 import { lineOf } from './log-lines.ts'
@@ -12,11 +12,19 @@ const nameOf = (id: number) => (id === 4 ? 'mail' : `volume ${id}`)
 
 test.each<[TargetEvent, RegExp]>([
   [
-    { kind: 'login', session, initiator, source, volume: 4, why: 'new', gen: generation(1) },
+    {
+      kind: 'login',
+      session,
+      initiator,
+      source,
+      volume: volumeId(4),
+      why: 'new',
+      gen: generation(1),
+    },
     /^iqn\S+ at 192\.0\.2\.7 logged in to mail: session 42, new$/,
   ],
   [
-    { kind: 'end', session, initiator, source, volume: 4, reason: 'silent', counters },
+    { kind: 'end', session, initiator, source, volume: volumeId(4), reason: 'silent', counters },
     /^session 42 of iqn\S+ at 192\.0\.2\.7 on mail ended: its initiator gave no sign of life/,
   ],
   [{ kind: 'redirect', initiator, source, to: 'm2', why: 'owner' }, /192\.0\.2\.7 was sent to m2/],

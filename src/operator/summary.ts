@@ -2,6 +2,7 @@
 // needed, so that it costs nothing otherwise; a member that does not answer in time is silent, never zero.
 import { z } from 'zod'
 import { memberLoad } from '../api/schema.ts'
+import { sessionId, volumeId } from '../base/ids.ts'
 import type { MemberId } from '../group/record.ts'
 import type { Json } from '../peer/message.ts'
 import { condition } from './condition.ts'
@@ -14,7 +15,7 @@ const SILENT_ASK_MS = 400
 export const SUMMARY_FORMAT = 2
 
 const sessionSummary = z.object({
-  id: z.number(),
+  id: z.number().transform(sessionId),
   state: z.enum(['login', 'live', 'moving']),
   /** CPU attributed to it, in cores; null: not known yet. */
   load: z.number().nullable(),
@@ -36,7 +37,12 @@ const summary = z.object({
   usedBytes: z.number(),
   freeBytes: z.number(),
   volumes: z.array(
-    z.object({ id: z.number(), pages: z.number(), bytes: z.number(), takenBytes: z.number() }),
+    z.object({
+      id: z.number().transform(volumeId),
+      pages: z.number(),
+      bytes: z.number(),
+      takenBytes: z.number(),
+    }),
   ),
   sessions: z.array(sessionSummary),
   load: memberLoad.nullable(),

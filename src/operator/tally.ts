@@ -1,5 +1,6 @@
 // Counts of this member since its start, for the metrics: plain fields, raised where an event is told.
 import type { DurationCounts, MoveCount, Readings, VolumeReadings } from '../api/readings.ts'
+import type { VolumeId } from '../base/ids.ts'
 import type { MoveRecord } from '../group/record.ts'
 import type { TargetEvent } from '../target/target-event.ts'
 import type { ShownMember } from './shown-member.ts'
@@ -49,7 +50,7 @@ export class Tally {
   #redirects = 0
   #barriers = 0
   /** What sessions that have ended had counted, by volume; the living ones are added at each scrape. */
-  readonly #ended = new Map<number, Sums>()
+  readonly #ended = new Map<VolumeId, Sums>()
   readonly #endedPieces = new Float64Array(64)
   readonly #latency = new Durations()
 

@@ -10,6 +10,7 @@
 import { refusal } from '../api/errors.ts'
 import { type Answered, answered } from '../api/operator.ts'
 import type { Volume, VolumeChange, VolumeDetail, VolumeRequest } from '../api/schema.ts'
+import { type VolumeId, volumeId } from '../base/ids.ts'
 import { BLOCK_BYTES } from '../base/sizes.ts'
 import { storedSession, usable } from '../coordination/group-view.ts'
 import { retry } from '../coordination/retry.ts'
@@ -82,7 +83,7 @@ export class VolumeDesk {
     const last = counter.items.find(({ key }) => key === volumeCounterKey)
     const { record, change } = createVolume({
       group: group.group,
-      id: Number(last?.value ?? 0) + 1,
+      id: volumeId(Number(last?.value ?? 0) + 1),
       wish: request,
       slices: group.slices,
       counterRev: last?.rev ?? 0,
@@ -113,7 +114,7 @@ export class VolumeDesk {
   }
 
   /** Null: the coordinator does not answer, or somebody else changed the volume meanwhile. */
-  async #tryChange(id: number, wish: VolumeChange): Promise<Answered<VolumeDetail> | null> {
+  async #tryChange(id: VolumeId, wish: VolumeChange): Promise<Answered<VolumeDetail> | null> {
     const { group, ports } = this.#member
     const read = await this.#read(id)
     if (read === 'unknown') return null
@@ -141,7 +142,7 @@ export class VolumeDesk {
   }
 
   /** The volume's record as the coordinator has it. */
-  async #read(id: number): Promise<{ record: VolumeRecord; rev: number } | 'gone' | 'unknown'> {
+  async #read(id: VolumeId): Promise<{ record: VolumeRecord; rev: number } | 'gone' | 'unknown'> {
     const listed = await this.#member.ports.coordinator.list(keys.volume(id))
     if (listed.kind === 'unknown') return 'unknown'
     const item = listed.items.find(({ key }) => key === keys.volume(id))

@@ -6,7 +6,7 @@
 //   F2. Whatever bytes come, the reader gives whole frames with a good checksum, waits, or throws a ProtocolError.
 import { assert } from '../base/assert.ts'
 import { crc32c } from '../base/crc32c.ts'
-import { generation, sessionId } from '../base/ids.ts'
+import { generation, sessionId, volumeId } from '../base/ids.ts'
 import { ProtocolError } from '../base/protocol-error.ts'
 import type { Operation } from './operation.ts'
 
@@ -76,7 +76,7 @@ export class Frame implements Operation {
   offset = 0
   number = 0
   acknowledged = 0
-  volume = 0
+  volume = volumeId(0)
   /** Of a request, the bytes of the whole operation; of an answer, where this payload belongs in it. */
   bytes = 0
   payload: Uint8Array = nothing
@@ -135,7 +135,7 @@ function readHeader(from: Uint8Array, at: number, f: Frame): void {
   f.offset = get48(from, at + 34)
   f.number = get48(from, at + 40)
   f.acknowledged = get48(from, at + 46)
-  f.volume = get32(from, at + 52)
+  f.volume = volumeId(get32(from, at + 52))
   f.bytes = get32(from, at + 56)
 }
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { SimClock } from '../../sim/clock.ts'
 import { SimNet } from '../../sim/net.ts'
 import { Timeline } from '../../sim/timeline.ts'
-import { type Generation, generation, type SessionId, sessionId } from '../base/ids.ts'
+import { generation, sessionId, volumeId } from '../base/ids.ts'
 import type { Address, Stream } from '../base/net.ts'
 import { Prng } from '../base/prng.ts'
 import { type Frame, FrameReader, frameFields, frameKind, frameVersion } from './frames.ts'
@@ -15,6 +15,7 @@ import { Sender } from './sender.ts'
 
 const DONE = { status: 0 }
 const [session, gen] = [sessionId(70), generation(3)]
+const asked = { ...noOperation, volume: volumeId(1), slice: 3, session, gen }
 
 /** A member that notes what it is asked, and answers when it is told to. */
 class Member implements PeerServer {
@@ -51,7 +52,7 @@ class Member implements PeerServer {
     return this.answer(request)
   }
 
-  fence(session: SessionId, gen: Generation): void {
+  fence(...[session, gen]: Parameters<PeerServer['fence']>): void {
     this.log.push(`fence ${session}:${gen}`)
   }
 
@@ -102,7 +103,7 @@ function operation(
   const bytes = named ?? fields.payload?.length ?? fields.into?.length ?? 4
   const sent: Sent = {
     kind: frameKind.write,
-    operation: { ...noOperation, volume: 1, slice: 3, session, gen, number, offset, bytes },
+    operation: { ...asked, number, offset, bytes },
     epoch: 1,
     payload: fields.into ? null : new Uint8Array(4).fill(number),
     into: null,

@@ -11,6 +11,7 @@ import {
   type SliceId,
   sessionId,
   type VolumeId,
+  volumeId,
 } from '../base/ids.ts'
 
 export interface Operation {
@@ -49,7 +50,7 @@ export type Origin = Pick<Operation, 'session' | 'gen'>
 type Mutable<T> = { -readonly [K in keyof T]: T[K] }
 
 export const noOperation: Operation = {
-  volume: 0,
+  volume: volumeId(0),
   slice: 0,
   offset: 0,
   bytes: 0,

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { SimClock } from '../../sim/clock.ts'
 import { SimCoordination } from '../../sim/coordinator.ts'
 import { Timeline } from '../../sim/timeline.ts'
+import { volumeId } from '../base/ids.ts'
 import { Prng } from '../base/prng.ts'
 import type { Change, Coordinator, Transaction } from '../coordination/coordinator.ts'
 import { storedSession } from '../coordination/group-view.ts'
@@ -107,7 +108,7 @@ async function bench({ seed = 1, raising }: BenchSettings = {}) {
     for (let step = 0; step < steps; step += 1) {
       const name = String(step)
       const taking = { owner: 'm2', isid: '400001370001', source: '', loginToken: name, at: '' }
-      const who = { ...taking, volume: 1, initiator: `iqn.2026-11.x:${name}` }
+      const who = { ...taking, volume: volumeId(1), initiator: `iqn.2026-11.x:${name}` }
       await others.txn(createSession(who))
       if (step >= 2) await others.txn(closeSession(stored(step - 2)))
       if (step >= 4) await others.txn(retireSession(stored(step - 4)))
@@ -116,7 +117,7 @@ async function bench({ seed = 1, raising }: BenchSettings = {}) {
 
   function stored(step: number) {
     const name = String(step)
-    const key = keys.session(1, `iqn.2026-11.x:${name}`, name)
+    const key = keys.session(volumeId(1), `iqn.2026-11.x:${name}`, name)
     const item = coordination.inspect(key)[0]
     if (item === undefined) throw new Error(`session ${name} is gone`)
     return storedSession(item)

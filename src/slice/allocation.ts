@@ -1,5 +1,5 @@
 // The question for what a primary has of a volume, and its answer, as they travel between members (volume/allocation.ts).
-import type { SliceId, VolumeId } from '../base/ids.ts'
+import { type SliceId, type VolumeId, volumeId } from '../base/ids.ts'
 import { ProtocolError } from '../base/protocol-error.ts'
 import { Body } from '../peer/controls.ts'
 import type { Json } from '../peer/message.ts'
@@ -38,7 +38,7 @@ export function encodeQuestion({ volume, slices, from, to, most }: AllocationQue
 export function readQuestion(json: Json): AllocationQuestion {
   const body = new Body(json)
   return {
-    volume: body.whole('volume'),
+    volume: volumeId(body.whole('volume')),
     slices: wholes(body, 'slices'),
     from: body.whole('from'),
     to: body.whole('to'),

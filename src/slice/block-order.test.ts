@@ -1,10 +1,11 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { type VolumeId, volumeId } from '../base/ids.ts'
 import { BlockOrder, type Turn } from './block-order.ts'
 
 interface Step {
   readonly kind: 'enter' | 'read' | 'leave'
-  readonly volume: number
+  readonly volume: VolumeId
   readonly from: number
   readonly length: number
   readonly pick: number
@@ -13,7 +14,7 @@ interface Step {
 const steps: fc.Arbitrary<Step[]> = fc.array(
   fc.record({
     kind: fc.constantFrom('enter' as const, 'enter' as const, 'read' as const, 'leave' as const),
-    volume: fc.integer({ min: 1, max: 2 }),
+    volume: fc.integer({ min: 1, max: 2 }).map(volumeId),
     from: fc.nat(12),
     length: fc.integer({ min: 1, max: 5 }),
     pick: fc.nat(),
@@ -26,7 +27,7 @@ interface Entered extends Turn {
   over: boolean
 }
 
-function overlaps(a: { volume: number; from: number; to: number }, b: typeof a): boolean {
+function overlaps(a: { volume: VolumeId; from: number; to: number }, b: typeof a): boolean {
   return a.volume === b.volume && a.from < b.to && b.from < a.to
 }
 

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { volumeId } from '../base/ids.ts'
 import { RUN_BYTES } from '../base/sizes.ts'
 import { laneOf, pagesOn, pieceBytes, sliceAt } from './lanes.ts'
 
@@ -9,7 +10,7 @@ const offsets = fc.integer({ min: 0, max: 2 ** 47 })
 const volumes = fc.integer({ min: 1, max: 5_000 })
 
 function volumeOf(id: number, lanes: number) {
-  return { id, lanes: Array.from({ length: lanes }, (_, lane) => lane) }
+  return { id: volumeId(id), lanes: Array.from({ length: lanes }, (_, lane) => lane) }
 }
 
 /** The largest part of the runs that one lane, or one member of `members` in turn, has. */
@@ -46,7 +47,7 @@ describe('lanes', () => {
         fc.integer({ min: 0, max: 2 ** 23 }),
         fc.integer({ min: 0, max: RUN_BYTES - 1 }),
         (lanes, id, run, within) => {
-          const volume = { id, lanes }
+          const volume = { id: volumeId(id), lanes }
           expect(sliceAt(volume, run * RUN_BYTES + within)).toBe(lanes[laneOf(volume, run)])
         },
       ),

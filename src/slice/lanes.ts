@@ -12,7 +12,7 @@
 //       different members (G8 of group/volumes.ts); with three lanes or more also where one row ends and the next begins.
 //   L3. Every regular stride is spread over the lanes: file systems have strides, and none of them meets one member.
 import { assert } from '../base/assert.ts'
-import type { SliceId } from '../base/ids.ts'
+import type { SliceId, VolumeId } from '../base/ids.ts'
 import { PAGE_BYTES, RUN_BYTES } from '../base/sizes.ts'
 import type { VolumeRecord } from '../group/record.ts'
 import { PAGES_PER_RUN } from '../store/layout.ts'
@@ -55,7 +55,7 @@ export function pieceBytes(offset: number, bytes: number): number {
 }
 
 /** The lane of the row's first run. Even rows draw freely; an odd one passes over the two lanes that would put its first run beside the last one of the row before, or its last beside the first one of the row after. */
-function firstLane(volume: number, row: number, count: number): number {
+function firstLane(volume: VolumeId, row: number, count: number): number {
   const drawn = hash(volume, row) % count
   if (row % 2 === 0 || count < 3) return drawn
   const lastBefore = (hash(volume, row - 1) + count - 1) % count
@@ -66,7 +66,7 @@ function firstLane(volume: number, row: number, count: number): number {
 }
 
 /** 32 bits: the steps of MurmurHash3 over two numbers. The bytes on disk lie where it says, so it never changes. */
-function hash(volume: number, row: number): number {
+function hash(volume: VolumeId, row: number): number {
   let bits = step(step(0x9e3779b9, volume), row)
   bits = Math.imul(bits ^ (bits >>> 16), 0x85ebca6b)
   bits = Math.imul(bits ^ (bits >>> 13), 0xc2b2ae35)

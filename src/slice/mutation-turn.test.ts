@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import { block, World, write } from '../../test/kit/store-world.ts'
-import { generation, sessionId } from '../base/ids.ts'
+import { generation, sessionId, volumeId } from '../base/ids.ts'
 import { BLOCK_BYTES, PAGE_BYTES, RUN_BYTES } from '../base/sizes.ts'
 import type { PageStore } from '../store/page-store.ts'
 import { BlockOrder } from './block-order.ts'
@@ -11,7 +11,7 @@ import { OperationWindow } from './session-marks.ts'
 
 const BLOCKS = 24
 const SLICE = 1
-const STRIPED = { id: 1, lanes: [SLICE, 2] }
+const STRIPED = { id: volumeId(1), lanes: [SLICE, 2] }
 
 /** One turn after the other, on slice 1 of volume 1. */
 class Turns {
@@ -33,7 +33,7 @@ class Turns {
     number = 0,
   ): Promise<CompareOutcome | Stale> {
     this.#seq += 1
-    const extent = { volume: 1, slice: SLICE, offset, bytes }
+    const extent = { volume: volumeId(1), slice: SLICE, offset, bytes }
     const turn = new MutationTurn(
       {
         ...extent,
@@ -72,7 +72,13 @@ it('M1 an unmap makes no block: it writes over what is left of one, and unmaps t
   const store = await world.open()
   const turns = new Turns(world, store)
   const held = async () => {
-    const question = { volume: 1, slices: new Set([SLICE]), from: 0, to: PAGE_BYTES, most: 9 }
+    const question = {
+      volume: volumeId(1),
+      slices: new Set([SLICE]),
+      from: 0,
+      to: PAGE_BYTES,
+      most: 9,
+    }
     return (await world.run(store.held(question))).extents
   }
   expect(await turns.run(512, null, 3 * BLOCK_BYTES)).toBe('done')
@@ -94,7 +100,7 @@ it('M3 an unmap ends the losses of all runs of its slice, and of no other, also 
   const first = await world.open()
   const known = { folderId: 'another', position: 0, epochs: new Map() }
   await world.run(first.close())
-  const volumesHeld = [{ volume: 1, pages: runs * 16, held: runs * 16 }]
+  const volumesHeld = [{ volume: volumeId(1), pages: runs * 16, held: runs * 16 }]
   const store = await world.open({ known, accept: 'loss', volumesHeld, newFolderId: 'new' })
   const own = Array.from({ length: runs }, (_, run) => run).filter(
     (run) => sliceAt(STRIPED, run * RUN_BYTES) === SLICE,

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { generation, sessionId } from '../base/ids.ts'
+import { generation, sessionId, volumeId } from '../base/ids.ts'
 import { frameKind } from '../peer/frames.ts'
 import type { Incoming } from '../peer/responder.ts'
 import { PeerRequests } from './peer-requests.ts'
@@ -12,7 +12,7 @@ function scene() {
   })
   const ask = (some: Partial<Incoming>) =>
     requests.answer({
-      ...{ kind: frameKind.write, volume: 1, slice: 1, epoch: 7, offset: 0, bytes: 4096 },
+      ...{ kind: frameKind.write, volume: volumeId(1), slice: 1, epoch: 7, offset: 0, bytes: 4096 },
       ...{ session: sessionId(5), gen: generation(1), number: 1, acknowledged: 0 },
       ...{ into: new Uint8Array(4096), payload: null, data: new Uint8Array(4096), verify: null },
       ...some,

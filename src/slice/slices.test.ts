@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { type TestSession, VolumeGroup } from '../../test/kit/volume-group.ts'
-import { generation } from '../base/ids.ts'
+import { generation, volumeId } from '../base/ids.ts'
 import { RUN_BYTES } from '../base/sizes.ts'
 import { keys } from '../group/record.ts'
 import type { Mutation } from '../peer/operation.ts'
@@ -33,7 +33,7 @@ function mutation(
   more: Partial<Mutation> = {},
 ): Mutation {
   const slice = Math.floor(offset / RUN_BYTES) % 2
-  const fixed = { volume: 1, slice, offset, bytes: data?.length ?? 0, data, verify: null }
+  const fixed = { volume: volumeId(1), slice, offset, bytes: data?.length ?? 0, data, verify: null }
   numbers += 1
   return { ...originOf(session), ...fixed, number: numbers, acknowledged: 0, ...more }
 }
@@ -41,7 +41,7 @@ function mutation(
 async function read(slices: Slices, session: TestSession, offset: number, bytes: number) {
   const into = new Uint8Array(bytes).fill(0xee)
   const slice = Math.floor(offset / RUN_BYTES) % 2
-  const outcome = await slices.read(originOf(session), 1, slice, offset, into)
+  const outcome = await slices.read(originOf(session), volumeId(1), slice, offset, into)
   return outcome === 'done' ? into : outcome
 }
 
@@ -227,7 +227,7 @@ describe('primary', () => {
       slices.mutate(first),
       slices.mutate(mutation(session, 512, new Uint8Array(512).fill(2))),
       slices.mutate(mutation(session, 512, zeros, { verify: new Uint8Array(512).fill(1) })),
-      slices.read(originOf(session), 1, 0, 0, new Uint8Array(BLOCK)),
+      slices.read(originOf(session), volumeId(1), 0, 0, new Uint8Array(BLOCK)),
     ]
     await world.finish(world.put(keys.slice(0), { ...ofOne, epoch: 9, primary: 'b' }))
     expect(await world.finish(Promise.all(outcomes))).toEqual(outcomes.map(() => 'stale'))
@@ -282,20 +282,22 @@ describe('primary', () => {
     const { world, session } = await alone(8)
     const durable = world.durable.get('a')
     const second = { ...world.volume, id: 2, iqn: 'iqn.test:w' }
-    await world.finish(world.put(keys.volume(2), second))
+    await world.finish(world.put(keys.volume(volumeId(2)), second))
     const both = [1, 2].map((volume) =>
       world
         .member('a')
-        .slices.mutate(mutation(session, 0, new Uint8Array(BLOCK).fill(volume), { volume })),
+        .slices.mutate(
+          mutation(session, 0, new Uint8Array(BLOCK).fill(volume), { volume: volumeId(volume) }),
+        ),
     )
     expect(await world.finish(Promise.all(both))).toEqual(['done', 'done'])
     await world.timeline.run(world.timeline.nowMs + 25_000)
     expect([...(durable?.blocks.keys() ?? [])]).toEqual(['1:0', '2:0'])
-    await world.finish(world.coordinator.txn({ remove: [keys.volume(2)] }))
+    await world.finish(world.coordinator.txn({ remove: [keys.volume(volumeId(2))] }))
     await world.timeline.run(world.timeline.nowMs + 25_000)
     expect([...(durable?.blocks.keys() ?? [])]).toEqual(['1:0'])
     world.crash('a')
-    await world.finish(world.coordinator.txn({ remove: [keys.volume(1)] }))
+    await world.finish(world.coordinator.txn({ remove: [keys.volume(volumeId(1))] }))
     await world.finish(world.boot('a'))
     await world.timeline.run(world.timeline.nowMs + 25_000)
     expect(durable?.blocks.size).toBe(0)
@@ -312,7 +314,7 @@ describe('primary', () => {
     await world.timeline.run(world.timeline.nowMs + 25_000)
     expect([...(durable?.blocks.keys() ?? [])]).toEqual(['1:0'])
     expect(durable?.operations.size).toBe(1)
-    group.volumes.set(1, world.volume)
+    group.volumes.set(volumeId(1), world.volume)
     expect(await world.finish(Promise.resolve(slices.mutate(numbered)))).toBe('done')
     expect([...(durable?.applied.values() ?? [])]).toEqual([1])
   })
@@ -323,7 +325,7 @@ describe('primary', () => {
     const durable = world.durable.get('a')
     const numbered = mutation(session, 0, new Uint8Array(BLOCK).fill(1), { number: 1 })
     await world.finish(Promise.resolve(slices.mutate(numbered)))
-    await world.finish(world.coordinator.txn({ remove: [keys.volume(1), session.key] }))
+    await world.finish(world.coordinator.txn({ remove: [keys.volume(volumeId(1)), session.key] }))
     await world.timeline.run(world.timeline.nowMs + 500)
     world.coordination.set({ loseRequestChance: 1 })
     await world.timeline.run(world.timeline.nowMs + 45_000)

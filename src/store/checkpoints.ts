@@ -9,6 +9,7 @@
 import { readU16, readU32, writeU16, writeU32 } from '../base/bytes.ts'
 import { crc32c } from '../base/crc32c.ts'
 import { type Disk, type DiskFile, isFull } from '../base/disk.ts'
+import { type VolumeId, volumeId } from '../base/ids.ts'
 import { readU64, writeU64 } from './fields.ts'
 import { refuse } from './identity.ts'
 import {
@@ -35,7 +36,7 @@ export interface CheckpointHead {
 }
 
 export interface PageHome {
-  readonly volume: number
+  readonly volume: VolumeId
   readonly page: number
   readonly version: number
   readonly slot: number
@@ -225,7 +226,7 @@ function encodePages(table: PageTable, from: number, to: number): Uint8Array {
 function* decodePages(bytes: Uint8Array): Generator<PageHome> {
   for (let at = 0; at < bytes.length; at += PAGE_ENTRY.end) {
     yield {
-      volume: readU64(bytes, at + PAGE_ENTRY.volume),
+      volume: volumeId(readU64(bytes, at + PAGE_ENTRY.volume)),
       page: readU64(bytes, at + PAGE_ENTRY.page),
       version: readU64(bytes, at + PAGE_ENTRY.version),
       slot: readU32(bytes, at + PAGE_ENTRY.slot),

@@ -1,5 +1,6 @@
 // The pages to which writes are on their way: admitted, and not yet in the index or the overlay. Who looks whether a page
 // holds anything must ask here too, since a drop or an unmap before them in the queue may take what it holds today.
+import type { VolumeId } from '../base/ids.ts'
 import { BLOCK_BYTES, PAGE_BYTES } from '../base/sizes.ts'
 import { edgesOf, partsOf, type StoreWrite } from './record.ts'
 
@@ -18,7 +19,7 @@ export class ExpectedPages {
   }
 
   /** How many pages of the range are expected. */
-  within(volume: number, offset: number, bytes: number): number {
+  within(volume: VolumeId, offset: number, bytes: number): number {
     if (this.#writes.size === 0) return 0
     const first = keyOf(volume, offset)
     const last = keyOf(volume, offset + bytes - 1)
@@ -43,6 +44,6 @@ export class ExpectedPages {
   }
 }
 
-function keyOf(volume: number, offset: number): number {
+function keyOf(volume: VolumeId, offset: number): number {
   return volume * PAGES_A_VOLUME + Math.floor(offset / PAGE_BYTES)
 }

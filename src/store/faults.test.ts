@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { SimClock } from '../../sim/clock.ts'
 import { block, World, write } from '../../test/kit/store-world.ts'
 import { DiskError } from '../base/disk.ts'
+import { volumeId } from '../base/ids.ts'
 import { BLOCK_BYTES, PAGE_BYTES } from '../base/sizes.ts'
 import { FolderRefused } from './failure.ts'
 import { paths, SLOT_HEADER_BYTES } from './layout.ts'
@@ -285,9 +286,9 @@ describe('a disk of which others took the room', () => {
     while ((await own.write(store, 1, 0, block(value))) === 'done') value += 1
     // More than the sectors that are left over where one more block does not fit.
     for (let other = 101; other < 111; other += 1) {
-      expect(await own.run(store.dropVolume(other))).toBe('done')
+      expect(await own.run(store.dropVolume(volumeId(other)))).toBe('done')
     }
-    expect(await own.run(store.dropVolume(2))).toBe('done')
+    expect(await own.run(store.dropVolume(volumeId(2)))).toBe('done')
     expect((await own.read(store, 1, 5 * PAGE_BYTES)).into).toEqual(block(2))
     await own.timeline.run(own.timeline.nowMs + 5_000)
     expect(await own.write(store, 1, 0, block(99))).toBe('done')

@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import { SimClock } from '../../sim/clock.ts'
 import { block, World, write } from '../../test/kit/store-world.ts'
+import { volumeId } from '../base/ids.ts'
 import { BLOCK_BYTES, PAGE_BYTES, RUN_BYTES } from '../base/sizes.ts'
 import { paths } from './layout.ts'
 import { PageStore } from './page-store.ts'
@@ -17,7 +18,7 @@ function knownOf(
 
 /** A terabyte each, all of it here. */
 const held = (...volumes: number[]) =>
-  volumes.map((volume) => ({ volume, pages: 2 ** 20, held: 2 ** 20 }))
+  volumes.map((volume) => ({ volume: volumeId(volume), pages: 2 ** 20, held: 2 ** 20 }))
 
 const promise = (world: World, store: PageStore, slice: number, epoch: number) =>
   world.run(store.promise(new Map([[slice, epoch]])))
@@ -240,7 +241,7 @@ describe('a loss that is accepted', () => {
     const again = await world.reopen(store)
     await check(again)
     // A page that was unmapped as a whole takes no room.
-    expect(again.volumeUsage(2).pages).toBe(1)
+    expect(again.volumeUsage(volumeId(2)).pages).toBe(1)
     // Written and unmapped again, it is not lost again.
     await world.write(again, 2, RUN_BYTES, block(3))
     const third = await world.reopen(again)
@@ -252,7 +253,7 @@ describe('a loss that is accepted', () => {
     const { world, store } = await lose()
     expect((await world.read(store, 3, 0)).into).toEqual(block(0))
     expect(store.volumes().sort()).toEqual([1, 2])
-    await world.run(store.dropVolume(1))
+    await world.run(store.dropVolume(volumeId(1)))
     const again = await world.reopen(store)
     expect(again.losses().volumes).toEqual([2])
     expect((await world.read(again, 1, 0)).into).toEqual(block(0))
@@ -261,7 +262,7 @@ describe('a loss that is accepted', () => {
   it('LP2 what a volume has grown by is not concerned, and a volume of which nothing is lost any more is forgotten', async () => {
     const world = new World()
     const known: KnownFolder = { folderId: 'gone', position: 0, epochs: new Map() }
-    const volumesHeld = [{ volume: 1, pages: 20, held: 2 }]
+    const volumesHeld = [{ volume: volumeId(1), pages: 20, held: 2 }]
     let store = await world.open({ known, accept: 'loss', volumesHeld })
     expect((await world.read(store, 1, 19 * PAGE_BYTES)).result).toBe('damaged')
     expect((await world.read(store, 1, 20 * PAGE_BYTES)).into).toEqual(block(0))
@@ -359,7 +360,7 @@ describe('a segment that is lost', () => {
     expect((await world.read(store, 1, BLOCK_BYTES)).into).toEqual(block(8))
     expect((await world.read(store, 1, 0)).result).toBe('damaged')
     expect(store.losses().segments).toMatchObject([{ pages: 1 }])
-    await world.run(store.dropVolume(1))
+    await world.run(store.dropVolume(volumeId(1)))
     store = await world.reopen(store)
     store = await world.reopen(store)
     expect(store.losses().segments).toEqual([])

@@ -12,6 +12,7 @@
 //   J4. Data leaves room for what gives room back: when no more of it fits, unmaps and drops still do.
 import { assert } from '../base/assert.ts'
 import type { DiskFile } from '../base/disk.ts'
+import type { VolumeId } from '../base/ids.ts'
 import { BLOCK_BYTES, RUN_BYTES } from '../base/sizes.ts'
 import { RECORD_BLOCKS, RECORD_BYTES, SECTOR_BYTES } from './layout.ts'
 import {
@@ -47,7 +48,7 @@ export type Change =
       /** Where the checksums of its blocks were put, once it is placed. */
       firstSum: number
     }
-  | { readonly kind: 'drop'; readonly volume: number }
+  | { readonly kind: 'drop'; readonly volume: VolumeId }
   | {
       readonly kind: 'promise'
       readonly epochs: ReadonlyMap<number, number>

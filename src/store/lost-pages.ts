@@ -6,12 +6,13 @@
 //        After an unmap zeros are right: that they are read does not depend on what was lost.
 //   LP2. Volumes that were made later are not concerned, nor what a volume has grown by; a volume that is dropped is
 //        forgotten, and one of which nothing is lost any more.
+import { type VolumeId, volumeId } from '../base/ids.ts'
 import { readU64, writeU64 } from './fields.ts'
 import { LOST, LOST_CHUNK, LOST_CHUNK_PAGES } from './layout.ts'
 
 /** A volume of which pages may be in a folder that is given up. */
 export interface HeldVolume {
-  readonly volume: number
+  readonly volume: VolumeId
   /** Of the volume. */
   readonly pages: number
   /** As many of them belong in the folder, whether or not anything was written to them. */
@@ -25,18 +26,18 @@ interface LostVolume extends HeldVolume {
 }
 
 export class LostPages {
-  readonly #volumes = new Map<number, LostVolume>()
+  readonly #volumes = new Map<VolumeId, LostVolume>()
 
   add(held: HeldVolume): void {
     if (held.held > 0) this.#volumes.set(held.volume, { ...held, found: new Map(), count: 0 })
   }
 
-  isOf(volume: number): boolean {
+  isOf(volume: VolumeId): boolean {
     return this.#volumes.has(volume)
   }
 
   /** For a page that is not at home. */
-  has(volume: number, page: number): boolean {
+  has(volume: VolumeId, page: number): boolean {
     if (this.#volumes.size === 0) return false
     const lost = this.#volumes.get(volume)
     if (lost === undefined || page >= lost.pages) return false
@@ -45,7 +46,7 @@ export class LostPages {
   }
 
   /** The page is at home, or was unmapped as a whole. */
-  found(volume: number, page: number): void {
+  found(volume: VolumeId, page: number): void {
     const lost = this.#volumes.get(volume)
     if (lost === undefined || page >= lost.pages) return
     const number = Math.floor(page / LOST_CHUNK_PAGES)
@@ -61,11 +62,11 @@ export class LostPages {
     if (lost.count === lost.held) this.#volumes.delete(volume)
   }
 
-  drop(volume: number): void {
+  drop(volume: VolumeId): void {
     this.#volumes.delete(volume)
   }
 
-  volumes(): number[] {
+  volumes(): VolumeId[] {
     return [...this.#volumes.keys()]
   }
 
@@ -93,7 +94,7 @@ export class LostPages {
   decode(bytes: Uint8Array): void {
     let at = 0
     while (at < bytes.length) {
-      const volume = readU64(bytes, at + LOST.volume)
+      const volume = volumeId(readU64(bytes, at + LOST.volume))
       const [pages, held] = [readU64(bytes, at + LOST.pages), readU64(bytes, at + LOST.held)]
       const found = new Map<number, Uint8Array>()
       let count = 0

@@ -8,6 +8,7 @@
 //   RD3. A block that the medium does not give is damaged for the read that wanted it, and for no other block.
 import { crc32c } from '../base/crc32c.ts'
 import { DiskError, type DiskFile } from '../base/disk.ts'
+import type { VolumeId } from '../base/ids.ts'
 import { BLOCK_BYTES, PAGE_BYTES } from '../base/sizes.ts'
 import { clearBit, hasBit, setBit } from './bitmap.ts'
 import type { Homes } from './homes.ts'
@@ -31,7 +32,7 @@ const HEADER_PLACE = BLOCKS_PER_PAGE
 type BlocksRead = ReadResult | 'unreadable'
 
 export interface DamagedPage {
-  readonly volume: number
+  readonly volume: VolumeId
   readonly page: number
 }
 
@@ -64,12 +65,12 @@ export class PageReader {
     this.#damaged.set(`${damaged.volume}/${damaged.page}`, damaged)
   }
 
-  read(volume: number, offset: number, into: Uint8Array): ReadResult | Promise<ReadResult> {
+  read(volume: VolumeId, offset: number, into: Uint8Array): ReadResult | Promise<ReadResult> {
     const attempt = this.#attempt(volume, offset, into, null)
     return attempt === 'cold' ? this.#readCold(volume, offset, into) : attempt
   }
 
-  async #readCold(volume: number, offset: number, into: Uint8Array): Promise<ReadResult> {
+  async #readCold(volume: VolumeId, offset: number, into: Uint8Array): Promise<ReadResult> {
     for (let i = 0; i < WARM_ATTEMPTS; i += 1) {
       const unreadable = await this.#warm(volume, offset, into.length)
       let attempt = this.#attempt(volume, offset, into, null)
@@ -81,7 +82,7 @@ export class PageReader {
     return this.#attempt(volume, offset, into, NONE) === 'done' ? 'done' : 'damaged'
   }
 
-  #attempt(volume: number, offset: number, into: Uint8Array, unreadable: Unreadable): Attempt {
+  #attempt(volume: VolumeId, offset: number, into: Uint8Array, unreadable: Unreadable): Attempt {
     this.#unreadable = unreadable
     const { table } = this.#homes
     const end = offset + into.length
@@ -108,7 +109,7 @@ export class PageReader {
   }
 
   /** LP1: of a page that is not at home. */
-  #readAbsent(volume: number, page: number, into: Uint8Array): ReadResult {
+  #readAbsent(volume: VolumeId, page: number, into: Uint8Array): ReadResult {
     return this.#homes.lost.has(volume, page) ? 'damaged' : zeros(into)
   }
 
@@ -242,7 +243,7 @@ export class PageReader {
   }
 
   /** Brings the range's headers and blocks into the page cache, off the event loop; returns the places that cannot be read. */
-  async #warm(volume: number, offset: number, bytes: number): Promise<ReadonlySet<number>> {
+  async #warm(volume: VolumeId, offset: number, bytes: number): Promise<ReadonlySet<number>> {
     const { table, cache, segments } = this.#homes
     const unreadable = new Set<number>()
     const end = offset + bytes

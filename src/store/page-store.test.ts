@@ -6,7 +6,7 @@ import { SimClock } from '../../sim/clock.ts'
 import { SimDisk } from '../../sim/disk.ts'
 import { block, GENERATION, SESSION, settings, World, write } from '../../test/kit/store-world.ts'
 import { DiskError } from '../base/disk.ts'
-import { generation } from '../base/ids.ts'
+import { generation, volumeId } from '../base/ids.ts'
 import { BLOCK_BYTES, PAGE_BYTES, RUN_BYTES } from '../base/sizes.ts'
 import { SystemClock } from '../io/clock.ts'
 import { FolderDisk } from '../io/disk.ts'
@@ -39,11 +39,11 @@ describe('PageStore', () => {
     let store = await world.open()
     await world.write(store, 1, 0, block(3))
     const into = block(0)
-    expect(store.read(1, 0, into)).toBe('done')
+    expect(store.read(volumeId(1), 0, into)).toBe('done')
     store = await world.reopen(store)
-    expect(store.read(1, 0, into)).toBeInstanceOf(Promise)
+    expect(store.read(volumeId(1), 0, into)).toBeInstanceOf(Promise)
     await world.read(store, 1, 0)
-    expect(store.read(1, 0, into)).toBe('done')
+    expect(store.read(volumeId(1), 0, into)).toBe('done')
     expect(into).toEqual(block(3))
   })
 
@@ -111,7 +111,7 @@ describe('PageStore', () => {
     expect(pagesMost).toBeGreaterThan(most / 2)
     expect(pagesMost).toBeLessThanOrEqual(most)
     store = await world.reopen(store)
-    expect(store.volumeUsage(1)).toMatchObject({ pages: 10, bytes: 10 * BLOCK_BYTES })
+    expect(store.volumeUsage(volumeId(1))).toMatchObject({ pages: 10, bytes: 10 * BLOCK_BYTES })
     expect((await world.read(store, 1, 0, 2 * BLOCK_BYTES)).into).toEqual(
       Uint8Array.from([...block(0), ...block(1)]),
     )
@@ -141,7 +141,7 @@ describe('PageStore', () => {
       await world.run(store.write(write(1, 4096, block(value, 2))))
       for (let i = 0; i < value % 7; i += 1) {
         await world.timeline.run(world.timeline.nowMs + 1.7)
-        expect(store.read(1, 8192, into)).toBe('done')
+        expect(store.read(volumeId(1), 8192, into)).toBe('done')
         expect(into).toEqual(block(value))
       }
     }
@@ -163,14 +163,14 @@ describe('PageStore', () => {
     await world.write(store, 1, 0, block(1, 4))
     await world.write(store, 1, PAGE_BYTES, block(2))
     store = await world.reopen(store)
-    expect(store.volumeUsage(1)).toMatchObject({ pages: 2, bytes: 5 * BLOCK_BYTES })
+    expect(store.volumeUsage(volumeId(1))).toMatchObject({ pages: 2, bytes: 5 * BLOCK_BYTES })
     await world.run(store.write(write(1, 4096, null, 8192)))
     expect((await world.read(store, 1, 0, 4 * BLOCK_BYTES)).into).toEqual(
       Uint8Array.from([...block(1), ...block(0, 2), ...block(1)]),
     )
     await world.run(store.write(write(1, 0, null, RUN_BYTES)))
     store = await world.reopen(store)
-    expect(store.volumeUsage(1)).toEqual({ pages: 0, bytes: 0, takenBytes: 0 })
+    expect(store.volumeUsage(volumeId(1))).toEqual({ pages: 0, bytes: 0, takenBytes: 0 })
     expect((await world.read(store, 1, PAGE_BYTES)).into).toEqual(block(0))
   })
 
@@ -184,8 +184,8 @@ describe('PageStore', () => {
     store = await world.reopen(store)
     const segments = () => world.disk.filePaths().filter((path) => path.startsWith('data/')).length
     expect(segments()).toBe(5)
-    await world.run(store.dropVolume(1))
-    expect(store.volumeUsage(1)).toEqual({ pages: 0, bytes: 0, takenBytes: 0 })
+    await world.run(store.dropVolume(volumeId(1)))
+    expect(store.volumeUsage(volumeId(1))).toEqual({ pages: 0, bytes: 0, takenBytes: 0 })
     await world.timeline.until(() => segments() === 2)
     store = await world.reopen(store)
     expect((await world.read(store, 1, 0)).into).toEqual(block(0))
@@ -237,7 +237,7 @@ describe('PageStore', () => {
         expect(one).toMatchObject({ status: 'rejected', reason: { name: 'StoreFailed' } })
       }
       await expect(store.write(write(1, 0, block(1)))).rejects.toBeInstanceOf(StoreFailed)
-      expect(() => store.read(1, 0, block(0))).toThrow(StoreFailed)
+      expect(() => store.read(volumeId(1), 0, block(0))).toThrow(StoreFailed)
       await world.timeline.run(world.timeline.nowMs + 60_000)
       // Two lanes of home writing may have met the error at once.
       expect(tries).toBeLessThanOrEqual(2)
@@ -282,14 +282,14 @@ describe('on a real disk', () => {
       for (let pass = 0; pass < 2; pass += 1) {
         for (let i = 0; i < 400; i += 1) {
           const into = block(0)
-          expect(await store.read(1, ((i * 7919) % 4096) * 4096, into)).toBe('done')
+          expect(await store.read(volumeId(1), ((i * 7919) % 4096) * 4096, into)).toBe('done')
           expect(into).toEqual(block((i % 250) + 1))
         }
         await store.close()
         store = await PageStore.open(disk, new SystemClock(), own)
       }
       expect(store.usage().pages).toBe(16)
-      await store.dropVolume(1)
+      await store.dropVolume(volumeId(1))
       await store.close()
       store = await PageStore.open(disk, new SystemClock(), own)
       expect(store.usage()).toMatchObject({ pages: 0, bytes: 0 })

@@ -21,7 +21,7 @@
 import { assert } from '../base/assert.ts'
 import { type Clock, turnOf } from '../base/clock.ts'
 import type { Disk } from '../base/disk.ts'
-import type { Generation, SessionId } from '../base/ids.ts'
+import type { Generation, SessionId, VolumeId } from '../base/ids.ts'
 import { BLOCK_BYTES, PAGE_BYTES, RUN_BYTES } from '../base/sizes.ts'
 import { CommitQueue, type CommitWork, type WriteResult } from './commit-queue.ts'
 import { FolderRefused, StoreFailed } from './failure.ts'
@@ -61,7 +61,7 @@ export interface StoreUsage {
 export interface StoreLosses {
   readonly segments: readonly LostSegment[]
   /** Their pages were in a folder that was given up; those that were overwritten since are good. */
-  readonly volumes: readonly number[]
+  readonly volumes: readonly VolumeId[]
 }
 
 export class PageStore {
@@ -167,7 +167,7 @@ export class PageStore {
   }
 
   /** Any range of bytes inside one run of 16 MiB; what was never written reads as zeros. With 'damaged' the contents of `into` mean nothing. */
-  read(volume: number, offset: number, into: Uint8Array): ReadResult | Promise<ReadResult> {
+  read(volume: VolumeId, offset: number, into: Uint8Array): ReadResult | Promise<ReadResult> {
     if (this.#refusal !== null) throw this.#refusal
     assert(insideRun(offset, into.length), 'a read stays inside one run')
     try {
@@ -211,12 +211,12 @@ export class PageStore {
   }
 
   /** Some pages of the volume may have been in a folder that was given up. */
-  hasLost(volume: number): boolean {
+  hasLost(volume: VolumeId): boolean {
     return this.#pages.homes.lost.isOf(volume)
   }
 
   /** Resolves when all pages of the volume are durably gone; 'full': not even that has room now, they are all there. */
-  async dropVolume(volume: number): Promise<WriteResult> {
+  async dropVolume(volume: VolumeId): Promise<WriteResult> {
     const result = await this.#queue.add({ kind: 'drop', volume })
     do await turnOf(this.#clock)
     while (this.#pages.dropMore())
@@ -266,7 +266,7 @@ export class PageStore {
   }
 
   /** Volumes that have, or had since the last start, pages here. */
-  volumes(): number[] {
+  volumes(): VolumeId[] {
     const { table, lost } = this.#pages.homes
     return [...new Set([...table.volumes(), ...lost.volumes()])]
   }
@@ -286,7 +286,7 @@ export class PageStore {
     return this.#queue.underWayMs
   }
 
-  volumeUsage(volume: number): VolumeUsage {
+  volumeUsage(volume: VolumeId): VolumeUsage {
     return this.#pages.homes.table.usageOf(volume)
   }
 

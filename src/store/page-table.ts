@@ -4,6 +4,7 @@
 // It says what is *home* (written to its slot, synced). What is durable in the journal alone is the overlay's. It changes
 // when a round of home writing has finished and when a volume is dropped, nowhere else.
 import { assert } from '../base/assert.ts'
+import type { VolumeId } from '../base/ids.ts'
 import { BLOCK_BYTES } from '../base/sizes.ts'
 import { BLOCKS_PER_PAGE, PAGES_PER_RUN } from './layout.ts'
 
@@ -13,7 +14,7 @@ const NOT_CACHED = -1
 const RUNS_PER_CHUNK = 4096
 
 interface VolumeTable {
-  readonly volume: number
+  readonly volume: VolumeId
   /** Chunk c, run r: index of the run's entries / 16, plus one; 0: none. Sparse. */
   readonly chunks: (Int32Array | undefined)[]
   readonly runs: number[]
@@ -55,7 +56,7 @@ export class PageTable {
   headerLost = new Uint8Array(0)
   page = new Float64Array(0)
   #owner: (VolumeTable | undefined)[] = []
-  readonly #volumes = new Map<number, VolumeTable>()
+  readonly #volumes = new Map<VolumeId, VolumeTable>()
   readonly #freeRuns: number[] = []
   #retiredRuns: number[] = []
   #runs = 0
@@ -65,7 +66,7 @@ export class PageTable {
   homeBlocks = 0
   takenBlocks = 0
 
-  find(volume: number, page: number): number {
+  find(volume: VolumeId, page: number): number {
     const table = this.#volumes.get(volume)
     if (table === undefined) return NO_ENTRY
     const run = Math.floor(page / PAGES_PER_RUN)
@@ -75,7 +76,7 @@ export class PageTable {
   }
 
   /** The first run from `run` to `last` that has entries: its number, or −1. Costs one look for every 4,096 runs that have none. */
-  nextRun(volume: number, run: number, last: number): number {
+  nextRun(volume: VolumeId, run: number, last: number): number {
     const chunks = this.#volumes.get(volume)?.chunks
     if (chunks === undefined) return -1
     for (let at = run; at <= last; ) {
@@ -90,7 +91,7 @@ export class PageTable {
   }
 
   /** Makes the page's entry if there is none. */
-  entryFor(volume: number, page: number, slice: number): number {
+  entryFor(volume: VolumeId, page: number, slice: number): number {
     const found = this.find(volume, page)
     if (found !== NO_ENTRY) return found
     let table = this.#volumes.get(volume)
@@ -133,7 +134,7 @@ export class PageTable {
     return this.slice[entry] ?? 0
   }
 
-  volumeOf(entry: number): number {
+  volumeOf(entry: number): VolumeId {
     return this.#tableOf(entry).volume
   }
 
@@ -203,7 +204,7 @@ export class PageTable {
   }
 
   /** From now on nothing of the volume is found. Returns its runs: the caller vacates their pages, and retires them. */
-  forget(volume: number): readonly number[] {
+  forget(volume: VolumeId): readonly number[] {
     const table = this.#volumes.get(volume)
     if (table === undefined) return []
     this.#volumes.delete(volume)
@@ -225,13 +226,13 @@ export class PageTable {
     this.#retiredRuns = []
   }
 
-  usageOf(volume: number): VolumeUsage {
+  usageOf(volume: VolumeId): VolumeUsage {
     const table = this.#volumes.get(volume)
     const { pages = 0, blocks = 0, taken = 0 } = table ?? {}
     return { pages, bytes: blocks * BLOCK_BYTES, takenBytes: (taken + pages) * BLOCK_BYTES }
   }
 
-  volumes(): number[] {
+  volumes(): VolumeId[] {
     return [...this.#volumes.keys()]
   }
 

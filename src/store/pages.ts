@@ -5,6 +5,7 @@
 //   PG2. Of a volume that is dropped nothing is found or named in a checkpoint any more, and its pages are taken from the
 //        index some at a time.
 
+import type { VolumeId } from '../base/ids.ts'
 import { BLOCK_BYTES, PAGE_BYTES, RUN_BYTES } from '../base/sizes.ts'
 import { hasBit } from './bitmap.ts'
 import type { CheckpointParts } from './checkpoints.ts'
@@ -20,7 +21,7 @@ import { Promises } from './promises.ts'
 const DROPPED_RUNS = 256
 
 export interface Extent {
-  readonly volume: number
+  readonly volume: VolumeId
   readonly offset: number
   readonly slice: number
 }
@@ -178,7 +179,7 @@ export class Pages {
     eachPage(lastFrom, end, look)
   }
 
-  drop(volume: number): void {
+  drop(volume: VolumeId): void {
     const { table, lost } = this.homes
     this.#dropping.push({ runs: table.forget(volume), next: 0 })
     lost.drop(volume)

@@ -3,7 +3,7 @@
 // of the ring belongs there only if its number says so.
 import { readU16, readU32, writeU16, writeU32 } from '../base/bytes.ts'
 import { crc32c } from '../base/crc32c.ts'
-import { generation, sessionId } from '../base/ids.ts'
+import { generation, sessionId, type VolumeId, volumeId } from '../base/ids.ts'
 import { BLOCK_BYTES } from '../base/sizes.ts'
 import type { Ordered } from '../peer/operation.ts'
 import { readU64, writeU64 } from './fields.ts'
@@ -139,7 +139,7 @@ export function encodeWrite(
 export function encodeDrop(
   header: Uint8Array,
   place: RecordPlace,
-  volume: number,
+  volume: VolumeId,
   seed: number,
 ): void {
   begin(header, recordKind.dropVolume, place)
@@ -192,7 +192,7 @@ export function decodeRecord(bytes: Uint8Array, seed: number): RecordHeader | nu
     session: sessionId(readU64(bytes, RECORD.session)),
     gen: generation(readU64(bytes, RECORD.gen)),
     number: readU64(bytes, RECORD.number),
-    volume: readU64(bytes, RECORD.volume),
+    volume: volumeId(readU64(bytes, RECORD.volume)),
     offset: readU64(bytes, RECORD.offset),
     bytes: readU64(bytes, RECORD.bytes),
     checksum: (block) => readU32(bytes, RECORD.checksums + block * 4),

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { block, settings, World, write } from '../../test/kit/store-world.ts'
+import { volumeId } from '../base/ids.ts'
 import { BLOCK_BYTES, PAGE_BYTES } from '../base/sizes.ts'
 import { SystemClock } from '../io/clock.ts'
 import { FolderDisk } from '../io/disk.ts'
@@ -34,7 +35,7 @@ describe('room', () => {
     expect(found).toBeLessThanOrEqual(36)
     expect(answers.slice(found)).toEqual(answers.slice(found).fill('full'))
     expect(store.usage().takenBytes).toBeLessThanOrEqual(82 * BLOCK_BYTES)
-    expect(store.volumeUsage(1)).toEqual({
+    expect(store.volumeUsage(volumeId(1))).toEqual({
       pages: found,
       bytes: found * BLOCK_BYTES,
       takenBytes: 2 * found * BLOCK_BYTES,
@@ -94,8 +95,8 @@ describe('room', () => {
     expect(await world.run(store.write(write(1, 0, null, PAGE_BYTES)))).toBe('done')
     await pass(world)
     expect(await world.write(store, 2, 0, block(2, 20))).toBe('done')
-    await world.run(store.dropVolume(1))
-    await world.run(store.dropVolume(2))
+    await world.run(store.dropVolume(volumeId(1)))
+    await world.run(store.dropVolume(volumeId(2)))
     await pass(world)
     const again = await world.reopen(store)
     expect(again.usage().takenBytes).toBeLessThanOrEqual(BLOCK_BYTES)

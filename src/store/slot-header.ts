@@ -8,6 +8,7 @@
 //        is one that home writing made from it, and the journal still has everything that the copy may lack.
 import { readU32, writeU32 } from '../base/bytes.ts'
 import { crc32c } from '../base/crc32c.ts'
+import type { VolumeId } from '../base/ids.ts'
 import { readU64, writeU64 } from './fields.ts'
 import {
   BLOCKS_PER_PAGE,
@@ -19,7 +20,7 @@ import {
 } from './layout.ts'
 
 export interface PageIdentity {
-  readonly volume: number
+  readonly volume: VolumeId
   readonly page: number
   readonly slice: number
 }

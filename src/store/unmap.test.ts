@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { SimClock } from '../../sim/clock.ts'
 import { SimDisk } from '../../sim/disk.ts'
 import { block, GENERATION, SESSION, World, write } from '../../test/kit/store-world.ts'
+import { volumeId } from '../base/ids.ts'
 import { BLOCK_BYTES, PAGE_BYTES, RUN_BYTES } from '../base/sizes.ts'
 import { PageStore } from './page-store.ts'
 
@@ -85,7 +86,7 @@ describe('unmap', () => {
       expect(store.remembered(SESSION, GENERATION, 2, unmap.number)).toBe(true)
       store = await world.reopen(store)
     }
-    expect(store.volumeUsage(1).pages).toBe(8)
+    expect(store.volumeUsage(volumeId(1)).pages).toBe(8)
   })
 
   it('ST2 the blocks of which it takes a part are written with it, now and after a restart', async () => {
@@ -150,7 +151,7 @@ describe('unmap', () => {
       seen.add(store.usage().pages)
       if (store.usage().pages > 1) new SimClock(world.timeline).soon(look)
     }
-    const dropped = store.dropVolume(1)
+    const dropped = store.dropVolume(volumeId(1))
     look()
     expect(await world.run(dropped)).toBe('done')
     expect([...seen].filter((left) => left > 1 && left < pages)).not.toEqual([])
@@ -178,6 +179,6 @@ describe('unmap', () => {
       store.write(write(1, part * 1600 * PAGE_BYTES, null, 1600 * PAGE_BYTES))
     await world.run(Promise.all([0, 1, 2].map(unmap)))
     expect(store.commitWork.commits - commits).toBe(3)
-    expect(store.volumeUsage(1).pages).toBe(0)
+    expect(store.volumeUsage(volumeId(1)).pages).toBe(0)
   })
 })

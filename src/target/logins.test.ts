@@ -7,6 +7,7 @@ import {
   randomIsid,
   records,
 } from '../../test/kit/session-records.ts'
+import { volumeId } from '../base/ids.ts'
 import type { VolumeRecord } from '../group/record.ts'
 import { closeSession, commitMove } from '../group/sessions.ts'
 import { Barrier } from './barrier.ts'
@@ -17,7 +18,13 @@ import { RedirectQuestions } from './redirect-questions.ts'
 import { Registry } from './registry.ts'
 
 const volume: VolumeRecord = {
-  ...{ id: 1, name: 'v', iqn: 'iqn.2026-11.dev.evenkeel:v', bytes: 2 ** 20, blockBytes: 512 },
+  ...{
+    id: volumeId(1),
+    name: 'v',
+    iqn: 'iqn.2026-11.dev.evenkeel:v',
+    bytes: 2 ** 20,
+    blockBytes: 512,
+  },
   ...{ shared: true, lanes: [0], view: 1, createdAt: '' },
 }
 

@@ -14,7 +14,13 @@
 //   L5. What is not settled within 4 s is rejected as "service unavailable"; the initiator tries again.
 //   L6. A volume that is not shared is taken only when no other host has it, and with its claim (unshared.ts, G11).
 import { type Clock, sleep } from '../base/clock.ts'
-import { type Generation, generation, type SessionId, sessionId } from '../base/ids.ts'
+import {
+  type Generation,
+  generation,
+  type SessionId,
+  sessionId,
+  type VolumeId,
+} from '../base/ids.ts'
 import { isRandomIsid } from '../base/isid.ts'
 import type { Coordinator, TransactionResult } from '../coordination/coordinator.ts'
 import {
@@ -313,7 +319,7 @@ export class Logins {
   }
 
   /** No session begins on a volume that changes under it. */
-  #asSeen(volume: number): { readonly volumeRev?: number; readonly bytes?: number } {
+  #asSeen(volume: VolumeId): { readonly volumeRev?: number; readonly bytes?: number } {
     const { volumes, volumeRevs } = this.#deps.group
     const volumeRev = volumeRevs.get(volume)
     const bytes = volumes.get(volume)?.bytes

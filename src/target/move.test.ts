@@ -5,6 +5,7 @@ import { SimClock } from '../../sim/clock.ts'
 import { SimCoordination, type SimCoordinationSettings } from '../../sim/coordinator.ts'
 import { Timeline } from '../../sim/timeline.ts'
 import { FakeCarrier, liveOf } from '../../test/kit/session-records.ts'
+import { volumeId } from '../base/ids.ts'
 import { Prng } from '../base/prng.ts'
 import type { Coordinator } from '../coordination/coordinator.ts'
 import { GroupView, storedSession } from '../coordination/group-view.ts'
@@ -128,7 +129,7 @@ async function bench({ seed = 1, asked, quiet, committing }: BenchSettings = {})
   for (const change of foundGroup(group, ['m1'])) await timeline.finish(handle.txn(change))
   const view = await timeline.finish(GroupView.open(handle, clock))
   const taking = { owner: 'm1', isid: '400001370001', source: '10.0.0.1', loginToken: 't1', at: '' }
-  const who = { ...taking, volume: 1, initiator: 'iqn.2026-11.test:a' }
+  const who = { ...taking, volume: volumeId(1), initiator: 'iqn.2026-11.test:a' }
   await timeline.finish(handle.txn(createSession(who)))
   const stored = () => {
     const item = coordination.inspect('session/')[0]

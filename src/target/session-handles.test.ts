@@ -1,9 +1,10 @@
 import { expect, it } from 'vitest'
+import { volumeId } from '../base/ids.ts'
 import { loginStatus } from '../iscsi/pdu.ts'
 import type { LiveSession } from './live-session.ts'
 import { SessionHandles } from './session-handles.ts'
 
-const who = { initiator: 'iqn.t:x', isid: '00023d000001', volume: 3 }
+const who = { initiator: 'iqn.t:x', isid: '00023d000001', volume: volumeId(3) }
 const session = { record: who } as unknown as LiveSession
 
 it('H1 no living session’s TSIH is given again, and none is 0', () => {
@@ -29,7 +30,7 @@ it('H2 a login with a TSIH hears whether that is its session, and that it has a 
     { tsih: tsih + 1 },
     { initiator: 'iqn.t:y' },
     { isid: '0' },
-    { volume: 4 },
+    { volume: volumeId(4) },
   ]) {
     expect(status(other)).toBe(loginStatus.sessionDoesNotExist)
   }

@@ -4,6 +4,7 @@
 //   H1. No two living sessions of a member have one TSIH.
 //   H2. A login with a TSIH is never admitted: a session has one connection, which at error recovery level 0 is not
 //       reinstated. It is told whether its session is here; with TSIH 0 it reinstates the session.
+import type { VolumeId } from '../base/ids.ts'
 import { loginStatus } from '../iscsi/pdu.ts'
 import type { LiveSession } from './live-session.ts'
 
@@ -15,7 +16,7 @@ export interface Named {
   readonly cid: number
   readonly initiator: string
   readonly isid: string
-  readonly volume: number
+  readonly volume: VolumeId
 }
 
 export class SessionHandles {

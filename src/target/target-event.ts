@@ -1,5 +1,5 @@
 // What a target tells of its sessions, logins and moves: one line for people each (operator/log-lines.ts).
-import type { Generation, SessionId } from '../base/ids.ts'
+import type { Generation, SessionId, VolumeId } from '../base/ids.ts'
 import type { MemberId } from '../group/record.ts'
 import type { SessionCounters } from '../load/counters.ts'
 import type { EndReason } from './live-session.ts'
@@ -11,7 +11,7 @@ export type TargetEvent =
       readonly session: SessionId
       readonly initiator: string
       readonly source: string
-      readonly volume: number
+      readonly volume: VolumeId
       readonly why: string
       readonly gen: Generation
     }
@@ -21,7 +21,7 @@ export type TargetEvent =
       readonly initiator: string
       readonly source: string
       readonly reason: EndReason
-      readonly volume: number
+      readonly volume: VolumeId
       readonly counters: SessionCounters
     }
   | {

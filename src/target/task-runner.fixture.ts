@@ -2,7 +2,7 @@
 
 import { Budget } from '../base/budget.ts'
 import { BufferPool } from '../base/buffer-pool.ts'
-import { generation, sessionId } from '../base/ids.ts'
+import { generation, sessionId, volumeId } from '../base/ids.ts'
 import type { VolumeRecord } from '../group/record.ts'
 import type { TaskManagementRequest } from '../iscsi/requests.ts'
 import { Task } from '../iscsi/task.ts'
@@ -15,7 +15,7 @@ import { TaskRunner, type TaskSession } from './task-runner.ts'
 
 export const MIB = 1024 * 1024
 export const volume: VolumeRecord = {
-  id: 3,
+  id: volumeId(3),
   name: 'v',
   iqn: 'iqn.2026-11.dev.evenkeel:demo-3',
   bytes: 64 * MIB,

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { FakeFences, liveOf, Post, records } from '../../test/kit/session-records.ts'
+import { volumeId } from '../base/ids.ts'
 import { ProtocolError } from '../base/protocol-error.ts'
 import { closeSession, commitMove, takeSession } from '../group/sessions.ts'
 import { Registry } from './registry.ts'
@@ -40,7 +41,7 @@ async function resets() {
   const begin = () => {
     const reset = { said: null as boolean | null, atMs: 0 }
     const fromMs = timeline.nowMs
-    void m1.units.reset(1, by.session).then((complete) => {
+    void m1.units.reset(volumeId(1), by.session).then((complete) => {
       reset.said = complete
       reset.atMs = timeline.nowMs - fromMs
     })

@@ -1,13 +1,13 @@
 import { expect, it } from 'vitest'
 import { SimClock } from '../../sim/clock.ts'
 import { Timeline } from '../../sim/timeline.ts'
-import { generation, sessionId } from '../base/ids.ts'
+import { generation, sessionId, volumeId } from '../base/ids.ts'
 import type { CompareOutcome } from '../slice/outcome.ts'
 import type { Slices } from '../slice/slices.ts'
 import { Forward, type ForwardDeps, type Piece, Sending } from './forward.ts'
 
 const bytes = {
-  volume: 1,
+  volume: volumeId(1),
   slice: 0,
   offset: 0,
   bytes: 4096,

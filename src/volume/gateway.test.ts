@@ -6,7 +6,7 @@ import {
   VolumeGroup,
   type VolumeMember,
 } from '../../test/kit/volume-group.ts'
-import { generation, sessionId } from '../base/ids.ts'
+import { generation, sessionId, volumeId } from '../base/ids.ts'
 import { RUN_BYTES, UNMAP_BYTES_MAX } from '../base/sizes.ts'
 import { keys } from '../group/record.ts'
 import { SessionCounters } from '../load/counters.ts'
@@ -471,12 +471,16 @@ describe('gateway', () => {
     const world = await VolumeGroup.found(13)
     const session = await world.finish(world.login('a'))
     const { write, finish } = use(world, world.member('a'), session)
-    world.volume = { ...world.volume, id: 2 }
+    world.volume = { ...world.volume, id: volumeId(2) }
     expect(await finish(write(0, filled(4096, 1)))).toBe('gone')
     expect(await finish(write(RUN_BYTES, filled(4096, 1)))).toBe('gone')
-    world.volume = { ...world.volume, id: 3, lanes: lanesInOrder(3, world.volume.lanes.length) }
+    world.volume = {
+      ...world.volume,
+      id: volumeId(3),
+      lanes: lanesInOrder(3, world.volume.lanes.length),
+    }
     world.coordination.cut('b', 'drop') // b hears late of the new volume
-    await finish(world.put(keys.volume(3), world.volume))
+    await finish(world.put(keys.volume(volumeId(3)), world.volume))
     const outcome = write(RUN_BYTES, filled(4096, 1))
     expect(await settled(world, outcome, 3_000)).toBeNull()
     world.coordination.heal('b')

@@ -3,7 +3,7 @@
 import { SimClock } from '../../sim/clock.ts'
 import { SimCoordination } from '../../sim/coordinator.ts'
 import { Timeline } from '../../sim/timeline.ts'
-import type { Generation, SessionId } from '../../src/base/ids.ts'
+import { type Generation, type SessionId, volumeId } from '../../src/base/ids.ts'
 import { Prng } from '../../src/base/prng.ts'
 import { GroupView, type StoredSession, storedSession } from '../../src/coordination/group-view.ts'
 import type { GroupChange } from '../../src/group/change.ts'
@@ -116,7 +116,14 @@ export async function records() {
   /** A living record, as its member wrote it. */
   const create = async (who: Partial<Creating>): Promise<StoredSession> => {
     const loginToken = who.loginToken ?? `t${coordination.rev}`
-    const basics = { volume: 1, initiator, isid: stableIsid, source: 's', owner: 'm1', at: '' }
+    const basics = {
+      volume: volumeId(1),
+      initiator,
+      isid: stableIsid,
+      source: 's',
+      owner: 'm1',
+      at: '',
+    }
     await write(createSession({ ...basics, ...who, loginToken }))
     const created = all().find(({ record }) => record.loginToken === loginToken)
     if (created === undefined) throw new Error('no record was created')

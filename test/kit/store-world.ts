@@ -2,7 +2,7 @@
 import { SimClock } from '../../sim/clock.ts'
 import { SimDisk } from '../../sim/disk.ts'
 import { Timeline } from '../../sim/timeline.ts'
-import { generation, sessionId } from '../../src/base/ids.ts'
+import { generation, sessionId, volumeId } from '../../src/base/ids.ts'
 import { BLOCK_BYTES } from '../../src/base/sizes.ts'
 import { PageStore } from '../../src/store/page-store.ts'
 import type { StoreWrite } from '../../src/store/record.ts'
@@ -37,7 +37,7 @@ export function write(
 ): StoreWrite {
   number += 1
   return {
-    volume,
+    volume: volumeId(volume),
     offset,
     bytes: data?.length ?? bytes,
     data,
@@ -77,7 +77,7 @@ export class World {
 
   async read(store: PageStore, volume: number, offset: number, bytes = BLOCK_BYTES) {
     const into = new Uint8Array(bytes).fill(0xee)
-    const result = await this.run(Promise.resolve(store.read(volume, offset, into)))
+    const result = await this.run(Promise.resolve(store.read(volumeId(volume), offset, into)))
     return { result, into }
   }
 

@@ -4,7 +4,14 @@ import { SimClock } from '../../sim/clock.ts'
 import { SimCoordination } from '../../sim/coordinator.ts'
 import { SimNet } from '../../sim/net.ts'
 import { Timeline } from '../../sim/timeline.ts'
-import { type Generation, generation, type SessionId, sessionId } from '../../src/base/ids.ts'
+import {
+  type Generation,
+  generation,
+  type SessionId,
+  sessionId,
+  type VolumeId,
+  volumeId,
+} from '../../src/base/ids.ts'
 import type { Address } from '../../src/base/net.ts'
 import { Prng } from '../../src/base/prng.ts'
 import type { Coordinator } from '../../src/coordination/coordinator.ts'
@@ -61,14 +68,14 @@ export class LateStore implements SliceStore {
     return 0
   }
 
-  read(volume: number, offset: number, into: Uint8Array): 'done' | Promise<'done'> {
+  read(volume: VolumeId, offset: number, into: Uint8Array): 'done' | Promise<'done'> {
     if (this.#prng.chance(0.7)) return this.#readNow(volume, offset, into)
     return new Promise((resolve) => {
       this.#clock.after(this.#prng.unit() * 4, () => resolve(this.#readNow(volume, offset, into)))
     })
   }
 
-  #readNow(volume: number, offset: number, into: Uint8Array): 'done' {
+  #readNow(volume: VolumeId, offset: number, into: Uint8Array): 'done' {
     for (let at = 0; at < into.length; ) {
       const within = (offset + at) % BLOCK
       const length = Math.min(BLOCK - within, into.length - at)
@@ -169,15 +176,13 @@ export class LateStore implements SliceStore {
     return { upTo: extents[most]?.[0] ?? to, extents: extents.slice(0, most) }
   }
 
-  volumes(): number[] {
+  volumes(): VolumeId[] {
     return [
-      ...new Set(
-        [...this.#durable.blocks.keys()].map((key) => sessionId(Number.parseInt(key, 10))),
-      ),
+      ...new Set([...this.#durable.blocks.keys()].map((key) => volumeId(Number.parseInt(key, 10)))),
     ]
   }
 
-  async dropVolume(volume: number): Promise<'done'> {
+  async dropVolume(volume: VolumeId): Promise<'done'> {
     const { blocks } = this.#durable
     for (const key of blocks.keys()) if (key.startsWith(`${volume}:`)) blocks.delete(key)
     return 'done'
@@ -204,9 +209,11 @@ export interface TestSession {
 /** Lanes of a volume whose first run is on slice 0, its second on slice 1 … */
 export function lanesInOrder(id: number, slices: number): readonly number[] {
   const lanes = Array.from({ length: slices }, (_, i) => i)
-  const runs = lanes.map((run) => laneOf({ id, lanes }, run))
+  const runs = lanes.map((run) => laneOf({ id: volumeId(id), lanes }, run))
   return lanes.map((lane) => runs.indexOf(lane))
 }
+
+const VOLUME = volumeId(1)
 
 export class VolumeGroup {
   readonly timeline = new Timeline()
@@ -241,7 +248,7 @@ export class VolumeGroup {
   ): Promise<VolumeGroup> {
     const { members = ['a', 'b', 'c'], slices = 6 } = options
     const volume: VolumeRecord = {
-      id: 1,
+      id: VOLUME,
       name: 'v',
       iqn: 'iqn.test:v',
       bytes: 2 ** 40,
@@ -328,7 +335,7 @@ export class VolumeGroup {
   /** A first login: only the record, since no target is here. */
   async login(owner: string): Promise<TestSession> {
     this.#sessions += 1
-    const key = keys.session(1, 'iqn.i', `t${this.#sessions}`)
+    const key = keys.session(VOLUME, 'iqn.i', `t${this.#sessions}`)
     const rev = await this.put(key, record(owner, generation(1), 'live'))
     return { sessionId: sessionId(rev), key, gen: generation(1), rev }
   }
@@ -345,7 +352,7 @@ export class VolumeGroup {
 }
 
 function record(owner: string, gen: Generation, state: 'live' | 'dead'): SessionRecord {
-  const who = { volume: 1, initiator: 'iqn.i', isid: '800000000000', source: 'h' }
+  const who = { volume: VOLUME, initiator: 'iqn.i', isid: '800000000000', source: 'h' }
   return { ...who, owner, gen, loginToken: `${gen}`, state, since: '' }
 }
 
