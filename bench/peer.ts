@@ -7,7 +7,14 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { generation, type SessionId, sessionId, type VolumeId, volumeId } from '../src/base/ids.ts'
+import {
+  generation,
+  type SessionId,
+  sessionId,
+  sliceId,
+  type VolumeId,
+  volumeId,
+} from '../src/base/ids.ts'
 import type { Address } from '../src/base/net.ts'
 import { RUN_BYTES } from '../src/base/sizes.ts'
 import type { Coordinator } from '../src/coordination/coordinator.ts'
@@ -105,7 +112,7 @@ const volume: VolumeRecord = {
   bytes: 2 * RUN_BYTES,
   blockBytes: 512,
   shared: false,
-  lanes: [0, 1],
+  lanes: [sliceId(0), sliceId(1)],
   view: 1,
   createdAt: '',
 }
@@ -123,7 +130,7 @@ const coordinator: Coordinator = {
   txn: () => Promise.resolve({ kind: 'done', rev: 5, read: [[]] }),
   list: () => {
     const items = slices.map((record, slice) => ({
-      key: keys.slice(slice),
+      key: keys.slice(sliceId(slice)),
       value: JSON.stringify({ ...record, epoch: 1 }),
       rev: 1,
       created: 1,

@@ -1,7 +1,7 @@
 // What the programs of sim/power-cuts.ts do to a store, and what it must hold after any number of their changes: a few
 // pages of two volumes, block by block, each block a number.
 
-import { generation, sessionId, type VolumeId, volumeId } from '../src/base/ids.ts'
+import { generation, sessionId, sliceId, type VolumeId, volumeId } from '../src/base/ids.ts'
 import { BLOCK_BYTES, PAGE_BYTES } from '../src/base/sizes.ts'
 import { BLOCKS_PER_PAGE } from '../src/store/layout.ts'
 import type { PageStore } from '../src/store/page-store.ts'
@@ -10,7 +10,7 @@ import type { StoreWrite } from '../src/store/record.ts'
 export const PAGES = [0, 1, 16] as const
 export const VOLUMES = [1, 2] as const
 export const BLOCKS = VOLUMES.length * PAGES.length * BLOCKS_PER_PAGE
-export const SLICE = 3
+export const SLICE = sliceId(3)
 export const SESSION = sessionId(77)
 export const GENERATION = generation(1)
 

@@ -8,7 +8,13 @@
 import { Balancer } from '../src/balance/balancer.ts'
 import type { DistributionSettings } from '../src/balance/policy-record.ts'
 import type { Clock } from '../src/base/clock.ts'
-import { type SessionId, sessionId, type VolumeId, volumeId } from '../src/base/ids.ts'
+import {
+  type SessionId,
+  type SliceId,
+  sessionId,
+  type VolumeId,
+  volumeId,
+} from '../src/base/ids.ts'
 import type { Net } from '../src/base/net.ts'
 import { Prng } from '../src/base/prng.ts'
 import { RUN_BYTES } from '../src/base/sizes.ts'
@@ -128,7 +134,7 @@ export class SimGroup {
     return false
   }
 
-  #primaryOf(id: number): MemberId {
+  #primaryOf(id: SliceId): MemberId {
     const slice = parseSlice(this.coordination.inspect(keys.slice(id))[0]?.value ?? '')
     return typeof slice === 'string' ? '' : slice.primary
   }

@@ -3,7 +3,9 @@ import {
   type Generation,
   generation,
   type SessionId,
+  type SliceId,
   sessionId,
+  sliceId,
   type VolumeId,
   volumeId,
 } from './ids.ts'
@@ -12,6 +14,7 @@ interface Ids {
   readonly session: SessionId
   readonly generation: Generation
   readonly volume: VolumeId
+  readonly slice: SliceId
 }
 
 /** Which of the others, or of plain numbers, would be taken for it. */
@@ -30,8 +33,9 @@ test('a number becomes an id only by name, and no id is taken for another', () =
   expectTypeOf(sessionId(1)).toEqualTypeOf<SessionId>()
   expectTypeOf(generation(1)).toEqualTypeOf<Generation>()
   expectTypeOf(volumeId(1)).toEqualTypeOf<VolumeId>()
+  expectTypeOf(sliceId(1)).toEqualTypeOf<SliceId>()
 })
 
 test('an id is the number it was made of', () => {
-  expect([sessionId(1), generation(2), volumeId(3)]).toEqual([1, 2, 3])
+  expect([sessionId(1), generation(2), volumeId(3), sliceId(4)]).toEqual([1, 2, 3, 4])
 })

@@ -11,7 +11,7 @@ export type SessionId = Named<'SessionId'>
 /** Counts the takes of a session; a request with an older one is refused. */
 export type Generation = Named<'Generation'>
 export type VolumeId = Named<'VolumeId'>
-export type SliceId = number
+export type SliceId = Named<'SliceId'>
 
 export function sessionId(id: number): SessionId {
   return id as SessionId
@@ -23,4 +23,8 @@ export function generation(count: number): Generation {
 
 export function volumeId(id: number): VolumeId {
   return id as VolumeId
+}
+
+export function sliceId(id: number): SliceId {
+  return id as SliceId
 }

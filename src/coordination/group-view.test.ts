@@ -4,7 +4,7 @@ import { SimCoordination } from '../../sim/coordinator.ts'
 import { Timeline } from '../../sim/timeline.ts'
 import type { Clock } from '../base/clock.ts'
 import { sleep } from '../base/clock.ts'
-import { sessionId, volumeId } from '../base/ids.ts'
+import { sessionId, sliceId, volumeId } from '../base/ids.ts'
 import { Prng } from '../base/prng.ts'
 import type { GroupChange } from '../group/change.ts'
 import { foundGroup, startMember } from '../group/founding.ts'
@@ -227,7 +227,7 @@ describe('GroupView', () => {
         value: '{"gen":0}',
         sentence: /a session has a bad .* \(key session/,
       },
-      { key: keys.slice(0), value: '[]', sentence: /a slice is no JSON object/ },
+      { key: keys.slice(sliceId(0)), value: '[]', sentence: /a slice is no JSON object/ },
       {
         key: keys.group,
         value: JSON.stringify({ ...group, format: RECORD_FORMAT + 1 }),

@@ -12,7 +12,14 @@
 //   V5. Ids are never given twice, so what the view does not have, though its id was given at or before `rev`, is gone for
 //       ever. That is enough to forget what is kept of it in memory; who drops what is on disk asks the coordinator.
 import { type Clock, sleep, within } from '../base/clock.ts'
-import { type SessionId, sessionId, type VolumeId, volumeId } from '../base/ids.ts'
+import {
+  type SessionId,
+  type SliceId,
+  sessionId,
+  sliceId,
+  type VolumeId,
+  volumeId,
+} from '../base/ids.ts'
 import type { Stored } from '../group/change.ts'
 import { readGroup } from '../group/founding.ts'
 import { parseMember, parseMove, parseSession, parseSlice, parseVolume } from '../group/parse.ts'
@@ -243,7 +250,7 @@ export class GroupView {
     const kind = key.slice(0, key.indexOf('/') + 1)
     const name = key.slice(kind.length)
     if (kind === keys.sessions) return this.#readSession(change)
-    if (kind === keys.slices) return this.#readSlice(Number(name), change)
+    if (kind === keys.slices) return this.#readSlice(sliceId(Number(name)), change)
     if (kind === keys.volumes) return this.#readVolume(volumeId(Number(name)), change)
     if (kind === keys.members) return this.#readMember(name, change)
     if (kind === keys.moves) return this.#readMove(name, change)
@@ -275,7 +282,7 @@ export class GroupView {
     }
   }
 
-  #readSlice(slice: number, { key, value, rev }: Change): () => void {
+  #readSlice(slice: SliceId, { key, value, rev }: Change): () => void {
     if (value === null) return () => undefined
     const record = usable(key, parseSlice(value))
     return () => {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { sliceId } from '../base/ids.ts'
 import {
   DEFAULT_AUTHORITY,
   foundGroup,
@@ -125,7 +126,7 @@ describe('raiseEpochs', () => {
     const own = store.list(keys.slices).flatMap(({ key, value, rev }) => {
       const record = parseSlice(value)
       if (typeof record === 'string' || record.primary !== 'm2') return []
-      return [{ id: Number(key.slice(keys.slices.length)), rev, record }]
+      return [{ id: sliceId(Number(key.slice(keys.slices.length))), rev, record }]
     })
     expect(own).toHaveLength(85)
     const epochs = new Map(own.map(({ id }) => [id, 2]))
@@ -139,7 +140,7 @@ describe('raiseEpochs', () => {
 
   it('no transaction has more than 100 keys', () => {
     const record: SliceRecord = { epoch: 1, primary: 'm', inSync: ['m'], want: ['m'], min: 1 }
-    const slices = Array.from({ length: 1000 }, (_, id) => ({ id, rev: 1, record }))
+    const slices = Array.from({ length: 1000 }, (_, id) => ({ id: sliceId(id), rev: 1, record }))
     const changes = raiseEpochs(slices, new Map())
     expect(changes.flatMap(({ put }) => put)).toHaveLength(1000)
     expect(Math.max(...changes.map(({ put }) => put.length))).toBeLessThanOrEqual(100)

@@ -4,7 +4,7 @@
 //   G6. A group that exists is whole: every slice has a primary, and its founders are primaries of equally many, give or
 //       take one.
 import { assert } from '../base/assert.ts'
-import type { SliceId } from '../base/ids.ts'
+import { type SliceId, sliceId } from '../base/ids.ts'
 import type { GroupChange, Stored } from './change.ts'
 import { parseGroup } from './parse.ts'
 import {
@@ -82,7 +82,7 @@ export function foundGroup(
   const slices = Array.from({ length: group.slices }, (_, slice) => {
     const primary = founders[slice % founders.length] ?? ''
     const record: SliceRecord = { epoch: 1, primary, inSync: [primary], want: [primary], min: 1 }
-    return { key: keys.slice(slice), value: JSON.stringify(record) }
+    return { key: keys.slice(sliceId(slice)), value: JSON.stringify(record) }
   })
   const changes = chunks(slices).map((put): GroupChange => ({ compare, put, remove: [] }))
   const put = [{ key: keys.group, value: JSON.stringify(group) }]

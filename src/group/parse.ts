@@ -2,7 +2,7 @@
 //
 // Each function returns the record, or a sentence that says what is wrong with it. Fields it does not know are dropped:
 // only a group of a newer format may have them, and that is refused as a whole.
-import { generation, sessionId, volumeId } from '../base/ids.ts'
+import { generation, sessionId, sliceId, volumeId } from '../base/ids.ts'
 import { LOGICAL_BLOCKS } from '../base/sizes.ts'
 import {
   type FolderRecord,
@@ -70,7 +70,7 @@ export function parseVolume(value: string): VolumeRecord | string {
       bytes: fields.integer('bytes', 1),
       blockBytes: fields.oneOf('blockBytes', LOGICAL_BLOCKS),
       shared: fields.flag('shared'),
-      lanes: fields.integers('lanes'),
+      lanes: fields.integers('lanes').map(sliceId),
       view: fields.integer('view', 1),
       createdAt: fields.string('createdAt'),
     }

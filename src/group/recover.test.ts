@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { volumeId } from '../base/ids.ts'
+import { sliceId, volumeId } from '../base/ids.ts'
 import { DEFAULT_AUTHORITY, foundGroup } from './founding.ts'
 import { parseGroup, parseSlice } from './parse.ts'
 import { type GroupRecord, keys, RECORD_FORMAT } from './record.ts'
@@ -112,11 +112,11 @@ describe('rebuildRecord', () => {
     const raised = JSON.stringify({ epoch: 9, primary: 'm1', inSync: ['m1'], want: ['m1'], min: 1 })
     const older = copy('m2', 51)
     const items = older.items.map(([key, value]) =>
-      key === keys.slice(0) ? ([key, raised] as const) : ([key, value] as const),
+      key === keys.slice(sliceId(0)) ? ([key, raised] as const) : ([key, value] as const),
     )
     const found = [evidence('m2', 51, { ...older, items }), evidence('m1', 60, copy('m1', 60))]
-    expect(parseSlice(valueAt(rebuilt(found), keys.slice(0)))).toMatchObject({ epoch: 9 })
-    expect(parseSlice(valueAt(rebuilt(found), keys.slice(1)))).toMatchObject({ epoch: 1 })
+    expect(parseSlice(valueAt(rebuilt(found), keys.slice(sliceId(0))))).toMatchObject({ epoch: 9 })
+    expect(parseSlice(valueAt(rebuilt(found), keys.slice(sliceId(1))))).toMatchObject({ epoch: 1 })
   })
 
   it('G25 copies of two lines of the record are not made into one', () => {

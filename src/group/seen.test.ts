@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { sessionId, volumeId } from '../base/ids.ts'
+import { sessionId, sliceId, volumeId } from '../base/ids.ts'
 import { DEFAULT_AUTHORITY } from './founding.ts'
 import { type GroupRecord, isDurable, keys, RECORD_FORMAT } from './record.ts'
 import { refuseOlder, refuseUnknownSessions } from './seen.ts'
@@ -60,7 +60,7 @@ it('what is copied is what does not end with the file', () => {
     keys.member('m1'),
     keys.volume(volumeId(1)),
     keys.volumeName('a'),
-    keys.slice(0),
+    keys.slice(sliceId(0)),
     keys.policy,
     volumeCounterKey,
   ]

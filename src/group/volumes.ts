@@ -11,7 +11,7 @@
 //   G18. A new name takes the place of the old one in one transaction: at any moment exactly one name is taken.
 
 import { assert } from '../base/assert.ts'
-import type { SliceId, VolumeId } from '../base/ids.ts'
+import { type SliceId, sliceId, type VolumeId } from '../base/ids.ts'
 import {
   BLOCK_BYTES,
   LOGICAL_BLOCKS,
@@ -183,7 +183,8 @@ export function dealLanes(
 ): readonly SliceId[] {
   assert(lanes <= slices.length, 'a volume has a slice for every lane')
   const hands = new Map<MemberId, SliceId[]>()
-  slices.forEach(({ primary }, slice) => {
+  slices.forEach(({ primary }, index) => {
+    const slice = sliceId(index)
     const hand = hands.get(primary)
     if (hand === undefined) hands.set(primary, [slice])
     else hand.push(slice)

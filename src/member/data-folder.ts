@@ -9,7 +9,7 @@
 //   DF4. A store that remembers operations of a session that the group record has not come to is not used with it (G26).
 import { type Clock, sleep, type Timer, within } from '../base/clock.ts'
 import type { Disk } from '../base/disk.ts'
-import type { SliceId } from '../base/ids.ts'
+import { type SliceId, sliceId } from '../base/ids.ts'
 import type { Coordinator } from '../coordination/coordinator.ts'
 import { usable } from '../coordination/group-view.ts'
 import { writeFolder } from '../group/folders.ts'
@@ -167,7 +167,7 @@ async function readAll({ coordinator }: DataFolderDeps, id: MemberId): Promise<R
   const epochs = new Map<SliceId, number>()
   for (const slice of slices) {
     const { primary, epoch } = usable(slice.key, parseSlice(slice.value))
-    if (primary === id) epochs.set(Number(slice.key.slice(keys.slices.length)), epoch)
+    if (primary === id) epochs.set(sliceId(Number(slice.key.slice(keys.slices.length))), epoch)
   }
   const record = item === undefined ? null : usable(key, parseFolder(item.value))
   return { stored: { rev: item?.rev ?? 0, record }, epochs, groupRev: result.rev }

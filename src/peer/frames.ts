@@ -6,7 +6,7 @@
 //   F2. Whatever bytes come, the reader gives whole frames with a good checksum, waits, or throws a ProtocolError.
 import { assert } from '../base/assert.ts'
 import { crc32c } from '../base/crc32c.ts'
-import { generation, sessionId, volumeId } from '../base/ids.ts'
+import { generation, sessionId, sliceId, volumeId } from '../base/ids.ts'
 import { ProtocolError } from '../base/protocol-error.ts'
 import type { Operation } from './operation.ts'
 
@@ -65,7 +65,7 @@ export class Frame implements Operation {
   flags = 0
   /** Of an answer: see `answerStatus`. */
   status = 0
-  slice = 0
+  slice = sliceId(0)
   payloadBytes = 0
   /** Names the message on its stream; frames of several messages are mixed. */
   request = 0
@@ -125,7 +125,7 @@ function readHeader(from: Uint8Array, at: number, f: Frame): void {
   if (!kinds.has(f.kind)) throw broken(`unknown frame kind ${f.kind}`)
   f.flags = from[at + 8] ?? 0
   f.status = from[at + 9] ?? 0
-  f.slice = get16(from, at + 10)
+  f.slice = sliceId(get16(from, at + 10))
   f.payloadBytes = get32(from, at + 12)
   if (f.payloadBytes > payloadBytesMax) throw broken(`a frame of ${f.payloadBytes} bytes`)
   f.request = get32(from, at + 16)

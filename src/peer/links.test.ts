@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { SimClock } from '../../sim/clock.ts'
 import { SimNet } from '../../sim/net.ts'
 import { Timeline } from '../../sim/timeline.ts'
-import { generation, sessionId, volumeId } from '../base/ids.ts'
+import { generation, sessionId, sliceId, volumeId } from '../base/ids.ts'
 import type { Address, Stream } from '../base/net.ts'
 import { Prng } from '../base/prng.ts'
 import { type Frame, FrameReader, frameFields, frameKind, frameVersion } from './frames.ts'
@@ -15,7 +15,7 @@ import { Sender } from './sender.ts'
 
 const DONE = { status: 0 }
 const [session, gen] = [sessionId(70), generation(3)]
-const asked = { ...noOperation, volume: volumeId(1), slice: 3, session, gen }
+const asked = { ...noOperation, volume: volumeId(1), slice: sliceId(3), session, gen }
 
 /** A member that notes what it is asked, and answers when it is told to. */
 class Member implements PeerServer {

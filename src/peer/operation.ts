@@ -10,6 +10,7 @@ import {
   type SessionId,
   type SliceId,
   sessionId,
+  sliceId,
   type VolumeId,
   volumeId,
 } from '../base/ids.ts'
@@ -51,7 +52,7 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] }
 
 export const noOperation: Operation = {
   volume: volumeId(0),
-  slice: 0,
+  slice: sliceId(0),
   offset: 0,
   bytes: 0,
   session: sessionId(0),

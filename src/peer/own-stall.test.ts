@@ -3,7 +3,7 @@ import { expect, it } from 'vitest'
 import { SimClock } from '../../sim/clock.ts'
 import { SimNet } from '../../sim/net.ts'
 import { Timeline } from '../../sim/timeline.ts'
-import { generation, sessionId, volumeId } from '../base/ids.ts'
+import { generation, sessionId, sliceId, volumeId } from '../base/ids.ts'
 import { Prng } from '../base/prng.ts'
 import { frameKind } from './frames.ts'
 import type { Request } from './link.ts'
@@ -53,7 +53,7 @@ it('P11 a member that stood still reads what has come before it gives anybody up
       ...noOperation,
       volume: volumeId(1),
       bytes: 4,
-      slice: 3,
+      slice: sliceId(3),
       session: sessionId(70),
       gen: generation(1),
       number: 1,

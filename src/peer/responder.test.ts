@@ -3,7 +3,7 @@ import { SimClock } from '../../sim/clock.ts'
 import { SimNet } from '../../sim/net.ts'
 import { Timeline } from '../../sim/timeline.ts'
 import { sleep } from '../base/clock.ts'
-import { generation, sessionId, volumeId } from '../base/ids.ts'
+import { generation, sessionId, sliceId, volumeId } from '../base/ids.ts'
 import type { Address } from '../base/net.ts'
 import { Prng } from '../base/prng.ts'
 import { frameKind } from './frames.ts'
@@ -68,7 +68,7 @@ function request(
       ...noOperation,
       volume: volumeId(1),
       bytes: BYTES,
-      slice: 1,
+      slice: sliceId(1),
       session: sessionId(1),
       gen: generation(1),
       number,

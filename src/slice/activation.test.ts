@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { SimClock } from '../../sim/clock.ts'
 import { SimCoordination } from '../../sim/coordinator.ts'
 import { Timeline } from '../../sim/timeline.ts'
-import { volumeId } from '../base/ids.ts'
+import { type SliceId, sliceId, volumeId } from '../base/ids.ts'
 import { Prng } from '../base/prng.ts'
 import type { Change, Coordinator, Transaction } from '../coordination/coordinator.ts'
 import { storedSession } from '../coordination/group-view.ts'
@@ -64,7 +64,7 @@ async function bench({ seed = 1, raising }: BenchSettings = {}) {
   let isClosed = false
   const store = {
     promisedEpoch: (slice: number) => promised.get(slice) ?? 0,
-    async promise(epochs: ReadonlyMap<number, number>) {
+    async promise(epochs: ReadonlyMap<SliceId, number>) {
       for (const [slice, epoch] of epochs) promised.set(slice, epoch)
       return 'done' as const
     },
@@ -210,7 +210,7 @@ describe('taking up slices', () => {
     const b = await bench()
     b.promised.set(0, 7)
     const activation = await b.timeline.finish(b.start())
-    expect(activation?.epochs.get(0)).toBe(8)
+    expect(activation?.epochs.get(sliceId(0))).toBe(8)
     expect(activation?.epochs).toEqual(b.ownEpochs())
   })
 

@@ -8,7 +8,7 @@
 //       its store, and a store that is behind the record is an older copy (store/identity.ts).
 //   A4. An epoch is above every one that this store has promised, also where the record was rebuilt from older copies.
 import { type Clock, sleep } from '../base/clock.ts'
-import type { Generation, SessionId, SliceId } from '../base/ids.ts'
+import { type Generation, type SessionId, type SliceId, sliceId } from '../base/ids.ts'
 import type { Coordinator, Versioned } from '../coordination/coordinator.ts'
 import { storedSession, usable } from '../coordination/group-view.ts'
 import { raiseEpochs } from '../group/founding.ts'
@@ -94,5 +94,9 @@ export function generationsIn(
 }
 
 function toOwn({ key, value, rev }: Versioned): Own {
-  return { id: Number(key.slice(keys.slices.length)), rev, record: usable(key, parseSlice(value)) }
+  return {
+    id: sliceId(Number(key.slice(keys.slices.length))),
+    rev,
+    record: usable(key, parseSlice(value)),
+  }
 }

@@ -1,5 +1,5 @@
 // The question for what a primary has of a volume, and its answer, as they travel between members (volume/allocation.ts).
-import { type SliceId, type VolumeId, volumeId } from '../base/ids.ts'
+import { type SliceId, sliceId, type VolumeId, volumeId } from '../base/ids.ts'
 import { ProtocolError } from '../base/protocol-error.ts'
 import { Body } from '../peer/controls.ts'
 import type { Json } from '../peer/message.ts'
@@ -39,7 +39,7 @@ export function readQuestion(json: Json): AllocationQuestion {
   const body = new Body(json)
   return {
     volume: volumeId(body.whole('volume')),
-    slices: wholes(body, 'slices'),
+    slices: wholes(body, 'slices').map(sliceId),
     from: body.whole('from'),
     to: body.whole('to'),
     most: Math.min(EXTENTS_MOST, body.whole('most')),
@@ -58,7 +58,7 @@ export function readAllocation(json: Json | null): SliceAllocation | null {
     const ends = wholes(body, 'extents')
     const extents: Extent[] = []
     for (let i = 0; i + 1 < ends.length; i += 2) extents.push([ends[i] ?? 0, ends[i + 1] ?? 0])
-    return { slices: wholes(body, 'slices'), upTo: body.whole('upTo'), extents }
+    return { slices: wholes(body, 'slices').map(sliceId), upTo: body.whole('upTo'), extents }
   } catch (error) {
     if (error instanceof ProtocolError) return null
     throw error

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { volumeId } from '../base/ids.ts'
+import { sliceId, volumeId } from '../base/ids.ts'
 import { RUN_BYTES } from '../base/sizes.ts'
 import { laneOf, pagesOn, pieceBytes, sliceAt } from './lanes.ts'
 
@@ -10,7 +10,7 @@ const offsets = fc.integer({ min: 0, max: 2 ** 47 })
 const volumes = fc.integer({ min: 1, max: 5_000 })
 
 function volumeOf(id: number, lanes: number) {
-  return { id: volumeId(id), lanes: Array.from({ length: lanes }, (_, lane) => lane) }
+  return { id: volumeId(id), lanes: Array.from({ length: lanes }, (_, lane) => sliceId(lane)) }
 }
 
 /** The largest part of the runs that one lane, or one member of `members` in turn, has. */
@@ -42,7 +42,7 @@ describe('lanes', () => {
   it('every byte of a run is on the slice of its lane', () => {
     fc.assert(
       fc.property(
-        fc.array(fc.nat(1023), { minLength: 1, maxLength: 256 }),
+        fc.array(fc.nat(1023).map(sliceId), { minLength: 1, maxLength: 256 }),
         volumes,
         fc.integer({ min: 0, max: 2 ** 23 }),
         fc.integer({ min: 0, max: RUN_BYTES - 1 }),

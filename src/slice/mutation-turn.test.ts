@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import { block, World, write } from '../../test/kit/store-world.ts'
-import { generation, sessionId, volumeId } from '../base/ids.ts'
+import { generation, sessionId, sliceId, volumeId } from '../base/ids.ts'
 import { BLOCK_BYTES, PAGE_BYTES, RUN_BYTES } from '../base/sizes.ts'
 import type { PageStore } from '../store/page-store.ts'
 import { BlockOrder } from './block-order.ts'
@@ -10,8 +10,8 @@ import type { CompareOutcome, Stale } from './outcome.ts'
 import { OperationWindow } from './session-marks.ts'
 
 const BLOCKS = 24
-const SLICE = 1
-const STRIPED = { id: volumeId(1), lanes: [SLICE, 2] }
+const SLICE = sliceId(1)
+const STRIPED = { id: volumeId(1), lanes: [SLICE, sliceId(2)] }
 
 /** One turn after the other, on slice 1 of volume 1. */
 class Turns {

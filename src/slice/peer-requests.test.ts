@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { generation, sessionId, volumeId } from '../base/ids.ts'
+import { generation, sessionId, sliceId, volumeId } from '../base/ids.ts'
 import { frameKind } from '../peer/frames.ts'
 import type { Incoming } from '../peer/responder.ts'
 import { PeerRequests } from './peer-requests.ts'
@@ -12,7 +12,14 @@ function scene() {
   })
   const ask = (some: Partial<Incoming>) =>
     requests.answer({
-      ...{ kind: frameKind.write, volume: volumeId(1), slice: 1, epoch: 7, offset: 0, bytes: 4096 },
+      ...{
+        kind: frameKind.write,
+        volume: volumeId(1),
+        slice: sliceId(1),
+        epoch: 7,
+        offset: 0,
+        bytes: 4096,
+      },
       ...{ session: sessionId(5), gen: generation(1), number: 1, acknowledged: 0 },
       ...{ into: new Uint8Array(4096), payload: null, data: new Uint8Array(4096), verify: null },
       ...some,
@@ -31,7 +38,7 @@ it('W6 what is done for other members counts by operations, and by the bytes tha
 it('a request of another epoch, or for a slice of another member, is stale', async () => {
   const { ask } = scene()
   const stale = await ask({ epoch: 6 })
-  expect(await ask({ slice: 2, epoch: 0 })).toEqual(stale)
+  expect(await ask({ slice: sliceId(2), epoch: 0 })).toEqual(stale)
   expect(await ask({})).not.toEqual(stale)
 })
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { generation, sessionId } from '../base/ids.ts'
+import { generation, sessionId, sliceId } from '../base/ids.ts'
 import { SessionMarks } from './session-marks.ts'
 
 /** By plain numbers, for short. */
@@ -71,12 +71,12 @@ describe('session marks', () => {
 
   it('G3 answers are kept until acknowledged, and end with their generation', () => {
     const marks = newMarks()
-    const window = marks.admit(5, 1)?.window(7)
+    const window = marks.admit(5, 1)?.window(sliceId(7))
     window?.answers.set(1, 'done')
     window?.answers.set(2, 'done')
     expect(window?.acknowledge(1)).toBe(true)
     expect(window?.acknowledge(1)).toBe(false)
-    expect([...(marks.admit(5, 1)?.window(7).answers.keys() ?? [])]).toEqual([2])
-    expect(marks.admit(5, 2)?.window(7).answers.size).toBe(0)
+    expect([...(marks.admit(5, 1)?.window(sliceId(7)).answers.keys() ?? [])]).toEqual([2])
+    expect(marks.admit(5, 2)?.window(sliceId(7)).answers.size).toBe(0)
   })
 })

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { type TestSession, VolumeGroup } from '../../test/kit/volume-group.ts'
-import { generation, volumeId } from '../base/ids.ts'
+import { generation, sliceId, volumeId } from '../base/ids.ts'
 import { RUN_BYTES } from '../base/sizes.ts'
 import { keys } from '../group/record.ts'
 import type { Mutation } from '../peer/operation.ts'
@@ -32,7 +32,7 @@ function mutation(
   data: Uint8Array | null,
   more: Partial<Mutation> = {},
 ): Mutation {
-  const slice = Math.floor(offset / RUN_BYTES) % 2
+  const slice = sliceId(Math.floor(offset / RUN_BYTES) % 2)
   const fixed = { volume: volumeId(1), slice, offset, bytes: data?.length ?? 0, data, verify: null }
   numbers += 1
   return { ...originOf(session), ...fixed, number: numbers, acknowledged: 0, ...more }
@@ -40,7 +40,7 @@ function mutation(
 
 async function read(slices: Slices, session: TestSession, offset: number, bytes: number) {
   const into = new Uint8Array(bytes).fill(0xee)
-  const slice = Math.floor(offset / RUN_BYTES) % 2
+  const slice = sliceId(Math.floor(offset / RUN_BYTES) % 2)
   const outcome = await slices.read(originOf(session), volumeId(1), slice, offset, into)
   return outcome === 'done' ? into : outcome
 }
@@ -48,7 +48,7 @@ async function read(slices: Slices, session: TestSession, offset: number, bytes:
 describe('primary', () => {
   it('V1 nothing is served before epochs and generations are there, whatever the coordinator does', async () => {
     const { world, session } = await alone(1)
-    const before = world.member('a').slices.epochOf(0)
+    const before = world.member('a').slices.epochOf(sliceId(0))
     world.crash('a')
     await world.finish(world.raise(session, 'a', 'live'))
     world.coordination.set({ loseAnswerChance: 0.7, loseRequestChance: 0.3 })
@@ -64,10 +64,10 @@ describe('primary', () => {
     expect(() => slices.fence(session.sessionId, generation(9))).toThrow('V1')
     await world.timeline.until(() => isUp, 600_000)
     await booting
-    expect(slices.epochOf(0)).toBeGreaterThan(before)
-    const stored = world.coordination.inspect(keys.slice(0))[0]?.value ?? '{}'
+    expect(slices.epochOf(sliceId(0))).toBeGreaterThan(before)
+    const stored = world.coordination.inspect(keys.slice(sliceId(0)))[0]?.value ?? '{}'
     await world.timeline.run(world.timeline.nowMs + 5_000)
-    expect(slices.epochOf(0)).toBe((JSON.parse(stored) as { epoch: number }).epoch)
+    expect(slices.epochOf(sliceId(0))).toBe((JSON.parse(stored) as { epoch: number }).epoch)
     const old = { ...session, gen: generation(1) }
     expect(slices.mutate(mutation(old, 0, new Uint8Array(BLOCK)))).toBe('refused')
   })
@@ -227,9 +227,9 @@ describe('primary', () => {
       slices.mutate(first),
       slices.mutate(mutation(session, 512, new Uint8Array(512).fill(2))),
       slices.mutate(mutation(session, 512, zeros, { verify: new Uint8Array(512).fill(1) })),
-      slices.read(originOf(session), volumeId(1), 0, 0, new Uint8Array(BLOCK)),
+      slices.read(originOf(session), volumeId(1), sliceId(0), 0, new Uint8Array(BLOCK)),
     ]
-    await world.finish(world.put(keys.slice(0), { ...ofOne, epoch: 9, primary: 'b' }))
+    await world.finish(world.put(keys.slice(sliceId(0)), { ...ofOne, epoch: 9, primary: 'b' }))
     expect(await world.finish(Promise.all(outcomes))).toEqual(outcomes.map(() => 'stale'))
     const { applied } = world.durable.get('a') ?? expect.unreachable('it has a disk')
     expect([...applied.keys()]).toEqual([`${session.sessionId}:1:0:${first.number}`])
@@ -246,10 +246,10 @@ describe('primary', () => {
     void late.then(() => {
       isOver = true
     })
-    await world.finish(world.put(keys.slice(0), { ...ofOne, epoch: 9, primary: 'b' }))
-    await world.timeline.until(() => slices.epochOf(0) === 0)
-    await world.finish(world.put(keys.slice(0), { ...ofOne, epoch: 10, primary: 'a' }))
-    await world.timeline.until(() => slices.epochOf(0) > 10)
+    await world.finish(world.put(keys.slice(sliceId(0)), { ...ofOne, epoch: 9, primary: 'b' }))
+    await world.timeline.until(() => slices.epochOf(sliceId(0)) === 0)
+    await world.finish(world.put(keys.slice(sliceId(0)), { ...ofOne, epoch: 10, primary: 'a' }))
+    await world.timeline.until(() => slices.epochOf(sliceId(0)) > 10)
     expect(isOver).toBe(true)
     expect(await late).toBe('stale')
     expect(slices.mutate(first)).toBe('done')

@@ -13,7 +13,13 @@
 //       the record only says what to ask about.
 import { assert } from '../base/assert.ts'
 import type { Clock } from '../base/clock.ts'
-import type { Generation, SessionId, SliceId, VolumeId } from '../base/ids.ts'
+import {
+  type Generation,
+  type SessionId,
+  type SliceId,
+  sliceId,
+  type VolumeId,
+} from '../base/ids.ts'
 import type { Coordinator } from '../coordination/coordinator.ts'
 import { keys, type MemberId } from '../group/record.ts'
 import { volumeIsAbsent } from '../group/volumes.ts'
@@ -181,10 +187,11 @@ export class Slices {
         const record = group.slices[slice]
         return record?.primary === self && record.epoch > this.epochOf(slice)
       }
-      for (const [slice, record] of group.slices.entries()) {
+      for (const [index, record] of group.slices.entries()) {
+        const slice = sliceId(index)
         if (record.primary !== self && record.epoch > this.epochOf(slice)) this.#leave(slice)
       }
-      if (group.slices.some((_, slice) => isNew(slice))) {
+      if (group.slices.some((_, slice) => isNew(sliceId(slice)))) {
         try {
           await this.#activate(isNew)
         } catch {
@@ -209,7 +216,8 @@ export class Slices {
     const { self, clock, coordinator, store, group } = this.#deps
     for (const [slice, { primary }] of group.slices.entries()) {
       const { kind } = this.#roles[slice] ?? none
-      if (primary === self && kind === 'none' && wanted(slice)) this.#roles[slice] = activating
+      if (primary === self && kind === 'none' && wanted(sliceId(slice)))
+        this.#roles[slice] = activating
     }
     const isClosed = () => this.#state === 'closed'
     const activation = await activate({ self, clock, coordinator, store, isClosed }, wanted)

@@ -9,7 +9,7 @@
 import { readU16, readU32, writeU16, writeU32 } from '../base/bytes.ts'
 import { crc32c } from '../base/crc32c.ts'
 import { type Disk, type DiskFile, isFull } from '../base/disk.ts'
-import { type VolumeId, volumeId } from '../base/ids.ts'
+import { type SliceId, sliceId, type VolumeId, volumeId } from '../base/ids.ts'
 import { readU64, writeU64 } from './fields.ts'
 import { refuse } from './identity.ts'
 import {
@@ -41,7 +41,7 @@ export interface PageHome {
   readonly version: number
   readonly slot: number
   readonly present: number
-  readonly slice: number
+  readonly slice: SliceId
 }
 
 /** Beside the pages: each as its room encodes it. */
@@ -231,7 +231,7 @@ function* decodePages(bytes: Uint8Array): Generator<PageHome> {
       version: readU64(bytes, at + PAGE_ENTRY.version),
       slot: readU32(bytes, at + PAGE_ENTRY.slot),
       present: readU16(bytes, at + PAGE_ENTRY.present),
-      slice: readU16(bytes, at + PAGE_ENTRY.slice),
+      slice: sliceId(readU16(bytes, at + PAGE_ENTRY.slice)),
     }
   }
 }

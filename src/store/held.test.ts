@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { block, World, write } from '../../test/kit/store-world.ts'
+import { block, SLICE, World, write } from '../../test/kit/store-world.ts'
 import { volumeId } from '../base/ids.ts'
 import { BLOCK_BYTES, PAGE_BYTES, RUN_BYTES } from '../base/sizes.ts'
 import type { PageStore } from './page-store.ts'
@@ -9,7 +9,7 @@ const TIB = 1024 ** 4
 function held(world: World, store: PageStore, own = {}) {
   const question = {
     volume: volumeId(1),
-    slices: new Set([1]),
+    slices: new Set([SLICE]),
     from: 0,
     to: TIB,
     most: 100,

@@ -5,7 +5,7 @@
 //   HE1. A block that was answered as written is told, whatever is under way at the moment.
 //   HE2. One question looks at so many pages, reads so many headers and tells so many extents, and says how far it came.
 
-import type { VolumeId } from '../base/ids.ts'
+import type { SliceId, VolumeId } from '../base/ids.ts'
 import { BLOCK_BYTES, PAGE_BYTES, RUN_BYTES } from '../base/sizes.ts'
 import { hasBit } from './bitmap.ts'
 import { BLOCKS_PER_PAGE, MAP_WORDS } from './layout.ts'
@@ -19,7 +19,7 @@ const LOADS_MOST = 64
 export interface HeldQuestion {
   readonly volume: VolumeId
   /** Only pages of these are looked at. */
-  readonly slices: ReadonlySet<number>
+  readonly slices: ReadonlySet<SliceId>
   /** Bytes [from, to), whole blocks. */
   readonly from: number
   readonly to: number

@@ -2,7 +2,14 @@
 // generation that the gateway has not acknowledged cumulatively. Lower generations are refused before they come here.
 import { readU32, writeU32 } from '../base/bytes.ts'
 import { forgetUpTo } from '../base/forget-up-to.ts'
-import { type Generation, generation, type SessionId, sessionId } from '../base/ids.ts'
+import {
+  type Generation,
+  generation,
+  type SessionId,
+  type SliceId,
+  sessionId,
+  sliceId,
+} from '../base/ids.ts'
 import { readU64, writeU64 } from './fields.ts'
 import { OPERATIONS } from './layout.ts'
 
@@ -14,20 +21,20 @@ interface Remembered {
 }
 
 export class OperationMemory {
-  readonly #sessions = new Map<SessionId, Map<number, Remembered>>()
+  readonly #sessions = new Map<SessionId, Map<SliceId, Remembered>>()
 
-  remember(session: SessionId, gen: Generation, slice: number, operation: number): void {
+  remember(session: SessionId, gen: Generation, slice: SliceId, operation: number): void {
     const known = this.#at(session, gen, slice)
     if (known !== null && operation > known.upTo) known.operations.add(operation)
   }
 
-  remembers(session: SessionId, gen: Generation, slice: number, operation: number): boolean {
+  remembers(session: SessionId, gen: Generation, slice: SliceId, operation: number): boolean {
     const known = this.#sessions.get(session)?.get(slice)
     if (known === undefined || known.gen !== gen) return false
     return operation <= known.upTo || known.operations.has(operation)
   }
 
-  acknowledge(session: SessionId, gen: Generation, slice: number, upTo: number): void {
+  acknowledge(session: SessionId, gen: Generation, slice: SliceId, upTo: number): void {
     const known = this.#at(session, gen, slice)
     if (known === null || upTo <= known.upTo) return
     forgetUpTo(known.operations, known.upTo, upTo)
@@ -72,7 +79,7 @@ export class OperationMemory {
     while (at < bytes.length) {
       const session = sessionId(readU64(bytes, at + OPERATIONS.session))
       const gen = generation(readU64(bytes, at + OPERATIONS.gen))
-      const slice = readU32(bytes, at + OPERATIONS.slice)
+      const slice = sliceId(readU32(bytes, at + OPERATIONS.slice))
       const count = readU32(bytes, at + OPERATIONS.count)
       this.acknowledge(session, gen, slice, readU64(bytes, at + OPERATIONS.upTo))
       at += OPERATIONS.end
@@ -84,7 +91,7 @@ export class OperationMemory {
   }
 
   /** Null if the generation is over. */
-  #at(session: SessionId, gen: Generation, slice: number): Remembered | null {
+  #at(session: SessionId, gen: Generation, slice: SliceId): Remembered | null {
     let slices = this.#sessions.get(session)
     if (slices === undefined) {
       slices = new Map()

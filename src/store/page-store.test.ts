@@ -4,9 +4,17 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { SimClock } from '../../sim/clock.ts'
 import { SimDisk } from '../../sim/disk.ts'
-import { block, GENERATION, SESSION, settings, World, write } from '../../test/kit/store-world.ts'
+import {
+  block,
+  GENERATION,
+  SESSION,
+  SLICE,
+  settings,
+  World,
+  write,
+} from '../../test/kit/store-world.ts'
 import { DiskError } from '../base/disk.ts'
-import { generation, volumeId } from '../base/ids.ts'
+import { generation, sliceId, volumeId } from '../base/ids.ts'
 import { BLOCK_BYTES, PAGE_BYTES, RUN_BYTES } from '../base/sizes.ts'
 import { SystemClock } from '../io/clock.ts'
 import { FolderDisk } from '../io/disk.ts'
@@ -198,22 +206,22 @@ describe('PageStore', () => {
     let store = await world.open()
     const first = write(1, 0, block(1))
     const second = write(1, 4096, block(2))
-    expect(store.remembered(SESSION, GENERATION, 1, first.number)).toBe(false)
+    expect(store.remembered(SESSION, GENERATION, SLICE, first.number)).toBe(false)
     await world.run(Promise.all([store.write(first), store.write(second)]))
     for (let pass = 0; pass < 2; pass += 1) {
-      expect(store.remembered(SESSION, GENERATION, 1, first.number)).toBe(true)
-      expect(store.remembered(SESSION, GENERATION, 1, second.number)).toBe(true)
-      expect(store.remembered(SESSION, GENERATION, 2, second.number)).toBe(false)
-      expect(store.remembered(SESSION, generation(2), 1, second.number)).toBe(false)
-      expect(store.remembered(SESSION, GENERATION, 1, second.number + 1)).toBe(false)
+      expect(store.remembered(SESSION, GENERATION, SLICE, first.number)).toBe(true)
+      expect(store.remembered(SESSION, GENERATION, SLICE, second.number)).toBe(true)
+      expect(store.remembered(SESSION, GENERATION, sliceId(2), second.number)).toBe(false)
+      expect(store.remembered(SESSION, generation(2), SLICE, second.number)).toBe(false)
+      expect(store.remembered(SESSION, GENERATION, SLICE, second.number + 1)).toBe(false)
       store = await world.reopen(store)
     }
-    store.acknowledge(SESSION, GENERATION, 1, second.number)
-    expect(store.remembered(SESSION, GENERATION, 1, first.number)).toBe(true)
+    store.acknowledge(SESSION, GENERATION, SLICE, second.number)
+    expect(store.remembered(SESSION, GENERATION, SLICE, first.number)).toBe(true)
     expect(store.rememberedSessions()).toEqual([5])
     store.forgetSession(SESSION)
     expect(store.rememberedSessions()).toEqual([])
-    expect(store.remembered(SESSION, GENERATION, 1, first.number)).toBe(false)
+    expect(store.remembered(SESSION, GENERATION, SLICE, first.number)).toBe(false)
   })
 
   it('ST7 the first error of a write ends the store: all waiting writes and later calls are refused', async () => {

@@ -21,7 +21,7 @@
 import { assert } from '../base/assert.ts'
 import { type Clock, turnOf } from '../base/clock.ts'
 import type { Disk } from '../base/disk.ts'
-import type { Generation, SessionId, VolumeId } from '../base/ids.ts'
+import type { Generation, SessionId, SliceId, VolumeId } from '../base/ids.ts'
 import { BLOCK_BYTES, PAGE_BYTES, RUN_BYTES } from '../base/sizes.ts'
 import { CommitQueue, type CommitWork, type WriteResult } from './commit-queue.ts'
 import { FolderRefused, StoreFailed } from './failure.ts'
@@ -225,7 +225,7 @@ export class PageStore {
   }
 
   /** The member is about to raise these slices to these epochs; resolves when that is durable. */
-  promise(epochs: ReadonlyMap<number, number>): Promise<WriteResult> {
+  promise(epochs: ReadonlyMap<SliceId, number>): Promise<WriteResult> {
     const bytes = encodeEpochs(epochs)
     const encoded = new Uint8Array(Math.ceil(bytes.length / BLOCK_BYTES) * BLOCK_BYTES)
     encoded.set(bytes)
@@ -233,7 +233,7 @@ export class PageStore {
   }
 
   /** The highest epoch that was ever promised for the slice. */
-  promisedEpoch(slice: number): number {
+  promisedEpoch(slice: SliceId): number {
     return this.#pages.promises.of(slice)
   }
 
@@ -247,12 +247,12 @@ export class PageStore {
   }
 
   /** The write of this operation is in the store: a retry is answered, not applied. */
-  remembered(session: SessionId, gen: Generation, slice: number, operation: number): boolean {
+  remembered(session: SessionId, gen: Generation, slice: SliceId, operation: number): boolean {
     return this.#pages.operations.remembers(session, gen, slice, operation)
   }
 
   /** The gateway has had the answers of all operations up to this one. */
-  acknowledge(session: SessionId, gen: Generation, slice: number, upTo: number): void {
+  acknowledge(session: SessionId, gen: Generation, slice: SliceId, upTo: number): void {
     this.#pages.operations.acknowledge(session, gen, slice, upTo)
   }
 

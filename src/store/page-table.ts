@@ -4,7 +4,7 @@
 // It says what is *home* (written to its slot, synced). What is durable in the journal alone is the overlay's. It changes
 // when a round of home writing has finished and when a volume is dropped, nowhere else.
 import { assert } from '../base/assert.ts'
-import type { VolumeId } from '../base/ids.ts'
+import { type SliceId, sliceId, type VolumeId } from '../base/ids.ts'
 import { BLOCK_BYTES } from '../base/sizes.ts'
 import { BLOCKS_PER_PAGE, PAGES_PER_RUN } from './layout.ts'
 
@@ -91,7 +91,7 @@ export class PageTable {
   }
 
   /** Makes the page's entry if there is none. */
-  entryFor(volume: VolumeId, page: number, slice: number): number {
+  entryFor(volume: VolumeId, page: number, slice: SliceId): number {
     const found = this.find(volume, page)
     if (found !== NO_ENTRY) return found
     let table = this.#volumes.get(volume)
@@ -130,8 +130,8 @@ export class PageTable {
     return this.page[entry] ?? 0
   }
 
-  sliceOf(entry: number): number {
-    return this.slice[entry] ?? 0
+  sliceOf(entry: number): SliceId {
+    return sliceId(this.slice[entry] ?? 0)
   }
 
   volumeOf(entry: number): VolumeId {

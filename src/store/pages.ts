@@ -5,7 +5,7 @@
 //   PG2. Of a volume that is dropped nothing is found or named in a checkpoint any more, and its pages are taken from the
 //        index some at a time.
 
-import type { VolumeId } from '../base/ids.ts'
+import type { SliceId, VolumeId } from '../base/ids.ts'
 import { BLOCK_BYTES, PAGE_BYTES, RUN_BYTES } from '../base/sizes.ts'
 import { hasBit } from './bitmap.ts'
 import type { CheckpointParts } from './checkpoints.ts'
@@ -23,7 +23,7 @@ const DROPPED_RUNS = 256
 export interface Extent {
   readonly volume: VolumeId
   readonly offset: number
-  readonly slice: number
+  readonly slice: SliceId
 }
 
 /** Pages that a range of bytes touches. */

@@ -1,6 +1,7 @@
 // The highest epoch of each slice that this member was about to raise the slice to, written before the group's record has it.
 // So a store that has promised less than the record has is an older copy.
 import { readU32, writeU32 } from '../base/bytes.ts'
+import { type SliceId, sliceId } from '../base/ids.ts'
 import { readU64, writeU64 } from './fields.ts'
 import { PROMISE } from './layout.ts'
 
@@ -8,25 +9,25 @@ import { PROMISE } from './layout.ts'
 const FOUNDED = 1
 
 export class Promises {
-  readonly #epochs = new Map<number, number>()
+  readonly #epochs = new Map<SliceId, number>()
 
   get isEmpty(): boolean {
     return this.#epochs.size === 0
   }
 
-  of(slice: number): number {
+  of(slice: SliceId): number {
     return this.#epochs.get(slice) ?? FOUNDED
   }
 
   /** Never lowers one. */
-  add(epochs: ReadonlyMap<number, number>): void {
+  add(epochs: ReadonlyMap<SliceId, number>): void {
     for (const [slice, epoch] of epochs) {
       if (epoch > this.of(slice)) this.#epochs.set(slice, epoch)
     }
   }
 
   /** A slice that has a higher epoch there than was promised here; null: there is none. */
-  behind(epochs: ReadonlyMap<number, number>): number | null {
+  behind(epochs: ReadonlyMap<SliceId, number>): SliceId | null {
     for (const [slice, epoch] of epochs) if (epoch > this.of(slice)) return slice
     return null
   }
@@ -36,7 +37,7 @@ export class Promises {
   }
 }
 
-export function encodeEpochs(epochs: ReadonlyMap<number, number>): Uint8Array {
+export function encodeEpochs(epochs: ReadonlyMap<SliceId, number>): Uint8Array {
   const bytes = new Uint8Array(epochs.size * PROMISE.end)
   let at = 0
   for (const [slice, epoch] of epochs) {
@@ -47,10 +48,10 @@ export function encodeEpochs(epochs: ReadonlyMap<number, number>): Uint8Array {
   return bytes
 }
 
-export function decodeEpochs(bytes: Uint8Array): Map<number, number> {
-  const epochs = new Map<number, number>()
+export function decodeEpochs(bytes: Uint8Array): Map<SliceId, number> {
+  const epochs = new Map<SliceId, number>()
   for (let at = 0; at < bytes.length; at += PROMISE.end) {
-    epochs.set(readU32(bytes, at + PROMISE.slice), readU64(bytes, at + PROMISE.epoch))
+    epochs.set(sliceId(readU32(bytes, at + PROMISE.slice)), readU64(bytes, at + PROMISE.epoch))
   }
   return epochs
 }

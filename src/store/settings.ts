@@ -1,4 +1,5 @@
 // What a store is opened with. Sizes of the folder count only when it is made: an existing folder keeps its own.
+import type { SliceId } from '../base/ids.ts'
 import type { HeldVolume } from './lost-pages.ts'
 
 /** What the group's record says of the member's folder. */
@@ -7,7 +8,7 @@ export interface KnownFolder {
   /** Everything before this position of its journal was durable. */
   readonly position: number
   /** Of the slices whose primary the member is. */
-  readonly epochs: ReadonlyMap<number, number>
+  readonly epochs: ReadonlyMap<SliceId, number>
 }
 
 /** An operator's word about a folder that is refused, for one start. */

@@ -8,7 +8,7 @@
 //        is one that home writing made from it, and the journal still has everything that the copy may lack.
 import { readU32, writeU32 } from '../base/bytes.ts'
 import { crc32c } from '../base/crc32c.ts'
-import type { VolumeId } from '../base/ids.ts'
+import type { SliceId, VolumeId } from '../base/ids.ts'
 import { readU64, writeU64 } from './fields.ts'
 import {
   BLOCKS_PER_PAGE,
@@ -22,7 +22,7 @@ import {
 export interface PageIdentity {
   readonly volume: VolumeId
   readonly page: number
-  readonly slice: number
+  readonly slice: SliceId
 }
 
 /** The maps and checksums of a header, wherever they are kept. */

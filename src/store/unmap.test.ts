@@ -2,8 +2,8 @@
 import { describe, expect, it } from 'vitest'
 import { SimClock } from '../../sim/clock.ts'
 import { SimDisk } from '../../sim/disk.ts'
-import { block, GENERATION, SESSION, World, write } from '../../test/kit/store-world.ts'
-import { volumeId } from '../base/ids.ts'
+import { block, GENERATION, SESSION, SLICE, World, write } from '../../test/kit/store-world.ts'
+import { sliceId, volumeId } from '../base/ids.ts'
 import { BLOCK_BYTES, PAGE_BYTES, RUN_BYTES } from '../base/sizes.ts'
 import { PageStore } from './page-store.ts'
 
@@ -22,7 +22,7 @@ describe('unmap', () => {
     ] as const) {
       const unmap = write(volume, offset, null, bytes)
       expect(await store.write(unmap)).toBe('done')
-      expect(store.remembered(SESSION, GENERATION, 1, unmap.number)).toBe(false)
+      expect(store.remembered(SESSION, GENERATION, SLICE, unmap.number)).toBe(false)
     }
     expect({ ...store.usage(), ...store.commitWork, nowMs: world.timeline.nowMs }).toEqual(before)
   })
@@ -69,12 +69,12 @@ describe('unmap', () => {
     for (const run of runs) {
       const one = {
         ...write(1, run * RUN_BYTES + PAGE_BYTES, block(run + 1)),
-        slice: 1 + (run % 3),
+        slice: sliceId(1 + (run % 3)),
       }
       expect(await world.run(store.write(one))).toBe('done')
     }
     const before = store.usage().journalUsedBytes
-    const unmap = { ...write(1, RUN_BYTES, null, 10 * RUN_BYTES), slice: 2 }
+    const unmap = { ...write(1, RUN_BYTES, null, 10 * RUN_BYTES), slice: sliceId(2) }
     expect(await world.run(store.write(unmap))).toBe('done')
     expect(store.usage().journalUsedBytes - before).toBe(512)
     for (let pass = 0; pass < 2; pass += 1) {
@@ -83,7 +83,7 @@ describe('unmap', () => {
         const isGone = run >= 1 && run < 11 && run % 3 === 1
         expect(into).toEqual(block(isGone ? 0 : run + 1))
       }
-      expect(store.remembered(SESSION, GENERATION, 2, unmap.number)).toBe(true)
+      expect(store.remembered(SESSION, GENERATION, sliceId(2), unmap.number)).toBe(true)
       store = await world.reopen(store)
     }
     expect(store.volumeUsage(volumeId(1)).pages).toBe(8)

@@ -7,7 +7,7 @@ import {
   randomIsid,
   records,
 } from '../../test/kit/session-records.ts'
-import { volumeId } from '../base/ids.ts'
+import { sliceId, volumeId } from '../base/ids.ts'
 import type { VolumeRecord } from '../group/record.ts'
 import { closeSession, commitMove } from '../group/sessions.ts'
 import { Barrier } from './barrier.ts'
@@ -25,7 +25,7 @@ const volume: VolumeRecord = {
     bytes: 2 ** 20,
     blockBytes: 512,
   },
-  ...{ shared: true, lanes: [0], view: 1, createdAt: '' },
+  ...{ shared: true, lanes: [sliceId(0)], view: 1, createdAt: '' },
 }
 
 /** Logins at m1; m2 says yes to every question. */

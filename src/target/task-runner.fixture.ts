@@ -2,7 +2,7 @@
 
 import { Budget } from '../base/budget.ts'
 import { BufferPool } from '../base/buffer-pool.ts'
-import { generation, sessionId, volumeId } from '../base/ids.ts'
+import { generation, sessionId, sliceId, volumeId } from '../base/ids.ts'
 import type { VolumeRecord } from '../group/record.ts'
 import type { TaskManagementRequest } from '../iscsi/requests.ts'
 import { Task } from '../iscsi/task.ts'
@@ -21,7 +21,7 @@ export const volume: VolumeRecord = {
   bytes: 64 * MIB,
   blockBytes: 512,
   shared: false,
-  lanes: [0],
+  lanes: [sliceId(0)],
   view: 1,
   createdAt: '',
 }

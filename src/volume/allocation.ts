@@ -53,7 +53,8 @@ function runsOf(
 ): Extent[] {
   const runs: Extent[] = []
   for (let run = Math.floor(from / RUN_BYTES); run * RUN_BYTES < to; run += 1) {
-    if (!isWanted(volume.lanes[laneOf(volume, run)] ?? -1)) continue
+    const slice = volume.lanes[laneOf(volume, run)]
+    if (slice === undefined || !isWanted(slice)) continue
     runs.push([Math.max(from, run * RUN_BYTES), Math.min(to, (run + 1) * RUN_BYTES)])
   }
   return runs

@@ -10,6 +10,7 @@ import {
 } from '../../test/kit/register.ts'
 import { type TestSession, VolumeGroup } from '../../test/kit/volume-group.ts'
 import { sleep } from '../base/clock.ts'
+import { sliceId } from '../base/ids.ts'
 import { Prng } from '../base/prng.ts'
 import { RUN_BYTES } from '../base/sizes.ts'
 import { SessionCounters } from '../load/counters.ts'
@@ -237,7 +238,7 @@ class Initiator {
     )
     this.#open = this.#open.filter(({ write, login: number, slice }) => {
       if (write.toMs !== Number.POSITIVE_INFINITY) return false
-      if (number >= login.number || !slices.has(slice)) return true
+      if (number >= login.number || !slices.has(sliceId(slice))) return true
       ;(write as { toMs: number }).toMs = this.#world.timeline.nowMs
       return false
     })

@@ -1,14 +1,14 @@
 import { expect, it } from 'vitest'
 import { SimClock } from '../../sim/clock.ts'
 import { Timeline } from '../../sim/timeline.ts'
-import { generation, sessionId, volumeId } from '../base/ids.ts'
+import { generation, sessionId, sliceId, volumeId } from '../base/ids.ts'
 import type { CompareOutcome } from '../slice/outcome.ts'
 import type { Slices } from '../slice/slices.ts'
 import { Forward, type ForwardDeps, type Piece, Sending } from './forward.ts'
 
 const bytes = {
   volume: volumeId(1),
-  slice: 0,
+  slice: sliceId(0),
   offset: 0,
   bytes: 4096,
   verify: null,

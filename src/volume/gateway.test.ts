@@ -6,7 +6,7 @@ import {
   VolumeGroup,
   type VolumeMember,
 } from '../../test/kit/volume-group.ts'
-import { generation, sessionId, volumeId } from '../base/ids.ts'
+import { generation, sessionId, sliceId, volumeId } from '../base/ids.ts'
 import { RUN_BYTES, UNMAP_BYTES_MAX } from '../base/sizes.ts'
 import { keys } from '../group/record.ts'
 import { SessionCounters } from '../load/counters.ts'
@@ -173,11 +173,11 @@ describe('gateway', () => {
     await world.timeline.run(world.timeline.nowMs + 2_000)
     expect(gateway.fenced(sessionId(3), generation(2))).toBe(false)
     const slice = { epoch: 9, primary: 'c', inSync: ['c'], want: ['c'], min: 1 }
-    await finish(Promise.all([1, 4].map((id) => world.put(keys.slice(id), slice))))
+    await finish(Promise.all([1, 4].map((id) => world.put(keys.slice(sliceId(id)), slice))))
     expect(await finish(outcome)).toBe('done')
     expect(gateway.fenced(sessionId(3), generation(2))).toBe(true)
-    expect(world.member('c').slices.epochOf(1)).toBeGreaterThan(9)
-    expect(world.member('b').slices.epochOf(1)).toBe(0)
+    expect(world.member('c').slices.epochOf(sliceId(1))).toBeGreaterThan(9)
+    expect(world.member('b').slices.epochOf(sliceId(1))).toBe(0)
   })
 
   it('W1 W2 what comes to stale, late, is sent to the new primary under the same number', async () => {
@@ -190,7 +190,7 @@ describe('gateway', () => {
     const into = filled(4096, 9)
     const seen = gateway.read(originOf(session), world.volume, 0, into, counters)
     const slice = { epoch: 9, primary: 'c', inSync: ['c'], want: ['c'], min: 1 }
-    await finish(world.put(keys.slice(0), slice))
+    await finish(world.put(keys.slice(sliceId(0)), slice))
     expect(await finish(Promise.all(outcomes))).toEqual(['done', 'done'])
     const carriedOut = [...(world.durable.get('c')?.applied.keys() ?? [])]
     expect(carriedOut.sort()).toEqual([1, 2].map((number) => `${session.sessionId}:1:0:${number}`))

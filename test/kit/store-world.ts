@@ -2,7 +2,7 @@
 import { SimClock } from '../../sim/clock.ts'
 import { SimDisk } from '../../sim/disk.ts'
 import { Timeline } from '../../sim/timeline.ts'
-import { generation, sessionId, volumeId } from '../../src/base/ids.ts'
+import { generation, sessionId, sliceId, volumeId } from '../../src/base/ids.ts'
 import { BLOCK_BYTES } from '../../src/base/sizes.ts'
 import { PageStore } from '../../src/store/page-store.ts'
 import type { StoreWrite } from '../../src/store/record.ts'
@@ -23,6 +23,7 @@ export const settings: StoreSettings = {
 /** Whose operations `write` gives. */
 export const SESSION = sessionId(5)
 export const GENERATION = generation(1)
+export const SLICE = sliceId(1)
 let number = 0
 
 export function block(value: number, blocks = 1): Uint8Array {
@@ -42,7 +43,7 @@ export function write(
     bytes: data?.length ?? bytes,
     data,
     edges: null,
-    slice: 1,
+    slice: SLICE,
     epoch: 1,
     seq: number,
     session: SESSION,

@@ -8,7 +8,9 @@ import {
   type Generation,
   generation,
   type SessionId,
+  type SliceId,
   sessionId,
+  sliceId,
   type VolumeId,
   volumeId,
 } from '../../src/base/ids.ts'
@@ -146,11 +148,11 @@ export class LateStore implements SliceStore {
     return false
   }
 
-  remembered(session: SessionId, gen: Generation, slice: number, number: number): boolean {
+  remembered(session: SessionId, gen: Generation, slice: SliceId, number: number): boolean {
     return this.#durable.operations.get(`${session}:${gen}:${slice}`)?.has(number) === true
   }
 
-  acknowledge(session: SessionId, gen: Generation, slice: number, upTo: number): void {
+  acknowledge(session: SessionId, gen: Generation, slice: SliceId, upTo: number): void {
     const known = this.#durable.operations.get(`${session}:${gen}:${slice}`)
     for (const operation of known ?? []) if (operation <= upTo) known?.delete(operation)
   }
@@ -169,7 +171,7 @@ export class LateStore implements SliceStore {
     const extents: [number, number][] = []
     for (const [key, slice] of this.#durable.slices) {
       const [of, at = 0] = key.split(':').map(Number)
-      if (of === volume && slices.has(slice) && at >= from && at < to)
+      if (of === volume && slices.has(sliceId(slice)) && at >= from && at < to)
         extents.push([at, at + BLOCK])
     }
     extents.sort(([a], [b]) => a - b)
@@ -207,10 +209,10 @@ export interface TestSession {
 }
 
 /** Lanes of a volume whose first run is on slice 0, its second on slice 1 … */
-export function lanesInOrder(id: number, slices: number): readonly number[] {
-  const lanes = Array.from({ length: slices }, (_, i) => i)
+export function lanesInOrder(id: number, slices: number): readonly SliceId[] {
+  const lanes = Array.from({ length: slices }, (_, i) => sliceId(i))
   const runs = lanes.map((run) => laneOf({ id: volumeId(id), lanes }, run))
-  return lanes.map((lane) => runs.indexOf(lane))
+  return lanes.map((lane) => sliceId(runs.indexOf(lane)))
 }
 
 const VOLUME = volumeId(1)
