@@ -8,6 +8,8 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import {
+  type Epoch,
+  epoch,
   generation,
   type SessionId,
   sessionId,
@@ -45,8 +47,8 @@ class MemoryStore implements SliceStore {
     return 'done'
   }
 
-  promisedEpoch(): number {
-    return 0
+  promisedEpoch(): Epoch {
+    return epoch(0)
   }
 
   read(_volume: number, offset: number, into: Uint8Array): 'done' {
@@ -99,7 +101,7 @@ class MemoryStore implements SliceStore {
 
 const names = ['a', 'b'] as const
 const slices: SliceRecord[] = names.map((name) => ({
-  epoch: 2,
+  epoch: epoch(2),
   primary: name,
   inSync: [name],
   want: [name],
@@ -131,7 +133,7 @@ const coordinator: Coordinator = {
   list: () => {
     const items = slices.map((record, slice) => ({
       key: keys.slice(sliceId(slice)),
-      value: JSON.stringify({ ...record, epoch: 1 }),
+      value: JSON.stringify({ ...record, epoch: epoch(1) }),
       rev: 1,
       created: 1,
     }))

@@ -1,7 +1,7 @@
 // What the programs of sim/power-cuts.ts do to a store, and what it must hold after any number of their changes: a few
 // pages of two volumes, block by block, each block a number.
 
-import { generation, sessionId, sliceId, type VolumeId, volumeId } from '../src/base/ids.ts'
+import { epoch, generation, sessionId, sliceId, type VolumeId, volumeId } from '../src/base/ids.ts'
 import { BLOCK_BYTES, PAGE_BYTES } from '../src/base/sizes.ts'
 import { BLOCKS_PER_PAGE } from '../src/store/layout.ts'
 import type { PageStore } from '../src/store/page-store.ts'
@@ -56,7 +56,7 @@ export function writeOf(change: Change): StoreWrite {
     data: kind === 'write' ? filled(blocks) : null,
     edges: kind === 'trim' ? { head: filled(1), tail: filled(1) } : null,
     slice: SLICE,
-    epoch: 1,
+    epoch: epoch(1),
     seq: change.operation,
     session: SESSION,
     gen: GENERATION,

@@ -1,7 +1,7 @@
 // Small programs, every crash state: for programs of at most three operations the power is cut at each operation of the
 // disk, and every combination of kept and lost sectors is recovered from, up to a bound past which they are drawn.
 import { expect, it } from 'vitest'
-import { generation, sessionId, sliceId, volumeId } from '../src/base/ids.ts'
+import { epoch, generation, sessionId, sliceId, volumeId } from '../src/base/ids.ts'
 import { Prng } from '../src/base/prng.ts'
 import { BLOCK_BYTES, PAGE_BYTES } from '../src/base/sizes.ts'
 import { PageStore } from '../src/store/page-store.ts'
@@ -72,7 +72,14 @@ async function cutRun(timeline: Timeline, disk: SimDisk, steps: readonly Step[],
     for (const [i, { at, blocks, value }] of steps.entries()) {
       const bytes = blocks * BLOCK_BYTES
       const data = value === null ? null : new Uint8Array(bytes).fill(value)
-      const ids = { slice: sliceId(0), epoch: 1, seq: i, ...origin, number: i + 1, acknowledged: 0 }
+      const ids = {
+        slice: sliceId(0),
+        epoch: epoch(1),
+        seq: i,
+        ...origin,
+        number: i + 1,
+        acknowledged: 0,
+      }
       await store.write({ volume: volumeId(1), offset: at, bytes, data, edges: null, ...ids })
       answered = i + 1
       await new Promise<void>((resolve) => {

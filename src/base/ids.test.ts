@@ -1,5 +1,7 @@
 import { expect, expectTypeOf, test } from 'vitest'
 import {
+  type Epoch,
+  epoch,
   type Generation,
   generation,
   type SessionId,
@@ -15,6 +17,7 @@ interface Ids {
   readonly generation: Generation
   readonly volume: VolumeId
   readonly slice: SliceId
+  readonly epoch: Epoch
 }
 
 /** Which of the others, or of plain numbers, would be taken for it. */
@@ -34,8 +37,10 @@ test('a number becomes an id only by name, and no id is taken for another', () =
   expectTypeOf(generation(1)).toEqualTypeOf<Generation>()
   expectTypeOf(volumeId(1)).toEqualTypeOf<VolumeId>()
   expectTypeOf(sliceId(1)).toEqualTypeOf<SliceId>()
+  expectTypeOf(epoch(1)).toEqualTypeOf<Epoch>()
 })
 
 test('an id is the number it was made of', () => {
-  expect([sessionId(1), generation(2), volumeId(3), sliceId(4)]).toEqual([1, 2, 3, 4])
+  const ids = [sessionId(1), generation(2), volumeId(3), sliceId(4), epoch(5)]
+  expect(ids).toEqual([1, 2, 3, 4, 5])
 })

@@ -12,6 +12,8 @@ export type SessionId = Named<'SessionId'>
 export type Generation = Named<'Generation'>
 export type VolumeId = Named<'VolumeId'>
 export type SliceId = Named<'SliceId'>
+/** Counts the changes of a slice's primary; older ones are refused. */
+export type Epoch = Named<'Epoch'>
 
 export function sessionId(id: number): SessionId {
   return id as SessionId
@@ -27,4 +29,8 @@ export function volumeId(id: number): VolumeId {
 
 export function sliceId(id: number): SliceId {
   return id as SliceId
+}
+
+export function epoch(count: number): Epoch {
+  return count as Epoch
 }

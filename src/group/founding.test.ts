@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { sliceId } from '../base/ids.ts'
+import { epoch, sliceId } from '../base/ids.ts'
 import {
   DEFAULT_AUTHORITY,
   foundGroup,
@@ -129,7 +129,7 @@ describe('raiseEpochs', () => {
       return [{ id: sliceId(Number(key.slice(keys.slices.length))), rev, record }]
     })
     expect(own).toHaveLength(85)
-    const epochs = new Map(own.map(({ id }) => [id, 2]))
+    const epochs = new Map(own.map(({ id }) => [id, epoch(2)]))
     const changes = raiseEpochs(own, epochs)
     expect(changes.every(({ compare, put }) => compare.length === put.length)).toBe(true)
     const again = raiseEpochs(own, epochs)
@@ -139,7 +139,13 @@ describe('raiseEpochs', () => {
   })
 
   it('no transaction has more than 100 keys', () => {
-    const record: SliceRecord = { epoch: 1, primary: 'm', inSync: ['m'], want: ['m'], min: 1 }
+    const record: SliceRecord = {
+      epoch: epoch(1),
+      primary: 'm',
+      inSync: ['m'],
+      want: ['m'],
+      min: 1,
+    }
     const slices = Array.from({ length: 1000 }, (_, id) => ({ id: sliceId(id), rev: 1, record }))
     const changes = raiseEpochs(slices, new Map())
     expect(changes.flatMap(({ put }) => put)).toHaveLength(1000)

@@ -4,7 +4,7 @@
 //   G6. A group that exists is whole: every slice has a primary, and its founders are primaries of equally many, give or
 //       take one.
 import { assert } from '../base/assert.ts'
-import { type SliceId, sliceId } from '../base/ids.ts'
+import { type Epoch, epoch, type SliceId, sliceId } from '../base/ids.ts'
 import type { GroupChange, Stored } from './change.ts'
 import { parseGroup } from './parse.ts'
 import {
@@ -81,7 +81,13 @@ export function foundGroup(
   const compare = [{ key: keys.group, rev: 0 }]
   const slices = Array.from({ length: group.slices }, (_, slice) => {
     const primary = founders[slice % founders.length] ?? ''
-    const record: SliceRecord = { epoch: 1, primary, inSync: [primary], want: [primary], min: 1 }
+    const record: SliceRecord = {
+      epoch: epoch(1),
+      primary,
+      inSync: [primary],
+      want: [primary],
+      min: 1,
+    }
     return { key: keys.slice(sliceId(slice)), value: JSON.stringify(record) }
   })
   const changes = chunks(slices).map((put): GroupChange => ({ compare, put, remove: [] }))
@@ -123,13 +129,13 @@ function compareMember(rev: number, member: MemberRecord): GroupChange {
 /** Slices as they were read are given these epochs, which are higher, in transactions that each fit. */
 export function raiseEpochs(
   slices: readonly { readonly id: SliceId; readonly rev: number; readonly record: SliceRecord }[],
-  epochs: ReadonlyMap<SliceId, number>,
+  epochs: ReadonlyMap<SliceId, Epoch>,
 ): readonly GroupChange[] {
   return chunks(slices).map((some) => ({
     compare: some.map(({ id, rev }) => ({ key: keys.slice(id), rev })),
     put: some.map(({ id, record }) => ({
       key: keys.slice(id),
-      value: JSON.stringify({ ...record, epoch: epochs.get(id) ?? record.epoch + 1 }),
+      value: JSON.stringify({ ...record, epoch: epochs.get(id) ?? epoch(record.epoch + 1) }),
     })),
     remove: [],
   }))

@@ -2,7 +2,7 @@
 //
 // Each function returns the record, or a sentence that says what is wrong with it. Fields it does not know are dropped:
 // only a group of a newer format may have them, and that is refused as a whole.
-import { generation, sessionId, sliceId, volumeId } from '../base/ids.ts'
+import { epoch, generation, sessionId, sliceId, volumeId } from '../base/ids.ts'
 import { LOGICAL_BLOCKS } from '../base/sizes.ts'
 import {
   type FolderRecord,
@@ -81,7 +81,7 @@ export function parseVolume(value: string): VolumeRecord | string {
 
 export function parseSlice(value: string): SliceRecord | string {
   return parse('a slice', value, (fields) => ({
-    epoch: fields.integer('epoch', 1),
+    epoch: epoch(fields.integer('epoch', 1)),
     primary: fields.text('primary'),
     inSync: fields.texts('inSync'),
     want: fields.texts('want'),

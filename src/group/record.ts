@@ -1,6 +1,6 @@
 // The group record: everything the members must agree on, and nothing else. One coordinator key each; values are JSON.
 // Members, volumes and slices change only by compare-and-swap on what was read. Keys are built here and nowhere else.
-import type { Generation, SessionId, SliceId, VolumeId } from '../base/ids.ts'
+import type { Epoch, Generation, SessionId, SliceId, VolumeId } from '../base/ids.ts'
 import type { LogicalBlockBytes } from '../base/sizes.ts'
 
 export type MemberId = string
@@ -69,7 +69,7 @@ export interface VolumeRecord {
 }
 
 export interface SliceRecord {
-  readonly epoch: number
+  readonly epoch: Epoch
   readonly primary: MemberId
   readonly inSync: readonly MemberId[]
   readonly want: readonly MemberId[]

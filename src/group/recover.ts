@@ -9,7 +9,7 @@
 //   G23. A slice's epoch is at least the highest that anybody has seen; above what its primary has promised it is raised at
 //        that member's start (slice/activation.ts).
 //   G25. Copies that tell of two different volumes by one id are of two lines of the record: nothing is rebuilt from both.
-import type { VolumeId } from '../base/ids.ts'
+import { type Epoch, epoch, type VolumeId } from '../base/ids.ts'
 import { parseGroup, parseMember, parseSlice, parseVolume } from './parse.ts'
 import {
   type EarlierIncarnation,
@@ -129,7 +129,7 @@ class Content {
   readonly volumes: { readonly id: VolumeId; readonly name: string }[] = []
   readonly members: MemberId[] = []
   /** By key, over all copies. */
-  readonly #epochs = new Map<string, number>()
+  readonly #epochs = new Map<string, Epoch>()
   #volumeId = 0
 
   constructor(copies: readonly RecordCopy[]) {
@@ -142,7 +142,7 @@ class Content {
     if (!key.startsWith(keys.slices)) return
     const slice = parseSlice(value)
     if (typeof slice === 'string') return
-    this.#epochs.set(key, Math.max(slice.epoch, this.#epochs.get(key) ?? 0))
+    this.#epochs.set(key, epoch(Math.max(slice.epoch, this.#epochs.get(key) ?? 0)))
   }
 
   /** Each record is read, so that no member meets one that it cannot use; a sentence: that is so. */
@@ -164,8 +164,8 @@ class Content {
     if (key.startsWith(keys.slices)) {
       const slice = parseSlice(value)
       if (typeof slice === 'string') return { wrong: slice }
-      const epoch = Math.max(slice.epoch, this.#epochs.get(key) ?? 0) // G23
-      return JSON.stringify({ ...slice, epoch } satisfies SliceRecord)
+      const seen = epoch(Math.max(slice.epoch, this.#epochs.get(key) ?? 0)) // G23
+      return JSON.stringify({ ...slice, epoch: seen } satisfies SliceRecord)
     }
     if (key.startsWith(keys.members)) {
       const member = parseMember(value)

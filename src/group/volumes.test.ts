@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { volumeId } from '../base/ids.ts'
+import { epoch, volumeId } from '../base/ids.ts'
 import { DEFAULT_AUTHORITY } from './founding.ts'
 import { Keys } from './keys.fixture.ts'
 import { parseVolume } from './parse.ts'
@@ -41,7 +41,7 @@ function groupOf(slices: number): GroupRecord {
 function slicesOf(count: number, members: number): SliceRecord[] {
   return Array.from({ length: count }, (_, slice) => {
     const primary = `m${slice % members}`
-    return { epoch: 1, primary, inSync: [primary], want: [primary], min: 1 }
+    return { epoch: epoch(1), primary, inSync: [primary], want: [primary], min: 1 }
   })
 }
 

@@ -9,7 +9,7 @@
 //   DF4. A store that remembers operations of a session that the group record has not come to is not used with it (G26).
 import { type Clock, sleep, type Timer, within } from '../base/clock.ts'
 import type { Disk } from '../base/disk.ts'
-import { type SliceId, sliceId } from '../base/ids.ts'
+import { type Epoch, type SliceId, sliceId } from '../base/ids.ts'
 import type { Coordinator } from '../coordination/coordinator.ts'
 import { usable } from '../coordination/group-view.ts'
 import { writeFolder } from '../group/folders.ts'
@@ -146,7 +146,7 @@ interface Read {
   readonly stored: StoredFolder
   /** The revision of the whole group record at that instant. */
   readonly groupRev: number
-  readonly epochs: ReadonlyMap<SliceId, number>
+  readonly epochs: ReadonlyMap<SliceId, Epoch>
 }
 
 async function readUntilAnswered(deps: DataFolderDeps, id: MemberId): Promise<Read> {
@@ -164,7 +164,7 @@ async function readAll({ coordinator }: DataFolderDeps, id: MemberId): Promise<R
   if (result.kind === 'unknown') return null
   const [folders = [], slices = []] = result.read
   const item = folders.find((one) => one.key === key)
-  const epochs = new Map<SliceId, number>()
+  const epochs = new Map<SliceId, Epoch>()
   for (const slice of slices) {
     const { primary, epoch } = usable(slice.key, parseSlice(slice.value))
     if (primary === id) epochs.set(sliceId(Number(slice.key.slice(keys.slices.length))), epoch)

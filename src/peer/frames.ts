@@ -6,7 +6,7 @@
 //   F2. Whatever bytes come, the reader gives whole frames with a good checksum, waits, or throws a ProtocolError.
 import { assert } from '../base/assert.ts'
 import { crc32c } from '../base/crc32c.ts'
-import { generation, sessionId, sliceId, volumeId } from '../base/ids.ts'
+import { epoch, generation, sessionId, sliceId, volumeId } from '../base/ids.ts'
 import { ProtocolError } from '../base/protocol-error.ts'
 import type { Operation } from './operation.ts'
 
@@ -69,7 +69,7 @@ export class Frame implements Operation {
   payloadBytes = 0
   /** Names the message on its stream; frames of several messages are mixed. */
   request = 0
-  epoch = 0
+  epoch = epoch(0)
   gen = generation(0)
   session = sessionId(0)
   /** Where the operation begins in the volume; of an answer, where a comparison differs. */
@@ -129,7 +129,7 @@ function readHeader(from: Uint8Array, at: number, f: Frame): void {
   f.payloadBytes = get32(from, at + 12)
   if (f.payloadBytes > payloadBytesMax) throw broken(`a frame of ${f.payloadBytes} bytes`)
   f.request = get32(from, at + 16)
-  f.epoch = get32(from, at + 20)
+  f.epoch = epoch(get32(from, at + 20))
   f.gen = generation(get32(from, at + 24))
   f.session = sessionId(get48(from, at + 28))
   f.offset = get48(from, at + 34)

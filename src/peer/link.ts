@@ -17,7 +17,7 @@
 //   P4. The bytes under way are bounded; operations beyond wait their turn. What counts is the bytes that go with an
 //       operation or come back, not those that it names.
 import { afterTurns, type Clock, type Timer } from '../base/clock.ts'
-import type { Generation, SessionId } from '../base/ids.ts'
+import type { Epoch, Generation, SessionId } from '../base/ids.ts'
 import type { Address, Net, Stream, StreamOwner } from '../base/net.ts'
 import { ProtocolError } from '../base/protocol-error.ts'
 import type { MemberId } from '../group/record.ts'
@@ -62,7 +62,7 @@ export interface Request {
   readonly kind: number
   readonly operation: Operation
   /** Of the slice; read at each sending, as it may have been raised since the last one. */
-  readonly epoch: number
+  readonly epoch: Epoch
   /** What is sent with it; must not change before it is answered or withdrawn. */
   readonly payload: Uint8Array | null
   /** Where the answer's bytes go. */

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { SimClock } from '../../sim/clock.ts'
 import { SimNet } from '../../sim/net.ts'
 import { Timeline } from '../../sim/timeline.ts'
-import { generation, sessionId, sliceId, volumeId } from '../base/ids.ts'
+import { epoch, generation, sessionId, sliceId, volumeId } from '../base/ids.ts'
 import type { Address, Stream } from '../base/net.ts'
 import { Prng } from '../base/prng.ts'
 import { type Frame, FrameReader, frameFields, frameKind, frameVersion } from './frames.ts'
@@ -104,7 +104,7 @@ function operation(
   const sent: Sent = {
     kind: frameKind.write,
     operation: { ...asked, number, offset, bytes },
-    epoch: 1,
+    epoch: epoch(1),
     payload: fields.into ? null : new Uint8Array(4).fill(number),
     into: null,
     settled: null,

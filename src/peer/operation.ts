@@ -5,6 +5,7 @@
 // Invariants:
 //   O1. What is copied of an operation is all of it.
 import {
+  type Epoch,
   type Generation,
   generation,
   type SessionId,
@@ -32,7 +33,7 @@ export interface Operation {
 
 /** An operation with its place in the order of its slice. */
 export interface Ordered extends Operation {
-  readonly epoch: number
+  readonly epoch: Epoch
   /** Counts the mutations of the slice. */
   readonly seq: number
 }

@@ -3,7 +3,7 @@ import { expect, it } from 'vitest'
 import { SimClock } from '../../sim/clock.ts'
 import { SimNet } from '../../sim/net.ts'
 import { Timeline } from '../../sim/timeline.ts'
-import { generation, sessionId, sliceId, volumeId } from '../base/ids.ts'
+import { epoch, generation, sessionId, sliceId, volumeId } from '../base/ids.ts'
 import { Prng } from '../base/prng.ts'
 import { frameKind } from './frames.ts'
 import type { Request } from './link.ts'
@@ -58,7 +58,7 @@ it('P11 a member that stood still reads what has come before it gives anybody up
       gen: generation(1),
       number: 1,
     },
-    ...{ kind: frameKind.write, epoch: 1, payload: new Uint8Array(4), into: null },
+    ...{ kind: frameKind.write, epoch: epoch(1), payload: new Uint8Array(4), into: null },
     settle: (status) => settled.push(status),
   }
   a.links.link('b').request(request)

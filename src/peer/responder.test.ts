@@ -3,7 +3,7 @@ import { SimClock } from '../../sim/clock.ts'
 import { SimNet } from '../../sim/net.ts'
 import { Timeline } from '../../sim/timeline.ts'
 import { sleep } from '../base/clock.ts'
-import { generation, sessionId, sliceId, volumeId } from '../base/ids.ts'
+import { epoch, generation, sessionId, sliceId, volumeId } from '../base/ids.ts'
 import type { Address } from '../base/net.ts'
 import { Prng } from '../base/prng.ts'
 import { frameKind } from './frames.ts'
@@ -73,7 +73,7 @@ function request(
       gen: generation(1),
       number,
     },
-    epoch: 1,
+    epoch: epoch(1),
     payload: isRead ? null : new Uint8Array(BYTES).fill(number),
     into: isRead ? one.into : null,
     settle: (status) => {

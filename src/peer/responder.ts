@@ -15,7 +15,7 @@
 
 import { BufferPool } from '../base/buffer-pool.ts'
 import type { Clock } from '../base/clock.ts'
-import type { Generation, SessionId } from '../base/ids.ts'
+import type { Epoch, Generation, SessionId } from '../base/ids.ts'
 import type { Stream, StreamOwner } from '../base/net.ts'
 import { ProtocolError } from '../base/protocol-error.ts'
 import { OPERATION_BYTES_MAX } from '../base/sizes.ts'
@@ -57,7 +57,7 @@ const buffers = new BufferPool(16 * 1024 * 1024)
 /** A whole request of another member. Its buffers are its own until its answer; `data` and `verify` are parts of `payload`. */
 export interface Incoming extends Mutation {
   readonly kind: number
-  readonly epoch: number
+  readonly epoch: Epoch
   readonly payload: Uint8Array<ArrayBuffer> | null
   /** Where a read puts its bytes. */
   readonly into: Uint8Array<ArrayBuffer> | null

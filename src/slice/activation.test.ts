@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { SimClock } from '../../sim/clock.ts'
 import { SimCoordination } from '../../sim/coordinator.ts'
 import { Timeline } from '../../sim/timeline.ts'
-import { type SliceId, sliceId, volumeId } from '../base/ids.ts'
+import { type Epoch, epoch, type SliceId, sliceId, volumeId } from '../base/ids.ts'
 import { Prng } from '../base/prng.ts'
 import type { Change, Coordinator, Transaction } from '../coordination/coordinator.ts'
 import { storedSession } from '../coordination/group-view.ts'
@@ -40,7 +40,7 @@ async function bench({ seed = 1, raising }: BenchSettings = {}) {
   const handle = coordination.handle('m1')
   let raised = 0
   let unpromised = 0
-  const promised = new Map<number, number>()
+  const promised = new Map<SliceId, Epoch>()
   const coordinator: Coordinator = {
     txn(transaction: Transaction) {
       if ((transaction.put ?? []).some(({ key }) => key.startsWith(keys.slices))) {
@@ -48,7 +48,8 @@ async function bench({ seed = 1, raising }: BenchSettings = {}) {
         raising?.(raised, coordination)
         for (const { key, value } of transaction.put ?? []) {
           const { epoch } = JSON.parse(value) as { readonly epoch: number }
-          if ((promised.get(Number(key.slice(keys.slices.length))) ?? 0) < epoch) unpromised += 1
+          if ((promised.get(sliceId(Number(key.slice(keys.slices.length)))) ?? 0) < epoch)
+            unpromised += 1
         }
       }
       return handle.txn(transaction)
@@ -63,8 +64,8 @@ async function bench({ seed = 1, raising }: BenchSettings = {}) {
   }
   let isClosed = false
   const store = {
-    promisedEpoch: (slice: number) => promised.get(slice) ?? 0,
-    async promise(epochs: ReadonlyMap<SliceId, number>) {
+    promisedEpoch: (slice: SliceId) => promised.get(slice) ?? epoch(0),
+    async promise(epochs: ReadonlyMap<SliceId, Epoch>) {
       for (const [slice, epoch] of epochs) promised.set(slice, epoch)
       return 'done' as const
     },
@@ -208,7 +209,7 @@ describe('taking up slices', () => {
 
   it('A4 what was promised to a record that is lost is not raised to again', async () => {
     const b = await bench()
-    b.promised.set(0, 7)
+    b.promised.set(sliceId(0), epoch(7))
     const activation = await b.timeline.finish(b.start())
     expect(activation?.epochs.get(sliceId(0))).toBe(8)
     expect(activation?.epochs).toEqual(b.ownEpochs())

@@ -8,7 +8,14 @@
 //       its store, and a store that is behind the record is an older copy (store/identity.ts).
 //   A4. An epoch is above every one that this store has promised, also where the record was rebuilt from older copies.
 import { type Clock, sleep } from '../base/clock.ts'
-import { type Generation, type SessionId, type SliceId, sliceId } from '../base/ids.ts'
+import {
+  type Epoch,
+  epoch,
+  type Generation,
+  type SessionId,
+  type SliceId,
+  sliceId,
+} from '../base/ids.ts'
 import type { Coordinator, Versioned } from '../coordination/coordinator.ts'
 import { storedSession, usable } from '../coordination/group-view.ts'
 import { raiseEpochs } from '../group/founding.ts'
@@ -19,7 +26,7 @@ import type { SliceStore } from './slice-store.ts'
 const AGAIN_MS = 100
 
 export interface Activation {
-  readonly epochs: ReadonlyMap<SliceId, number>
+  readonly epochs: ReadonlyMap<SliceId, Epoch>
   /** Generation by session, as of `rev`. Empty, and `rev` 0, if there was no slice to raise. */
   readonly sessions: readonly (readonly [SessionId, Generation])[]
   readonly rev: number
@@ -54,7 +61,10 @@ export async function activate(
       if (deps.isClosed()) return null
       const { store } = deps
       const raised = new Map(
-        own.map(({ id, record }) => [id, Math.max(record.epoch, store.promisedEpoch(id)) + 1]), // A4
+        own.map(({ id, record }) => [
+          id,
+          epoch(Math.max(record.epoch, store.promisedEpoch(id)) + 1), // A4
+        ]),
       )
       const promised = await deps.store.promise(raised) // A3
       const activation = promised === 'done' ? await raiseAll(deps.coordinator, own, raised) : null
@@ -69,7 +79,7 @@ export async function activate(
 async function raiseAll(
   coordinator: Coordinator,
   own: readonly Own[],
-  epochs: ReadonlyMap<SliceId, number>,
+  epochs: ReadonlyMap<SliceId, Epoch>,
 ): Promise<Activation | null> {
   const changes = raiseEpochs(own, epochs)
   const last = changes.length - 1

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import { block, World, write } from '../../test/kit/store-world.ts'
-import { generation, sessionId, sliceId, volumeId } from '../base/ids.ts'
+import { epoch, generation, sessionId, sliceId, volumeId } from '../base/ids.ts'
 import { BLOCK_BYTES, PAGE_BYTES, RUN_BYTES } from '../base/sizes.ts'
 import type { PageStore } from '../store/page-store.ts'
 import { BlockOrder } from './block-order.ts'
@@ -46,7 +46,7 @@ class Turns {
       },
       {
         ...{ primary: { store: this.#store, order: this.order, isOver: false } },
-        ...{ window: this.#window, epoch: 1, seq: this.#seq, striped: STRIPED },
+        ...{ window: this.#window, epoch: epoch(1), seq: this.#seq, striped: STRIPED },
       },
     )
     this.order.enter(turn)

@@ -10,7 +10,7 @@
 //   M2. No write is refused for want of room that unmaps or deletions before it have made.
 //   M3. An unmap of a volume of which pages are lost is done run by run: what is lost of each run is lost no more.
 import { assert } from '../base/assert.ts'
-import type { VolumeId } from '../base/ids.ts'
+import type { Epoch, VolumeId } from '../base/ids.ts'
 import { BLOCK_BYTES } from '../base/sizes.ts'
 import type { Mutation } from '../peer/operation.ts'
 import type { StoreWrite, UnmapEdges } from '../store/record.ts'
@@ -32,7 +32,7 @@ export interface TurnPlace {
     readonly isOver: boolean
   }
   readonly window: OperationWindow<Remembered>
-  readonly epoch: number
+  readonly epoch: Epoch
   readonly seq: number
   readonly striped: Striped
 }

@@ -1,12 +1,12 @@
 import { expect, it } from 'vitest'
-import { generation, sessionId, sliceId, volumeId } from '../base/ids.ts'
+import { epoch, generation, sessionId, sliceId, volumeId } from '../base/ids.ts'
 import { frameKind } from '../peer/frames.ts'
 import type { Incoming } from '../peer/responder.ts'
 import { PeerRequests } from './peer-requests.ts'
 
 function scene() {
   const requests = new PeerRequests({
-    epochOf: (slice) => (slice === 1 ? 7 : 0),
+    epochOf: (slice) => epoch(slice === 1 ? 7 : 0),
     read: () => 'done',
     mutate: () => 'done',
   })
@@ -16,7 +16,7 @@ function scene() {
         kind: frameKind.write,
         volume: volumeId(1),
         slice: sliceId(1),
-        epoch: 7,
+        epoch: epoch(7),
         offset: 0,
         bytes: 4096,
       },
@@ -37,8 +37,8 @@ it('W6 what is done for other members counts by operations, and by the bytes tha
 
 it('a request of another epoch, or for a slice of another member, is stale', async () => {
   const { ask } = scene()
-  const stale = await ask({ epoch: 6 })
-  expect(await ask({ slice: sliceId(2), epoch: 0 })).toEqual(stale)
+  const stale = await ask({ epoch: epoch(6) })
+  expect(await ask({ slice: sliceId(2), epoch: epoch(0) })).toEqual(stale)
   expect(await ask({})).not.toEqual(stale)
 })
 

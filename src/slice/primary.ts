@@ -9,7 +9,7 @@
 //   V4. A write of part of a store block keeps the rest of it, and compares (COMPARE AND WRITE) inside its turn.
 //   V8. What is under way when the slice leaves comes to `stale`, late: nothing more is written, and whoever asked goes to
 //       the new primary. The slice comes back only when all of it is over.
-import type { VolumeId } from '../base/ids.ts'
+import type { Epoch, VolumeId } from '../base/ids.ts'
 import type { Mutation } from '../peer/operation.ts'
 import { BlockOrder } from './block-order.ts'
 import type { Striped } from './lanes.ts'
@@ -20,7 +20,7 @@ import type { SliceStore } from './slice-store.ts'
 
 export class Primary {
   readonly kind = 'primary'
-  epoch: number
+  epoch: Epoch
   readonly store: SliceStore
   readonly order = new BlockOrder()
   #seq = 0
@@ -28,7 +28,7 @@ export class Primary {
   /** One for all reads. */
   readonly #late = (outcome: ReadOutcome): ReadOutcome | Stale => (this.#isOver ? 'stale' : outcome)
 
-  constructor(epoch: number, store: SliceStore) {
+  constructor(epoch: Epoch, store: SliceStore) {
     this.epoch = epoch
     this.store = store
   }

@@ -1,12 +1,12 @@
 // What a primary needs of the page store; store/page-store.ts has it.
-import type { Generation, SessionId, SliceId, VolumeId } from '../base/ids.ts'
+import type { Epoch, Generation, SessionId, SliceId, VolumeId } from '../base/ids.ts'
 import type { StoreWrite } from '../store/record.ts'
 
 export interface SliceStore {
   /** The member is about to raise these slices to these epochs; resolves when that is durable, rejects when the store has failed. */
-  promise(epochs: ReadonlyMap<SliceId, number>): Promise<'done' | 'full'>
+  promise(epochs: ReadonlyMap<SliceId, Epoch>): Promise<'done' | 'full'>
   /** The highest epoch that was ever promised for the slice. */
-  promisedEpoch(slice: SliceId): number
+  promisedEpoch(slice: SliceId): Epoch
   /** Any byte range inside one run; sees exactly the writes that are durable. */
   read(
     volume: VolumeId,

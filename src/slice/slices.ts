@@ -14,6 +14,8 @@
 import { assert } from '../base/assert.ts'
 import type { Clock } from '../base/clock.ts'
 import {
+  type Epoch,
+  epoch,
   type Generation,
   type SessionId,
   type SliceId,
@@ -94,8 +96,8 @@ export class Slices {
   }
 
   /** 0: this member does not serve the slice. */
-  epochOf(slice: SliceId): number {
-    return this.#primaryOf(slice)?.epoch ?? 0
+  epochOf(slice: SliceId): Epoch {
+    return this.#primaryOf(slice)?.epoch ?? epoch(0)
   }
 
   fence(session: SessionId, gen: Generation): void {

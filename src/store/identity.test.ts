@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import { SimClock } from '../../sim/clock.ts'
 import { block, SLICE, World, write } from '../../test/kit/store-world.ts'
-import { type SliceId, volumeId } from '../base/ids.ts'
+import { type Epoch, epoch, type SliceId, volumeId } from '../base/ids.ts'
 import { BLOCK_BYTES, PAGE_BYTES, RUN_BYTES } from '../base/sizes.ts'
 import { paths } from './layout.ts'
 import { PageStore } from './page-store.ts'
@@ -11,7 +11,7 @@ import type { KnownFolder } from './settings.ts'
 /** As the group would know it now. */
 function knownOf(
   store: PageStore,
-  epochs: readonly (readonly [SliceId, number])[] = [],
+  epochs: readonly (readonly [SliceId, Epoch])[] = [],
 ): KnownFolder {
   return { folderId: store.folderId, position: store.position, epochs: new Map(epochs) }
 }
@@ -20,7 +20,7 @@ function knownOf(
 const held = (...volumes: number[]) =>
   volumes.map((volume) => ({ volume: volumeId(volume), pages: 2 ** 20, held: 2 ** 20 }))
 
-const promise = (world: World, store: PageStore, slice: SliceId, epoch: number) =>
+const promise = (world: World, store: PageStore, slice: SliceId, epoch: Epoch) =>
   world.run(store.promise(new Map([[slice, epoch]])))
 
 describe('which folder', () => {
@@ -43,7 +43,7 @@ describe('which folder', () => {
   it('ID2 another folder is refused, and one that was used when the record knows none', async () => {
     const world = new World()
     const store = await world.open()
-    await promise(world, store, SLICE, 2)
+    await promise(world, store, SLICE, epoch(2))
     const known: KnownFolder = { folderId: 'right', position: 0, epochs: new Map() }
     await expect(world.reopen(store, { known })).rejects.toThrow(
       /m1 is folder f00d, but the group knows right\. Is the right disk mounted/,
@@ -80,11 +80,11 @@ describe('how old', () => {
   it('ID3 a promise outlasts power cuts and checkpoints, and is never lowered', async () => {
     const world = new World()
     let store = await world.open()
-    await promise(world, store, SLICE, 7)
-    await promise(world, store, SLICE, 5)
+    await promise(world, store, SLICE, epoch(7))
+    await promise(world, store, SLICE, epoch(5))
     world.disk.crash(() => 0)
-    const seven = { folderId: 'f00d', position: 0, epochs: new Map([[SLICE, 7]]) }
-    const eight = { ...seven, epochs: new Map([[SLICE, 8]]) }
+    const seven = { folderId: 'f00d', position: 0, epochs: new Map([[SLICE, epoch(7)]]) }
+    const eight = { ...seven, epochs: new Map([[SLICE, epoch(8)]]) }
     await expect(world.open({ known: eight })).rejects.toThrow(
       /epoch 7 of slice 1.*the group has 8/,
     )
@@ -96,7 +96,7 @@ describe('how old', () => {
   it('ID3 a slice that nobody has raised needs no promise', async () => {
     const world = new World()
     const store = await world.open()
-    const known = knownOf(store, [[SLICE, 1]])
+    const known = knownOf(store, [[SLICE, epoch(1)]])
     expect((await world.reopen(store, { known })).folderId).toBe('f00d')
   })
 
@@ -150,7 +150,7 @@ describe('a loss that is accepted', () => {
     const world = new World()
     const first = await world.open()
     await world.write(first, 1, 0, block(1, 2))
-    await promise(world, first, SLICE, 2)
+    await promise(world, first, SLICE, epoch(2))
     const known = { ...knownOf(first), folderId: 'another' }
     await world.run(first.close())
     const loss = { known, accept: 'loss', volumesHeld: held(1, 2), newFolderId: 'new' } as const
@@ -301,7 +301,7 @@ describe('a loss that is accepted', () => {
     const world = new World({ homeAfterMs: 1e9, journalBytes: 96 * 1024 })
     const first = await world.open()
     await world.write(first, 1, 0, block(77))
-    await promise(world, first, SLICE, 2)
+    await promise(world, first, SLICE, epoch(2))
     world.disk.crash(() => 0)
     let cut = false
     void world.disk.cutAfter(after).then(() => {

@@ -12,7 +12,7 @@
 //   J4. Data leaves room for what gives room back: when no more of it fits, unmaps and drops still do.
 import { assert } from '../base/assert.ts'
 import type { DiskFile } from '../base/disk.ts'
-import type { SliceId, VolumeId } from '../base/ids.ts'
+import type { Epoch, SliceId, VolumeId } from '../base/ids.ts'
 import { BLOCK_BYTES, RUN_BYTES } from '../base/sizes.ts'
 import { RECORD_BLOCKS, RECORD_BYTES, SECTOR_BYTES } from './layout.ts'
 import {
@@ -51,7 +51,7 @@ export type Change =
   | { readonly kind: 'drop'; readonly volume: VolumeId }
   | {
       readonly kind: 'promise'
-      readonly epochs: ReadonlyMap<SliceId, number>
+      readonly epochs: ReadonlyMap<SliceId, Epoch>
       /** The same as bytes, filled up to whole blocks, of which `bytes` count. */
       readonly encoded: Uint8Array
       readonly bytes: number

@@ -21,7 +21,7 @@
 import { assert } from '../base/assert.ts'
 import { type Clock, turnOf } from '../base/clock.ts'
 import type { Disk } from '../base/disk.ts'
-import type { Generation, SessionId, SliceId, VolumeId } from '../base/ids.ts'
+import type { Epoch, Generation, SessionId, SliceId, VolumeId } from '../base/ids.ts'
 import { BLOCK_BYTES, PAGE_BYTES, RUN_BYTES } from '../base/sizes.ts'
 import { CommitQueue, type CommitWork, type WriteResult } from './commit-queue.ts'
 import { FolderRefused, StoreFailed } from './failure.ts'
@@ -225,7 +225,7 @@ export class PageStore {
   }
 
   /** The member is about to raise these slices to these epochs; resolves when that is durable. */
-  promise(epochs: ReadonlyMap<SliceId, number>): Promise<WriteResult> {
+  promise(epochs: ReadonlyMap<SliceId, Epoch>): Promise<WriteResult> {
     const bytes = encodeEpochs(epochs)
     const encoded = new Uint8Array(Math.ceil(bytes.length / BLOCK_BYTES) * BLOCK_BYTES)
     encoded.set(bytes)
@@ -233,7 +233,7 @@ export class PageStore {
   }
 
   /** The highest epoch that was ever promised for the slice. */
-  promisedEpoch(slice: SliceId): number {
+  promisedEpoch(slice: SliceId): Epoch {
     return this.#pages.promises.of(slice)
   }
 

@@ -1,33 +1,33 @@
 // The highest epoch of each slice that this member was about to raise the slice to, written before the group's record has it.
 // So a store that has promised less than the record has is an older copy.
 import { readU32, writeU32 } from '../base/bytes.ts'
-import { type SliceId, sliceId } from '../base/ids.ts'
+import { type Epoch, epoch, type SliceId, sliceId } from '../base/ids.ts'
 import { readU64, writeU64 } from './fields.ts'
 import { PROMISE } from './layout.ts'
 
 /** What a slice has when the group is founded: nobody raised it to that. */
-const FOUNDED = 1
+const FOUNDED = epoch(1)
 
 export class Promises {
-  readonly #epochs = new Map<SliceId, number>()
+  readonly #epochs = new Map<SliceId, Epoch>()
 
   get isEmpty(): boolean {
     return this.#epochs.size === 0
   }
 
-  of(slice: SliceId): number {
+  of(slice: SliceId): Epoch {
     return this.#epochs.get(slice) ?? FOUNDED
   }
 
   /** Never lowers one. */
-  add(epochs: ReadonlyMap<SliceId, number>): void {
+  add(epochs: ReadonlyMap<SliceId, Epoch>): void {
     for (const [slice, epoch] of epochs) {
       if (epoch > this.of(slice)) this.#epochs.set(slice, epoch)
     }
   }
 
   /** A slice that has a higher epoch there than was promised here; null: there is none. */
-  behind(epochs: ReadonlyMap<SliceId, number>): SliceId | null {
+  behind(epochs: ReadonlyMap<SliceId, Epoch>): SliceId | null {
     for (const [slice, epoch] of epochs) if (epoch > this.of(slice)) return slice
     return null
   }
@@ -37,7 +37,7 @@ export class Promises {
   }
 }
 
-export function encodeEpochs(epochs: ReadonlyMap<SliceId, number>): Uint8Array {
+export function encodeEpochs(epochs: ReadonlyMap<SliceId, Epoch>): Uint8Array {
   const bytes = new Uint8Array(epochs.size * PROMISE.end)
   let at = 0
   for (const [slice, epoch] of epochs) {
@@ -48,10 +48,13 @@ export function encodeEpochs(epochs: ReadonlyMap<SliceId, number>): Uint8Array {
   return bytes
 }
 
-export function decodeEpochs(bytes: Uint8Array): Map<SliceId, number> {
-  const epochs = new Map<SliceId, number>()
+export function decodeEpochs(bytes: Uint8Array): Map<SliceId, Epoch> {
+  const epochs = new Map<SliceId, Epoch>()
   for (let at = 0; at < bytes.length; at += PROMISE.end) {
-    epochs.set(sliceId(readU32(bytes, at + PROMISE.slice)), readU64(bytes, at + PROMISE.epoch))
+    epochs.set(
+      sliceId(readU32(bytes, at + PROMISE.slice)),
+      epoch(readU64(bytes, at + PROMISE.epoch)),
+    )
   }
   return epochs
 }

@@ -3,7 +3,7 @@
 // of the ring belongs there only if its number says so.
 import { readU16, readU32, writeU16, writeU32 } from '../base/bytes.ts'
 import { crc32c } from '../base/crc32c.ts'
-import { generation, sessionId, sliceId, type VolumeId, volumeId } from '../base/ids.ts'
+import { epoch, generation, sessionId, sliceId, type VolumeId, volumeId } from '../base/ids.ts'
 import { BLOCK_BYTES } from '../base/sizes.ts'
 import type { Ordered } from '../peer/operation.ts'
 import { readU64, writeU64 } from './fields.ts'
@@ -187,7 +187,7 @@ export function decodeRecord(bytes: Uint8Array, seed: number): RecordHeader | nu
     syncedUpTo: readU64(bytes, RECORD.syncedUpTo),
     checkpoint: readU64(bytes, RECORD.checkpoint),
     slice: sliceId(readU32(bytes, RECORD.slice)),
-    epoch: readU64(bytes, RECORD.epoch),
+    epoch: epoch(readU64(bytes, RECORD.epoch)),
     seq: readU64(bytes, RECORD.seq),
     session: sessionId(readU64(bytes, RECORD.session)),
     gen: generation(readU64(bytes, RECORD.gen)),

@@ -1,5 +1,5 @@
 // What a store is opened with. Sizes of the folder count only when it is made: an existing folder keeps its own.
-import type { SliceId } from '../base/ids.ts'
+import type { Epoch, SliceId } from '../base/ids.ts'
 import type { HeldVolume } from './lost-pages.ts'
 
 /** What the group's record says of the member's folder. */
@@ -8,7 +8,7 @@ export interface KnownFolder {
   /** Everything before this position of its journal was durable. */
   readonly position: number
   /** Of the slices whose primary the member is. */
-  readonly epochs: ReadonlyMap<SliceId, number>
+  readonly epochs: ReadonlyMap<SliceId, Epoch>
 }
 
 /** An operator's word about a folder that is refused, for one start. */

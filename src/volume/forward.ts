@@ -5,7 +5,7 @@
 // Its link sends it again whenever the stream is lost; the operation itself only chooses the member (W1, W2 of
 // gateway.ts).
 import type { Clock } from '../base/clock.ts'
-import type { Generation, SessionId, SliceId } from '../base/ids.ts'
+import { type Epoch, epoch, type Generation, type SessionId, type SliceId } from '../base/ids.ts'
 import type { MemberId } from '../group/record.ts'
 import { frameKind } from '../peer/frames.ts'
 import type { Link, Request } from '../peer/link.ts'
@@ -116,8 +116,8 @@ export class Forward implements Request {
   }
 
   /** As known when it is sent: a slice that was raised meanwhile is asked under its new epoch. */
-  get epoch(): number {
-    return this.#deps.group.slices[this.operation.slice]?.epoch ?? 0
+  get epoch(): Epoch {
+    return this.#deps.group.slices[this.operation.slice]?.epoch ?? epoch(0)
   }
 
   send(): void {

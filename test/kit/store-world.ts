@@ -2,7 +2,7 @@
 import { SimClock } from '../../sim/clock.ts'
 import { SimDisk } from '../../sim/disk.ts'
 import { Timeline } from '../../sim/timeline.ts'
-import { generation, sessionId, sliceId, volumeId } from '../../src/base/ids.ts'
+import { epoch, generation, sessionId, sliceId, volumeId } from '../../src/base/ids.ts'
 import { BLOCK_BYTES } from '../../src/base/sizes.ts'
 import { PageStore } from '../../src/store/page-store.ts'
 import type { StoreWrite } from '../../src/store/record.ts'
@@ -44,7 +44,7 @@ export function write(
     data,
     edges: null,
     slice: SLICE,
-    epoch: 1,
+    epoch: epoch(1),
     seq: number,
     session: SESSION,
     gen: GENERATION,

@@ -5,6 +5,8 @@ import { SimCoordination } from '../../sim/coordinator.ts'
 import { SimNet } from '../../sim/net.ts'
 import { Timeline } from '../../sim/timeline.ts'
 import {
+  type Epoch,
+  epoch,
   type Generation,
   generation,
   type SessionId,
@@ -66,8 +68,8 @@ export class LateStore implements SliceStore {
     return 'done'
   }
 
-  promisedEpoch(): number {
-    return 0
+  promisedEpoch(): Epoch {
+    return epoch(0)
   }
 
   read(volume: VolumeId, offset: number, into: Uint8Array): 'done' | Promise<'done'> {
