@@ -3,6 +3,7 @@
 // record from the copies on their disks, as src/supervisor/recover.ts does.
 import { readCopy, readSeen } from '../src/coordination/record-copy.ts'
 import { rebuildRecord } from '../src/group/recover.ts'
+import { lookAtStore } from '../src/store/look.ts'
 import type { StoreImage } from './coordinator.ts'
 import type { SimGroup, SimMember } from './group.ts'
 
@@ -106,5 +107,6 @@ export class LostRecord {
 /** Of its disk as it is, whoever uses it. */
 async function evidenceOf({ id, disk }: SimMember) {
   const copy = disk.clone()
-  return { member: id, seen: await readSeen(copy), copy: await readCopy(copy) }
+  const [seen, record] = [await readSeen(copy), await readCopy(copy)]
+  return { member: id, seen, copy: record, store: await lookAtStore(copy) }
 }

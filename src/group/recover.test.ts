@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import { sliceId, volumeId } from '../base/ids.ts'
+import { epoch, sessionId, sliceId, volumeId } from '../base/ids.ts'
 import { DEFAULT_AUTHORITY, foundGroup } from './founding.ts'
 import { parseGroup, parseSlice } from './parse.ts'
 import { type GroupRecord, keys, RECORD_FORMAT } from './record.ts'
-import { type Evidence, type Rebuilt, rebuildRecord } from './recover.ts'
-import { type RecordCopy, refuseOlder } from './seen.ts'
+import { type Rebuilt, rebuildRecord } from './recover.ts'
+import { type Evidence, type RecordCopy, refuseOlder, refuseRecord } from './seen.ts'
 import { volumeCounterKey } from './volumes.ts'
 
 const group: GroupRecord = {
@@ -33,7 +33,8 @@ function copy(memberId: string, revision: number, more: RecordCopy['items'] = []
 }
 
 function evidence(member: string, seen: number, kept: RecordCopy | null): Evidence {
-  return { member, seen: { groupId: 'g', incarnation: 'first', revision: seen }, copy: kept }
+  const store = null
+  return { member, seen: { groupId: 'g', incarnation: 'first', revision: seen }, copy: kept, store }
 }
 
 function rebuilt(found: readonly Evidence[], incarnation = 'second'): Rebuilt {
@@ -79,7 +80,7 @@ describe('rebuildRecord', () => {
     }
     // m2 was away when the first one was made, and has seen more than was known then.
     const two = rebuilt(
-      [{ member: 'm1', seen: null, copy: kept }, evidence('m2', 60, null)],
+      [{ member: 'm1', seen: null, copy: kept, store: null }, evidence('m2', 60, null)],
       'third',
     )
     expect(two.rev).toBe(2 ** 33)
@@ -119,6 +120,21 @@ describe('rebuildRecord', () => {
     expect(parseSlice(valueAt(rebuilt(found), keys.slice(sliceId(1))))).toMatchObject({ epoch: 1 })
   })
 
+  it('G21 G22 G23 what a store knows above all copies is not given again, and its record is accepted', () => {
+    const ids = { session: sessionId(2 ** 32 + 5), volume: volumeId(1003) }
+    const store = { groupId: 'g', ...ids, epochs: new Map([[sliceId(1), epoch(9)]]) }
+    const found = [{ ...evidence('m1', 40, copy('m1', 38)), store }]
+    const result = rebuilt(found)
+    expect(result).toMatchObject({ rev: 2 ** 33, seen: 2 ** 32 + 5 })
+    expect(valueAt(result, volumeCounterKey)).toBe('2000')
+    expect(parseSlice(valueAt(result, keys.slice(sliceId(1))))).toMatchObject({ epoch: 9 })
+    expect(parseSlice(valueAt(result, keys.slice(sliceId(0))))).toMatchObject({ epoch: 1 })
+    const met = { group: result.group, rev: result.rev, volumeId: volumeId(2000) }
+    for (const one of found) expect(refuseRecord(met, one)).toBeNull()
+    const strange = { ...evidence('m2', 40, null), store: { ...store, groupId: 'other' } }
+    expect(rebuildRecord([...found, strange], 'x')).toMatch(/m1 and m2 belong to different groups/)
+  })
+
   it('G25 copies of two lines of the record are not made into one', () => {
     const [key, value] = volume(6, 'one')
     const other = JSON.stringify({ ...JSON.parse(value), name: 'other', createdAt: 'later' })
@@ -144,7 +160,10 @@ describe('rebuildRecord', () => {
     const other = { ...copy('m2', 7), groupId: 'h' }
     expect(
       rebuildRecord(
-        [evidence('m1', 60, copy('m1', 60)), { member: 'm2', seen: null, copy: other }],
+        [
+          evidence('m1', 60, copy('m1', 60)),
+          { member: 'm2', seen: null, copy: other, store: null },
+        ],
         'x',
       ),
     ).toMatch(/m1 and m2 belong to different groups/)

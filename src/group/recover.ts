@@ -2,12 +2,11 @@
 // meanwhile, is the caller's matter.
 //
 // Invariants:
-//   G21. It begins at the next multiple of 2^32 above every revision that anybody has seen, under an incarnation of its own
-//        whose lineage names every earlier one: no revision, and so no session id, is given twice.
+//   G21. It begins at the next multiple of 2^32 above every revision, and every session, that anybody has seen, under an
+//        incarnation of its own whose lineage names every earlier one: no revision, and so no session id, is given twice.
 //   G22. Volume ids go on above every one that anybody has seen, at the next multiple of 1000: between the newest copy and the
 //        loss a few more may have been given, and pages written.
-//   G23. A slice's epoch is at least the highest that anybody has seen; above what its primary has promised it is raised at
-//        that member's start (slice/activation.ts).
+//   G23. A slice's epoch is at least the highest that anybody has seen or was about to raise it to.
 //   G25. Copies that tell of two different volumes by one id are of two lines of the record: nothing is rebuilt from both.
 import { type Epoch, epoch, type VolumeId } from '../base/ids.ts'
 import { parseGroup, parseMember, parseSlice, parseVolume } from './parse.ts'
@@ -19,20 +18,13 @@ import {
   type MemberId,
   type SliceRecord,
 } from './record.ts'
-import type { RecordCopy, Seen } from './seen.ts'
+import type { Evidence, RecordCopy, Seen, StoreSeen } from './seen.ts'
 import { volumeCounterKey } from './volumes.ts'
 
 const REVISIONS = 2 ** 32
 /** Revisions travel between members as 48 bits. */
 const REVISION_MAX = 2 ** 48 - REVISIONS
 const VOLUME_IDS = 1000
-
-/** What one member's folder says. */
-export interface Evidence {
-  readonly member: MemberId
-  readonly seen: Seen | null
-  readonly copy: RecordCopy | null
-}
 
 export interface Rebuilt {
   readonly rev: number
@@ -64,8 +56,8 @@ export function rebuildRecord(
   )
   if (newest === null) return 'None of the folders holds a copy of the group record.'
   const all = evidence.flatMap(({ seen, copy }) => [seen, copy].filter((one) => one !== null))
-  const strange = evidence.find(({ seen, copy }) =>
-    [seen, copy].some((one) => one !== null && one.groupId !== newest.copy.groupId),
+  const strange = evidence.find(({ seen, copy, store }) =>
+    [seen, copy, store].some((one) => one !== null && one.groupId !== newest.copy.groupId),
   )
   if (strange !== undefined) {
     return `The folders of ${newest.member} and ${strange.member} belong to different groups: leave one of them out.`
@@ -75,11 +67,18 @@ export function rebuildRecord(
   if (typeof before === 'string') return `The copy of ${newest.member} cannot be used: ${before}.`
   const twice = givenTwice(copies)
   if (twice !== null) return twice
-  const seen = Math.max(...all.map(({ revision }) => revision))
+  const stores = evidence.flatMap(({ store }) => (store === null ? [] : [store]))
+  const seen = Math.max(
+    ...all.map(({ revision }) => revision),
+    ...stores.map(({ session }) => session),
+  )
   const rev = (Math.floor(seen / REVISIONS) + 1) * REVISIONS
   if (rev > REVISION_MAX) return `No revision is left above ${seen}: this record cannot be rebuilt.`
   const group = { ...before, incarnation, lineage: lineageOf(before, all) }
-  const content = new Content(copies.map(({ copy }) => copy))
+  const content = new Content(
+    copies.map(({ copy }) => copy),
+    stores,
+  )
   const items = content.of(newest.copy, group)
   if (typeof items === 'string') return `The copy of ${newest.member} cannot be used: ${items}`
   return {
@@ -128,12 +127,16 @@ function givenTwice(
 class Content {
   readonly volumes: { readonly id: VolumeId; readonly name: string }[] = []
   readonly members: MemberId[] = []
-  /** By key, over all copies. */
+  /** By key, over all copies and stores. */
   readonly #epochs = new Map<string, Epoch>()
   #volumeId = 0
 
-  constructor(copies: readonly RecordCopy[]) {
+  constructor(copies: readonly RecordCopy[], stores: readonly StoreSeen[]) {
     for (const { items } of copies) for (const [key, value] of items) this.#know(key, value)
+    for (const { volume, epochs } of stores) {
+      this.#volumeId = Math.max(this.#volumeId, volume)
+      for (const [slice, known] of epochs) this.#knowEpoch(keys.slice(slice), known)
+    }
   }
 
   /** What a copy that is not the newest adds: only that something was given already. */
@@ -142,7 +145,11 @@ class Content {
     if (!key.startsWith(keys.slices)) return
     const slice = parseSlice(value)
     if (typeof slice === 'string') return
-    this.#epochs.set(key, epoch(Math.max(slice.epoch, this.#epochs.get(key) ?? 0)))
+    this.#knowEpoch(key, slice.epoch)
+  }
+
+  #knowEpoch(key: string, known: Epoch): void {
+    this.#epochs.set(key, epoch(Math.max(known, this.#epochs.get(key) ?? 0)))
   }
 
   /** Each record is read, so that no member meets one that it cannot use; a sentence: that is so. */

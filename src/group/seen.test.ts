@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { sessionId, sliceId, volumeId } from '../base/ids.ts'
 import { DEFAULT_AUTHORITY } from './founding.ts'
 import { type GroupRecord, isDurable, keys, RECORD_FORMAT } from './record.ts'
-import { refuseOlder, refuseUnknownSessions } from './seen.ts'
+import { refuseOlder, refuseRecord } from './seen.ts'
 import { volumeCounterKey } from './volumes.ts'
 
 const group: GroupRecord = {
@@ -46,12 +46,43 @@ describe('refuseOlder', () => {
   })
 })
 
-it('G26 a record that has not come to a session whose writes were carried out is refused', () => {
-  expect(refuseUnknownSessions([], 0)).toBeNull()
-  expect(refuseUnknownSessions([sessionId(7), sessionId(12), sessionId(3)], 12)).toBeNull()
-  expect(refuseUnknownSessions([sessionId(7), sessionId(12), sessionId(3)], 11)).toMatch(
-    /an older one: it is at revision 11, and .* writes of session 12\..*evenkeel recover/,
-  )
+describe('refuseRecord', () => {
+  const store = {
+    groupId: 'g',
+    session: sessionId(12),
+    volume: volumeId(4),
+    epochs: new Map(),
+  }
+  const judged = (rev: number, last: number, who?: string) =>
+    refuseRecord({ group, rev, volumeId: volumeId(last) }, { seen: null, store }, who)
+
+  it('G26 a record that has not come to a session whose writes were carried out is refused', () => {
+    expect(judged(12, 4)).toBeNull()
+    expect(judged(11, 4)).toMatch(
+      /an older one: it is at revision 11, and this member .* writes of session 12\..*evenkeel recover/,
+    )
+  })
+
+  it('G26 nor one that has not come to a volume of which there are pages', () => {
+    expect(judged(12, 3, 'm3')).toMatch(
+      /an older one: .* has id 3, and m3 has pages of volume 4\..*evenkeel recover/,
+    )
+  })
+
+  it('G28 what was seen and what the store knows count alike; a folder without either says nothing', () => {
+    const met = { group, rev: 12, volumeId: volumeId(4) }
+    expect(refuseRecord(met, { seen: null, store: null })).toBeNull()
+    const newer = { groupId: 'g', incarnation: 'now', revision: 13 }
+    expect(refuseRecord(met, { seen: newer, store: null }, 'm2')).toMatch(/m2 has seen revision 13/)
+    expect(refuseRecord(met, { seen: { ...newer, revision: 12 }, store })).toBeNull()
+  })
+
+  it('another group is the superblock’s matter', () => {
+    const other = { ...store, groupId: 'another' }
+    expect(
+      refuseRecord({ group, rev: 1, volumeId: volumeId(0) }, { seen: null, store: other }),
+    ).toBeNull()
+  })
 })
 
 it('what is copied is what does not end with the file', () => {

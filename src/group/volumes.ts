@@ -11,7 +11,7 @@
 //   G18. A new name takes the place of the old one in one transaction: at any moment exactly one name is taken.
 
 import { assert } from '../base/assert.ts'
-import { type SliceId, sliceId, type VolumeId } from '../base/ids.ts'
+import { type SliceId, sliceId, type VolumeId, volumeId } from '../base/ids.ts'
 import {
   BLOCK_BYTES,
   LOGICAL_BLOCKS,
@@ -131,6 +131,13 @@ export interface CreateVolume {
 
 /** Holds the last id that was given to a volume. */
 export const volumeCounterKey = 'counter/volume'
+
+/** The last id that was given; 0: none. `items` are the record's, or those of the counter alone. */
+export function lastVolumeIn(
+  items: readonly { readonly key: string; readonly value: string }[],
+): VolumeId {
+  return volumeId(Number(items.find(({ key }) => key === volumeCounterKey)?.value ?? 0))
+}
 
 /** For a wish that is not refused. Lost: the name or the id was taken meanwhile; read again. */
 export function createVolume(create: CreateVolume): {

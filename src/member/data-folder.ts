@@ -6,16 +6,18 @@
 //   DF2. While it writes, its mark is at most `markEveryMs` behind, the coordinator permitting; a clean stop leaves one. A
 //        member that writes nothing leaves none.
 //   DF3. A member whose record names another folder than the one it has open stops.
-//   DF4. A store that remembers operations of a session that the group record has not come to is not used with it (G26).
+//   DF4. A store that knows ids which the group record has not come to is not used with it (G26), nor changed.
 import { type Clock, sleep, type Timer, within } from '../base/clock.ts'
 import type { Disk } from '../base/disk.ts'
-import { type Epoch, type SliceId, sliceId } from '../base/ids.ts'
+import { type Epoch, type SliceId, sliceId, type VolumeId } from '../base/ids.ts'
 import type { Coordinator } from '../coordination/coordinator.ts'
 import { usable } from '../coordination/group-view.ts'
 import { writeFolder } from '../group/folders.ts'
 import { parseFolder, parseSlice } from '../group/parse.ts'
-import { type FolderRecord, keys, type MemberId } from '../group/record.ts'
-import { refuseUnknownSessions } from '../group/seen.ts'
+import { type FolderRecord, type GroupRecord, keys, type MemberId } from '../group/record.ts'
+import { refuseRecord } from '../group/seen.ts'
+import { lastVolumeIn, volumeCounterKey } from '../group/volumes.ts'
+import type { StoreKnowledge } from '../store/look.ts'
 import { PageStore } from '../store/page-store.ts'
 import type { KnownFolder, StoreSettings } from '../store/settings.ts'
 import { RecordRefused } from './record-check.ts'
@@ -64,18 +66,19 @@ export class DataFolder {
   /** Waits until the coordinator answers. Rejects with FolderRefused, or with RecordRefused (DF4). */
   static async open(
     deps: DataFolderDeps,
-    settings: Omit<StoreSettings, 'known'>,
+    settings: Omit<StoreSettings, 'known' | 'judge'>,
+    group: GroupRecord,
   ): Promise<DataFolder> {
     const { clock, disk, coordinator } = deps
     const id = settings.memberId
-    const { stored, epochs, groupRev } = await readUntilAnswered(deps, id)
+    const { stored, epochs, rev: groupRev, volumeId } = await readUntilAnswered(deps, id)
     const known: KnownFolder | null = stored.record === null ? null : { ...stored.record, epochs }
-    const store = await PageStore.open(disk, clock, { ...settings, known })
-    const refused = refuseUnknownSessions(store.rememberedSessions(), groupRev)
-    if (refused !== null) {
-      await store.close()
-      throw new RecordRefused(refused) // DF4
+    const judge = (knowledge: StoreKnowledge) => {
+      const met = { group, rev: groupRev, volumeId }
+      const refused = refuseRecord(met, { seen: null, store: knowledge })
+      if (refused !== null) throw new RecordRefused(refused) // DF4
     }
+    const store = await PageStore.open(disk, clock, { ...settings, known, judge })
     // It is not new to the group, and it is as new as the group knows: nothing to say.
     const isKnown = known?.folderId === store.folderId && known.position <= store.position
     let { rev } = stored
@@ -145,7 +148,9 @@ function folderOf(store: PageStore, clock: Clock): FolderRecord {
 interface Read {
   readonly stored: StoredFolder
   /** The revision of the whole group record at that instant. */
-  readonly groupRev: number
+  readonly rev: number
+  /** The last that was given. */
+  readonly volumeId: VolumeId
   readonly epochs: ReadonlyMap<SliceId, Epoch>
 }
 
@@ -160,9 +165,9 @@ async function readUntilAnswered(deps: DataFolderDeps, id: MemberId): Promise<Re
 /** The record of the folder, and the epochs of the slices whose primary the member is, at one instant; null: no answer. */
 async function readAll({ coordinator }: DataFolderDeps, id: MemberId): Promise<Read | null> {
   const key = keys.folder(id)
-  const result = await coordinator.txn({ read: [key, keys.slices] })
+  const result = await coordinator.txn({ read: [key, keys.slices, volumeCounterKey] })
   if (result.kind === 'unknown') return null
-  const [folders = [], slices = []] = result.read
+  const [folders = [], slices = [], counters = []] = result.read
   const item = folders.find((one) => one.key === key)
   const epochs = new Map<SliceId, Epoch>()
   for (const slice of slices) {
@@ -170,7 +175,8 @@ async function readAll({ coordinator }: DataFolderDeps, id: MemberId): Promise<R
     if (primary === id) epochs.set(sliceId(Number(slice.key.slice(keys.slices.length))), epoch)
   }
   const record = item === undefined ? null : usable(key, parseFolder(item.value))
-  return { stored: { rev: item?.rev ?? 0, record }, epochs, groupRev: result.rev }
+  const volumeId = lastVolumeIn(counters)
+  return { stored: { rev: item?.rev ?? 0, record }, epochs, rev: result.rev, volumeId }
 }
 
 function taken(id: MemberId, own: string, named: string): string {

@@ -34,7 +34,7 @@ export interface MemberSettings {
   readonly bounds: Bounds
   readonly store: Omit<
     StoreSettings,
-    'groupId' | 'memberId' | 'newFolderId' | 'known' | 'volumesHeld'
+    'groupId' | 'memberId' | 'newFolderId' | 'known' | 'judge' | 'volumesHeld'
   >
   /** How far the mark of the data folder may be behind what is durable there. */
   readonly markEveryMs?: number

@@ -142,6 +142,7 @@ export class Member implements ShownMember {
     const folder = await DataFolder.open(
       { clock, disk, coordinator, markEveryMs },
       { ...settings.store, ...identity, volumesHeld: volumesHeldBy(memberId, group) },
+      group.group,
     )
     const keeper = await RecordKeeper.start({ self: memberId, disk, clock, coordinator, group })
     return new Member({

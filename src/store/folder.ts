@@ -22,7 +22,7 @@ export interface Folder {
 }
 
 export async function openFolder(disk: Disk, settings: StoreSettings): Promise<Folder> {
-  const found = await readSuperblock(disk, settings)
+  const found = await readSuperblock(disk, settings.memberId)
   // Not empty, as a folder that is not mounted would be. One that the group does not know may be half made.
   if (found === null && settings.known !== null && (await disk.list('.')).includes(paths.journal))
     throw lacks(settings.memberId, [paths.superblock])
@@ -31,6 +31,12 @@ export async function openFolder(disk: Disk, settings: StoreSettings): Promise<F
       ? found
       : await makeNewFolder(disk, settings, [])
   return openFiles(disk, superblock)
+}
+
+/** As it is, whoever's it is; null: there is none. Rejects with FolderRefused or the disk's error. */
+export async function openOldFolder(disk: Disk): Promise<Folder | null> {
+  const found = await readSuperblock(disk, 'the member')
+  return found === null ? null : openFiles(disk, found)
 }
 
 /** ID4: a new folder in the place of one that is given up. */
@@ -60,7 +66,7 @@ function lacks(memberId: string, missing: readonly string[]): FolderRefused {
 }
 
 /** Null if there is none: the folder was never made completely. */
-async function readSuperblock(disk: Disk, { memberId }: StoreSettings): Promise<Superblock | null> {
+async function readSuperblock(disk: Disk, memberId: string): Promise<Superblock | null> {
   let file: DiskFile
   try {
     file = await disk.open(paths.superblock, 'existing')

@@ -15,6 +15,10 @@ export class Promises {
     return this.#epochs.size === 0
   }
 
+  get all(): ReadonlyMap<SliceId, Epoch> {
+    return this.#epochs
+  }
+
   of(slice: SliceId): Epoch {
     return this.#epochs.get(slice) ?? FOUNDED
   }

@@ -7,6 +7,7 @@
 //   RC2. After it no record that is in the ring can be taken for one of the next log: the head skips a whole ring.
 //   RC3. Acknowledged bytes that are missing are never passed over in silence: the folder is refused, or `damage` says
 //        so.
+//   RC5. Nothing is changed before the group's record has been judged by what the store knows of it.
 //   RC4. What was durable when the group saw it (the mark of its record) is proven, whatever the journal itself can tell.
 import { FolderRefused } from './failure.ts'
 import type { Folder } from './folder.ts'
@@ -15,6 +16,7 @@ import { judgeHistory, olderCopy, refuse } from './identity.ts'
 import { Journal } from './journal.ts'
 import { type LogEnd, type Replayed, replay, type Survey, survey } from './journal-scan.ts'
 import { recordKind } from './layout.ts'
+import { knowledgeOf } from './look.ts'
 import type { Overlay } from './overlay.ts'
 import { type Pages, pagesIn, pagesInPart } from './pages.ts'
 import { decodeEpochs } from './promises.ts'
@@ -29,7 +31,7 @@ export interface RecoveryReport {
   readonly damage: string | null
 }
 
-type Judged = Pick<StoreSettings, 'memberId' | 'known' | 'accept'>
+type Judged = Pick<StoreSettings, 'memberId' | 'known' | 'accept' | 'judge'>
 
 export interface Recovered {
   readonly journal: Journal
@@ -68,6 +70,9 @@ export async function recover(
       'loss',
     )
   }
+  const groupId = folder.superblock.groupId
+  const checkpointed = { groupId, sessions: operations.sessions(), volumes: table.volumes() }
+  settings.judge(knowledgeOf({ ...checkpointed, promises }, found)) // RC5
   // Beyond the end of any log that starts at this tail, whatever its length, and beyond every stale record.
   const beyond = tail + 2 * folder.ring
   let replayed = 0

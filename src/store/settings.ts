@@ -1,5 +1,6 @@
 // What a store is opened with. Sizes of the folder count only when it is made: an existing folder keeps its own.
 import type { Epoch, SliceId } from '../base/ids.ts'
+import type { StoreKnowledge } from './look.ts'
 import type { HeldVolume } from './lost-pages.ts'
 
 /** What the group's record says of the member's folder. */
@@ -41,6 +42,8 @@ export interface StoreSettings {
   /** Null: the group knows no folder of this member. */
   readonly known: KnownFolder | null
   readonly accept: Accept
+  /** Throws if the group's record is not what came of the one that this store was used with. Nothing has been changed then. */
+  readonly judge: (knowledge: StoreKnowledge) => void
   /** Volumes that a folder which is given up may have held pages of. */
   readonly volumesHeld: readonly HeldVolume[]
 }
@@ -56,5 +59,6 @@ export const storeDefaults = {
   checkpointAfterMs: 30_000,
   known: null,
   accept: 'nothing',
+  judge: () => {},
   volumesHeld: [],
 } as const

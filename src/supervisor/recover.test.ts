@@ -9,15 +9,23 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { afterEach, beforeEach, expect, it } from 'vitest'
+import { epoch, generation, sessionId, sliceId, volumeId } from '../base/ids.ts'
 import { openSeen, writeCopy, writeSeen } from '../coordination/record-copy.ts'
 import { DEFAULT_AUTHORITY, foundGroup } from '../group/founding.ts'
 import { type GroupRecord, keys, RECORD_FORMAT } from '../group/record.ts'
+import { volumeCounterKey } from '../group/volumes.ts'
+import { SystemClock } from '../io/clock.ts'
 import { FolderDisk } from '../io/disk.ts'
 import { FolderInUse, lockFolder } from '../io/folder-lock.ts'
 import { readStore, writeStore } from '../io/sqlite-files.ts'
+import { PageStore } from '../store/page-store.ts'
+import { storeDefaults } from '../store/settings.ts'
 import { backUpRecord } from './backup.ts'
+import type { GroupPlan } from './plan.ts'
 import { CannotRecover, recoverRecord } from './recover.ts'
+import { refuseWrongRecord } from './refusals.ts'
 
 const group: GroupRecord = {
   format: RECORD_FORMAT,
@@ -50,6 +58,21 @@ beforeEach(() => {
 
 afterEach(() => rmSync(data, { recursive: true }))
 
+/** A store that knows session `session`, and pages of volume `volume`. */
+async function store(id: string, session: number, volume: number): Promise<void> {
+  const disk = new FolderDisk(join(data, id))
+  const identity = { groupId: 'g', memberId: id, newFolderId: id }
+  const small = { journalBytes: 2 ** 20, slotsPerSegment: 2, overlayBytes: 2 ** 19 }
+  const settings = { ...storeDefaults, ...identity, ...small }
+  const open = await PageStore.open(disk, new SystemClock(), settings)
+  const data4k = new Uint8Array(4096).fill(1)
+  const where = { volume: volumeId(volume), offset: 0, bytes: 4096, data: data4k, edges: null }
+  const order = { slice: sliceId(1), epoch: epoch(1), seq: 1, number: 1, acknowledged: 0 }
+  const whose = { session: sessionId(session), gen: generation(1) }
+  expect(await open.write({ ...where, ...order, ...whose })).toBe('done')
+  await open.close()
+}
+
 /** A folder that has seen one revision and keeps a copy of another. */
 async function folder(id: string, seen: number, copied: number): Promise<void> {
   mkdirSync(join(data, id))
@@ -64,6 +87,10 @@ async function folder(id: string, seen: number, copied: number): Promise<void> {
   await file.close()
 }
 
+const plan = (): GroupPlan => ({
+  ...{ members: 2, dataFolder: data, basePort: 1, placement: 'on', balance: null, policy: {} },
+  ...{ budgetBytes: null, acceptDamage: [], acceptLoss: [], temporaryFolder: data },
+})
 const recover = (without: readonly string[] = []) =>
   recoverRecord({ dataFolder: data, without, at })
 
@@ -120,6 +147,63 @@ it('RV3 a sound file that is as new as all has been seen is left alone; an older
   writeStore(file, contents(56))
   expect((await recover()).setAside).toHaveLength(1)
 })
+
+it('RV3 G28 a file that a member would refuse by what its store knows is not sound', async () => {
+  await folder('m1', 57, 50)
+  await folder('m2', 41, 41)
+  await store('m2', 61, 3)
+  for (const [rev, last, isSound] of [
+    [61, 3, true],
+    [60, 3, false],
+    [61, 2, false],
+  ] as const) {
+    rmSync(file, { force: true })
+    const counter = { key: volumeCounterKey, value: String(last), rev: 1, created: 1 }
+    writeStore(file, { rev, items: [...contents(rev).items, counter] })
+    const refused = await refuseWrongRecord(plan()).then(
+      () => null,
+      ({ message }) => message,
+    )
+    if (isSound) {
+      expect(refused).toBeNull()
+      await expect(recover()).rejects.toThrow(/is sound, and as new as everything/)
+    } else {
+      expect(refused).toMatch(/an older one: .* m2 has .*evenkeel recover/)
+      expect(await recover()).toMatchObject({ revision: 2 ** 32, seen: 61 })
+      // What was rebuilt is accepted.
+      await refuseWrongRecord(plan())
+    }
+  }
+})
+
+it('V6 a file that is damaged, locked, without a group or older than any member has seen is refused, and nothing changes', async () => {
+  // Nobody has seen anything: it is the members' to found a group.
+  await refuseWrongRecord(plan())
+  await folder('m1', 41, 41)
+  await folder('m2', 57, 50)
+  const refuses = (says: RegExp) => expect(refuseWrongRecord(plan())).rejects.toThrow(says)
+  await refuses(/is missing; .* Nothing was touched\.$/)
+  writeFileSync(file, '')
+  await refuses(/is empty; .* Nothing was touched\.$/)
+  writeFileSync(file, 'x'.repeat(5000))
+  await refuses(/is damaged \(.*Nothing was touched\.$/)
+  rmSync(file)
+  writeStore(file, { rev: 60, items: [] })
+  await refuses(/holds no group\. .*evenkeel recover/)
+  rmSync(file)
+  writeStore(file, contents(56))
+  const before = readFileSync(file)
+  await refuses(/at revision 56, and m2 has seen revision 57\. .*Nothing was touched\.$/)
+  expect(readFileSync(file).equals(before)).toBe(true)
+  expect(readdirSync(join(data, 'm2')).toSorted()).toEqual(['record', 'seen'])
+  rmSync(file)
+  writeStore(file, contents(57))
+  await refuseWrongRecord(plan())
+  const other = new DatabaseSync(file)
+  other.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE')
+  await refuses(/is locked by another program\. .*Nothing was touched\.$/)
+  other.close()
+}, 20_000)
 
 it('RV4 a member whose folder is missing is left out only by word', async () => {
   await folder('m1', 57, 50)

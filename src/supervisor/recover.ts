@@ -9,14 +9,12 @@
 import { randomUUID } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { readCopy, readSeen } from '../coordination/record-copy.ts'
-import { parseGroup } from '../group/parse.ts'
-import { keys, type MemberId } from '../group/record.ts'
-import { type Evidence, type Rebuilt, rebuildRecord } from '../group/recover.ts'
-import { type RecordCopy, refuseOlder } from '../group/seen.ts'
-import { FolderDisk } from '../io/disk.ts'
+import type { MemberId } from '../group/record.ts'
+import { type Rebuilt, rebuildRecord } from '../group/recover.ts'
+import type { Evidence, MetRecord, RecordCopy } from '../group/seen.ts'
 import { type FolderLock, lockFolder } from '../io/folder-lock.ts'
 import { readStore, setStoreAside, writeStore } from '../io/sqlite-files.ts'
+import { evidenceOf, metIn, refuseByFolders } from './evidence.ts'
 import { COORDINATION_FILE, memberNames } from './plan.ts'
 import { membersIn } from './refusals.ts'
 
@@ -59,10 +57,10 @@ export async function recoverRecord(recovery: Recovery): Promise<Recovered> {
     locks.push(lockFolder(dataFolder)) // RV1
     for (const id of members) locks.push(lockFolder(join(dataFolder, id)))
     const kept = await Promise.all(members.map((id) => evidenceOf(dataFolder, id)))
-    const own = copyIn(file)
-    refuseSound(file, own, kept)
+    const own = ownRecord(file)
+    if (own !== null) refuseSound(file, own, kept)
     const isKept = kept.some(({ copy }) => copy !== null)
-    const evidence = isKept ? kept : [...kept, { member: 'the file itself', seen: null, copy: own }] // RV5
+    const evidence = isKept || own === null ? kept : [...kept, itself(own.copy)] // RV5
     const rebuilt = rebuildRecord(evidence, randomUUID())
     if (typeof rebuilt === 'string') throw new CannotRecover(rebuilt)
     refuseMissing(rebuilt, members, without, dataFolder)
@@ -88,38 +86,36 @@ async function foldersOf({ dataFolder, without }: Recovery): Promise<readonly Me
   )
 }
 
-async function evidenceOf(dataFolder: string, member: MemberId): Promise<Evidence> {
-  const disk = new FolderDisk(join(dataFolder, member))
-  return { member, seen: await readSeen(disk), copy: await readCopy(disk) }
+interface OwnRecord {
+  readonly met: MetRecord
+  readonly copy: RecordCopy
+}
+
+function itself(copy: RecordCopy): Evidence {
+  return { member: 'the file itself', seen: null, copy, store: null }
 }
 
 /** RV3. */
-function refuseSound(file: string, own: RecordCopy | null, kept: readonly Evidence[]): void {
-  const value = own?.items.find(([key]) => key === keys.group)?.[1]
-  const group = value === undefined ? '' : parseGroup(value)
-  if (own === null || typeof group === 'string') return
+function refuseSound(file: string, { met, copy }: OwnRecord, kept: readonly Evidence[]): void {
   // Read as recovery would read it: a record that no member could use is none.
-  const isUsable = typeof rebuildRecord([{ member: '', seen: null, copy: own }], '') !== 'string'
-  const isNew = kept.every(
-    ({ seen }) =>
-      seen === null ||
-      (seen.groupId === group.groupId && refuseOlder(group, own.revision, seen) === null),
-  )
-  if (!isUsable || !isNew) return
+  const isUsable = typeof rebuildRecord([itself(copy)], '') !== 'string'
+  const isOurs = kept.every(({ seen }) => seen === null || seen.groupId === met.group.groupId)
+  if (!isUsable || !isOurs || refuseByFolders(met, kept) !== null) return
   throw new CannotRecover(
     `${file} is sound, and as new as everything that the members have seen: there is nothing to recover. To rebuild it all the same, move it away first.`,
   )
 }
 
 /** null: it is missing, damaged or none of ours. */
-function copyIn(file: string): RecordCopy | null {
+function ownRecord(file: string): OwnRecord | null {
   try {
-    const { rev: revision, items } = readStore(file)
-    const group = parseGroup(items.find(({ key }) => key === keys.group)?.value ?? '')
-    if (typeof group === 'string') return null
-    const { groupId, incarnation } = group
-    const pairs = items.map(({ key, value }) => [key, value] as const)
-    return { groupId, incarnation, revision, memberId: '', items: pairs }
+    const contents = readStore(file)
+    const met = metIn(contents)
+    if (typeof met === 'string') return null
+    const { groupId, incarnation } = met.group
+    const items = contents.items.map(({ key, value }) => [key, value] as const)
+    const copy = { groupId, incarnation, revision: met.rev, memberId: '', items }
+    return { met, copy }
   } catch {
     return null
   }

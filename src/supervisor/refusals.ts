@@ -1,10 +1,15 @@
-// Why a group is not started, in sentences for people: all that is looked at before anything is touched (V1, V3, V5 of
-// supervise.ts).
+// Why a group is not started, in sentences for people: all that is looked at before anything is touched (V1, V3, V5, V6
+// of supervise.ts).
+
 import { existsSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { Evidence } from '../group/seen.ts'
 import { namesIn } from '../io/folders.ts'
+import { readStore, type StoreContents } from '../io/sqlite-files.ts'
+import { isBusy, LostFile, RefusedFile } from '../io/sqlite-store.ts'
 import { paths, SLOT_BYTES } from '../store/layout.ts'
+import { evidenceOf, metIn, refuseByFolders } from './evidence.ts'
 import { portTaken } from './free-ports.ts'
 import { COORDINATION_FILE, type GroupPlan, MEMBERS_MAX, memberNames, portsInUse } from './plan.ts'
 
@@ -70,6 +75,39 @@ function refuseSmallBudget({ budgetBytes, members }: GroupPlan): void {
   throw new CannotStart(
     `--budget leaves no room for one page for each of the ${members} members: give at least ${mib}M.`,
   )
+}
+
+/** V6. The folders first, then the file: somebody who is still ending may write both. */
+export async function refuseWrongRecord({ dataFolder, members }: GroupPlan): Promise<void> {
+  const folders: Evidence[] = []
+  for (const id of memberNames(members)) {
+    const folder = await evidenceOf(dataFolder, id)
+    if (folder.seen !== null || folder.store !== null) folders.push(folder)
+  }
+  if (folders.length === 0) return
+  const file = join(dataFolder, COORDINATION_FILE)
+  const met = metIn(readRecord(file))
+  const remedy = `Put the right one back, or rebuild it from the members' folders with 'evenkeel recover --data ${dataFolder}'. Nothing was touched.`
+  if (typeof met === 'string') {
+    throw new CannotStart(`The coordination file ${file} ${met}. ${remedy}`)
+  }
+  const refused = refuseByFolders(met, folders)
+  if (refused !== null) throw new CannotStart(refused)
+}
+
+function readRecord(file: string): StoreContents {
+  try {
+    return readStore(file)
+  } catch (cause) {
+    const words = cause instanceof Error ? cause.message : String(cause)
+    const sentence =
+      cause instanceof LostFile || cause instanceof RefusedFile
+        ? words
+        : isBusy(cause)
+          ? `The coordination file ${file} is locked by another program. End that one, and start again.`
+          : `The coordination file ${file} cannot be read: ${words}.`
+    throw new CannotStart(`${sentence} Nothing was touched.`, { cause })
+  }
 }
 
 /** Without it a new group would be founded, in which the members' pages are strangers. */

@@ -6,6 +6,8 @@
 //   V3. A group is never started with fewer members than it has: their slices would have no primary.
 //   V4. What its members may store together is not more than the disk has room for.
 //   V5. A group whose coordination file is gone is not founded anew over the pages that its members have.
+//   V6. No member is started on a coordination file that is damaged, or older than what any member's folder knows: the first
+//       one would write to it, and those that refuse it would no longer see that it is another line of the record.
 import { chmod, lstat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Caller, isUnavailable } from '../api/caller.ts'
@@ -27,7 +29,13 @@ import {
   socketFolder,
   wordsFor,
 } from './plan.ts'
-import { CannotStart, numberOfMember, refuseTakenPorts, refuseWrongPlan } from './refusals.ts'
+import {
+  CannotStart,
+  numberOfMember,
+  refuseTakenPorts,
+  refuseWrongPlan,
+  refuseWrongRecord,
+} from './refusals.ts'
 
 export const DEFAULT_VOLUME = { name: 'vol1', bytes: 1024 ** 3 } as const
 const VOLUME_TRIES_MS = 10_000
@@ -94,6 +102,7 @@ export async function superviseGroup(supervision: Supervision): Promise<RunningG
   })
   try {
     await refuseTakenPorts(plan)
+    await refuseWrongRecord(plan)
     const files = await writeConfigs(plan)
     const write = () =>
       writeLauncherRecord(join(plan.dataFolder, LAUNCHER_RECORD), launchedOf(children))

@@ -1,0 +1,89 @@
+// What a store knows of ids that the group's record has given: told before it is recovered, and read from a folder that
+// nobody has open. Nothing is changed by it. Bounded by what recovery reads: one checkpoint and the journal.
+//
+// Invariants:
+//   LK1. A folder that is looked at stays as it was, byte for byte.
+//   LK2. It tells at least what the store would remember after recovery: every operation that recovery replays is in it.
+import { type Disk, DiskError } from '../base/disk.ts'
+import {
+  type Epoch,
+  type SessionId,
+  type SliceId,
+  sessionId,
+  type VolumeId,
+  volumeId,
+} from '../base/ids.ts'
+import { FolderRefused } from './failure.ts'
+import { type Folder, openOldFolder } from './folder.ts'
+import { type Survey, survey } from './journal-scan.ts'
+import { OperationMemory } from './operations.ts'
+import { decodeEpochs, Promises } from './promises.ts'
+
+export interface StoreKnowledge {
+  readonly groupId: string
+  /** The newest whose operations it remembers; 0: none. */
+  readonly session: SessionId
+  /** The highest that it has, or had, pages of; 0: none. */
+  readonly volume: VolumeId
+  /** By slice, the highest that was promised when the checkpoint was written, or has writes. */
+  readonly epochs: ReadonlyMap<SliceId, Epoch>
+}
+
+/** Of the checkpoint. */
+interface Checkpointed {
+  readonly groupId: string
+  readonly sessions: Iterable<SessionId>
+  readonly volumes: Iterable<VolumeId>
+  readonly promises: Promises
+}
+
+/** LK2: a header tells whose it is, whether or not its write is whole. */
+export function knowledgeOf(
+  { groupId, sessions, volumes, promises }: Checkpointed,
+  { records }: Survey,
+): StoreKnowledge {
+  let session = sessionId(0)
+  let volume = volumeId(0)
+  const epochs = new Map(promises.all)
+  for (const id of sessions) if (id > session) session = id
+  for (const id of volumes) if (id > volume) volume = id
+  for (const header of records.values()) {
+    if (header.session > session) session = header.session
+    if (header.volume > volume) volume = header.volume
+    const { slice, epoch } = header
+    if (epoch > (epochs.get(slice) ?? 0)) epochs.set(slice, epoch)
+  }
+  return { groupId, session, volume, epochs }
+}
+
+/** Null: there is no store, or it can give no account of itself. */
+export async function lookAtStore(disk: Disk): Promise<StoreKnowledge | null> {
+  let folder: Folder | null = null
+  try {
+    folder = await openOldFolder(disk)
+    return folder === null ? null : await lookAt(folder)
+  } catch (error) {
+    if (error instanceof FolderRefused || error instanceof DiskError) return null
+    throw error
+  } finally {
+    await folder?.journal.close()
+    await folder?.checkpoints.close()
+  }
+}
+
+async function lookAt({ superblock, seed, ring, journal, checkpoints }: Folder) {
+  const { groupId, memberId } = superblock
+  const loaded = await checkpoints.load(memberId)
+  const { tail, syncedUpTo, sequence } = loaded.head
+  const found = await survey(journal, ring, seed, { tail, syncedUpTo, checkpoint: sequence })
+  const operations = new OperationMemory()
+  operations.decode(loaded.operations)
+  const promises = new Promises()
+  promises.add(decodeEpochs(loaded.promises))
+  const volumes = volumesOf(loaded.pages)
+  return knowledgeOf({ groupId, sessions: operations.sessions(), volumes, promises }, found)
+}
+
+function* volumesOf(pages: Iterable<{ readonly volume: VolumeId }>): Generator<VolumeId> {
+  for (const { volume } of pages) yield volume
+}
