@@ -11,6 +11,7 @@ import {
   type Epoch,
   epoch,
   generation,
+  revision,
   type SessionId,
   sessionId,
   sliceId,
@@ -119,9 +120,9 @@ const volume: VolumeRecord = {
   createdAt: '',
 }
 const group: GroupSlices = {
-  rev: 10,
+  rev: revision(10),
   slices,
-  sliceRevs: [1, 1],
+  sliceRevs: [revision(1), revision(1)],
   volumes: new Map([[volume.id, volume]]),
   sessions: new Map(),
   changed: () => new Promise(() => {}),
@@ -129,15 +130,15 @@ const group: GroupSlices = {
 }
 /** Grants every epoch, as this group has it. */
 const coordinator: Coordinator = {
-  txn: () => Promise.resolve({ kind: 'done', rev: 5, read: [[]] }),
+  txn: () => Promise.resolve({ kind: 'done', rev: revision(5), read: [[]] }),
   list: () => {
     const items = slices.map((record, slice) => ({
       key: keys.slice(sliceId(slice)),
       value: JSON.stringify({ ...record, epoch: epoch(1) }),
-      rev: 1,
-      created: 1,
+      rev: revision(1),
+      created: revision(1),
     }))
-    return Promise.resolve({ kind: 'done', rev: 4, items })
+    return Promise.resolve({ kind: 'done', rev: revision(4), items })
   },
   watch: () => ({ next: () => new Promise(() => {}), close: () => {} }),
   lost: null,

@@ -8,6 +8,7 @@
 //   C3. A handle goes on with the store that answered it first: one that was put in its place is not touched (G6).
 import { assert } from '../src/base/assert.ts'
 import type { Clock } from '../src/base/clock.ts'
+import { NO_REVISION, type Revision, revision } from '../src/base/ids.ts'
 import type { Prng } from '../src/base/prng.ts'
 import type {
   Change,
@@ -47,7 +48,7 @@ const DEFAULTS: SimCoordinationSettings = {
 
 /** All that a store holds, to be put back. */
 export interface StoreImage {
-  readonly rev: number
+  readonly rev: Revision
   readonly items: readonly Versioned[]
 }
 
@@ -126,8 +127,8 @@ export class SimCoordination {
     this.#wakeAll()
   }
 
-  get rev(): number {
-    return this.#store?.rev ?? 0
+  get rev(): Revision {
+    return this.#store?.rev ?? NO_REVISION
   }
 
   /** Carries `work` to the store and its result back; null after `answerMs`, 'lost' if there is no store. */
@@ -250,7 +251,7 @@ class SimHandle implements Coordinator {
     return this.#store === store
   }
 
-  watch(prefix: string, afterRev: number): Watch {
+  watch(prefix: string, afterRev: Revision): Watch {
     checkPrefix(prefix)
     const watch = new SimWatch(this, prefix, afterRev)
     if (this.#closed) watch.close()
@@ -270,11 +271,11 @@ class SimHandle implements Coordinator {
 class SimWatch implements Watch {
   readonly #handle: SimHandle
   readonly #prefix: string
-  #afterRev: number
+  #afterRev: Revision
   #closed = false
   #settle: ((batch: WatchBatch) => void) | null = null
 
-  constructor(handle: SimHandle, prefix: string, afterRev: number) {
+  constructor(handle: SimHandle, prefix: string, afterRev: Revision) {
     this.#handle = handle
     this.#prefix = prefix
     this.#afterRev = afterRev
@@ -329,16 +330,16 @@ class MemoryStore {
   readonly #keys = new Map<string, Versioned>()
   /** The changes of each transaction; the first is that of revision `#compacted + 1`. */
   readonly #log: Change[][] = []
-  #compacted = 0
+  #compacted = NO_REVISION
 
-  constructor(keepRevisions: number, { rev, items }: StoreImage = { rev: 0, items: [] }) {
+  constructor(keepRevisions: number, { rev, items }: StoreImage = { rev: NO_REVISION, items: [] }) {
     this.#keepRevisions = keepRevisions
     this.#compacted = rev
     for (const item of items) this.#keys.set(item.key, item)
   }
 
-  get rev(): number {
-    return this.#compacted + this.#log.length
+  get rev(): Revision {
+    return revision(this.#compacted + this.#log.length)
   }
 
   txn({ compare = [], put = [], remove = [], read = [] }: Transaction): TransactionResult {
@@ -356,19 +357,19 @@ class MemoryStore {
     return found.sort((a, b) => (a.key < b.key ? -1 : 1))
   }
 
-  changes(prefix: string, afterRev: number): WatchBatch {
+  changes(prefix: string, afterRev: Revision): WatchBatch {
     if (afterRev < this.#compacted || afterRev > this.rev) return { kind: 'compacted' }
     const from = afterRev - this.#compacted
     const transactions = this.#log.slice(from, from + BATCH_TRANSACTIONS)
     const changes = transactions.flat().filter(({ key }) => key.startsWith(prefix))
-    return { kind: 'changes', rev: afterRev + transactions.length, changes }
+    return { kind: 'changes', rev: revision(afterRev + transactions.length), changes }
   }
 
   #apply(
     put: readonly { readonly key: string; readonly value: string }[],
     remove: readonly string[],
   ): void {
-    const rev = this.rev + 1
+    const rev = revision(this.rev + 1)
     const changes: Change[] = []
     for (const { key, value } of put) {
       const item = { key, value, rev, created: this.#keys.get(key)?.created ?? rev }
@@ -387,6 +388,6 @@ class MemoryStore {
     const step = Math.ceil(this.#keepRevisions / 50)
     if (this.#log.length < this.#keepRevisions + step) return
     this.#log.splice(0, step)
-    this.#compacted += step
+    this.#compacted = revision(this.#compacted + step)
   }
 }

@@ -9,6 +9,7 @@ import { Balancer } from '../src/balance/balancer.ts'
 import type { DistributionSettings } from '../src/balance/policy-record.ts'
 import type { Clock } from '../src/base/clock.ts'
 import {
+  NO_REVISION,
   type SessionId,
   type SliceId,
   sessionId,
@@ -187,7 +188,7 @@ export class SimGroup {
     const group = this.members[0]?.member?.group.group
     if (group === undefined) throw new Error('no member is there')
     const at = new Date(0).toISOString()
-    const counterRev = this.coordination.inspect(volumeCounterKey)[0]?.rev ?? 0
+    const counterRev = this.coordination.inspect(volumeCounterKey)[0]?.rev ?? NO_REVISION
     const { record, change } = createVolume({ group, id, wish, slices, counterRev, at })
     const result = await this.#operator.txn(change)
     if (result.kind !== 'done') throw new Error(`${volumeCounterKey} is taken`)
@@ -196,7 +197,7 @@ export class SimGroup {
 
   /** Judges every change of a session's record, and counts how moves end. */
   async #watch(): Promise<void> {
-    const watch = this.#operator.watch(keys.sessions, 0)
+    const watch = this.#operator.watch(keys.sessions, NO_REVISION)
     const known = new Map<number, SessionRecord>()
     for (;;) {
       const batch = await watch.next()

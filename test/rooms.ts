@@ -32,7 +32,7 @@ export const plan: Readonly<Record<string, readonly string[]>> = {
     ...['base', 'iscsi', 'scsi', 'group', 'distribution', 'coordination', 'store'],
     ...['peer', 'slice', 'volume', 'target', 'io', 'api', 'balance', 'operator'],
   ],
-  supervisor: ['group', 'coordination', 'store', 'io', 'api', 'operator', 'member'],
+  supervisor: ['base', 'group', 'coordination', 'store', 'io', 'api', 'operator', 'member'],
   cli: ['base', 'initiator', 'io', 'api', 'member', 'supervisor'],
 }
 export const pure = ['base', 'iscsi', 'scsi', 'group', 'load', 'distribution']

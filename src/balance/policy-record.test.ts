@@ -2,6 +2,7 @@ import { expect, it } from 'vitest'
 import { SimClock } from '../../sim/clock.ts'
 import { SimCoordination } from '../../sim/coordinator.ts'
 import { Timeline } from '../../sim/timeline.ts'
+import { revision } from '../base/ids.ts'
 import { Prng } from '../base/prng.ts'
 import { DEFAULT_POLICY } from '../distribution/policy.ts'
 import { PolicyRecord } from './policy-record.ts'
@@ -11,7 +12,7 @@ it('a policy record that cannot be read leaves a member as it was started', () =
   const coordinator = new SimCoordination(clock, new Prng(1)).handle('m1')
   const initial = { mode: 'advise', placement: true, policy: DEFAULT_POLICY } as const
   const settings = (policy: string | null) => {
-    const group = { policy, policyRev: 1, refresh: async () => true }
+    const group = { policy, policyRev: revision(1), refresh: async () => true }
     return new PolicyRecord({ clock, coordinator }, group, initial).settings
   }
   expect(settings(null)).toEqual(initial)

@@ -4,6 +4,8 @@ import {
   epoch,
   type Generation,
   generation,
+  type Revision,
+  revision,
   type SessionId,
   type SliceId,
   sessionId,
@@ -18,6 +20,7 @@ interface Ids {
   readonly volume: VolumeId
   readonly slice: SliceId
   readonly epoch: Epoch
+  readonly revision: Revision
 }
 
 /** Which of the others, or of plain numbers, would be taken for it. */
@@ -38,9 +41,10 @@ test('a number becomes an id only by name, and no id is taken for another', () =
   expectTypeOf(volumeId(1)).toEqualTypeOf<VolumeId>()
   expectTypeOf(sliceId(1)).toEqualTypeOf<SliceId>()
   expectTypeOf(epoch(1)).toEqualTypeOf<Epoch>()
+  expectTypeOf(revision(1)).toEqualTypeOf<Revision>()
 })
 
 test('an id is the number it was made of', () => {
-  const ids = [sessionId(1), generation(2), volumeId(3), sliceId(4), epoch(5)]
-  expect(ids).toEqual([1, 2, 3, 4, 5])
+  const ids = [sessionId(1), generation(2), volumeId(3), sliceId(4), epoch(5), revision(6)]
+  expect(ids).toEqual([1, 2, 3, 4, 5, 6])
 })

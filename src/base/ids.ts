@@ -14,6 +14,8 @@ export type VolumeId = Named<'VolumeId'>
 export type SliceId = Named<'SliceId'>
 /** Counts the changes of a slice's primary; older ones are refused. */
 export type Epoch = Named<'Epoch'>
+/** Counts the changes of the group record, which the coordinator gives with each of them. */
+export type Revision = Named<'Revision'>
 
 export function sessionId(id: number): SessionId {
   return id as SessionId
@@ -34,3 +36,10 @@ export function sliceId(id: number): SliceId {
 export function epoch(count: number): Epoch {
   return count as Epoch
 }
+
+export function revision(count: number): Revision {
+  return count as Revision
+}
+
+/** Of a key that does not exist, and of who has seen nothing yet: below all that are given. */
+export const NO_REVISION = revision(0)

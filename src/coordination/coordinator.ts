@@ -14,18 +14,19 @@
 //   G6. Revisions never go back: a handle that has seen one gives no answer of a store that is older, nor of one that was
 //       removed, replaced or cut off. Calls are `unknown` then, with the reason, and `lost` tells it. A store that there
 //       must be is never made anew.
+import type { Revision } from '../base/ids.ts'
 
 /** A key as it is: `rev` is the revision of its last change, `created` of its creation. Both > 0. */
 export interface Versioned {
   readonly key: string
   readonly value: string
-  readonly rev: number
-  readonly created: number
+  readonly rev: Revision
+  readonly created: Revision
 }
 
 export interface Transaction {
   /** All must hold, or nothing is written. `rev` 0: the key does not exist. */
-  readonly compare?: readonly { readonly key: string; readonly rev: number }[]
+  readonly compare?: readonly { readonly key: string; readonly rev: Revision }[]
   readonly put?: readonly { readonly key: string; readonly value: string }[]
   readonly remove?: readonly string[]
   /** Prefixes to list in the same instant, after the changes; also when the comparison failed. */
@@ -34,26 +35,26 @@ export interface Transaction {
 
 export type TransactionResult =
   /** `rev` is the revision it was given (of the store, if it wrote nothing). */
-  | { readonly kind: 'done'; readonly rev: number; readonly read: readonly Versioned[][] }
+  | { readonly kind: 'done'; readonly rev: Revision; readonly read: readonly Versioned[][] }
   /** A comparison failed; nothing was written. */
-  | { readonly kind: 'lost'; readonly rev: number; readonly read: readonly Versioned[][] }
+  | { readonly kind: 'lost'; readonly rev: Revision; readonly read: readonly Versioned[][] }
   | { readonly kind: 'unknown'; readonly reason: string }
 
 export type ListResult =
-  | { readonly kind: 'done'; readonly rev: number; readonly items: readonly Versioned[] }
+  | { readonly kind: 'done'; readonly rev: Revision; readonly items: readonly Versioned[] }
   | { readonly kind: 'unknown'; readonly reason: string }
 
 export interface Change {
   readonly key: string
   /** null: removed. */
   readonly value: string | null
-  readonly rev: number
-  readonly created: number
+  readonly rev: Revision
+  readonly created: Revision
 }
 
 export type WatchBatch =
   /** The changes of one or more whole transactions, in order. Everything up to `rev` has been delivered with them. */
-  | { readonly kind: 'changes'; readonly rev: number; readonly changes: readonly Change[] }
+  | { readonly kind: 'changes'; readonly rev: Revision; readonly changes: readonly Change[] }
   | { readonly kind: 'compacted' }
   | { readonly kind: 'closed' }
 
@@ -68,7 +69,7 @@ export interface Coordinator {
   /** A snapshot of a prefix, in key order. May be older than a transaction of another member that is under way; never decide by it, compare. */
   list(prefix: string): Promise<ListResult>
   /** Changes with rev > `afterRev` under the prefix. */
-  watch(prefix: string, afterRev: number): Watch
+  watch(prefix: string, afterRev: Revision): Watch
   /** Looks for changes at once instead of at the next poll: another member said that it has written. */
   nudge(): void
   /** G6: what has become of the store, as a sentence that says what to do; null while it is there, as far as it was looked. */

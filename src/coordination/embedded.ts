@@ -10,6 +10,7 @@
 import { assert } from '../base/assert.ts'
 import type { Clock } from '../base/clock.ts'
 import { sleep, within } from '../base/clock.ts'
+import { NO_REVISION, type Revision } from '../base/ids.ts'
 import type {
   Coordinator,
   ListResult,
@@ -92,7 +93,7 @@ export class EmbeddedCoordinator implements Coordinator {
     return { kind: 'done', rev: answer.rev, items: answer.items }
   }
 
-  watch(prefix: string, afterRev: number): Watch {
+  watch(prefix: string, afterRev: Revision): Watch {
     checkPrefix(prefix)
     this.#watchCount += 1
     const ask = (request: SqlRequest) => this.#judged(this.#worker.ask(request))
@@ -141,7 +142,7 @@ export class EmbeddedCoordinator implements Coordinator {
     if (!('rev' in answer)) return answer
     this.#missing = null
     // A watch that is behind is given old revisions, in their order.
-    const least = answer.kind === 'changes' ? 0 : floor
+    const least = answer.kind === 'changes' ? NO_REVISION : floor
     if (this.#floor.admits(least, answer.rev)) return answer
     return { kind: 'lost', reason: this.#floor.lost ?? '' }
   }
@@ -152,7 +153,7 @@ class EmbeddedWatch implements Watch {
   readonly #clock: Clock
   readonly #id: number
   readonly #prefix: string
-  #afterRev: number
+  #afterRev: Revision
   #closed = false
   #waiting = false
 
@@ -161,7 +162,7 @@ class EmbeddedWatch implements Watch {
     clock: Clock,
     id: number,
     prefix: string,
-    afterRev: number,
+    afterRev: Revision,
   ) {
     this.#ask = ask
     this.#clock = clock

@@ -4,7 +4,7 @@ import { SimCoordination } from '../../sim/coordinator.ts'
 import { Timeline } from '../../sim/timeline.ts'
 import type { Clock } from '../base/clock.ts'
 import { sleep } from '../base/clock.ts'
-import { sessionId, sliceId, volumeId } from '../base/ids.ts'
+import { revision, sessionId, sliceId, volumeId } from '../base/ids.ts'
 import { Prng } from '../base/prng.ts'
 import type { GroupChange } from '../group/change.ts'
 import { foundGroup, startMember } from '../group/founding.ts'
@@ -49,7 +49,7 @@ const volumeOf = (view: GroupView, id: number, name: string) =>
     id: volumeId(id),
     wish: { name, bytes: 2 ** 30, blockBytes: 512, shared: true },
     slices: view.slices,
-    counterRev: 0,
+    counterRev: revision(0),
     at: '',
   })
 

@@ -13,6 +13,8 @@
 //       ever. That is enough to forget what is kept of it in memory; who drops what is on disk asks the coordinator.
 import { type Clock, sleep, within } from '../base/clock.ts'
 import {
+  NO_REVISION,
+  type Revision,
   type SessionId,
   type SliceId,
   sessionId,
@@ -58,11 +60,11 @@ export function storedSession(item: Versioned): StoredSession {
 export class GroupView {
   readonly members = new Map<MemberId, MemberRecord>()
   /** Revisions of the members' records, to compare with. */
-  readonly memberRevs = new Map<MemberId, number>()
+  readonly memberRevs = new Map<MemberId, Revision>()
   readonly volumes = new Map<VolumeId, VolumeRecord>()
-  readonly volumeRevs = new Map<VolumeId, number>()
+  readonly volumeRevs = new Map<VolumeId, Revision>()
   /** Of the last change of any volume. */
-  volumesRev = 0
+  volumesRev = NO_REVISION
   readonly sessions = new Map<SessionId, StoredSession>()
   /** Oldest first. */
   readonly moves = new Map<string, MoveRecord>()
@@ -70,14 +72,14 @@ export class GroupView {
   readonly skipped = new Map<string, string>()
   /** Index is the slice's id; `sliceRevs` the revision of its last change. */
   readonly slices: SliceRecord[] = []
-  readonly sliceRevs: number[] = []
+  readonly sliceRevs: Revision[] = []
   /** JSON of the distribution policy, or null: the default. */
   policy: string | null = null
-  policyRev = 0
+  policyRev = NO_REVISION
   group: GroupRecord
-  rev = 0
+  rev = NO_REVISION
   /** Of the last change of something durable, at most (record.ts). */
-  durableRev = 0
+  durableRev = NO_REVISION
   readonly #clock: Clock
   readonly #coordinator: Coordinator
   readonly #byIqn = new Map<string, VolumeRecord>()
@@ -123,7 +125,7 @@ export class GroupView {
   storedMember(id: MemberId): Stored<MemberRecord> | null {
     const record = this.members.get(id)
     if (record === undefined) return null
-    return { key: keys.member(id), rev: this.memberRevs.get(id) ?? 0, record }
+    return { key: keys.member(id), rev: this.memberRevs.get(id) ?? NO_REVISION, record }
   }
 
   /** Settles at the next change; false: the view has ended, and there will be none. */
@@ -148,7 +150,7 @@ export class GroupView {
     this.#wake()
   }
 
-  async #reached(rev: number): Promise<boolean> {
+  async #reached(rev: Revision): Promise<boolean> {
     const untilMs = this.#clock.nowMs() + CATCH_UP_MS
     while (this.rev < rev && this.#state === 'following') {
       const leftMs = untilMs - this.#clock.nowMs()
@@ -210,7 +212,7 @@ export class GroupView {
     for (const resolve of waiting) resolve()
   }
 
-  #load(items: readonly Versioned[], rev: number): void {
+  #load(items: readonly Versioned[], rev: Revision): void {
     const isMove = ({ key }: Versioned) => key.startsWith(keys.moves)
     const moves = items.filter(isMove).sort((a, b) => a.created - b.created)
     this.#show([...items.filter((item) => !isMove(item)), ...moves], rev, () => this.#clear())
@@ -220,7 +222,7 @@ export class GroupView {
   }
 
   /** V1. Throws UnusableRecord before anything is changed. */
-  #show(changes: readonly Change[], rev: number, before: () => void = () => undefined): void {
+  #show(changes: readonly Change[], rev: Revision, before: () => void = () => undefined): void {
     const shows = changes.map((change) => this.#read(change))
     before()
     for (const show of shows) show()
@@ -241,7 +243,7 @@ export class GroupView {
     this.moves.clear()
     this.skipped.clear()
     this.policy = null
-    this.policyRev = 0
+    this.policyRev = NO_REVISION
   }
 
   /** Reads one change, and gives what shows it. */
@@ -257,7 +259,7 @@ export class GroupView {
     if (key === keys.policy) {
       return () => {
         this.policy = value
-        this.policyRev = value === null ? 0 : rev
+        this.policyRev = value === null ? NO_REVISION : rev
       }
     }
     if (key !== keys.group || value === null) return () => undefined
@@ -271,7 +273,7 @@ export class GroupView {
     const session = value === null ? null : storedSession({ key, value, rev, created })
     return () => {
       const known = this.#idByKey.get(key)
-      if (known !== undefined && (session === null || known !== created))
+      if (known !== undefined && (session === null || known !== session.id))
         this.sessions.delete(known)
       if (session === null) {
         this.#idByKey.delete(key)

@@ -5,6 +5,7 @@
 //   record   written anew and renamed into its place: the same, the member, and every durable key with its value
 import type { Disk, DiskFile } from '../base/disk.ts'
 import { DiskError } from '../base/disk.ts'
+import { revision } from '../base/ids.ts'
 import type { RecordCopy, Seen } from '../group/seen.ts'
 import { seal, unseal } from './sealed.ts'
 
@@ -89,10 +90,10 @@ async function readWhole(disk: Disk, path: string, bytesMax: number): Promise<Ui
 
 function seenIn(value: unknown): Seen | null {
   if (typeof value !== 'object' || value === null) return null
-  const { groupId, incarnation, revision } = value as { readonly [name: string]: unknown }
+  const { groupId, incarnation, revision: seen } = value as { readonly [name: string]: unknown }
   if (typeof groupId !== 'string' || typeof incarnation !== 'string') return null
-  if (typeof revision !== 'number' || !Number.isSafeInteger(revision)) return null
-  return { groupId, incarnation, revision }
+  if (typeof seen !== 'number' || !Number.isSafeInteger(seen)) return null
+  return { groupId, incarnation, revision: revision(seen) }
 }
 
 function copyIn(value: unknown): RecordCopy | null {

@@ -5,7 +5,7 @@ import { SimCoordination } from '../../sim/coordinator.ts'
 import { SimDisk } from '../../sim/disk.ts'
 import { Timeline } from '../../sim/timeline.ts'
 import { DiskError } from '../base/disk.ts'
-import { volumeId } from '../base/ids.ts'
+import { revision, volumeId } from '../base/ids.ts'
 import { Prng } from '../base/prng.ts'
 import { decodeText, encodeText } from '../base/text.ts'
 import { foundGroup, startMember } from '../group/founding.ts'
@@ -117,8 +117,8 @@ describe('RecordKeeper', () => {
     expect(await timeline.finish(keeper.written(rev))).toBe(true)
     const image = coordination.image()
     coordination.lose()
-    expect(await timeline.finish(keeper.written(rev + 1))).toBe(false)
-    coordination.restore({ rev: 1, items: image.items.slice(0, 1) })
+    expect(await timeline.finish(keeper.written(revision(rev + 1)))).toBe(false)
+    coordination.restore({ rev: revision(1), items: image.items.slice(0, 1) })
     await timeline.run(timeline.nowMs + 5_000)
     expect((await copy())?.revision).toBe(rev)
     expect((await seen())?.revision).toBe(rev)

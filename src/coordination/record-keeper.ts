@@ -8,6 +8,7 @@
 //   RK4. A disk that is full costs the copy alone: it is told, and tried again. Any other error of the disk ends the member.
 import { type Clock, sleep } from '../base/clock.ts'
 import { type Disk, type DiskFile, isFull } from '../base/disk.ts'
+import { NO_REVISION, type Revision, revision } from '../base/ids.ts'
 import { durablePrefixes, type MemberId } from '../group/record.ts'
 import type { Coordinator } from './coordinator.ts'
 import type { GroupView } from './group-view.ts'
@@ -32,9 +33,9 @@ export class RecordKeeper {
   readonly #deps: RecordKeeperDeps
   readonly #file: DiskFile
   #fail: (why: string) => void = () => {}
-  #copied = 0
-  #wanted = 0
-  #seen = 0
+  #copied = NO_REVISION
+  #wanted = NO_REVISION
+  #seen = NO_REVISION
   #place: 0 | 1 = 0
   #saving: Promise<boolean> | null = null
   #trouble: string | null = null
@@ -62,10 +63,10 @@ export class RecordKeeper {
   }
 
   /** RK3. False: it could not be written, or the coordinator did not give it in `PATIENCE_MS`. */
-  async written(rev: number): Promise<boolean> {
+  async written(rev: Revision): Promise<boolean> {
     const { clock } = this.#deps
     const untilMs = clock.nowMs() + PATIENCE_MS
-    this.#wanted = Math.max(this.#wanted, rev)
+    this.#wanted = revision(Math.max(this.#wanted, rev))
     while (this.#copied < rev) {
       if (await this.#save()) continue
       if (this.#isClosed || this.#trouble !== null || clock.nowMs() >= untilMs) return false
@@ -139,10 +140,10 @@ export class RecordKeeper {
   async #note(): Promise<void> {
     const { group } = this.#deps
     const { groupId, incarnation } = group.group
-    const revision = Math.max(group.rev, this.#copied)
-    if (revision <= this.#seen) return
-    await writeSeen(this.#file, { groupId, incarnation, revision }, this.#place)
+    const seen = revision(Math.max(group.rev, this.#copied))
+    if (seen <= this.#seen) return
+    await writeSeen(this.#file, { groupId, incarnation, revision: seen }, this.#place)
     this.#place = this.#place === 0 ? 1 : 0
-    this.#seen = revision
+    this.#seen = seen
   }
 }

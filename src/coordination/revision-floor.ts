@@ -2,13 +2,14 @@
 //
 // What was asked before a revision was seen may well be answered with one before it, so an answer is judged by what was
 // known when its question was sent.
+import { NO_REVISION, type Revision } from '../base/ids.ts'
 
 export class RevisionFloor {
-  #highest = 0
+  #highest = NO_REVISION
   #lost: string | null = null
 
   /** As it is when a question is sent. */
-  get highest(): number {
+  get highest(): Revision {
     return this.#highest
   }
 
@@ -18,7 +19,7 @@ export class RevisionFloor {
   }
 
   /** False: the answer, to a question that was sent at `floor`, is of a store that has gone back, and so is every later one. */
-  admits(floor: number, rev: number): boolean {
+  admits(floor: Revision, rev: Revision): boolean {
     if (rev < floor) {
       this.#lost ??=
         `The group record has gone back from revision ${floor} to ${rev}: an older coordination file was put back. ` +

@@ -4,6 +4,7 @@
 // A request is one synchronous piece of work inside the worker: a transaction never waits for anything between its
 // begin and its commit. The worker answers each request exactly once; if it dies, every request under way is answered
 // `died` and a new worker takes the next ones.
+import type { Revision } from '../base/ids.ts'
 import type { Change, Transaction, Versioned } from './coordinator.ts'
 
 /** Bumped with any change of the file's form. */
@@ -19,7 +20,7 @@ export type SqlRequest =
       readonly kind: 'changes'
       readonly watch: number
       readonly prefix: string
-      readonly afterRev: number
+      readonly afterRev: Revision
     }
   /** The `changes` of that watch under way is answered `ended`. */
   | { readonly kind: 'end'; readonly watch: number }
@@ -27,15 +28,15 @@ export type SqlRequest =
   | { readonly kind: 'nudge' }
 
 export type SqlAnswer =
-  | { readonly kind: 'ready'; readonly rev: number }
+  | { readonly kind: 'ready'; readonly rev: Revision }
   | {
       readonly kind: 'txn'
       readonly won: boolean
-      readonly rev: number
+      readonly rev: Revision
       readonly read: readonly Versioned[][]
     }
-  | { readonly kind: 'list'; readonly rev: number; readonly items: readonly Versioned[] }
-  | { readonly kind: 'changes'; readonly rev: number; readonly changes: readonly Change[] }
+  | { readonly kind: 'list'; readonly rev: Revision; readonly items: readonly Versioned[] }
+  | { readonly kind: 'changes'; readonly rev: Revision; readonly changes: readonly Change[] }
   | { readonly kind: 'compacted' }
   | { readonly kind: 'ended' }
   /** Somebody else held the file's lock all the time: the request was surely not carried out. */

@@ -2,6 +2,7 @@ import { expect, it } from 'vitest'
 import { SimClock } from '../../sim/clock.ts'
 import { SimCoordination } from '../../sim/coordinator.ts'
 import { Timeline } from '../../sim/timeline.ts'
+import { revision } from '../base/ids.ts'
 import { Prng } from '../base/prng.ts'
 import { TellingCoordinator } from './telling-coordinator.ts'
 
@@ -43,7 +44,7 @@ it('TC1 a storm of commits is told now and then, its last one too', async () => 
 
 it('TC2 what is lost, unknown, or changes nothing is not told', async () => {
   const { timeline, coordination, telling, toldMs } = bench()
-  const lost = { compare: [{ key: 'a', rev: 7 }], put: [{ key: 'a', value: '' }] }
+  const lost = { compare: [{ key: 'a', rev: revision(7) }], put: [{ key: 'a', value: '' }] }
   expect((await timeline.finish(telling.txn(lost))).kind).toBe('lost')
   expect((await timeline.finish(telling.txn({ read: [''] }))).kind).toBe('done')
   coordination.set({ loseAnswerChance: 1 })

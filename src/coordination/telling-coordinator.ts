@@ -5,6 +5,7 @@
 //   TC1. Each commit is told, within `GATHER_MS` of the one before; what is committed meanwhile is told together.
 //   TC2. What changes nothing, or was not done, is not told.
 import type { Clock } from '../base/clock.ts'
+import type { Revision } from '../base/ids.ts'
 import type { Coordinator, Transaction, TransactionResult, Watch } from './coordinator.ts'
 
 const GATHER_MS = 2
@@ -34,7 +35,7 @@ export class TellingCoordinator implements Coordinator {
     return this.#coordinator.list(prefix)
   }
 
-  watch(prefix: string, afterRev: number): Watch {
+  watch(prefix: string, afterRev: Revision): Watch {
     return this.#coordinator.watch(prefix, afterRev)
   }
 

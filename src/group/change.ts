@@ -1,14 +1,15 @@
 // A change of the group record as plain data: the caller gives it to the coordinator as one transaction.
+import { type Revision, revision } from '../base/ids.ts'
 import { keys } from './record.ts'
 
 export interface GroupChange {
-  readonly compare: readonly { readonly key: string; readonly rev: number }[]
+  readonly compare: readonly { readonly key: string; readonly rev: Revision }[]
   readonly put: readonly { readonly key: string; readonly value: string }[]
   readonly remove: readonly string[]
 }
 
 /** The group's policy of distribution, whose form is not this room's: JSON. `rev`: of the policy as it was read. */
-export function writePolicy(rev: number, value: string): GroupChange {
+export function writePolicy(rev: Revision, value: string): GroupChange {
   return { compare: [{ key: keys.policy, rev }], put: [{ key: keys.policy, value }], remove: [] }
 }
 
@@ -17,7 +18,7 @@ export function writePolicy(rev: number, value: string): GroupChange {
  * record can be changed at all is asked so, and nothing is.
  */
 export const probeChange: GroupChange = {
-  compare: [{ key: keys.probe, rev: 1 }],
+  compare: [{ key: keys.probe, rev: revision(1) }],
   put: [{ key: keys.probe, value: '' }],
   remove: [],
 }
@@ -25,6 +26,6 @@ export const probeChange: GroupChange = {
 /** A record as it was read. */
 export interface Stored<T> {
   readonly key: string
-  readonly rev: number
+  readonly rev: Revision
   readonly record: T
 }

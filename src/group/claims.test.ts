@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { generation, sessionId, volumeId } from '../base/ids.ts'
+import { generation, revision, sessionId, volumeId } from '../base/ids.ts'
 import { claimIn, claimReads, otherHosts, withClaim } from './claims.ts'
 import { Keys } from './keys.fixture.ts'
 import { keys, type SessionRecord } from './record.ts'
@@ -19,7 +19,7 @@ function stored(id: number, who: Partial<SessionRecord>): StoredSession {
     },
     ...{ ...host, state: 'live', ...who },
   }
-  return { id: sessionId(id), key: `k${id}`, rev: id, record }
+  return { id: sessionId(id), key: `k${id}`, rev: revision(id), record }
 }
 
 describe('the claim of a volume that is not shared', () => {
@@ -44,8 +44,8 @@ describe('the claim of a volume that is not shared', () => {
 
   it('G11 is that very volume of the keys that begin alike', () => {
     const items = [
-      { key: keys.claim(volumeId(10)), rev: 7 },
-      { key: keys.claim(volumeId(1)), rev: 5 },
+      { key: keys.claim(volumeId(10)), rev: revision(7) },
+      { key: keys.claim(volumeId(1)), rev: revision(5) },
     ]
     expect(claimIn(volumeId(1), items)).toEqual({ volume: volumeId(1), rev: 5 })
     expect(claimIn(volumeId(2), items)).toEqual({ volume: volumeId(2), rev: 0 })

@@ -6,7 +6,7 @@
 //        were read, and writes it. So of two takes that do not know of each other one is lost.
 //   G20. No session of such a volume is taken while another one of another host is live, also one in an open move. The
 //        record that is taken does not count: its own earlier connection is over.
-import type { SessionId, VolumeId } from '../base/ids.ts'
+import { NO_REVISION, type Revision, type SessionId, type VolumeId } from '../base/ids.ts'
 import type { GroupChange } from './change.ts'
 import { keys } from './record.ts'
 import type { StoredSession } from './sessions.ts'
@@ -20,7 +20,7 @@ export interface Host {
 /** `rev` 0: the volume was never claimed. */
 export interface Claim {
   readonly volume: VolumeId
-  readonly rev: number
+  readonly rev: Revision
 }
 
 /** The prefixes that one transaction reads, for `claimIn` and for `otherHosts`. */
@@ -30,9 +30,9 @@ export function claimReads(volume: VolumeId): readonly [claim: string, sessions:
 
 export function claimIn(
   volume: VolumeId,
-  items: readonly { readonly key: string; readonly rev: number }[],
+  items: readonly { readonly key: string; readonly rev: Revision }[],
 ): Claim {
-  return { volume, rev: items.find(({ key }) => key === keys.claim(volume))?.rev ?? 0 }
+  return { volume, rev: items.find(({ key }) => key === keys.claim(volume))?.rev ?? NO_REVISION }
 }
 
 /** G20: the living sessions that stand in the host's way. `taken`: the record that its login takes, null: a new one. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { epoch, sliceId } from '../base/ids.ts'
+import { epoch, revision, sliceId } from '../base/ids.ts'
 import {
   DEFAULT_AUTHORITY,
   foundGroup,
@@ -146,7 +146,11 @@ describe('raiseEpochs', () => {
       want: ['m'],
       min: 1,
     }
-    const slices = Array.from({ length: 1000 }, (_, id) => ({ id: sliceId(id), rev: 1, record }))
+    const slices = Array.from({ length: 1000 }, (_, id) => ({
+      id: sliceId(id),
+      rev: revision(1),
+      record,
+    }))
     const changes = raiseEpochs(slices, new Map())
     expect(changes.flatMap(({ put }) => put)).toHaveLength(1000)
     expect(Math.max(...changes.map(({ put }) => put.length))).toBeLessThanOrEqual(100)

@@ -4,7 +4,14 @@
 //   G6. A group that exists is whole: every slice has a primary, and its founders are primaries of equally many, give or
 //       take one.
 import { assert } from '../base/assert.ts'
-import { type Epoch, epoch, type SliceId, sliceId } from '../base/ids.ts'
+import {
+  type Epoch,
+  epoch,
+  NO_REVISION,
+  type Revision,
+  type SliceId,
+  sliceId,
+} from '../base/ids.ts'
 import type { GroupChange, Stored } from './change.ts'
 import { parseGroup } from './parse.ts'
 import {
@@ -78,7 +85,7 @@ export function foundGroup(
 ): readonly GroupChange[] {
   const refused = refuseGroup(group, founders)
   assert(refused === null, refused ?? '')
-  const compare = [{ key: keys.group, rev: 0 }]
+  const compare = [{ key: keys.group, rev: NO_REVISION }]
   const slices = Array.from({ length: group.slices }, (_, slice) => {
     const primary = founders[slice % founders.length] ?? ''
     const record: SliceRecord = {
@@ -115,20 +122,20 @@ export function startMember(
 ): GroupChange {
   const { id, bootId, portal, peer, api } = member
   const draining = stored?.record.draining ?? false
-  return compareMember(stored?.rev ?? 0, { id, bootId, portal, peer, api, draining })
+  return compareMember(stored?.rev ?? NO_REVISION, { id, bootId, portal, peer, api, draining })
 }
 
 export function setDraining(stored: Stored<MemberRecord>, draining: boolean): GroupChange {
   return compareMember(stored.rev, { ...stored.record, draining })
 }
 
-function compareMember(rev: number, member: MemberRecord): GroupChange {
+function compareMember(rev: Revision, member: MemberRecord): GroupChange {
   return { ...writeMember(member), compare: [{ key: keys.member(member.id), rev }] }
 }
 
 /** Slices as they were read are given these epochs, which are higher, in transactions that each fit. */
 export function raiseEpochs(
-  slices: readonly { readonly id: SliceId; readonly rev: number; readonly record: SliceRecord }[],
+  slices: readonly { readonly id: SliceId; readonly rev: Revision; readonly record: SliceRecord }[],
   epochs: ReadonlyMap<SliceId, Epoch>,
 ): readonly GroupChange[] {
   return chunks(slices).map((some) => ({

@@ -1,21 +1,22 @@
 // For the tests of this room: the least store that applies a change of the group record, all of it or nothing.
+import { NO_REVISION, type Revision, revision } from '../base/ids.ts'
 import type { GroupChange } from './change.ts'
 
 export interface Item {
   readonly key: string
   readonly value: string
-  readonly rev: number
-  readonly created: number
+  readonly rev: Revision
+  readonly created: Revision
 }
 
 export class Keys {
   readonly #items = new Map<string, Item>()
-  rev = 0
+  rev = NO_REVISION
 
   /** Whether its comparisons held. */
   apply({ compare, put, remove }: GroupChange): boolean {
     if (compare.some(({ key, rev }) => (this.#items.get(key)?.rev ?? 0) !== rev)) return false
-    this.rev += 1
+    this.rev = revision(this.rev + 1)
     for (const { key, value } of put) {
       const created = this.#items.get(key)?.created ?? this.rev
       this.#items.set(key, { key, value, rev: this.rev, created })

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { generation, sessionId, volumeId } from '../base/ids.ts'
+import { generation, revision, sessionId, volumeId } from '../base/ids.ts'
 import { matchLogin } from './login.ts'
 import type { SessionRecord } from './record.ts'
 import type { StoredSession } from './sessions.ts'
@@ -21,7 +21,7 @@ function stored(id: number, some: Partial<SessionRecord>, rev = id): StoredSessi
     since: '',
     ...some,
   }
-  return { id: sessionId(id), key: `session/1/i/t${id}`, rev, record }
+  return { id: sessionId(id), key: `session/1/i/t${id}`, rev: revision(rev), record }
 }
 
 const open = (id: string, to = 'm2') => ({ id, to, open: true })

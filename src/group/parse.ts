@@ -2,7 +2,7 @@
 //
 // Each function returns the record, or a sentence that says what is wrong with it. Fields it does not know are dropped:
 // only a group of a newer format may have them, and that is refused as a whole.
-import { epoch, generation, sessionId, sliceId, volumeId } from '../base/ids.ts'
+import { epoch, generation, revision, sessionId, sliceId, volumeId } from '../base/ids.ts'
 import { LOGICAL_BLOCKS } from '../base/sizes.ts'
 import {
   type FolderRecord,
@@ -34,7 +34,7 @@ export function parseGroup(value: string): GroupRecord | string {
       incarnation: fields.text('incarnation'),
       lineage: fields.list('lineage').map((earlier) => ({
         incarnation: earlier.text('incarnation'),
-        endedAt: earlier.integer('endedAt', 1),
+        endedAt: revision(earlier.integer('endedAt', 1)),
       })),
       slices: fields.integer('slices', 1),
       namingAuthority: fields.text('namingAuthority'),

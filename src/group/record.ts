@@ -1,6 +1,6 @@
 // The group record: everything the members must agree on, and nothing else. One coordinator key each; values are JSON.
 // Members, volumes and slices change only by compare-and-swap on what was read. Keys are built here and nowhere else.
-import type { Epoch, Generation, SessionId, SliceId, VolumeId } from '../base/ids.ts'
+import type { Epoch, Generation, Revision, SessionId, SliceId, VolumeId } from '../base/ids.ts'
 import type { LogicalBlockBytes } from '../base/sizes.ts'
 
 export type MemberId = string
@@ -12,7 +12,7 @@ export const RECORD_FORMAT = 2
 export interface EarlierIncarnation {
   readonly incarnation: string
   /** No member that recovery heard of had seen a later revision of it. */
-  readonly endedAt: number
+  readonly endedAt: Revision
 }
 
 export interface GroupRecord {

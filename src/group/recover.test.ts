@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { epoch, sessionId, sliceId, volumeId } from '../base/ids.ts'
+import { epoch, revision, sessionId, sliceId, volumeId } from '../base/ids.ts'
 import { DEFAULT_AUTHORITY, foundGroup } from './founding.ts'
 import { parseGroup, parseSlice } from './parse.ts'
 import { type GroupRecord, keys, RECORD_FORMAT } from './record.ts'
@@ -28,13 +28,19 @@ const volume = (id: number, name: string) =>
     }),
   ] as const
 
-function copy(memberId: string, revision: number, more: RecordCopy['items'] = []): RecordCopy {
-  return { groupId: 'g', incarnation: 'first', revision, memberId, items: [...founded, ...more] }
+function copy(memberId: string, at: number, more: RecordCopy['items'] = []): RecordCopy {
+  const seen = { groupId: 'g', incarnation: 'first', revision: revision(at) }
+  return { ...seen, memberId, items: [...founded, ...more] }
 }
 
 function evidence(member: string, seen: number, kept: RecordCopy | null): Evidence {
   const store = null
-  return { member, seen: { groupId: 'g', incarnation: 'first', revision: seen }, copy: kept, store }
+  return {
+    member,
+    seen: { groupId: 'g', incarnation: 'first', revision: revision(seen) },
+    copy: kept,
+    store,
+  }
 }
 
 function rebuilt(found: readonly Evidence[], incarnation = 'second'): Rebuilt {
@@ -64,7 +70,7 @@ describe('rebuildRecord', () => {
     for (const { seen } of found) {
       if (seen !== null) expect(refuseOlder(result.group, result.rev, seen)).toBeNull()
     }
-    const more = { groupId: 'g', incarnation: 'first', revision: 58 }
+    const more = { groupId: 'g', incarnation: 'first', revision: revision(58) }
     expect(refuseOlder(result.group, result.rev, more)).toMatch(/ended at revision 57/)
   })
 
@@ -74,7 +80,7 @@ describe('rebuildRecord', () => {
     const kept = {
       groupId: 'g',
       incarnation: 'second',
-      revision: one.rev + 5,
+      revision: revision(one.rev + 5),
       memberId: 'm1',
       items,
     }

@@ -8,7 +8,14 @@
 //        loss a few more may have been given, and pages written.
 //   G23. A slice's epoch is at least the highest that anybody has seen or was about to raise it to.
 //   G25. Copies that tell of two different volumes by one id are of two lines of the record: nothing is rebuilt from both.
-import { type Epoch, epoch, type VolumeId } from '../base/ids.ts'
+import {
+  type Epoch,
+  epoch,
+  NO_REVISION,
+  type Revision,
+  revision,
+  type VolumeId,
+} from '../base/ids.ts'
 import { parseGroup, parseMember, parseSlice, parseVolume } from './parse.ts'
 import {
   type EarlierIncarnation,
@@ -27,18 +34,18 @@ const REVISION_MAX = 2 ** 48 - REVISIONS
 const VOLUME_IDS = 1000
 
 export interface Rebuilt {
-  readonly rev: number
+  readonly rev: Revision
   readonly items: readonly {
     readonly key: string
     readonly value: string
-    readonly rev: number
-    readonly created: number
+    readonly rev: Revision
+    readonly created: Revision
   }[]
   readonly group: GroupRecord
   /** Whose copy was the newest, and how new. */
-  readonly from: { readonly member: MemberId; readonly revision: number }
+  readonly from: { readonly member: MemberId; readonly revision: Revision }
   /** The highest revision that anybody has seen: what lies between is lost. */
-  readonly seen: number
+  readonly seen: Revision
   readonly volumes: readonly { readonly id: VolumeId; readonly name: string }[]
   /** As the record names them. */
   readonly members: readonly MemberId[]
@@ -68,11 +75,10 @@ export function rebuildRecord(
   const twice = givenTwice(copies)
   if (twice !== null) return twice
   const stores = evidence.flatMap(({ store }) => (store === null ? [] : [store]))
-  const seen = Math.max(
-    ...all.map(({ revision }) => revision),
-    ...stores.map(({ session }) => session),
+  const seen = revision(
+    Math.max(...all.map((one) => one.revision), ...stores.map(({ session }) => session)),
   )
-  const rev = (Math.floor(seen / REVISIONS) + 1) * REVISIONS
+  const rev = revision((Math.floor(seen / REVISIONS) + 1) * REVISIONS)
   if (rev > REVISION_MAX) return `No revision is left above ${seen}: this record cannot be rebuilt.`
   const group = { ...before, incarnation, lineage: lineageOf(before, all) }
   const content = new Content(
@@ -95,9 +101,9 @@ export function rebuildRecord(
 /** G21. */
 function lineageOf(before: GroupRecord, all: readonly Seen[]): readonly EarlierIncarnation[] {
   const ended = new Map(before.lineage.map(({ incarnation, endedAt }) => [incarnation, endedAt]))
-  ended.set(before.incarnation, 0)
-  for (const { incarnation, revision } of all) {
-    ended.set(incarnation, Math.max(revision, ended.get(incarnation) ?? 0))
+  ended.set(before.incarnation, NO_REVISION)
+  for (const { incarnation, revision: seen } of all) {
+    ended.set(incarnation, revision(Math.max(seen, ended.get(incarnation) ?? 0)))
   }
   return [...ended]
     .map(([incarnation, endedAt]) => ({ incarnation, endedAt }))

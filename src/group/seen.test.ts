@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { sessionId, sliceId, volumeId } from '../base/ids.ts'
+import { revision, sessionId, sliceId, volumeId } from '../base/ids.ts'
 import { DEFAULT_AUTHORITY } from './founding.ts'
 import { type GroupRecord, isDurable, keys, RECORD_FORMAT } from './record.ts'
 import { refuseOlder, refuseRecord } from './seen.ts'
@@ -11,18 +11,19 @@ const group: GroupRecord = {
   groupId: 'g',
   incarnation: 'now',
   lineage: [
-    { incarnation: 'first', endedAt: 50 },
-    { incarnation: 'second', endedAt: 2 ** 32 + 7 },
+    { incarnation: 'first', endedAt: revision(50) },
+    { incarnation: 'second', endedAt: revision(2 ** 32 + 7) },
   ],
   slices: 1,
   namingAuthority: DEFAULT_AUTHORITY,
 }
-const seen = (incarnation: string, revision: number, groupId = 'g') =>
-  refuseOlder(group, 2 ** 33 + 10, { groupId, incarnation, revision })
+const NOW = revision(2 ** 33 + 10)
+const seen = (incarnation: string, at: number, groupId = 'g') =>
+  refuseOlder(group, NOW, { groupId, incarnation, revision: revision(at) })
 
 describe('refuseOlder', () => {
   it('G24 what was seen, or less, is gone on with', () => {
-    for (const revision of [1, 2 ** 33, 2 ** 33 + 10]) expect(seen('now', revision)).toBeNull()
+    for (const at of [1, 2 ** 33, 2 ** 33 + 10]) expect(seen('now', at)).toBeNull()
   })
 
   it('G24 a record that is older than what was seen is refused with both revisions and what to do', () => {
@@ -54,7 +55,11 @@ describe('refuseRecord', () => {
     epochs: new Map(),
   }
   const judged = (rev: number, last: number, who?: string) =>
-    refuseRecord({ group, rev, volumeId: volumeId(last) }, { seen: null, store }, who)
+    refuseRecord(
+      { group, rev: revision(rev), volumeId: volumeId(last) },
+      { seen: null, store },
+      who,
+    )
 
   it('G26 a record that has not come to a session whose writes were carried out is refused', () => {
     expect(judged(12, 4)).toBeNull()
@@ -70,17 +75,20 @@ describe('refuseRecord', () => {
   })
 
   it('G28 what was seen and what the store knows count alike; a folder without either says nothing', () => {
-    const met = { group, rev: 12, volumeId: volumeId(4) }
+    const met = { group, rev: revision(12), volumeId: volumeId(4) }
     expect(refuseRecord(met, { seen: null, store: null })).toBeNull()
-    const newer = { groupId: 'g', incarnation: 'now', revision: 13 }
+    const newer = { groupId: 'g', incarnation: 'now', revision: revision(13) }
     expect(refuseRecord(met, { seen: newer, store: null }, 'm2')).toMatch(/m2 has seen revision 13/)
-    expect(refuseRecord(met, { seen: { ...newer, revision: 12 }, store })).toBeNull()
+    expect(refuseRecord(met, { seen: { ...newer, revision: revision(12) }, store })).toBeNull()
   })
 
   it('another group is the superblock’s matter', () => {
     const other = { ...store, groupId: 'another' }
     expect(
-      refuseRecord({ group, rev: 1, volumeId: volumeId(0) }, { seen: null, store: other }),
+      refuseRecord(
+        { group, rev: revision(1), volumeId: volumeId(0) },
+        { seen: null, store: other },
+      ),
     ).toBeNull()
   })
 })

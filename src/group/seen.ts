@@ -7,14 +7,14 @@
 //        within a second, but an operation is remembered with its write: so no id is given again even then.
 //   G28. Whoever judges a record (a member, the launcher, recovery) judges by the same evidence with the same function: what
 //        one of them refuses no other calls sound.
-import type { Epoch, SessionId, SliceId, VolumeId } from '../base/ids.ts'
+import type { Epoch, Revision, SessionId, SliceId, VolumeId } from '../base/ids.ts'
 import type { GroupRecord, MemberId } from './record.ts'
 
 export interface Seen {
   readonly groupId: string
   readonly incarnation: string
   /** The highest. */
-  readonly revision: number
+  readonly revision: Revision
 }
 
 /** The durable part of the record at one instant, as a member keeps it in its folder. */
@@ -47,7 +47,7 @@ export interface Evidence {
 export interface MetRecord {
   readonly group: GroupRecord
   /** Of the whole record. */
-  readonly rev: number
+  readonly rev: Revision
   /** The last volume id that was given. */
   readonly volumeId: VolumeId
 }
@@ -65,7 +65,7 @@ export function refuseRecord(
 /** A sentence that says what is the matter and what to do, or null. `rev` is the revision of the store that holds the group. */
 export function refuseOlder(
   group: GroupRecord,
-  rev: number,
+  rev: Revision,
   seen: Seen,
   who = 'this member',
 ): string | null {

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { sessionId, volumeId } from '../base/ids.ts'
+import { revision, sessionId, volumeId } from '../base/ids.ts'
 import type { GroupChange } from './change.ts'
 import { Keys } from './keys.fixture.ts'
 import { parseSession } from './parse.ts'
@@ -205,8 +205,8 @@ describe('session records', () => {
     const store = new Keys()
     store.apply({ compare: [], put: [{ key: keys.volume(volumeId(1)), value: '' }], remove: [] })
     const creating = { ...who, volume: volumeId(1), initiator: 'iqn.x:i' }
-    expect(store.apply(createSession({ ...creating, volumeRev: 2 }))).toBe(false)
-    expect(store.apply(createSession({ ...creating, volumeRev: 1 }))).toBe(true)
+    expect(store.apply(createSession({ ...creating, volumeRev: revision(2) }))).toBe(false)
+    expect(store.apply(createSession({ ...creating, volumeRev: revision(1) }))).toBe(true)
   })
 
   it('G13 what the initiator was told of its size goes with the session', () => {

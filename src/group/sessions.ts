@@ -8,14 +8,20 @@
 //   G13. `bytes` is what the initiator has been told of its volume's size. The owner that told it writes it, and it goes
 //       with the session: the next owner knows whether a growth is still to be told.
 import { assert } from '../base/assert.ts'
-import { generation, type SessionId, type VolumeId } from '../base/ids.ts'
+import {
+  generation,
+  NO_REVISION,
+  type Revision,
+  type SessionId,
+  type VolumeId,
+} from '../base/ids.ts'
 import type { GroupChange } from './change.ts'
 import { keys, type MemberId, type OpenMove, type SessionRecord } from './record.ts'
 
 export interface StoredSession {
   readonly id: SessionId
   readonly key: string
-  readonly rev: number
+  readonly rev: Revision
   readonly record: SessionRecord
 }
 
@@ -31,7 +37,7 @@ export interface Taking {
 export interface Creating extends Taking {
   readonly volume: VolumeId
   /** The volume's revision as it was read: no session begins on a volume that is gone. */
-  readonly volumeRev?: number
+  readonly volumeRev?: Revision
   /** The volume's size in that revision. */
   readonly bytes?: number
   readonly initiator: string
@@ -56,8 +62,8 @@ export function createSession(who: Creating): GroupChange {
   }
   return {
     compare: [
-      { key, rev: 0 },
-      { key: index, rev: 0 },
+      { key, rev: NO_REVISION },
+      { key: index, rev: NO_REVISION },
       ...(volumeRev === undefined ? [] : [{ key: keys.volume(volume), rev: volumeRev }]),
     ],
     put: [
@@ -87,7 +93,7 @@ export function takeSession(stored: StoredSession, who: Taking): GroupChange {
   if (isid === who.isid) return change
   const index = keys.isid(volume, initiator, who.isid)
   return {
-    compare: [...change.compare, { key: index, rev: 0 }],
+    compare: [...change.compare, { key: index, rev: NO_REVISION }],
     put: [...change.put, { key: index, value: stored.key }],
     remove: [keys.isid(volume, initiator, isid)],
   }

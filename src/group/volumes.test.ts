@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { epoch, volumeId } from '../base/ids.ts'
+import { epoch, NO_REVISION, revision, volumeId } from '../base/ids.ts'
 import { DEFAULT_AUTHORITY } from './founding.ts'
 import { Keys } from './keys.fixture.ts'
 import { parseVolume } from './parse.ts'
@@ -53,7 +53,7 @@ function create(store: Keys, wanted: VolumeWish): VolumeRecord | null {
     id: volumeId(Number(counter?.value ?? 0) + 1),
     wish: wanted,
     slices: slicesOf(64, 3),
-    counterRev: counter?.rev ?? 0,
+    counterRev: counter?.rev ?? NO_REVISION,
     at: '2026-11-24T00:00:00.000Z',
   })
   return store.apply(change) ? record : null
@@ -73,8 +73,8 @@ describe('createVolume', () => {
     const first = create(store, wish)
     expect(create(store, wish)).toBeNull()
     expect(create(store, { ...wish, name: 'other' })?.id).toBe(2)
-    const rev = store.list(keys.volume(volumeId(1)))[0]?.rev ?? 0
-    expect(first && store.apply(deleteVolume(first, rev + 1))).toBe(false)
+    const rev = store.list(keys.volume(volumeId(1)))[0]?.rev ?? NO_REVISION
+    expect(first && store.apply(deleteVolume(first, revision(rev + 1)))).toBe(false)
     expect(first && store.apply(deleteVolume(first, rev))).toBe(true)
     expect(store.list(keys.volume(volumeId(1)))).toEqual([])
     expect(create(store, wish)?.id).toBe(3)
@@ -89,7 +89,7 @@ describe('createVolume', () => {
           id: volumeId(1),
           wish: { ...wish, name },
           slices: slicesOf(64, 3),
-          counterRev: 0,
+          counterRev: revision(0),
           at: '',
         }).change,
     )
@@ -101,8 +101,8 @@ describe('createVolume', () => {
     const before = create(store, wish)
     if (before === null) throw new Error('it was not created')
     expect(wouldShrink(before, { bytes: GIB - 4096 })).toBe(true)
-    expect(() => changeVolume(before, 1, { bytes: GIB - 4096 })).toThrow(/only grows/)
-    const rev = store.list(keys.volume(volumeId(1)))[0]?.rev ?? 0
+    expect(() => changeVolume(before, revision(1), { bytes: GIB - 4096 })).toThrow(/only grows/)
+    const rev = store.list(keys.volume(volumeId(1)))[0]?.rev ?? NO_REVISION
     const { record, change } = changeVolume(before, rev, { bytes: 3 * GIB })
     expect(record).toEqual({ ...before, bytes: 3 * GIB, view: 2 })
     expect(store.apply(change)).toBe(true)
@@ -115,7 +115,7 @@ describe('createVolume', () => {
     const before = create(store, wish)
     create(store, { ...wish, name: 'other' })
     if (before === null) throw new Error('it was not created')
-    const rev = store.list(keys.volume(volumeId(1)))[0]?.rev ?? 0
+    const rev = store.list(keys.volume(volumeId(1)))[0]?.rev ?? NO_REVISION
     expect(store.apply(changeVolume(before, rev, { name: 'other' }).change)).toBe(false)
     const { record, change } = changeVolume(before, rev, { name: 'renamed' })
     expect(record).toEqual({ ...before, name: 'renamed' })
@@ -149,7 +149,7 @@ describe('createVolume', () => {
         id: volumeId(1),
         wish,
         slices: slicesOf(64 * members, members),
-        counterRev: 0,
+        counterRev: revision(0),
         at: '',
       })
       expect(record.lanes).toHaveLength(lanes)
@@ -162,7 +162,7 @@ describe('createVolume', () => {
       id: volumeId(1),
       wish,
       slices: slicesOf(4, 3),
-      counterRev: 0,
+      counterRev: revision(0),
       at: '',
     })
     expect([...record.lanes].sort()).toEqual([0, 1, 2, 3])

@@ -11,7 +11,14 @@
 //   G18. A new name takes the place of the old one in one transaction: at any moment exactly one name is taken.
 
 import { assert } from '../base/assert.ts'
-import { type SliceId, sliceId, type VolumeId, volumeId } from '../base/ids.ts'
+import {
+  NO_REVISION,
+  type Revision,
+  type SliceId,
+  sliceId,
+  type VolumeId,
+  volumeId,
+} from '../base/ids.ts'
 import {
   BLOCK_BYTES,
   LOGICAL_BLOCKS,
@@ -97,7 +104,7 @@ export function wouldShrink(volume: VolumeRecord, { bytes = volume.bytes }: Volu
 /** For a change that is not refused, to the volume as it was read. Lost: it changed meanwhile, or the name was taken. */
 export function changeVolume(
   volume: VolumeRecord,
-  rev: number,
+  rev: Revision,
   wish: VolumeChange,
 ): { readonly record: VolumeRecord; readonly change: GroupChange } {
   const refused = refuseChange(wish)
@@ -110,7 +117,7 @@ export function changeVolume(
   const put = { key: keys.volume(volume.id), value: JSON.stringify(record) }
   if (name === volume.name) return { record, change: { compare: [own], put: [put], remove: [] } }
   const change = {
-    compare: [own, { key: keys.volumeName(name), rev: 0 }],
+    compare: [own, { key: keys.volumeName(name), rev: NO_REVISION }],
     put: [put, { key: keys.volumeName(name), value: String(volume.id) }],
     remove: [keys.volumeName(volume.name)],
   }
@@ -124,7 +131,7 @@ export interface CreateVolume {
   readonly wish: VolumeWish
   readonly slices: readonly SliceRecord[]
   /** The revision of the counter key as read, 0 if there is none. */
-  readonly counterRev: number
+  readonly counterRev: Revision
   /** ISO time, for people. */
   readonly at: string
 }
@@ -161,8 +168,8 @@ export function createVolume(create: CreateVolume): {
   }
   const change = {
     compare: [
-      { key: keys.volumeName(wish.name), rev: 0 },
-      { key: keys.volume(id), rev: 0 },
+      { key: keys.volumeName(wish.name), rev: NO_REVISION },
+      { key: keys.volume(id), rev: NO_REVISION },
       { key: volumeCounterKey, rev: counterRev },
     ],
     put: [
@@ -210,14 +217,14 @@ export function dealLanes(
 
 /** Changes nothing: done only if there is no such volume, lost if there is. */
 export function volumeIsAbsent(id: VolumeId): GroupChange {
-  return { compare: [{ key: keys.volume(id), rev: 0 }], put: [], remove: [] }
+  return { compare: [{ key: keys.volume(id), rev: NO_REVISION }], put: [], remove: [] }
 }
 
 /**
  * The caller has seen that no session of the volume lives. One that begins at this very moment finds the volume gone: its
  * commands fail and its record is closed with its connection.
  */
-export function deleteVolume(volume: VolumeRecord, rev: number): GroupChange {
+export function deleteVolume(volume: VolumeRecord, rev: Revision): GroupChange {
   return {
     compare: [{ key: keys.volume(volume.id), rev }],
     put: [],

@@ -6,13 +6,14 @@
 import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import { type Revision, revision } from '../base/ids.ts'
 import type { Versioned } from '../coordination/coordinator.ts'
 import { damageOf, LostFile, mustBeOurs, prepareFile } from './sqlite-store.ts'
 
 const SUFFIXES = ['', '-wal', '-shm'] as const
 
 export interface StoreContents {
-  readonly rev: number
+  readonly rev: Revision
   readonly items: readonly Versioned[]
 }
 
@@ -24,12 +25,12 @@ export function readStore(file: string): StoreContents {
     db.exec('BEGIN')
     const items = db.prepare('SELECT key, value, rev, created FROM kv ORDER BY key').all()
     return {
-      rev: Number(db.prepare('SELECT rev FROM meta').get()?.['rev']),
+      rev: revision(Number(db.prepare('SELECT rev FROM meta').get()?.['rev'])),
       items: items.map(({ key, value, rev, created }) => ({
         key: String(key),
         value: String(value),
-        rev: Number(rev),
-        created: Number(created),
+        rev: revision(Number(rev)),
+        created: revision(Number(created)),
       })),
     }
   })

@@ -17,6 +17,7 @@ import { existsSync } from 'node:fs'
 import type { StatementSync } from 'node:sqlite'
 import { DatabaseSync } from 'node:sqlite'
 import { pathToFileURL } from 'node:url'
+import { NO_REVISION, type Revision, revision } from '../base/ids.ts'
 import type { Change, Transaction, Versioned } from '../coordination/coordinator.ts'
 import { FILE_FORMAT, type SqlAnswer } from '../coordination/sql-worker.ts'
 
@@ -66,8 +67,8 @@ export function isBusy(error: unknown): boolean {
 }
 
 interface Meta {
-  readonly rev: number
-  readonly compacted: number
+  readonly rev: Revision
+  readonly compacted: Revision
 }
 
 export class SqliteStore {
@@ -99,7 +100,7 @@ export class SqliteStore {
     return column(this.#statements.dataVersion.get(), 'data_version')
   }
 
-  rev(): number {
+  rev(): Revision {
     return this.#meta().rev
   }
 
@@ -117,7 +118,7 @@ export class SqliteStore {
   }
 
   /** Whole transactions after `afterRev`, bounded; null if there are none. */
-  changes(prefix: string, afterRev: number): SqlAnswer | null {
+  changes(prefix: string, afterRev: Revision): SqlAnswer | null {
     return this.#snapshot(() => {
       const meta = this.#meta()
       // A revision of the future means that the file is not the one that was listed: list anew.
@@ -126,9 +127,9 @@ export class SqliteStore {
       const rows = this.#statements.log.all(afterRev, prefix, prefix + LAST, BATCH_ROWS)
       const changes = rows.map(changeOf)
       if (rows.length < BATCH_ROWS) return { kind: 'changes', rev: meta.rev, changes }
-      const cutRev = changes.at(-1)?.rev ?? 0
+      const cutRev = changes.at(-1)?.rev ?? NO_REVISION
       const whole = changes.filter((change) => change.rev < cutRev)
-      return { kind: 'changes', rev: cutRev - 1, changes: whole }
+      return { kind: 'changes', rev: revision(cutRev - 1), changes: whole }
     })
   }
 
@@ -144,9 +145,9 @@ export class SqliteStore {
     meta: Meta,
     put: readonly { readonly key: string; readonly value: string }[],
     remove: readonly string[],
-  ): number {
+  ): Revision {
     const { putKey, removeKey, putLog, putMeta } = this.#statements
-    const rev = meta.rev + 1
+    const rev = revision(meta.rev + 1)
     let changed = 0
     for (const { key, value } of put) {
       const created = this.#get(key)?.created ?? rev
@@ -167,9 +168,9 @@ export class SqliteStore {
   }
 
   /** Drops old revisions of the log in steps, so that most transactions pay nothing; returns the last one dropped. */
-  #compact(rev: number, compacted: number): number {
+  #compact(rev: Revision, compacted: Revision): Revision {
     const step = Math.ceil(this.#keepRevisions / 50)
-    const upTo = rev - this.#keepRevisions
+    const upTo = revision(rev - this.#keepRevisions)
     if (upTo - compacted < step) return compacted
     this.#statements.dropLog.run(upTo)
     return upTo
@@ -177,13 +178,13 @@ export class SqliteStore {
 
   #meta(): Meta {
     const row = this.#statements.meta.get()
-    return { rev: column(row, 'rev'), compacted: column(row, 'compacted') }
+    return { rev: revision(column(row, 'rev')), compacted: revision(column(row, 'compacted')) }
   }
 
-  #get(key: string): { readonly rev: number; readonly created: number } | undefined {
+  #get(key: string): { readonly rev: Revision; readonly created: Revision } | undefined {
     const row = this.#statements.get.get(key)
     if (row === undefined) return undefined
-    return { rev: column(row, 'rev'), created: column(row, 'created') }
+    return { rev: revision(column(row, 'rev')), created: revision(column(row, 'created')) }
   }
 
   #list(prefix: string): Versioned[] {
@@ -192,8 +193,8 @@ export class SqliteStore {
       return {
         key: String(key),
         value: String(value),
-        rev: Number(rev),
-        created: Number(created),
+        rev: revision(Number(rev)),
+        created: revision(Number(created)),
       }
     })
   }
@@ -315,7 +316,7 @@ function changeOf(row: NonNullable<Row>): Change {
   return {
     key: String(key),
     value: value === null ? null : String(value),
-    rev: Number(rev),
-    created: Number(created),
+    rev: revision(Number(rev)),
+    created: revision(Number(created)),
   }
 }

@@ -2,6 +2,7 @@
 // changes of other processes while somebody watches.
 // What it promises is numbered in sqlite-worker.ts, through which it is used.
 import { parentPort, workerData } from 'node:worker_threads'
+import type { Revision } from '../base/ids.ts'
 import type { SqlAnswer, SqlRequest } from '../coordination/sql-worker.ts'
 import { FileWatch } from './file-watch.ts'
 import { damageOf, isBusy, LostFile, RefusedFile, SqliteStore } from './sqlite-store.ts'
@@ -37,7 +38,7 @@ interface Waiter {
   readonly id: number
   readonly watch: number
   readonly prefix: string
-  readonly afterRev: number
+  readonly afterRev: Revision
 }
 
 class SqliteThread {
@@ -137,9 +138,13 @@ class SqliteThread {
   }
 
   #lookIfChanged(): void {
-    const seen = this.#attempt((store) => ({ kind: 'ready', rev: store.dataVersion() }))
-    if (seen.kind === 'ready' ? seen.rev === this.#dataVersion : seen.kind !== 'lost') return
-    this.#dataVersion = seen.kind === 'ready' ? seen.rev : -1
+    let version = -1
+    const seen = this.#attempt((store) => {
+      version = store.dataVersion()
+      return { kind: 'ended' }
+    })
+    if (seen.kind === 'ended' ? version === this.#dataVersion : seen.kind !== 'lost') return
+    this.#dataVersion = seen.kind === 'ended' ? version : -1
     this.#look()
   }
 

@@ -5,7 +5,7 @@ import { SimCoordination } from '../../sim/coordinator.ts'
 import { SimDisk } from '../../sim/disk.ts'
 import { Timeline } from '../../sim/timeline.ts'
 import { settings as storeSettings, write } from '../../test/kit/store-world.ts'
-import { volumeId } from '../base/ids.ts'
+import { revision, volumeId } from '../base/ids.ts'
 import { Prng } from '../base/prng.ts'
 import type { Coordinator } from '../coordination/coordinator.ts'
 import { writeFolder } from '../group/folders.ts'
@@ -131,7 +131,7 @@ describe('the data folder of a member', () => {
     await b.pass(2 * MARK_MS)
     const now = b.record()
     const late = { folderId: 'f1', position: 1, at: '' }
-    const stale = writeFolder('m1', (now?.rev ?? 0) - 1, late)
+    const stale = writeFolder('m1', revision((now?.rev ?? 0) - 1), late)
     expect(await b.timeline.finish(b.operator.txn(stale))).toMatchObject({ kind: 'lost' })
     expect(b.record()).toEqual(now)
   })
@@ -140,7 +140,9 @@ describe('the data folder of a member', () => {
     const b = bench()
     const folder = await b.timeline.finish(b.open())
     const other = { folderId: 'elsewhere', position: 1, at: '' }
-    await b.timeline.finish(b.operator.txn(writeFolder('m1', b.record()?.rev ?? 0, other)))
+    await b.timeline.finish(
+      b.operator.txn(writeFolder('m1', revision(b.record()?.rev ?? 0), other)),
+    )
     await b.dirty(folder)
     await b.pass(2 * MARK_MS)
     expect(await b.timeline.finish(folder.failed)).toMatch(/names elsewhere since/)

@@ -9,7 +9,14 @@
 //   DF4. A store that knows ids which the group record has not come to is not used with it (G26), nor changed.
 import { type Clock, sleep, type Timer, within } from '../base/clock.ts'
 import type { Disk } from '../base/disk.ts'
-import { type Epoch, type SliceId, sliceId, type VolumeId } from '../base/ids.ts'
+import {
+  type Epoch,
+  NO_REVISION,
+  type Revision,
+  type SliceId,
+  sliceId,
+  type VolumeId,
+} from '../base/ids.ts'
 import type { Coordinator } from '../coordination/coordinator.ts'
 import { usable } from '../coordination/group-view.ts'
 import { writeFolder } from '../group/folders.ts'
@@ -36,7 +43,7 @@ interface DataFolderDeps {
 
 /** As it was read. */
 interface StoredFolder {
-  readonly rev: number
+  readonly rev: Revision
   readonly record: FolderRecord | null
 }
 
@@ -47,12 +54,12 @@ export class DataFolder {
   readonly #deps: DataFolderDeps
   readonly #id: MemberId
   readonly #fail: (why: string) => void
-  #rev: number
+  #rev: Revision
   #marked: number
   #timer: Timer | null = null
   #marking: Promise<void> = Promise.resolve()
 
-  private constructor(deps: DataFolderDeps, id: MemberId, store: PageStore, rev: number) {
+  private constructor(deps: DataFolderDeps, id: MemberId, store: PageStore, rev: Revision) {
     const { promise, resolve } = Promise.withResolvers<string>()
     this.#deps = deps
     this.#id = id
@@ -148,7 +155,7 @@ function folderOf(store: PageStore, clock: Clock): FolderRecord {
 interface Read {
   readonly stored: StoredFolder
   /** The revision of the whole group record at that instant. */
-  readonly rev: number
+  readonly rev: Revision
   /** The last that was given. */
   readonly volumeId: VolumeId
   readonly epochs: ReadonlyMap<SliceId, Epoch>
@@ -176,7 +183,7 @@ async function readAll({ coordinator }: DataFolderDeps, id: MemberId): Promise<R
   }
   const record = item === undefined ? null : usable(key, parseFolder(item.value))
   const volumeId = lastVolumeIn(counters)
-  return { stored: { rev: item?.rev ?? 0, record }, epochs, rev: result.rev, volumeId }
+  return { stored: { rev: item?.rev ?? NO_REVISION, record }, epochs, rev: result.rev, volumeId }
 }
 
 function taken(id: MemberId, own: string, named: string): string {

@@ -4,6 +4,7 @@ import { SimCoordination } from '../../sim/coordinator.ts'
 import { SimDisk } from '../../sim/disk.ts'
 import { SimNet } from '../../sim/net.ts'
 import { Timeline } from '../../sim/timeline.ts'
+import { revision } from '../base/ids.ts'
 import { Prng } from '../base/prng.ts'
 import { openSeen, writeCopy, writeSeen } from '../coordination/record-copy.ts'
 import { keys } from '../group/record.ts'
@@ -67,13 +68,13 @@ it('RC2 a record that is older than what was seen is refused, whichever file say
   const { group, rev } = await open()
   const image = coordination.image()
   const { groupId, incarnation } = group
-  const seen = (revision: number) => ({ groupId, incarnation, revision })
+  const seen = (at: number) => ({ groupId, incarnation, revision: revision(at) })
   const file = await timeline.finish(openSeen(disk))
   await timeline.finish(writeSeen(file, seen(rev), 0))
   expect((await open()).rev).toBe(rev)
   await timeline.finish(writeSeen(file, seen(rev + 1), 1))
   await expect(open()).rejects.toThrow(/an older one: .*evenkeel recover/)
-  coordination.restore({ rev: rev + 1, items: image.items })
+  coordination.restore({ rev: revision(rev + 1), items: image.items })
   expect((await open()).rev).toBe(rev + 1)
   await timeline.finish(writeCopy(disk, { ...seen(rev + 2), memberId: 'm1', items: [] }))
   await expect(open()).rejects.toThrow(/an older one/)
@@ -82,6 +83,6 @@ it('RC2 a record that is older than what was seen is refused, whichever file say
       ? { ...item, value: JSON.stringify({ ...group, incarnation: 'x' }) }
       : item,
   )
-  coordination.restore({ rev: 2 ** 32, items: other })
+  coordination.restore({ rev: revision(2 ** 32), items: other })
   await expect(open()).rejects.toThrow(/another life of the group: .*evenkeel recover/)
 })

@@ -10,7 +10,7 @@
 import { refusal } from '../api/errors.ts'
 import { type Answered, answered } from '../api/operator.ts'
 import type { Volume, VolumeChange, VolumeDetail, VolumeRequest } from '../api/schema.ts'
-import { type VolumeId, volumeId } from '../base/ids.ts'
+import { NO_REVISION, type Revision, type VolumeId, volumeId } from '../base/ids.ts'
 import { BLOCK_BYTES } from '../base/sizes.ts'
 import { storedSession, usable } from '../coordination/group-view.ts'
 import { retry } from '../coordination/retry.ts'
@@ -86,7 +86,7 @@ export class VolumeDesk {
       id: volumeId(Number(last?.value ?? 0) + 1),
       wish: request,
       slices: group.slices,
-      counterRev: last?.rev ?? 0,
+      counterRev: last?.rev ?? NO_REVISION,
       at: new Date(ports.clock.wallMs()).toISOString(),
     })
     tried.push(record)
@@ -94,7 +94,7 @@ export class VolumeDesk {
     return result.kind === 'done' ? this.#created(record, result.rev) : null
   }
 
-  async #created(record: VolumeRecord, rev: number): Promise<Answered<VolumeDetail>> {
+  async #created(record: VolumeRecord, rev: Revision): Promise<Answered<VolumeDetail>> {
     await this.#seen(() => this.#member.group.volumes.has(record.id))
     if (!(await this.#member.keeper.written(rev))) return notKept
     return answered(await this.#detail(record))
@@ -142,7 +142,7 @@ export class VolumeDesk {
   }
 
   /** The volume's record as the coordinator has it. */
-  async #read(id: VolumeId): Promise<{ record: VolumeRecord; rev: number } | 'gone' | 'unknown'> {
+  async #read(id: VolumeId): Promise<{ record: VolumeRecord; rev: Revision } | 'gone' | 'unknown'> {
     const listed = await this.#member.ports.coordinator.list(keys.volume(id))
     if (listed.kind === 'unknown') return 'unknown'
     const item = listed.items.find(({ key }) => key === keys.volume(id))
@@ -180,7 +180,7 @@ export class VolumeDesk {
     return result.kind === 'done' ? this.#deleted(record, result.rev) : null
   }
 
-  async #deleted(record: VolumeRecord, rev: number): Promise<Answered<Volume>> {
+  async #deleted(record: VolumeRecord, rev: Revision): Promise<Answered<Volume>> {
     await this.#seen(() => !this.#member.group.volumes.has(record.id))
     if (!(await this.#member.keeper.written(rev))) return notKept
     return answered(this.#volume(record))

@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { expect, test } from 'vitest'
 import type { Clock } from '../base/clock.ts'
+import { revision } from '../base/ids.ts'
 import type { Coordinator, TransactionResult } from '../coordination/coordinator.ts'
 import { EmbeddedCoordinator } from '../coordination/embedded.ts'
 import { SystemClock } from '../io/clock.ts'
@@ -29,7 +30,7 @@ function watched(answers: readonly (readonly [ms: number, result: TransactionRes
   return { coordinator, slow }
 }
 
-const done = { kind: 'done', rev: 1, read: [] } as const
+const done = { kind: 'done', rev: revision(1), read: [] } as const
 const change = { put: [{ key: 'a', value: '' }] }
 
 test('WC1 a store that is locked for changes is not up, though reads are answered', async () => {
@@ -74,7 +75,7 @@ test('WC2 a probe wants the lock for changes, and changes nothing', async () => 
 test('what does not answer is known, with the reason, until it answers again', async () => {
   const { coordinator } = watched([
     [1, { kind: 'unknown', reason: 'busy' }],
-    [1, { kind: 'lost', rev: 1, read: [] }],
+    [1, { kind: 'lost', rev: revision(1), read: [] }],
   ])
   expect(coordinator.trouble).toBeNull()
   expect(await coordinator.txn({})).toEqual({ kind: 'unknown', reason: 'busy' })

@@ -4,6 +4,7 @@
 //   WC1. A store that answers reads, and whose lock for changes somebody holds, does not count as up.
 //   WC2. A probe wants that lock and changes nothing.
 import type { Clock } from '../base/clock.ts'
+import type { Revision } from '../base/ids.ts'
 import type { Coordinator, Transaction, Watch } from '../coordination/coordinator.ts'
 import { probeChange } from '../group/change.ts'
 
@@ -46,7 +47,7 @@ export class WatchedCoordinator implements Coordinator {
     return this.#timed('list', 'read', () => this.#coordinator.list(prefix))
   }
 
-  watch(prefix: string, afterRev: number): Watch {
+  watch(prefix: string, afterRev: Revision): Watch {
     return this.#coordinator.watch(prefix, afterRev)
   }
 

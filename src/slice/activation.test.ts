@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { SimClock } from '../../sim/clock.ts'
 import { SimCoordination } from '../../sim/coordinator.ts'
 import { Timeline } from '../../sim/timeline.ts'
-import { type Epoch, epoch, type SliceId, sliceId, volumeId } from '../base/ids.ts'
+import { type Epoch, epoch, NO_REVISION, type SliceId, sliceId, volumeId } from '../base/ids.ts'
 import { Prng } from '../base/prng.ts'
 import type { Change, Coordinator, Transaction } from '../coordination/coordinator.ts'
 import { storedSession } from '../coordination/group-view.ts'
@@ -83,7 +83,7 @@ async function bench({ seed = 1, raising }: BenchSettings = {}) {
   const lastRaiseRev = () => Math.max(...coordination.inspect(keys.slices).map(({ rev }) => rev))
 
   const history: Change[] = []
-  const watch = coordination.handle('judge').watch(keys.sessions, 0)
+  const watch = coordination.handle('judge').watch(keys.sessions, NO_REVISION)
   async function follow(): Promise<void> {
     for (;;) {
       const batch = await watch.next()

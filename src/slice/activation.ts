@@ -12,6 +12,8 @@ import {
   type Epoch,
   epoch,
   type Generation,
+  NO_REVISION,
+  type Revision,
   type SessionId,
   type SliceId,
   sliceId,
@@ -29,12 +31,12 @@ export interface Activation {
   readonly epochs: ReadonlyMap<SliceId, Epoch>
   /** Generation by session, as of `rev`. Empty, and `rev` 0, if there was no slice to raise. */
   readonly sessions: readonly (readonly [SessionId, Generation])[]
-  readonly rev: number
+  readonly rev: Revision
 }
 
 interface Own {
   readonly id: SliceId
-  readonly rev: number
+  readonly rev: Revision
   readonly record: SliceRecord
 }
 
@@ -57,7 +59,7 @@ export async function activate(
       const own = listed.items
         .map(toOwn)
         .filter(({ id, record }) => record.primary === deps.self && wanted(id))
-      if (own.length === 0) return { epochs: new Map(), sessions: [], rev: 0 }
+      if (own.length === 0) return { epochs: new Map(), sessions: [], rev: NO_REVISION }
       if (deps.isClosed()) return null
       const { store } = deps
       const raised = new Map(

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { generation, sessionId, sliceId } from '../base/ids.ts'
+import { generation, revision, sessionId, sliceId } from '../base/ids.ts'
 import { SessionMarks } from './session-marks.ts'
 
 /** By plain numbers, for short. */
@@ -12,7 +12,7 @@ function newMarks() {
     load: (list: readonly (readonly [number, number])[], rev: number) =>
       marks.load(
         list.map(([session, gen]) => [sessionId(session), generation(gen)] as const),
-        rev,
+        revision(rev),
       ),
   }
 }

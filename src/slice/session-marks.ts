@@ -7,7 +7,13 @@
 //       ignored: it is retired, and nothing brings it back.
 //   G3. What is known of a session's operations ends with their generation, never before they are acknowledged.
 import { forgetUpTo } from '../base/forget-up-to.ts'
-import type { Generation, SessionId, SliceId } from '../base/ids.ts'
+import {
+  type Generation,
+  NO_REVISION,
+  type Revision,
+  type SessionId,
+  type SliceId,
+} from '../base/ids.ts'
 
 /** Mutations of one session, generation and slice, by number; `T` is an outcome, or what comes to one. */
 export class OperationWindow<T> {
@@ -52,7 +58,7 @@ export class SessionMark<T> {
 
 export class SessionMarks<T> {
   readonly #marks = new Map<SessionId, SessionMark<T>>()
-  #loadedRev = 0
+  #loadedRev = NO_REVISION
 
   get size(): number {
     return this.#marks.size
@@ -66,7 +72,7 @@ export class SessionMarks<T> {
    * Takes in the list of all sessions as it was at `rev`, unless a newer one is known. Those that are not in it are
    * retired (G2): what else is kept of them can go.
    */
-  load(list: Iterable<readonly [SessionId, Generation]>, rev: number): void {
+  load(list: Iterable<readonly [SessionId, Generation]>, rev: Revision): void {
     if (rev <= this.#loadedRev) return
     const listed = new Set<SessionId>()
     for (const [session, gen] of list) {

@@ -17,6 +17,7 @@ import {
   type Epoch,
   epoch,
   type Generation,
+  type Revision,
   type SessionId,
   type SliceId,
   sliceId,
@@ -236,7 +237,7 @@ export class Slices {
     }
   }
 
-  #load(sessions: Iterable<readonly [SessionId, Generation]>, rev: number): void {
+  #load(sessions: Iterable<readonly [SessionId, Generation]>, rev: Revision): void {
     const { store } = this.#deps
     this.#marks.load(sessions, rev)
     for (const session of store.rememberedSessions()) {

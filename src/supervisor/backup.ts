@@ -1,6 +1,7 @@
 // `evenkeel backup record`: the coordination file as one whole file. The file alone, copied, would be an empty or an older
 // backup: what is newest is in its -wal.
 import { join } from 'node:path'
+import type { Revision } from '../base/ids.ts'
 import { parseGroup } from '../group/parse.ts'
 import { keys } from '../group/record.ts'
 import { backUpStore } from '../io/sqlite-files.ts'
@@ -10,7 +11,7 @@ export interface RecordBackup {
   readonly file: string
   readonly groupId: string
   readonly incarnation: string
-  readonly revision: number
+  readonly revision: Revision
   readonly volumes: number
   readonly bytes: number
 }

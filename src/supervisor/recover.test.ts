@@ -11,7 +11,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import { epoch, generation, sessionId, sliceId, volumeId } from '../base/ids.ts'
+import { epoch, generation, revision, sessionId, sliceId, volumeId } from '../base/ids.ts'
 import { openSeen, writeCopy, writeSeen } from '../coordination/record-copy.ts'
 import { DEFAULT_AUTHORITY, foundGroup } from '../group/founding.ts'
 import { type GroupRecord, keys, RECORD_FORMAT } from '../group/record.ts'
@@ -44,8 +44,8 @@ const items = [
   })),
 ]
 const contents = (rev: number) => ({
-  rev,
-  items: items.map((item) => ({ ...item, rev: 1, created: 1 })),
+  rev: revision(rev),
+  items: items.map((item) => ({ ...item, rev: revision(1), created: revision(1) })),
 })
 const at = '2026-11-29T12:34:56.789Z'
 let data = ''
@@ -79,11 +79,11 @@ async function folder(id: string, seen: number, copied: number): Promise<void> {
   const disk = new FolderDisk(join(data, id))
   const who = { groupId: 'g', incarnation: 'first' }
   await writeCopy(disk, {
-    ...{ ...who, revision: copied, memberId: id },
+    ...{ ...who, revision: revision(copied), memberId: id },
     items: items.map(({ key, value }) => [key, value] as const),
   })
   const file = await openSeen(disk)
-  await writeSeen(file, { ...who, revision: seen }, 0)
+  await writeSeen(file, { ...who, revision: revision(seen) }, 0)
   await file.close()
 }
 
@@ -158,8 +158,13 @@ it('RV3 G28 a file that a member would refuse by what its store knows is not sou
     [61, 2, false],
   ] as const) {
     rmSync(file, { force: true })
-    const counter = { key: volumeCounterKey, value: String(last), rev: 1, created: 1 }
-    writeStore(file, { rev, items: [...contents(rev).items, counter] })
+    const counter = {
+      key: volumeCounterKey,
+      value: String(last),
+      rev: revision(1),
+      created: revision(1),
+    }
+    writeStore(file, { rev: revision(rev), items: [...contents(rev).items, counter] })
     const refused = await refuseWrongRecord(plan()).then(
       () => null,
       ({ message }) => message,
@@ -188,7 +193,7 @@ it('V6 a file that is damaged, locked, without a group or older than any member 
   writeFileSync(file, 'x'.repeat(5000))
   await refuses(/is damaged \(.*Nothing was touched\.$/)
   rmSync(file)
-  writeStore(file, { rev: 60, items: [] })
+  writeStore(file, { rev: revision(60), items: [] })
   await refuses(/holds no group\. .*evenkeel recover/)
   rmSync(file)
   writeStore(file, contents(56))

@@ -9,6 +9,7 @@
 import { randomUUID } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Revision } from '../base/ids.ts'
 import type { MemberId } from '../group/record.ts'
 import { type Rebuilt, rebuildRecord } from '../group/recover.ts'
 import type { Evidence, MetRecord, RecordCopy } from '../group/seen.ts'
@@ -32,7 +33,7 @@ export interface Recovered {
   readonly groupId: string
   readonly incarnation: string
   /** The first of the new incarnation. */
-  readonly revision: number
+  readonly revision: Revision
   /** The highest that anybody has seen of the one before. */
   readonly seen: number
   readonly from: Rebuilt['from']

@@ -14,7 +14,7 @@
 //   N1. A member executes and answers only under the generation it took; after a committed move it answers nothing.
 //   N2. A session is registered from the moment its record is taken until it has ended, so that nobody at this member
 //       takes it for dead in between.
-import type { Generation, SessionId } from '../base/ids.ts'
+import type { Generation, Revision, SessionId } from '../base/ids.ts'
 import type { SessionRecord } from '../group/record.ts'
 import type { SessionCounters } from '../load/counters.ts'
 import type { LogicalUnit } from '../scsi/logical-unit.ts'
@@ -51,7 +51,7 @@ export interface LiveSession {
   readonly loginToken: string
   /** As last written by this member; `rev` is its revision. */
   record: SessionRecord
-  rev: number
+  rev: Revision
   readonly counters: SessionCounters
   phase: Phase
 }

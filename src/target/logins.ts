@@ -17,6 +17,7 @@ import { type Clock, sleep } from '../base/clock.ts'
 import {
   type Generation,
   generation,
+  type Revision,
   type SessionId,
   sessionId,
   type VolumeId,
@@ -319,7 +320,7 @@ export class Logins {
   }
 
   /** No session begins on a volume that changes under it. */
-  #asSeen(volume: VolumeId): { readonly volumeRev?: number; readonly bytes?: number } {
+  #asSeen(volume: VolumeId): { readonly volumeRev?: Revision; readonly bytes?: number } {
     const { volumes, volumeRevs } = this.#deps.group
     const volumeRev = volumeRevs.get(volume)
     const bytes = volumes.get(volume)?.bytes

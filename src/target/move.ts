@@ -17,6 +17,7 @@
 //   M7. A move that is abandoned or lost says why, to whoever ordered it and in its record: why its session has ended, if
 //       that is why.
 import { type Clock, sleep, type Timer } from '../base/clock.ts'
+import type { Revision } from '../base/ids.ts'
 import type { Coordinator } from '../coordination/coordinator.ts'
 import { type StoredSession, storedSession } from '../coordination/group-view.ts'
 import type { MemberId } from '../group/record.ts'
@@ -217,7 +218,7 @@ export class Mover {
     return { kind: outcome, reason }
   }
 
-  #wrote(session: LiveSession, rev: number, record: StoredSession['record']): void {
+  #wrote(session: LiveSession, rev: Revision, record: StoredSession['record']): void {
     session.rev = rev
     session.record = record
   }

@@ -1,6 +1,7 @@
 // The target of a real member in virtual time: how it begins to take logins, and how it stops.
 import { describe, expect, it } from 'vitest'
 import { startGroup, type Written } from '../../test/kit/sim-group.ts'
+import { NO_REVISION } from '../base/ids.ts'
 import type { Coordinator } from '../coordination/coordinator.ts'
 import { keys } from '../group/record.ts'
 import { changeVolume } from '../group/volumes.ts'
@@ -55,7 +56,7 @@ describe('the target of a member', () => {
 
     const { at, target, session } = home()
     const handle = group.coordination.handle('test')
-    const rev = at.member?.group.volumeRevs.get(group.volume.id) ?? 0
+    const rev = at.member?.group.volumeRevs.get(group.volume.id) ?? NO_REVISION
     const { change } = changeVolume(group.volume, rev, { bytes: 2 * group.volume.bytes })
     expect(await timeline.finish(handle.txn(change))).toMatchObject({ kind: 'done' })
     const knows = () =>

@@ -1,5 +1,5 @@
 // The FENCEs of this member's login barriers, kept at every primary until their sessions are retired (W3 of gateway.ts).
-import type { Generation, SessionId } from '../base/ids.ts'
+import type { Generation, Revision, SessionId } from '../base/ids.ts'
 import type { MemberId } from '../group/record.ts'
 import type { PeerLinks } from '../peer/links.ts'
 import type { GroupSlices } from '../slice/group-slices.ts'
@@ -50,7 +50,7 @@ export class Fences {
     }
   }
 
-  isKnownEverywhere(session: SessionId, gen: Generation, rev: number): boolean {
+  isKnownEverywhere(session: SessionId, gen: Generation, rev: Revision): boolean {
     const fence = this.#fences.get(session)
     if (fence === undefined || fence.gen < gen) return false
     const { slices, sliceRevs } = this.#deps.group

@@ -16,7 +16,7 @@
 
 import { assert } from '../base/assert.ts'
 import { type Clock, sleep } from '../base/clock.ts'
-import type { Generation, SessionId, SliceId } from '../base/ids.ts'
+import { type Generation, revision, type SessionId, type SliceId } from '../base/ids.ts'
 import { OPERATION_BYTES_MAX, UNMAP_BYTES_MAX } from '../base/sizes.ts'
 import type { MemberId, VolumeRecord } from '../group/record.ts'
 import type { SessionCounters } from '../load/counters.ts'
@@ -175,7 +175,7 @@ export class Gateway {
   }
 
   /** Every primary has acknowledged, or its slice has changed since `rev`, the revision of the session's death. */
-  fenced(session: SessionId, gen: Generation, rev = Number.POSITIVE_INFINITY): boolean {
+  fenced(session: SessionId, gen: Generation, rev = revision(Number.POSITIVE_INFINITY)): boolean {
     return this.#fences.isKnownEverywhere(session, gen, rev)
   }
 

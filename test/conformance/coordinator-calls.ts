@@ -1,4 +1,5 @@
 // Calls on a coordinator that the conformance tests and their child processes share.
+import { NO_REVISION } from '../../src/base/ids.ts'
 import type {
   Change,
   Coordinator,
@@ -53,7 +54,7 @@ export async function increment(handle: Coordinator, key: string, times: number)
   for (let left = times; left > 0; ) {
     const item = (await listed(handle, key)).find((one) => one.key === key)
     const result = await handle.txn({
-      compare: [{ key, rev: item?.rev ?? 0 }],
+      compare: [{ key, rev: item?.rev ?? NO_REVISION }],
       put: [{ key, value: String(Number(item?.value ?? 0) + 1) }],
     })
     if (result.kind === 'done') left -= 1

@@ -19,6 +19,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { DatabaseSync } from 'node:sqlite'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, expect, it } from 'vitest'
+import { NO_REVISION, revision } from '../../src/base/ids.ts'
 import { EmbeddedCoordinator } from '../../src/coordination/embedded.ts'
 import { SystemClock } from '../../src/io/clock.ts'
 import { backUpStore, readStore, setStoreAside, writeStore } from '../../src/io/sqlite-files.ts'
@@ -81,7 +82,7 @@ async function until(condition: () => boolean): Promise<void> {
 
 it('G1 W3 increments by several processes are all counted, and all of them watched', async () => {
   const handle = await open()
-  const watch = handle.watch('', 0)
+  const watch = handle.watch('', NO_REVISION)
   const counts = range(1, 2).map(() => start('count', file, '150'))
   const changes = await take(watch, 300)
   expect(changes.map(({ value }) => Number(value))).toEqual(range(1, 300))
@@ -118,7 +119,7 @@ it('G1 F1 F2 a process killed in a stream of transactions leaves a prefix of the
     expect(a).toBe(b)
     expect(a).toBeGreaterThanOrEqual(Number(lines().at(-1)))
     expect(a).toBeLessThanOrEqual(Number(lines().at(-1)) + 1)
-    const watch = handle.watch('', 0)
+    const watch = handle.watch('', NO_REVISION)
     const changes = await take(watch, 2 * a)
     expect(changes.map(({ value, rev }) => [Number(value), rev])).toEqual(
       range(1, a).flatMap((n) => [
@@ -191,7 +192,7 @@ it('F3 a store that finds the file locked says so at once, and has done nothing'
 it('F2 W1 W3 writes that wait for a lock are done in order, without gaps, and watched', async () => {
   const worker = new SqliteWorker(file, 100, 3_600_000)
   const handle = await open(worker)
-  const watch = handle.watch('', 0)
+  const watch = handle.watch('', NO_REVISION)
   const holder = new DatabaseSync(file, { timeout: 0 })
   holder.exec('BEGIN IMMEDIATE')
   const writes = range(1, 20).map(async (n) => handle.txn({ put: [{ key: 'n', value: `${n}` }] }))
@@ -213,7 +214,7 @@ it('E3 a worker that dies leaves its calls unknown; the next ones and the watche
   const worker = new SqliteWorker(file)
   const handle = await open(worker)
   await done(handle, { put: [{ key: 'n', value: '0' }] })
-  const watch = handle.watch('', 0)
+  const watch = handle.watch('', NO_REVISION)
   let [counted, unknown] = [0, 0]
   for (let round = 0; round < 5; round += 1) {
     const calls = range(1, 20).map(async (n) => handle.txn({ put: [{ key: 'n', value: `${n}` }] }))
@@ -236,7 +237,9 @@ it('E1 a worker that never answers leaves its calls unknown', async () => {
   const mute = await EmbeddedCoordinator.open(
     {
       ask: async (request) =>
-        request.kind === 'open' ? { kind: 'ready', rev: 0 } : await new Promise(() => undefined),
+        request.kind === 'open'
+          ? { kind: 'ready', rev: NO_REVISION }
+          : await new Promise(() => undefined),
       close: async () => undefined,
     },
     clock,
@@ -277,7 +280,7 @@ it('E4 a worker that does not answer for long is waited for', async () => {
     {
       ask: async () => {
         asked += 1
-        return asked < 5 ? await new Promise(() => undefined) : { kind: 'ready', rev: 0 }
+        return asked < 5 ? await new Promise(() => undefined) : { kind: 'ready', rev: NO_REVISION }
       },
       close: async () => undefined,
     },
@@ -361,7 +364,7 @@ it('W4 a file that is moved away and back is gone on with', async () => {
 })
 
 it('G6 an answer below a revision that was seen before the question is of a store that has gone back', async () => {
-  let rev = 7
+  let rev = revision(7)
   const handle = await EmbeddedCoordinator.open(
     {
       ask: async (request) =>
@@ -372,10 +375,10 @@ it('G6 an answer below a revision that was seen before the question is of a stor
     founding,
   )
   expect(await handle.list('')).toMatchObject({ kind: 'done', rev: 7 })
-  rev = 6
+  rev = revision(6)
   expect((await handle.list('')).kind).toBe('unknown')
   expect(handle.lost).toMatch(/gone back from revision 7 to 6: .*evenkeel recover/)
-  rev = 8
+  rev = revision(8)
   expect((await handle.list('')).kind).toBe('unknown')
 })
 
@@ -384,7 +387,8 @@ it('F5 F6 a store is read and backed up as it is, with what its -wal alone holds
   await done(handle, { put: [{ key: 'a', value: '1' }] })
   const before = statSync(`${file}-wal`)
   const backup = join(folder, 'backup')
-  const contents = { rev: 1, items: [{ key: 'a', value: '1', rev: 1, created: 1 }] }
+  const rev = revision(1)
+  const contents = { rev, items: [{ key: 'a', value: '1', rev, created: rev }] }
   expect(readStore(file)).toEqual(contents)
   expect(backUpStore(file, backup)).toMatchObject(contents)
   expect(() => backUpStore(file, backup)).toThrow(/EEXIST/)

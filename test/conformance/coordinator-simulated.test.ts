@@ -4,6 +4,7 @@ import { SimClock } from '../../sim/clock.ts'
 import { SimCoordination, type SimCoordinationSettings } from '../../sim/coordinator.ts'
 import { Timeline } from '../../sim/timeline.ts'
 import { sleep } from '../../src/base/clock.ts'
+import { NO_REVISION } from '../../src/base/ids.ts'
 import { Prng } from '../../src/base/prng.ts'
 import type { Coordinator } from '../../src/coordination/coordinator.ts'
 import { done, increment, listed, range } from './coordinator-calls.ts'
@@ -65,7 +66,7 @@ it('C3 a store that was put in place of another is not touched by who knew that 
 it('G2 while it is down nobody is answered; afterwards watches go on', async () => {
   const { timeline, coordination } = simulation()
   const [one, two] = [coordination.handle('m1'), coordination.handle('m2')]
-  const watched = two.watch('', 0).next()
+  const watched = two.watch('', NO_REVISION).next()
   coordination.down(5_000)
   expect((await timeline.finish(one.txn(put))).kind).toBe('unknown')
   await timeline.run(6_000)
@@ -76,7 +77,7 @@ it('G2 while it is down nobody is answered; afterwards watches go on', async () 
 it('G2 a cut concerns its member alone; what was held arrives when it heals', async () => {
   const { timeline, coordination } = simulation()
   const [one, two] = [coordination.handle('m1'), coordination.handle('m2')]
-  const watched = two.watch('', 0).next()
+  const watched = two.watch('', NO_REVISION).next()
   coordination.cut('m2', 'hold')
   const held = timeline.finish(two.txn({ put: [{ key: 'b', value: '' }] }))
   expect((await held).kind).toBe('unknown')
@@ -101,7 +102,7 @@ it('C1 nothing reaches a member while its host is paused, or once it is dead', a
     answers += 1
   }
   const call = handle.txn(put).then(count)
-  const watched = handle.watch('', 0).next().then(count)
+  const watched = handle.watch('', NO_REVISION).next().then(count)
   host.pause()
   await timeline.run(5_000)
   expect([coordination.rev, answers]).toEqual([1, 0])
@@ -133,7 +134,7 @@ async function hard(seed: number): Promise<readonly string[]> {
   const watches = members.map(({ member, handle }) => follow(member, handle))
   async function follow(member: string, handle: Coordinator): Promise<number[]> {
     const seen: number[] = []
-    const watch = handle.watch('', 0)
+    const watch = handle.watch('', NO_REVISION)
     for (;;) {
       const batch = await watch.next()
       if (batch.kind !== 'changes') return seen
@@ -173,7 +174,7 @@ async function count(handle: Coordinator, clock: SimClock): Promise<number> {
     if (before.kind === 'done') {
       const item = before.items[0]
       const result = await handle.txn({
-        compare: [{ key: 'n', rev: item?.rev ?? 0 }],
+        compare: [{ key: 'n', rev: item?.rev ?? NO_REVISION }],
         put: [{ key: 'n', value: String(Number(item?.value ?? 0) + 1) }],
       })
       if (result.kind === 'done') done += 1

@@ -1,6 +1,7 @@
 // What every implementation of the Coordinator port must do, by the numbers of src/coordination/coordinator.ts (G1–G6).
 // Run by coordinator.test.ts on the embedded and on the simulated one.
 import { describe, expect, it } from 'vitest'
+import { NO_REVISION, type Revision, revision } from '../../src/base/ids.ts'
 import type { Coordinator, Transaction, Versioned } from '../../src/coordination/coordinator.ts'
 import { done, increment, listed, pairs, range, settle, take } from './coordinator-calls.ts'
 
@@ -18,7 +19,7 @@ export interface CoordinatorBench {
 }
 
 interface Image {
-  readonly rev: number
+  readonly rev: Revision
   readonly items: readonly Versioned[]
 }
 
@@ -78,7 +79,7 @@ const transactions: Cases = {
 
   'G1 a key that is compared with revision 0 is created once': async (first, second) => {
     const create: Transaction = {
-      compare: [{ key: 'a', rev: 0 }],
+      compare: [{ key: 'a', rev: NO_REVISION }],
       put: [{ key: 'a', value: '' }],
     }
     const kinds = (await Promise.all([first.txn(create), second.txn(create)])).map(kindOf)
@@ -100,7 +101,7 @@ const transactions: Cases = {
     const lost = await first.txn({
       compare: [
         { key: 'k00', rev },
-        { key: 'k01', rev: rev + 1 },
+        { key: 'k01', rev: revision(rev + 1) },
       ],
       put: pairs('k', 50, 'new'),
       remove: ['k99'],
@@ -132,7 +133,7 @@ const transactions: Cases = {
     const removed = await done(first, { remove: ['a/00'], read: ['a/'] })
     expect(removed.read[0]?.map(({ key }) => key)).toEqual(['a/01', 'a/02'])
     const lost = await first.txn({
-      compare: [{ key: 'b', rev: 0 }],
+      compare: [{ key: 'b', rev: NO_REVISION }],
       put: [{ key: 'b', value: 'z' }],
       read: ['b'],
     })
@@ -187,7 +188,7 @@ function refusals(): Cases {
   refuses('a key beyond ASCII', { put: [{ key: 'é', value: '' }] }, /printable ASCII/)
   refuses('a large value', { put: [{ key: 'a', value: 'é'.repeat(32_769) }] }, /65538 bytes/)
   refuses('101 changes', { put: pairs('k', 101, '') }, /changes 101 keys; at most 100/)
-  const compare = pairs('k', 101, '').map(({ key }) => ({ key, rev: 0 }))
+  const compare = pairs('k', 101, '').map(({ key }) => ({ key, rev: NO_REVISION }))
   refuses('101 compares', { compare }, /compares 101 keys; at most 100/)
   refuses('a key changed twice', { put: pairs('k', 1, ''), remove: ['k00'] }, /k00 twice/)
   return cases
@@ -195,7 +196,7 @@ function refusals(): Cases {
 
 const watches: Cases = {
   'G4 changes come in order, whole, with what was removed': async (first, second) => {
-    const watch = second.watch('w/', 0)
+    const watch = second.watch('w/', NO_REVISION)
     await done(first, { put: [...pairs('w/', 2, '1'), { key: 'x', value: '' }] })
     await done(first, { put: [{ key: 'w/00', value: '2' }], remove: ['w/01'] })
     const changes = await take(watch, 4)
@@ -209,7 +210,7 @@ const watches: Cases = {
   },
 
   'G4 a watch waits for what comes, of its own handle too': async (first) => {
-    const watch = first.watch('', 0)
+    const watch = first.watch('', NO_REVISION)
     for (let rev = 1; rev <= 3; rev += 1) {
       const waiting = watch.next()
       await done(first, { put: [{ key: 'a', value: '' }] })
@@ -220,7 +221,7 @@ const watches: Cases = {
 
   'G4 a watch that is far behind gets whole transactions, each once': async (first, second) => {
     for (let n = 1; n <= 40; n += 1) await done(first, { put: pairs('k', 70, `${n}`) })
-    const watch = second.watch('', 0)
+    const watch = second.watch('', NO_REVISION)
     let rev = 0
     while (rev < 40) {
       const batch = await watch.next()
@@ -234,13 +235,13 @@ const watches: Cases = {
 
   'G4 a watch from an old revision gets what has happened since': async (first, second) => {
     for (let n = 1; n <= 30; n += 1) await done(first, { put: [{ key: 'a', value: `${n}` }] })
-    const watch = second.watch('', 20)
+    const watch = second.watch('', revision(20))
     expect((await take(watch, 10)).map(({ value }) => Number(value))).toEqual(range(21, 30))
     watch.close()
   },
 
   'G4 a watch passes over what is not its own': async (first, second) => {
-    const watch = second.watch('mine/', 0)
+    const watch = second.watch('mine/', NO_REVISION)
     for (let n = 1; n <= 30; n += 1) await done(first, { put: [{ key: 'a', value: `${n}` }] })
     await done(first, { put: [{ key: 'mine/a', value: '' }] })
     expect(await watch.next()).toMatchObject({ kind: 'changes', rev: 31 })
@@ -248,11 +249,11 @@ const watches: Cases = {
   },
 
   'G4 a watch from a revision that is not there yet is told `compacted`': async (first) => {
-    expect(await first.watch('', 7).next()).toEqual({ kind: 'compacted' })
+    expect(await first.watch('', revision(7)).next()).toEqual({ kind: 'compacted' })
   },
 
   'G4 a closed watch ends, also while it waits': async (first) => {
-    const watch = first.watch('', 0)
+    const watch = first.watch('', NO_REVISION)
     const waiting = watch.next()
     watch.close()
     expect(await waiting).toEqual({ kind: 'closed' })
@@ -260,7 +261,7 @@ const watches: Cases = {
   },
 
   'G4 a watch misses nothing of 10,000 changes by several writers': async (first, second) => {
-    const watch = second.watch('', 0)
+    const watch = second.watch('', NO_REVISION)
     const taken = take(watch, 10_000)
     const write = async (handle: Coordinator, member: string): Promise<void> => {
       for (let n = 0; n < 100; n += 1)
@@ -282,11 +283,11 @@ const watches: Cases = {
 const compaction: Cases = {
   'G4 a watch that has fallen behind the log is told `compacted`': async (first, second) => {
     for (let n = 1; n <= 200; n += 1) await done(first, { put: [{ key: 'a', value: `${n}` }] })
-    const late = second.watch('', 10)
+    const late = second.watch('', revision(10))
     expect(await late.next()).toEqual({ kind: 'compacted' })
     const list = await second.list('')
     expect(list.kind === 'done' && list.rev).toBe(200)
-    const kept = second.watch('', 100)
+    const kept = second.watch('', revision(100))
     expect((await take(kept, 100)).map(({ rev }) => rev)).toEqual(range(101, 200))
     kept.close()
   },
@@ -294,7 +295,7 @@ const compaction: Cases = {
 
 const closing: Cases = {
   'G2 after close calls are unknown and watches closed': async (first) => {
-    const watch = first.watch('', 0)
+    const watch = first.watch('', NO_REVISION)
     const waiting = watch.next()
     await first.close()
     expect(await waiting).toEqual({ kind: 'closed' })
@@ -355,12 +356,12 @@ const losses: Cases = {
     _second,
     bench,
   ) => {
-    const rev = 2 ** 40
+    const rev = revision(2 ** 40)
     await bench.lose()
     await bench.restore({ rev, items: [{ key: 'a', value: 'x', rev, created: rev }] })
     const handle = await bench.handle()
     expect(await listed(handle, '')).toEqual([{ key: 'a', value: 'x', rev, created: rev }])
-    expect(await handle.watch('', 7).next()).toEqual({ kind: 'compacted' })
+    expect(await handle.watch('', revision(7)).next()).toEqual({ kind: 'compacted' })
     const watch = handle.watch('', rev)
     const compare = [{ key: 'a', rev }]
     const put = await done(handle, { compare, put: [{ key: 'a', value: 'y' }] })

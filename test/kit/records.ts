@@ -1,6 +1,7 @@
 // The records that the members of a group agree on, seen from outside as they change: in the file that the members share,
 // by the same polling watch that they use. For a test that has to act in a certain step of a move.
 import { join } from 'node:path'
+import { NO_REVISION } from '../../src/base/ids.ts'
 import type { Versioned } from '../../src/coordination/coordinator.ts'
 import { EmbeddedCoordinator } from '../../src/coordination/embedded.ts'
 import { type FolderRecord, keys, type SessionRecord } from '../../src/group/record.ts'
@@ -65,7 +66,10 @@ export class Records {
 
   async #follow(): Promise<void> {
     const listed = await this.#coordinator.list(keys.sessions)
-    const watch = this.#coordinator.watch(keys.sessions, listed.kind === 'done' ? listed.rev : 0)
+    const watch = this.#coordinator.watch(
+      keys.sessions,
+      listed.kind === 'done' ? listed.rev : NO_REVISION,
+    )
     for (;;) {
       const batch = await watch.next()
       if (batch.kind !== 'changes') return

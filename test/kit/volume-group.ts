@@ -9,6 +9,7 @@ import {
   epoch,
   type Generation,
   generation,
+  type Revision,
   type SessionId,
   type SliceId,
   sessionId,
@@ -207,7 +208,7 @@ export interface TestSession {
   readonly sessionId: SessionId
   readonly key: string
   gen: Generation
-  rev: number
+  rev: Revision
 }
 
 /** Lanes of a volume whose first run is on slice 0, its second on slice 1 … */
@@ -284,7 +285,7 @@ export class VolumeGroup {
     return this.timeline.finish(promise)
   }
 
-  async put(key: string, value: unknown): Promise<number> {
+  async put(key: string, value: unknown): Promise<Revision> {
     const result = await this.coordinator.txn({ put: [{ key, value: JSON.stringify(value) }] })
     if (result.kind !== 'done') throw new Error(`put ${key}: ${result.kind}`)
     return result.rev
