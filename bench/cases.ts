@@ -1,25 +1,57 @@
-// What is asked of every system.
+// What is asked of the systems: the works of one load, and what else is measured, by name.
 import type { Work } from './load.ts'
 
-export type NamedWork = Work & { readonly name: string }
+export interface NamedWork extends Work {
+  readonly name: string
+  /** That ask at once, each at this depth. */
+  readonly sessions: number
+}
 
 const KIB = 1024
 
-export const works: readonly NamedWork[] = [
-  work(4 * KIB, 'random', 100, 1),
-  work(4 * KIB, 'random', 100, 8),
-  work(4 * KIB, 'random', 100, 32),
-  work(4 * KIB, 'random', 100, 128),
-  work(4 * KIB, 'random', 0, 1),
-  work(4 * KIB, 'random', 0, 8),
-  work(4 * KIB, 'random', 0, 32),
-  work(4 * KIB, 'random', 0, 128),
-  work(4 * KIB, 'random', 70, 32),
-  work(256 * KIB, 'sequential', 100, 8),
-  work(256 * KIB, 'sequential', 0, 8),
+/** For every system there is. */
+export const mainWorks: readonly NamedWork[] = [
+  work({ reads: 100, depth: 1 }),
+  work({ reads: 100, depth: 32 }),
+  work({ reads: 0, depth: 1 }),
+  work({ reads: 0, depth: 32 }),
+  work({ reads: 100, depth: 8, bytes: 256 * KIB, order: 'sequential' }),
+  work({ reads: 0, depth: 8, bytes: 256 * KIB, order: 'sequential' }),
 ]
 
-function work(bytes: number, order: Work['order'], reads: number, depth: number): NamedWork {
+/** For what is local to the session's member. */
+export const localWorks: readonly NamedWork[] = [
+  work({ reads: 100, depth: 8 }),
+  work({ reads: 100, depth: 128 }),
+  work({ reads: 0, depth: 8 }),
+  work({ reads: 0, depth: 128 }),
+  work({ reads: 70, depth: 32 }),
+  work({ reads: 100, depth: 4, sessions: 8 }),
+  work({ reads: 0, depth: 4, sessions: 8 }),
+]
+
+/** One session for each member, on a volume of its own. */
+export const hotVolumeWorks: readonly NamedWork[] = [
+  { ...work({ reads: 100, depth: 32 }), name: 'a hot volume each: 4 KiB random read, depth 32' },
+  { ...work({ reads: 0, depth: 32 }), name: 'a hot volume each: 4 KiB random write, depth 32' },
+]
+
+export const hotWork = work({ reads: 100, depth: 1 })
+export const coldWork = work({ reads: 100, depth: 4, bytes: 64 * KIB })
+export const HOT_BESIDE_COLD = `${hotWork.name}, beside cold reads`
+export const AT_REST = 'three members at rest'
+export const IDLE_SESSIONS = 1000
+export const IDLE = `three members with ${IDLE_SESSIONS} idle sessions`
+
+export const namesOfCases: readonly string[] = [
+  ...[...mainWorks, ...localWorks, ...hotVolumeWorks].map(({ name }) => name),
+  ...[HOT_BESIDE_COLD, AT_REST, IDLE],
+]
+
+function work(of: Pick<NamedWork, 'reads' | 'depth'> & Partial<NamedWork>): NamedWork {
+  const { reads, depth, bytes = 4 * KIB, order = 'random', sessions = 1 } = of
   const verb = reads === 100 ? 'read' : reads === 0 ? 'write' : `${reads}/${100 - reads} mix`
-  return { bytes, order, reads, depth, name: `${bytes / KIB} KiB ${order} ${verb}, depth ${depth}` }
+  const many = sessions === 1 ? '' : `${sessions} sessions × `
+  const name = `${bytes / KIB} KiB ${order} ${verb}, ${many}depth ${depth}`
+  return { reads, depth, bytes, order, sessions, name }
 }

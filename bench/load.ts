@@ -46,7 +46,11 @@ export interface Where {
   readonly port: number
   readonly iqn: string
   readonly lun: number
+  /** Of the initiator; sessions of one name are asked for each other's sake when one of them logs in. */
+  readonly initiator?: string
 }
+
+let connected = 0
 
 export interface Sample {
   readonly seconds: number
@@ -126,7 +130,7 @@ export async function sample(
 export class Load implements SessionOwner {
   readonly #clock: Clock
   readonly #lun: number
-  readonly #prng = new Prng(1)
+  readonly #prng: Prng
   #session: ActiveSession | null = null
   #idleReads: PendingCommand[] = []
   #idleWrites: PendingCommand[] = []
@@ -134,12 +138,14 @@ export class Load implements SessionOwner {
 
   static async connect(where: Where): Promise<Load> {
     const clock = new SystemClock()
-    const load = new Load(clock, where.lun)
+    connected += 1
+    const prng = new Prng(connected)
+    const load = new Load(clock, where.lun, prng)
     const dialled = Promise.withResolvers<void>()
     const login = {
-      initiatorName: 'iqn.2026-11.dev.evenkeel.bench:load',
+      initiatorName: `iqn.2026-11.dev.evenkeel.bench:${where.initiator ?? 'load'}`,
       targetName: where.iqn,
-      isid: randomIsid(new Prng(where.port)),
+      isid: randomIsid(prng),
       cmdSn: 1,
       cid: 0,
       securityStage: ordinaryBehaviour.securityStage,
@@ -158,7 +164,8 @@ export class Load implements SessionOwner {
     return load
   }
 
-  private constructor(clock: Clock, lun: number) {
+  private constructor(clock: Clock, lun: number, prng: Prng) {
+    this.#prng = prng
     this.#clock = clock
     this.#lun = lun
   }

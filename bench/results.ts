@@ -1,78 +1,274 @@
-// What was measured, as people read it.
-import type { FigureName, Measured } from './rounds.ts'
+// bench/RESULTS.md, and what a short run prints, from what was measured.
+import { AT_REST, HOT_BESIDE_COLD, hotVolumeWorks, IDLE } from './cases.ts'
+import { type Results, shortFigure, shortRatio, table, withSpread } from './figures.ts'
+import type { Machine } from './machine.ts'
+import type { FigureName } from './rounds.ts'
 
-const shown: readonly { readonly name: string; readonly figure: FigureName }[] = [
+export interface Comparison {
+  readonly results: Results
+  readonly command: string
+  readonly date: string
+  readonly rounds: number
+  readonly machine: Machine
+  readonly tgtVersion: string | null
+  /** What the other checkout is called. */
+  readonly beside: string | null
+  /** Of the last minute before. */
+  readonly loadBefore: number
+}
+
+export const OURS = 'Evenkeel'
+export const BESIDE_PLOT = 'plots/beside.svg'
+export const TGT_PLOT = 'plots/tgt.svg'
+
+const TGT = 'tgt'
+const TGT_WRITE_THROUGH = 'tgt, write-through'
+
+/** Writes are compared with the disk that answers when they are durable. */
+export const peerOf = (name: string) => (name.includes('read') ? TGT : TGT_WRITE_THROUGH)
+
+export const judged: readonly { readonly name: string; readonly figure: FigureName }[] = [
   { name: 'IOPS', figure: 'iops' },
-  { name: 'p50 µs', figure: 'p50Us' },
-  { name: 'p99 µs', figure: 'p99Us' },
-  { name: 'CPU µs', figure: 'serverUs' },
+  { name: 'p50', figure: 'p50Us' },
+  { name: 'p99', figure: 'p99Us' },
+  { name: 'CPU', figure: 'serverUs' },
 ]
 
-/** Medians by case and system; `this` with its ratio to `beside`, of which the least and the most of the rounds are told. */
-export function brief(measured: readonly Measured[]): string {
-  const rows = [...new Set(measured.map((one) => one.case))].flatMap((name) => {
-    const mine = measured.filter((one) => one.case === name)
-    return [...new Set(mine.map(({ system }) => system))].toSorted().flatMap((system) => {
-      const of = mine.filter((one) => one.system === system)
-      const medians = shown.map(({ figure: of_ }) =>
-        figure(median(of.map(({ figures }) => figures[of_] ?? Number.NaN))),
-      )
-      const peer = system.replace(/^this,/, 'beside,')
-      if (peer === system || !mine.some((one) => one.system === peer)) {
-        return [[name, system, ...medians]]
-      }
-      const ratios = shown.map(({ figure: of_ }) => spread(ratiosOf(mine, of_, system, peer)))
-      return [
-        [name, system, ...medians],
-        [name, `${system} ÷ beside`, ...ratios],
-      ]
+export const resting: readonly { readonly name: string; readonly figure: FigureName }[] = [
+  { name: 'cores in use', figure: 'cores' },
+  { name: 'wake-ups a second', figure: 'wakeUpsPerSecond' },
+  { name: 'resident MiB', figure: 'rssMiB' },
+]
+
+/** Pairs of a system of ours and the same of the other checkout. */
+export function pairs(results: Results, beside: string) {
+  return results.cases.flatMap((name) => {
+    const systems = results.systems(name)
+    return systems.flatMap((system) => {
+      if (system !== OURS && !system.startsWith(`${OURS}, `)) return []
+      const peer = beside + system.slice(OURS.length)
+      return systems.includes(peer)
+        ? [{ name, system, peer, where: system.slice(OURS.length + 2) }]
+        : []
     })
   })
-  return aligned([['case', 'system', ...shown.map(({ name }) => name)], ...rows]).join('\n')
 }
 
-/** Within each round. */
-function ratiosOf(
-  measured: readonly Measured[],
-  name: FigureName,
-  system: string,
-  peer: string,
-): number[] {
-  return measured
-    .filter((one) => one.system === system)
-    .map(({ round, figures }) => {
-      const other = measured.find((one) => one.round === round && one.system === peer)
-      return (figures[name] ?? Number.NaN) / (other?.figures[name] ?? Number.NaN)
-    })
+/** Medians with the least and the most of the rounds. */
+export function besideTable(results: Results, beside: string): string[] {
+  const rows = pairs(results, beside)
+    .filter(({ name, system }) => results.figure(name, system, 'iops') !== null)
+    .map(({ name, system, peer, where }) => [
+      ...[name, where],
+      ...judged.map(({ figure }) =>
+        withSpread(results.ratio(name, figure, system, peer), shortRatio),
+      ),
+    ])
+  if (rows.length === 0) return []
+  return table([['case', 'where', ...judged.map(({ name }) => `${name} ×`)], ...rows], 2)
 }
 
-/** As the formatter has it: the first column to the left, figures to the right. */
-function aligned([names = [], ...rows]: readonly (readonly string[])[]): string[] {
-  const widths = names.map((name, i) =>
-    Math.max(name.length, ...rows.map((row) => row[i]?.length ?? 0)),
+/** What a run of some cases prints. */
+export function brief(results: Results, beside: string | null): string {
+  const shown = [...judged.map(({ name, figure }) => ({ name, figure })), ...resting]
+  const rows = results.cases.flatMap((name) =>
+    results
+      .systems(name)
+      .toSorted()
+      .map((system) => [
+        ...[name, system],
+        ...shown.map(({ figure }) => {
+          const spread = results.figure(name, system, figure)
+          return spread === null ? '' : shortFigure(spread.median)
+        }),
+      ]),
   )
-  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`
-  const padded = (row: readonly string[]) =>
-    line(
-      row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0))),
-    )
-  const rule = widths.map((width, i) => (i === 0 ? '-'.repeat(width) : `${'-'.repeat(width - 1)}:`))
-  return [padded(names), line(rule), ...rows.map(padded)]
+  const used = shown.map((_, i) => rows.some((row) => row[i + 2] !== ''))
+  const kept = (row: readonly string[]) => row.filter((_, i) => i < 2 || used[i - 2])
+  const medians = table(
+    [['case', 'system', ...shown.map(({ name }) => name)], ...rows].map(kept),
+    2,
+  )
+  const ratios =
+    beside === null ? [] : ['', `${OURS} ÷ ${beside}:`, ...besideTable(results, beside)]
+  return [...medians, ...ratios].join('\n')
 }
 
-function spread(values: readonly number[]): string {
-  const [least, most] = [Math.min(...values), Math.max(...values)]
-  return `${figure(median(values))} (${figure(least)}–${figure(most)})`
+export function resultsText(comparison: Comparison): string {
+  const { results, beside } = comparison
+  const loads = results.cases.filter(
+    (name) =>
+      ![HOT_BESIDE_COLD, AT_REST, IDLE, ...hotVolumeWorks.map((work) => work.name)].includes(name),
+  )
+  const sections = [
+    ...preface(comparison),
+    ...besideSection(comparison),
+    ...(comparison.tgtVersion === null
+      ? []
+      : ['## Beside tgt', '', `![Ratios to tgt by case](${TGT_PLOT})`, '']),
+    ...loads.flatMap((name) => [`### ${name}`, '', ...loadTable(results, name), '']),
+    ...hotVolumesSection(results, beside),
+    ...coldSection(results),
+    ...restSection(results),
+  ]
+  return `${sections.join('\n').trimEnd()}\n`
 }
 
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b)
-  const middle = sorted.length >> 1
-  const [high = Number.NaN, low = Number.NaN] = [sorted[middle], sorted[middle - 1]]
-  return sorted.length % 2 === 1 ? high : (low + high) / 2
+function preface(comparison: Comparison): string[] {
+  const { command, date, rounds, machine, tgtVersion, beside, loadBefore } = comparison
+  const peers = [beside === null ? null : `its commit ${beside}`, tgtVersion === null ? null : TGT]
+  return [
+    `# Evenkeel beside ${peers.filter((peer) => peer !== null).join(' and ')}`,
+    '',
+    `Written by \`${command}\` on ${date}, and not by hand.`,
+    `${machine.sentence}${tgtVersion === null ? '' : `, tgt ${tgtVersion}`}; a write of 4 KiB with O_DSYNC takes ${shortFigure(machine.syncUs)} µs. Everything is on one`,
+    `machine, over loopback. Its load average was ${loadBefore.toFixed(1)} when the run began: the more beside it, the more the figures spread, and`,
+    'the less absolute rates mean.',
+    '',
+    '**Systems.** _Evenkeel_ answers every write when it is durable. It is a group of two members: _local_ uses blocks whose primary',
+    "is the session's member, _forwarded_ only blocks of the other one; a session of a group does some of both. _tgt_: as it comes,",
+    'with a file behind it; it answers a write when the page cache has it. _tgt, write-through_: with `--bsoflags sync`; it answers',
+    'when the write is on the disk, so writes are compared with it. All files are on one file system, and fit into memory.',
+    '',
+    `**Method.** ${rounds} rounds; in each, every system is given every case in turn, another one first each time. Figures are medians of the`,
+    'rounds, with the least and the most in brackets. Ratios are taken within a round, and the median of these is shown. One generator',
+    'for all (`bench/load.ts`), which checks the number in every block that it reads. _CPU_ is the time on a core of all processes of',
+    'the servers for each command, to the end of a rest of 1.2 s behind writes, in which a member brings home what it has journalled;',
+    "what the kernel's own threads write back for tgt is in no figure. _Generator_ is the generator's CPU for each command: it has to",
+    'share the cores with the servers, and where IOPS × generator nears a second, it is what sets the pace. _RSS_ is the most resident',
+    'memory of all processes of the servers together.',
+    '',
+  ]
 }
 
-/** Three significant digits, or whole. */
-function figure(value: number): string {
-  return value >= 100 ? value.toFixed(0) : value.toPrecision(3)
+function besideSection({ results, beside }: Comparison): string[] {
+  if (beside === null) return []
+  return [
+    `## Beside ${beside}`,
+    '',
+    `Multiples of what ${beside} has: of IOPS more is better, of the others less.`,
+    '',
+    `![Ratios to ${beside} by case](${BESIDE_PLOT})`,
+    '',
+    ...besideTable(results, beside),
+    '',
+  ]
+}
+
+function loadTable(results: Results, name: string): string[] {
+  const systems = results.systems(name)
+  const peer = peerOf(name)
+  const peers = systems.includes(peer) ? [...new Set([peer, TGT])] : []
+  const ratio = (figure: FigureName, system: string, to: string) => {
+    const spread = results.ratio(name, figure, system, to)
+    return spread === null ? '' : shortRatio(spread.median)
+  }
+  const middle = (system: string, figure: FigureName) => {
+    const spread = results.figure(name, system, figure)
+    return spread === null ? '' : shortFigure(spread.median)
+  }
+  const rows = systems
+    .toSorted(tgtFirst)
+    .map((system) => [
+      ...[system, withSpread(results.figure(name, system, 'iops'))],
+      ...peers.map((to) => ratio('iops', system, to)),
+      ...[middle(system, 'p50Us'), middle(system, 'p99Us')],
+      withSpread(results.figure(name, system, 'serverUs')),
+      ...peers.slice(0, 1).map((to) => ratio('serverUs', system, to)),
+      ...[middle(system, 'generatorUs'), middle(system, 'rssMiB')],
+    ])
+  const names = [
+    ...['system', 'IOPS', ...peers.map((to) => `× ${to}`), 'p50 µs', 'p99 µs', 'CPU µs'],
+    ...[...peers.slice(0, 1).map((to) => `CPU × ${to}`), 'generator µs', 'RSS MiB'],
+  ]
+  return table([names, ...rows])
+}
+
+function tgtFirst(one: string, other: string): number {
+  const place = (name: string) => [TGT, OURS].findIndex((start) => name.startsWith(start)) >>> 0
+  return place(one) - place(other)
+}
+
+/** IOPS per CPU second against one member's: how much of a member is lost when there are more. */
+function hotVolumesSection(results: Results, beside: string | null): string[] {
+  const rows = hotVolumeWorks.flatMap(({ name }) =>
+    [OURS, beside].flatMap((who) => {
+      if (who === null) return []
+      const one = `${who}, one member`
+      return results
+        .systems(name)
+        .toSorted()
+        .filter((system) => system === one || system.startsWith(`${who}, three`))
+        .map((system) => {
+          const cpu = results.figure(name, system, 'serverUs')
+          const ratio = results.ratio(name, 'serverUs', one, system)
+          return [
+            ...[
+              name.replace(/^.*: /, ''),
+              system,
+              withSpread(results.figure(name, system, 'iops')),
+            ],
+            ...[withSpread(cpu), cpu === null ? '' : shortFigure(1e6 / cpu.median)],
+            withSpread(ratio, shortRatio),
+          ]
+        })
+    }),
+  )
+  if (rows.length === 0) return []
+  const names = ['case', 'system', 'IOPS', 'CPU µs', 'IOPS per CPU second', '× one member']
+  return [
+    '## Three members, a hot volume each',
+    '',
+    "Each member has one session, on a volume of its own: on blocks that are the member's own, and _striped_ over all three. The",
+    'machine has fewer cores than there are processes: what counts is IOPS per CPU second, against one member that is alone.',
+    '',
+    ...table([names, ...rows], 2),
+    '',
+  ]
+}
+
+function coldSection(results: Results): string[] {
+  const systems = results.systems(HOT_BESIDE_COLD).toSorted()
+  if (systems.length === 0) return []
+  const rows = systems.map((system) => {
+    const alone = system.replace(/, .*/, ', alone')
+    return [
+      ...[system, withSpread(results.figure(HOT_BESIDE_COLD, system, 'iops'))],
+      ...(['p50Us', 'p99Us'] as const).flatMap((figure) => [
+        withSpread(results.figure(HOT_BESIDE_COLD, system, figure)),
+        withSpread(results.ratio(HOT_BESIDE_COLD, figure, system, alone), shortRatio),
+      ]),
+    ]
+  })
+  const names = ['system', 'IOPS', 'p50 µs', '× alone', 'p99 µs', '× alone']
+  return [
+    '## A hot session beside cold reads',
+    '',
+    'The hot one reads 4 KiB at depth 1 from what was just read; beside it, another session of the same member reads 64 KiB at depth 4',
+    'from what was taken out of the page cache.',
+    '',
+    ...table([names, ...rows]),
+    '',
+  ]
+}
+
+function restSection(results: Results): string[] {
+  const rows = [AT_REST, IDLE].flatMap((name) =>
+    results
+      .systems(name)
+      .toSorted()
+      .map((system) => [
+        ...[name, system],
+        ...resting.map(({ figure }) => withSpread(results.figure(name, system, figure))),
+      ]),
+  )
+  if (rows.length === 0) return []
+  return [
+    '## At rest',
+    '',
+    'Three members and their launcher together, with placement off and balance on, after the load of the cases before.',
+    '',
+    ...table([['case', 'system', ...resting.map(({ name }) => name)], ...rows], 2),
+    '',
+  ]
 }

@@ -1,14 +1,26 @@
 // Interleaved rounds: each gives every case to every system in turn, another one first each time, so that what the machine
 // does beside hits all alike.
-
 import type { NamedWork } from './cases.ts'
-import { sample } from './load.ts'
-import { cpuTicks, TICKS_PER_SECOND } from './processes.ts'
-import type { System } from './servers.ts'
+import { type Asking, sample } from './load.ts'
+import { cpuUs, forgetMostResident, mostResidentMiB, residentMiB, wakeUps } from './processes.ts'
+import { rest, type System } from './servers.ts'
 
 const WARM_MS = 300
 
-export type FigureName = 'iops' | 'p50Us' | 'p99Us' | 'serverUs' | 'generatorUs'
+export type FigureName =
+  | 'iops'
+  | 'p50Us'
+  | 'p99Us'
+  /** CPU of the servers for each command, in µs. */
+  | 'serverUs'
+  /** The same of the load generator. */
+  | 'generatorUs'
+  /** Resident memory of all processes of the servers together: at most during the sample, or at its end if nothing is asked. */
+  | 'rssMiB'
+  /** In use on average while nothing is asked. */
+  | 'cores'
+  | 'wakeUpsPerSecond'
+
 export type Figures = Readonly<Partial<Record<FigureName, number>>>
 
 export interface Measured {
@@ -18,11 +30,11 @@ export interface Measured {
   readonly figures: Figures
 }
 
-/** One question, to be asked of each of its systems. */
+/** One question, to be asked of each of its systems; `together` if they do not disturb each other. */
 export interface Case {
   readonly name: string
-  readonly systems: readonly string[]
-  measure(system: string): Promise<Figures>
+  readonly systems: readonly { readonly name: string; measure(): Promise<Figures> }[]
+  readonly together?: boolean
 }
 
 export async function inRounds(
@@ -32,31 +44,51 @@ export async function inRounds(
 ): Promise<Measured[]> {
   const all: Measured[] = []
   for (let round = 1; round <= rounds; round += 1) {
-    for (const { name, systems, measure } of cases) {
-      for (let i = 0; i < systems.length; i += 1) {
-        const system = systems[(i + round) % systems.length] ?? ''
-        const one = { round, case: name, system, figures: await measure(system) }
-        all.push(one)
-        told(one)
+    for (const { name, systems, together } of cases) {
+      const turns = systems.map((_, i) => systems[(i + round) % systems.length])
+      const measure = async (one: (typeof turns)[number]) => {
+        if (one === undefined) return
+        const measured = { round, case: name, system: one.name, figures: await one.measure() }
+        all.push(measured)
+        told(measured)
       }
+      if (together) await Promise.all(turns.map(measure))
+      else for (const one of turns) await measure(one)
     }
   }
   return all
 }
 
 /** CPU counts until the system has settled: what a write leaves to be done later is its own. */
-export async function measureWork(work: NamedWork, system: System, ms: number): Promise<Figures> {
-  const { load, region, pids, settle } = system
-  let fromTicks = 0
+export async function measureWork(
+  work: NamedWork,
+  { sessions, pids, settle }: System,
+  ms: number,
+  beside: readonly Asking[] = [],
+): Promise<Figures> {
+  const asked = sessions.slice(0, work.sessions).map((session) => ({ work, ...session }))
+  let fromUs = 0
   const began = () => {
-    fromTicks = cpuTicks(pids)
+    forgetMostResident(pids)
+    fromUs = cpuUs(pids)
   }
-  const { commands, seconds, p50Us, p99Us, generatorUs } = await sample([{ load, work, region }], {
-    warmMs: WARM_MS,
-    ms,
-    began,
-  })
+  const taken = await sample(asked, { warmMs: WARM_MS, ms, began }, beside)
+  const { commands, seconds, p50Us, p99Us, generatorUs } = taken
   if (work.reads < 100) await settle()
-  const serverUs = ((cpuTicks(pids) - fromTicks) * (1e6 / TICKS_PER_SECOND)) / commands
-  return { iops: commands / seconds, p50Us, p99Us, serverUs, generatorUs }
+  const serverUs = (cpuUs(pids) - fromUs) / commands
+  const rssMiB = mostResidentMiB(pids)
+  return { iops: commands / seconds, p50Us, p99Us, serverUs, generatorUs, rssMiB }
+}
+
+export async function measureIdle(pids: readonly number[], ms: number): Promise<Figures> {
+  const fromUs = cpuUs(pids)
+  const fromWakeUps = wakeUps(pids)
+  const fromMs = performance.now()
+  await rest(ms)
+  const forMs = performance.now() - fromMs
+  return {
+    cores: (cpuUs(pids) - fromUs) / 1000 / forMs,
+    wakeUpsPerSecond: ((wakeUps(pids) - fromWakeUps) * 1000) / forMs,
+    rssMiB: residentMiB(pids),
+  }
 }

@@ -1,7 +1,7 @@
 // What is measured: groups of this checkout and of another, and tgt. A group is started as a user starts it, and spoken to
 // by the CLI of its own checkout alone, so that any commit can stand beside this one.
 import { execFile } from 'node:child_process'
-import { open } from 'node:fs/promises'
+import { open, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { RUN_BYTES } from '../src/base/sizes.ts'
@@ -25,11 +25,15 @@ export interface Checkout {
   readonly folder: string
 }
 
+export interface Session {
+  readonly load: Load
+  readonly region: Region
+}
+
 /** One thing that a work is given to. */
 export interface System {
   readonly name: string
-  readonly load: Load
-  readonly region: Region
+  readonly sessions: readonly Session[]
   readonly pids: readonly number[]
   /** Until what it has left for later is done, so that it counts for it and does not disturb who comes next. */
   readonly settle: () => Promise<void>
@@ -39,18 +43,21 @@ export class Group {
   readonly pids: readonly number[]
   readonly members: readonly { readonly port: number; readonly pid: number }[]
   readonly #checkout: Checkout
+  readonly #folder: string
   readonly #group: RunningGroup
 
   static start(checkout: Checkout, folder: string, members: number): Promise<Group> {
     return onFreePorts('127.0.0.1', 2 * members, async (basePort) => {
       const flags = ['--members', String(members), '--placement', 'off', '--balance', 'off']
       const launcher = join(checkout.folder, 'bin/evenkeel')
-      return new Group(checkout, await startGroupOf(launcher, folder, basePort, ...flags))
+      const group = await startGroupOf(launcher, folder, basePort, ...flags)
+      return new Group(checkout, folder, group)
     })
   }
 
-  private constructor(checkout: Checkout, group: RunningGroup) {
+  private constructor(checkout: Checkout, folder: string, group: RunningGroup) {
     this.#checkout = checkout
+    this.#folder = folder
     this.#group = group
     group.process.stdout?.resume()
     this.members = group.ready.members.map(({ portal, pid }) => ({
@@ -66,27 +73,47 @@ export class Group {
 
   /** The target's name. */
   async createVolume(name: string): Promise<string> {
-    const launcher = join(this.#checkout.folder, 'bin/evenkeel')
-    const which = ['--api', this.#group.ready.api, '-o', 'json']
-    const args = ['volume', 'create', name, '--size', String(VOLUME_BYTES), '--shared']
-    const { stdout } = await run(launcher, [...which, ...args])
-    return JSON.parse(stdout).iqn
+    const size = ['--size', String(VOLUME_BYTES), '--shared']
+    return JSON.parse(await this.#cli('volume', 'create', name, ...size)).iqn
   }
 
-  connect(member: number, iqn: string): Promise<Load> {
-    const { port = 0 } = this.members[member] ?? {}
-    return Load.connect({ port, iqn, lun: 0 })
+  async balance(): Promise<void> {
+    await this.#cli('balance', 'on')
+  }
+
+  async #cli(...args: readonly string[]): Promise<string> {
+    const launcher = join(this.#checkout.folder, 'bin/evenkeel')
+    const { stdout } = await run(launcher, ['--api', this.#group.ready.api, '-o', 'json', ...args])
+    return stdout
+  }
+
+  connect(member: number, iqn: string, initiator?: string): Promise<Load> {
+    const { port = 0 } = this.members[member % this.members.length] ?? {}
+    return Load.connect({ port, iqn, lun: 0, ...(initiator === undefined ? {} : { initiator }) })
+  }
+
+  /** Takes what the group has written out of the page cache: dd's way to say POSIX_FADV_DONTNEED of whole files. */
+  async makeCold(): Promise<void> {
+    for (const entry of await readdir(this.#folder, { recursive: true, withFileTypes: true })) {
+      if (!entry.isFile()) continue
+      const file = `of=${join(entry.parentPath, entry.name)}`
+      await run('dd', [file, 'oflag=nocache', 'conv=notrunc,fdatasync', 'count=0', 'status=none'])
+    }
   }
 
   /**
    * The runs that the member of the session has itself, and those that it fetches. How runs are dealt is the business of
    * each version: where one is shows in whether other members write anything when it is read.
    */
-  async regions(member: number, load: Load): Promise<{ local: Region; forwarded: Region }> {
+  async regions(
+    member: number,
+    load: Load,
+    among: readonly number[] = wholeVolume.offsets,
+  ): Promise<{ local: Region; forwarded: Region }> {
     const others = this.members.filter((_, i) => i !== member).map(({ pid }) => pid)
     const local: number[] = []
     const forwarded: number[] = []
-    for (let offset = 0; offset < VOLUME_BYTES; offset += RUN_BYTES) {
+    for (const offset of among) {
       const before = writtenBytes(others)
       await load.once(PROBE, { offsets: [offset], RUN_BYTES: PROBE_BYTES })
       const isElsewhere = writtenBytes(others) - before > PROBE_BYTES / 2
@@ -106,34 +133,50 @@ export const wholeVolume: Region = {
   RUN_BYTES,
 }
 
-/** A session of the first of two members, on what it has itself and on what the other one has. */
-export async function localAndForwarded(checkout: Checkout, group: Group): Promise<System[]> {
-  const load = await group.connect(0, await group.createVolume('bench'))
-  await load.fill(wholeVolume)
+/** Sessions of the first of two members, on what it has itself and on what the other one has. */
+export async function localAndForwarded(
+  { name }: Checkout,
+  group: Group,
+  sessions: number,
+): Promise<System[]> {
+  const iqn = await group.createVolume('bench')
+  const loads = await connected(sessions, () => group.connect(0, iqn))
+  const [first] = loads
+  if (first === undefined) throw new Error('no session')
+  await first.fill(wholeVolume)
   await rest(2 * REST_MS)
-  const { local, forwarded } = await group.regions(0, load)
-  const same = { load, pids: group.pids, settle: () => rest(REST_MS) }
-  return [
-    { name: `${checkout.name}, local`, region: local, ...same },
-    { name: `${checkout.name}, forwarded`, region: forwarded, ...same },
-  ]
+  const { local, forwarded } = await group.regions(0, first)
+  const system = (where: string, region: Region): System => ({
+    name: `${name}, ${where}`,
+    sessions: loads.map((load) => ({ load, region })),
+    pids: group.pids,
+    settle: () => rest(REST_MS),
+  })
+  return [system('local', local), system('forwarded', forwarded)]
 }
 
 export const TGT = 'tgt'
 export const TGT_WRITE_THROUGH = 'tgt, write-through'
 
 export async function tgtSystems(tgt: Tgt): Promise<System[]> {
-  const half = { offsets: wholeVolume.offsets.filter((_, i) => i % 2 === 0), RUN_BYTES }
-  const systems: System[] = []
-  for (const [name, disk] of [
-    [TGT, tgt.plain],
-    [TGT_WRITE_THROUGH, tgt.writeThrough],
-  ] as const) {
-    const load = await Load.connect({ port: tgt.port, iqn: disk.iqn, lun: 1 })
-    await load.fill(half)
-    systems.push({ name, load, region: half, pids: [tgt.pid], settle: () => sync(disk.file) })
+  const region = { offsets: wholeVolume.offsets.filter((_, i) => i % 2 === 0), RUN_BYTES }
+  const system = async (name: string, { iqn, file }: Tgt['plain']): Promise<System> => {
+    const load = await Load.connect({ port: tgt.port, iqn, lun: 1 })
+    await load.fill(region)
+    const sessions = [{ load, region }]
+    return { name, sessions, pids: [tgt.pid], settle: () => sync(file) }
   }
-  return systems
+  return [await system(TGT, tgt.plain), await system(TGT_WRITE_THROUGH, tgt.writeThrough)]
+}
+
+/** One after the other. */
+export async function connected(
+  count: number,
+  connect: (i: number) => Promise<Load>,
+): Promise<Load[]> {
+  const loads: Load[] = []
+  for (let i = 0; i < count; i += 1) loads.push(await connect(i))
+  return loads
 }
 
 /** What tgt only has in the page cache. */

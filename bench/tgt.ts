@@ -19,7 +19,6 @@ export interface Disk {
 }
 
 export class Tgt {
-  readonly version: string
   readonly port: number
   readonly plain: Disk
   readonly writeThrough: Disk
@@ -44,8 +43,7 @@ export class Tgt {
       const plain = await disk(admin, { folder, number: 1, bytes, flags: [] })
       const flags = ['--bsoflags', 'sync']
       const writeThrough = await disk(admin, { folder, number: 2, bytes, flags })
-      const { stdout } = await run(join(root, 'usr/sbin/tgtd'), ['--version'], { env })
-      return new Tgt(process, port, { plain, writeThrough, version: stdout.trim() })
+      return new Tgt(process, port, { plain, writeThrough })
     } catch (error) {
       process.kill('SIGKILL')
       throw error
@@ -55,7 +53,7 @@ export class Tgt {
   private constructor(
     process: ChildProcess,
     port: number,
-    rest: Pick<Tgt, 'plain' | 'writeThrough' | 'version'>,
+    rest: Pick<Tgt, 'plain' | 'writeThrough'>,
   ) {
     if (process.pid === undefined) throw new Error('tgtd did not start')
     this.#process = process
@@ -63,7 +61,6 @@ export class Tgt {
     this.pid = process.pid
     this.plain = rest.plain
     this.writeThrough = rest.writeThrough
-    this.version = rest.version
   }
 
   /** It does not end by SIGTERM while it has targets, and what it holds is thrown away. */
@@ -73,6 +70,13 @@ export class Tgt {
     this.#process.kill('SIGKILL')
     await closed
   }
+}
+
+export async function tgtVersion(): Promise<string> {
+  const root = await unpacked()
+  const env = { LD_LIBRARY_PATH: await libraryPath(root) }
+  const { stdout } = await run(join(root, 'usr/sbin/tgtd'), ['--version'], { env })
+  return stdout.trim()
 }
 
 interface Wanted {

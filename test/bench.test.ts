@@ -1,0 +1,96 @@
+// What the benches write for people: README's table is that of bench/RESULTS.md, and plots show what was measured.
+import { readFileSync } from 'node:fs'
+import { describe, expect, test } from 'vitest'
+import { Results, table } from '../bench/figures.ts'
+import { ratioPlot } from '../bench/plots.ts'
+import { withTable } from '../bench/readme-table.ts'
+import type { Measured } from '../bench/rounds.ts'
+
+const textOf = (path: string) => readFileSync(new URL(path, import.meta.url), 'utf8')
+const readme = textOf('../README.md')
+const results = textOf('../bench/RESULTS.md')
+
+test("README's table is the one that bench/RESULTS.md gives: npm run bench writes both", () => {
+  expect(readme).toBe(withTable(readme, results))
+})
+
+test('another figure in the results is another table', () => {
+  const row = /^\| Evenkeel, local .*$/m
+  const [found = ''] = row.exec(results) ?? []
+  const changed = results.replace(row, found.replaceAll(/\b\d\.\d\d\b/g, '7.70'))
+  expect(withTable(readme, changed)).toContain('7.7')
+})
+
+test('results without a case of the table are refused by its name', () => {
+  const cut = results.replaceAll('4 KiB random write, depth 32', 'another case')
+  expect(() => withTable(readme, cut)).toThrow("'4 KiB random write, depth 32'")
+})
+
+describe('ratios', () => {
+  const measured = (round: number, system: string, iops: number): Measured => ({
+    ...{ round, case: 'reads', system, figures: { iops } },
+  })
+  const all = new Results([
+    ...[measured(1, 'this', 10), measured(1, 'other', 5)],
+    ...[measured(2, 'this', 100), measured(2, 'other', 100)],
+    ...[measured(3, 'other', 10), measured(3, 'this', 5)],
+  ])
+
+  test('are taken within a round, and the median of them is told', () => {
+    expect(all.ratio('reads', 'iops', 'this', 'other')).toEqual({ median: 1, least: 0.5, most: 2 })
+    expect(all.figure('reads', 'this', 'iops')).toEqual({ median: 10, least: 5, most: 100 })
+  })
+
+  test('of what was not measured are none', () => {
+    expect(all.ratio('reads', 'p99Us', 'this', 'other')).toBeNull()
+    expect(all.figure('writes', 'this', 'iops')).toBeNull()
+  })
+})
+
+describe('a plot', () => {
+  const spread = { median: 1, least: 0.5, most: 2 }
+  const plot = (most: number) =>
+    ratioPlot('A & B', [
+      {
+        title: 'IOPS ×',
+        isMoreBetter: true,
+        marks: [{ row: 'reads < 4 KiB', series: 'local', spread: { ...spread, most } }],
+      },
+    ])
+  const at = (svg: string, attribute: string) =>
+    [
+      ...svg.matchAll(
+        new RegExp(`<(?:circle|line)[^>]*class="s0[^>]*${attribute}="([\\d.]+)"`, 'g'),
+      ),
+    ]
+      .map(([, value]) => Number(value))
+      .at(-1)
+
+  test('has the median in the middle of half and double, and 1 below it', () => {
+    const svg = plot(2)
+    const middle = ((at(svg, 'x1') ?? 0) + (at(svg, 'x2') ?? 0)) / 2
+    expect(at(svg, 'cx')).toBeCloseTo(middle)
+    expect(svg).toContain(`class="one" x1="${middle}"`)
+  })
+
+  test('draws what goes beyond its scale to the edge, with an arrow', () => {
+    expect(plot(2)).not.toContain('<path')
+    expect(plot(1000)).toContain('<path')
+  })
+
+  test('escapes words, and has colours for light and for dark paper', () => {
+    const svg = plot(2)
+    expect(svg).toContain('A &amp; B')
+    expect(svg).toContain('reads &lt; 4 KiB')
+    expect(svg).toContain('prefers-color-scheme: dark')
+  })
+})
+
+test('a table has its figures to the right', () => {
+  expect(
+    table([
+      ['case', 'IOPS'],
+      ['reads', '7'],
+    ]),
+  ).toEqual(['| case  | IOPS |', '| ----- | ---: |', '| reads |    7 |'])
+})
