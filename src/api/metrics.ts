@@ -30,7 +30,7 @@ export async function metricsText(readings: Readings): Promise<string> {
   const histograms = [
     histogram(
       'evenkeel_io_duration_seconds',
-      'Commands from first byte to answer',
+      'Commands from first byte to response',
       readings,
       readings.latency,
     ),
@@ -42,7 +42,7 @@ export async function metricsText(readings: Readings): Promise<string> {
     ),
     histogram(
       'evenkeel_session_move_duration_seconds',
-      'Moves: last answer at the old member to the first at the new',
+      'Moves: last response at the old member to the first at the new',
       readings,
       readings.pause,
     ),

@@ -141,7 +141,7 @@ export const move = z
     pauseMs: z
       .number()
       .nullable()
-      .describe('From the last answer there (the freeze, if it was idle) to the first here.'),
+      .describe('From the last response there (the freeze, if it was idle) to the first here.'),
     resent: count
       .nullable()
       .describe('On the wire at the break: sent again, never executed twice.'),

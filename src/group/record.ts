@@ -128,9 +128,9 @@ export interface MoveRecord {
   readonly observed?: number
   /** From the frozen window to nothing outstanding. */
   readonly drainMs?: number
-  /** Wall clock of the old member at its last answer to a command; at the freeze if nothing was outstanding then. */
+  /** Wall clock of the old member at its last response to a command; at the freeze if nothing was outstanding then. */
   readonly brokeAtWallMs?: number
-  /** From the last answer to a command at the old member, or the freeze if that was later, to the first at the new one. */
+  /** From the last response to a command at the old member, or the freeze if that was later, to the first at the new one. */
   readonly pauseMs?: number
   /** Commands and task management requests on the wire at the break: sent again by the initiator, never executed by the old member. */
   readonly resent?: number

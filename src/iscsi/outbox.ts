@@ -9,7 +9,7 @@
 import { assert } from '../base/assert.ts'
 import type { BufferPool } from '../base/buffer-pool.ts'
 
-/** Holds one Data-In of our largest data segment, or the answers to over a hundred reads of 4 KiB. */
+/** Holds one Data-In of our largest data segment, or the responses to over a hundred reads of 4 KiB. */
 const chunkBytes = 512 * 1024
 
 const nothing = new Uint8Array(0)

@@ -49,7 +49,7 @@ describe('PDU layouts', () => {
     expect(readU32(bytes, loginRequestAt.cmdSn)).toBe(5)
   })
 
-  it('Logout Request (§11.14): 46 80, and its answer (§11.15): 26 80', () => {
+  it('Logout Request (§11.14): 46 80, and its response (§11.15): 26 80', () => {
     const bytes = fromHex(`
       46 80 00 00  00 00 00 00  00 00 00 00 00 00 00 00  00 00 00 09  00 01 00 00
       00 00 00 64  00 00 00 02  ${'00'.repeat(16)}`)

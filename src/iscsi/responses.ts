@@ -49,7 +49,7 @@ export class Responses {
     return this.#statSn
   }
 
-  /** StatSN for a PDU with status, the answer of `task` or of none; counts it. */
+  /** StatSN for a PDU with status, the response to `task` or to none; counts it. */
   takeStatSn(task: Task | null): number {
     const statSn = this.#statSn
     if (task === null || !task.counted) this.#window.otherStatus()

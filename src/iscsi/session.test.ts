@@ -64,7 +64,7 @@ describe('Session', () => {
     expect(readU32(response!.header, 28)).toBe(100)
   })
 
-  it('S2 answers carry StatSN, ExpCmdSN, MaxCmdSN, status and sense (§11.4)', () => {
+  it('S2 responses carry StatSN, ExpCmdSN, MaxCmdSN, status and sense (§11.4)', () => {
     const wire = new Wire()
     const [first, second] = tasksIn(wire.send(read(1, 100, 0), read(2, 101, 512)))
     wire.session.respond(second!, 2, Uint8Array.of(0x70, 0, 5), 0)
@@ -93,7 +93,7 @@ describe('Session', () => {
     expect([response!.flags, readU32(response!.header, 44)]).toEqual([flags, residual])
   })
 
-  it('S2 a task is answered once: a second answer is a broken invariant', () => {
+  it('S2 a task gets one response: a second is a broken invariant', () => {
     const wire = new Wire()
     const [task] = tasksIn(wire.send(read(1, 100)))
     wire.session.respond(task!, good, null, 0)
@@ -180,7 +180,7 @@ describe('Session', () => {
     expect(readU32(told!.header, 24)).toBe(wire.session.statSn)
   })
 
-  it('S4 after silence nothing is read or written, and late answers only free', () => {
+  it('S4 after silence nothing is read or written, and late responses only free', () => {
     const wire = new Wire()
     const tasks = tasksIn(wire.send(read(1, 100), read(2, 101), read(3, 102)))
     wire.session.reserveDataIn(tasks[2]!, 4096, [])

@@ -5,12 +5,12 @@
 //
 //   serving   commands are delivered in order and answered as the consumer says
 //   held      what arrives is kept but a Logout; NOP-Outs are answered; what was accepted before is still answered
-//   silent    nothing is read or written any more; the consumer's late answers lead nowhere
+//   silent    nothing is read or written any more; the consumer's late responses lead nowhere
 //   closed    silent, and every task that the consumer does not work on is gone
 //
 // Invariants:
 //   S1. Commands reach the consumer in CmdSN order, each exactly once (command-order.ts).
-//   S2. Every delivered task is answered exactly once, or aborted and never answered.
+//   S2. Every delivered task gets exactly one SCSI Response, or is aborted and gets none.
 //   S3. MaxCmdSN is never lowered (window.ts).
 //   S4. After `silence` nothing is written.
 //   S5. Held commands are neither delivered nor answered (command-order.ts).
@@ -269,12 +269,12 @@ export class Session {
     this.#responses.taskManagementResponse(request.initiatorTaskTag, response)
   }
 
-  /** §11.5.1: the task that the request names has not come. True if it counts as received now and the answer is "function complete"; false: "task does not exist". */
+  /** §11.5.1: the task that the request names has not come. True if it counts as received now and the response is "function complete"; false: "task does not exist". */
   abortUnreceived(request: TaskManagementRequest): boolean {
     return this.#order.countUnreceived(request.refCmdSn, request.cmdSn)
   }
 
-  /** Whether the session is over: the connection is to be left once the answer was written (§11.15). */
+  /** Whether the session is over: the connection is to be left once the response was written (§11.15). */
   respondToLogout(request: LogoutRequest): boolean {
     const response = responseToLogout(request, this.#cid)
     this.#responses.logoutResponse(request.initiatorTaskTag, response)

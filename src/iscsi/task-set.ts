@@ -50,7 +50,7 @@ export class TaskSet {
     if (task.immediate) this.immediate += 1
   }
 
-  /** Whether the answer is to be written: the task leaves the books. */
+  /** Whether the response is to be written: the task leaves the books. */
   settle(task: Task): boolean {
     if (task.state === 'aborted') return false
     assert(task.state === 'delivered' || task.state === 'collecting', 'S2 a task is answered once')

@@ -73,7 +73,7 @@ export class Task {
     this.dataAction = { kind: 'data', task: this }
   }
 
-  /** The write's data so far, at most what is wanted: a view, made at each call, of a pooled buffer that lives until the answer. */
+  /** The write's data so far, at most what is wanted: a view, made at each call, of a pooled buffer that lives until the response. */
   get data(): Uint8Array {
     return this.#buffer === null
       ? nothing

@@ -6,7 +6,7 @@
 //
 // The depth in use is the initiator's: commands it has sent and not seen answered. Many are answered here in the turn
 // in which they came, so that the target never sees more than one under way; but each command tells by its ExpStatSN
-// which answers its initiator had seen. Nothing but the width depends on it: an initiator that sends nonsense gets a
+// which responses its initiator had seen. Nothing but the width depends on it: an initiator that sends nonsense gets a
 // wide window.
 //
 // Invariants:
@@ -32,7 +32,7 @@ export class CommandWindow {
   maxCmdSn: number
   /** Commands accepted and not settled. */
   #depth = 0
-  /** ExpStatSN of an initiator that has seen all answers to what was accepted so far. */
+  /** ExpStatSN of an initiator that has seen all responses to what was accepted so far. */
   #lastStatSn: number
   #width = leastWindow
   #frozen = false
@@ -97,7 +97,7 @@ export class CommandWindow {
     this.#lastStatSn = after(this.#lastStatSn, -1)
   }
 
-  /** A StatSN was given to something else than the answer of an accepted command. */
+  /** A StatSN was given to something else than the response to an accepted command. */
   otherStatus(): void {
     this.#lastStatSn = after(this.#lastStatSn)
   }

@@ -18,7 +18,7 @@ export class SessionCounters {
   /** Commands received and not yet answered, now and at most since it was last read by the monitor. */
   outstanding = 0
   deepest = 0
-  /** Sum and count of command latencies in ms, from the first byte of the command to its answer, and a histogram of them: bucket i counts latencies < 2^i / 64 ms. */
+  /** Sum and count of command latencies in ms, from the first byte of the command to its response, and a histogram of them: bucket i counts latencies < 2^i / 64 ms. */
   latencySumMs = 0
   latencyCount = 0
   readonly latencyBuckets = new Uint32Array(24)

@@ -3,7 +3,7 @@
 import { BLOCK_BYTES } from '../base/sizes.ts'
 import { read32, read64, write32, write64 } from './cdb.ts'
 import { type LogicalUnit, limits } from './logical-unit.ts'
-import { answer, type LbaStatusPlan, type Plan, sense } from './plan.ts'
+import { dataIn, type LbaStatusPlan, type Plan, sense } from './plan.ts'
 import { conditions } from './sense.ts'
 
 /** PMI and LBA are obsolete and ignored: the last block of all is a right answer to them too. */
@@ -11,7 +11,7 @@ export function planReadCapacity10(_cdb: Uint8Array, unit: LogicalUnit): Plan {
   const data = new Uint8Array(8)
   write32(data, 0, Math.min(unit.blocks - 1, 0xffffffff))
   write32(data, 4, unit.blockBytes)
-  return answer(data, data.length)
+  return dataIn(data, data.length)
 }
 
 const LBPME = 0x80
@@ -23,7 +23,7 @@ export function planReadCapacity16(cdb: Uint8Array, unit: LogicalUnit): Plan {
   write32(data, 8, unit.blockBytes)
   data[13] = Math.log2(BLOCK_BYTES / unit.blockBytes)
   data[14] = LBPME | LBPRZ
-  return answer(data, read32(cdb, 10))
+  return dataIn(data, read32(cdb, 10))
 }
 
 /** Provisioning status (SBC-3 table 68). */

@@ -240,7 +240,7 @@ describe('extents', () => {
 describe('other commands', () => {
   const answered = (bytes: readonly number[], of = unit) => {
     const made = run(bytes, of)
-    if (made.kind !== 'answer') throw new Error(`not answered: ${JSON.stringify(made)}`)
+    if (made.kind !== 'dataIn') throw new Error(`not answered: ${JSON.stringify(made)}`)
     return [...made.data]
   }
 
@@ -350,8 +350,8 @@ describe('unit attentions', () => {
   it('K2 are reported once, before the command, but not by INQUIRY, REPORT LUNS and REQUEST SENSE', () => {
     const nexus = newNexusState()
     nexus.attentions.raise('logicalUnitReset')
-    expect(run([0x12, 0, 0, 0, 36], unit, nexus).kind).toBe('answer')
-    expect(run([0xa0, 0, 0, 0, 0, 0, 0, 0, 0, 16], unit, nexus).kind).toBe('answer')
+    expect(run([0x12, 0, 0, 0, 36], unit, nexus).kind).toBe('dataIn')
+    expect(run([0xa0, 0, 0, 0, 0, 0, 0, 0, 0, 16], unit, nexus).kind).toBe('dataIn')
     expect(run([0x00], unit, nexus)).toMatchObject({ condition: { key: 6, asc: 0x29, ascq: 3 } })
     expect(run([0x00], unit, nexus)).toMatchObject({ kind: 'good' })
   })
@@ -361,11 +361,11 @@ describe('unit attentions', () => {
     nexus.attentions.raise('capacityChanged')
     const first = run([0x03, 1, 0, 0, 252], unit, nexus)
     expect(first).toMatchObject({
-      kind: 'answer',
+      kind: 'dataIn',
       data: Uint8Array.of(0x72, 6, 0x2a, 9, 0, 0, 0, 0),
     })
     const then = run([0x03, 0, 0, 0, 18], unit, nexus)
-    expect(then.kind === 'answer' && [...then.data]).toEqual([
+    expect(then.kind === 'dataIn' && [...then.data]).toEqual([
       0x70,
       0,
       0,
@@ -470,5 +470,5 @@ function check(made: Plan, of: LogicalUnit): void {
     expect(made.offset + made.bytes).toBeLessThanOrEqual(of.blocks * of.blockBytes)
     expect(made.offset % of.blockBytes).toBe(0)
   }
-  if (made.kind === 'answer') expect(made.data.length).toBe(made.transferBytes)
+  if (made.kind === 'dataIn') expect(made.data.length).toBe(made.transferBytes)
 }

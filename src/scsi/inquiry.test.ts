@@ -13,7 +13,7 @@ function inquire(bytes: readonly number[], of = unit): Uint8Array {
     of,
     newNexusState(),
   )
-  if (answer.kind !== 'answer') throw new Error(`not answered: ${JSON.stringify(answer)}`)
+  if (answer.kind !== 'dataIn') throw new Error(`not answered: ${JSON.stringify(answer)}`)
   return answer.data
 }
 
@@ -101,7 +101,7 @@ describe('INQUIRY', () => {
   it('K2 another LUN: qualifier 3 for INQUIRY, REPORT LUNS as ever, 5/25/00 in REQUEST SENSE and for all else', () => {
     const answered = (...bytes: number[]) => {
       const made = planWithoutUnit(Uint8Array.from([...bytes, ...Array(16 - bytes.length).fill(0)]))
-      return made.kind === 'answer' ? [...made.data] : made
+      return made.kind === 'dataIn' ? [...made.data] : made
     }
     expect(answered(0x12, 0, 0, 0, 36)).toEqual(expect.arrayContaining([0x7f]))
     expect(answered(0xa0, 0, 0, 0, 0, 0, 0, 0, 0, 16)).toEqual([0, 0, 0, 8, ...Array(12).fill(0)])

@@ -1,7 +1,7 @@
 // INQUIRY (SPC-4 §6.6): standard data, or a VPD page.
 import { byte, read16, write16, writeAscii } from './cdb.ts'
 import type { LogicalUnit } from './logical-unit.ts'
-import { answer, invalidInCdb, type Plan } from './plan.ts'
+import { dataIn, invalidInCdb, type Plan } from './plan.ts'
 import { vpdPage } from './vpd-pages.ts'
 
 export const vendor = 'EVENKEEL'
@@ -24,16 +24,16 @@ export function planInquiry(cdb: Uint8Array, unit: LogicalUnit): Plan {
   const code = byte(cdb, 2)
   const wantsPage = (byte(cdb, 1) & 0x01) !== 0 // EVPD
   if (!wantsPage) {
-    return code === 0 ? answer(standardData(DIRECT_ACCESS), allocationBytes) : invalidInCdb(2)
+    return code === 0 ? dataIn(standardData(DIRECT_ACCESS), allocationBytes) : invalidInCdb(2)
   }
   const page = vpdPage(code, unit)
-  return page === null ? invalidInCdb(2) : answer(page, allocationBytes)
+  return page === null ? invalidInCdb(2) : dataIn(page, allocationBytes)
 }
 
 /** INQUIRY to a LUN that does not exist. */
 export function planInquiryWithoutUnit(cdb: Uint8Array): Plan {
   const refused = (byte(cdb, 1) & 0x01) !== 0 || byte(cdb, 2) !== 0
-  return refused ? invalidInCdb(2) : answer(standardData(NO_UNIT), read16(cdb, 3))
+  return refused ? invalidInCdb(2) : dataIn(standardData(NO_UNIT), read16(cdb, 3))
 }
 
 function standardData(peripheral: number): Uint8Array {

@@ -13,7 +13,7 @@ function run(bytes: readonly number[], nexus: NexusState): Plan {
 
 function sensed(bytes: readonly number[], nexus = newNexusState()): number[] {
   const made = run(bytes, nexus)
-  if (made.kind !== 'answer') throw new Error(`not answered: ${JSON.stringify(made)}`)
+  if (made.kind !== 'dataIn') throw new Error(`not answered: ${JSON.stringify(made)}`)
   return [...made.data]
 }
 

@@ -6,7 +6,7 @@
 import { byte, read16, write16, write24, write32, write64 } from './cdb.ts'
 import { type LogicalUnit, limits } from './logical-unit.ts'
 import { type NexusState, newNexusState } from './nexus-state.ts'
-import { answer, good, invalidInCdb, invalidInList, type Plan, parameters, sense } from './plan.ts'
+import { dataIn, good, invalidInCdb, invalidInList, type Plan, parameters, sense } from './plan.ts'
 import { conditions } from './sense.ts'
 
 interface ModePage {
@@ -106,7 +106,7 @@ function planModeSense(form: Form, cdb: Uint8Array, unit: LogicalUnit, nexus: Ne
   })
   const flags = byte(cdb, 1)
   const descriptor = (flags & 0x08) !== 0 ? null : blockDescriptor(unit, (flags & 0x10) !== 0)
-  return answer(modeData(form, descriptor, values, nexus), form.length(cdb))
+  return dataIn(modeData(form, descriptor, values, nexus), form.length(cdb))
 }
 
 /** Short form, or with LLBAA the long one (SBC-3 §6.4.2). */

@@ -27,8 +27,8 @@ export interface SensePlan {
 }
 
 /** Data-In that is known already, cut to the allocation length. */
-export interface AnswerPlan {
-  readonly kind: 'answer'
+export interface DataInPlan {
+  readonly kind: 'dataIn'
   readonly direction: 'in'
   readonly transferBytes: number
   readonly data: Uint8Array
@@ -128,7 +128,7 @@ export type Plan =
   | LbaStatusPlan
   | GoodPlan
   | SensePlan
-  | AnswerPlan
+  | DataInPlan
   | ReadPlan
   | WritePlan
   | WriteAndVerifyPlan
@@ -166,9 +166,9 @@ function fieldAt(inCdb: boolean, pointer: number, bit: number | undefined): Fiel
   return bit === undefined ? { inCdb, pointer } : { inCdb, pointer, bit }
 }
 
-export function answer(data: Uint8Array, allocationBytes: number): AnswerPlan {
+export function dataIn(data: Uint8Array, allocationBytes: number): DataInPlan {
   const bytes = Math.min(data.length, allocationBytes)
-  return { kind: 'answer', direction: 'in', transferBytes: bytes, data: data.subarray(0, bytes) }
+  return { kind: 'dataIn', direction: 'in', transferBytes: bytes, data: data.subarray(0, bytes) }
 }
 
 export function parameters(bytes: number, parse: ParseParameters): ParametersPlan {

@@ -2,7 +2,7 @@
 import { byte } from './cdb.ts'
 import type { LogicalUnit } from './logical-unit.ts'
 import type { NexusState } from './nexus-state.ts'
-import { answer, good, invalidInCdb, type Plan } from './plan.ts'
+import { dataIn, good, invalidInCdb, type Plan } from './plan.ts'
 import { type Condition, conditions, senseData } from './sense.ts'
 
 /** A volume is ready as long as it exists. */
@@ -17,7 +17,7 @@ export function planRequestSense(cdb: Uint8Array, _unit: LogicalUnit, nexus: Nex
 
 export function requestSense(cdb: Uint8Array, condition: Condition): Plan {
   const descriptorFormat = (byte(cdb, 1) & 0x01) !== 0
-  return answer(senseData(condition, descriptorFormat), byte(cdb, 4))
+  return dataIn(senseData(condition, descriptorFormat), byte(cdb, 4))
 }
 
 /** A volume has no motor, and other initiators use it too: starting and stopping are accepted without effect. */

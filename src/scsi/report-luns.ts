@@ -1,6 +1,6 @@
 // REPORT LUNS (SPC-4 §6.33): a target has one logical unit, 0. Answered for any LUN.
 import { byte, read32, write32 } from './cdb.ts'
-import { answer, invalidInCdb, type Plan } from './plan.ts'
+import { dataIn, invalidInCdb, type Plan } from './plan.ts'
 
 const ENTRY_BYTES = 8
 const SELECT_WELL_KNOWN = 1
@@ -11,5 +11,5 @@ export function planReportLuns(cdb: Uint8Array): Plan {
   const units = select === SELECT_WELL_KNOWN ? 0 : 1
   const data = new Uint8Array(8 + units * ENTRY_BYTES)
   write32(data, 0, units * ENTRY_BYTES)
-  return answer(data, read32(cdb, 6))
+  return dataIn(data, read32(cdb, 6))
 }

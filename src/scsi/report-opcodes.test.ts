@@ -30,7 +30,7 @@ function ask(options: number, opcode = 0, action = 0) {
 
 function answered(options: number, opcode = 0, action = 0): Uint8Array {
   const made = ask(options, opcode, action)
-  if (made.kind !== 'answer') throw new Error(`not answered: ${JSON.stringify(made)}`)
+  if (made.kind !== 'dataIn') throw new Error(`not answered: ${JSON.stringify(made)}`)
   return made.data
 }
 

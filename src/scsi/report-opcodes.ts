@@ -1,6 +1,6 @@
 // REPORT SUPPORTED OPERATION CODES (SPC-4 §6.35), from the command table itself.
 import { byte, read16, read32, write16, write32 } from './cdb.ts'
-import { answer, invalidInCdb, type Plan } from './plan.ts'
+import { dataIn, invalidInCdb, type Plan } from './plan.ts'
 
 export interface Described {
   readonly opcode: number
@@ -19,7 +19,7 @@ export function planReportOpcodes(cdb: Uint8Array, commands: readonly Described[
   const options = byte(cdb, 2) & 0x07
   const withTimeouts = (byte(cdb, 2) & 0x80) !== 0 // RCTD
   const allocationBytes = read32(cdb, 6)
-  if (options === ALL) return answer(allCommands(commands, withTimeouts), allocationBytes)
+  if (options === ALL) return dataIn(allCommands(commands, withTimeouts), allocationBytes)
   if (options > ONE_OF_EITHER) return invalidInCdb(2, 2)
   const opcode = byte(cdb, 3)
   const serviceAction = read16(cdb, 4)
@@ -29,7 +29,7 @@ export function planReportOpcodes(cdb: Uint8Array, commands: readonly Described[
   if (options === ONE_SERVICE_ACTION && known && !hasActions) return invalidInCdb(2, 2)
   const action = hasActions ? serviceAction : null
   const command = commands.find((c) => c.opcode === opcode && c.serviceAction === action)
-  return answer(oneCommand(command, withTimeouts), allocationBytes)
+  return dataIn(oneCommand(command, withTimeouts), allocationBytes)
 }
 
 const TIMEOUTS_BYTES = 12

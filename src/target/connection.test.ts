@@ -85,7 +85,7 @@ describe('a connection', () => {
     expect(group.violations).toEqual([])
   })
 
-  it('the pause of a move is from the last answer to a command to the first at the new member', async () => {
+  it('the pause of a move is from the last response to a command to the first at the new member', async () => {
     const { group, timeline, written, connect, home } = await startGroup(5)
     for (const { clock } of group.members) clock.wallOffsetMs = 0
     const initiator = await connect()
@@ -100,7 +100,7 @@ describe('a connection', () => {
     await timeline.finish(initiator.write(0, block))
     const record = () => at.member?.group.moves.get('move-1') as MoveRecord
     await timeline.until(() => record().pauseMs !== undefined, 5_000)
-    const [before = 0, after = 0] = written.filter(isAnswer).map(({ atMs }) => atMs)
+    const [before = 0, after = 0] = written.filter(isResponse).map(({ atMs }) => atMs)
     expect(after - before).toBeGreaterThan(1)
     expect(Math.abs((record().pauseMs ?? 0) - (after - before))).toBeLessThanOrEqual(1)
   })
@@ -167,7 +167,7 @@ describe('a connection', () => {
     expect(record()?.resent).toBe(2)
   })
 
-  it('C2 the answers of a turn leave in one write', async () => {
+  it('C2 the responses of a turn leave in one write', async () => {
     const { timeline, written, connect } = await startGroup(3)
     const initiator = await connect()
     const cdb = new Uint8Array(6) // TEST UNIT READY
@@ -296,6 +296,6 @@ describe('a connection', () => {
 })
 
 /** A SCSI Response leaves it. */
-function isAnswer({ bytes }: Written): boolean {
+function isResponse({ bytes }: Written): boolean {
   return ((bytes[0] ?? 0) & 0x3f) === opcode.scsiResponse
 }

@@ -7,7 +7,7 @@
 //              connection and could destroy the Asynchronous Message that was sent (DESIGN.md, ask)
 //
 // Invariants:
-//   C2. All answers of one turn leave together.
+//   C2. All responses of one turn leave together.
 //   C3. A connection that does not finish its login in time, or breaks the protocol, is closed, after what was to be
 //       told; others go on.
 import { unreachable } from '../base/assert.ts'

@@ -10,7 +10,7 @@ import type { WriteRoom } from '../iscsi/data-out.ts'
 import type { Session } from '../iscsi/session.ts'
 import { type Budgets, FIRST_BURST_BYTES } from './memory-bounds.ts'
 
-type Reason = 'answers' | 'data'
+type Reason = 'responses' | 'data'
 
 /** A stream is read unless there is a reason against it. */
 export class Valve {

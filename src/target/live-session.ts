@@ -93,7 +93,7 @@ export interface Carrier {
   readonly holdsState: boolean
   /** The size of the volume that its initiator knows of: what is still to be told, the destination tells. */
   readonly toldBytes: number
-  /** Wall-clock time of the last answer to a command, or of the freeze if nothing was outstanding then, ms. */
+  /** Wall-clock time of the last response to a command, or of the freeze if nothing was outstanding then, ms. */
   readonly pausedSinceWallMs: number
 }
 

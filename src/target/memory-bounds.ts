@@ -6,7 +6,7 @@ const KIB = 1024
 const MIB = 1024 * KIB
 
 export interface Bounds {
-  /** Answers under way to all initiators: read, and not yet written to their sockets. */
+  /** Responses, with their data, under way to all initiators: read, and not yet written to their sockets. */
   readonly sendBytes: number
   /** To one connection. */
   readonly sendBytesPerConnection: number
@@ -55,10 +55,10 @@ function limitsOf(total: number, each: number): BudgetLimits {
 /** What comes unsolicited of one write at most, by our FirstBurstLength. */
 export const FIRST_BURST_BYTES = targetSettings.firstBurstLength
 
-/** Answers that need no room (NOP-In, Reject, Text, the status of writes) may wait beside Data-In, before reading stops. */
-export const ANSWER_BYTES = MIB
+/** Responses that need no room (NOP-In, Reject, Text, the status of writes) may wait beside Data-In, before reading stops. */
+export const RESPONSE_BYTES = MIB
 /** What one read of a socket may still add to that; whoever makes it more is closed. */
-export const ANSWER_BYTES_MAX = 8 * MIB
+export const RESPONSE_BYTES_MAX = 8 * MIB
 
 /** Connections that have not logged in, and such from one address (doorway.ts). */
 export const DOORWAY_MAX = 1024

@@ -6,7 +6,7 @@ import { startGroup, stranger } from '../../test/kit/sim-group.ts'
 import { readCdb } from '../initiator/cdb.ts'
 import { opcode, reservedTag } from '../iscsi/pdu.ts'
 import { pduBytes } from '../iscsi/wire.fixture.ts'
-import { ANSWER_BYTES } from './memory-bounds.ts'
+import { RESPONSE_BYTES } from './memory-bounds.ts'
 
 const KIB = 1024
 const EACH = 32 * KIB
@@ -67,7 +67,7 @@ describe('what leaves on a connection', () => {
     expect(data.reduce((sum, one) => sum + one.data.length, 0)).toBe(last.length * READ_BYTES)
   })
 
-  it('C6 a connection on which answers pile up is not read any more until they have left', async () => {
+  it('C6 a connection on which responses pile up is not read any more until they have left', async () => {
     const { timeline, stream, portal, seen, nop, connect } = await greedy(22)
     stream.pause()
     const data = new Uint8Array(8 * KIB)
@@ -79,8 +79,8 @@ describe('what leaves on a connection', () => {
       most = Math.max(most, portal.unwrittenBytes)
     }
     await timeline.run(timeline.nowMs + 500)
-    expect(most).toBeGreaterThan(ANSWER_BYTES)
-    expect(most).toBeLessThan(EACH + ANSWER_BYTES + 256 * KIB)
+    expect(most).toBeGreaterThan(RESPONSE_BYTES)
+    expect(most).toBeLessThan(EACH + RESPONSE_BYTES + 256 * KIB)
     expect(stream.unwrittenBytes).toBeGreaterThan(0)
     await connect() // others go on
     stream.resume()
@@ -88,7 +88,7 @@ describe('what leaves on a connection', () => {
     expect(portal.unwrittenBytes).toBe(0)
   })
 
-  it('C6 an initiator that reads slowly is not taken for silent while its answers leave; one that reads nothing is', async () => {
+  it('C6 an initiator that reads slowly is not taken for silent while its responses leave; one that reads nothing is', async () => {
     const { timeline, stream, seen, nop, state, events } = await greedy(23)
     stream.pause()
     const data = new Uint8Array(8 * KIB)

@@ -21,7 +21,7 @@ import type { TargetEvent } from './target-event.ts'
 const STOP_MS = 4_000
 /** A reason may quote what an initiator sent. */
 const REASON_MAX = 400
-/** What the pool keeps for the answers and write data of all connections, while it is needed. */
+/** What the pool keeps for the responses and write data of all connections, while it is needed. */
 const BUFFER_BYTES = 32 * 1024 * 1024
 
 type OfMember = 'logins' | 'handles' | 'gateway' | 'resetOthers' | 'firstResponse' | 'ended'

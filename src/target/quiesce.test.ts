@@ -23,7 +23,7 @@ function scene(initiator: Partial<Initiator> = {}) {
     unwritten: false,
     windowUsedUp: false,
     expCmdSn: 7,
-    answers: 0,
+    responses: 0,
   }
   const it: Initiator = { answersAfterMs: ROUND_MS, numbered: 0, ...initiator }
   const asked: number[] = []
@@ -79,7 +79,7 @@ it('K1 a round in which a command came is not still, though it was answered befo
   await round()
   await round()
   expect(ends).toEqual([])
-  sight.answers += 1 // of an immediate command
+  sight.responses += 1 // of an immediate command
   await round()
   await round()
   expect(ends).toEqual([])
@@ -101,7 +101,7 @@ it('K1 an initiator that has numbered what has not come is not still', async () 
   expect(kinds(ends)).toEqual(['quiet'])
 })
 
-it('K2 an initiator whose window is used up is quiet as soon as all answers have left', async () => {
+it('K2 an initiator whose window is used up is quiet as soon as all responses have left', async () => {
   const { timeline, sight, asked, ends, wait, at } = scene()
   Object.assign(sight, { pending: true, unwritten: true, windowUsedUp: true })
   wait()

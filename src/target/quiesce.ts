@@ -5,7 +5,7 @@
 //                     └──over──▶ gone           └────┘ a command came: they begin anew
 //
 // A round is a NOP-In of ours and its answer. One ordered connection carries both, so an initiator that answers has seen
-// every answer that left before, and all that it sent before is here. What it may still send then is what it has come to
+// every response that left before, and all that it sent before is here. What it may still send then is what it has come to
 // want since: two rounds in a row, a turn apart, show that it wants nothing upon what it was answered.
 //
 // Invariants:
@@ -39,8 +39,8 @@ export interface Sight {
   readonly windowNarrow: boolean
   /** The CmdSN that is to come next. */
   readonly expCmdSn: number
-  /** Commands answered so far: immediate ones have no CmdSN of their own. */
-  readonly answers: number
+  /** Responses to commands so far: immediate ones have no CmdSN of their own. */
+  readonly responses: number
 }
 
 const STILL_ROUNDS = 2
@@ -59,7 +59,7 @@ interface Waiting {
   turn: Timer | null
   /** As they were when the rounds and the silence began. */
   expCmdSn: number
-  answers: number
+  responses: number
   /** The NOP-In that is not answered. */
   asked: number | null
   stillRounds: number
@@ -109,8 +109,8 @@ export class Quiesce {
     before?.turn?.cancel()
     const quiet = new Promise<QuiesceEnd>((settle) => {
       const limit = this.#clock.after(limitMs, () => this.over('busy'))
-      const { expCmdSn, answers } = this.#see()
-      const counts = { expCmdSn, answers, asked: null, stillRounds: 0, silentTurns: 0 }
+      const { expCmdSn, responses } = this.#see()
+      const counts = { expCmdSn, responses, asked: null, stillRounds: 0, silentTurns: 0 }
       this.#waiting = { settle, limit, turn: null, ...counts }
       this.look()
     })
@@ -123,9 +123,9 @@ export class Quiesce {
     const waiting = this.#waiting
     if (waiting === null) return
     const sight = this.#see()
-    const { expCmdSn, answers } = sight
+    const { expCmdSn, responses } = sight
     if (hasCome(waiting, sight)) {
-      Object.assign(waiting, { expCmdSn, answers, asked: null, stillRounds: 0, silentTurns: 0 })
+      Object.assign(waiting, { expCmdSn, responses, asked: null, stillRounds: 0, silentTurns: 0 })
     }
     if (this.#isQuiet(waiting))
       this.#clock.soon(() => this.#conclude(waiting)) // K6
@@ -189,6 +189,6 @@ export class Quiesce {
 }
 
 /** A command has come, or was answered, since the rounds and the silence began. */
-function hasCome(waiting: Waiting, { expCmdSn, answers }: Sight): boolean {
-  return expCmdSn !== waiting.expCmdSn || answers !== waiting.answers
+function hasCome(waiting: Waiting, { expCmdSn, responses }: Sight): boolean {
+  return expCmdSn !== waiting.expCmdSn || responses !== waiting.responses
 }

@@ -17,7 +17,7 @@ function numbered() {
   const read = (lba: number, bytesOf: number) =>
     made.start(read10(lba, blocks(bytesOf)), 'in', bytesOf)
   const isRight = (tag: number, lba: number, bytesOf: number) => {
-    const answer = made.session.answers.find((one) => one.tag === tag)
+    const answer = made.session.responses.find((one) => one.tag === tag)
     if (answer?.data.length !== bytesOf) return false
     const from = made.gateway.bytes.subarray(lba * BLOCK, lba * BLOCK + bytesOf)
     return Buffer.compare(Uint8Array.from(answer.data), from) === 0
@@ -31,7 +31,7 @@ describe('READs', () => {
     room.freeBytes = 0
     read(3, 4096)
     expect(gateway.calls).toBe(0)
-    expect([session.answers.length, counters.outstanding]).toEqual([0, 1])
+    expect([session.responses.length, counters.outstanding]).toEqual([0, 1])
     room.freeBytes = 4096
     runner.roomCame()
     expect(isRight(1, 3, 4096)).toBe(true)
@@ -48,7 +48,7 @@ describe('READs', () => {
     }
     read(0, MIB)
     expect(session.parts).toEqual([[1, 0, PART]])
-    expect(session.answers).toEqual([])
+    expect(session.responses).toEqual([])
     for (let left = MIB / PART - 1; left > 0; left -= 1) {
       room.freeBytes = PART
       runner.roomCame()
@@ -66,10 +66,10 @@ describe('READs', () => {
     room.freeBytes = 4096
     read(0, PART)
     read(0, BLOCK)
-    expect(session.answers).toEqual([])
+    expect(session.responses).toEqual([])
     room.freeBytes = MIB
     runner.roomCame()
-    expect(session.answers.map(({ tag }) => tag)).toEqual([1, 2])
+    expect(session.responses.map(({ tag }) => tag)).toEqual([1, 2])
   })
 
   it('R3 the parts of one are under way together, and are sent in order', async () => {
@@ -94,13 +94,13 @@ describe('READs', () => {
     gateway.outcome = 'damaged'
     await gateway.settle()
     expect(session.parts.length).toBe(1)
-    expect(session.answers).toEqual([])
+    expect(session.responses).toEqual([])
     const { calls } = gateway
     await gateway.settle()
     room.freeBytes = 4 * MIB
     runner.roomCame()
     expect(code(last())).toEqual([3, 0x11, 0])
-    expect([session.answers.length, gateway.calls, counters.outstanding]).toEqual([1, calls, 0])
+    expect([session.responses.length, gateway.calls, counters.outstanding]).toEqual([1, calls, 0])
     expect(room.underWay).toBe(0)
   })
 
@@ -115,7 +115,7 @@ describe('READs', () => {
     expect(counters.outstanding).toBe(1)
     room.freeBytes = MIB
     runner.roomCame()
-    expect(session.answers.map(({ tag }) => tag)).toEqual([2])
+    expect(session.responses.map(({ tag }) => tag)).toEqual([2])
     expect(gateway.calls).toBe(1)
   })
 
@@ -128,7 +128,7 @@ describe('READs', () => {
     expect(session.managed).toEqual([[0x99, 0]])
     await gateway.settle()
     expect(session.parts).toEqual([])
-    expect([session.answers.length, session.released.length]).toEqual([0, 1])
+    expect([session.responses.length, session.released.length]).toEqual([0, 1])
     expect([room.underWay, counters.outstanding]).toEqual([0, 0])
   })
 
@@ -140,7 +140,7 @@ describe('READs', () => {
     room.freeBytes = MIB
     runner.roomCame()
     expect(code(last())).toEqual([6, 0x29, 3])
-    expect([session.answers.length, gateway.calls]).toEqual([1, 0])
+    expect([session.responses.length, gateway.calls]).toEqual([1, 0])
   })
 
   it('R4 nothing is read or sent after the end of the session', async () => {
@@ -154,7 +154,7 @@ describe('READs', () => {
     room.freeBytes = 8 * MIB
     await gateway.settle()
     runner.roomCame()
-    expect([session.answers.length, session.parts.length, gateway.calls]).toEqual([0, 0, calls])
+    expect([session.responses.length, session.parts.length, gateway.calls]).toEqual([0, 0, calls])
     expect(session.released).toEqual([2, 1])
     expect(room.underWay).toBe(0)
   })
@@ -169,6 +169,6 @@ describe('READs', () => {
     await gateway.settle()
     room.freeBytes = 8 * MIB
     runner.roomCame()
-    expect([session.answers.length, session.parts.length, told.refused]).toEqual([0, 0, 1])
+    expect([session.responses.length, session.parts.length, told.refused]).toEqual([0, 0, 1])
   })
 })

@@ -312,7 +312,7 @@ export class Serving implements Carrier {
       windowUsedUp: window.usedUp,
       windowNarrow: this.#isOver || window.isNarrow,
       expCmdSn,
-      answers: this.#live.counters.latencyCount,
+      responses: this.#live.counters.latencyCount,
     }
   }
 

@@ -7,7 +7,7 @@ import { type Condition, conditions, type SenseDetail } from '../scsi/sense.ts'
 /** A plan that may need Data-Out; the others end the command by themselves. */
 export type OutPlan = Exclude<
   Plan,
-  { readonly kind: 'good' | 'sense' | 'answer' | 'read' | 'lbaStatus' }
+  { readonly kind: 'good' | 'sense' | 'dataIn' | 'read' | 'lbaStatus' }
 >
 
 export interface Misfit {

@@ -7,7 +7,7 @@ describe('task management', () => {
     const task = start(write10(0, 2), 'out', 1024)
     runner.manage(manage(1, task.initiatorTaskTag))
     expect(session.managed).toEqual([[0x99, 0]])
-    expect(session.answers).toEqual([])
+    expect(session.responses).toEqual([])
     expect(gateway.calls).toBe(0)
     expect(counters.outstanding).toBe(0)
   })
@@ -21,7 +21,7 @@ describe('task management', () => {
     expect(counters.outstanding).toBe(1)
     await gateway.settle()
     expect(session.managed).toEqual([[0x99, 0]])
-    expect(session.answers).toEqual([])
+    expect(session.responses).toEqual([])
     expect(session.released).toEqual([1])
     expect(told.wrote).toBe(1)
     expect(counters.outstanding).toBe(0)
@@ -43,7 +43,7 @@ describe('task management', () => {
         [0x99, 0],
         [0x9a, 0],
       ])
-      expect([session.answers, session.released, told.wrote > 0]).toEqual([[], [1], true])
+      expect([session.responses, session.released, told.wrote > 0]).toEqual([[], [1], true])
     },
   )
 
@@ -64,7 +64,7 @@ describe('task management', () => {
       expect(session.managed).toEqual([[0x99, 0]])
       runner.start(later)
       await gateway.settle()
-      expect(session.answers.map(({ tag }) => tag)).toEqual([4])
+      expect(session.responses.map(({ tag }) => tag)).toEqual([4])
     },
   )
 
@@ -112,10 +112,10 @@ describe('task management', () => {
       await gateway.settle()
       gateway.holding = false
       expect(session.managed).toEqual([[0x99, sure ? 0 : 255]])
-      expect(session.answers.map(({ tag }) => tag)).toEqual(sure ? [] : [2])
+      expect(session.responses.map(({ tag }) => tag)).toEqual(sure ? [] : [2])
       expect(session.findTask(1)).toBe(sure ? null : collecting)
       if (!sure) arrive(collecting, filled(512, 1))
-      expect(session.answers.map(({ tag }) => tag)).toEqual(sure ? [] : [2, 1])
+      expect(session.responses.map(({ tag }) => tag)).toEqual(sure ? [] : [2, 1])
       expect(counters.outstanding).toBe(0)
       expect(runner.nexus.descriptorSense).toBe(!sure)
     }
@@ -132,7 +132,7 @@ describe('task management', () => {
     others.resolve(true)
     await Promise.resolve()
     await gateway.settle()
-    expect(session.answers.map(({ tag }) => tag)).toEqual([1, 2])
+    expect(session.responses.map(({ tag }) => tag)).toEqual([1, 2])
     expect(session.managed).toEqual([[0x99, 0]])
   })
 
@@ -176,7 +176,7 @@ describe('task management', () => {
     expect(said).toEqual([])
     await gateway.settle()
     expect(said).toEqual([true])
-    expect(session.answers.map(({ tag, status }) => [tag, status])).toEqual([
+    expect(session.responses.map(({ tag, status }) => [tag, status])).toEqual([
       [2, 2],
       [1, 0],
     ])

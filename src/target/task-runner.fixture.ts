@@ -29,7 +29,7 @@ export const volume: VolumeRecord = {
 const TURNS = 100
 const origin = { session: sessionId(11), gen: generation(2) }
 
-export interface Answer {
+export interface ScsiResponse {
   readonly tag: number
   readonly status: number
   readonly sense: readonly number[] | null
@@ -37,9 +37,9 @@ export interface Answer {
   readonly data: readonly number[]
 }
 
-/** The session as the runner sees it: tasks in, answers written down. Data-In is cut into two payloads. */
+/** The session as the runner sees it: tasks in, responses written down. Data-In is cut into two payloads. */
 export class FakeSession implements TaskSession {
-  readonly answers: Answer[] = []
+  readonly responses: ScsiResponse[] = []
   readonly managed: (readonly [number, number])[] = []
   readonly tasks = new Map<number, Task>()
   readonly solicited: number[] = []
@@ -81,7 +81,7 @@ export class FakeSession implements TaskSession {
 
   abort(task: Task): void {
     if (!this.tasks.delete(task.initiatorTaskTag))
-      throw new Error('aborted twice or after its answer')
+      throw new Error('aborted twice or after its response')
     if (task.state === 'delivered') task.state = 'aborted'
     else task.free()
   }
@@ -108,9 +108,9 @@ export class FakeSession implements TaskSession {
     this.managed.push([request.initiatorTaskTag, response])
   }
 
-  #settle(task: Task, answer: Omit<Answer, 'tag'>): void {
+  #settle(task: Task, response: Omit<ScsiResponse, 'tag'>): void {
     if (task.state !== 'delivered') throw new Error(`answered while ${task.state}`)
-    this.answers.push({ tag: task.initiatorTaskTag, ...answer })
+    this.responses.push({ tag: task.initiatorTaskTag, ...response })
     this.#leave(task)
   }
 
@@ -274,7 +274,7 @@ export function bench({ toldBytes = volume.bytes } = {}) {
     runner.dataArrived(task)
   }
 
-  const last = () => session.answers.at(-1)
+  const last = () => session.responses.at(-1)
   const bases = { session, gateway, counters, buffers, room, told, runner, others }
   return { ...bases, command, start, arrive, last }
 }
@@ -308,10 +308,10 @@ export const writeSame16 = (flags: number, lba: number, blocks: number) => [
   ...[0, 0, blocks >> 8, blocks & 255],
 ]
 /** Key, ASC and ASCQ of fixed sense data. */
-export const code = (answer: Answer | undefined) => [
-  answer?.sense?.[2],
-  answer?.sense?.[12],
-  answer?.sense?.[13],
+export const code = (response: ScsiResponse | undefined) => [
+  response?.sense?.[2],
+  response?.sense?.[12],
+  response?.sense?.[13],
 ]
 export const manage = (fn: number, referencedTaskTag = 0, cmdSn = 1000): TaskManagementRequest => ({
   initiatorTaskTag: 0x99,

@@ -65,7 +65,7 @@ describe('reads', () => {
     expect(counters.outstanding).toBe(1)
     await gateway.settle()
     expect(last()).toMatchObject({ tag: 1, data: [...filled(512, 7)] })
-    expect(session.answers.length).toBe(2)
+    expect(session.responses.length).toBe(2)
     expect(told.wrote).toBe(1)
     expect(counters.outstanding).toBe(0)
   })
@@ -89,7 +89,7 @@ describe('reads', () => {
     expect(gateway.calls).toBe(0)
   })
 
-  it('known answers are cut to the allocation length and to what is expected', () => {
+  it('known data is cut to the allocation length and to what is expected', () => {
     const { start, last } = bench()
     start([0x12, 0, 0, 0, 36], 'in', 255)
     expect(last()?.data.length).toBe(36)
@@ -161,7 +161,7 @@ describe('writes', () => {
     open.dataError = error
     open.unsolicitedOpen = true
     runner.start(open)
-    expect(session.answers.length).toBe(2)
+    expect(session.responses.length).toBe(2)
     arrive(open, filled(0, 0))
     expect(code(last())).toEqual(expected)
     expect(gateway.calls).toBe(0)
@@ -181,7 +181,7 @@ describe('writes', () => {
     session.gone = true
     start(write10(0, 2), 'out', 1024)
     expect(counters.outstanding).toBe(0)
-    expect(session.answers).toEqual([])
+    expect(session.responses).toEqual([])
   })
 })
 
@@ -220,7 +220,7 @@ describe('outcomes', () => {
       gateway.outcome = 'done'
       start(read10(0, 1), 'in', 512)
       await gateway.settle()
-      expect(session.answers).toEqual([])
+      expect(session.responses).toEqual([])
       expect(told).toMatchObject({ wrote: 0, refused: 1 })
       expect(counters.outstanding).toBe(0)
     }
@@ -259,7 +259,7 @@ describe('the end', () => {
     start(read10(0, 1), 'in', 512)
     arrive(collecting, filled(1024, 1))
     runner.manage(manage(2))
-    expect(session.answers).toEqual([])
+    expect(session.responses).toEqual([])
     expect(session.managed).toEqual([])
     expect(session.released).toEqual([2, 3])
     expect(told.wrote).toBe(0)

@@ -10,10 +10,10 @@
 //   dropped   aborted, refused, or the session is over: nothing is answered
 //
 // Invariants:
-//   X1. A command is answered once, or never: not if it was aborted, its generation was refused, or the session is over.
+//   X1. A command gets one SCSI Response, or none: not if it was aborted, its generation was refused, or the session is over.
 //   X2. Blocks are changed only by a command whose data came whole; of a WRITE that announced less than its CDB asks for,
 //       the whole blocks of it (RFC 7143 §11.4.5).
-//   X3. Between the PDU and the answer of a read that is answered at once there is no promise and no closure.
+//   X3. Between the PDU of a read that is answered at once and its response there is no promise and no closure.
 //   X4. Bytes are read into a buffer of the task's own and copied into the Data-In: the gateway may keep what it was
 //       given until its outcome, and the outbox is other commands' by then. The copy costs 0.03 µs of 4 KiB, 1.6 of 256
 //       KiB.
@@ -167,7 +167,7 @@ export class TaskRunner {
     this.#reads.look()
   }
 
-  /** Answers have left: READs that wait may go on. */
+  /** Responses have left: READs that wait may go on. */
   roomCame(): void {
     if (this.#isOver || this.#reads.isEmpty) return
     this.#reads.look()
@@ -212,7 +212,7 @@ export class TaskRunner {
       case 'sense':
         this.#fail(task, made.condition, made.detail, 0)
         break
-      case 'answer':
+      case 'dataIn':
         this.#sendKnown(task, made.data)
         break
       case 'lbaStatus':
@@ -396,7 +396,7 @@ export class TaskRunner {
     }
   }
 
-  // Answers
+  // SCSI Responses
 
   #good(task: Task, transferBytes: number): void {
     this.#deps.counters.others += 1
