@@ -27,6 +27,7 @@ export class Receiver implements Grants {
     this.#grantedThisRound = 0
   }
 
+  /** null: granted; else why not. */
   grant(from: MemberId, { move, session, proposal, estimate }: GrantRequest): string | null {
     const { member, monitor, others, sessions, reservations, arrivals } = this.#shared
     const { policy } = this.#shared.policy.settings

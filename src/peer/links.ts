@@ -5,10 +5,8 @@ import type { Address, Listener, Net } from '../base/net.ts'
 import type { MemberId } from '../group/record.ts'
 import type { ControlKind } from './controls.ts'
 import { Link, type LinkTold } from './link.ts'
-import type { Identity, Json as Value } from './message.ts'
+import type { Identity, Json } from './message.ts'
 import { type Newest, type PeerServer, Responder } from './responder.ts'
-
-export type Json = Value
 
 export interface PeerLinksDeps {
   readonly self: Identity

@@ -9,7 +9,7 @@ import {
 } from '../../test/kit/session-records.ts'
 import { ProtocolError } from '../base/protocol-error.ts'
 import { closeSession, commitMove, takeSession } from '../group/sessions.ts'
-import type { Json } from '../peer/links.ts'
+import type { Json } from '../peer/message.ts'
 import { Barrier, readProbes } from './barrier.ts'
 import { Ending } from './ending.ts'
 import { carrierOf, type LiveSession } from './live-session.ts'

@@ -1,6 +1,5 @@
-// What the member's distribution has to say about sessions that others want to move here, and what they ask it for.
+// What another member asks for when it wants to move a session here, and who hears that the session has come.
 import { type SessionId, sessionId } from '../base/ids.ts'
-import type { MemberId } from '../group/record.ts'
 import { Body } from '../peer/controls.ts'
 import type { Json } from '../peer/message.ts'
 import type { LiveSession } from './live-session.ts'
@@ -10,14 +9,11 @@ export interface GrantRequest {
   readonly move: string
   readonly session: SessionId
   readonly proposal: Json
+  /** The session's estimator state, to be kept for its arrival. */
   readonly estimate: Json
 }
 
 export interface Grants {
-  /** null: granted; else why not. `estimate` is the session's estimator state, to be kept for its arrival. */
-  grant(from: MemberId, asked: GrantRequest): string | null
-  renew(move: string): void
-  release(move: string): void
   /** The session of a granted move has come. */
   arrived(move: string, session: LiveSession): void
 }

@@ -10,8 +10,8 @@ import type { Clock } from '../base/clock.ts'
 import type { VolumeId } from '../base/ids.ts'
 import type { MemberId } from '../group/record.ts'
 import { Body } from '../peer/controls.ts'
-import type { Json, PeerLinks } from '../peer/links.ts'
-import { fieldsOf } from '../peer/message.ts'
+import type { PeerLinks } from '../peer/links.ts'
+import { fieldsOf, type Json } from '../peer/message.ts'
 import { ExpiringMap } from './expiring-map.ts'
 
 /** An unanswered question is a no after this. */

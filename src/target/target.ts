@@ -12,7 +12,8 @@ import type { Address, Net } from '../base/net.ts'
 import type { Coordinator } from '../coordination/coordinator.ts'
 import type { GroupView } from '../coordination/group-view.ts'
 import type { MemberId } from '../group/record.ts'
-import type { Json, PeerLinks } from '../peer/links.ts'
+import type { PeerLinks } from '../peer/links.ts'
+import type { Json } from '../peer/message.ts'
 import { logicalUnit } from '../scsi/logical-unit.ts'
 import type { Gateway } from '../volume/gateway.ts'
 import { Barrier, type ProbeQuestion } from './barrier.ts'
@@ -42,7 +43,7 @@ export interface TargetDeps {
   readonly peers: PeerLinks
   readonly gateway: Gateway
   readonly placement: Placement
-  readonly grants: Pick<Grants, 'arrived'>
+  readonly grants: Grants
   readonly newToken: () => string
   /** Discovery answers with this instead of the address that the initiator came to. */
   readonly groupAddress: string | null

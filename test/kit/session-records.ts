@@ -11,7 +11,7 @@ import { foundGroup, startMember } from '../../src/group/founding.ts'
 import { keys, RECORD_FORMAT } from '../../src/group/record.ts'
 import { type Creating, createSession } from '../../src/group/sessions.ts'
 import { SessionCounters } from '../../src/load/counters.ts'
-import type { Json } from '../../src/peer/links.ts'
+import type { Json } from '../../src/peer/message.ts'
 import type { Carrier, LiveSession, ProbeVerdict } from '../../src/target/live-session.ts'
 import type { QuiesceEnd } from '../../src/target/quiesce.ts'
 
