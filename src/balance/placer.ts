@@ -5,7 +5,7 @@ import type { End } from '../distribution/view.ts'
 import { unpackEnd } from '../distribution/wire.ts'
 import type { MemberId } from '../group/record.ts'
 import { asTable, shareAt } from '../load/load-table.ts'
-import type { LoginAttempt, Placement } from '../target/logins.ts'
+import type { LoginAttempt, Placement } from '../target/login-routes.ts'
 import { factsOfNewcomer } from './session-facts.ts'
 import { ASK_MS, type Shared } from './shared-parts.ts'
 

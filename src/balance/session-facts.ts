@@ -8,7 +8,7 @@ import type { Policy } from '../distribution/policy.ts'
 import type { MemberId } from '../group/record.ts'
 import type { StoredSession } from '../group/sessions.ts'
 import type { LiveSession } from '../target/live-session.ts'
-import type { LoginAttempt } from '../target/logins.ts'
+import type { LoginAttempt } from '../target/login-routes.ts'
 import type { MemberParts } from './member-parts.ts'
 
 /** Of a session that this member serves. */

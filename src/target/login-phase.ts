@@ -16,7 +16,8 @@ import { type Negotiated, targetSettings } from '../iscsi/negotiate.ts'
 import type { Outbox } from '../iscsi/outbox.ts'
 import { loginStatus } from '../iscsi/pdu.ts'
 import { PORTAL_GROUP_TAG } from '../scsi/logical-unit.ts'
-import type { LoginAttempt, Logins, RejectReason, Route, Taken } from './logins.ts'
+import type { LoginAttempt, RejectReason, Route } from './login-routes.ts'
+import type { Logins, Taken } from './logins.ts'
 import type { SessionHandles } from './session-handles.ts'
 
 /** What the login leads to; carried out by the connection. */
@@ -135,7 +136,7 @@ export class LoginPhase {
       const attempt = this.#attemptOf(request)
       if (attempt === null) return
       this.#attempt = attempt
-      const route = await this.#deps.logins.route(attempt)
+      const route = await this.#deps.logins.routes.of(attempt)
       if (this.#state === 'over') return
       if (route.kind !== 'take') return this.#turnAway(attempt, route)
       if (route.why === 'new' && this.#deps.isFull()) {

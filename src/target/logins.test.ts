@@ -13,7 +13,8 @@ import { closeSession, commitMove } from '../group/sessions.ts'
 import { Barrier } from './barrier.ts'
 import { Ending } from './ending.ts'
 import type { EndReason } from './live-session.ts'
-import { type LoginAttempt, Logins } from './logins.ts'
+import type { LoginAttempt } from './login-routes.ts'
+import { Logins } from './logins.ts'
 import { RedirectQuestions } from './redirect-questions.ts'
 import { Registry } from './registry.ts'
 
@@ -64,7 +65,7 @@ async function logins() {
   })
   const login = async (isid?: string) => {
     const arrived = attempt(isid)
-    const route = await at.route(arrived)
+    const route = await at.routes.of(arrived)
     return route.kind === 'take' ? at.take(arrived, route) : route
   }
   const finish = (isid?: string) => timeline.finish(login(isid))

@@ -20,7 +20,8 @@ import { Barrier, type ProbeQuestion } from './barrier.ts'
 import { Ending } from './ending.ts'
 import type { Grants } from './grants.ts'
 import { carrierOf, type EndReason, type LiveSession } from './live-session.ts'
-import { Logins, type Placement, type Taken, type TakenSession } from './logins.ts'
+import type { Placement } from './login-routes.ts'
+import { Logins, type Taken, type TakenSession } from './logins.ts'
 import type { Bounds } from './memory-bounds.ts'
 import { Mover } from './move.ts'
 import { MoveLog } from './move-log.ts'
@@ -185,13 +186,13 @@ export class Target {
   mayCome(question: RedirectQuestion): boolean {
     if (this.#state !== 'serving') return false
     const { yes } = this.#questions.answer(question, this.takesSessions)
-    if (yes && question.reserve) this.logins.reserve(question)
+    if (yes && question.reserve) this.logins.routes.reserve(question)
     return yes
   }
 
   /** The login was not sent. */
   comesNot(question: RedirectQuestion): void {
-    this.logins.unreserve(this.#questions.takenBack(question))
+    this.logins.routes.unreserve(this.#questions.takenBack(question))
   }
 
   probe(probes: ProbeQuestion): Promise<Json> {
