@@ -47,6 +47,7 @@ export class SimDisk implements Disk {
   #history: Names[] = []
   #life = 0
   #writes = 0
+  #made = 0
   #cutAt = Number.MAX_SAFE_INTEGER
   #tellCut: () => void = () => {}
 
@@ -81,14 +82,23 @@ export class SimDisk implements Disk {
     )
   }
 
-  /** A disk of its own with the same contents, synced and unsynced. */
+  /** A disk of its own with the same contents, synced and unsynced: as a snapshot of the device is. */
   clone(): SimDisk {
+    return this.#cloned((identity) => identity)
+  }
+
+  /** The same, file by file. */
+  copy(): SimDisk {
+    return this.#cloned((identity) => `copy of ${identity}`)
+  }
+
+  #cloned(renamed: (identity: string) => string): SimDisk {
     const copy = new SimDisk(this.#clock)
     const inodes = new Map<Inode, Inode>()
     const copied = (names: Names): Names =>
       new Map(
         [...names].map(([name, inode]) => {
-          const known = inodes.get(inode) ?? inode.clone()
+          const known = inodes.get(inode) ?? inode.clone(renamed(inode.identity))
           inodes.set(inode, known)
           return [name, known]
         }),
@@ -97,6 +107,7 @@ export class SimDisk implements Disk {
     copy.#history = this.#history.map(copied)
     copy.#folders = new Set(this.#folders)
     copy.#writes = this.#writes
+    copy.#made = this.#made
     return copy
   }
 
@@ -143,7 +154,8 @@ export class SimDisk implements Disk {
     if (inode === undefined) {
       if (mode === 'existing') throw new DiskError('NOT_FOUND', `no file '${path}'`)
       assert(this.#folders.has(folderOf(path)), `the folder of '${path}' exists`)
-      inode = new Inode()
+      this.#made += 1
+      inode = new Inode(`${this.#made}`)
       const made = inode
       this.#change((names) => names.set(path, made))
     }
@@ -182,6 +194,11 @@ export class SimDisk implements Disk {
   async syncFolder(path: string): Promise<void> {
     await this.#begin('sync', path, 0)
     this.#history = []
+  }
+
+  async identityOf(path: string): Promise<string> {
+    await this.#begin('read', path, 0)
+    return this.#inode(path).identity
   }
 
   async freeBytes(): Promise<number> {

@@ -18,10 +18,14 @@ const COPIED_MS = 50
 /** Seeds in which something may be lost for good: MEDIUM ERRORs hide other faults of the same blocks. */
 const LOSES = 0.3
 const ACCEPTS = 0.5
+/** Of copies. */
+const OF_FILES = 0.3
 
 /** What a member's disk was at a time. */
 interface Copy {
   readonly disk: SimDisk
+  /** Made file by file: it must never be used, however new it is, since the member was not stopped for it. */
+  readonly isOfFiles: boolean
   /** No later than this is in its journal. */
   readonly position: number
   /** The member served with them. */
@@ -58,13 +62,19 @@ export class FolderFaults {
   #copy(simulated: SimMember): void {
     const { member, disk, hasOwn, clock } = simulated
     if (member === null || !hasOwn || clock.paused || !member.slices.isServing) return
-    const copy = disk.clone()
+    const isOfFiles = this.#prng.chance(OF_FILES)
+    const copy = isOfFiles ? disk.copy() : disk.clone()
     // What was durable, and no more.
     copy.crash(() => 0)
     const epochs = this.#epochsOf(simulated)
     this.#later(COPIED_MS, () => {
       if (simulated.member !== member || clock.paused) return
-      this.#copies.set(simulated, { disk: copy, position: member.store.position, epochs })
+      this.#copies.set(simulated, {
+        disk: copy,
+        isOfFiles,
+        position: member.store.position,
+        epochs,
+      })
     })
   }
 
@@ -77,8 +87,9 @@ export class FolderFaults {
     return epochs
   }
 
-  /** The group has seen it further, or in a later epoch. */
-  #isOlder(member: SimMember, { position, epochs }: Copy): boolean {
+  /** The group has seen it further, or in a later epoch, or knows that it is a copy. */
+  #isOlder(member: SimMember, { isOfFiles, position, epochs }: Copy): boolean {
+    if (isOfFiles) return true
     const item = this.#group.coordination.inspect(keys.folder(member.id))[0]
     const known = item === undefined ? '' : parseFolder(item.value)
     if (typeof known !== 'string' && known.position > position) return true

@@ -20,6 +20,11 @@ export class Inode {
   readonly pending = new Map<number, Pending>()
   size = 0
   durableSize = 0
+  readonly identity: string
+
+  constructor(identity: string) {
+    this.identity = identity
+  }
 
   read(into: Uint8Array, offset: number): number {
     const bytes = Math.max(0, Math.min(into.length, this.size - offset))
@@ -110,8 +115,8 @@ export class Inode {
     this.size = bytes
   }
 
-  clone(): Inode {
-    const copy = new Inode()
+  clone(identity = this.identity): Inode {
+    const copy = new Inode(identity)
     for (const [index, chunk] of this.chunks) copy.chunks.set(index, chunk.slice())
     for (const [sector, { base, versions }] of this.pending) {
       copy.pending.set(sector, { base, versions: [...versions] })

@@ -48,6 +48,8 @@ export interface Disk {
   rename(from: string, to: string): Promise<void>
   /** Makes creations, removals and renames in the folder durable. */
   syncFolder(path: string): Promise<void>
+  /** Which file it is: the same after it was renamed or the disk mounted again, another one for a copy of it. For whoever compares; at most 64 characters. */
+  identityOf(path: string): Promise<string>
   /** Bytes that may still be allocated. */
   freeBytes(): Promise<number>
 }

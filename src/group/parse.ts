@@ -57,6 +57,7 @@ export function parseFolder(value: string): FolderRecord | string {
   return parse('a data folder', value, (fields) => ({
     folderId: fields.text('folderId'),
     position: fields.integer('position', 0),
+    openAs: fields.has('openAs') ? fields.text('openAs') : null,
     at: fields.string('at'),
   }))
 }

@@ -49,6 +49,8 @@ export interface FolderRecord {
   readonly folderId: string
   /** The mark: everything before this position of its journal was durable at `at`. */
   readonly position: number
+  /** While a member has it open, and after one that did not stop cleanly: which file its superblock is (Disk.identityOf); else null. */
+  readonly openAs: string | null
   /** ISO time, by the clock of the member; for people. */
   readonly at: string
 }

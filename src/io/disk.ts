@@ -9,7 +9,7 @@
 //        unmounted, replaced), nothing is done by name any more: each such call fails, and `moved` says so.
 //   FD2. What belongs to an open file goes to that file, whatever is at its name by now.
 import * as fs from 'node:fs'
-import { open, readdir, rename, rm, statfs } from 'node:fs/promises'
+import { open, readdir, rename, rm, stat, statfs } from 'node:fs/promises'
 import { join, normalize } from 'node:path'
 import { assert } from '../base/assert.ts'
 import { type Disk, DiskError, type DiskFile } from '../base/disk.ts'
@@ -78,6 +78,13 @@ export class FolderDisk implements Disk {
         await folder.close()
       }
     })
+  }
+
+  /** By inode and birth. A file system that keeps no time of birth may give the last change for it, which is after the last write. */
+  async identityOf(path: string): Promise<string> {
+    const status = await attempt(path, () => stat(this.#inside(path), { bigint: true }))
+    const { ino, birthtimeNs, mtimeNs } = status
+    return birthtimeNs > mtimeNs ? `${ino}` : `${ino}.${birthtimeNs}`
   }
 
   async freeBytes(): Promise<number> {

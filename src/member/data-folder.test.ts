@@ -37,7 +37,10 @@ function bench() {
     if (typeof parsed === 'string') throw new Error(parsed)
     return parsed === null ? null : { rev: item?.rev ?? 0, ...parsed }
   }
-  const disk = new SimDisk()
+  let disk = new SimDisk()
+  const mount = (another: SimDisk) => {
+    disk = another
+  }
   let folders = 0
   const open = (own: Partial<typeof storeSettings> = {}, coordinator?: Coordinator) => {
     folders += 1
@@ -48,8 +51,28 @@ function bench() {
   }
   const dirty = (folder: DataFolder) =>
     timeline.finish(folder.store.write(write(1, 0, new Uint8Array(4096).fill(1))))
+  /** Those of which `dirty` writes. */
+  const giveSessions = async () => {
+    while (coordination.rev < 5) {
+      await timeline.finish(operator.txn({ put: [{ key: keys.policy, value: '{}' }] }))
+    }
+  }
+  const giveVolumes = () =>
+    timeline.finish(operator.txn({ put: [{ key: volumeCounterKey, value: '1' }] }))
   const pass = (ms: number) => timeline.run(timeline.nowMs + ms)
-  return { timeline, coordination, operator, record, disk, open, dirty, pass }
+  return {
+    timeline,
+    coordination,
+    operator,
+    record,
+    disk,
+    mount,
+    open,
+    dirty,
+    pass,
+    giveSessions,
+    giveVolumes,
+  }
 }
 
 describe('the data folder of a member', () => {
@@ -130,16 +153,52 @@ describe('the data folder of a member', () => {
     await b.dirty(folder)
     await b.pass(2 * MARK_MS)
     const now = b.record()
-    const late = { folderId: 'f1', position: 1, at: '' }
+    const late = { folderId: 'f1', position: 1, openAs: null, at: '' }
     const stale = writeFolder('m1', revision((now?.rev ?? 0) - 1), late)
     expect(await b.timeline.finish(b.operator.txn(stale))).toMatchObject({ kind: 'lost' })
     expect(b.record()).toEqual(now)
   })
 
+  it('DF1 DF5 the record says as which file it is open, and that it was closed once nothing is written any more', async () => {
+    const b = bench()
+    await b.giveSessions()
+    await b.giveVolumes()
+    const folder = await b.timeline.finish(b.open())
+    const own = await b.timeline.finish(b.disk.identityOf('super'))
+    expect(b.record()?.openAs).toBe(own)
+    await b.dirty(folder)
+    await b.pass(2 * MARK_MS)
+    expect(b.record()?.openAs).toBe(own)
+    const copy = b.disk.copy()
+    await b.timeline.finish(folder.close())
+    expect(b.record()).toMatchObject({ openAs: null, position: folder.store.position })
+    const { rev } = b.record() ?? { rev: 0 }
+    // It dies, and a copy of its files is put in the place.
+    await b.timeline.finish(b.open())
+    expect(b.record()?.openAs).toBe(own)
+    // What the life before says late does not count.
+    const late = { folderId: 'f1', position: folder.store.position, openAs: null, at: '' }
+    const said = await b.timeline.finish(b.operator.txn(writeFolder('m1', revision(rev), late)))
+    expect(said.kind).toBe('lost')
+    b.mount(copy)
+    await expect(b.timeline.finish(b.open())).rejects.toThrow(/m1 is a copy of the one/)
+    const accepted = await b.timeline.finish(b.open({ accept: 'damage' }))
+    expect(b.record()?.openAs).toBe(`copy of ${own}`)
+    await b.timeline.finish(accepted.close())
+  })
+
+  it('DF5 a stop that could not be told leaves the folder open', async () => {
+    const b = bench()
+    const folder = await b.timeline.finish(b.open())
+    b.coordination.cut('m1', 'hold')
+    await b.timeline.finish(folder.close())
+    expect(b.record()?.openAs).not.toBeNull()
+  })
+
   it('DF3 a member stops when the record names another folder', async () => {
     const b = bench()
     const folder = await b.timeline.finish(b.open())
-    const other = { folderId: 'elsewhere', position: 1, at: '' }
+    const other = { folderId: 'elsewhere', position: 1, openAs: null, at: '' }
     await b.timeline.finish(
       b.operator.txn(writeFolder('m1', revision(b.record()?.rev ?? 0), other)),
     )
@@ -160,13 +219,11 @@ describe('the data folder of a member', () => {
     const position = folder.store.position
     await expect(b.timeline.finish(b.open())).rejects.toThrow(/writes of session 5\..*recover/)
     expect(b.record()).toEqual(before)
-    while (b.coordination.rev < 5) {
-      await b.timeline.finish(b.operator.txn({ put: [{ key: keys.policy, value: '{}' }] }))
-    }
+    await b.giveSessions()
     await expect(b.timeline.finish(b.open())).rejects.toThrow(
       /id 0, .* pages of volume 1\..*recover/,
     )
-    await b.timeline.finish(b.operator.txn({ put: [{ key: volumeCounterKey, value: '1' }] }))
+    await b.giveVolumes()
     const again = await b.timeline.finish(b.open())
     // Recovery skips a ring each time that it changes the folder.
     const ring = storeSettings.journalBytes / 512

@@ -2,9 +2,10 @@
 // there with how far its journal is durable.
 //
 // Invariants:
-//   DF1. Nothing is served from a folder before the record names it.
+//   DF1. Nothing is served from a folder before the record names it, and as which file it is open.
+//   DF5. That it was closed is told after the last write of it, and by nobody but whoever had it open last.
 //   DF2. While it writes, its mark is at most `markEveryMs` behind, the coordinator permitting; a clean stop leaves one. A
-//        member that writes nothing leaves none.
+//        member that writes nothing leaves none but that.
 //   DF3. A member whose record names another folder than the one it has open stops.
 //   DF4. A store that knows ids which the group record has not come to is not used with it (G26), nor changed.
 import { type Clock, sleep, type Timer, within } from '../base/clock.ts'
@@ -24,6 +25,7 @@ import { parseFolder, parseSlice } from '../group/parse.ts'
 import { type FolderRecord, type GroupRecord, keys, type MemberId } from '../group/record.ts'
 import { refuseRecord } from '../group/seen.ts'
 import { lastVolumeIn, volumeCounterKey } from '../group/volumes.ts'
+import { paths } from '../store/layout.ts'
 import type { StoreKnowledge } from '../store/look.ts'
 import { PageStore } from '../store/page-store.ts'
 import type { KnownFolder, StoreSettings } from '../store/settings.ts'
@@ -41,6 +43,11 @@ interface DataFolderDeps {
   readonly markEveryMs: number
 }
 
+interface Opened {
+  readonly rev: Revision
+  readonly openAs: string
+}
+
 /** As it was read. */
 interface StoredFolder {
   readonly rev: Revision
@@ -56,15 +63,18 @@ export class DataFolder {
   readonly #fail: (why: string) => void
   #rev: Revision
   #marked: number
+  /** Of its superblock, while it is open. */
+  #openAs: string | null
   #timer: Timer | null = null
   #marking: Promise<void> = Promise.resolve()
 
-  private constructor(deps: DataFolderDeps, id: MemberId, store: PageStore, rev: Revision) {
+  private constructor(deps: DataFolderDeps, id: MemberId, store: PageStore, opened: Opened) {
     const { promise, resolve } = Promise.withResolvers<string>()
     this.#deps = deps
     this.#id = id
     this.store = store
-    this.#rev = rev
+    this.#rev = opened.rev
+    this.#openAs = opened.openAs
     this.#marked = store.position
     this.failed = promise
     this.#fail = resolve
@@ -86,25 +96,23 @@ export class DataFolder {
       if (refused !== null) throw new RecordRefused(refused) // DF4
     }
     const store = await PageStore.open(disk, clock, { ...settings, known, judge })
-    // It is not new to the group, and it is as new as the group knows: nothing to say.
-    const isKnown = known?.folderId === store.folderId && known.position <= store.position
+    const openAs = await disk.identityOf(paths.superblock)
     let { rev } = stored
-    while (!isKnown) {
-      const result = await coordinator.txn(writeFolder(id, rev, folderOf(store, clock)))
+    // Also if nothing is new: what an earlier life said last, and may yet come, is late from now on (DF5).
+    for (;;) {
+      const result = await coordinator.txn(writeFolder(id, rev, folderOf(store, clock, openAs)))
       if (result.kind === 'done') {
         rev = result.rev
         break
       }
       const { stored: now } = await readUntilAnswered(deps, id)
       rev = now.rev
-      // An outcome that was unknown is known now.
-      if (now.record?.folderId === store.folderId && now.record.position <= store.position) break
-      if (now.record !== null && now.record.folderId !== known?.folderId) {
-        await store.close()
-        throw new Error(taken(id, store.folderId, now.record.folderId))
-      }
+      const named = now.record?.folderId
+      if (named === undefined || named === store.folderId || named === known?.folderId) continue
+      await store.close()
+      throw new Error(taken(id, store.folderId, named))
     }
-    const folder = new DataFolder(deps, id, store, rev)
+    const folder = new DataFolder(deps, id, store, { rev, openAs })
     folder.#markLater()
     return folder
   }
@@ -115,6 +123,8 @@ export class DataFolder {
     this.#timer = null
     await this.#marking
     await this.store.close()
+    this.#openAs = null // DF5
+    this.#marked = -1
     await within(this.#deps.clock, LAST_MARK_MS, this.#mark(), undefined)
   }
 
@@ -129,7 +139,7 @@ export class DataFolder {
 
   async #mark(): Promise<void> {
     const { clock, coordinator } = this.#deps
-    const record = folderOf(this.store, clock)
+    const record = folderOf(this.store, clock, this.#openAs)
     if (record.position === this.#marked) return
     const result = await coordinator.txn(writeFolder(this.#id, this.#rev, record))
     if (result.kind === 'done') {
@@ -147,9 +157,9 @@ export class DataFolder {
   }
 }
 
-function folderOf(store: PageStore, clock: Clock): FolderRecord {
+function folderOf(store: PageStore, clock: Clock, openAs: string | null): FolderRecord {
   const at = new Date(clock.wallMs()).toISOString()
-  return { folderId: store.folderId, position: store.position, at }
+  return { folderId: store.folderId, position: store.position, openAs, at }
 }
 
 interface Read {

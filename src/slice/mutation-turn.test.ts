@@ -98,7 +98,7 @@ it('M3 an unmap ends the losses of all runs of its slice, and of no other, also 
   const runs = 8
   const world = new World()
   const first = await world.open()
-  const known = { folderId: 'another', position: 0, epochs: new Map() }
+  const known = { folderId: 'another', position: 0, openAs: null, epochs: new Map() }
   await world.run(first.close())
   const volumesHeld = [{ volume: volumeId(1), pages: runs * 16, held: runs * 16 }]
   const store = await world.open({ known, accept: 'loss', volumesHeld, newFolderId: 'new' })

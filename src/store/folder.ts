@@ -3,7 +3,7 @@ import type { Disk, DiskFile } from '../base/disk.ts'
 import { DiskError, isFull } from '../base/disk.ts'
 import { Checkpoints } from './checkpoints.ts'
 import { FolderRefused } from './failure.ts'
-import { judgeFolder, refuse } from './identity.ts'
+import { judgeCopy, judgeFolder, refuse } from './identity.ts'
 import { FORMAT, paths, SECTOR_BYTES, SUPER_COPY_BYTES } from './layout.ts'
 import { type HeldVolume, LostPages } from './lost-pages.ts'
 import { PageTable } from './page-table.ts'
@@ -26,11 +26,10 @@ export async function openFolder(disk: Disk, settings: StoreSettings): Promise<F
   // Not empty, as a folder that is not mounted would be. One that the group does not know may be half made.
   if (found === null && settings.known !== null && (await disk.list('.')).includes(paths.journal))
     throw lacks(settings.memberId, [paths.superblock])
-  const superblock =
-    judgeFolder(found, settings) === 'use' && found !== null
-      ? found
-      : await makeNewFolder(disk, settings, [])
-  return openFiles(disk, superblock)
+  if (judgeFolder(found, settings) === 'make' || found === null)
+    return openFiles(disk, await makeNewFolder(disk, settings, []))
+  judgeCopy(await disk.identityOf(paths.superblock), settings)
+  return openFiles(disk, found)
 }
 
 /** As it is, whoever's it is; null: there is none. Rejects with FolderRefused or the disk's error. */

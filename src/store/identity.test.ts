@@ -13,7 +13,8 @@ function knownOf(
   store: PageStore,
   epochs: readonly (readonly [SliceId, Epoch])[] = [],
 ): KnownFolder {
-  return { folderId: store.folderId, position: store.position, epochs: new Map(epochs) }
+  const { folderId, position } = store
+  return { folderId, position, openAs: null, epochs: new Map(epochs) }
 }
 
 /** A terabyte each, all of it here. */
@@ -33,7 +34,7 @@ describe('which folder', () => {
 
   it('ID1 an empty folder is refused when the group knows one, and stays empty', async () => {
     const world = new World()
-    const known: KnownFolder = { folderId: 'gone', position: 0, epochs: new Map() }
+    const known: KnownFolder = { folderId: 'gone', position: 0, openAs: null, epochs: new Map() }
     await expect(world.open({ known })).rejects.toThrow(
       /m1 is empty, but the group knows .*gone.*disk mounted.*evenkeel up --accept-loss m1/,
     )
@@ -44,7 +45,7 @@ describe('which folder', () => {
     const world = new World()
     const store = await world.open()
     await promise(world, store, SLICE, epoch(2))
-    const known: KnownFolder = { folderId: 'right', position: 0, epochs: new Map() }
+    const known: KnownFolder = { folderId: 'right', position: 0, openAs: null, epochs: new Map() }
     await expect(world.reopen(store, { known })).rejects.toThrow(
       /m1 is folder f00d, but the group knows right\. Is the right disk mounted/,
     )
@@ -83,7 +84,12 @@ describe('how old', () => {
     await promise(world, store, SLICE, epoch(7))
     await promise(world, store, SLICE, epoch(5))
     world.disk.crash(() => 0)
-    const seven = { folderId: 'f00d', position: 0, epochs: new Map([[SLICE, epoch(7)]]) }
+    const seven = {
+      folderId: 'f00d',
+      position: 0,
+      openAs: null,
+      epochs: new Map([[SLICE, epoch(7)]]),
+    }
     const eight = { ...seven, epochs: new Map([[SLICE, epoch(8)]]) }
     await expect(world.open({ known: eight })).rejects.toThrow(
       /epoch 7 of slice 1.*the group has 8/,
@@ -117,6 +123,34 @@ describe('how old', () => {
     const accepted = await copy.open({ known, accept: 'damage' })
     expect(accepted.recovery.damage).toMatch(/acknowledged writes are lost/)
     expect((await copy.read(accepted, 1, 0)).into).toEqual(block(1))
+  })
+
+  it('ID5 a copy of a folder that was open is refused, until that is accepted; the folder itself is not', async () => {
+    const world = new World({ homeAfterMs: 1e9 })
+    const store = await world.open()
+    await world.write(store, 1, 0, block(1))
+    const openAs = await world.run(world.disk.identityOf(paths.superblock))
+    const known = { ...knownOf(store), openAs }
+    const copy = world.disk.copy()
+    // No mark tells of it.
+    await world.write(store, 1, 4096, block(2))
+    world.disk.crash(() => 0)
+    copy.crash(() => 0)
+    const elsewhere = new World({ homeAfterMs: 1e9 }, copy)
+    const before = copy.peek(paths.journal)
+    await expect(elsewhere.open({ known })).rejects.toThrow(
+      /m1 is a copy of the one .* not closed: .*moved, not copied.*--accept-damage m1.*--accept-loss m1/,
+    )
+    expect(copy.peek(paths.journal)).toEqual(before)
+    const own = await world.open({ known })
+    expect((await world.read(own, 1, 4096)).into).toEqual(block(2))
+    // Closed, it may be copied.
+    await world.run(own.close())
+    const moved = new World({}, world.disk.copy())
+    const again = await moved.open({ known: knownOf(own) })
+    expect((await moved.read(again, 1, 4096)).into).toEqual(block(2))
+    const accepted = await elsewhere.open({ known, accept: 'damage' })
+    expect((await elsewhere.read(accepted, 1, 4096)).into).toEqual(block(0))
   })
 
   it('RC4 a journal that was zeroed is no torn tail when the group has seen it longer', async () => {
@@ -261,7 +295,7 @@ describe('a loss that is accepted', () => {
 
   it('LP2 what a volume has grown by is not concerned, and a volume of which nothing is lost any more is forgotten', async () => {
     const world = new World()
-    const known: KnownFolder = { folderId: 'gone', position: 0, epochs: new Map() }
+    const known: KnownFolder = { folderId: 'gone', position: 0, openAs: null, epochs: new Map() }
     const volumesHeld = [{ volume: volumeId(1), pages: 20, held: 2 }]
     let store = await world.open({ known, accept: 'loss', volumesHeld })
     expect((await world.read(store, 1, 19 * PAGE_BYTES)).result).toBe('damaged')
@@ -284,7 +318,12 @@ describe('a loss that is accepted', () => {
         expect(after).toBeGreaterThan(20)
         return
       }
-      const known: KnownFolder = { folderId: 'another', position: 0, epochs: new Map() }
+      const known: KnownFolder = {
+        folderId: 'another',
+        position: 0,
+        openAs: null,
+        epochs: new Map(),
+      }
       await expect(world.open({ known })).rejects.toThrow(/--accept-loss m1/)
       const again = { known, accept: 'loss', volumesHeld: held(1), newFolderId: 'newer' } as const
       const store = await world.open(again)
@@ -307,7 +346,7 @@ describe('a loss that is accepted', () => {
     void world.disk.cutAfter(after).then(() => {
       cut = true
     })
-    const known: KnownFolder = { folderId: 'another', position: 0, epochs: new Map() }
+    const known: KnownFolder = { folderId: 'another', position: 0, openAs: null, epochs: new Map() }
     const loss = { known, accept: 'loss', volumesHeld: held(1), newFolderId: 'new' } as const
     const settings = { ...world.settings, ...loss }
     void PageStore.open(world.disk, new SimClock(world.timeline), settings)

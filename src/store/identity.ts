@@ -11,6 +11,8 @@
 //   ID1. A folder is made only where the group knows none, or when the loss of the one that it knows is accepted.
 //   ID2. The folder that the group knows is used, and no other one; one that was used before is not taken for a new one.
 //   ID3. A store that has promised less than the record's epochs, or whose journal ends before the mark, is an older copy.
+//   ID5. A folder that was not closed is used only as the very files that were open: a copy that was made of them while they
+//        were written to would pass for them after a power cut, and what was answered since be missing without a trace.
 //   ID4. What a folder holds is never deleted when its loss is accepted: it is set aside.
 import { FolderRefused, type Remedy } from './failure.ts'
 import type { Promises } from './promises.ts'
@@ -43,6 +45,18 @@ export function judgeFolder(found: Superblock | null, identity: Identity): 'make
     `The data folder of ${memberId} is folder ${found.folderId}, but the group knows ${known.folderId}. ` +
       'Is the right disk mounted? Put the right folder back and start again.',
     'loss',
+  )
+}
+
+/** ID5. `file`: which its superblock is. Throws FolderRefused. */
+export function judgeCopy(file: string, { memberId, known, accept }: Judged): void {
+  if (known === null || known.openAs === null || known.openAs === file || accept === 'damage')
+    return
+  throw refuse(
+    memberId,
+    `The data folder of ${memberId} is a copy of the one that ${memberId} had open, which was not closed: ` +
+      'what was written to that one after the copy was made is not in it. Put the one itself back (moved, not copied) and start again.',
+    'damage',
   )
 }
 

@@ -51,7 +51,7 @@ it('LK2 what is in the journal alone is told, and what only the checkpoint has',
   expect(await look()).toMatchObject({ session: 77, volume: 9 })
   expect((await look())?.epochs.get(sliceId(6))).toBe(4)
   // Recovery leaves an empty journal.
-  const known = { folderId: store.folderId, position: 0, epochs: new Map() }
+  const known = { folderId: store.folderId, position: 0, openAs: null, epochs: new Map() }
   await world.run((await world.open({ known })).close())
   const recovered = await look()
   expect(recovered).toMatchObject({ session: 77, volume: 9 })

@@ -8,6 +8,8 @@ export interface KnownFolder {
   readonly folderId: string
   /** Everything before this position of its journal was durable. */
   readonly position: number
+  /** It was not closed since the group saw it opened, as this file (Disk.identityOf of its superblock); null: it was. */
+  readonly openAs: string | null
   /** Of the slices whose primary the member is. */
   readonly epochs: ReadonlyMap<SliceId, Epoch>
 }

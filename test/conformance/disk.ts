@@ -8,6 +8,7 @@ const bytesOf = (length: number, seed: number) =>
 export function diskConformance(name: string, make: () => Disk): void {
   describe(`disk conformance: ${name}, bytes`, () => bytesConformance(make))
   describe(`disk conformance: ${name}, files`, () => filesConformance(make))
+  describe(`disk conformance: ${name}, names`, () => namesConformance(make))
 }
 
 function bytesConformance(make: () => Disk): void {
@@ -97,6 +98,25 @@ function filesConformance(make: () => Disk): void {
     await file.close()
   })
 
+  it('close waits for what is under way; afterwards the file is not used', async () => {
+    const disk = make()
+    const file = await disk.open('a', 'create')
+    const done: string[] = []
+    const write = file.write([bytesOf(300_000, 1)], 0).then(() => done.push('write'))
+    const read = file.read(new Uint8Array(1000), 0).then(() => done.push('read'))
+    await file.close()
+    expect(done.length).toBe(2)
+    await Promise.all([write, read])
+    expect(() => file.readSync(new Uint8Array(1), 0)).toThrow(/open/)
+  })
+
+  it('says how many bytes are free', async () => {
+    const disk = make()
+    expect(await disk.freeBytes()).toBeGreaterThan(0)
+  })
+}
+
+function namesConformance(make: () => Disk): void {
   it('lists files of a folder, [] for none, and follows renames and removals', async () => {
     const disk = make()
     expect(await disk.list('data')).toEqual([])
@@ -114,20 +134,22 @@ function filesConformance(make: () => Disk): void {
     expect(await disk.list('data')).toEqual(['3'])
   })
 
-  it('close waits for what is under way; afterwards the file is not used', async () => {
+  it('a file is the same one when it was written to, renamed and opened again; a copy is another', async () => {
     const disk = make()
-    const file = await disk.open('a', 'create')
-    const done: string[] = []
-    const write = file.write([bytesOf(300_000, 1)], 0).then(() => done.push('write'))
-    const read = file.read(new Uint8Array(1000), 0).then(() => done.push('read'))
+    for (const name of ['a', 'b']) {
+      const file = await disk.open(name, 'create')
+      await file.write([bytesOf(100, 1)], 0)
+      await file.sync()
+      await file.close()
+    }
+    const own = await disk.identityOf('a')
+    expect(own).toMatch(/^.{1,64}$/)
+    expect(await disk.identityOf('b')).not.toBe(own)
+    await disk.rename('a', 'c')
+    const file = await disk.open('c', 'existing')
+    await file.write([bytesOf(100, 2)], 50)
     await file.close()
-    expect(done.length).toBe(2)
-    await Promise.all([write, read])
-    expect(() => file.readSync(new Uint8Array(1), 0)).toThrow(/open/)
-  })
-
-  it('says how many bytes are free', async () => {
-    const disk = make()
-    expect(await disk.freeBytes()).toBeGreaterThan(0)
+    expect(await disk.identityOf('c')).toBe(own)
+    await expect(disk.identityOf('a')).rejects.toMatchObject({ code: 'NOT_FOUND' })
   })
 }

@@ -130,6 +130,25 @@ test(
 )
 
 test(
+  'a copy that was made of a folder while its member worked is refused after a kill, though no mark tells of it',
+  async () => {
+    await writeAll(4)
+    const copy = join(group.folder, 'copy of a running one')
+    await cp(folder(), copy, { recursive: true, filter: (path) => !path.endsWith('.sock') })
+    await group.killAll()
+    await rename(folder(), away())
+    await rename(copy, folder())
+    await expect(refusedStart()).rejects.toThrow(
+      /m2 did not start: The data folder of m2 is a copy of the one .*not copied.*--accept-damage m2/,
+    )
+    await putBack()
+    await group.startAgain()
+    await expectAll(4)
+  },
+  LIMIT_MS,
+)
+
+test(
   'a segment file that is missing is damage of its pages, told at the start; put back, they are good',
   async () => {
     await writeAll(5)
