@@ -54,14 +54,22 @@ if (options.help || options.list) {
 const rounds = Number(options.rounds)
 const sampleMs = Number(options.seconds) * 1000
 const withTgt = options.tgt === 'yes'
-const isWanted = (name: string) => options.only.some((text) => name.includes(text))
+const isWanted = (name: string) => options.only.some((text) => hasText(name, text))
 if (!(rounds >= 1 && sampleMs > 0)) fail('--rounds and --seconds are numbers above 0')
+if (!withTgt && options.tgt !== 'no') fail(`--tgt is yes or no, not '${options.tgt}'`)
 if (!namesOfCases.some(isWanted)) {
   fail(`no case has '${options.only.join("' or '")}' in its name; --list prints them`)
 }
 const isWhole = namesOfCases.every(isWanted) && options.where === '' && withTgt
 const beside = options.beside === undefined ? null : await checkoutAt(options.beside)
 
+// What was started is stopped: the round under way ends first.
+let isStopped = false
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.on(signal, () => {
+    isStopped = true
+  })
+}
 // Groups of the bench are nobody's to remember.
 process.env['XDG_STATE_HOME'] = '/dev/null'
 const beganMs = performance.now()
@@ -96,6 +104,7 @@ async function measured(): Promise<Measured[]> {
   }
   const all: Measured[] = []
   for await (const act of acts(settings)) {
+    if (isStopped) throw new Error('stopped')
     const cases: Case[] = act
       .filter(({ name }) => isWanted(name))
       .map((one) => ({
@@ -154,6 +163,13 @@ function tell({ round, case: name, system, figures }: Measured): void {
     asked(rssMiB, 'MiB'),
   ]
   say(line.join(' '))
+  if (isStopped) throw new Error('stopped')
+}
+
+/** 'depth 1' is no part of 'depth 128'. */
+function hasText(name: string, text: string): boolean {
+  const at = name.indexOf(text)
+  return at >= 0 && !/^\d\d/.test(text.slice(-1) + name.slice(at + text.length))
 }
 
 function say(line: string): void {

@@ -209,7 +209,11 @@ async function started(
   members: number,
 ): Promise<Group> {
   say(`starting ${members} ${members === 1 ? 'member' : 'members'} of ${checkout.name}`)
-  const group = await Group.start(checkout, join(folder, `${checkout.name}-${members}`), members)
+  const data = join(folder, `${checkout.name}-${members}`)
+  const group = await Group.start(checkout, data, members).catch((cause: unknown) => {
+    const hint = `its packages may be those of another commit: run 'npm install' in ${checkout.folder}`
+    throw new Error(`${checkout.name} does not start; ${hint}`, { cause })
+  })
   closers.push(() => group.stop())
   return group
 }

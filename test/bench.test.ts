@@ -1,9 +1,12 @@
 // What the benches write for people: README's table is that of bench/RESULTS.md, and plots show what was measured.
 import { readFileSync } from 'node:fs'
+import { hostname } from 'node:os'
 import { describe, expect, test } from 'vitest'
+import { localWorks, mainWorks } from '../bench/cases.ts'
 import { Results, table } from '../bench/figures.ts'
 import { ratioPlot } from '../bench/plots.ts'
 import { withTable } from '../bench/readme-table.ts'
+import { resultsText } from '../bench/results.ts'
 import type { Measured } from '../bench/rounds.ts'
 
 const textOf = (path: string) => readFileSync(new URL(path, import.meta.url), 'utf8')
@@ -24,6 +27,53 @@ test('another figure in the results is another table', () => {
 test('results without a case of the table are refused by its name', () => {
   const cut = results.replaceAll('4 KiB random write, depth 32', 'another case')
   expect(() => withTable(readme, cut)).toThrow("'4 KiB random write, depth 32'")
+})
+
+describe('a whole run', () => {
+  const systems = { 'Evenkeel, local': 2, 'Evenkeel, forwarded': 0.5, 'abc1234, local': 4, tgt: 1 }
+  const all = [...mainWorks, ...localWorks].flatMap(({ name }) =>
+    Object.entries({ ...systems, 'tgt, write-through': 0.25 }).map(([system, iops]): Measured => {
+      const figures = { iops, p50Us: 1, p99Us: 1, serverUs: 10 * iops, generatorUs: 1, rssMiB: 1 }
+      return { round: 1, case: name, system, figures }
+    }),
+  )
+  const text = resultsText({
+    ...{
+      results: new Results(all),
+      rounds: 1,
+      beside: 'abc1234',
+      tgtVersion: '1.0',
+      loadBefore: 0,
+    },
+    ...{
+      command: 'npm run bench',
+      date: '2026-01-01',
+      machine: { sentence: '2 cores', syncUs: 99 },
+    },
+  })
+
+  test("gives README's table: reads against tgt, writes against its write-through mode", () => {
+    const made = withTable(readme, text)
+    expect(made).toMatch(
+      /^\| 4 KiB random read, depth 32 +\| +2\.0 \| +2\.0 \| +0\.50 \| +0\.50 \|$/m,
+    )
+    expect(made).toMatch(
+      /^\| 4 KiB random write, depth 32 +\| +8\.0 \| +8\.0 \| +2\.0 \| +2\.0 \|$/m,
+    )
+    expect(made).toContain('does 4 to 4 times as many writes')
+  })
+
+  test('has the ratio to the other checkout of what both were given', () => {
+    const row = (name: string, where: string) =>
+      new RegExp(`^\\| ${name} +\\| ${where} +\\| 0\\.50 `, 'm')
+    expect(text).toMatch(row('4 KiB random 70/30 mix, depth 32', 'local'))
+    expect(text).not.toMatch(row('4 KiB random read, depth 1', 'forwarded'))
+  })
+
+  test('names no path and no host', () => {
+    expect(text).not.toContain(hostname())
+    expect(text).not.toMatch(/(?<!\w)\/(home|root|tmp|work|usr)\b/)
+  })
 })
 
 describe('ratios', () => {
