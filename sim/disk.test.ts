@@ -114,6 +114,64 @@ describe('SimDisk', () => {
     await expect(file.read(byte, 0)).rejects.toMatchObject({ code: 'IO' })
   })
 
+  it('D1 of many writes each is lost or kept by itself, and the power is cut between two', async () => {
+    const seen = new Set<string>()
+    for (let cutAt = 1; cutAt <= 3; cutAt += 1) {
+      for (let state = 0; state < 8; state += 1) {
+        const disk = new SimDisk()
+        const file = await disk.open('a', 'create')
+        await disk.syncFolder('.')
+        await file.write([sectors([1, 1, 1])], 0)
+        await file.sync()
+        const cut = disk.cutAfter(cutAt)
+        const jobs = [0, 1, 2].map((i) => ({
+          file,
+          parts: [sectors([2 + i])],
+          offset: i * SECTOR,
+        }))
+        void disk.writeMany(jobs)
+        await cut
+        let rest = state
+        disk.crash((choices) => {
+          const choice = rest % choices
+          rest = Math.floor(rest / choices)
+          return choice
+        })
+        seen.add(`${cutAt}: ${valuesIn(await disk.open('a', 'existing'), 3).join()}`)
+      }
+    }
+    expect([...seen].filter((state) => state.startsWith('3')).length).toBe(8)
+    expect([...seen].filter((state) => state.startsWith('1')).sort()).toEqual([
+      '1: 1,1,1',
+      '1: 2,1,1',
+    ])
+  })
+
+  it('tells of many writes which ones found no room, and does the others', async () => {
+    const disk = new SimDisk()
+    const file = await disk.open('a', 'create')
+    await file.write([sectors([1])], 0)
+    disk.faults.capacityBytes = disk.storedBytes()
+    const jobs = [0, 1e6, SECTOR].map((offset) => ({ file, parts: [sectors([2])], offset }))
+    const failed = await disk.writeMany(jobs)
+    expect(failed.map(({ job, error }) => [job, error.code])).toEqual([[1, 'FULL']])
+    expect(valuesIn(file, 2)).toEqual([2, 2])
+  })
+
+  it('catches a caller that changes the bytes of one of many before all are written', async () => {
+    const disk = new SimDisk()
+    const file = await disk.open('a', 'create')
+    const parts = [sectors([1])]
+    const writing = disk.writeMany([
+      { file, parts, offset: 0 },
+      { file, parts: [sectors([2])], offset: SECTOR },
+    ])
+    const first = file.sync()
+    await first
+    parts[0]?.fill(3)
+    await expect(writing).rejects.toThrow(/stay until the last is done/)
+  })
+
   it('catches a caller that changes the bytes of a write under way', async () => {
     const disk = new SimDisk()
     const file = await disk.open('a', 'create')

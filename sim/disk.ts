@@ -10,7 +10,13 @@
 import { assert } from '../src/base/assert.ts'
 import type { Clock } from '../src/base/clock.ts'
 import { crc32c } from '../src/base/crc32c.ts'
-import { type Disk, DiskError, type DiskFile } from '../src/base/disk.ts'
+import {
+  type Disk,
+  DiskError,
+  type DiskFile,
+  type FailedJob,
+  type WriteJob,
+} from '../src/base/disk.ts'
 import { CHUNK, type Choose, Inode, SECTOR } from './inode.ts'
 
 const never = new Promise<never>(() => {})
@@ -160,6 +166,26 @@ export class SimDisk implements Disk {
       this.#change((names) => names.set(path, made))
     }
     return new SimFile(this, path, inode)
+  }
+
+  /** One after the other, each an operation of its own that may be lost, torn or the last. */
+  async writeMany(jobs: readonly WriteJob[]): Promise<readonly FailedJob[]> {
+    const sums = jobs.map(({ parts }) => parts.map((part) => crc32c(part)))
+    const failed: FailedJob[] = []
+    for (const [job, { file, parts, offset }] of jobs.entries()) {
+      try {
+        await file.write(parts, offset)
+      } catch (error) {
+        if (!(error instanceof DiskError)) throw error
+        failed.push({ job, error })
+      }
+    }
+    for (const [job, { parts }] of jobs.entries()) {
+      for (const [i, part] of parts.entries()) {
+        assert(crc32c(part) === sums[job]?.[i], 'the parts of all jobs stay until the last is done')
+      }
+    }
+    return failed
   }
 
   async list(folder: string): Promise<string[]> {

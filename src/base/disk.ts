@@ -39,9 +39,29 @@ export interface DiskFile {
   close(): Promise<void>
 }
 
+/** One write among many, as `DiskFile.write`. */
+export interface WriteJob {
+  readonly file: DiskFile
+  readonly parts: readonly Uint8Array[]
+  readonly offset: number
+}
+
+export interface FailedJob {
+  /** Its index. */
+  readonly job: number
+  readonly error: DiskError
+}
+
+/** Memory for bytes that are written by `writeMany`, which need not be copied then. */
+export function sharedBytes(length: number): Uint8Array {
+  return new Uint8Array(new SharedArrayBuffer(length))
+}
+
 export interface Disk {
   open(path: string, mode: 'existing' | 'create'): Promise<DiskFile>
   /** Names in a folder; [] if the folder does not exist. */
+  /** Writes all the jobs, off the event loop at the price of one operation; one that fails keeps none of the others. Resolves with those that failed, rejects if that is not known. The parts must not change until then. */
+  writeMany(jobs: readonly WriteJob[]): Promise<readonly FailedJob[]>
   list(folder: string): Promise<string[]>
   makeFolder(path: string): Promise<void>
   remove(path: string): Promise<void>

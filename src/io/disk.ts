@@ -12,9 +12,11 @@ import * as fs from 'node:fs'
 import { open, readdir, rename, rm, stat, statfs } from 'node:fs/promises'
 import { join, normalize } from 'node:path'
 import { assert } from '../base/assert.ts'
-import { type Disk, DiskError, type DiskFile } from '../base/disk.ts'
+import { type Disk, DiskError, type DiskFile, type FailedJob, type WriteJob } from '../base/disk.ts'
 import { makeFolder } from './folders.ts'
 import { HolePunch } from './hole-punch.ts'
+import { without } from './vectored.ts'
+import { WriteWorker } from './write-worker.ts'
 
 const { O_CREAT, O_DSYNC, O_RDWR } = fs.constants
 const FILE_MODE = 0o600
@@ -22,6 +24,9 @@ const FILE_MODE = 0o600
 export class FolderDisk implements Disk {
   readonly #root: string
   readonly #holes = new HolePunch()
+  /** Begun by the first `writeMany`, ended with the last file. */
+  #writer: WriteWorker | null = null
+  #openFiles = 0
   /** FD1: settles with a sentence. Whoever uses the folder must stop then: a new file would not be with the others. */
   readonly moved: Promise<string>
   readonly #tellMoved: (sentence: string) => void
@@ -39,7 +44,30 @@ export class FolderDisk implements Disk {
     const full = this.#inside(path)
     const flags = mode === 'create' ? O_RDWR | O_CREAT : O_RDWR
     const fd = await attempt(path, () => openDescriptor(full, flags))
-    return new FolderFile(path, fd, this.#holes)
+    this.#openFiles += 1
+    return new FolderFile(path, fd, this.#holes, () => this.#closed())
+  }
+
+  async writeMany(jobs: readonly WriteJob[]): Promise<readonly FailedJob[]> {
+    const files = jobs.map(({ file }) => {
+      assert(file instanceof FolderFile, 'a disk writes its own files')
+      return file
+    })
+    const fds = files.map((file) => file.lend())
+    this.#writer ??= new WriteWorker()
+    try {
+      const failures = await this.#writer.write(jobs, fds)
+      return failures.map(({ job, cause }) => {
+        return {
+          job,
+          error: diskError(files[job]?.path ?? '', Object.assign(new Error(cause.message), cause)),
+        }
+      })
+    } catch (error) {
+      throw diskError('.', error)
+    } finally {
+      for (const file of files) file.giveBack()
+    }
   }
 
   async list(folder: string): Promise<string[]> {
@@ -92,6 +120,14 @@ export class FolderDisk implements Disk {
     return bavail * bsize
   }
 
+  async #closed(): Promise<void> {
+    this.#openFiles -= 1
+    if (this.#openFiles > 0) return
+    const writer = this.#writer
+    this.#writer = null
+    await writer?.end()
+  }
+
   #inside(path: string): string {
     const plain = normalize(path)
     assert(!plain.startsWith('..') && !plain.startsWith('/'), `'${path}' is inside the data folder`)
@@ -127,23 +163,25 @@ function folderAt(path: string): FolderAt | null {
 }
 
 class FolderFile implements DiskFile {
-  readonly #path: string
+  readonly path: string
   readonly #fd: number
   readonly #holes: HolePunch
+  readonly #closed: () => Promise<void>
   /** Opened at the first durable write; most files never have one. */
   #durableFd: number | null = null
   #underWay = 0
   #open = true
   #idle: (() => void) | null = null
 
-  constructor(path: string, fd: number, holes: HolePunch) {
-    this.#path = path
+  constructor(path: string, fd: number, holes: HolePunch, closed: () => Promise<void>) {
+    this.path = path
     this.#fd = fd
     this.#holes = holes
+    this.#closed = closed
   }
 
   readSync(into: Uint8Array, offset: number): number {
-    assert(this.#open, `'${this.#path}' is open`)
+    assert(this.#open, `'${this.path}' is open`)
     let got = 0
     try {
       while (got < into.length) {
@@ -152,7 +190,7 @@ class FolderFile implements DiskFile {
         got += more
       }
     } catch (error) {
-      throw diskError(this.#path, error)
+      throw diskError(this.path, error)
     }
     return got
   }
@@ -188,7 +226,7 @@ class FolderFile implements DiskFile {
     try {
       return fs.fstatSync(this.#fd).size
     } catch (error) {
-      throw diskError(this.#path, error)
+      throw diskError(this.path, error)
     }
   }
 
@@ -201,17 +239,29 @@ class FolderFile implements DiskFile {
   }
 
   async close(): Promise<void> {
-    assert(this.#open, `'${this.#path}' is open`)
+    assert(this.#open, `'${this.path}' is open`)
     this.#open = false
     if (this.#underWay > 0) {
       await new Promise<void>((resolve) => {
         this.#idle = resolve
       })
     }
-    await attempt(this.#path, async () => {
+    await attempt(this.path, async () => {
       fs.closeSync(this.#fd)
       if (this.#durableFd !== null) fs.closeSync(this.#durableFd)
     })
+    await this.#closed()
+  }
+
+  /** FD2: its descriptor, for a write by somebody else; `giveBack` follows. */
+  lend(): number {
+    assert(this.#open, `'${this.path}' is open`)
+    this.#underWay += 1
+    return this.#fd
+  }
+
+  giveBack(): void {
+    this.#ended()
   }
 
   /** One vectored write as a rule; the kernel may take less of it. */
@@ -228,16 +278,16 @@ class FolderFile implements DiskFile {
       left = without(left, written)
       if (left.length === 0) return
       at += written
-      if (written === 0) throw new DiskError('IO', `nothing could be written to '${this.#path}'`)
+      if (written === 0) throw new DiskError('IO', `nothing could be written to '${this.path}'`)
     }
   }
 
   /** FD2: it is not closed, and its number given away, meanwhile. */
   async #whileOpen<T>(work: () => Promise<T>): Promise<T> {
-    assert(this.#open, `'${this.#path}' is open`)
+    assert(this.#open, `'${this.path}' is open`)
     this.#underWay += 1
     try {
-      return await attempt(this.#path, work)
+      return await attempt(this.path, work)
     } finally {
       this.#ended()
     }
@@ -249,26 +299,16 @@ class FolderFile implements DiskFile {
   }
 
   #call<T>(start: (done: (error: Error | null, result?: T) => void) => void): Promise<T> {
-    assert(this.#open, `'${this.#path}' is open`)
+    assert(this.#open, `'${this.path}' is open`)
     return new Promise((resolve, reject) => {
       this.#underWay += 1
       start((error, result) => {
         this.#ended()
-        if (error) reject(diskError(this.#path, error))
+        if (error) reject(diskError(this.path, error))
         else resolve(result as T)
       })
     })
   }
-}
-
-/** What is left of the parts after so many bytes. */
-function without(parts: Uint8Array[], bytes: number): Uint8Array[] {
-  let skip = bytes
-  for (const [i, part] of parts.entries()) {
-    if (skip < part.length) return [part.subarray(skip), ...parts.slice(i + 1)]
-    skip -= part.length
-  }
-  return []
 }
 
 function openDescriptor(path: string, flags: number): Promise<number> {

@@ -212,6 +212,44 @@ describe('a medium that does not give what it has', () => {
     expect((await world.read(store, 1, 0)).result).toBe('damaged')
   })
 
+  it('ST7 ends when nobody knows what became of the blocks that were on their way home', async () => {
+    const world = new World({ homeAfterMs: 1 })
+    const store = await world.open()
+    world.disk.writeMany = () => Promise.reject(new DiskError('IO', 'the thread died'))
+    await world.write(store, 1, 0, block(1))
+    expect(await world.run(store.failed)).toMatch(/the page store failed: the thread died/)
+    await expect(store.write(write(1, 0, block(2)))).rejects.toThrow(/the thread died/)
+    // What was answered is in the journal.
+    const disk = world.disk.clone()
+    disk.crash(() => 0)
+    const again = new World({}, disk)
+    expect((await again.read(await again.open(), 1, 0)).into).toEqual(block(1))
+  })
+
+  it('HW4 of pages that go home together only those without room stay', async () => {
+    const world = new World({ homeAfterMs: 50, slotsPerSegment: 8 })
+    const store = await world.open()
+    for (const page of [0, 1, 2]) await world.write(store, 1, page * PAGE_BYTES, block(1))
+    await world.timeline.run(world.timeline.nowMs + 200)
+    const { writeMany } = world.disk
+    const refused = new DiskError('FULL', 'no room for the last')
+    world.disk.writeMany = async (jobs) => {
+      const last = jobs.length - 1
+      await writeMany.call(world.disk, jobs.slice(0, last))
+      return [{ job: last, error: refused }]
+    }
+    for (const page of [0, 1, 2]) await world.write(store, 1, page * PAGE_BYTES, block(2))
+    await world.timeline.run(world.timeline.nowMs + 60)
+    expect(store.usage().overlayPages).toBe(1)
+    world.disk.writeMany = writeMany
+    await world.timeline.run(world.timeline.nowMs + 200)
+    expect(store.usage().overlayPages).toBe(0)
+    const again = await world.reopen(store)
+    for (const page of [0, 1, 2]) {
+      expect((await world.read(again, 1, page * PAGE_BYTES)).into).toEqual(block(2))
+    }
+  })
+
   it('ST7 goes on with a read that fails, and ends with a sync that does', async () => {
     const world = new World()
     const store = await world.open()

@@ -1,5 +1,6 @@
 // Writing home: a round takes everything that is dirty, writes it to the slots, syncs them, and only then tells the
-// table. One round at a time; a few pages of it at once. Reads meanwhile find the blocks in the overlay (OV1).
+// table. One round at a time; some pages of it are handed to the disk together, since an operation of the disk costs more
+// than what it writes. Reads meanwhile find the blocks in the overlay (OV1).
 //
 // Invariants:
 //   HW1. A round takes only what the journal has made durable.
@@ -10,7 +11,9 @@
 //   HW5. So does a page whose header the disk does not give, while the round is patient; then the blocks under that
 //        header are damaged.
 //   HW6. A page whose home is lost (lost-pages.ts, SL4) gets a slot of its own, in which all but what was touched is damaged.
-import { type DiskFile, isFull } from '../base/disk.ts'
+//   HW7. Bytes that were handed over stay as they are until the disk is done with all of them: blocks in cells of the
+//        round, headers each in a place of its own.
+import { type DiskFile, isFull, sharedBytes, type WriteJob } from '../base/disk.ts'
 import { BLOCK_BYTES } from '../base/sizes.ts'
 import { clearBit, countBits, hasBit, setBit } from './bitmap.ts'
 import type { Homes } from './homes.ts'
@@ -19,24 +22,63 @@ import { ABSENT, DAMAGED, type DirtyPage, type Overlay, UNTOUCHED } from './over
 import { NO_SLOT } from './page-table.ts'
 import { encodeHeader } from './slot-header.ts'
 
-/** Pages written at once: enough to overlap the system calls, few enough to leave libuv's threads to the journal. */
+/** While what one of them has gathered is being written, the other gathers. */
 const LANES = 2
+/** Gathered in one turn of the event loop, half a millisecond at worst, and written at the price of one operation. */
+const LANE_PAGES = 64
+/** With more it is handed over after the page that brought them. */
+const LANE_PARTS = 1024
 
 /** What a page's new header starts from. */
 type Base = 'none' | 'lost' | 'cached'
-/** What became of a page: no room, or no header. */
-type Written = 'home' | 'full' | 'headless'
 
 interface Round {
-  /** Of this lane, to encode into. */
-  readonly header: Uint8Array
   readonly position: number
   readonly isPatient: boolean
+  /** Pages that found no room. */
+  readonly homeless: Set<DirtyPage>
+  /** Pages whose header the disk does not give. */
+  readonly headless: Set<DirtyPage>
+}
+
+/** Pages that are written home together. */
+class Lane {
+  readonly jobs: WriteJob[] = []
+  /** Whose each job is. */
+  readonly owners: DirtyPage[] = []
+  readonly #headers = sharedBytes(LANE_PAGES * SLOT_HEADER_BYTES)
+  #pages = 0
+  #parts = 0
+
+  get isFull(): boolean {
+    return this.#pages === LANE_PAGES || this.#parts >= LANE_PARTS
+  }
+
+  /** To encode the next page's into. */
+  nextHeader(): Uint8Array {
+    const at = this.#pages * SLOT_HEADER_BYTES
+    this.#pages += 1
+    return this.#headers.subarray(at, at + SLOT_HEADER_BYTES)
+  }
+
+  add(page: DirtyPage, job: WriteJob): void {
+    this.jobs.push(job)
+    this.owners.push(page)
+    this.#parts += job.parts.length
+  }
+
+  clear(): void {
+    this.jobs.length = 0
+    this.owners.length = 0
+    this.#pages = 0
+    this.#parts = 0
+  }
 }
 
 export class HomeWriter {
   readonly #homes: Homes
   readonly #overlay: Overlay
+  readonly #lanes = Array.from({ length: LANES }, () => new Lane())
   /** The highest version given so far. */
   version = 0
   /** Pages that the last round left to the next because of HW5. */
@@ -52,8 +94,7 @@ export class HomeWriter {
     const { table, segments } = this.#homes
     table.reuseRetired()
     const pages = this.#overlay.beginRound()
-    const homeless = new Set<DirtyPage>()
-    const headless = new Set<DirtyPage>()
+    const round = { position, isPatient, homeless: new Set(), headless: new Set() } satisfies Round
     for (const page of pages) {
       if (page.dropped) continue
       page.isLost = this.#homes.isLost(page.entry)
@@ -61,29 +102,21 @@ export class HomeWriter {
       page.isNew = page.slot === NO_SLOT
       if (!page.isNew || !holdsBlocks(page)) continue
       const slot = await segments.take()
-      if (slot === null) homeless.add(page)
+      if (slot === null) round.homeless.add(page)
       else page.slot = slot
     }
     pages.sort((a, b) => a.slot - b.slot)
-    let next = 0
-    const lane = async () => {
-      const header = new Uint8Array(SLOT_HEADER_BYTES)
-      for (let page = pages[next++]; page !== undefined; page = pages[next++]) {
-        if (page.slot === NO_SLOT || page.dropped) continue
-        const written = await this.#writePage(page, { header, position, isPatient })
-        if (written === 'full') homeless.add(page)
-        if (written === 'headless') headless.add(page)
-      }
-    }
-    await Promise.all(Array.from({ length: LANES }, lane))
+    const left = pages.values()
+    await Promise.all(this.#lanes.map((lane) => this.#writePages(lane, left, round)))
     await segments.syncTouched()
     for (const page of pages) {
-      if ((homeless.has(page) || headless.has(page)) && !page.dropped) this.#putBack(page)
+      const isLeft = round.homeless.has(page) || round.headless.has(page)
+      if (isLeft && !page.dropped) this.#putBack(page)
       else this.#settle(page)
     }
     this.#overlay.endRound()
-    this.headless = headless.size
-    return homeless.size
+    this.headless = round.headless.size
+    return round.homeless.size
   }
 
   /** HW4 HW5 */
@@ -92,51 +125,90 @@ export class HomeWriter {
     this.#overlay.putBack(page)
   }
 
-  async #writePage(page: DirtyPage, round: Round): Promise<Written> {
-    const { entry } = page
-    let base: Base = page.isNew ? 'none' : 'cached'
-    if (page.isLost) base = 'lost'
-    // The cache may give the place away between a load and this turn, so it is looked up again in the turn that merges.
-    while (base === 'cached' && this.#homes.cache.find(entry) < 0) {
-      const loaded = await this.#homes.load(entry)
-      if (page.dropped) return 'home'
-      if (loaded === 'unreadable' && round.isPatient) return 'headless'
-      if (loaded === 'lost' || loaded === 'unreadable') base = 'lost'
+  /** One after the other of those that nobody has begun. */
+  async #writePages(lane: Lane, left: Iterator<DirtyPage>, round: Round): Promise<void> {
+    lane.clear()
+    for (let next = left.next(); next.done !== true; next = left.next()) {
+      const page = next.value
+      if (page.slot === NO_SLOT || page.dropped) continue
+      let base: Base | 'headless' | null = this.#knownBase(page)
+      // The cache may give the place away between a load and the turn that merges, so it is looked up again in that turn.
+      while (base === null && !page.dropped) {
+        base = (await this.#load(page, round)) ?? this.#knownBase(page)
+      }
+      if (base === 'headless') round.headless.add(page)
+      else if (base !== null && !page.dropped) this.#gather(page, base, lane, round)
+      if (lane.isFull) await this.#writeGathered(lane, round)
     }
-    this.#merge(page, base)
-    try {
-      await this.#writeMerged(page, base, round)
-      return 'home'
-    } catch (error) {
-      if (!isFull(error)) throw error
-      return 'full'
-    }
+    await this.#writeGathered(lane, round)
   }
 
-  async #writeMerged(page: DirtyPage, base: Base, { header, position }: Round): Promise<void> {
+  /** Null: its header is to be read first. */
+  #knownBase(page: DirtyPage): Base | null {
+    if (page.isLost) return 'lost'
+    if (page.isNew) return 'none'
+    return this.#homes.cache.find(page.entry) >= 0 ? 'cached' : null
+  }
+
+  /** Null: it may be in the cache now. */
+  async #load(page: DirtyPage, { isPatient }: Round): Promise<'lost' | 'headless' | null> {
+    const loaded = await this.#homes.load(page.entry)
+    if (loaded === 'unreadable' && isPatient) return 'headless'
+    return loaded === 'lost' || loaded === 'unreadable' ? 'lost' : null
+  }
+
+  /** What is to be written of the page; nothing of it is read or changed by others before the round has ended. */
+  #gather(page: DirtyPage, base: Base, lane: Lane, { position }: Round): void {
     const { table, segments, seed } = this.#homes
     const { entry } = page
-    const wholeHeader = base !== 'cached'
+    this.#merge(page, base)
     page.version = Math.max(position, page.isNew ? 0 : table.versionOf(entry) + 1)
     this.version = Math.max(this.version, page.version)
     if (page.blocks === 0) return
     const file = segments.touch(page.slot)
     const at = segments.offsetOf(page.slot)
-    await this.#writeBlocks(page, file, at + SLOT_HEADER_BYTES)
-    if (page.dropped) return
+    this.#gatherBlocks(page, lane, file, at + SLOT_HEADER_BYTES)
     const identity = {
       volume: table.volumeOf(entry),
       page: table.pageOf(entry),
       slice: table.sliceOf(entry),
     }
-    if (wholeHeader) header.fill(0)
+    const header = lane.nextHeader()
     const content = { present: page.present, damaged: page.damaged, checksums: page.checksums }
+    if (base !== 'cached') header.fill(0, HEADER_COPY_BYTES)
     encodeHeader(header, identity, page.version, content, seed)
-    if (wholeHeader) await file.write([header], at)
-    else {
-      const copyAt = at + page.copy * HEADER_COPY_BYTES
-      await file.write([header.subarray(0, HEADER_COPY_BYTES)], copyAt)
+    const whole = { file, parts: [header], offset: at }
+    const copy = {
+      file,
+      parts: [header.subarray(0, HEADER_COPY_BYTES)],
+      offset: at + page.copy * HEADER_COPY_BYTES,
     }
+    lane.add(page, base === 'cached' ? copy : whole)
+  }
+
+  #gatherBlocks(page: DirtyPage, lane: Lane, file: DiskFile, at: number): void {
+    for (let block = 0; block < BLOCKS_PER_PAGE; ) {
+      const first = block
+      const parts: Uint8Array[] = []
+      while (block < BLOCKS_PER_PAGE && (page.cells[block] ?? UNTOUCHED) >= 0) {
+        const part = this.#overlay.cellsFrom(page, block)
+        parts.push(part)
+        block += part.length / BLOCK_BYTES
+      }
+      if (parts.length > 0) lane.add(page, { file, parts, offset: at + first * BLOCK_BYTES })
+      else block += 1
+    }
+  }
+
+  async #writeGathered(lane: Lane, { homeless }: Round): Promise<void> {
+    if (lane.jobs.length === 0) return
+    const failed = await this.#homes.segments.writeMany(lane.jobs)
+    for (const { job, error } of failed) {
+      const page = lane.owners[job]
+      if (!isFull(error) || page === undefined) throw error
+      homeless.add(page)
+    }
+    lane.clear()
   }
 
   /** The header as it will be: what is touched here over what is at home. Blocks under a lost header are damaged. */
@@ -160,20 +232,6 @@ export class HomeWriter {
       else page.checksums[block] = place >= 0 ? (cache.checksums[sums + block] ?? 0) : 0
     }
     page.blocks = countBits(page.present)
-  }
-
-  async #writeBlocks(page: DirtyPage, file: DiskFile, at: number): Promise<void> {
-    let parts: Uint8Array[] = []
-    for (let block = 0; block <= BLOCKS_PER_PAGE; block += 1) {
-      const cell = block < BLOCKS_PER_PAGE ? (page.cells[block] ?? UNTOUCHED) : UNTOUCHED
-      if (cell >= 0) {
-        parts.push(this.#overlay.cell(cell))
-        continue
-      }
-      if (parts.length === 0) continue
-      await file.write(parts, at + (block - parts.length) * BLOCK_BYTES)
-      parts = []
-    }
   }
 
   #settle(page: DirtyPage): void {

@@ -6,6 +6,7 @@
 //   OV2. Neither cells in use nor pages without a cell, of which only marks are kept, exceed their bounds; so pages do
 //        not exceed the sum of both. A change that finds no room waits.
 import { assert } from '../base/assert.ts'
+import { sharedBytes } from '../base/disk.ts'
 import { BLOCK_BYTES } from '../base/sizes.ts'
 import { clearBit, hasBit, setBit } from './bitmap.ts'
 import { BLOCKS_PER_PAGE, MAP_WORDS, PAGES_PER_RUN } from './layout.ts'
@@ -150,6 +151,17 @@ export class Overlay {
     return chunk.subarray(at, at + BLOCK_BYTES)
   }
 
+  /** The block's bytes, and those of the blocks behind it that lie behind them in memory. */
+  cellsFrom({ cells }: DirtyPage, block: number): Uint8Array {
+    const first = cells[block] ?? UNTOUCHED
+    const at = first % CELLS_PER_CHUNK
+    const chunk = this.#chunks[Math.floor(first / CELLS_PER_CHUNK)]
+    assert(chunk !== undefined, 'a cell in use has memory')
+    let count = 1
+    while (at + count < CELLS_PER_CHUNK && cells[block + count] === first + count) count += 1
+    return chunk.subarray(at * BLOCK_BYTES, (at + count) * BLOCK_BYTES)
+  }
+
   /** Everything dirty is now on its way home. */
   beginRound(): DirtyPage[] {
     assert(this.#homing.size === 0, 'one round at a time')
@@ -231,7 +243,11 @@ export class Overlay {
   }
 
   #recycle(page: DirtyPage): void {
-    for (const cell of page.cells) if (cell >= 0) this.#freeCell(cell)
+    // The last first, so that they are taken again side by side.
+    for (let block = BLOCKS_PER_PAGE - 1; block >= 0; block -= 1) {
+      const cell = page.cells[block] ?? UNTOUCHED
+      if (cell >= 0) this.#freeCell(cell)
+    }
     if (page.held > 0) this.#hold(page, -page.held)
     page.cells.fill(UNTOUCHED)
     this.#fresh -= page.freshBlocks
@@ -251,7 +267,7 @@ export class Overlay {
     const cell = this.#made
     this.#made += 1
     if (cell % CELLS_PER_CHUNK === 0) {
-      this.#chunks.push(new Uint8Array(CELLS_PER_CHUNK * BLOCK_BYTES))
+      this.#chunks.push(sharedBytes(CELLS_PER_CHUNK * BLOCK_BYTES))
     }
     return cell
   }

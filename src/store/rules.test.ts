@@ -19,6 +19,8 @@ const rules: Readonly<Record<string, string>> = {
   'the superblock appears when the folder is complete': 'superblock-first',
   'the name of a segment is durable before pages are at home in it': 'no-segment-name-sync',
   'HW4 a page for which the disk has no room stays in the overlay': 'homeless-forgotten',
+  'HW7 each header that goes home with others has a place of its own': 'headers-in-one-place',
+  'HW2 HW7 a round waits for what it handed to the disk': 'lane-reused-early',
   'RO1 what was answered is counted before it is home': 'answered-takes-no-room',
   'ST9 an unmap looks for what is on its way, too': 'unmap-overtakes',
   'UP3 the tail waits for what the disk has no room for': 'tail-past-the-homeless',

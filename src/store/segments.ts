@@ -13,7 +13,14 @@
 import { assert } from '../base/assert.ts'
 import { readU32, writeU32 } from '../base/bytes.ts'
 import { crc32c } from '../base/crc32c.ts'
-import { type Disk, DiskError, type DiskFile, isFull } from '../base/disk.ts'
+import {
+  type Disk,
+  DiskError,
+  type DiskFile,
+  type FailedJob,
+  isFull,
+  type WriteJob,
+} from '../base/disk.ts'
 import { readU64, writeU64 } from './fields.ts'
 import {
   paths,
@@ -243,6 +250,11 @@ export class Segments {
   touch(slot: number): DiskFile {
     this.#segmentOf(slot).touched = true
     return this.fileOf(slot)
+  }
+
+  /** Into files that were touched. */
+  writeMany(jobs: readonly WriteJob[]): Promise<readonly FailedJob[]> {
+    return this.#disk.writeMany(jobs)
   }
 
   fileOf(slot: number): DiskFile {

@@ -1,12 +1,13 @@
 // What every implementation of the Disk port must do: the real one and the simulated one run the same cases.
 import { describe, expect, it } from 'vitest'
-import { type Disk, DiskError } from '../../src/base/disk.ts'
+import { type Disk, DiskError, sharedBytes } from '../../src/base/disk.ts'
 
 const bytesOf = (length: number, seed: number) =>
   Uint8Array.from({ length }, (_, i) => (i * 31 + seed) % 251)
 
 export function diskConformance(name: string, make: () => Disk): void {
   describe(`disk conformance: ${name}, bytes`, () => bytesConformance(make))
+  describe(`disk conformance: ${name}, many writes`, () => manyConformance(make))
   describe(`disk conformance: ${name}, files`, () => filesConformance(make))
   describe(`disk conformance: ${name}, names`, () => namesConformance(make))
 }
@@ -65,6 +66,44 @@ function bytesConformance(make: () => Disk): void {
     expect(last).toEqual(parts[2499])
     expect(file.sizeBytes()).toBe(512 + 2500 * 513)
     await file.sync()
+    await file.close()
+  })
+}
+
+function manyConformance(make: () => Disk): void {
+  it('writes many at once, in their order, into any of its files', async () => {
+    const disk = make()
+    const files = [await disk.open('a', 'create'), await disk.open('b', 'create')] as const
+    const shared = sharedBytes(8192)
+    shared.set(bytesOf(8192, 1))
+    const jobs = Array.from({ length: 300 }, (_, i) => ({
+      file: files[i % 2 === 0 ? 0 : 1],
+      parts: [shared.subarray(i, i + 1000), bytesOf(24, i)],
+      offset: i * 1000,
+    }))
+    expect(await disk.writeMany(jobs)).toEqual([])
+    expect(await disk.writeMany([])).toEqual([])
+    for (const [number, file] of files.entries()) {
+      const expected = new Uint8Array(file.sizeBytes())
+      for (const [i, { parts, offset }] of jobs.entries()) {
+        if (i % 2 !== number) continue
+        expected.set(parts[0] ?? [], offset)
+        expected.set(parts[1] ?? [], offset + 1000)
+      }
+      const all = new Uint8Array(file.sizeBytes())
+      expect(await file.read(all, 0)).toBe(all.length)
+      expect(all).toEqual(expected)
+    }
+    for (const file of files) await file.close()
+    // With the last file it has let go of everything, and it begins anew.
+    const again = await disk.open('a', 'existing')
+    const late = disk.writeMany([{ file: again, parts: [bytesOf(100, 9)], offset: 0 }])
+    await again.close()
+    expect(await late).toEqual([])
+    const file = await disk.open('a', 'existing')
+    const bytes = new Uint8Array(100)
+    expect(file.readSync(bytes, 0)).toBe(100)
+    expect(bytes).toEqual(bytesOf(100, 9))
     await file.close()
   })
 }
