@@ -135,7 +135,8 @@ describe('rebuildRecord', () => {
     expect(valueAt(result, volumeCounterKey)).toBe('2000')
     expect(parseSlice(valueAt(result, keys.slice(sliceId(1))))).toMatchObject({ epoch: 9 })
     expect(parseSlice(valueAt(result, keys.slice(sliceId(0))))).toMatchObject({ epoch: 1 })
-    const met = { group: result.group, rev: result.rev, volumeId: volumeId(2000) }
+    const epochs = new Map([[sliceId(1), epoch(9)]])
+    const met = { group: result.group, rev: result.rev, volumeId: volumeId(2000), epochs }
     for (const one of found) expect(refuseRecord(met, one)).toBeNull()
     const strange = { ...evidence('m2', 40, null), store: { ...store, groupId: 'other' } }
     expect(rebuildRecord([...found, strange], 'x')).toMatch(/m1 and m2 belong to different groups/)

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { revision, sessionId, sliceId, volumeId } from '../base/ids.ts'
+import { epoch, revision, sessionId, sliceId, volumeId } from '../base/ids.ts'
 import { DEFAULT_AUTHORITY } from './founding.ts'
 import { type GroupRecord, isDurable, keys, RECORD_FORMAT } from './record.ts'
 import { refuseOlder, refuseRecord } from './seen.ts'
@@ -52,11 +52,12 @@ describe('refuseRecord', () => {
     groupId: 'g',
     session: sessionId(12),
     volume: volumeId(4),
-    epochs: new Map(),
+    epochs: new Map([[sliceId(2), epoch(4)]]),
   }
+  const epochs = new Map([[sliceId(2), epoch(3)]])
   const judged = (rev: number, last: number, who?: string) =>
     refuseRecord(
-      { group, rev: revision(rev), volumeId: volumeId(last) },
+      { group, epochs, rev: revision(rev), volumeId: volumeId(last) },
       { seen: null, store },
       who,
     )
@@ -74,8 +75,22 @@ describe('refuseRecord', () => {
     )
   })
 
-  it('G28 what was seen and what the store knows count alike; a folder without either says nothing', () => {
+  it('G26 nor one whose epochs are two behind what the store has promised', () => {
     const met = { group, rev: revision(12), volumeId: volumeId(4) }
+    const at = (count: number) =>
+      refuseRecord(
+        { ...met, epochs: new Map([[sliceId(2), epoch(count)]]) },
+        { seen: null, store },
+        'm1',
+      )
+    for (const count of [5, 4, 3]) expect(at(count)).toBeNull()
+    expect(at(2)).toMatch(
+      /older one: slice 2 has epoch 2 there, and m1 was about to raise it to 4\..*evenkeel recover/,
+    )
+  })
+
+  it('G28 what was seen and what the store knows count alike; a folder without either says nothing', () => {
+    const met = { group, epochs, rev: revision(12), volumeId: volumeId(4) }
     expect(refuseRecord(met, { seen: null, store: null })).toBeNull()
     const newer = { groupId: 'g', incarnation: 'now', revision: revision(13) }
     expect(refuseRecord(met, { seen: newer, store: null }, 'm2')).toMatch(/m2 has seen revision 13/)
@@ -86,7 +101,7 @@ describe('refuseRecord', () => {
     const other = { ...store, groupId: 'another' }
     expect(
       refuseRecord(
-        { group, rev: revision(1), volumeId: volumeId(0) },
+        { group, epochs, rev: revision(1), volumeId: volumeId(0) },
         { seen: null, store: other },
       ),
     ).toBeNull()

@@ -3,8 +3,8 @@
 // Invariants:
 //   G24. A record that is older than what a member has seen, or whose lineage does not lead there, is not that member's: ids
 //       would be given twice, and operations of another life would pass for done.
-//   G26. Nor is one that has not come to a session or a volume that the member's store knows. What was seen is written down
-//        within a second, but an operation is remembered with its write: so no id is given again even then.
+//   G26. Nor is one that has not come to a session, a volume or an epoch that the member's store knows. What was seen is written
+//        down within a second, but an operation is remembered with its write: so no id is given again even then.
 //   G28. Whoever judges a record (a member, the launcher, recovery) judges by the same evidence with the same function: what
 //        one of them refuses no other calls sound.
 import type { Epoch, Revision, SessionId, SliceId, VolumeId } from '../base/ids.ts'
@@ -50,6 +50,7 @@ export interface MetRecord {
   readonly rev: Revision
   /** The last volume id that was given. */
   readonly volumeId: VolumeId
+  readonly epochs: ReadonlyMap<SliceId, Epoch>
 }
 
 /** G28. A sentence that says what is the matter and what to do, or null. */
@@ -92,10 +93,20 @@ function refuseUnknownIds(met: MetRecord, store: StoreSeen, who: string): string
       `an older one: it is at revision ${rev}, and ${who} has carried out writes of session ${store.session}`,
     )
   }
-  if (store.volume <= volumeId) return null
-  return sentence(
-    `an older one: the last volume that it knows of has id ${volumeId}, and ${who} has pages of volume ${store.volume}`,
-  )
+  if (store.volume > volumeId) {
+    return sentence(
+      `an older one: the last volume that it knows of has id ${volumeId}, and ${who} has pages of volume ${store.volume}`,
+    )
+  }
+  for (const [slice, promised] of store.epochs) {
+    const epoch = met.epochs.get(slice) ?? 0
+    // One above: it was about to raise it, and may have ended before it did.
+    if (promised <= epoch + 1) continue
+    return sentence(
+      `an older one: slice ${slice} has epoch ${epoch} there, and ${who} was about to raise it to ${promised}`,
+    )
+  }
+  return null
 }
 
 function sentence(what: string): string {

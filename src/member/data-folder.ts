@@ -88,11 +88,11 @@ export class DataFolder {
   ): Promise<DataFolder> {
     const { clock, disk, coordinator } = deps
     const id = settings.memberId
-    const { stored, epochs, rev: groupRev, volumeId } = await readUntilAnswered(deps, id)
-    const known: KnownFolder | null = stored.record === null ? null : { ...stored.record, epochs }
+    const { stored, ownEpochs, ...found } = await readUntilAnswered(deps, id)
+    const known: KnownFolder | null =
+      stored.record === null ? null : { ...stored.record, epochs: ownEpochs }
     const judge = (knowledge: StoreKnowledge) => {
-      const met = { group, rev: groupRev, volumeId }
-      const refused = refuseRecord(met, { seen: null, store: knowledge })
+      const refused = refuseRecord({ group, ...found }, { seen: null, store: knowledge })
       if (refused !== null) throw new RecordRefused(refused) // DF4
     }
     const store = await PageStore.open(disk, clock, { ...settings, known, judge })
@@ -169,6 +169,8 @@ interface Read {
   /** The last that was given. */
   readonly volumeId: VolumeId
   readonly epochs: ReadonlyMap<SliceId, Epoch>
+  /** Of the slices whose primary the member is. */
+  readonly ownEpochs: ReadonlyMap<SliceId, Epoch>
 }
 
 async function readUntilAnswered(deps: DataFolderDeps, id: MemberId): Promise<Read> {
@@ -179,7 +181,7 @@ async function readUntilAnswered(deps: DataFolderDeps, id: MemberId): Promise<Re
   }
 }
 
-/** The record of the folder, and the epochs of the slices whose primary the member is, at one instant; null: no answer. */
+/** All of one instant; null: no answer. */
 async function readAll({ coordinator }: DataFolderDeps, id: MemberId): Promise<Read | null> {
   const key = keys.folder(id)
   const result = await coordinator.txn({ read: [key, keys.slices, volumeCounterKey] })
@@ -187,13 +189,22 @@ async function readAll({ coordinator }: DataFolderDeps, id: MemberId): Promise<R
   const [folders = [], slices = [], counters = []] = result.read
   const item = folders.find((one) => one.key === key)
   const epochs = new Map<SliceId, Epoch>()
-  for (const slice of slices) {
-    const { primary, epoch } = usable(slice.key, parseSlice(slice.value))
-    if (primary === id) epochs.set(sliceId(Number(slice.key.slice(keys.slices.length))), epoch)
+  const ownEpochs = new Map<SliceId, Epoch>()
+  for (const { key, value } of slices) {
+    const slice = sliceId(Number(key.slice(keys.slices.length)))
+    const { primary, epoch } = usable(key, parseSlice(value))
+    epochs.set(slice, epoch)
+    if (primary === id) ownEpochs.set(slice, epoch)
   }
   const record = item === undefined ? null : usable(key, parseFolder(item.value))
   const volumeId = lastVolumeIn(counters)
-  return { stored: { rev: item?.rev ?? NO_REVISION, record }, epochs, rev: result.rev, volumeId }
+  return {
+    stored: { rev: item?.rev ?? NO_REVISION, record },
+    epochs,
+    ownEpochs,
+    rev: result.rev,
+    volumeId,
+  }
 }
 
 function taken(id: MemberId, own: string, named: string): string {

@@ -166,7 +166,7 @@ describe('taking up slices', () => {
   })
 
   it.each([
-    ['the request', { loseRequestChance: 1 }, 3],
+    ['the request', { loseRequestChance: 1 }, 2],
     ['the answer', { loseAnswerChance: 1 }, 3],
   ])('A2 when %s of a raise is lost it is raised once more', async (_, faults, epoch) => {
     const b = await bench({
@@ -212,6 +212,14 @@ describe('taking up slices', () => {
     b.promised.set(sliceId(0), epoch(7))
     const activation = await b.timeline.finish(b.start())
     expect(activation?.epochs.get(sliceId(0))).toBe(8)
+    expect(activation?.epochs).toEqual(b.ownEpochs())
+  })
+
+  it('A4 what was promised, and the member died before it raised to it, is promised again', async () => {
+    const b = await bench()
+    b.promised.set(sliceId(0), epoch(2))
+    const activation = await b.timeline.finish(b.start())
+    expect(activation?.epochs.get(sliceId(0))).toBe(2)
     expect(activation?.epochs).toEqual(b.ownEpochs())
   })
 

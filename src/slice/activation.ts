@@ -6,7 +6,8 @@
 //   A2. An unknown outcome is settled by raising once more, never by a read.
 //   A3. The store has promised an epoch before the record can have it: whatever the outcome, the record is never ahead of
 //       its store, and a store that is behind the record is an older copy (store/identity.ts).
-//   A4. An epoch is above every one that this store has promised, also where the record was rebuilt from older copies.
+//   A4. An epoch is above every one that a record may have had. What was promised and not raised to is promised again, so a
+//        store is never two ahead of its own record: one that is has met an older one (group/seen.ts, G26).
 import { type Clock, sleep } from '../base/clock.ts'
 import {
   type Epoch,
@@ -63,10 +64,7 @@ export async function activate(
       if (deps.isClosed()) return null
       const { store } = deps
       const raised = new Map(
-        own.map(({ id, record }) => [
-          id,
-          epoch(Math.max(record.epoch, store.promisedEpoch(id)) + 1), // A4
-        ]),
+        own.map(({ id, record }) => [id, above(record.epoch, store.promisedEpoch(id))]),
       )
       const promised = await deps.store.promise(raised) // A3
       const activation = promised === 'done' ? await raiseAll(deps.coordinator, own, raised) : null
@@ -75,6 +73,11 @@ export async function activate(
     await sleep(deps.clock, AGAIN_MS)
   }
   return null
+}
+
+/** A4 */
+function above(recorded: Epoch, promised: Epoch): Epoch {
+  return epoch((promised > recorded + 1 ? promised : recorded) + 1)
 }
 
 /** Null: some slice changed meanwhile, or the outcome is unknown (A2): all are to be read and raised once more. */

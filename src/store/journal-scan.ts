@@ -110,11 +110,11 @@ function nextKnown(found: Survey, position: number): number {
   return best
 }
 
-async function readPayload(
+export async function readPayload(
   file: DiskFile,
   ring: number,
   header: RecordHeader,
-): Promise<Replayed | null> {
+): Promise<Replayed> {
   const payload = new Uint8Array(header.blocks * BLOCK_BYTES)
   if (payload.length > 0)
     await file.read(payload, (header.jseq % ring) * SECTOR_BYTES + RECORD_BYTES)

@@ -50,6 +50,7 @@ it('LK2 what is in the journal alone is told, and what only the checkpoint has',
   world.disk.crash(() => 0)
   expect(await look()).toMatchObject({ session: 77, volume: 9 })
   expect((await look())?.epochs.get(sliceId(6))).toBe(4)
+  expect((await look())?.epochs.get(sliceId(8))).toBe(3)
   // Recovery leaves an empty journal.
   const known = { folderId: store.folderId, position: 0, openAs: null, epochs: new Map() }
   await world.run((await world.open({ known })).close())

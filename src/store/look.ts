@@ -4,7 +4,7 @@
 // Invariants:
 //   LK1. A folder that is looked at stays as it was, byte for byte.
 //   LK2. It tells at least what the store would remember after recovery: every operation that recovery replays is in it.
-import { type Disk, DiskError } from '../base/disk.ts'
+import { type Disk, DiskError, type DiskFile } from '../base/disk.ts'
 import {
   type Epoch,
   type SessionId,
@@ -15,9 +15,11 @@ import {
 } from '../base/ids.ts'
 import { FolderRefused } from './failure.ts'
 import { type Folder, openOldFolder } from './folder.ts'
-import { type Survey, survey } from './journal-scan.ts'
+import { readPayload, type Survey, survey } from './journal-scan.ts'
+import { recordKind } from './layout.ts'
 import { OperationMemory } from './operations.ts'
 import { decodeEpochs, Promises } from './promises.ts'
+import type { RecordHeader } from './record.ts'
 
 export interface StoreKnowledge {
   readonly groupId: string
@@ -25,7 +27,7 @@ export interface StoreKnowledge {
   readonly session: SessionId
   /** The highest that it has, or had, pages of; 0: none. */
   readonly volume: VolumeId
-  /** By slice, the highest that was promised when the checkpoint was written, or has writes. */
+  /** By slice, the highest that was promised. */
   readonly epochs: ReadonlyMap<SliceId, Epoch>
 }
 
@@ -38,10 +40,11 @@ interface Checkpointed {
 }
 
 /** LK2: a header tells whose it is, whether or not its write is whole. */
-export function knowledgeOf(
+export async function knowledgeOf(
   { groupId, sessions, volumes, promises }: Checkpointed,
+  { journal, ring }: Pick<Folder, 'journal' | 'ring'>,
   { records }: Survey,
-): StoreKnowledge {
+): Promise<StoreKnowledge> {
   let session = sessionId(0)
   let volume = volumeId(0)
   const epochs = new Map(promises.all)
@@ -50,10 +53,20 @@ export function knowledgeOf(
   for (const header of records.values()) {
     if (header.session > session) session = header.session
     if (header.volume > volume) volume = header.volume
-    const { slice, epoch } = header
-    if (epoch > (epochs.get(slice) ?? 0)) epochs.set(slice, epoch)
+    const had =
+      header.kind === recordKind.promise
+        ? await promisedIn(journal, ring, header)
+        : [[header.slice, header.epoch] as const]
+    for (const [slice, epoch] of had) {
+      if (epoch > (epochs.get(slice) ?? 0)) epochs.set(slice, epoch)
+    }
   }
   return { groupId, session, volume, epochs }
+}
+
+async function promisedIn(journal: DiskFile, ring: number, header: RecordHeader) {
+  const { payload, bad } = await readPayload(journal, ring, header)
+  return bad.length === 0 ? decodeEpochs(payload.subarray(0, header.bytes)) : []
 }
 
 /** Null: there is no store, or it can give no account of itself. */
@@ -71,7 +84,8 @@ export async function lookAtStore(disk: Disk): Promise<StoreKnowledge | null> {
   }
 }
 
-async function lookAt({ superblock, seed, ring, journal, checkpoints }: Folder) {
+async function lookAt(folder: Folder) {
+  const { superblock, seed, ring, journal, checkpoints } = folder
   const { groupId, memberId } = superblock
   const loaded = await checkpoints.load(memberId)
   const { tail, syncedUpTo, sequence } = loaded.head
@@ -81,7 +95,7 @@ async function lookAt({ superblock, seed, ring, journal, checkpoints }: Folder) 
   const promises = new Promises()
   promises.add(decodeEpochs(loaded.promises))
   const volumes = volumesOf(loaded.pages)
-  return knowledgeOf({ groupId, sessions: operations.sessions(), volumes, promises }, found)
+  return knowledgeOf({ groupId, sessions: operations.sessions(), volumes, promises }, folder, found)
 }
 
 function* volumesOf(pages: Iterable<{ readonly volume: VolumeId }>): Generator<VolumeId> {

@@ -72,7 +72,7 @@ export async function recover(
   }
   const groupId = folder.superblock.groupId
   const checkpointed = { groupId, sessions: operations.sessions(), volumes: table.volumes() }
-  settings.judge(knowledgeOf({ ...checkpointed, promises }, found)) // RC5
+  settings.judge(await knowledgeOf({ ...checkpointed, promises }, folder, found)) // RC5
   // Beyond the end of any log that starts at this tail, whatever its length, and beyond every stale record.
   const beyond = tail + 2 * folder.ring
   let replayed = 0

@@ -1,8 +1,9 @@
 // What the folders of a group that is stopped say of its coordination file, read without changing anything. The launcher and
 // recovery judge by it alike (G28).
 import { join } from 'node:path'
+import { type Epoch, type SliceId, sliceId } from '../base/ids.ts'
 import { readCopy, readSeen } from '../coordination/record-copy.ts'
-import { parseGroup } from '../group/parse.ts'
+import { parseGroup, parseSlice } from '../group/parse.ts'
 import { keys, type MemberId } from '../group/record.ts'
 import { type Evidence, type MetRecord, refuseRecord } from '../group/seen.ts'
 import { lastVolumeIn } from '../group/volumes.ts'
@@ -22,7 +23,20 @@ export function metIn({ rev, items }: Pick<StoreContents, 'rev' | 'items'>): Met
   if (value === undefined) return 'holds no group'
   const group = parseGroup(value)
   if (typeof group === 'string') return `cannot be used: ${group} (key ${keys.group})`
-  return { group, rev, volumeId: lastVolumeIn(items) }
+  const epochs = epochsIn(items)
+  if (typeof epochs === 'string') return `cannot be used: ${epochs}`
+  return { group, rev, volumeId: lastVolumeIn(items), epochs }
+}
+
+function epochsIn(items: StoreContents['items']): ReadonlyMap<SliceId, Epoch> | string {
+  const epochs = new Map<SliceId, Epoch>()
+  for (const { key, value } of items) {
+    if (!key.startsWith(keys.slices)) continue
+    const slice = parseSlice(value)
+    if (typeof slice === 'string') return `${slice} (key ${key})`
+    epochs.set(sliceId(Number(key.slice(keys.slices.length))), slice.epoch)
+  }
+  return epochs
 }
 
 /** The sentence of the first member whose folder knows more than the record; null: there is none. */

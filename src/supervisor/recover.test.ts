@@ -11,7 +11,16 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import { epoch, generation, revision, sessionId, sliceId, volumeId } from '../base/ids.ts'
+import {
+  type Epoch,
+  epoch,
+  generation,
+  revision,
+  type SliceId,
+  sessionId,
+  sliceId,
+  volumeId,
+} from '../base/ids.ts'
 import { openSeen, writeCopy, writeSeen } from '../coordination/record-copy.ts'
 import { DEFAULT_AUTHORITY, foundGroup } from '../group/founding.ts'
 import { type GroupRecord, keys, RECORD_FORMAT } from '../group/record.ts'
@@ -59,7 +68,12 @@ beforeEach(() => {
 afterEach(() => rmSync(data, { recursive: true }))
 
 /** A store that knows session `session`, and pages of volume `volume`. */
-async function store(id: string, session: number, volume: number): Promise<void> {
+async function store(
+  id: string,
+  session: number,
+  volume: number,
+  promised: readonly (readonly [SliceId, Epoch])[] = [],
+): Promise<void> {
   const disk = new FolderDisk(join(data, id))
   const identity = { groupId: 'g', memberId: id, newFolderId: id }
   const small = { journalBytes: 2 ** 20, slotsPerSegment: 2, overlayBytes: 2 ** 19 }
@@ -69,6 +83,7 @@ async function store(id: string, session: number, volume: number): Promise<void>
   const where = { volume: volumeId(volume), offset: 0, bytes: 4096, data: data4k, edges: null }
   const order = { slice: sliceId(1), epoch: epoch(1), seq: 1, number: 1, acknowledged: 0 }
   const whose = { session: sessionId(session), gen: generation(1) }
+  if (promised.length > 0) expect(await open.promise(new Map(promised))).toBe('done')
   expect(await open.write({ ...where, ...order, ...whose })).toBe('done')
   await open.close()
 }
@@ -179,6 +194,19 @@ it('RV3 G28 a file that a member would refuse by what its store knows is not sou
       await refuseWrongRecord(plan())
     }
   }
+})
+
+it('RV3 G26 after two starts an older file is known by its epochs, also if nothing else is left; it is recovered from itself', async () => {
+  await folder('m1', 57, 50)
+  await folder('m2', 41, 41)
+  await store('m2', 1, 0, [[sliceId(1), epoch(3)]])
+  for (const id of ['m1', 'm2']) for (const name of ['record', 'seen']) rmSync(join(data, id, name))
+  writeStore(file, contents(30))
+  await expect(refuseWrongRecord(plan())).rejects.toThrow(
+    /older one: slice 1 has epoch 1 there, and m2 was about to raise it to 3\./,
+  )
+  expect(await recover()).toMatchObject({ from: { member: 'the file itself' }, revision: 2 ** 32 })
+  await refuseWrongRecord(plan())
 })
 
 it('V6 a file that is damaged, locked, without a group or older than any member has seen is refused, and nothing changes', async () => {
