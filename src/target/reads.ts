@@ -41,7 +41,7 @@ export interface ReadsDeps {
   readonly wrote: () => void
 }
 
-export interface SentPart {
+interface SentPart {
   readonly data: Uint8Array
   readonly from: number
   readonly isLast: boolean

@@ -1,5 +1,5 @@
-// A session's SCSI commands are carried out here, from the action that delivers one to its SCSI Response or its last Data-In:
-// the one place where a plan meets the volume, and where an outcome becomes status and sense data.
+// A session's SCSI commands are carried out here, from the action that delivers one to its SCSI Response or its last Data-In
+// (task-responses.ts): the one place where a plan meets the volume.
 //
 //   start ──plan──▶ answered                                      no data, or data at once
 //     │   ──plan──▶ collecting ──data──▶ dataArrived ──plan──▶    Data-Out is missing
@@ -33,25 +33,19 @@ import { plan, planCommand, planWithoutUnit } from '../scsi/commands.ts'
 import { bytesOf, type LogicalUnit } from '../scsi/logical-unit.ts'
 import { type NexusState, newNexusState } from '../scsi/nexus-state.ts'
 import { type LbaStatusPlan, type Plan, planData } from '../scsi/plan.ts'
-import { type Condition, conditions, type SenseDetail, senseData } from '../scsi/sense.ts'
 import type { CompareOutcome, Outcome } from '../slice/outcome.ts'
 import { VolumeAccess, type VolumeGateway } from '../volume/access.ts'
 import { READ_BYTES } from './memory-bounds.ts'
-import { type ReadRoom, Reads, type SentPart } from './reads.ts'
-import { dataErrorSense, misfit, type OutPlan, wantedBytes } from './task-data.ts'
+import { type ReadRoom, Reads } from './reads.ts'
+import { misfit, type OutPlan, wantedBytes } from './task-data.ts'
 import { type ManagedSession, TaskManagement, type Waiting } from './task-management.ts'
+import { type RespondingSession, TaskResponses } from './task-responses.ts'
 import { perform, type WorkPlan } from './task-write.ts'
 
-const GOOD = 0x00
-const CHECK_CONDITION = 0x02
-const MEDIUM_ERROR = 0x3
-const UNIT_ATTENTION = 0x6
-const TASK_SET_FULL = 0x28
 const nothing = new Uint8Array(0)
 
 /** What commands need of iscsi/session.ts. */
-export type TaskSession = ManagedSession &
-  Pick<Session, 'solicit' | 'reserveDataIn' | 'finishDataIn' | 'respond' | 'release'>
+export type TaskSession = ManagedSession & RespondingSession & Pick<Session, 'solicit' | 'release'>
 
 export interface TaskDeps {
   readonly session: TaskSession
@@ -78,11 +72,10 @@ export class TaskRunner {
   readonly nexus: NexusState = newNexusState()
   readonly #deps: TaskDeps
   readonly #access: VolumeAccess
+  readonly #responses: TaskResponses
   readonly #waiting = new Map<Task, Waiting>()
   readonly #management: TaskManagement
   readonly #reads: Reads
-  /** Used again for each read. */
-  readonly #payloads: Uint8Array[] = []
   #isOver = false
   #unit: LogicalUnit
   /** While the growth of the unit is to be told. */
@@ -95,6 +88,8 @@ export class TaskRunner {
     this.#toldBytes = deps.toldBytes
     if (deps.toldBytes < bytesOf(deps.unit)) this.nexus.attentions.raise('capacityChanged')
     this.#access = new VolumeAccess(gateway, origin, volume, counters)
+    const { nexus } = this
+    this.#responses = new TaskResponses({ session, nexus, counters, nowMs: deps.nowMs })
     const wrote = () => {
       if (!this.#isOver) deps.wrote()
     }
@@ -105,9 +100,10 @@ export class TaskRunner {
       buffers: deps.buffers,
       waiting: this.#waiting,
       read: (offset, into) => this.#access.read(offset, into),
-      send: (task, part) => this.#sendPart(task, part),
+      send: (task, { data, from, isLast, transferBytes }) =>
+        this.#responses.read(task, data, transferBytes, from, isLast),
       fail: (task, outcome) => this.#failOutcome(task, outcome, 0),
-      ended: (task) => this.#failEnded(task),
+      ended: (task) => this.#responses.ended(task),
       discard: (task) => this.#discard(task),
       wrote,
     })
@@ -131,7 +127,7 @@ export class TaskRunner {
     } else if (task.unsolicitedOpen) {
       this.#await(task, 0) // the burst with the error is let run to its end
     } else {
-      this.#refuseData(task)
+      this.#responses.refuseData(task)
     }
   }
 
@@ -145,16 +141,16 @@ export class TaskRunner {
     }
     this.#waiting.delete(task)
     if (waiting === 'ended') {
-      this.#failEnded(task)
+      this.#responses.ended(task)
       return
     }
     if (task.dataError !== 'none') {
-      this.#refuseData(task)
+      this.#responses.refuseData(task)
       return
     }
     const made = planCommand(task.cdb, this.#unit, this.nexus)
     if (made.kind === 'sense') {
-      this.#fail(task, made.condition, made.detail, 0)
+      this.#responses.fail(task, made.condition, made.detail, 0)
       return
     }
     assert(made.direction === 'out', 'only a command with Data-Out solicits')
@@ -207,13 +203,13 @@ export class TaskRunner {
         this.#read(task, made.offset, made.transferBytes)
         break
       case 'good':
-        this.#good(task, 0)
+        this.#responses.good(task, 0)
         break
       case 'sense':
-        this.#fail(task, made.condition, made.detail, 0)
+        this.#responses.fail(task, made.condition, made.detail, 0)
         break
       case 'dataIn':
-        this.#sendKnown(task, made.data)
+        this.#responses.dataIn(task, made.data)
         break
       case 'lbaStatus':
         this.#sendLbaStatus(task, made)
@@ -231,7 +227,7 @@ export class TaskRunner {
     // Data cannot be sent for a command that announced Data-Out.
     const bytes = task.isRead ? Math.min(transferBytes, task.expectedDataTransferLength) : 0
     if (bytes === 0) {
-      this.#good(task, task.isRead ? transferBytes : 0)
+      this.#responses.good(task, task.isRead ? transferBytes : 0)
       return
     }
     const { buffers, room } = this.#deps
@@ -274,31 +270,8 @@ export class TaskRunner {
   }
 
   #finishRead(task: Task, outcome: Outcome, data: Uint8Array, transferBytes: number): void {
-    if (outcome !== 'done') {
-      this.#failOutcome(task, outcome, 0)
-      return
-    }
-    const { counters } = this.#deps
-    counters.reads += 1
-    counters.readBytes += data.length
-    this.#sendDataIn(task, data, transferBytes)
-  }
-
-  #sendPart(task: Task, { data, from, isLast, transferBytes }: SentPart): void {
-    const { counters } = this.#deps
-    if (isLast) counters.reads += 1
-    counters.readBytes += data.length
-    this.#sendDataIn(task, data, transferBytes, from, isLast)
-  }
-
-  #sendKnown(task: Task, data: Uint8Array): void {
-    const bytes = task.isRead ? Math.min(data.length, task.expectedDataTransferLength) : 0
-    if (bytes === 0) {
-      this.#good(task, task.isRead ? data.length : 0)
-      return
-    }
-    this.#deps.counters.others += 1
-    this.#sendDataIn(task, data.subarray(0, bytes), data.length)
+    if (outcome === 'done') this.#responses.read(task, data, transferBytes)
+    else this.#failOutcome(task, outcome, 0)
   }
 
   #sendLbaStatus(task: Task, made: LbaStatusPlan): void {
@@ -307,25 +280,9 @@ export class TaskRunner {
     this.#waiting.set(task, 'working')
     void this.#access.allocation(from, offset + bytes, descriptors).then((known) => {
       if (this.#wasDropped(task)) return
-      this.#sendKnown(task, lbaStatus(made, this.#unit, known))
+      this.#responses.dataIn(task, lbaStatus(made, this.#unit, known))
       if (!this.#isOver) this.#deps.wrote()
     })
-  }
-
-  /** `from`: bytes of the read that were sent before. With GOOD in the last PDU of the last part. */
-  #sendDataIn(task: Task, data: Uint8Array, transferBytes: number, from = 0, isLast = true): void {
-    const { session } = this.#deps
-    const payloads = this.#payloads
-    session.reserveDataIn(task, data.length, payloads, from, isLast)
-    let at = 0
-    for (const payload of payloads) {
-      const to = at + payload.length
-      payload.set(at === 0 && to === data.length ? data : data.subarray(at, to))
-      at = to
-    }
-    payloads.length = 0
-    if (isLast) this.#count(task)
-    session.finishDataIn(task, transferBytes)
   }
 
   // Data-Out
@@ -335,7 +292,7 @@ export class TaskRunner {
     const wanted = wantedBytes(task, transferBytes)
     const wrong = misfit(task, made, wanted, this.#unit)
     if (wrong !== null) {
-      this.#fail(task, wrong.condition, wrong.detail, transferBytes)
+      this.#responses.fail(task, wrong.condition, wrong.detail, transferBytes)
     } else if (wanted === 0 || (!task.unsolicitedOpen && task.dataBytes >= wanted)) {
       this.#execute(task, made, wanted)
     } else {
@@ -358,14 +315,15 @@ export class TaskRunner {
     const data = whole.length === bytes ? whole : whole.subarray(0, bytes)
     const { transferBytes } = made
     if (made.kind !== 'parameters') {
-      if (made.direction === 'out' && bytes === 0) this.#good(task, transferBytes)
+      if (made.direction === 'out' && bytes === 0) this.#responses.good(task, transferBytes)
       else this.#work(task, made, data, transferBytes)
       return
     }
     const next = planData(made, data, this.#unit, this.nexus)
     if (next.kind === 'unmap') this.#work(task, next, nothing, transferBytes)
-    else if (next.kind === 'sense') this.#fail(task, next.condition, next.detail, transferBytes)
-    else this.#good(task, transferBytes)
+    else if (next.kind === 'sense')
+      this.#responses.fail(task, next.condition, next.detail, transferBytes)
+    else this.#responses.good(task, transferBytes)
   }
 
   #work(task: Task, made: WorkPlan, data: Uint8Array, transferBytes: number): void {
@@ -384,66 +342,19 @@ export class TaskRunner {
   }
 
   #finishWork(task: Task, outcome: CompareOutcome, isWrite: boolean, transferBytes: number): void {
-    if (outcome !== 'done') {
-      this.#failOutcome(task, outcome, transferBytes)
-    } else if (isWrite) {
-      const { counters } = this.#deps
-      counters.writes += 1
-      counters.writtenBytes += Math.min(transferBytes, task.expectedDataTransferLength)
-      this.#respond(task, GOOD, null, transferBytes)
-    } else {
-      this.#good(task, transferBytes)
-    }
-  }
-
-  // SCSI Responses
-
-  #good(task: Task, transferBytes: number): void {
-    this.#deps.counters.others += 1
-    this.#respond(task, GOOD, null, transferBytes)
+    if (outcome !== 'done') this.#failOutcome(task, outcome, transferBytes)
+    else if (isWrite) this.#responses.written(task, transferBytes)
+    else this.#responses.good(task, transferBytes)
   }
 
   #failOutcome(task: Task, outcome: Exclude<CompareOutcome, 'done'>, transferBytes: number): void {
-    if (outcome === 'refused') {
-      this.stop()
-      this.#discard(task)
-      this.#deps.refused()
-    } else if (typeof outcome === 'string') {
-      this.#fail(task, outcomeSense[outcome], {}, transferBytes)
-    } else {
-      this.#fail(task, conditions.miscompare, { information: outcome.offset }, transferBytes)
+    if (outcome !== 'refused') {
+      this.#responses.failed(task, outcome, transferBytes)
+      return
     }
-  }
-
-  /** RFC 7143 §7.8, §11.4.7.2. */
-  #refuseData(task: Task): void {
-    const { dataError } = task
-    assert(dataError !== 'none', 'data is refused for an error in it')
-    if (dataError === 'noRoom') this.#respond(task, TASK_SET_FULL, null, 0)
-    else this.#fail(task, dataErrorSense[dataError], {}, 0)
-  }
-
-  /** By the reset of another nexus. */
-  #failEnded(task: Task): void {
-    this.#fail(task, this.nexus.attentions.take() ?? conditions.logicalUnitReset, {}, 0)
-  }
-
-  #fail(task: Task, condition: Condition, detail: SenseDetail, transferBytes: number): void {
-    countSense(this.#deps.counters, condition)
-    const sense = senseData(condition, this.nexus.descriptorSense, detail)
-    this.#respond(task, CHECK_CONDITION, sense, transferBytes)
-  }
-
-  #respond(task: Task, status: number, sense: Uint8Array | null, transferBytes: number): void {
-    this.#count(task)
-    this.#deps.session.respond(task, status, sense, transferBytes)
-  }
-
-  /** Before its response: after it, the task is another command's. */
-  #count(task: Task): void {
-    const { counters, nowMs } = this.#deps
-    counters.outstanding -= 1
-    counters.answered(nowMs() - task.receivedAtMs)
+    this.stop()
+    this.#discard(task)
+    this.#deps.refused()
   }
 
   /** The outcome of a command is known that was working: whether nobody is to hear of it (X1). */
@@ -465,17 +376,4 @@ export class TaskRunner {
     if (task.state === 'delivered') session.abort(task)
     session.release(task)
   }
-}
-
-const outcomeSense = {
-  full: conditions.spaceAllocationFailed,
-  damaged: conditions.unrecoveredReadError,
-  gone: conditions.logicalUnitNotSupported,
-} as const
-
-/** A unit attention is news, and no error. */
-function countSense(counters: SessionCounters, condition: Condition): void {
-  if (condition === conditions.spaceAllocationFailed) counters.noSpace += 1
-  else if (condition.key === MEDIUM_ERROR) counters.mediumErrors += 1
-  else if (condition.key !== UNIT_ATTENTION) counters.otherErrors += 1
 }

@@ -1,0 +1,144 @@
+// What an initiator hears of the end of a command: Data-In and SCSI Responses, their status and sense; and what the session's
+// counters are told of it.
+import { assert } from '../base/assert.ts'
+import type { Session } from '../iscsi/session.ts'
+import type { Task } from '../iscsi/task.ts'
+import type { SessionCounters } from '../load/counters.ts'
+import type { NexusState } from '../scsi/nexus-state.ts'
+import { type Condition, conditions, type SenseDetail, senseData } from '../scsi/sense.ts'
+import type { CompareOutcome } from '../slice/outcome.ts'
+import { dataErrorSense } from './task-data.ts'
+
+const GOOD = 0x00
+const CHECK_CONDITION = 0x02
+const MEDIUM_ERROR = 0x3
+const UNIT_ATTENTION = 0x6
+const TASK_SET_FULL = 0x28
+
+/** What responses need of iscsi/session.ts. */
+export type RespondingSession = Pick<Session, 'reserveDataIn' | 'finishDataIn' | 'respond'>
+
+export interface TaskResponsesDeps {
+  readonly session: RespondingSession
+  readonly nexus: NexusState
+  readonly counters: SessionCounters
+  readonly nowMs: () => number
+}
+
+/** An outcome of which the initiator hears: a refused generation is none of its matters. */
+export type Failure = Exclude<CompareOutcome, 'done' | 'refused'>
+
+/** `transferBytes` is what the command moved, or would have, for the residual count; 0 where nothing of it counts. */
+export class TaskResponses {
+  readonly #deps: TaskResponsesDeps
+  /** Used again for each read. */
+  readonly #payloads: Uint8Array[] = []
+
+  constructor(deps: TaskResponsesDeps) {
+    this.#deps = deps
+  }
+
+  good(task: Task, transferBytes: number): void {
+    this.#deps.counters.others += 1
+    this.#respond(task, GOOD, null, transferBytes)
+  }
+
+  written(task: Task, transferBytes: number): void {
+    const { counters } = this.#deps
+    counters.writes += 1
+    counters.writtenBytes += Math.min(transferBytes, task.expectedDataTransferLength)
+    this.#respond(task, GOOD, null, transferBytes)
+  }
+
+  /** `from`: bytes of the read that were sent before; GOOD comes with the last part. */
+  read(task: Task, data: Uint8Array, transferBytes: number, from = 0, isLast = true): void {
+    const { counters } = this.#deps
+    if (isLast) counters.reads += 1
+    counters.readBytes += data.length
+    this.#sendDataIn(task, data, transferBytes, from, isLast)
+  }
+
+  /** Of another command than a read. */
+  dataIn(task: Task, data: Uint8Array): void {
+    const bytes = task.isRead ? Math.min(data.length, task.expectedDataTransferLength) : 0
+    if (bytes === 0) {
+      this.good(task, task.isRead ? data.length : 0)
+      return
+    }
+    this.#deps.counters.others += 1
+    this.#sendDataIn(task, data.subarray(0, bytes), data.length, 0, true)
+  }
+
+  fail(task: Task, condition: Condition, detail: SenseDetail, transferBytes: number): void {
+    const { counters, nexus } = this.#deps
+    countSense(counters, condition)
+    const sense = senseData(condition, nexus.descriptorSense, detail)
+    this.#respond(task, CHECK_CONDITION, sense, transferBytes)
+  }
+
+  failed(task: Task, outcome: Failure, transferBytes: number): void {
+    if (typeof outcome === 'string') this.fail(task, outcomeSense[outcome], {}, transferBytes)
+    else this.fail(task, conditions.miscompare, { information: outcome.offset }, transferBytes)
+  }
+
+  /** RFC 7143 §7.8, §11.4.7.2. */
+  refuseData(task: Task): void {
+    const { dataError } = task
+    assert(dataError !== 'none', 'data is refused for an error in it')
+    if (dataError === 'noRoom') this.#respond(task, TASK_SET_FULL, null, 0)
+    else this.fail(task, dataErrorSense[dataError], {}, 0)
+  }
+
+  /** By the reset of another nexus. */
+  ended(task: Task): void {
+    const { attentions } = this.#deps.nexus
+    this.fail(task, attentions.take() ?? conditions.logicalUnitReset, {}, 0)
+  }
+
+  #respond(task: Task, status: number, sense: Uint8Array | null, transferBytes: number): void {
+    this.#count(task)
+    this.#deps.session.respond(task, status, sense, transferBytes)
+  }
+
+  /** X4 of task-runner.ts. */
+  #sendDataIn(
+    task: Task,
+    data: Uint8Array,
+    transferBytes: number,
+    from: number,
+    isLast: boolean,
+  ): void {
+    const { session } = this.#deps
+    const payloads = this.#payloads
+    session.reserveDataIn(task, data.length, payloads, from, isLast)
+    let at = 0
+    for (const payload of payloads) {
+      const to = at + payload.length
+      payload.set(at === 0 && to === data.length ? data : data.subarray(at, to))
+      at = to
+    }
+    payloads.length = 0
+    if (isLast) this.#count(task)
+    session.finishDataIn(task, transferBytes)
+  }
+
+  /** Before its response: after it, the task is another command's. */
+  #count(task: Task): void {
+    const { counters, nowMs } = this.#deps
+    counters.outstanding -= 1
+    counters.answered(nowMs() - task.receivedAtMs)
+  }
+}
+
+const outcomeSense = {
+  full: conditions.spaceAllocationFailed,
+  damaged: conditions.unrecoveredReadError,
+  gone: conditions.logicalUnitNotSupported,
+} as const
+
+/** A unit attention is news, and no error. */
+function countSense(counters: SessionCounters, condition: Condition): void {
+  if (condition === conditions.spaceAllocationFailed) counters.noSpace += 1
+  else if (condition.key === MEDIUM_ERROR) counters.mediumErrors += 1
+  else if (condition.key !== UNIT_ATTENTION) counters.otherErrors += 1
+}
