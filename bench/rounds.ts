@@ -5,7 +5,7 @@ import { type Asking, sample } from './load.ts'
 import { cpuUs, forgetMostResident, mostResidentMiB, residentMiB, wakeUps } from './processes.ts'
 import { rest, type System } from './servers.ts'
 
-const WARM_MS = 300
+const WARM_MS = 200
 
 export type FigureName =
   | 'iops'
