@@ -123,6 +123,12 @@ export class SimGroup {
     this.#volumes = [shared, own]
     const known = () => this.members.every(({ member }) => member?.group.volumes.has(own.id))
     await this.timeline.until(known, START_MS, 'volumes that all know')
+    // As the API answers that a volume was made: the record may be lost at any time from now on (VD1).
+    const kept = this.members.flatMap(({ member }) =>
+      member === null ? [] : [member.keeper.written(this.coordination.rev)],
+    )
+    const isKept = await this.timeline.finish(Promise.race(kept), START_MS)
+    if (!isKept) this.violation('no member could keep the volumes')
     void this.#watch()
   }
 
