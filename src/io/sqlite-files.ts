@@ -11,15 +11,17 @@ import type { Versioned } from '../coordination/coordinator.ts'
 import { damageOf, LostFile, mustBeOurs, prepareFile } from './sqlite-store.ts'
 
 const SUFFIXES = ['', '-wal', '-shm'] as const
+/** For a file that somebody else has locked. */
+const OTHERS_MS = 5_000
 
 export interface StoreContents {
   readonly rev: Revision
   readonly items: readonly Versioned[]
 }
 
-/** Throws a sentence: LostFile, RefusedFile, or what the system says. */
-export function readStore(file: string): StoreContents {
-  return reading(file, (db) => {
+/** `waitMs`: for somebody who has it locked. Throws a sentence: LostFile, RefusedFile, or what the system says. */
+export function readStore(file: string, waitMs = OTHERS_MS): StoreContents {
+  return reading(file, waitMs, (db) => {
     const sound = db.prepare('PRAGMA integrity_check(1)').get()
     if (sound?.['integrity_check'] !== 'ok') throw new LostFile(file, 'is damaged')
     db.exec('BEGIN')
@@ -41,7 +43,7 @@ export function backUpStore(file: string, to: string): StoreContents & { readonl
   // Exclusive, so that two backups never write into one file; SQLite takes an empty one.
   closeSync(openSync(to, 'wx', 0o600))
   try {
-    reading(file, (db) => db.prepare('VACUUM INTO ?').run(to))
+    reading(file, OTHERS_MS, (db) => db.prepare('VACUUM INTO ?').run(to))
     syncFile(to)
     syncParent(to)
     return { ...readStore(to), bytes: statSync(to).size }
@@ -91,9 +93,9 @@ export function setStoreAside(file: string, mark: string): readonly string[] {
   return aside
 }
 
-function reading<T>(file: string, read: (db: DatabaseSync) => T): T {
+function reading<T>(file: string, waitMs: number, read: (db: DatabaseSync) => T): T {
   if (!existsSync(file)) throw new LostFile(file, 'is missing')
-  const db = new DatabaseSync(file, { readOnly: true, timeout: 5_000 })
+  const db = new DatabaseSync(file, { readOnly: true, timeout: waitMs })
   try {
     mustBeOurs(db, file)
     return read(db)

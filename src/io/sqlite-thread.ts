@@ -5,6 +5,7 @@ import { parentPort, workerData } from 'node:worker_threads'
 import type { Revision } from '../base/ids.ts'
 import type { SqlAnswer, SqlRequest } from '../coordination/sql-worker.ts'
 import { FileWatch } from './file-watch.ts'
+import { readStore } from './sqlite-files.ts'
 import { damageOf, isBusy, LostFile, RefusedFile, SqliteStore } from './sqlite-store.ts'
 
 export interface ThreadSettings {
@@ -174,11 +175,16 @@ class SqliteThread {
 function openFile(file: string, keepRevisions: number, make: boolean): OpenFile {
   const store = new SqliteStore(file, keepRevisions, make)
   try {
-    return { store, watch: new FileWatch(file) }
+    return { store, watch: new FileWatch(file, () => isWhole(file, store)) }
   } catch (cause) {
     store.close()
     throw new LostFile(file, 'was removed', { cause })
   }
+}
+
+/** By a connection of its own, which has nothing in memory: all pages are there, and what is newest among them. */
+function isWhole(file: string, store: SqliteStore): boolean {
+  return readStore(file, 0).rev >= store.rev()
 }
 
 function mustBeThere(file: string, { watch }: OpenFile): void {

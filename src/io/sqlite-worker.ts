@@ -6,7 +6,7 @@
 //   W2. A request that finds the file locked is tried again without blocking the thread, for BUSY_MS at most.
 //   W3. A watch that waits is answered at the next poll after a commit of another process, at once after one of ours.
 //   W4. No request is answered as done, and no watch goes on waiting beyond the next poll, once the file at the path is not
-//       the one that is open, or was made shorter: `lost`.
+//       the one that is open, or was made shorter and lacks something: `lost`.
 import { Worker } from 'node:worker_threads'
 import type { SqlAnswer, SqlRequest, SqlWorker } from '../coordination/sql-worker.ts'
 import type { Numbered, ThreadSettings } from './sqlite-thread.ts'

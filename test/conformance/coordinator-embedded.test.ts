@@ -350,6 +350,28 @@ for (const [name, harm] of Object.entries(harms)) {
   })
 }
 
+it('W4 a -wal that somebody else has emptied by a checkpoint is no loss, at rest and at work, and a loss later on is told', async () => {
+  const handle = await open(new SqliteWorker(file, 100, 5))
+  let { rev } = await done(handle, { put: [{ key: 'a', value: 'x'.repeat(5000) }] })
+  const watch = handle.watch('', rev)
+  const other = new DatabaseSync(file)
+  for (let round = 1; round <= 3; round += 1) {
+    const heard = watch.next()
+    other.exec('PRAGMA wal_checkpoint(TRUNCATE)')
+    expect(statSync(`${file}-wal`).size).toBe(0)
+    ;({ rev } = await done(handle, { put: [{ key: 'a', value: String(round) }] }))
+    expect(await heard).toMatchObject({ kind: 'changes', rev })
+    expect((await done(handle, { read: ['a'] })).read[0]?.[0]?.value).toBe(String(round))
+    expect(handle.lost).toBeNull()
+  }
+  other.close()
+  const heard = watch.next()
+  truncateSync(`${file}-wal`, 100)
+  await expect.poll(() => handle.lost).toMatch(/has lost a part of it: .*-wal was cut off|damaged/)
+  watch.close()
+  await heard
+})
+
 it('W4 a file that is moved away and back is gone on with', async () => {
   const handle = await open()
   await done(handle, { put: [{ key: 'a', value: '1' }] })
