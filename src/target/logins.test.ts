@@ -8,6 +8,7 @@ import {
   records,
 } from '../../test/kit/session-records.ts'
 import { sliceId, volumeId } from '../base/ids.ts'
+import type { Coordinator } from '../coordination/coordinator.ts'
 import type { VolumeRecord } from '../group/record.ts'
 import { closeSession, commitMove } from '../group/sessions.ts'
 import { Barrier } from './barrier.ts'
@@ -29,8 +30,20 @@ const volume: VolumeRecord = {
   ...{ shared: true, lanes: [sliceId(0)], view: 1, createdAt: '' },
 }
 
+/** As the coordination file is while another program has it locked: it is read, and not written. */
+function lockable(coordinator: Coordinator, isLocked: () => boolean): Coordinator {
+  return {
+    ...{ list: coordinator.list.bind(coordinator), watch: coordinator.watch.bind(coordinator) },
+    txn: async (transaction) =>
+      isLocked() && (transaction.put ?? []).length > 0
+        ? { kind: 'unknown', reason: 'it is locked' }
+        : coordinator.txn(transaction),
+    ...{ lost: null, nudge: () => {}, close: () => coordinator.close() },
+  }
+}
+
 /** Logins at m1; m2 says yes to every question. */
-async function logins() {
+async function logins(isLocked: (nowMs: number) => boolean = () => false) {
   const scene = await records()
   const { timeline, clock, coordination } = scene
   const self = 'm1'
@@ -40,7 +53,7 @@ async function logins() {
   const [gateway, registry, coordinator] = [
     new FakeFences(),
     new Registry(),
-    coordination.handle(self),
+    lockable(coordination.handle(self), () => isLocked(clock.nowMs())),
   ]
   const ending = new Ending({ self, clock, coordinator, group, gateway, registry })
   const ends: EndReason[] = []
@@ -141,6 +154,19 @@ describe('a login', () => {
 })
 
 describe('the session that a login makes', () => {
+  it('L5 waits while the record is locked for writing, and is rejected after 4 s of that', async () => {
+    const short = await logins((nowMs) => nowMs < 3_500)
+    expect(await short.finish()).toMatchObject({ kind: 'taken', why: 'new' })
+    expect(short.clock.nowMs()).toBeGreaterThanOrEqual(3_500)
+    expect(short.clock.nowMs()).toBeLessThan(4_000)
+    expect(short.all()).toHaveLength(1)
+    const long = await logins(() => true)
+    const began = long.clock.nowMs()
+    expect(await long.finish()).toEqual({ kind: 'reject', why: 'busy' })
+    expect(long.clock.nowMs() - began).toBeGreaterThan(4_000)
+    expect(long.clock.nowMs() - began).toBeLessThan(4_500)
+  })
+
   it('N1 has the generation that was taken, and an older one here ends first', async () => {
     const { finish, stored, registry, ends } = await logins()
     const first = await finish()

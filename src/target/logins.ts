@@ -143,14 +143,22 @@ export class Logins {
     return volumeRev === undefined || bytes === undefined ? {} : { volumeRev, bytes }
   }
 
-  /** The outcome of the take is unknown: the token in a living record settles it. If it takes effect later, the sweep closes it. */
-  async #settle(attempt: LoginAttempt, loginToken: string): Promise<Got | 'failed'> {
+  /**
+   * The outcome of the take is unknown: the token in a living record settles it. Without one it is tried again, as it was not
+   * done if somebody has the record locked. If it takes effect later, that take fails by its comparison, or the sweep closes
+   * what this one has made.
+   */
+  async #settle(attempt: LoginAttempt, loginToken: string): Promise<Got | 'again' | 'failed'> {
     const { clock } = this.#deps
     while (clock.nowMs() - attempt.startedMs <= 2 * HOLD_MS) {
       const records = await recordsOf(this.#deps.coordinator, attempt)
       if (records !== null) {
         const mine = records.find((one) => one.record.loginToken === loginToken)
-        if (mine === undefined || !isOurs(mine.record, this.#deps.self)) return 'failed'
+        if (mine === undefined) {
+          await sleep(clock, AGAIN_MS)
+          return 'again'
+        }
+        if (!isOurs(mine.record, this.#deps.self)) return 'failed'
         const { volumes } = this.#deps.group
         const volume = volumes.get(attempt.volume.id) ?? attempt.volume
         return { mine, others: records.filter((one) => one !== mine), volume }
