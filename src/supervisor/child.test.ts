@@ -119,3 +119,24 @@ test('U5 what is said for one start is not said again when the member is restart
     await child.stop()
   }
 })
+
+/** Prints, and ends at once. */
+const broken = `
+  process.stderr.write('evenkeel: first\\na line\\nevenkeel: The disk is gone.\\nand one after\\n')
+  process.exitCode = 1`
+
+test('U6 each line is told once: the sentence that it ends with is told with its end', async () => {
+  const told: string[] = []
+  const child = new Child({
+    id: 'm1',
+    command: [process.execPath, '-e', broken],
+    say: () => {},
+    changed: () => {},
+    told: (event) => {
+      if (event.kind === 'said') told.push(event.line)
+      if (event.kind === 'ended') told.push(`ended: ${event.words}`)
+    },
+  })
+  await expect(child.start()).rejects.toThrow('The disk is gone.')
+  expect(told).toEqual(['a line', 'evenkeel: first', 'and one after', 'ended: The disk is gone.'])
+})

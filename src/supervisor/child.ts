@@ -10,6 +10,7 @@
 //       the child reads the end of it and stops.
 //   U4. What a member that ended said last, how often it has ended and since when, is known until it has run for a minute.
 //   U3. A child that has not stopped `STOP_MS` after it was asked is killed.
+//   U6. Each line that it prints to its standard error is told once: the sentence that it ends with is told with its end.
 //   U5. What an operator says for one start is said at the first one alone.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
@@ -76,6 +77,8 @@ export class Child {
   #backOffMs = BACK_OFF_FIRST_MS
   #everReady = false
   #lastLines: string[] = []
+  /** U6: the last sentence, until another one follows or it ends. */
+  #untold: string | null = null
   #lastCode: string | null = null
   #endings: Omit<Launched, 'serves'> | null = null
   #settles: NodeJS.Timeout | null = null
@@ -151,13 +154,28 @@ export class Child {
     createInterface({ input: child.stdout }).on('line', (line) => this.#printed(child, line))
     createInterface({ input: child.stderr }).on('line', (line) => {
       this.#lastLines = [...this.#lastLines, line].slice(-LINES_KEPT)
-      this.#settings.told?.({ kind: 'said', line })
+      this.#said(line)
       if (this.#everReady) this.#settings.say(line)
     })
     child.once('error', (error) => {
       this.#lastLines = [error.message]
     })
     child.once('close', (code, signal) => this.#closed(signal ?? `exit code ${code}`))
+  }
+
+  #said(line: string): void {
+    const isSentence = line.startsWith(SENTENCE)
+    if (isSentence) this.#tellUntold(null)
+    if (isSentence) this.#untold = line
+    else this.#settings.told?.({ kind: 'said', line })
+  }
+
+  /** `words`: what is told anyway. */
+  #tellUntold(words: string | null): void {
+    const line = this.#untold
+    this.#untold = null
+    if (line === null || line.slice(SENTENCE.length) === words) return
+    this.#settings.told?.({ kind: 'said', line })
   }
 
   #printed(child: ChildProcess, line: string): void {
@@ -176,12 +194,13 @@ export class Child {
 
   #closed(how: string): void {
     const phase = this.#phase
+    const words = lastWords(this.#lastLines)
+    this.#tellUntold(phase.kind === 'stopping' ? null : words)
     if (phase.kind === 'stopping') {
       this.#end()
       return
     }
     if (!this.#everReady) {
-      const words = lastWords(this.#lastLines)
       this.#settings.told?.({ kind: 'ended', how, words, againMs: null })
       this.#first.reject(new Error(words ?? `ended with ${how} and without a word`))
       this.#end()
@@ -194,7 +213,6 @@ export class Child {
     this.#phase = { kind: 'waiting', timer: setTimeout(() => this.#spawn(), waitMs) }
     const lastAt = new Date().toISOString()
     const { endings = 0, firstAt = lastAt } = this.#endings ?? {}
-    const words = lastWords(this.#lastLines)
     const lastError = words === null ? `it ended with ${how}` : words
     this.#endings = { endings: endings + 1, firstAt, lastAt, lastError, code: this.#lastCode }
     this.#lastLines = []

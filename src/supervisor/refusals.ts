@@ -16,6 +16,13 @@ import { COORDINATION_FILE, type GroupPlan, MEMBERS_MAX, memberNames, portsInUse
 /** Why the group cannot be started, for people. */
 export class CannotStart extends Error {
   override readonly name = 'CannotStart'
+  /** The member that ended instead, whose words the log has; null: it was none. */
+  readonly member: string | null
+
+  constructor(message: string, options: ErrorOptions & { readonly member?: string } = {}) {
+    super(message, options)
+    this.member = options.member ?? null
+  }
 }
 
 /** How many members the data folder holds; 0: a new group. */

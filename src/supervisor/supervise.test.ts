@@ -201,6 +201,11 @@ describe('a group under supervision', () => {
       Number(match[1]),
     )
     expect(pids.filter(alive)).toEqual([])
+    // Its words are in the log once, with its end.
+    const log = await readFile(join(plan.dataFolder, 'launcher.log'), 'utf8')
+    const lines = log.split('\n').filter((line) => line.includes('newer version'))
+    expect(lines.map((line) => JSON.parse(line).event)).toEqual(['ended'])
+    expect(log).toMatch(/"event":"failed".*the group does not start without m2/)
   })
 
   test('V2 a start that is given up leaves none behind', async () => {

@@ -123,7 +123,7 @@ export async function superviseGroup(supervision: Supervision): Promise<RunningG
     }
     return { api, members, volumes, stop, kill, reopenLogs }
   } catch (error) {
-    if (!start.givenUp) log.error('failed', error)
+    if (!start.givenUp) log.error('failed', reasonOf(error))
     await stop()
     if (start.givenUp) return null
     throw error
@@ -173,8 +173,15 @@ async function startFirst(child: Child): Promise<ReadyMember> {
     return await child.start()
   } catch (cause) {
     const words = cause instanceof Error ? cause.message : String(cause)
-    throw new CannotStart(`Member ${child.id} did not start: ${words}`, { cause })
+    const member = child.id
+    throw new CannotStart(`Member ${member} did not start: ${words}`, { cause, member })
   }
+}
+
+/** For the log, which has the words of a member that ended already. */
+function reasonOf(error: unknown): unknown {
+  const member = error instanceof CannotStart ? error.member : null
+  return member === null ? error : `the group does not start without ${member}`
 }
 
 /** A folder in /tmp must be ours alone: anybody could have made it first. */
