@@ -21,9 +21,14 @@ const read: Piece = { ...first, number: 0, verb: 'read', data: null, into: new U
 
 /** An operation whose slice has come to this member; `over` ends what the primary does with its buffers. */
 function carriedOutHere(piece: Piece) {
-  const timeline = new Timeline()
   const { promise, resolve: over } = Promise.withResolvers<CompareOutcome>()
-  const slices = { mutate: () => promise, read: () => promise } as unknown as Slices
+  return { ...begun(piece, () => promise), over }
+}
+
+/** An operation whose slice is this member's; `primary` says what comes of each attempt. */
+function begun(piece: Piece, primary: () => Promise<CompareOutcome> | 'stale') {
+  const timeline = new Timeline()
+  const slices = { mutate: primary, read: primary } as unknown as Slices
   const deps = {
     self: 'a',
     clock: new SimClock(timeline),
@@ -36,7 +41,7 @@ function carriedOutHere(piece: Piece) {
   void new Forward(deps, sending, piece).outcome.then((settled) => {
     outcome = settled
   })
-  return { timeline, sending, over, outcome: () => outcome }
+  return { timeline, sending, outcome: () => outcome }
 }
 
 for (const piece of [write, read]) {
@@ -51,5 +56,22 @@ for (const piece of [write, read]) {
       expect(outcome()).toBe('refused')
       expect(sending.underWay.size).toBe(0)
     }
+  })
+}
+
+for (const piece of [write, read]) {
+  it(`W4 a ${piece.verb} that waits until its member serves the slice is refused as soon as its session ends`, async () => {
+    let asked = 0
+    const { timeline, sending, outcome } = begun(piece, () => {
+      asked += 1
+      return 'stale'
+    })
+    await timeline.run(100)
+    expect([asked, outcome()]).toEqual([6, null])
+    sending.drop()
+    await Promise.resolve()
+    expect([sending.underWay.size, outcome()]).toEqual([0, 'refused'])
+    await timeline.run(200)
+    expect(asked).toBe(6)
   })
 }

@@ -1,4 +1,5 @@
-// An operation under way at another member, until it is answered there or its session has ended here.
+// An operation under way at another member, or that waits until this one serves its slice, until it is answered or its
+// session has ended here.
 //
 //   sent ──answer──▶ over            sent ──stale, or the slice's primary changed──▶ looking again ──▶ sent
 //
@@ -18,7 +19,7 @@ import type { CompareOutcome } from '../slice/outcome.ts'
 import type { Slices } from '../slice/slices.ts'
 
 /** How long an operation waits before it looks again for the primary of its slice. */
-export const lookAgainMs = 20
+const lookAgainMs = 20
 
 export interface ForwardDeps {
   readonly self: MemberId
@@ -56,7 +57,7 @@ export class SendWindow {
 export class Sending {
   readonly session: SessionId
   readonly gen: Generation
-  /** At other members. */
+  /** At other members, or waiting for their slices. */
   readonly underWay = new Set<Forward>()
   readonly #windows = new Map<SliceId, SendWindow>()
 
@@ -165,7 +166,7 @@ export class Forward implements Request {
     })
   }
 
-  /** The slice has come to this member while the operation was under way. */
+  /** The slice is this member's, or has come to it while the operation was under way. */
   async #carryOutHere(): Promise<void> {
     const { slices } = this.#deps
     const { operation, into } = this

@@ -15,8 +15,14 @@
 //       model it counts as an operation, not by its length.
 
 import { assert } from '../base/assert.ts'
-import { type Clock, sleep } from '../base/clock.ts'
-import { type Generation, revision, type SessionId, type SliceId } from '../base/ids.ts'
+import type { Clock } from '../base/clock.ts'
+import {
+  type Generation,
+  revision,
+  type SessionId,
+  type SliceId,
+  type VolumeId,
+} from '../base/ids.ts'
 import { OPERATION_BYTES_MAX, UNMAP_BYTES_MAX } from '../base/sizes.ts'
 import type { MemberId, VolumeRecord } from '../group/record.ts'
 import type { SessionCounters } from '../load/counters.ts'
@@ -29,7 +35,7 @@ import type { CompareOutcome, Outcome } from '../slice/outcome.ts'
 import type { Slices } from '../slice/slices.ts'
 import { allocationMs, together } from './allocation.ts'
 import { Fences } from './fences.ts'
-import { Forward, lookAgainMs, type Piece, Sending, type SendWindow } from './forward.ts'
+import { Forward, type Piece, Sending, type SendWindow } from './forward.ts'
 import { PrimaryNumbers } from './primary-numbers.ts'
 
 /** Ended sessions are looked through for retired ones when there are more than twice as many as were left last time. */
@@ -197,11 +203,11 @@ export class Gateway {
     sending.drop()
   }
 
-  /** Operations under way at other members. */
-  get forwarded(): number {
-    let forwarded = 0
-    for (const session of this.#sessions.values()) forwarded += session.underWay.size
-    return forwarded
+  /** Operations under way at other members, or that wait for their slice. */
+  get waiting(): number {
+    let waiting = 0
+    for (const session of this.#sessions.values()) waiting += session.underWay.size
+    return waiting
   }
 
   close(): void {
@@ -222,35 +228,27 @@ export class Gateway {
       const read = this.#deps.slices.read(origin, volume.id, slice, offset, into)
       if (read instanceof Promise) {
         return read.then((late) =>
-          late === 'stale' ? this.#readLater({ origin, volume, slice, offset, into }) : late,
+          late === 'stale' ? this.#forwardRead(origin, volume.id, offset, into, slice) : late,
         )
       }
       if (read !== 'stale') return read
     }
-    return this.#readLater({ origin, volume, slice, offset, into })
+    return this.#forwardRead(origin, volume.id, offset, into, slice)
   }
 
-  /** From another member, or from this one once it serves the slice. */
-  async #readLater(piece: {
-    readonly origin: Origin
-    readonly volume: VolumeRecord
-    readonly slice: SliceId
-    readonly offset: number
-    readonly into: Uint8Array
-  }): Promise<Outcome> {
-    const { origin, volume, slice, offset, into } = piece
-    while (this.#isLocal(slice)) {
-      await sleep(this.#deps.clock, lookAgainMs)
-      if (this.#isEnded(origin)) return 'refused'
-      const read = await this.#deps.slices.read(origin, volume.id, slice, offset, into)
-      if (read !== 'stale') return read
-    }
+  #forwardRead(
+    origin: Origin,
+    volume: VolumeId,
+    offset: number,
+    into: Uint8Array,
+    slice: SliceId,
+  ): Outcome | Promise<Outcome> {
     const outcomes: (Outcome | Promise<Outcome>)[] = []
     for (let at = 0; at < into.length; at += OPERATION_BYTES_MAX) {
       const part = into.subarray(at, at + OPERATION_BYTES_MAX)
       const doing: Doing = {
         verb: 'read',
-        volume: volume.id,
+        volume,
         slice,
         offset: offset + at,
         bytes: part.length,
@@ -309,7 +307,7 @@ export class Gateway {
       window.answered(number)
       return as(outcome)
     }
-    const coming = outcome === 'stale' ? this.#mutateLater(piece) : outcome
+    const coming = outcome === 'stale' ? this.#forward(piece) : outcome
     return coming.then((late) => {
       if (late === 'stale') return this.#mutateAgain(piece, window, as)
       window.answered(number)
@@ -323,22 +321,12 @@ export class Gateway {
     window: SendWindow,
     as: (outcome: CompareOutcome) => T,
   ): Promise<T> {
-    const outcome = await this.#mutateLater(piece)
+    const outcome = await this.#forward(piece)
     window.answered(piece.number)
     return as(outcome)
   }
 
-  /** By another member, or by this one once it serves the slice. */
-  async #mutateLater(piece: Piece): Promise<CompareOutcome> {
-    while (this.#isLocal(piece.slice)) {
-      await sleep(this.#deps.clock, lookAgainMs)
-      if (this.#isEnded(piece)) return 'refused'
-      const outcome = await this.#deps.slices.mutate(piece)
-      if (outcome !== 'stale') return outcome
-    }
-    return this.#forward(piece)
-  }
-
+  /** To another member, or to this one once it serves the slice. */
   #forward(piece: Piece): Promise<CompareOutcome> {
     const sending = this.#sendingOf(piece)
     if (sending === null) return Promise.resolve('refused')
