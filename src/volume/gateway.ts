@@ -58,7 +58,7 @@ export class Gateway {
   readonly #fences: Fences
   readonly #sessions = new Map<SessionId, Sending>()
   /** The generation at which a session ended here: nothing of it or below is accepted again (W4). */
-  readonly #ended = new Map<SessionId, number>()
+  readonly #ended = new Map<SessionId, Generation>()
   #endedMost = ENDED_LEAST
   #isClosed = false
 
