@@ -48,6 +48,13 @@ export const namesOfCases: readonly string[] = [
   ...[HOT_BESIDE_COLD, AT_REST, IDLE],
 ]
 
+/** How cases are chosen: by a part of the name; 'depth 1' is none of 'depth 128'. */
+export function hasText(name: string, text: string): boolean {
+  const at = name.indexOf(text)
+  const cutsNumber = /\d$/.test(text) && /^\d/.test(name.slice(at + text.length))
+  return at >= 0 && !cutsNumber
+}
+
 function work(of: Pick<NamedWork, 'reads' | 'depth'> & Partial<NamedWork>): NamedWork {
   const { reads, depth, bytes = 4 * KIB, order = 'random', sessions = 1 } = of
   const verb = reads === 100 ? 'read' : reads === 0 ? 'write' : `${reads}/${100 - reads} mix`

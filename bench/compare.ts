@@ -6,7 +6,7 @@ import { loadavg, tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { parseArgs, promisify } from 'node:util'
 import { checkout as here } from '../test/e2e/running-group.ts'
-import { namesOfCases } from './cases.ts'
+import { hasText, namesOfCases } from './cases.ts'
 import { Results } from './figures.ts'
 import { machineAt } from './machine.ts'
 import { besidePlot, tgtPlot } from './ratio-plots.ts'
@@ -164,12 +164,6 @@ function tell({ round, case: name, system, figures }: Measured): void {
   ]
   say(line.join(' '))
   if (isStopped) throw new Error('stopped')
-}
-
-/** 'depth 1' is no part of 'depth 128'. */
-function hasText(name: string, text: string): boolean {
-  const at = name.indexOf(text)
-  return at >= 0 && !/^\d\d/.test(text.slice(-1) + name.slice(at + text.length))
 }
 
 function say(line: string): void {

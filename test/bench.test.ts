@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { describe, expect, test } from 'vitest'
-import { localWorks, mainWorks } from '../bench/cases.ts'
+import { hasText, localWorks, mainWorks, namesOfCases } from '../bench/cases.ts'
 import { Results, table } from '../bench/figures.ts'
 import { ratioPlot } from '../bench/plots.ts'
 import { withTable } from '../bench/readme-table.ts'
@@ -27,6 +27,14 @@ test('another figure in the results is another table', () => {
 test('results without a case of the table are refused by its name', () => {
   const cut = results.replaceAll('4 KiB random write, depth 32', 'another case')
   expect(() => withTable(readme, cut)).toThrow("'4 KiB random write, depth 32'")
+})
+
+test('cases are chosen by a part of their names, and all of them by nothing', () => {
+  const chosen = (text: string) => namesOfCases.filter((name) => hasText(name, text))
+  expect(chosen('')).toEqual(namesOfCases)
+  expect(chosen('256 KiB')).toHaveLength(2)
+  expect(chosen('random write, depth 1')).toEqual(['4 KiB random write, depth 1'])
+  expect(chosen('depth 12')).toEqual([])
 })
 
 describe('a whole run', () => {
