@@ -21,6 +21,7 @@ const settings = {
   budgetBytes: 1e9,
   overlayBytes: 8 * BLOCK_BYTES,
   cachedPages: 1,
+  cacheBytes: 8 * BLOCK_BYTES,
   homeAfterMs: 1,
   checkpointAfterMs: 1,
 }

@@ -114,6 +114,7 @@ class Program {
       slotsPerSegment: this.#prng.integer(1, 3),
       overlayBytes: (this.#large ? 200 : this.#prng.integer(12, 60)) * BLOCK_BYTES,
       cachedPages: this.#prng.integer(1, 4),
+      cacheBytes: this.#prng.integer(0, 24) * 5_000,
       homeAfterMs: this.#reuse ? 1 : this.#prng.integer(2, 30),
       checkpointAfterMs: this.#prng.integer(5, this.#reuse ? 1000 : 100),
     }
@@ -178,7 +179,7 @@ class Program {
     if (this.#prng.chance(0.6)) {
       for (let i = this.#prng.integer(1, 6); i > 0; i -= 1) this.#submit(store)
     } else if (this.#prng.chance(0.3) && this.#answered > 0) this.#acknowledge(store)
-    else if (this.#prng.chance(0.3)) await this.#drive(this.#checkOne(store), isCut)
+    else if (this.#prng.chance(0.8)) await this.#drive(this.#checkSome(store), isCut)
     await this.#timeline.run(this.#timeline.nowMs + this.#prng.integer(0, 8))
     if (this.#failure !== null) throw this.#failure
     this.#checkBudget(store)
@@ -296,9 +297,21 @@ class Program {
     store.acknowledge(SESSION, GENERATION, SLICE, last.operation)
   }
 
+  /** Some blocks, three times: what is read again may come from memory. */
+  async #checkSome(store: PageStore): Promise<void> {
+    const blocks = Array.from({ length: 6 }, () => this.#aBlock())
+    for (let i = 0; i < 3; i += 1) for (const block of blocks) await this.#check(store, block)
+  }
+
+  /** Any, or one of a change of this life. */
+  #aBlock(): number {
+    const any = { first: this.#prng.integer(0, BLOCKS - 1), blocks: 1 }
+    const { first, blocks } = this.#prng.pick([any, ...this.#changes])
+    return first + this.#prng.integer(0, Math.max(1, Math.min(blocks, 4)) - 1)
+  }
+
   /** A block read while everything goes on: as some change between answered and handed in left it. */
-  async #checkOne(store: PageStore): Promise<void> {
-    const block = this.#prng.integer(0, BLOCKS - 1)
+  async #check(store: PageStore, block: number): Promise<void> {
     const allowed = new Set([valueAfter(this.#base, this.#changes, this.#answered, block)])
     const got = await readBlocks(store, block, 1)
     for (let k = this.#answered; k <= this.#changes.length; k += 1) {

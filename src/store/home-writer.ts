@@ -235,21 +235,21 @@ export class HomeWriter {
   }
 
   #settle(page: DirtyPage): void {
-    const { table, segments, cache, lost } = this.#homes
+    const { table, cache, blocks, lost } = this.#homes
     const { entry } = page
     if (page.dropped) {
       // Its old slot was released by the drop; one that was taken for it here was not.
-      if (page.isNew && page.slot !== NO_SLOT) segments.release(page.slot, page.held)
+      if (page.isNew && page.slot !== NO_SLOT) this.#homes.release(page.slot, page.held)
       return
     }
     if (page.isLost) {
       lost.found(table.volumeOf(entry), table.pageOf(entry))
       const before = table.slotOf(entry)
-      if (before !== NO_SLOT) segments.release(before, table.takenOf(entry))
+      if (before !== NO_SLOT) this.#homes.release(before, table.takenOf(entry))
       table.vacate(entry)
     }
     if (page.slot === NO_SLOT || page.blocks === 0) {
-      if (page.slot !== NO_SLOT) segments.release(page.slot, table.takenOf(entry))
+      if (page.slot !== NO_SLOT) this.#homes.release(page.slot, table.takenOf(entry))
       cache.evict(entry)
       table.vacate(entry)
       return
@@ -259,6 +259,8 @@ export class HomeWriter {
     const place = cache.put(entry, page, page.copy)
     for (let block = 0; block < BLOCKS_PER_PAGE; block += 1) {
       const cell = page.cells[block] ?? UNTOUCHED
+      const isDamaged = hasBit(page.damaged, 0, block)
+      if (cell !== UNTOUCHED || isDamaged) blocks.drop(page.slot, block) // HO1 HO3
       if (cell >= 0 && hasBit(page.present, 0, block)) {
         setBit(cache.hot, place * MAP_WORDS, block)
       }

@@ -1,5 +1,12 @@
-// The pages at home: their headers, from the cache or from disk.
+// The pages at home: their headers, from the cache or from disk, and blocks of theirs that were read and checked.
+//
+// Invariants:
+//   HO1. A block that is found in memory is what its home holds: it was read from the page's slot in the turn in which it
+//        was checked, and went at the latest in the turn in which the table told of another one.
+//   HO2. Nothing is found in memory of a slot that is no page's.
+//   HO3. Nothing is found in memory that is known to be damaged at home.
 import { DiskError } from '../base/disk.ts'
+import type { BlockCache } from './block-cache.ts'
 import type { HeaderCache } from './header-cache.ts'
 import { SLOT_HEADER_BYTES } from './layout.ts'
 import { LostPages } from './lost-pages.ts'
@@ -20,16 +27,18 @@ export class Homes {
   readonly table: PageTable
   readonly cache: HeaderCache
   readonly segments: Segments
+  readonly blocks: BlockCache
   readonly lost = new LostPages()
   readonly seed: number
   /** During recovery a header may be newer than the checkpoint that names it (SH2). */
   recovering = true
   readonly #header = new Uint8Array(SLOT_HEADER_BYTES)
 
-  constructor(table: PageTable, cache: HeaderCache, segments: Segments, seed: number) {
-    this.table = table
-    this.cache = cache
-    this.segments = segments
+  constructor(parts: Pick<Homes, 'table' | 'cache' | 'segments' | 'blocks'>, seed: number) {
+    this.table = parts.table
+    this.cache = parts.cache
+    this.segments = parts.segments
+    this.blocks = parts.blocks
     this.seed = seed
   }
 
@@ -39,6 +48,12 @@ export class Homes {
     const slot = table.slotOf(entry)
     if (slot !== NO_SLOT) return segments.isLost(slot)
     return lost.has(table.volumeOf(entry), table.pageOf(entry))
+  }
+
+  /** HO2. The page has left the slot. `taken`: how many of its blocks have a place on disk. */
+  release(slot: number, taken: number): void {
+    this.blocks.dropSlot(slot)
+    this.segments.release(slot, taken)
   }
 
   loadSync(entry: number): HeaderLoad {
@@ -80,6 +95,7 @@ export class Homes {
     const chosen = chooseCopy(bytes, identity, want, this.seed)
     if (chosen === null) {
       table.headerLost[entry] = 1
+      this.blocks.dropSlot(table.slotOf(entry)) // HO3
       return 'lost'
     }
     table.version[entry] = chosen.version

@@ -1,6 +1,7 @@
-// Reading: from the overlay, else from the slot, every block checked against its header's checksum. What is believed to
-// be in the page cache is read at once; the rest is first brought there off the event loop and then read in the same way,
-// so that there is one path that copies bytes to a reader, and it never runs beside a change.
+// Reading: from the overlay, else from the blocks in memory, else from the slot, every block of which is checked against
+// its header's checksum. What is believed to be in the page cache is read at once; the rest is first brought there off the
+// event loop and then read in the same way, so that there is one path that copies bytes to a reader, and it never runs
+// beside a change.
 //
 // Invariants:
 //   RD1. No byte of a block that fails its checksum is returned as good.
@@ -90,7 +91,7 @@ export class PageReader {
     for (let at = offset; at < end; ) {
       const page = Math.floor(at / PAGE_BYTES)
       const to = Math.min(end, (page + 1) * PAGE_BYTES)
-      const piece = into.subarray(at - offset, to - offset)
+      const piece = to - at === into.length ? into : into.subarray(at - offset, to - offset)
       const entry = table.find(volume, page)
       const got =
         entry === NO_ENTRY
@@ -141,9 +142,11 @@ export class PageReader {
   }
 
   #readHome(entry: number, offset: number, into: Uint8Array): Attempt {
-    const { table, cache } = this.#homes
+    const { table, cache, blocks } = this.#homes
     const slot = table.slotOf(entry)
     if (slot === NO_SLOT) return this.#readAbsent(table.volumeOf(entry), table.pageOf(entry), into)
+    // All of it or nothing: a range of which a part is there costs as many reads as one of which nothing is.
+    if (blocks.read(slot, offset, into)) return 'done'
     if (cache.find(entry) < 0) {
       const header = this.#headerOf(entry, slot)
       if (header !== 'done') return header
@@ -225,19 +228,27 @@ export class PageReader {
   }
 
   #readWhole(slot: number, place: number, offset: number, into: Uint8Array): BlocksRead {
-    const { segments, cache } = this.#homes
+    const { segments, cache, blocks } = this.#homes
     const at = segments.offsetOf(slot) + SLOT_HEADER_BYTES + offset
     try {
-      if (segments.fileOf(slot).readSync(into, at) < into.length) return 'damaged'
+      if (segments.fileOf(slot).readSync(into, at) < into.length) {
+        blocks.dropSlot(slot) // HO3
+        return 'damaged'
+      }
     } catch (error) {
       if (error instanceof DiskError) return 'unreadable'
       throw error
     }
-    const sums = place * BLOCKS_PER_PAGE + offset / BLOCK_BYTES
+    const first = offset / BLOCK_BYTES
+    const sums = place * BLOCKS_PER_PAGE + first
     for (let block = 0; block * BLOCK_BYTES < into.length; block += 1) {
       const from = block * BLOCK_BYTES
       const bytes = into.length === BLOCK_BYTES ? into : into.subarray(from, from + BLOCK_BYTES)
-      if (crc32c(bytes) !== cache.checksums[sums + block]) return 'damaged'
+      if (crc32c(bytes) !== cache.checksums[sums + block]) {
+        blocks.drop(slot, first + block) // HO3
+        return 'damaged'
+      }
+      blocks.checked(slot, first + block, bytes)
     }
     return 'done'
   }

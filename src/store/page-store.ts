@@ -23,6 +23,7 @@ import { type Clock, turnOf } from '../base/clock.ts'
 import type { Disk } from '../base/disk.ts'
 import type { Epoch, Generation, SessionId, SliceId, VolumeId } from '../base/ids.ts'
 import { BLOCK_BYTES, PAGE_BYTES, RUN_BYTES } from '../base/sizes.ts'
+import { BlockCache } from './block-cache.ts'
 import { CommitQueue, type CommitWork, type WriteResult } from './commit-queue.ts'
 import { FolderRefused, StoreFailed } from './failure.ts'
 import { type Folder, openFolder, replaceFolder } from './folder.ts'
@@ -56,6 +57,8 @@ export interface StoreUsage {
   readonly overlayBytes: number
   readonly overlayPages: number
   readonly journalUsedBytes: number
+  /** Blocks of pages at home that are in memory. */
+  readonly cachedBytes: number
 }
 
 export interface StoreLosses {
@@ -143,7 +146,8 @@ export class PageStore {
     const table = new PageTable()
     const cache = new HeaderCache(table, settings.cachedPages)
     const segments = new Segments(disk, folder.superblock.slotsPerSegment, folder.seed)
-    const homes = new Homes(table, cache, segments, folder.seed)
+    const blocks = new BlockCache(settings.cacheBytes)
+    const homes = new Homes({ table, cache, segments, blocks }, folder.seed)
     const overlay = new Overlay(settings.overlayBytes)
     const pages = new Pages(homes, overlay, new OperationMemory())
     const home = new HomeWriter(homes, overlay)
@@ -286,6 +290,11 @@ export class PageStore {
     return this.#queue.underWayMs
   }
 
+  /** Blocks that were read from memory, and from home. */
+  get cacheWork(): BlockCache['work'] {
+    return this.#pages.homes.blocks.work
+  }
+
   volumeUsage(volume: VolumeId): VolumeUsage {
     return this.#pages.homes.table.usageOf(volume)
   }
@@ -300,6 +309,7 @@ export class PageStore {
       overlayBytes: this.#pages.overlay.usedCells * BLOCK_BYTES,
       overlayPages: this.#pages.overlay.pages,
       journalUsedBytes: this.#journal.used * 512,
+      cachedBytes: this.#pages.homes.blocks.size * BLOCK_BYTES,
     }
   }
 

@@ -220,11 +220,11 @@ export class Pages {
   }
 
   #vacate(entry: number): void {
-    const { table, cache, segments } = this.homes
+    const { table, cache } = this.homes
     this.overlay.drop(entry)
     cache.evict(entry)
     const slot = table.slotOf(entry)
-    if (slot !== NO_SLOT) segments.release(slot, table.takenOf(entry))
+    if (slot !== NO_SLOT) this.homes.release(slot, table.takenOf(entry))
     table.vacate(entry)
   }
 

@@ -23,6 +23,9 @@ const rules: Readonly<Record<string, string>> = {
   'HW2 HW7 a round waits for what it handed to the disk': 'lane-reused-early',
   'RO1 what was answered is counted before it is home': 'answered-takes-no-room',
   'ST9 an unmap looks for what is on its way, too': 'unmap-overtakes',
+  'HO1 a block that was written home is read anew': 'written-stays-cached',
+  'HO1 a block that was unmapped is not in memory any more': 'unmapped-stays-cached',
+  'HO2 nothing is in memory of a slot that a page left': 'released-stays-cached',
   'UP3 the tail waits for what the disk has no room for': 'tail-past-the-homeless',
 }
 

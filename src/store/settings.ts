@@ -38,6 +38,8 @@ export interface StoreSettings {
   readonly overlayBytes: number
   /** Pages whose slot headers are kept in memory, about 1.1 KiB each; the others are read again when needed. */
   readonly cachedPages: number
+  /** Bound of the blocks of pages at home that are kept in memory when they are read often; 0: none are. */
+  readonly cacheBytes: number
   /** A block goes home at the latest this long after it became durable, if the disk keeps up. */
   readonly homeAfterMs: number
   readonly checkpointAfterMs: number
@@ -57,6 +59,7 @@ export const storeDefaults = {
   fullAt: 0.95,
   overlayBytes: 64 * 1024 * 1024,
   cachedPages: 8192,
+  cacheBytes: 64 * 1024 * 1024,
   homeAfterMs: 1000,
   checkpointAfterMs: 30_000,
   known: null,

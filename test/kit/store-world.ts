@@ -18,6 +18,7 @@ export const settings: StoreSettings = {
   budgetBytes: 1024 * 1024 * 1024,
   overlayBytes: 512 * 1024,
   cachedPages: 4,
+  cacheBytes: 64 * 1024,
 }
 
 /** Whose operations `write` gives. */
