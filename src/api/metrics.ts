@@ -101,6 +101,21 @@ function describeMember(readings: Readings, gauge: Describe, counter: Describe):
   gauge('evenkeel_store_used_bytes', 'Bytes of the data folder in use', one(readings.usedBytes))
   gauge('evenkeel_store_free_bytes', 'Bytes that pages may still take', one(readings.freeBytes))
   gauge(
+    'evenkeel_cache_bytes',
+    'Bytes of the blocks that are kept in memory since they are read often',
+    one(readings.cache.bytes),
+  )
+  counter(
+    'evenkeel_cache_hits_total',
+    'Blocks of 4 KiB, of reads, that came from memory',
+    one(readings.cache.hits),
+  )
+  counter(
+    'evenkeel_cache_misses_total',
+    'Blocks of 4 KiB, of reads, that came from the disk, or from the page cache of the kernel',
+    one(readings.cache.misses),
+  )
+  gauge(
     'evenkeel_store_damaged_pages',
     'Pages of which a read found a block that has no good copy here, since the start',
     one(readings.damagedPages),

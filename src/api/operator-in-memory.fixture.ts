@@ -237,6 +237,7 @@ export class OperatorInMemory implements Operator {
         version: '0.1.0',
         usedBytes: 1024,
         freeBytes: 2048,
+        cache: { bytes: 8192, hits: 3, misses: 1 },
       },
       {
         id: 'm2',
@@ -250,6 +251,7 @@ export class OperatorInMemory implements Operator {
         version: null,
         usedBytes: null,
         freeBytes: null,
+        cache: null,
       },
     ]
   }
@@ -342,6 +344,7 @@ export class OperatorInMemory implements Operator {
       pages: 1,
       usedBytes: 1024,
       freeBytes: 2048,
+      cache: { bytes: 8192, hits: 3, misses: 1 },
       damagedPages: 0,
       commits: 40,
       commitSeconds: 0.032,

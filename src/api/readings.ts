@@ -29,6 +29,7 @@ export interface Readings {
   readonly pages: number
   readonly usedBytes: number
   readonly freeBytes: number
+  readonly cache: CacheFigures
   readonly damagedPages: number
   readonly commits: number
   readonly commitSeconds: number
@@ -38,6 +39,13 @@ export interface Readings {
   readonly hostCpu: number
   readonly eventLoopDelaySeconds: number
   readonly eventLoopUtilisation: number
+}
+
+/** Of the blocks in memory; hits and misses only grow. */
+export interface CacheFigures {
+  readonly bytes: number
+  readonly hits: number
+  readonly misses: number
 }
 
 export interface MoveCount {

@@ -258,6 +258,13 @@ export const healthState = z.enum(['ok', 'warning', 'error'])
 
 export const memberState = z.enum(['up', 'silent'])
 
+/** Of the blocks that a member keeps in memory. */
+export const cacheFigures = z.object({
+  bytes: count.describe('Of blocks that are in memory now.'),
+  hits: count.describe('Blocks of reads that came from memory, since the member was started.'),
+  misses: count.describe('Blocks of reads that came from the disk, since then.'),
+})
+
 export const member = z
   .object({
     id: z.string(),
@@ -271,6 +278,7 @@ export const member = z
     version: z.string().nullable(),
     usedBytes: count.nullable(),
     freeBytes: count.nullable(),
+    cache: cacheFigures.nullable(),
   })
   .meta({ id: 'Member' })
 

@@ -7,7 +7,7 @@ import { listing } from './listing.ts'
 import { named } from './names.ts'
 import type { Screen } from './screen.ts'
 import { SESSION_COLUMNS } from './session-columns.ts'
-import { formatSize } from './size.ts'
+import { formatPercent, formatSize } from './size.ts'
 
 const COLUMNS: readonly Column<Member>[] = [
   { head: 'MEMBER', cell: ({ id }) => id },
@@ -46,7 +46,7 @@ export function memberCommand(contextOf: ContextOf): Command {
 }
 
 function describeMember(screen: Screen, member: Member, sessions: readonly Session[]): string {
-  const { id, portal, api, slices, pid, version, usedBytes, freeBytes } = member
+  const { id, portal, api, slices, pid, version, usedBytes, freeBytes, cache } = member
   return [
     screen.facts([
       ['member', `${id}, ${stateOf(member)}`],
@@ -55,6 +55,7 @@ function describeMember(screen: Screen, member: Member, sessions: readonly Sessi
       ['process', pid === null ? 'not known' : `${pid}, Evenkeel ${version}`],
       ['slices', `${slices}, which it is the primary of`],
       ['used', `${sizeOf(usedBytes)}; ${sizeOf(freeBytes)} free`],
+      ['memory', cacheSentence(cache)],
     ]),
     '',
     sessions.length === 0 ? 'It has no sessions.' : tableOf(screen, SESSION_COLUMNS, sessions),
@@ -63,6 +64,15 @@ function describeMember(screen: Screen, member: Member, sessions: readonly Sessi
 
 function stateOf({ state, draining }: Member): string {
   return draining && state === 'up' ? 'draining' : state
+}
+
+function cacheSentence(cache: Member['cache']): string {
+  if (cache === null) return '–'
+  const { bytes, hits, misses } = cache
+  const kept = `${formatSize(bytes)} of blocks that are read often`
+  if (hits + misses === 0) return kept
+  const share = formatPercent(hits / (hits + misses))
+  return `${kept}; ${share} of what was read since its start came from there`
 }
 
 function sizeOf(bytes: number | null): string {

@@ -25,6 +25,7 @@ interface UpOptions {
   readonly placement: 'on' | 'off'
   readonly balance?: 'on' | 'off' | 'advise'
   readonly budget?: number
+  readonly cache?: number
   readonly acceptDamage: readonly string[]
   readonly acceptLoss: readonly string[]
 }
@@ -68,6 +69,11 @@ export function upCommand(outside: Outside): Command {
       parseBudget,
     )
     .option(
+      '--cache <size>',
+      'memory of all members together for blocks that are read often, 0 for none; a sixteenth of what there is',
+      parseSize,
+    )
+    .option(
       '--accept-damage <members...>',
       'go on with their folders, though acknowledged writes are missing from them',
       [],
@@ -95,6 +101,7 @@ async function up(options: UpOptions, screen: Screen, environment: Environment):
       balance: options.balance ?? null,
       policy: {},
       budgetBytes: options.budget ?? null,
+      cacheBytes: options.cache ?? null,
       acceptDamage: options.acceptDamage,
       acceptLoss: options.acceptLoss,
       temporaryFolder: tmpdir(),

@@ -43,6 +43,7 @@ describe('the configuration of a member', () => {
       slotsPerSegment: 256,
       bounds: boundsDefaults,
       budgetBytes: null,
+      cacheBytes: null,
       accept: 'nothing',
       insecure: false,
     })

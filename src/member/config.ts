@@ -129,6 +129,14 @@ export const memberConfig = z
       .nullable()
       .default(null)
       .describe('The most that pages may take here; null: whatever the file system has free.'),
+    cacheBytes: z
+      .number()
+      .int()
+      .min(0)
+      .max(MOST_BYTES)
+      .nullable()
+      .default(null)
+      .describe('Memory for blocks that are read often; 0: none, null: by the memory there is.'),
     bounds: z
       .strictObject({
         sendBytes: bytes(MIB, boundsDefaults.sendBytes),

@@ -133,6 +133,7 @@ export class GroupDesk {
           version: summary?.version ?? null,
           usedBytes: summary?.usedBytes ?? null,
           freeBytes: summary?.freeBytes ?? null,
+          cache: summary?.cache ?? null,
         }
       })
   }

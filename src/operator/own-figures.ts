@@ -1,5 +1,5 @@
 // What a member tells of itself: to other members that were asked by a person, to whoever probes it, and to the metrics.
-import type { Readings } from '../api/readings.ts'
+import type { CacheFigures, Readings } from '../api/readings.ts'
 import type { Health } from '../api/schema.ts'
 import type { Balancer } from '../balance/balancer.ts'
 import type { Traffic } from '../io/net.ts'
@@ -47,6 +47,7 @@ export class OwnFigures {
       version,
       usedBytes: member.store.usage().takenBytes,
       freeBytes: member.freeBytes,
+      cache: cacheOf(member),
       volumes: [...member.group.volumes.keys()].map((id) => ({
         id,
         ...member.store.volumeUsage(id),
@@ -97,6 +98,7 @@ export class OwnFigures {
       pages: usage.pages,
       usedBytes: usage.takenBytes,
       freeBytes: member.freeBytes,
+      cache: cacheOf(member),
       damagedPages: member.store.damagedPages().length,
       commits: commitWork.commits,
       commitSeconds: commitWork.commitMs / 1_000,
@@ -107,6 +109,10 @@ export class OwnFigures {
       eventLoopUtilisation: load?.eventLoop ?? 0,
     }
   }
+}
+
+function cacheOf({ store }: ShownMember): CacheFigures {
+  return { bytes: store.usage().cachedBytes, ...store.cacheWork }
 }
 
 /** The coordinator answers, with the group's own record. */

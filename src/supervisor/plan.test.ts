@@ -10,6 +10,7 @@ const plan: GroupPlan = {
   balance: 'advise',
   policy: {},
   budgetBytes: null,
+  cacheBytes: null,
   acceptDamage: [],
   acceptLoss: [],
   temporaryFolder: '/tmp',
@@ -48,6 +49,14 @@ describe('the layout of a group on one machine', () => {
     const words = memberNames(3).map((id) => wordsFor(said, id))
     expect(words).toEqual([[], ['--accept-damage'], ['--accept-loss']])
     expect(planMembers(plan).map(({ budgetBytes }) => budgetBytes)).toEqual([null, null, null])
+  })
+
+  test('the memory for blocks that are read often is dealt out in equal parts, none too', () => {
+    const partsOf = (cacheBytes: number | null) =>
+      planMembers({ ...plan, cacheBytes }).map((config) => config.cacheBytes)
+    expect(partsOf(3000)).toEqual([1000, 1000, 1000])
+    expect(partsOf(0)).toEqual([0, 0, 0])
+    expect(partsOf(null)).toEqual([null, null, null])
   })
 
   test('sockets move to a short folder of their own when the data folder is too deep for them', () => {

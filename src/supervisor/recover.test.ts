@@ -104,7 +104,13 @@ async function folder(id: string, seen: number, copied: number): Promise<void> {
 
 const plan = (): GroupPlan => ({
   ...{ members: 2, dataFolder: data, basePort: 1, placement: 'on', balance: null, policy: {} },
-  ...{ budgetBytes: null, acceptDamage: [], acceptLoss: [], temporaryFolder: data },
+  ...{
+    budgetBytes: null,
+    cacheBytes: null,
+    acceptDamage: [],
+    acceptLoss: [],
+    temporaryFolder: data,
+  },
 })
 const recover = (without: readonly string[] = []) =>
   recoverRecord({ dataFolder: data, without, at })

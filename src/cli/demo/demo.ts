@@ -97,6 +97,7 @@ async function startGroup(
     balance: 'off',
     policy: {},
     budgetBytes: null,
+    cacheBytes: null,
     acceptDamage: [],
     acceptLoss: [],
     temporaryFolder: tmpdir(),
