@@ -9,7 +9,8 @@
 // occur exactly once, so that a mutation that no longer fits the source is an error and not a survivor.
 //
 //   node sim/mutations/apply.ts <room> <script> [arguments of the script …]
-// runs the script of the copy once for each mutation of the room and says which ones it noticed (exit code ≠ 0).
+// runs the script of the copy once for each mutation of the room and says which ones it noticed. A script that fails without
+// a word of a seed or a test that failed has noticed nothing: it is broken.
 import { spawn } from 'node:child_process'
 import { cp, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { availableParallelism, tmpdir } from 'node:os'
@@ -31,11 +32,12 @@ export interface Scenario {
   readonly name: string
 }
 
+/** 'broken': it did not even come to a judgement, and says nothing about the rule. */
+export type Outcome = 'killed' | 'SURVIVED' | 'BROKEN'
+
 export interface MutationRun {
   readonly mutation: Mutation
-  /** The script failed in the mutated copy. */
-  readonly killed: boolean
-  readonly exitCode: number | null
+  readonly outcome: Outcome
   /** The end of what it printed. */
   readonly output: string
 }
@@ -122,9 +124,10 @@ function run(parameters: readonly string[], folder: string): Promise<Ended> {
   })
 }
 
-/** A seed or a test failed: the mutation was noticed, and not merely broken. */
-export function isNoticed({ killed, output }: MutationRun): boolean {
-  return killed && /[1-9]\d* failed/.test(output)
+/** Killed: a seed or a test failed, as sim/run.ts, sim/power-cuts.ts and vitest say it. */
+export function outcomeOf({ exitCode, output }: Ended): Outcome {
+  if (exitCode === 0) return 'SURVIVED'
+  return /[1-9]\d* failed|"firstSeed":\d/.test(output) ? 'killed' : 'BROKEN'
 }
 
 /** As many at once as the machine has processors: each is a process of its own. */
@@ -138,8 +141,8 @@ export async function runRoom(
   const work = async () => {
     for (const [at, mutation] of left) {
       const all = [...parameters, ...mutation.parameters]
-      const { exitCode, output } = await runMutation(mutation, script, all)
-      runs[at] = { mutation, killed: exitCode !== 0, exitCode, output }
+      const ended = await runMutation(mutation, script, all)
+      runs[at] = { mutation, outcome: outcomeOf(ended), output: ended.output }
     }
   }
   await Promise.all(Array.from({ length: availableParallelism() }, work))
@@ -179,10 +182,11 @@ if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
   const [room, script, ...parameters] = process.argv.slice(2)
   if (room === undefined || script === undefined) throw new Error('room and script are needed')
   const runs = await runRoom(room, script, parameters)
-  for (const { mutation, killed } of runs) {
-    console.log(`${killed ? 'killed  ' : 'SURVIVED'} ${mutation.name}: ${mutation.rule}`)
+  for (const { mutation, outcome, output } of runs) {
+    console.log(`${outcome.padEnd(8)} ${mutation.name}: ${mutation.rule}`)
+    if (outcome === 'BROKEN') console.log(output)
   }
-  const killed = runs.filter((run) => run.killed).length
+  const killed = runs.filter(({ outcome }) => outcome === 'killed').length
   console.log(`${killed} of ${runs.length} mutations killed`)
   process.exitCode = killed === runs.length ? 0 : 1
 }

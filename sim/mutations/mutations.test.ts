@@ -2,7 +2,7 @@ import { readdir, readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
-import { loadMutations, mutate, runMutation } from './apply.ts'
+import { loadMutations, mutate, outcomeOf, runMutation } from './apply.ts'
 
 const here = dirname(fileURLToPath(import.meta.url))
 
@@ -32,6 +32,17 @@ describe('mutations', () => {
     expect(mutate('1ab2', mutation)).toBe('1x2')
     expect(() => mutate('12', mutation)).toThrow(/0 times/)
     expect(() => mutate('abab', mutation)).toThrow(/2 times/)
+  })
+
+  it('a script that comes to no judgement is broken, and has killed nothing', async () => {
+    const ended = await runMutation(null, 'sim/none.ts', [])
+    expect(ended.exitCode).not.toBe(0)
+    expect(outcomeOf(ended)).toBe('BROKEN')
+    expect(outcomeOf({ exitCode: 1, output: 'seed 7 failed:' })).toBe('killed')
+    expect(outcomeOf({ exitCode: 1, output: 'Tests  1 failed | 3 passed' })).toBe('killed')
+    expect(outcomeOf({ exitCode: 1, output: '{"lost":1,"firstSeed":3}' })).toBe('killed')
+    expect(outcomeOf({ exitCode: 1, output: '0 failed, "firstSeed":null' })).toBe('BROKEN')
+    expect(outcomeOf({ exitCode: 0, output: '' })).toBe('SURVIVED')
   })
 
   it('the copy as it is passes', async () => {
