@@ -94,6 +94,28 @@ export function applyTo(state: Int32Array, change: Change): void {
   for (let block = first; block < first + blocks; block += 1) state[block] = valueIn(change, block)
 }
 
+/** The numbers of the last changes of the pages, 0: none. A drop leaves nothing; an unmap changes what there was. */
+export function stampPages(stamps: Int32Array, { kind, first, blocks, operation }: Change): void {
+  if (blocks === 0) return
+  const last = Math.floor((first + blocks - 1) / BLOCKS_PER_PAGE)
+  for (let page = Math.floor(first / BLOCKS_PER_PAGE); page <= last; page += 1) {
+    const isUnknown = kind === 'unmap' && stamps[page] === 0
+    if (!isUnknown) stamps[page] = operation
+  }
+}
+
+/** ST10: each page that has a block in the store is of the change that the program knows. */
+export function mustBeStamped(store: PageStore, stamps: Int32Array, blocks: Int32Array): void {
+  for (const [page, stamp] of stamps.entries()) {
+    const first = page * BLOCKS_PER_PAGE
+    if (blocks.subarray(first, first + BLOCKS_PER_PAGE).every((value) => value === 0)) continue
+    const { volume, offset } = placeOf(first)
+    const actual = store.stampOf(volume, offset / PAGE_BYTES)?.seq ?? 0
+    if (actual === stamp) continue
+    throw new Violation('forgotten', `page ${page} is of change ${actual}, not of ${stamp}`)
+  }
+}
+
 function valueIn({ kind, first, blocks, value }: Change, block: number): number {
   const isInside = block > first && block < first + blocks - 1
   return kind === 'trim' && isInside ? 0 : value

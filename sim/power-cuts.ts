@@ -23,17 +23,20 @@ import {
   type Change,
   differing,
   GENERATION,
+  mustBeStamped,
   PAGES,
   placeOf,
   readBlocks,
   SESSION,
   SLICE,
+  stampPages,
   Violation,
   VOLUMES,
   valueAfter,
   writeOf,
 } from './block-model.ts'
 import { SimClock } from './clock.ts'
+import { type CutTotals, noCuts, violations } from './cut-totals.ts'
 import { SimDisk } from './disk.ts'
 import type { Choose } from './inode.ts'
 import { Timeline } from './timeline.ts'
@@ -42,23 +45,6 @@ const LIVES = 6
 const STEPS = 40
 /** At most one segment for each page, and a spare. */
 const FEET_MOST = VOLUMES.length * PAGES.length + 1
-
-export interface CutTotals {
-  seeds: number
-  cuts: number
-  recoveryCuts: number
-  acknowledged: number
-  /** Changes answered 'full'. */
-  full: number
-  lost: number
-  torn: number
-  damaged: number
-  forgotten: number
-  /** Broken invariants, failures and stalls of the store itself. */
-  broken: number
-  firstSeed: number | null
-  firstReason: string | null
-}
 
 class Program {
   readonly #prng: Prng
@@ -77,8 +63,9 @@ class Program {
   readonly #budgetBytes: number | null
   readonly #totals: CutTotals
   #clock: SimClock
-  /** Values of the blocks after the changes that the last recovery showed. */
+  /** Values of the blocks after the changes that the last recovery showed, and the pages' last changes. */
   #base = new Int32Array(BLOCKS)
+  #stamps = new Int32Array(BLOCKS / BLOCKS_PER_PAGE)
   #changes: Change[] = []
   /** The first so many are known to be in the store. */
   #answered = 0
@@ -357,7 +344,7 @@ class Program {
       applyTo(state, change)
       k += 1
     }
-    this.#judgeOperations(store, k, state)
+    this.#judgeStamps(store, this.#judgeOperations(store, k, state), state)
     this.#base = state
     this.#changes = []
     this.#answered = 0
@@ -366,7 +353,7 @@ class Program {
 
   /** Changes that undo each other make several k possible: the last operation remembered decides. Drops, of which nothing
    *  is remembered, may follow it. */
-  #judgeOperations(store: PageStore, least: number, state: Int32Array): void {
+  #judgeOperations(store: PageStore, least: number, state: Int32Array): number {
     for (const operation of this.#kept) this.#mustRemember(store, operation)
     const isKept = (change: Change) =>
       change.operation > 0 && store.remembered(SESSION, GENERATION, SLICE, change.operation)
@@ -387,6 +374,12 @@ class Program {
       this.#kept.push(operation)
     }
     this.#kept = this.#kept.slice(-200)
+    return k
+  }
+
+  #judgeStamps(store: PageStore, k: number, state: Int32Array): void {
+    for (const change of this.#changes.slice(0, k)) stampPages(this.#stamps, change)
+    mustBeStamped(store, this.#stamps, state)
   }
 
   #mustRemember(store: PageStore, operation: number): void {
@@ -446,20 +439,7 @@ const FOCUSES = ['large', 'stale', 'reuse', 'full', 'budget'] as const
 export type CutFocus = (typeof FOCUSES)[number]
 
 export async function runPowerCuts(options: CutOptions): Promise<CutTotals> {
-  const totals: CutTotals = {
-    seeds: 0,
-    cuts: 0,
-    recoveryCuts: 0,
-    acknowledged: 0,
-    full: 0,
-    lost: 0,
-    torn: 0,
-    damaged: 0,
-    forgotten: 0,
-    broken: 0,
-    firstSeed: null,
-    firstReason: null,
-  }
+  const totals = noCuts()
   for (let seed = options.start; seed < options.start + options.seeds; seed += 1) {
     totals.seeds += 1
     try {
@@ -472,10 +452,6 @@ export async function runPowerCuts(options: CutOptions): Promise<CutTotals> {
     }
   }
   return totals
-}
-
-export function violations(totals: CutTotals): number {
-  return totals.lost + totals.torn + totals.damaged + totals.forgotten + totals.broken
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {

@@ -9,10 +9,11 @@
 import { readU16, readU32, writeU16, writeU32 } from '../base/bytes.ts'
 import { crc32c } from '../base/crc32c.ts'
 import { type Disk, type DiskFile, isFull } from '../base/disk.ts'
-import { type SliceId, sliceId, type VolumeId, volumeId } from '../base/ids.ts'
+import { epoch, type SliceId, sliceId, type VolumeId, volumeId } from '../base/ids.ts'
 import { readU64, writeU64 } from './fields.ts'
-import { refuse } from './identity.ts'
+import { judgeLayer, refuse } from './identity.ts'
 import {
+  BASE_LAYER,
   CHECKPOINT,
   CHECKPOINT_HEAD_BYTES,
   CHECKPOINT_MAGIC,
@@ -21,8 +22,10 @@ import {
   PROMISE,
   paths,
   SEGMENT_ENTRY,
+  SLICE_ENTRY,
 } from './layout.ts'
 import { NO_SLOT, type PageTable } from './page-table.ts'
+import type { PageAge } from './slot-header.ts'
 
 /** Pages encoded in one go; between two the event loop runs. */
 const PAGES_PER_PART = 4096
@@ -35,10 +38,9 @@ export interface CheckpointHead {
   readonly syncedUpTo: number
 }
 
-export interface PageHome {
+export interface PageHome extends PageAge {
   readonly volume: VolumeId
   readonly page: number
-  readonly version: number
   readonly slot: number
   readonly present: number
   readonly slice: SliceId
@@ -56,6 +58,7 @@ export interface CheckpointParts {
 export interface LoadedCheckpoint extends CheckpointParts {
   readonly head: CheckpointHead
   readonly pages: Iterable<PageHome>
+  readonly slices: Uint8Array
 }
 
 export class Checkpoints {
@@ -134,7 +137,9 @@ export class Checkpoints {
       at += part.length
       pages += part.length / PAGE_ENTRY.end
     }
-    for (const part of [segments, operations, promises, lost]) {
+    // After the pages: what goes from one of them to the slice meanwhile is in one or the other.
+    const slices = table.slices.encode()
+    for (const part of [slices, segments, operations, promises, lost]) {
       if (part.length === 0) continue
       sum = crc32c(part, sum)
       await file.write([part], at)
@@ -147,6 +152,7 @@ export class Checkpoints {
     writeU64(bytes, CHECKPOINT.tail, head.tail)
     writeU64(bytes, CHECKPOINT.syncedUpTo, head.syncedUpTo)
     writeU64(bytes, CHECKPOINT.pages, pages)
+    writeU64(bytes, CHECKPOINT.slices, slices.length / SLICE_ENTRY.end)
     writeU64(bytes, CHECKPOINT.segments, segments.length / SEGMENT_ENTRY.end)
     writeU64(bytes, CHECKPOINT.segmentsMade, segmentsMade)
     writeU64(bytes, CHECKPOINT.operationBytes, operations.length)
@@ -171,6 +177,7 @@ export class Checkpoints {
     if (sum !== readU32(head, CHECKPOINT.checksum)) return null
     const lengths = [
       readU64(head, CHECKPOINT.pages) * PAGE_ENTRY.end,
+      readU64(head, CHECKPOINT.slices) * SLICE_ENTRY.end,
       readU64(head, CHECKPOINT.segments) * SEGMENT_ENTRY.end,
       readU64(head, CHECKPOINT.operationBytes),
       readU64(head, CHECKPOINT.promises) * PROMISE.end,
@@ -193,11 +200,12 @@ export class Checkpoints {
         syncedUpTo: readU64(head, CHECKPOINT.syncedUpTo),
       },
       pages: decodePages(next(0)),
-      segments: next(1),
+      slices: next(1),
+      segments: next(2),
       segmentsMade: readU64(head, CHECKPOINT.segmentsMade),
-      operations: next(2),
-      promises: next(3),
-      lost: next(4),
+      operations: next(3),
+      promises: next(4),
+      lost: next(5),
     }
   }
 }
@@ -212,9 +220,13 @@ function encodePages(table: PageTable, from: number, to: number): Uint8Array {
   for (let entry = from; entry < to; entry += 1) {
     const slot = table.homeOf(entry)
     if (slot === NO_SLOT) continue
+    const stamp = table.stampOf(entry)
     writeU64(part, at + PAGE_ENTRY.volume, table.volumeOf(entry))
+    writeU32(part, at + PAGE_ENTRY.layer, BASE_LAYER)
     writeU64(part, at + PAGE_ENTRY.page, table.pageOf(entry))
     writeU64(part, at + PAGE_ENTRY.version, table.versionOf(entry))
+    writeU64(part, at + PAGE_ENTRY.epoch, stamp.epoch)
+    writeU64(part, at + PAGE_ENTRY.seq, stamp.seq)
     writeU32(part, at + PAGE_ENTRY.slot, slot)
     writeU16(part, at + PAGE_ENTRY.present, table.present[entry] ?? 0)
     writeU16(part, at + PAGE_ENTRY.slice, table.sliceOf(entry))
@@ -225,10 +237,14 @@ function encodePages(table: PageTable, from: number, to: number): Uint8Array {
 
 function* decodePages(bytes: Uint8Array): Generator<PageHome> {
   for (let at = 0; at < bytes.length; at += PAGE_ENTRY.end) {
+    const volume = volumeId(readU64(bytes, at + PAGE_ENTRY.volume))
+    judgeLayer(readU32(bytes, at + PAGE_ENTRY.layer), volume)
     yield {
-      volume: volumeId(readU64(bytes, at + PAGE_ENTRY.volume)),
+      volume,
       page: readU64(bytes, at + PAGE_ENTRY.page),
       version: readU64(bytes, at + PAGE_ENTRY.version),
+      epoch: epoch(readU64(bytes, at + PAGE_ENTRY.epoch)),
+      seq: readU64(bytes, at + PAGE_ENTRY.seq),
       slot: readU32(bytes, at + PAGE_ENTRY.slot),
       present: readU16(bytes, at + PAGE_ENTRY.present),
       slice: sliceId(readU16(bytes, at + PAGE_ENTRY.slice)),

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { SimClock } from '../../sim/clock.ts'
 import { block, World, write } from '../../test/kit/store-world.ts'
 import { DiskError } from '../base/disk.ts'
-import { volumeId } from '../base/ids.ts'
+import { epoch, sliceId, volumeId } from '../base/ids.ts'
 import { BLOCK_BYTES, PAGE_BYTES } from '../base/sizes.ts'
 import { FolderRefused } from './failure.ts'
 import { paths, SLOT_HEADER_BYTES } from './layout.ts'
@@ -91,6 +91,20 @@ describe('rot', () => {
         expect((await world.read(opened, 1, 4096)).into).toEqual(block(2))
       } else expect(outcome).toBe('refused')
     }
+  })
+
+  it('RC3 a promise is read whole or is damage of the journal, never other epochs', async () => {
+    const world = new World({ homeAfterMs: 1e9 })
+    const store = await world.open()
+    await world.run(store.promise(new Map([[sliceId(1), epoch(7)]])))
+    await world.write(store, 1, 0, block(1))
+    await world.write(store, 1, 0, block(2))
+    world.disk.crash(() => 0)
+    world.disk.flip(paths.journal, (firstRecordAt(world) + 512 + 6) * 8)
+    await expect(world.open()).rejects.toThrow(/acknowledged writes are lost/)
+    const accepted = await world.open({ accept: 'damage' })
+    expect(accepted.promisedEpoch(sliceId(1))).toBe(1)
+    expect((await world.read(accepted, 1, 0)).into).toEqual(block(2))
   })
 
   it('RC3 damage before the proven end of the journal is told; after it, it is a torn tail', async () => {

@@ -162,6 +162,7 @@ export class HomeWriter {
     const { table, segments, seed } = this.#homes
     const { entry } = page
     this.#merge(page, base)
+    page.newest.raise(table.stampOf(entry))
     page.version = Math.max(position, page.isNew ? 0 : table.versionOf(entry) + 1)
     this.version = Math.max(this.version, page.version)
     if (page.blocks === 0) return
@@ -176,7 +177,7 @@ export class HomeWriter {
     const header = lane.nextHeader()
     const content = { present: page.present, damaged: page.damaged, checksums: page.checksums }
     if (base !== 'cached') header.fill(0, HEADER_COPY_BYTES)
-    encodeHeader(header, identity, page.version, content, seed)
+    encodeHeader(header, identity, page, content, seed)
     const whole = { file, parts: [header], offset: at }
     const copy = {
       file,
@@ -254,7 +255,7 @@ export class HomeWriter {
       table.vacate(entry)
       return
     }
-    table.settle(entry, page.slot, page.version, page)
+    table.settle(entry, page.slot, page, page)
     table.headerLost[entry] = 0
     const place = cache.put(entry, page, page.copy)
     for (let block = 0; block < BLOCKS_PER_PAGE; block += 1) {

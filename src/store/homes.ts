@@ -99,6 +99,7 @@ export class Homes {
       return 'lost'
     }
     table.version[entry] = chosen.version
+    table.raise(entry, chosen)
     this.cache.load(entry, bytes, chosen.copy)
     return 'cached'
   }

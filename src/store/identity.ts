@@ -14,7 +14,9 @@
 //   ID5. A folder that was not closed is used only as the very files that were open: a copy that was made of them while they
 //        were written to would pass for them after a power cut, and what was answered since be missing without a trace.
 //   ID4. What a folder holds is never deleted when its loss is accepted: it is set aside.
+//   ID6. A folder that names layers which this release does not know is refused: read without them it would be another volume.
 import { FolderRefused, type Remedy } from './failure.ts'
+import { BASE_LAYER, FORMAT } from './layout.ts'
 import type { Promises } from './promises.ts'
 import type { StoreSettings } from './settings.ts'
 import type { Superblock } from './superblock.ts'
@@ -80,6 +82,15 @@ export function judgeHistory(promises: Promises, { memberId, known, accept }: Ju
 }
 
 type Judged = Pick<StoreSettings, 'memberId' | 'known' | 'accept'>
+
+/** ID6. Throws FolderRefused. */
+export function judgeLayer(layer: number, volume: number): void {
+  if (layer === BASE_LAYER) return
+  throw new FolderRefused(
+    `The data folder has pages of layer ${layer} of volume ${volume}: a newer release of the same format ${FORMAT} has used it. ` +
+      'Start that release; this one knows no layers and leaves the folder untouched.',
+  )
+}
 
 export function olderCopy(memberId: string, how: string): FolderRefused {
   return refuse(

@@ -2,7 +2,7 @@
 //
 // The first record that is not whole ends the log, if nothing proves that it once was durable: every record tells up to
 // where the journal was durable when it was written, and so does the checkpoint. Before that point a record that is not
-// whole is damage: acknowledged bytes are lost, and that is said.
+// whole is damage: acknowledged bytes are lost, and that is said. A promise is whole or lost; of a write single blocks may be.
 import { crc32c } from '../base/crc32c.ts'
 import type { DiskFile } from '../base/disk.ts'
 import { BLOCK_BYTES } from '../base/sizes.ts'
@@ -79,7 +79,7 @@ export async function replay(
     const header = found.records.get(position)
     const proven = position < found.syncedUpTo
     const next = header === undefined ? null : await readPayload(file, ring, header)
-    if (next === null || (next.bad.length > 0 && !proven)) {
+    if (next === null || (next.bad.length > 0 && !(proven && isInBlocks(next)))) {
       if (!proven) return { position: end, gaps, badBlocks }
       gaps.push(position)
       parts = []
@@ -96,6 +96,10 @@ export async function replay(
     parts = []
     end = position
   }
+}
+
+function isInBlocks({ header }: Replayed): boolean {
+  return header.kind !== recordKind.promise
 }
 
 function after(header: RecordHeader, ring: number): number {

@@ -14,6 +14,7 @@ import {
   RECORD_CHECKSUM,
   SEGMENT,
   SEGMENT_ENTRY,
+  SLICE_ENTRY,
   SUPER,
   SUPER_COPY_BYTES,
 } from './layout.ts'
@@ -32,7 +33,7 @@ describe('layout', () => {
     const design = await readFile(new URL('./DESIGN.md', import.meta.url), 'utf8')
     const lines = new Set(design.split('\n').map((line) => line.replace(/ {2,}·.*$/, '')))
     const whole = [SUPER, RECORD, HEADER, SEGMENT, CHECKPOINT]
-    const parts = [PAGE_ENTRY, SEGMENT_ENTRY, OPERATIONS, PROMISE, LOST, LOST_CHUNK]
+    const parts = [PAGE_ENTRY, SLICE_ENTRY, SEGMENT_ENTRY, OPERATIONS, PROMISE, LOST, LOST_CHUNK]
     for (const table of [...whole, ...parts]) {
       for (const line of draw(table)) expect(lines, line).toContain(line)
     }

@@ -3,7 +3,10 @@
 import { BLOCK_BYTES, PAGE_BYTES, RUN_BYTES } from '../base/sizes.ts'
 
 /** Raised with any change of these bytes. A store refuses a folder of another format. */
-export const FORMAT = 2
+export const FORMAT = 3
+
+/** The layer of a volume that a page belongs to: every page is named with its own, so that snapshots, which have more of them, need no other format. This release writes and reads only this one. */
+export const BASE_LAYER = 0
 
 /** What a disk writes whole or not at all. */
 export const SECTOR_BYTES = 512
@@ -80,7 +83,9 @@ export const RECORD = derive({
   session: 8,
   gen: 8,
   number: 8,
+  acknowledged: 8,
   volume: 8,
+  layer: 4,
   offset: 8,
   bytes: 8,
   checksums: RECORD_BLOCKS * CHECKSUM_BYTES,
@@ -113,8 +118,11 @@ export const HEADER = derive({
   magic: 4,
   slice: 4,
   volume: 8,
+  layer: 4,
   page: 8,
   version: 8,
+  epoch: 8,
+  seq: 8,
   present: MAP_WORDS * 4,
   damaged: MAP_WORDS * 4,
   checksums: BLOCKS_PER_PAGE * CHECKSUM_BYTES,
@@ -132,7 +140,7 @@ export const SEGMENT = derive({
   checksum: CHECKSUM_BYTES,
 })
 
-// --- checkpoint: a head of one block, then pages, segments, remembered operations, promised epochs, lost pages
+// --- checkpoint: a head of one block, then pages, slices, segments, remembered operations, promised epochs, lost pages
 
 export const CHECKPOINT_MAGIC = 0x454b4331 // 'EKC1'
 export const CHECKPOINT_HEAD_BYTES = BLOCK_BYTES
@@ -143,6 +151,7 @@ export const CHECKPOINT = derive({
   tail: 8,
   syncedUpTo: 8,
   pages: 8,
+  slices: 8,
   segments: 8,
   segmentsMade: 8,
   operationBytes: 8,
@@ -153,11 +162,22 @@ export const CHECKPOINT = derive({
 })
 export const PAGE_ENTRY = derive({
   volume: 8,
+  layer: 4,
   page: 8,
   version: 8,
+  epoch: 8,
+  seq: 8,
   slot: 4,
   present: 2,
   slice: 2,
+})
+/** What is known of a slice as a whole: slice-index.ts. */
+export const SLICE_ENTRY = derive({
+  slice: 4,
+  newestEpoch: 8,
+  newestSeq: 8,
+  foldedEpoch: 8,
+  foldedSeq: 8,
 })
 export const SEGMENT_ENTRY = derive({
   number: 4,
@@ -166,6 +186,7 @@ export const SEGMENT_ENTRY = derive({
 /** A volume whose pages were in a folder that was given up: this head, then `chunks` bitmaps, each after its number. */
 export const LOST = derive({
   volume: 8,
+  layer: 4,
   pages: 8,
   held: 8,
   chunks: 8,

@@ -6,9 +6,11 @@
 //        After an unmap zeros are right: that they are read does not depend on what was lost.
 //   LP2. Volumes that were made later are not concerned, nor what a volume has grown by; a volume that is dropped is
 //        forgotten, and one of which nothing is lost any more.
+import { readU32, writeU32 } from '../base/bytes.ts'
 import { type VolumeId, volumeId } from '../base/ids.ts'
 import { readU64, writeU64 } from './fields.ts'
-import { LOST, LOST_CHUNK, LOST_CHUNK_PAGES } from './layout.ts'
+import { judgeLayer } from './identity.ts'
+import { BASE_LAYER, LOST, LOST_CHUNK, LOST_CHUNK_PAGES } from './layout.ts'
 
 /** A volume of which pages may be in a folder that is given up. */
 export interface HeldVolume {
@@ -77,6 +79,7 @@ export class LostPages {
     let at = 0
     for (const { volume, pages, held, found } of this.#volumes.values()) {
       writeU64(encoded, at + LOST.volume, volume)
+      writeU32(encoded, at + LOST.layer, BASE_LAYER)
       writeU64(encoded, at + LOST.pages, pages)
       writeU64(encoded, at + LOST.held, held)
       writeU64(encoded, at + LOST.chunks, found.size)
@@ -95,6 +98,7 @@ export class LostPages {
     let at = 0
     while (at < bytes.length) {
       const volume = volumeId(readU64(bytes, at + LOST.volume))
+      judgeLayer(readU32(bytes, at + LOST.layer), volume)
       const [pages, held] = [readU64(bytes, at + LOST.pages), readU64(bytes, at + LOST.held)]
       const found = new Map<number, Uint8Array>()
       let count = 0

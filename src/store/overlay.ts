@@ -7,9 +7,11 @@
 //        not exceed the sum of both. A change that finds no room waits.
 import { assert } from '../base/assert.ts'
 import { sharedBytes } from '../base/disk.ts'
+import type { Epoch } from '../base/ids.ts'
 import { BLOCK_BYTES } from '../base/sizes.ts'
 import { clearBit, hasBit, setBit } from './bitmap.ts'
 import { BLOCKS_PER_PAGE, MAP_WORDS, PAGES_PER_RUN } from './layout.ts'
+import { Newest, type Stamp } from './stamp.ts'
 
 /** What `DirtyPage.cells` says of a block, if not the cell that holds it. */
 export const UNTOUCHED = -1
@@ -23,7 +25,9 @@ const CELLS_PER_BARE_PAGE = 4
 const CELLS_PER_CHUNK = 256
 const POOLED_PAGES = 512
 
-export class DirtyPage {
+export class DirtyPage implements Stamp {
+  /** Of the changes in it. */
+  readonly newest = new Newest()
   entry = 0
   /** The page was unmapped whole, or its volume dropped, while it was on its way home. */
   dropped = false
@@ -47,6 +51,14 @@ export class DirtyPage {
   blocks = 0
   /** Of those that are written: such as the home did not have. */
   added = 0
+
+  get epoch(): Epoch {
+    return this.newest.epoch
+  }
+
+  get seq(): number {
+    return this.newest.seq
+  }
 }
 
 export class Overlay {
@@ -117,6 +129,11 @@ export class Overlay {
     return (this.homing(entry)?.cells[block] ?? UNTOUCHED) >= 0
   }
 
+  /** A change of the page, whose blocks are put in next. */
+  raise(entry: number, stamp: Stamp): void {
+    this.#open(entry).newest.raise(stamp)
+  }
+
   /** Copies the block in. `isFresh`: the home does not have it, as far as is known. */
   put(entry: number, block: number, bytes: Uint8Array, checksum: number, isFresh: boolean): void {
     const page = this.#open(entry)
@@ -181,6 +198,7 @@ export class Overlay {
       this.#dirty.set(page.entry, page)
       return
     }
+    newer.newest.raise(page)
     for (const [block, cell] of page.cells.entries()) {
       const isKept = newer.cells[block] === UNTOUCHED || (newer.cells[block] ?? 0) >= 0
       if (isKept && hasBit(page.fresh, 0, block)) this.#setFresh(newer, block)
@@ -254,6 +272,7 @@ export class Overlay {
     page.freshBlocks = 0
     page.fresh.fill(0)
     page.dropped = false
+    page.newest.clear()
     page.slot = -1
     page.isNew = false
     if (this.#pool.length < POOLED_PAGES) this.#pool.push(page)

@@ -18,6 +18,7 @@
 //   ST8. What the medium does not give is 'damaged' for the read that wanted it; the store goes on.
 //   ST9. An unmap needs no room, and one that finds nothing changes nothing: it is answered at once, and not remembered.
 //        Carried out again it can only take what was written since, beside a command that still waits for its answer.
+//   ST10. A page has the stamp (epoch, seq) of its newest change that is in the store, as a slice has; members compare them.
 import { assert } from '../base/assert.ts'
 import { type Clock, turnOf } from '../base/clock.ts'
 import type { Disk } from '../base/disk.ts'
@@ -43,6 +44,7 @@ import { type Recovered, type RecoveryReport, recover } from './recovery.ts'
 import { Room } from './room.ts'
 import { type LostSegment, Segments } from './segments.ts'
 import type { StoreSettings } from './settings.ts'
+import type { Stamp } from './stamp.ts'
 import { Upkeep } from './upkeep.ts'
 
 export interface StoreUsage {
@@ -234,6 +236,16 @@ export class PageStore {
     const encoded = new Uint8Array(Math.ceil(bytes.length / BLOCK_BYTES) * BLOCK_BYTES)
     encoded.set(bytes)
     return this.#queue.add({ kind: 'promise', epochs, encoded, bytes: bytes.length })
+  }
+
+  /** Where the last change of the page stands in the order of its slice; null: nobody knows of one. */
+  stampOf(volume: VolumeId, page: number): Stamp | null {
+    return this.#pages.stampOf(volume, page)
+  }
+
+  /** Of the slice's newest change that is in the store. */
+  newestOf(slice: SliceId): Stamp | null {
+    return this.#pages.homes.table.slices.newestOf(slice)
   }
 
   /** The highest epoch that was ever promised for the slice. */

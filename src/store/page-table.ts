@@ -1,12 +1,15 @@
 // The index in memory: where each page of each volume is at home. Typed arrays by entry; a run of 16 pages has 16
-// consecutive entries, since a run belongs to one slice and so to one member. About 40 bytes a page.
+// consecutive entries, since a run belongs to one slice and so to one member. About 42 bytes a page.
 //
 // It says what is *home* (written to its slot, synced). What is durable in the journal alone is the overlay's. It changes
 // when a round of home writing has finished and when a volume is dropped, nowhere else.
 import { assert } from '../base/assert.ts'
-import { type SliceId, sliceId, type VolumeId } from '../base/ids.ts'
+import { epoch, type SliceId, sliceId, type VolumeId } from '../base/ids.ts'
 import { BLOCK_BYTES } from '../base/sizes.ts'
 import { BLOCKS_PER_PAGE, PAGES_PER_RUN } from './layout.ts'
+import { SliceIndex } from './slice-index.ts'
+import type { PageAge } from './slot-header.ts'
+import { isAfter, type Stamp } from './stamp.ts'
 
 export const NO_ENTRY = -1
 export const NO_SLOT = -1
@@ -42,19 +45,23 @@ export class PageTable {
   slot = new Int32Array(0)
   /** By entry: the version that the slot's header must have. */
   version = new Float64Array(0)
+  /** By entry: epoch and seq of the last change that is home. */
+  #epoch = new Float64Array(0)
+  #seq = new Float64Array(0)
   /** By entry: blocks at home. */
   present = new Uint16Array(0)
   /** By entry: blocks that have a place in its slot, at least those at home. */
   taken = new Uint16Array(0)
-  /** By entry: the slice, for the slot's header. */
-  slice = new Uint16Array(0)
   /** By entry: place in the cache of headers, or −1. */
   cached = new Int32Array(0)
   /** By entry: 1 if a slot is promised to the page, which has none yet. */
   claimed = new Uint8Array(0)
   /** By entry: 1 if the slot's header is lost. */
   headerLost = new Uint8Array(0)
-  page = new Float64Array(0)
+  /** By run: its first page, and its slice. */
+  #firstPage = new Float64Array(0)
+  #slice = new Uint16Array(0)
+  readonly slices = new SliceIndex()
   #owner: (VolumeTable | undefined)[] = []
   readonly #volumes = new Map<VolumeId, VolumeTable>()
   readonly #freeRuns: number[] = []
@@ -110,12 +117,9 @@ export class PageTable {
     chunk[run % RUNS_PER_CHUNK] = index + 1
     table.runs.push(index)
     this.#owner[index] = table
-    const first = index * PAGES_PER_RUN
-    for (let i = 0; i < PAGES_PER_RUN; i += 1) {
-      this.page[first + i] = run * PAGES_PER_RUN + i
-      this.slice[first + i] = slice
-    }
-    return first + (page % PAGES_PER_RUN)
+    this.#firstPage[index] = run * PAGES_PER_RUN
+    this.#slice[index] = slice
+    return index * PAGES_PER_RUN + (page % PAGES_PER_RUN)
   }
 
   slotOf(entry: number): number {
@@ -126,12 +130,25 @@ export class PageTable {
     return this.version[entry] ?? 0
   }
 
+  /** Of the newest change that is home. */
+  stampOf(entry: number): Stamp {
+    return { epoch: epoch(this.#epoch[entry] ?? 0), seq: this.#seq[entry] ?? 0 }
+  }
+
+  /** The page has had this change, and perhaps a newer one. */
+  raise(entry: number, stamp: Stamp): void {
+    if (!isAfter(stamp, this.stampOf(entry))) return
+    this.#epoch[entry] = stamp.epoch
+    this.#seq[entry] = stamp.seq
+  }
+
   pageOf(entry: number): number {
-    return this.page[entry] ?? 0
+    const first = this.#firstPage[Math.floor(entry / PAGES_PER_RUN)] ?? 0
+    return first + (entry % PAGES_PER_RUN)
   }
 
   sliceOf(entry: number): SliceId {
-    return sliceId(this.slice[entry] ?? 0)
+    return sliceId(this.#slice[Math.floor(entry / PAGES_PER_RUN)] ?? 0)
   }
 
   volumeOf(entry: number): VolumeId {
@@ -161,7 +178,7 @@ export class PageTable {
   settle(
     entry: number,
     slot: number,
-    version: number,
+    age: PageAge,
     { blocks, added }: { readonly blocks: number; readonly added: number },
   ): void {
     const table = this.#tableOf(entry)
@@ -177,7 +194,8 @@ export class PageTable {
     this.homeBlocks += more
     const taken = Math.max(blocks, Math.min(BLOCKS_PER_PAGE, this.takenOf(entry) + added))
     this.#take(entry, taken - this.takenOf(entry))
-    this.version[entry] = version
+    this.version[entry] = age.version
+    this.raise(entry, age)
     this.present[entry] = blocks
   }
 
@@ -262,6 +280,8 @@ export class PageTable {
     const end = first + PAGES_PER_RUN
     this.slot.fill(NO_SLOT, first, end)
     this.cached.fill(NOT_CACHED, first, end)
+    this.#epoch.fill(0, first, end)
+    this.#seq.fill(0, first, end)
     this.present.fill(0, first, end)
     this.taken.fill(0, first, end)
     this.claimed.fill(0, first, end)
@@ -275,11 +295,14 @@ export class PageTable {
     this.version = grown(new Float64Array(entries), this.version)
     this.present = grown(new Uint16Array(entries), this.present)
     this.taken = grown(new Uint16Array(entries), this.taken)
-    this.slice = grown(new Uint16Array(entries), this.slice)
     this.cached = grown(new Int32Array(entries), this.cached)
     this.claimed = grown(new Uint8Array(entries), this.claimed)
     this.headerLost = grown(new Uint8Array(entries), this.headerLost)
-    this.page = grown(new Float64Array(entries), this.page)
+    this.#epoch = grown(new Float64Array(entries), this.#epoch)
+    this.#seq = grown(new Float64Array(entries), this.#seq)
+    const runs = entries / PAGES_PER_RUN
+    this.#firstPage = grown(new Float64Array(runs), this.#firstPage)
+    this.#slice = grown(new Uint16Array(runs), this.#slice)
   }
 }
 

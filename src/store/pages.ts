@@ -5,8 +5,9 @@
 //   PG2. Of a volume that is dropped nothing is found or named in a checkpoint any more, and its pages are taken from the
 //        index some at a time.
 
-import type { SliceId, VolumeId } from '../base/ids.ts'
+import type { VolumeId } from '../base/ids.ts'
 import { BLOCK_BYTES, PAGE_BYTES, RUN_BYTES } from '../base/sizes.ts'
+import type { Ordered } from '../peer/operation.ts'
 import { hasBit } from './bitmap.ts'
 import type { CheckpointParts } from './checkpoints.ts'
 import { ExpectedPages } from './expected.ts'
@@ -16,15 +17,13 @@ import type { OperationMemory } from './operations.ts'
 import { ABSENT, DAMAGED, type Overlay } from './overlay.ts'
 import { NO_ENTRY, NO_SLOT } from './page-table.ts'
 import { Promises } from './promises.ts'
+import { Newest, type Stamp } from './stamp.ts'
 
 /** Taken from the index in one turn of the event loop: 4096 pages, about a millisecond. */
 const DROPPED_RUNS = 256
 
-export interface Extent {
-  readonly volume: VolumeId
-  readonly offset: number
-  readonly slice: SliceId
-}
+/** Where a change begins, and its stamp. */
+export type Extent = Pick<Ordered, 'volume' | 'offset' | 'slice' | 'epoch' | 'seq'>
 
 /** Pages that a range of bytes touches. */
 export function pagesIn(offset: number, bytes: number): number {
@@ -80,11 +79,17 @@ export class Pages {
     bad: readonly number[] = [],
   ): void {
     const { table } = this.homes
+    table.slices.raise(extent.slice, extent)
+    let before = NO_ENTRY
     for (let at = 0; at < data.length; at += BLOCK_BYTES) {
       const offset = extent.offset + at
       const page = Math.floor(offset / PAGE_BYTES)
       const entry = table.entryFor(extent.volume, page, extent.slice)
-      table.claim(entry)
+      if (entry !== before) {
+        table.claim(entry)
+        this.overlay.raise(entry, extent)
+        before = entry
+      }
       const block = Math.floor(offset / BLOCK_BYTES) % BLOCKS_PER_PAGE
       const index = at / BLOCK_BYTES
       if (bad.includes(index)) this.overlay.putMark(entry, block, DAMAGED)
@@ -99,12 +104,13 @@ export class Pages {
   /** PG1. A page that is unmapped whole is gone at once; of the two at the ends, the blocks in the range. */
   unmap(extent: Extent, bytes: number): void {
     const { table, lost } = this.homes
+    table.slices.raise(extent.slice, extent)
     this.#eachLost(extent, bytes, (page, first, last) => {
       if (isWhole(first, last)) lost.found(extent.volume, page)
-      else this.#mark(table.entryFor(extent.volume, page, extent.slice), first, last)
+      else this.#mark(table.entryFor(extent.volume, page, extent.slice), extent, first, last)
     })
     this.#eachHeld(extent, bytes, (entry, first, last) => {
-      if (!isWhole(first, last)) this.#mark(entry, first, last)
+      if (!isWhole(first, last)) this.#mark(entry, extent, first, last)
       else {
         lost.found(extent.volume, table.pageOf(entry))
         this.#vacate(entry)
@@ -135,7 +141,8 @@ export class Pages {
     return held
   }
 
-  #mark(entry: number, first: number, last: number): void {
+  #mark(entry: number, stamp: Stamp, first: number, last: number): void {
+    this.overlay.raise(entry, stamp)
     for (let block = first; block <= last; block += 1) this.overlay.putMark(entry, block, ABSENT)
   }
 
@@ -205,6 +212,18 @@ export class Pages {
       if (end === first.runs.length) this.#dropping.shift()
     }
     return this.#dropping.length > 0
+  }
+
+  /** Of the page's last change that is durable; null: nobody knows of one. */
+  stampOf(volume: VolumeId, page: number): Stamp | null {
+    const { table } = this.homes
+    const entry = table.find(volume, page)
+    if (entry === NO_ENTRY) return null
+    const newest = new Newest()
+    newest.raise(table.stampOf(entry))
+    newest.raise(this.overlay.homing(entry) ?? newest)
+    newest.raise(this.overlay.dirty(entry) ?? newest)
+    return newest.epoch === 0 ? null : newest
   }
 
   /** Beside the pages, for a checkpoint. */

@@ -8,6 +8,7 @@ import { BLOCK_BYTES } from '../base/sizes.ts'
 import type { Ordered } from '../peer/operation.ts'
 import { readU64, writeU64 } from './fields.ts'
 import {
+  BASE_LAYER,
   RECORD,
   RECORD_BLOCKS,
   RECORD_BYTES,
@@ -54,9 +55,9 @@ export interface RecordPart {
 
 export type RecordKind = (typeof recordKind)[keyof typeof recordKind]
 
-/** What was acknowledged is not in the journal: it is asked about no more. */
-export interface RecordHeader extends RecordPlace, Omit<Ordered, 'acknowledged'> {
+export interface RecordHeader extends RecordPlace, Ordered {
   readonly kind: RecordKind
+  readonly layer: number
   readonly part: number
   readonly parts: number
   /** Blocks of payload. */
@@ -115,7 +116,9 @@ export function encodeWrite(
   writeU64(header, RECORD.session, write.session)
   writeU64(header, RECORD.gen, write.gen)
   writeU64(header, RECORD.number, write.number)
+  writeU64(header, RECORD.acknowledged, write.acknowledged)
   writeU64(header, RECORD.volume, write.volume)
+  writeU32(header, RECORD.layer, BASE_LAYER)
   writeU64(header, RECORD.offset, write.offset + part.first * BLOCK_BYTES)
   if (data === null) {
     writeU64(header, RECORD.bytes, write.bytes)
@@ -192,7 +195,9 @@ export function decodeRecord(bytes: Uint8Array, seed: number): RecordHeader | nu
     session: sessionId(readU64(bytes, RECORD.session)),
     gen: generation(readU64(bytes, RECORD.gen)),
     number: readU64(bytes, RECORD.number),
+    acknowledged: readU64(bytes, RECORD.acknowledged),
     volume: volumeId(readU64(bytes, RECORD.volume)),
+    layer: readU32(bytes, RECORD.layer),
     offset: readU64(bytes, RECORD.offset),
     bytes: readU64(bytes, RECORD.bytes),
     checksum: (block) => readU32(bytes, RECORD.checksums + block * 4),

@@ -12,7 +12,7 @@
 import { FolderRefused } from './failure.ts'
 import type { Folder } from './folder.ts'
 import type { HomeWriter } from './home-writer.ts'
-import { judgeHistory, olderCopy, refuse } from './identity.ts'
+import { judgeHistory, judgeLayer, olderCopy, refuse } from './identity.ts'
 import { Journal } from './journal.ts'
 import { type LogEnd, type Replayed, replay, type Survey, survey } from './journal-scan.ts'
 import { recordKind } from './layout.ts'
@@ -53,11 +53,12 @@ export async function recover(
   operations.decode(loaded.operations)
   promises.add(decodeEpochs(loaded.promises))
   lost.decode(loaded.lost)
+  table.slices.decode(loaded.slices)
   for (const page of loaded.pages) {
     segments.markUsed(page.slot)
     const entry = table.entryFor(page.volume, page.page, page.slice)
     const blocks = page.present
-    table.settle(entry, page.slot, page.version, { blocks, added: blocks })
+    table.settle(entry, page.slot, page, { blocks, added: blocks })
     if (segments.isLost(page.slot)) table.headerLost[entry] = 1
   }
   const from = { tail, syncedUpTo: loaded.head.syncedUpTo, checkpoint: loaded.head.sequence }
@@ -155,6 +156,7 @@ function apply(pages: Pages, records: readonly Replayed[]): void {
       pages.promises.add(decodeEpochs(payload.subarray(0, header.bytes)))
       continue
     }
+    judgeLayer(header.layer, header.volume)
     if (header.kind === recordKind.unmap) pages.unmap(header, header.bytes)
     else {
       const sums = new Uint32Array(header.blocks)

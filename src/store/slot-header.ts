@@ -8,9 +8,10 @@
 //        is one that home writing made from it, and the journal still has everything that the copy may lack.
 import { readU32, writeU32 } from '../base/bytes.ts'
 import { crc32c } from '../base/crc32c.ts'
-import type { SliceId, VolumeId } from '../base/ids.ts'
+import { epoch, type SliceId, type VolumeId } from '../base/ids.ts'
 import { readU64, writeU64 } from './fields.ts'
 import {
+  BASE_LAYER,
   BLOCKS_PER_PAGE,
   HEADER,
   HEADER_CHECKSUM,
@@ -18,11 +19,17 @@ import {
   MAP_WORDS,
   SLOT_MAGIC,
 } from './layout.ts'
+import type { Stamp } from './stamp.ts'
 
 export interface PageIdentity {
   readonly volume: VolumeId
   readonly page: number
   readonly slice: SliceId
+}
+
+/** How new a page is: `version` in this folder, the stamp of its last change in the order of its slice. */
+export interface PageAge extends Stamp {
+  readonly version: number
 }
 
 /** The maps and checksums of a header, wherever they are kept. */
@@ -35,7 +42,7 @@ export interface HeaderContent {
 export function encodeHeader(
   into: Uint8Array,
   identity: PageIdentity,
-  version: number,
+  age: PageAge,
   content: HeaderContent,
   seed: number,
 ): void {
@@ -43,17 +50,19 @@ export function encodeHeader(
   writeU32(into, HEADER.magic, SLOT_MAGIC)
   writeU32(into, HEADER.slice, identity.slice)
   writeU64(into, HEADER.volume, identity.volume)
+  writeU32(into, HEADER.layer, BASE_LAYER)
   writeU64(into, HEADER.page, identity.page)
-  writeU64(into, HEADER.version, version)
+  writeU64(into, HEADER.version, age.version)
+  writeU64(into, HEADER.epoch, age.epoch)
+  writeU64(into, HEADER.seq, age.seq)
   putWords(into, HEADER.present, content.present)
   putWords(into, HEADER.damaged, content.damaged)
   putWords(into, HEADER.checksums, content.checksums)
   writeU32(into, HEADER_CHECKSUM, crc32c(into.subarray(0, HEADER_CHECKSUM), seed))
 }
 
-export interface ChosenCopy {
+export interface ChosenCopy extends PageAge {
   readonly copy: 0 | 1
-  readonly version: number
 }
 
 /** Of the two copies in `bytes`: the one with exactly this version (`exact`), or the newest that is not older. Null if there is none: the header is lost. */
@@ -65,10 +74,11 @@ export function chooseCopy(
 ): ChosenCopy | null {
   let chosen: ChosenCopy | null = null
   for (const copy of [0, 1] as const) {
-    const version = versionOfCopy(bytes, copy, identity, seed)
-    if (version === null) continue
+    const age = ageOfCopy(bytes, copy, identity, seed)
+    if (age === null) continue
+    const { version } = age
     const fits = want.exact ? version === want.version : version >= want.version
-    if (fits && (chosen === null || version > chosen.version)) chosen = { copy, version }
+    if (fits && (chosen === null || version > chosen.version)) chosen = { copy, ...age }
   }
   return chosen
 }
@@ -87,12 +97,12 @@ export function readContent(
   takeWords(bytes, at + HEADER.checksums, into.checksums, sums, BLOCKS_PER_PAGE)
 }
 
-function versionOfCopy(
+function ageOfCopy(
   bytes: Uint8Array,
   copy: 0 | 1,
   identity: PageIdentity,
   seed: number,
-): number | null {
+): PageAge | null {
   const at = copy * HEADER_COPY_BYTES
   const header = bytes.subarray(at, at + HEADER_COPY_BYTES)
   if (readU32(header, HEADER.magic) !== SLOT_MAGIC) return null
@@ -100,8 +110,13 @@ function versionOfCopy(
     return null
   }
   if (readU64(header, HEADER.volume) !== identity.volume) return null
+  if (readU32(header, HEADER.layer) !== BASE_LAYER) return null
   if (readU64(header, HEADER.page) !== identity.page) return null
-  return readU64(header, HEADER.version)
+  return {
+    version: readU64(header, HEADER.version),
+    epoch: epoch(readU64(header, HEADER.epoch)),
+    seq: readU64(header, HEADER.seq),
+  }
 }
 
 function putWords(into: Uint8Array, at: number, words: Uint32Array): void {

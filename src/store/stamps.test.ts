@@ -1,0 +1,126 @@
+// Where the changes of pages stand in the order of their slice, and what says which page it is.
+import { describe, expect, it } from 'vitest'
+import { block, World, write } from '../../test/kit/store-world.ts'
+import { writeU32 } from '../base/bytes.ts'
+import { crc32c } from '../base/crc32c.ts'
+import { epoch, sliceId, volumeId } from '../base/ids.ts'
+import { BLOCK_BYTES, PAGE_BYTES } from '../base/sizes.ts'
+import {
+  CHECKPOINT,
+  CHECKPOINT_HEAD_BYTES,
+  LOST,
+  PAGE_ENTRY,
+  paths,
+  RECORD,
+  RECORD_CHECKSUM,
+  SUPER,
+} from './layout.ts'
+import type { PageStore } from './page-store.ts'
+import { checksumSeed } from './superblock.ts'
+
+const change = (world: World, store: PageStore, at: number, era: number, seq: number) =>
+  world.run(store.write({ ...write(1, at, block(seq)), epoch: epoch(era), seq }))
+
+describe('the stamp of a page', () => {
+  it('ST10 is of its newest change, on its way home, at home, after a restart and after a cut', async () => {
+    const world = new World()
+    let store = await world.open()
+    expect(store.stampOf(volumeId(1), 0)).toBeNull()
+    await change(world, store, 0, 3, 7)
+    await change(world, store, PAGE_BYTES, 3, 8)
+    // Of another block: it may become durable before an older one.
+    await change(world, store, BLOCK_BYTES, 3, 6)
+    expect(store.stampOf(volumeId(1), 0)).toMatchObject({ epoch: 3, seq: 7 })
+    store = await world.reopen(store)
+    expect(store.stampOf(volumeId(1), 0)).toMatchObject({ epoch: 3, seq: 7 })
+    await change(world, store, 2 * BLOCK_BYTES, 3, 5)
+    await change(world, store, PAGE_BYTES, 4, 1)
+    store = await world.reopen(store)
+    store = await world.reopen(store)
+    expect(store.stampOf(volumeId(1), 0)).toMatchObject({ epoch: 3, seq: 7 })
+    expect(store.stampOf(volumeId(1), 1)).toMatchObject({ epoch: 4, seq: 1 })
+    expect(store.newestOf(sliceId(1))).toMatchObject({ epoch: 4, seq: 1 })
+    await change(world, store, 0, 4, 2)
+    world.disk.crash(() => 0)
+    store = await world.open()
+    expect(store.stampOf(volumeId(1), 0)).toMatchObject({ epoch: 4, seq: 2 })
+    expect(store.newestOf(sliceId(1))).toMatchObject({ epoch: 4, seq: 2 })
+  })
+})
+
+describe('layers and formats', () => {
+  const seed = checksumSeed('f00d')
+  const patched = async (world: World, path: string, patch: (bytes: Uint8Array) => void) => {
+    const file = await world.disk.open(path, 'existing')
+    const bytes = new Uint8Array(file.sizeBytes())
+    await file.read(bytes, 0)
+    patch(bytes)
+    await file.writeDurable([bytes], 0)
+  }
+  const sum = (bytes: Uint8Array, at: number, seeded = seed) =>
+    writeU32(bytes, at, crc32c(bytes.subarray(0, at), seeded))
+
+  it('ID6 a record of another layer is refused, and the journal left as it is', async () => {
+    const world = new World({ homeAfterMs: 1e9 })
+    const store = await world.open()
+    await world.write(store, 7, 0, block(1))
+    world.disk.crash(() => 0)
+    await patched(world, paths.journal, (bytes) => {
+      const at = bytes.indexOf(0x45) // of the first record's magic
+      const header = bytes.subarray(at, at + 512)
+      writeU32(header, RECORD.layer, 2)
+      sum(header, RECORD_CHECKSUM)
+    })
+    const before = world.disk.peek(paths.journal)
+    await expect(world.open()).rejects.toThrow(/layer 2 of volume 7: a newer release/)
+    expect(world.disk.peek(paths.journal)).toEqual(before)
+  })
+
+  it('ID6 a checkpoint with pages of another layer is refused', async () => {
+    const world = new World()
+    const store = await world.open()
+    await world.write(store, 7, 0, block(1))
+    await world.run(store.close())
+    for (const path of paths.checkpoints) {
+      await patched(world, path, (bytes) => {
+        const body = bytes.subarray(CHECKPOINT_HEAD_BYTES)
+        if (body.length < PAGE_ENTRY.end) return
+        writeU32(body, PAGE_ENTRY.layer, 3)
+        writeU32(bytes, CHECKPOINT.bodyChecksum, crc32c(body, seed))
+        sum(bytes, CHECKPOINT.checksum)
+      })
+    }
+    await expect(world.open()).rejects.toThrow(/layer 3 of volume 7: a newer release/)
+  })
+
+  it('ID6 so is one with lost pages of another layer', async () => {
+    const world = new World()
+    const held = { volume: volumeId(7), pages: 64, held: 64 }
+    const known = { folderId: 'gone', position: 0, openAs: null, epochs: new Map() }
+    const store = await world.open({ known, accept: 'loss', volumesHeld: [held] })
+    await world.run(store.close())
+    for (const path of paths.checkpoints) {
+      await patched(world, path, (bytes) => {
+        const body = bytes.subarray(CHECKPOINT_HEAD_BYTES)
+        writeU32(body, body.length - LOST.end + LOST.layer, 4)
+        writeU32(bytes, CHECKPOINT.bodyChecksum, crc32c(body, seed))
+        sum(bytes, CHECKPOINT.checksum)
+      })
+    }
+    await expect(world.open()).rejects.toThrow(/layer 4 of volume 7: a newer release/)
+  })
+
+  it('an older format is refused with a sentence', async () => {
+    const world = new World()
+    await world.run((await world.open()).close())
+    await patched(world, paths.superblock, (bytes) => {
+      for (const copy of [bytes.subarray(0, 4096), bytes.subarray(4096)]) {
+        writeU32(copy, SUPER.format, 2)
+        sum(copy, SUPER.checksum, 0)
+      }
+    })
+    await expect(world.open()).rejects.toThrow(
+      /format 2; it was made by an earlier development version\. Start with a new data folder/,
+    )
+  })
+})
