@@ -1,16 +1,19 @@
+import { readFile } from 'node:fs/promises'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { epoch, generation, sessionId, sliceId, volumeId } from '../base/ids.ts'
 import { ProtocolError } from '../base/protocol-error.ts'
 import {
+  checksumsOf,
+  FRAME,
   Frame,
   FrameReader,
+  frameBytes,
   frameFields,
   frameKind,
   frameVersion,
-  headerBytes,
   payloadBytesMax,
-  sealFrame,
-  writeHeader,
+  writeFrame,
 } from './frames.ts'
 
 const u48 = fc.integer({ min: 0, max: 2 ** 48 - 1 })
@@ -18,30 +21,34 @@ const u32 = fc.integer({ min: 0, max: 2 ** 32 - 1 })
 const u16 = fc.integer({ min: 0, max: 2 ** 16 - 1 })
 const u8 = fc.integer({ min: 0, max: 255 })
 
+const text: ReadonlySet<number> = new Set([frameKind.hello, frameKind.refusal])
+
 const frames: fc.Arbitrary<Frame> = fc
   .record({
     kind: fc.constantFrom(...Object.values(frameKind)),
     flags: u8,
     status: u8,
-    slice: u16,
+    slice: u16.map(sliceId),
     request: u32,
-    epoch: u32,
-    gen: u32,
-    session: u48,
+    epoch: u32.map(epoch),
+    gen: u32.map(generation),
+    session: u48.map(sessionId),
     offset: u48,
     number: u48,
     acknowledged: u48,
-    volume: u32,
+    volume: u32.map(volumeId),
     bytes: u32,
-    payload: fc.uint8Array({ maxLength: 300 }),
+    view: u32,
+    seq: u48,
+    phase: fc.integer({ min: 0, max: 4095 }),
+    payload: fc.oneof(fc.uint8Array({ maxLength: 300 }), fc.uint8Array({ maxLength: 10_000 })),
   })
   .map((fields) => Object.assign(new Frame(), fields, { payloadBytes: fields.payload.length }))
+  .map((f) => (text.has(f.kind) ? Object.assign(f, { view: 0, seq: 0, phase: 0 }) : f))
 
 function encode(frame: Frame): Uint8Array {
-  const bytes = new Uint8Array(headerBytes + frame.payload.length)
-  writeHeader(bytes, 0, frame)
-  bytes.set(frame.payload, headerBytes)
-  sealFrame(bytes, 0, frame.payload.length)
+  const bytes = new Uint8Array(frameBytes(frame))
+  writeFrame(bytes, 0, frame, frame.payload, { of: null, first: 0 })
   return bytes
 }
 
@@ -57,6 +64,7 @@ function read(chunks: readonly Uint8Array[]): Frame[] {
     const lent = chunk.slice()
     reader.push(lent)
     for (let f = reader.next(); f !== null; f = reader.next()) {
+      if (!f.isSound) throw new ProtocolError('not sound', 'the test')
       frames.push(Object.assign(new Frame(), f, { payload: f.payload.slice() }))
     }
     lent.fill(0xdd)
@@ -133,6 +141,53 @@ describe('frames', () => {
       }),
       { numRuns: 500 },
     )
+  })
+
+  it('F2 each byte of a frame, flipped, is found: header, checksums and payload', () => {
+    const payload = new Uint8Array(9_000).map((_, i) => i * 7)
+    for (const kind of [frameKind.write, frameKind.answer, frameKind.hello]) {
+      const fields = { kind, payload, payloadBytes: payload.length, phase: 512 }
+      const bytes = encode(Object.assign(new Frame(), fields))
+      for (let at = 0; at < bytes.length; at += 1) {
+        bytes[at] = (bytes[at] ?? 0) ^ 0x10
+        let got: readonly Frame[] = []
+        try {
+          got = read([bytes])
+        } catch (error) {
+          expect(error).toBeInstanceOf(ProtocolError)
+        }
+        expect(got, `byte ${at} of kind ${kind}`).toEqual([])
+        bytes[at] = (bytes[at] ?? 0) ^ 0x10
+      }
+    }
+  })
+
+  it('F3 checksums go with their blocks and are not made anew: bytes that have changed since are found', () => {
+    const payload = new Uint8Array(9_000).map((_, i) => i * 7)
+    const checksums = checksumsOf(payload, 512)
+    expect(checksums.length).toBe(3)
+    const fields = { kind: frameKind.write, payload, payloadBytes: payload.length, phase: 512 }
+    const frame = Object.assign(new Frame(), fields)
+    const bytes = new Uint8Array(frameBytes(frame))
+    writeFrame(bytes, 0, frame, payload, { of: checksums, first: 0 })
+    const reader = new FrameReader()
+    reader.push(bytes)
+    expect(reader.next()?.isSound).toBe(true)
+    expect(reader.checksums.subarray(0, 3)).toEqual(checksums)
+    payload[5_000] = (payload[5_000] ?? 0) ^ 1
+    writeFrame(bytes, 0, frame, payload, { of: checksums, first: 0 })
+    expect(() => read([bytes])).toThrow('a frame that fails its checksum')
+  })
+
+  it('DESIGN.md draws every field where the code has it', async () => {
+    const design = await readFile(new URL('./DESIGN.md', import.meta.url), 'utf8')
+    const lines = new Set(design.split('\n').map((line) => line.replace(/ {2,}·.*$/, '')))
+    const fields = Object.entries(FRAME)
+    for (const [i, [name, at]] of fields.slice(0, -1).entries()) {
+      const bytes = (fields[i + 1]?.[1] ?? at) - at
+      const line = `${String(at).padStart(5)} ${String(bytes).padStart(5)}  ${name}`
+      expect(lines, line).toContain(line)
+    }
   })
 
   it('F2 only a hello and a refusal are read of another version', () => {

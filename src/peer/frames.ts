@@ -1,19 +1,51 @@
-// Frames between members (DESIGN.md beside this file draws the bytes). Little-endian, a fixed header, at most 64 KiB of
-// payload, so that a 4 KiB request never waits behind a megabyte. Encode and decode stand side by side, in wire order.
+// Frames between members (DESIGN.md beside this file draws the bytes). Little-endian: a head, which is a fixed header and a
+// checksum for each block of the payload, and at most 64 KiB of payload, so that a 4 KiB request never waits behind a
+// megabyte. Encode and decode stand side by side, in wire order.
 //
 // Invariants:
 //   F1. A frame that was written is read back as it was, however the stream cuts it.
 //   F2. Whatever bytes come, the reader gives whole frames with a good checksum, waits, or throws a ProtocolError.
+//   F3. A block's checksum is of its bytes as they were where they entered: it is checked at the other end, and nobody in
+//       between makes it anew. A payload is cut only between blocks.
 import { assert } from '../base/assert.ts'
-import { crc32c } from '../base/crc32c.ts'
+import { crc32c, crc32cOfHeader } from '../base/crc32c.ts'
 import { epoch, generation, sessionId, sliceId, volumeId } from '../base/ids.ts'
 import { ProtocolError } from '../base/protocol-error.ts'
+import { BLOCK_BYTES } from '../base/sizes.ts'
 import type { Operation } from './operation.ts'
 
 /** Raised with any change of the bytes. Hello and refusal keep their form in every version, so that members can tell. */
 export const frameVersion = 2
-export const headerBytes = 60
 export const payloadBytesMax = 64 * 1024
+/** Of a payload that begins inside a block: one more than the longest whole one has. */
+const blocksMax = payloadBytesMax / BLOCK_BYTES + 1
+
+/** Where the fields of a header are; `end` is where the checksums of the blocks begin. */
+export const FRAME = {
+  checksum: 0,
+  magic: 4,
+  version: 6,
+  kind: 7,
+  flags: 8,
+  status: 9,
+  slice: 10,
+  length: 12,
+  request: 16,
+  epoch: 20,
+  gen: 24,
+  session: 28,
+  offset: 34,
+  number: 40,
+  acknowledged: 46,
+  volume: 52,
+  bytes: 56,
+  view: 60,
+  seq: 64,
+  phase: 70,
+  end: 72,
+} as const
+/** Hello and refusal end there, in every version. */
+export const lastingHeaderBytes = FRAME.view
 const MAGIC = 0x4b45 // 'EK'
 
 export const frameKind = {
@@ -36,6 +68,11 @@ export const frameKind = {
   reply: 31,
   tell: 32,
 } as const
+/** They are read whatever version they are of: no blocks, one checksum of everything behind it. */
+function isLasting(kind: number): boolean {
+  return kind === frameKind.hello || kind === frameKind.refusal
+}
+
 const kinds: ReadonlySet<number> = new Set(Object.values(frameKind))
 
 /** P12 of responder.ts: frames of these kinds wait until the member serves; the others only until its store is open. */
@@ -79,10 +116,18 @@ export class Frame implements Operation {
   volume = volumeId(0)
   /** Of a request, the bytes of the whole operation; of an answer, where this payload belongs in it. */
   bytes = 0
+  /** Of a request: the volume's, as the sender knows it. */
+  view = 0
+  /** Of a mutation's answer: which one of its slice's epoch it is; 0: not known any more. */
+  seq = 0
+  /** Where the payload begins in its block. */
+  phase = 0
   payload: Uint8Array = nothing
+  /** F3; false is for answers only, of which one knows what to do (P13 of link.ts). */
+  isSound = true
 }
 
-export type FrameFields = Omit<Frame, 'payload'>
+export type FrameFields = Omit<Frame, 'payload' | 'isSound'>
 
 /** A header field by field; `request` 0 belongs to the stream itself. */
 export function frameFields(kind: number, request: number): FrameFields {
@@ -92,57 +137,130 @@ export function frameFields(kind: number, request: number): FrameFields {
   return frame
 }
 
-/** Writes the header; the payload follows it, and then `sealFrame` the checksum of both. */
-export function writeHeader(into: Uint8Array, at: number, f: Readonly<FrameFields>): void {
-  put16(into, at + 4, MAGIC)
-  into[at + 6] = f.version
-  into[at + 7] = f.kind
-  into[at + 8] = f.flags
-  into[at + 9] = f.status
-  put16(into, at + 10, f.slice)
-  put32(into, at + 12, f.payloadBytes)
-  put32(into, at + 16, f.request)
-  put32(into, at + 20, f.epoch)
-  put32(into, at + 24, f.gen)
-  put48(into, at + 28, f.session)
-  put48(into, at + 34, f.offset)
-  put48(into, at + 40, f.number)
-  put48(into, at + 46, f.acknowledged)
-  put32(into, at + 52, f.volume)
-  put32(into, at + 56, f.bytes)
+/** How many blocks so many bytes touch that begin at `phase` of one. */
+export function blocksOf(phase: number, bytes: number): number {
+  return Math.ceil((phase + bytes) / BLOCK_BYTES)
 }
 
-export function sealFrame(into: Uint8Array, at: number, payloadBytes: number): void {
-  put32(into, at, crc32c(into.subarray(at + 4, at + headerBytes + payloadBytes)))
-}
-
-function readHeader(from: Uint8Array, at: number, f: Frame): void {
-  if (get16(from, at + 4) !== MAGIC) throw broken('not a frame of a member')
-  f.version = from[at + 6] ?? 0
-  f.kind = from[at + 7] ?? 0
-  const isLasting = f.kind === frameKind.hello || f.kind === frameKind.refusal
-  if (f.version !== frameVersion && !isLasting) throw broken(`a frame of version ${f.version}`)
-  if (!kinds.has(f.kind)) throw broken(`unknown frame kind ${f.kind}`)
-  f.flags = from[at + 8] ?? 0
-  f.status = from[at + 9] ?? 0
-  f.slice = sliceId(get16(from, at + 10))
-  f.payloadBytes = get32(from, at + 12)
-  if (f.payloadBytes > payloadBytesMax) throw broken(`a frame of ${f.payloadBytes} bytes`)
-  f.request = get32(from, at + 16)
-  f.epoch = epoch(get32(from, at + 20))
-  f.gen = generation(get32(from, at + 24))
-  f.session = sessionId(get48(from, at + 28))
-  f.offset = get48(from, at + 34)
-  f.number = get48(from, at + 40)
-  f.acknowledged = get48(from, at + 46)
-  f.volume = volumeId(get32(from, at + 52))
-  f.bytes = get32(from, at + 56)
-}
-
-function checkSeal(from: Uint8Array, at: number, whole: number): void {
-  if (get32(from, at) !== crc32c(from.subarray(at + 4, at + whole))) {
-    throw broken('a frame that fails its checksum')
+/** Of each block that is touched, the checksum of the bytes in it. */
+export function checksumsOf(bytes: Uint8Array, phase: number): Uint32Array<ArrayBuffer> {
+  const checksums = new Uint32Array(blocksOf(phase, bytes.length))
+  for (let block = 0; block < checksums.length; block += 1) {
+    checksums[block] = checksumOf(bytes, phase, block)
   }
+  return checksums
+}
+
+function checksumOf(bytes: Uint8Array, phase: number, block: number): number {
+  const from = Math.max(0, block * BLOCK_BYTES - phase)
+  const to = Math.min(bytes.length, (block + 1) * BLOCK_BYTES - phase)
+  return crc32c(to - from === bytes.length ? bytes : bytes.subarray(from, to))
+}
+
+/** The checksums of the payload's blocks are those from `first` on; null: made here. */
+export interface Checksums {
+  readonly of: Uint32Array | null
+  readonly first: number
+}
+
+/** Header, checksums and payload of a frame. */
+export function frameBytes({ kind, phase, payloadBytes }: Readonly<FrameFields>): number {
+  if (isLasting(kind)) return lastingHeaderBytes + payloadBytes
+  return FRAME.end + 4 * blocksOf(phase, payloadBytes) + payloadBytes
+}
+
+/** F3. */
+export function writeFrame(
+  into: Uint8Array,
+  at: number,
+  f: Readonly<FrameFields>,
+  payload: Uint8Array,
+  checksums: Checksums,
+): void {
+  assert(payload.length === f.payloadBytes, 'a frame has the payload that it names')
+  writeHeader(into, at, f)
+  if (isLasting(f.kind)) {
+    const end = at + lastingHeaderBytes
+    into.set(payload, end)
+    put32(into, at, crc32c(into.subarray(at + FRAME.magic, end + payload.length)))
+    return
+  }
+  put32(into, at + FRAME.view, f.view)
+  put48(into, at + FRAME.seq, f.seq)
+  put16(into, at + FRAME.phase, f.phase)
+  const blocks = blocksOf(f.phase, payload.length)
+  for (let block = 0; block < blocks; block += 1) {
+    const sum = checksums.of?.[checksums.first + block] ?? checksumOf(payload, f.phase, block)
+    put32(into, at + FRAME.end + 4 * block, sum)
+  }
+  const end = at + FRAME.end + 4 * blocks
+  put32(into, at, crc32cOfHeader(into, at + FRAME.magic, end))
+  if (payload.length > 0) into.set(payload, end)
+}
+
+function writeHeader(into: Uint8Array, at: number, f: Readonly<FrameFields>): void {
+  put16(into, at + FRAME.magic, MAGIC)
+  into[at + FRAME.version] = f.version
+  into[at + FRAME.kind] = f.kind
+  into[at + FRAME.flags] = f.flags
+  into[at + FRAME.status] = f.status
+  put16(into, at + FRAME.slice, f.slice)
+  put32(into, at + FRAME.length, f.payloadBytes)
+  put32(into, at + FRAME.request, f.request)
+  put32(into, at + FRAME.epoch, f.epoch)
+  put32(into, at + FRAME.gen, f.gen)
+  put48(into, at + FRAME.session, f.session)
+  put48(into, at + FRAME.offset, f.offset)
+  put48(into, at + FRAME.number, f.number)
+  put48(into, at + FRAME.acknowledged, f.acknowledged)
+  put32(into, at + FRAME.volume, f.volume)
+  put32(into, at + FRAME.bytes, f.bytes)
+}
+
+/** Of the frame that begins there with `have` bytes at least: the bytes before its payload; 0: more are needed to know. */
+function headBytes(from: Uint8Array, at: number, have: number): number {
+  if (have < lastingHeaderBytes) return 0
+  if (get16(from, at + FRAME.magic) !== MAGIC) throw broken('not a frame of a member')
+  const kind = from[at + FRAME.kind] ?? 0
+  const version = from[at + FRAME.version] ?? 0
+  if (version !== frameVersion && !isLasting(kind)) throw broken(`a frame of version ${version}`)
+  if (!kinds.has(kind)) throw broken(`unknown frame kind ${kind}`)
+  const length = get32(from, at + FRAME.length)
+  if (length > payloadBytesMax) throw broken(`a frame of ${length} bytes`)
+  if (isLasting(kind)) return lastingHeaderBytes
+  if (have < FRAME.end) return 0
+  const phase = get16(from, at + FRAME.phase)
+  if (phase >= BLOCK_BYTES) throw broken(`a payload that begins at ${phase} of a block`)
+  return FRAME.end + 4 * blocksOf(phase, length)
+}
+
+function readHeader(from: Uint8Array, at: number, head: number, f: Frame): void {
+  f.version = from[at + FRAME.version] ?? 0
+  f.kind = from[at + FRAME.kind] ?? 0
+  f.flags = from[at + FRAME.flags] ?? 0
+  f.status = from[at + FRAME.status] ?? 0
+  f.slice = sliceId(get16(from, at + FRAME.slice))
+  f.payloadBytes = get32(from, at + FRAME.length)
+  f.request = get32(from, at + FRAME.request)
+  f.epoch = epoch(get32(from, at + FRAME.epoch))
+  f.gen = generation(get32(from, at + FRAME.gen))
+  f.session = sessionId(get48(from, at + FRAME.session))
+  f.offset = get48(from, at + FRAME.offset)
+  f.number = get48(from, at + FRAME.number)
+  f.acknowledged = get48(from, at + FRAME.acknowledged)
+  f.volume = volumeId(get32(from, at + FRAME.volume))
+  f.bytes = get32(from, at + FRAME.bytes)
+  const hasMore = head > lastingHeaderBytes
+  f.view = hasMore ? get32(from, at + FRAME.view) : 0
+  f.seq = hasMore ? get48(from, at + FRAME.seq) : 0
+  f.phase = hasMore ? get16(from, at + FRAME.phase) : 0
+  if (hasMore && get32(from, at) !== crc32cOfHeader(from, at + FRAME.magic, at + head)) {
+    throw unsound()
+  }
+}
+
+function unsound(): ProtocolError {
+  return broken('a frame that fails its checksum')
 }
 
 export function broken(reason: string): ProtocolError {
@@ -152,10 +270,12 @@ export function broken(reason: string): ProtocolError {
 /** Bytes in, frames out. Whole frames are read in place; only what is cut off by the end of a chunk is copied. */
 export class FrameReader {
   readonly #frame = new Frame()
-  readonly #carry = new Uint8Array(headerBytes + payloadBytesMax)
+  readonly #carry = new Uint8Array(FRAME.end + 4 * blocksMax + payloadBytesMax)
   #carried = 0
   #chunk: Uint8Array = nothing
   #at = 0
+  /** Of the frame's payload, one a block, valid as long as the frame is. */
+  readonly checksums = new Uint32Array(blocksMax)
 
   /** Every frame of the last chunk must have been taken. */
   push(bytes: Uint8Array): void {
@@ -171,14 +291,13 @@ export class FrameReader {
 
   #nextInPlace(): Frame | null {
     const left = this.#chunk.length - this.#at
-    if (left >= headerBytes) {
-      readHeader(this.#chunk, this.#at, this.#frame)
-      const whole = headerBytes + this.#frame.payloadBytes
+    const head = headBytes(this.#chunk, this.#at, left)
+    if (head > 0 && left >= head) {
+      readHeader(this.#chunk, this.#at, head, this.#frame)
+      const whole = head + this.#frame.payloadBytes
       if (left >= whole) {
-        checkSeal(this.#chunk, this.#at, whole)
-        this.#frame.payload = this.#chunk.subarray(this.#at + headerBytes, this.#at + whole)
         this.#at += whole
-        return this.#frame
+        return this.#check(this.#chunk, this.#at - whole, head)
       }
     }
     this.#take(left)
@@ -186,16 +305,43 @@ export class FrameReader {
   }
 
   #nextCarried(): Frame | null {
-    if (this.#carried < headerBytes) this.#take(headerBytes - this.#carried)
-    if (this.#carried < headerBytes) return null
-    readHeader(this.#carry, 0, this.#frame)
-    const whole = headerBytes + this.#frame.payloadBytes
-    this.#take(whole - this.#carried)
-    if (this.#carried < whole) return null
-    checkSeal(this.#carry, 0, whole)
+    if (!this.#fill(lastingHeaderBytes)) return null
+    let head = headBytes(this.#carry, 0, this.#carried)
+    if (head === 0) {
+      if (!this.#fill(FRAME.end)) return null
+      head = headBytes(this.#carry, 0, this.#carried)
+    }
+    if (!this.#fill(head)) return null
+    readHeader(this.#carry, 0, head, this.#frame)
+    if (!this.#fill(head + this.#frame.payloadBytes)) return null
     this.#carried = 0
-    this.#frame.payload = this.#carry.subarray(headerBytes, whole)
-    return this.#frame
+    return this.#check(this.#carry, 0, head)
+  }
+
+  /** F2 F3. */
+  #check(from: Uint8Array, at: number, head: number): Frame {
+    const f = this.#frame
+    const start = at + head
+    f.payload = f.payloadBytes === 0 ? nothing : from.subarray(start, start + f.payloadBytes)
+    f.isSound = true
+    if (head === lastingHeaderBytes) {
+      const sum = crc32c(from.subarray(at + FRAME.magic, start + f.payloadBytes))
+      if (get32(from, at) !== sum) throw unsound()
+      return f
+    }
+    const blocks = blocksOf(f.phase, f.payloadBytes)
+    for (let block = 0; block < blocks; block += 1) {
+      const sum = get32(from, at + FRAME.end + 4 * block)
+      this.checksums[block] = sum
+      if (checksumOf(f.payload, f.phase, block) !== sum) f.isSound = false
+    }
+    if (!f.isSound && f.kind !== frameKind.answer) throw unsound()
+    return f
+  }
+
+  #fill(upTo: number): boolean {
+    if (this.#carried < upTo) this.#take(upTo - this.#carried)
+    return this.#carried >= upTo
   }
 
   /** Moves up to `bytes` of the chunk to what is carried over. */

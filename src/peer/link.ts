@@ -14,10 +14,12 @@
 //   P3. A question is sent on one stream only and comes to null when that is lost or its time is up.
 //   P11. Silence is counted in turns, and so is the time of a question: a member that stood still itself has read what came
 //       meanwhile before it gives anybody up.
+//   P13. Bytes of an answer that are not those of their checksums are asked for once more, on a new stream; then the operation
+//       is `damaged`. So is a write whose bytes have changed since its checksums were made, when it is sent again.
 //   P4. The bytes under way are bounded; operations beyond wait their turn. What counts is the bytes that go with an
 //       operation or come back, not those that it names.
 import { afterTurns, type Clock, type Timer } from '../base/clock.ts'
-import type { Epoch, Generation, SessionId } from '../base/ids.ts'
+import type { Generation, SessionId } from '../base/ids.ts'
 import type { Address, Net, Stream, StreamOwner } from '../base/net.ts'
 import { ProtocolError } from '../base/protocol-error.ts'
 import type { MemberId } from '../group/record.ts'
@@ -41,8 +43,8 @@ import {
   parseJson,
   parseWelcome,
 } from './message.ts'
-import { copyOperation, type Operation } from './operation.ts'
 import { Reassembly } from './reassembly.ts'
+import { cost, fieldsOf, hasChanged, type Request } from './request.ts'
 import { Sender } from './sender.ts'
 
 const CONNECT_MS = 900
@@ -53,23 +55,7 @@ const BACKOFF_MS = 20
 const BACKOFF_MAX_MS = 500
 /** Of the operations that are sent and unanswered (P4). */
 const UNDER_WAY_BYTES = 16 * 1024 * 1024
-/** What an operation counts at least: the other member keeps something of each. */
-const OPERATION_LEAST_BYTES = 1024
 const WAITING_CONTROLS = 256
-
-/** An operation under way at another member. */
-export interface Request {
-  readonly kind: number
-  readonly operation: Operation
-  /** Of the slice; read at each sending, as it may have been raised since the last one. */
-  readonly epoch: Epoch
-  /** What is sent with it; must not change before it is answered or withdrawn. */
-  readonly payload: Uint8Array | null
-  /** Where the answer's bytes go. */
-  readonly into: Uint8Array | null
-  /** Called once, with a status of message.ts; `offset` of a miscompare. */
-  settle(status: number, offset: number): void
-}
 
 interface Asking {
   readonly settle: (reply: Json | null) => void
@@ -123,6 +109,8 @@ export class Link {
   readonly #asking = new Map<number, Asking>()
   /** Questions and messages that wait for the stream that is being opened. */
   #waiting: Control[] = []
+  /** Requests of which an answer was not sound (P13). */
+  readonly #doubted = new Set<number>()
   #state: 'idle' | 'connecting' | 'closed' | Open = 'idle'
   #next = 0
   #backoffMs = BACKOFF_MS
@@ -161,6 +149,7 @@ export class Link {
     const request = this.#requests.get(number)
     if (request === undefined) return
     this.#requests.delete(number)
+    this.#doubted.delete(number)
     if (typeof this.#state !== 'object') return
     const open = this.#state
     if (open.sender.withdraw(number))
@@ -342,6 +331,9 @@ export class Link {
     open.phase = 'serving'
     this.#deps.told?.('serves', '')
     for (const [session, { gen }] of this.#fences) sendFence(open, this.#number(), session, gen) // P1
+    for (const [number, request] of this.#requests) {
+      if (hasChanged(request)) this.#settle(open, number, request, answerStatus.damaged, 0) // P13
+    }
     this.#sendRequests(open)
   }
 
@@ -368,14 +360,33 @@ export class Link {
     const expected = request.into?.length ?? 0
     const end = f.bytes + f.payloadBytes
     if (end > expected) throw broken('more bytes than were asked for')
+    if (!f.isSound) {
+      this.#unsound(open, f.request, request)
+      return
+    }
     if (f.payloadBytes > 0) request.into?.set(f.payload, f.bytes)
     if ((f.flags & lastFlag) === 0) return
     if (!isStatus(f.status)) throw broken(`unknown status ${f.status}`)
     if (f.status === answerStatus.done && end !== expected)
       throw broken('fewer bytes than were asked for')
-    this.#requests.delete(f.request)
-    this.#answeredOn(open, f.request, request)
-    request.settle(f.status, f.offset)
+    this.#settle(open, f.request, request, f.status, f.offset)
+  }
+
+  #settle(open: Open, number: number, request: Request, status: number, offset: number): void {
+    this.#requests.delete(number)
+    this.#doubted.delete(number)
+    this.#answeredOn(open, number, request)
+    request.settle(status, offset)
+  }
+
+  /** P13 */
+  #unsound(open: Open, number: number, request: Request): void {
+    if (this.#doubted.has(number)) {
+      this.#settle(open, number, request, answerStatus.damaged, 0)
+      return
+    }
+    this.#doubted.add(number)
+    throw broken('an answer that fails its checksums')
   }
 
   #settleAsking(number: number, reply: Json | null): void {
@@ -393,10 +404,7 @@ export class Link {
     if (open.phase !== 'serving' && open.phase !== gateOf(request.kind)) return // P12
     open.underWayBytes += cost(request)
     open.sent.add(number)
-    const fields = frameFields(request.kind, number)
-    copyOperation(request.operation, fields)
-    fields.epoch = request.epoch
-    open.sender.send(fields, request.payload)
+    open.sender.send(fieldsOf(request, number), request.payload, request.checksums)
   }
 
   /** What it had under way is free for those that wait (P4). */
@@ -467,11 +475,6 @@ export class Link {
 function refusalOf(f: Frame): string {
   const why = parseJson(f.payload)
   return typeof why === 'string' ? why : 'refused without a sentence'
-}
-
-/** What it moves, not what it names: an unmap moves nothing (P4). */
-function cost({ payload, into }: Request): number {
-  return Math.max(OPERATION_LEAST_BYTES, payload?.length ?? into?.length ?? 0)
 }
 
 function sendControl(open: Open, { kind, request, payload }: Control): void {

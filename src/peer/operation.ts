@@ -40,8 +40,12 @@ export interface Ordered extends Operation {
 
 /** A write, an unmap, or a COMPARE AND WRITE. What it carries must not change before its outcome. */
 export interface Mutation extends Operation {
+  /** Which one of its slice's epoch it is, from the primary that took it; 0 before, and when it was carried out before a restart. */
+  seq: number
   /** null: unmap. */
   readonly data: Uint8Array | null
+  /** Of a write, one for each block that it touches, of its bytes in it (F3 of frames.ts); null: they are made where they are needed. */
+  readonly checksums: Uint32Array | null
   /** COMPARE AND WRITE: nothing is written unless the extent holds these bytes. */
   readonly verify: Uint8Array | null
 }

@@ -6,9 +6,9 @@ import { Timeline } from '../../sim/timeline.ts'
 import { epoch, generation, sessionId, sliceId, volumeId } from '../base/ids.ts'
 import { Prng } from '../base/prng.ts'
 import { frameKind } from './frames.ts'
-import type { Request } from './link.ts'
 import { PeerLinks } from './links.ts'
 import { noOperation } from './operation.ts'
+import type { Request } from './request.ts'
 import type { PeerServer } from './responder.ts'
 
 const WORKS_MS = 50
@@ -49,6 +49,8 @@ it('P11 a member that stood still reads what has come before it gives anybody up
   await timeline.run(timeline.nowMs + 700)
   const settled: number[] = []
   const request: Request = {
+    view: 1,
+    checksums: null,
     operation: {
       ...noOperation,
       volume: volumeId(1),

@@ -7,9 +7,9 @@ import { epoch, generation, sessionId, sliceId, volumeId } from '../base/ids.ts'
 import type { Address } from '../base/net.ts'
 import { Prng } from '../base/prng.ts'
 import { frameKind } from './frames.ts'
-import type { Request } from './link.ts'
 import { PeerLinks } from './links.ts'
 import { noOperation } from './operation.ts'
+import type { Request } from './request.ts'
 import type { PeerServer } from './responder.ts'
 
 const BYTES = 100_000
@@ -74,6 +74,8 @@ function request(
       number,
     },
     epoch: epoch(1),
+    view: 1,
+    checksums: null,
     payload: isRead ? null : new Uint8Array(BYTES).fill(number),
     into: isRead ? one.into : null,
     settle: (status) => {

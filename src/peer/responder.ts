@@ -15,12 +15,13 @@
 
 import { BufferPool } from '../base/buffer-pool.ts'
 import type { Clock } from '../base/clock.ts'
-import type { Epoch, Generation, SessionId } from '../base/ids.ts'
+import { type Epoch, epoch, type Generation, type SessionId } from '../base/ids.ts'
 import type { Stream, StreamOwner } from '../base/net.ts'
 import { ProtocolError } from '../base/protocol-error.ts'
-import { OPERATION_BYTES_MAX } from '../base/sizes.ts'
+import { BLOCK_BYTES, OPERATION_BYTES_MAX } from '../base/sizes.ts'
 import type { MemberId } from '../group/record.ts'
 import {
+  blocksOf,
   broken,
   type Frame,
   FrameReader,
@@ -58,6 +59,7 @@ const buffers = new BufferPool(16 * 1024 * 1024)
 export interface Incoming extends Mutation {
   readonly kind: number
   readonly epoch: Epoch
+  readonly view: number
   readonly payload: Uint8Array<ArrayBuffer> | null
   /** Where a read puts its bytes. */
   readonly into: Uint8Array<ArrayBuffer> | null
@@ -67,8 +69,13 @@ export interface Answer {
   readonly status: number
   /** Of a miscompare. */
   readonly offset?: number
+  /** Of a mutation: its place in the order of its slice. */
+  readonly epoch?: Epoch
+  readonly seq?: number
   /** What was read: the request's `into`. */
   readonly bytes?: Uint8Array
+  /** Of the blocks of what was read, if they are known (F3 of frames.ts). */
+  readonly checksums?: Uint32Array
 }
 
 /** What this member does for the others. A ProtocolError that it throws closes the stream. */
@@ -95,6 +102,8 @@ export interface ResponderDeps {
 interface Assembly {
   readonly request: Incoming
   readonly payload: Uint8Array<ArrayBuffer>
+  /** Of its blocks; null: of a comparison. */
+  readonly checksums: Uint32Array | null
   filled: number
 }
 
@@ -235,7 +244,7 @@ export class Responder implements StreamOwner {
       case frameKind.unmap:
         if (f.kind === frameKind.read && f.bytes > OPERATION_BYTES_MAX)
           throw broken('too long a read')
-        this.#carryOut(from, f.request, whole(f, null))
+        this.#carryOut(from, f.request, whole(f, null, null))
         return
       case frameKind.write:
       case frameKind.compareAndWrite:
@@ -265,13 +274,25 @@ export class Responder implements StreamOwner {
       if (f.bytes > OPERATION_BYTES_MAX) throw broken('too long a write')
       if (this.#assembling.size >= ASSEMBLIES_MAX) throw broken('too many half-sent writes')
       const payload = take(bytes)
-      assembly = { request: whole(f, payload), payload, filled: 0 }
+      const checksums =
+        f.kind === frameKind.write
+          ? new Uint32Array(blocksOf(f.offset % BLOCK_BYTES, f.bytes))
+          : null
+      assembly = { request: whole(f, payload, checksums), payload, checksums, filled: 0 }
       this.#assembling.set(f.request, assembly)
       this.#took(bytes)
     }
-    const { payload, filled } = assembly
+    const { payload, checksums, filled } = assembly
     if (filled + f.payloadBytes > payload.length) throw broken('more bytes than the write named')
     payload.set(f.payload, filled)
+    if (checksums !== null) {
+      const phase = f.offset % BLOCK_BYTES
+      if (f.phase !== (phase + filled) % BLOCK_BYTES) throw broken('a write that is cut in a block')
+      const first = Math.floor((phase + filled) / BLOCK_BYTES)
+      for (let block = 0; block < blocksOf(f.phase, f.payloadBytes); block += 1) {
+        checksums[first + block] = this.#reader.checksums[block] ?? 0
+      }
+    }
     assembly.filled += f.payloadBytes
     if ((f.flags & lastFlag) === 0) return
     if (assembly.filled !== payload.length) throw broken('fewer bytes than the write named')
@@ -320,7 +341,8 @@ export class Responder implements StreamOwner {
   }
 
   /** The primary is done with the request's buffers; what was read is still to be framed. */
-  #answer(number: number, { payload, into }: Incoming, answer: Answer): void {
+  #answer(number: number, request: Incoming, answer: Answer): void {
+    const { payload, into } = request
     if (payload !== null) buffers.give(payload)
     const { bytes } = answer
     if (into !== null && (bytes === undefined || this.isClosed)) buffers.give(into)
@@ -328,8 +350,11 @@ export class Responder implements StreamOwner {
     const fields = frameFields(frameKind.answer, number)
     fields.status = answer.status
     fields.offset = answer.offset ?? 0
+    fields.epoch = answer.epoch ?? epoch(0)
+    fields.seq = answer.seq ?? 0
+    if (bytes !== undefined) fields.phase = request.offset % BLOCK_BYTES
     if (into === null || bytes === undefined) this.#sender.send(fields, null)
-    else this.#sender.send(fields, bytes, () => buffers.give(into))
+    else this.#sender.send(fields, bytes, answer.checksums ?? null, () => buffers.give(into))
   }
 
   #control(from: MemberId, f: Frame): void {
@@ -362,13 +387,20 @@ function take(bytes: number): Uint8Array<ArrayBuffer> {
   return buffer.length === bytes ? buffer : buffer.subarray(0, bytes)
 }
 
-function whole(f: Frame, payload: Uint8Array<ArrayBuffer> | null): Incoming {
-  const { kind, epoch, bytes } = f
+function whole(
+  f: Frame,
+  payload: Uint8Array<ArrayBuffer> | null,
+  checksums: Uint32Array | null,
+): Incoming {
+  const { kind, epoch: asked, view, bytes } = f
   const compares = kind === frameKind.compareAndWrite && payload !== null
   const incoming = {
     ...noOperation,
     kind,
-    epoch,
+    epoch: asked,
+    view,
+    seq: 0,
+    checksums,
     payload,
     data: compares ? payload.subarray(bytes) : payload,
     verify: compares ? payload.subarray(0, bytes) : null,

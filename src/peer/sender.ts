@@ -9,14 +9,16 @@ import { assert } from '../base/assert.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Stream } from '../base/net.ts'
 import {
+  blocksOf,
   type FrameFields,
+  frameBytes,
   frameKind,
-  headerBytes,
   lastFlag,
   payloadBytesMax,
-  sealFrame,
-  writeHeader,
+  writeFrame,
 } from './frames.ts'
+
+const nothing = new Uint8Array(0)
 
 const CHUNK_BYTES = 256 * 1024
 const FREE_CHUNKS = 4
@@ -30,19 +32,28 @@ const LONG_UNWRITTEN_BYTES = 256 * 1024
 
 class Sending {
   readonly fields: FrameFields
-  readonly payload: Uint8Array | null
+  readonly payload: Uint8Array
+  readonly checksums: Uint32Array | null
   readonly framed: (() => void) | null
   sent = 0
+  /** Of `checksums`, those whose blocks are framed. */
+  checksumsSent = 0
   isStarted = false
 
-  constructor(fields: FrameFields, payload: Uint8Array | null, framed: (() => void) | null) {
+  constructor(
+    fields: FrameFields,
+    payload: Uint8Array | null,
+    checksums: Uint32Array | null,
+    framed: (() => void) | null,
+  ) {
     this.fields = fields
-    this.payload = payload
+    this.payload = payload ?? nothing
+    this.checksums = checksums
     this.framed = framed
   }
 
   get isWhole(): boolean {
-    return this.sent === (this.payload?.length ?? 0)
+    return this.sent === this.payload.length
   }
 }
 
@@ -64,13 +75,19 @@ export class Sender {
   }
 
   /**
-   * `payloadBytes` and the last flag are set frame by frame. The payload must not change before it is answered or withdrawn,
-   * or `framed` is called: nothing of it is looked at any more.
+   * `payloadBytes`, `phase` of all frames but the first, and the last flag are set frame by frame. The payload must not change
+   * before it is answered or withdrawn, or `framed` is called: nothing of it is looked at any more. `checksums`: of its
+   * blocks, if they are known (F3 of frames.ts).
    */
-  send(fields: FrameFields, payload: Uint8Array | null, framed: (() => void) | null = null): void {
+  send(
+    fields: FrameFields,
+    payload: Uint8Array | null,
+    checksums: Uint32Array | null = null,
+    framed: (() => void) | null = null,
+  ): void {
     const isShort = payload === null || payload.length <= SHORT_BYTES
     const queue = isShort ? this.#short : this.#long
-    queue.push(new Sending(fields, payload, framed))
+    queue.push(new Sending(fields, payload, checksums, framed))
     this.#schedule()
   }
 
@@ -137,22 +154,19 @@ export class Sender {
   }
 
   #frame(message: Sending): void {
-    const { fields, payload } = message
-    const length = payload?.length ?? 0
-    const bytes = Math.min(payloadBytesMax, length - message.sent)
-    const chunk = this.#room(headerBytes + bytes)
-    const at = this.#used
-    if (fields.kind === frameKind.answer) fields.bytes = message.sent
+    const { fields, payload, checksums, sent } = message
+    const bytes = Math.min(payloadBytesMax - fields.phase, payload.length - sent)
+    if (fields.kind === frameKind.answer) fields.bytes = sent
     fields.payloadBytes = bytes
-    fields.flags = message.sent + bytes === length ? lastFlag : 0
-    writeHeader(chunk, at, fields)
-    if (payload !== null) {
-      const part = bytes === length ? payload : payload.subarray(message.sent, message.sent + bytes)
-      chunk.set(part, at + headerBytes)
-    }
-    sealFrame(chunk, at, bytes)
-    this.#used = at + headerBytes + bytes
+    fields.flags = sent + bytes === payload.length ? lastFlag : 0
+    const part = bytes === payload.length ? payload : payload.subarray(sent, sent + bytes)
+    const whole = frameBytes(fields)
+    const chunk = this.#room(whole)
+    writeFrame(chunk, this.#used, fields, part, { of: checksums, first: message.checksumsSent })
+    this.#used += whole
     message.sent += bytes
+    message.checksumsSent += blocksOf(fields.phase, bytes)
+    fields.phase = 0
     message.isStarted = true
     if (message.isWhole) message.framed?.()
   }

@@ -2,6 +2,7 @@ import { expect, it } from 'vitest'
 import { block, World, write } from '../../test/kit/store-world.ts'
 import { epoch, generation, sessionId, sliceId, volumeId } from '../base/ids.ts'
 import { BLOCK_BYTES, PAGE_BYTES, RUN_BYTES } from '../base/sizes.ts'
+import { checksumsOf } from '../peer/frames.ts'
 import type { PageStore } from '../store/page-store.ts'
 import { BlockOrder } from './block-order.ts'
 import { sliceAt } from './lanes.ts'
@@ -31,6 +32,7 @@ class Turns {
     data: Uint8Array | null,
     bytes = data?.length ?? 0,
     number = 0,
+    checksums: Uint32Array | null = null,
   ): Promise<CompareOutcome | Stale> {
     this.#seq += 1
     const extent = { volume: volumeId(1), slice: SLICE, offset, bytes }
@@ -41,12 +43,14 @@ class Turns {
         gen: generation(1),
         number,
         acknowledged: 0,
+        seq: this.#seq,
         data,
+        checksums,
         verify: null,
       },
       {
         ...{ primary: { store: this.#store, order: this.order, isOver: false } },
-        ...{ window: this.#window, epoch: epoch(1), seq: this.#seq, striped: STRIPED },
+        ...{ window: this.#window, epoch: epoch(1), striped: STRIPED },
       },
     )
     this.order.enter(turn)
@@ -92,6 +96,30 @@ it('M1 an unmap makes no block: it writes over what is left of one, and unmaps t
   expect((await world.read(store, 1, 0)).into).toEqual(new Uint8Array(BLOCK_BYTES).fill(5, 0, 512))
   expect(await turns.run(0, null, 512)).toBe('done')
   expect(await held()).toEqual([[3 * BLOCK_BYTES, 4 * BLOCK_BYTES]])
+})
+
+it('M4 checksums that came with a write are recorded as they came, but of blocks that are put together here', async () => {
+  const world = new World()
+  const store = await world.open()
+  const turns = new Turns(world, store)
+  const data = new Uint8Array(3 * BLOCK_BYTES).fill(6)
+  const came = checksumsOf(data, 512)
+  expect(await turns.run(512, data, data.length, 1, came)).toBe('done')
+  const { into } = await world.read(store, 1, 0, 4 * BLOCK_BYTES)
+  expect(into.subarray(512, 512 + data.length)).toEqual(data)
+  await world.run(store.close())
+  // Of the bytes as they entered, not as they were written: what flipped between is found by who reads it.
+  const again = await world.open()
+  const more = new Turns(world, again)
+  const flipped = new Uint8Array(2 * BLOCK_BYTES).fill(5)
+  const sums = checksumsOf(flipped, 0)
+  flipped[BLOCK_BYTES + 9] = 4
+  expect(await more.run(8 * BLOCK_BYTES, flipped, flipped.length, 2, sums)).toBe('done')
+  await world.run(again.close())
+  const last = await world.open()
+  expect((await world.read(last, 1, 8 * BLOCK_BYTES)).result).toBe('done')
+  expect((await world.read(last, 1, 9 * BLOCK_BYTES)).result).toBe('damaged')
+  expect((await world.read(last, 1, 0, 4 * BLOCK_BYTES)).into).toEqual(into)
 })
 
 it('M3 an unmap ends the losses of all runs of its slice, and of no other, also where it takes a part of a block', async () => {

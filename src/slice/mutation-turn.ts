@@ -9,7 +9,10 @@
 //       unmapped if not. So what is absent stays absent, and it needs no room.
 //   M2. No write is refused for want of room that unmaps or deletions before it have made.
 //   M3. An unmap of a volume of which pages are lost is done run by run: what is lost of each run is lost no more.
+//   M4. Checksums that came with a write are those of its blocks in the store: only a block that is written in part, and so
+//       is put together here, gets one anew.
 import { assert } from '../base/assert.ts'
+import { crc32c } from '../base/crc32c.ts'
 import type { Epoch, VolumeId } from '../base/ids.ts'
 import { BLOCK_BYTES } from '../base/sizes.ts'
 import type { Mutation } from '../peer/operation.ts'
@@ -33,7 +36,6 @@ export interface TurnPlace {
   }
   readonly window: OperationWindow<Remembered>
   readonly epoch: Epoch
-  readonly seq: number
   readonly striped: Striped
 }
 
@@ -42,6 +44,8 @@ export class MutationTurn implements Turn {
   readonly from: number
   readonly to: number
   readonly outcome: Promise<CompareOutcome | Stale>
+  /** Of the blocks that are written, as far as they are known. */
+  #checksums: Uint32Array | null = null
   readonly #resolve: (outcome: CompareOutcome | Stale) => void
   readonly #reject: (cause: unknown) => void
   readonly #mutation: Mutation
@@ -61,9 +65,15 @@ export class MutationTurn implements Turn {
     assert(data === null || data.length === bytes, 'a write has as many bytes as it names')
   }
 
+  /** Its place in the order of its slice. */
+  get seq(): number {
+    return this.#mutation.seq
+  }
+
   begin(): void {
     const { data, verify } = this.#mutation
     if (verify === null && this.#isWhole) {
+      this.#checksums = this.#mutation.checksums
       if (data === null) this.#unmapBlocks(this.from, this.to, { head: null, tail: null })
       else this.#write(this.from, this.to, data, null)
       return
@@ -116,7 +126,21 @@ export class MutationTurn implements Turn {
       }
     }
     if (data !== null) blocks.set(data, at)
+    this.#checksums = this.#mergedChecksums(blocks)
     this.#write(this.from, this.to, blocks, null)
+  }
+
+  /** M4 */
+  #mergedChecksums(blocks: Uint8Array): Uint32Array | null {
+    const { offset, bytes, checksums } = this.#mutation
+    if (checksums === null) return null
+    const merged = checksums.slice()
+    const last = merged.length - 1
+    const sumOf = (block: number) =>
+      crc32c(blocks.subarray(block * BLOCK_BYTES, (block + 1) * BLOCK_BYTES))
+    if (offset > this.from) merged[0] = sumOf(0)
+    if (offset + bytes < this.to) merged[last] = sumOf(last)
+    return merged
   }
 
   /** M1 */
@@ -194,8 +218,8 @@ export class MutationTurn implements Turn {
     data: Uint8Array | null,
     edges: UnmapEdges | null,
   ): StoreWrite {
-    const { volume, slice, session, gen, number, acknowledged } = this.#mutation
-    const { epoch, seq } = this.#place
+    const { volume, slice, session, gen, number, acknowledged, seq } = this.#mutation
+    const { epoch } = this.#place
     const bytes = to - from
     return {
       volume,
@@ -209,6 +233,7 @@ export class MutationTurn implements Turn {
       epoch,
       seq,
       data,
+      checksums: data === null ? null : this.#checksums,
       edges,
     }
   }

@@ -6,6 +6,7 @@ import { answerStatus } from '../peer/message.ts'
 import type { Answer, Incoming } from '../peer/responder.ts'
 import { answerOf } from './answers.ts'
 import { pieceBytes } from './lanes.ts'
+import type { CompareOutcome, Stale } from './outcome.ts'
 import type { Slices } from './slices.ts'
 
 const stale: Answer = { status: answerStatus.stale }
@@ -13,23 +14,34 @@ const stale: Answer = { status: answerStatus.stale }
 export class PeerRequests {
   /** Since the start. An unmap moves no bytes, whatever it names (W6 of volume/gateway.ts). */
   readonly handled = { pieces: 0, bytes: 0 }
-  readonly #slices: Pick<Slices, 'epochOf' | 'read' | 'mutate'>
+  readonly #slices: Pick<Slices, 'epochOf' | 'isOfView' | 'read' | 'mutate'>
 
-  constructor(slices: Pick<Slices, 'epochOf' | 'read' | 'mutate'>) {
+  constructor(slices: Pick<Slices, 'epochOf' | 'isOfView' | 'read' | 'mutate'>) {
     this.#slices = slices
   }
 
   /** Throws a ProtocolError for what a gateway never asks for. */
   answer(request: Incoming): Answer | Promise<Answer> {
-    const { epoch, slice, kind, bytes } = request
+    const { epoch, view, volume, slice, kind, bytes } = request
     this.handled.pieces += 1
     if (kind !== frameKind.unmap) this.handled.bytes += bytes
     check(request)
     if (epoch === 0 || epoch !== this.#slices.epochOf(slice)) return stale
+    if (!this.#slices.isOfView(volume, view)) return stale // V9
     if (kind === frameKind.read) return answerRead(this.#slices, request)
     const outcome = this.#slices.mutate(request)
-    return outcome instanceof Promise ? outcome.then(answerOf) : answerOf(outcome)
+    if (!(outcome instanceof Promise)) return answerMutation(request, outcome)
+    return outcome.then((late) => answerMutation(request, late))
   }
+}
+
+/** With its place in the order of its slice, if it has one. */
+function answerMutation(
+  { epoch, seq }: Pick<Incoming, 'epoch' | 'seq'>,
+  outcome: CompareOutcome | Stale,
+): Answer {
+  const answer = answerOf(outcome)
+  return outcome === 'stale' || seq === 0 ? answer : { ...answer, epoch, seq }
 }
 
 function answerRead(slices: Pick<Slices, 'read'>, request: Incoming): Answer | Promise<Answer> {

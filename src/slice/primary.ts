@@ -56,11 +56,11 @@ export class Primary {
     striped: Striped,
   ): Promise<CompareOutcome | Stale> {
     this.#seq += 1
+    mutation.seq = this.#seq
     const turn = new MutationTurn(mutation, {
       primary: this,
       window,
       epoch: this.epoch,
-      seq: this.#seq,
       striped,
     })
     window.answers.set(mutation.number, turn)

@@ -1,9 +1,10 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { type TestSession, VolumeGroup } from '../../test/kit/volume-group.ts'
-import { generation, sliceId, volumeId } from '../base/ids.ts'
+import { generation, NO_REVISION, sliceId, volumeId } from '../base/ids.ts'
 import { RUN_BYTES } from '../base/sizes.ts'
 import { keys } from '../group/record.ts'
+import { changeVolume } from '../group/volumes.ts'
 import type { Mutation } from '../peer/operation.ts'
 import type { CompareOutcome } from './outcome.ts'
 import type { Slices } from './slices.ts'
@@ -35,7 +36,8 @@ function mutation(
   const slice = sliceId(Math.floor(offset / RUN_BYTES) % 2)
   const fixed = { volume: volumeId(1), slice, offset, bytes: data?.length ?? 0, data, verify: null }
   numbers += 1
-  return { ...originOf(session), ...fixed, number: numbers, acknowledged: 0, ...more }
+  const whole = { ...originOf(session), ...fixed, number: numbers, acknowledged: 0 }
+  return { ...whole, seq: 0, checksums: null, ...more }
 }
 
 async function read(slices: Slices, session: TestSession, offset: number, bytes: number) {
@@ -152,6 +154,36 @@ describe('primary', () => {
     expect([...(world.durable.get('a')?.operations.values() ?? [])].map((set) => [...set])).toEqual(
       [[4]],
     )
+  })
+
+  it('V9 a view that this member has not heard of is looked for, and an older one is over', async () => {
+    const { world } = await alone(15)
+    const { slices, group } = world.member('a')
+    const id = volumeId(1)
+    const { record, change } = changeVolume(world.volume, group.volumeRevs.get(id) ?? NO_REVISION, {
+      bytes: 2 * world.volume.bytes,
+    })
+    const { view } = world.volume
+    expect([slices.isOfView(id, view), slices.isOfView(id, view + 1)]).toEqual([true, false])
+    expect(slices.isOfView(volumeId(9), 1)).toBe(true)
+    const listing = group.refresh()
+    await world.finish(listing)
+    expect((await world.finish(world.coordinator.txn(change))).kind).toBe('done')
+    expect(record.view).toBe(view + 1)
+    slices.isOfView(id, record.view)
+    await world.timeline.until(() => slices.isOfView(id, record.view))
+    expect(slices.isOfView(id, view)).toBe(false)
+  })
+
+  it('V3 each mutation has a place in the order of its slice, which it keeps when it is sent again', async () => {
+    const { world, session } = await alone(16)
+    const { slices } = world.member('a')
+    const [one, two] = [1, 2].map((n) => mutation(session, 0, new Uint8Array(BLOCK), { number: n }))
+    if (one === undefined || two === undefined) throw new Error('two were made')
+    const again = { ...one }
+    const coming = [one, two, again].map((each) => slices.mutate(each))
+    expect([one.seq, two.seq, again.seq]).toEqual([1, 2, 1])
+    expect(await world.finish(Promise.all(coming))).toEqual(['done', 'done', 'done'])
   })
 
   it('V4 a miscompare names the first byte that differs and writes nothing', async () => {

@@ -11,6 +11,9 @@
 //       that exists never are.
 //   V7. What is dropped or forgotten is gone by the coordinator's own word, asked in a transaction. This member's copy of
 //       the record only says what to ask about.
+//   V9. Requests of other members are carried out under the view of their volume by which they were sent: an older one is
+//       stale, and of a newer one this member looks at what is committed first. So who has changed a volume knows that
+//       nothing is done as before it, once every primary has heard of it.
 import { assert } from '../base/assert.ts'
 import type { Clock } from '../base/clock.ts'
 import {
@@ -101,6 +104,14 @@ export class Slices {
     return this.#primaryOf(slice)?.epoch ?? epoch(0)
   }
 
+  /** V9. A view that this member has not heard of yet is looked for. */
+  isOfView(volume: VolumeId, view: number): boolean {
+    const known = this.#deps.group.volumes.get(volume)
+    if (known === undefined || known.view === view) return true // of no volume: `read` and `mutate` say what that means
+    if (known.view < view && !this.#isLookingForVolume) void this.#lookFor(volume)
+    return false
+  }
+
   fence(session: SessionId, gen: Generation): void {
     assert(this.#state !== 'starting', 'V1: FENCEs wait until the generations are known')
     this.#marks.fence(session, gen)
@@ -137,7 +148,7 @@ export class Slices {
     // Its answer was acknowledged and is forgotten: nobody waits for this one, and it must not be carried out again.
     if (number <= window.acknowledged) return 'refused'
     const known = window.answers.get(number)
-    if (known !== undefined) return known instanceof MutationTurn ? known.outcome : known // V3
+    if (known !== undefined) return answeredAgain(known, mutation) // V3
     if (mark.isLoaded && store.remembered(session, gen, slice, number)) {
       window.answers.set(number, 'done')
       return 'done'
@@ -276,4 +287,11 @@ export class Slices {
     const asked = await coordinator.txn({ read: [keys.sessions] })
     if (asked.kind === 'done') this.#load(generationsIn(asked.read[0] ?? []), asked.rev)
   }
+}
+
+/** V3 */
+function answeredAgain(known: Remembered, mutation: Mutation) {
+  if (!(known instanceof MutationTurn)) return known
+  mutation.seq = known.seq
+  return known.outcome
 }

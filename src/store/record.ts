@@ -32,6 +32,8 @@ export interface UnmapEdges {
 export interface StoreWrite extends Ordered {
   /** null: what the slice has of the range reads as zeros afterwards. Must not change until it has settled. */
   readonly data: Uint8Array | null
+  /** Of its blocks, if they came with them (F3 of peer/frames.ts); null: they are made when it goes into the journal. */
+  readonly checksums?: Uint32Array | null
   /** Of an unmap, whose range may be empty then: written with it, all or nothing. */
   readonly edges: UnmapEdges | null
 }
@@ -131,7 +133,8 @@ export function encodeWrite(
   writeU64(header, RECORD.bytes, payload.length)
   for (let block = 0; block < part.blocks; block += 1) {
     const at = block * BLOCK_BYTES
-    const sum = crc32c(payload.subarray(at, at + BLOCK_BYTES))
+    const sum =
+      write.checksums?.[part.first + block] ?? crc32c(payload.subarray(at, at + BLOCK_BYTES))
     sums.blocks[sums.first + part.first + block] = sum
     writeU32(header, RECORD.checksums + block * 4, sum)
   }

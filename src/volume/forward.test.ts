@@ -15,7 +15,7 @@ const bytes = {
   session: sessionId(5),
   gen: generation(1),
 }
-const first = { ...bytes, number: 1, acknowledged: 0 }
+const first = { ...bytes, number: 1, acknowledged: 0, seq: 0, checksums: null }
 const write: Piece = { ...first, verb: 'write', data: new Uint8Array(4096), into: null }
 const read: Piece = { ...first, number: 0, verb: 'read', data: null, into: new Uint8Array(4096) }
 

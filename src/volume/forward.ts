@@ -7,12 +7,14 @@
 // gateway.ts).
 import type { Clock } from '../base/clock.ts'
 import { type Epoch, epoch, type Generation, type SessionId, type SliceId } from '../base/ids.ts'
+import { BLOCK_BYTES } from '../base/sizes.ts'
 import type { MemberId } from '../group/record.ts'
-import { frameKind } from '../peer/frames.ts'
-import type { Link, Request } from '../peer/link.ts'
+import { checksumsOf, frameKind } from '../peer/frames.ts'
+import type { Link } from '../peer/link.ts'
 import type { PeerLinks } from '../peer/links.ts'
 import { answerStatus } from '../peer/message.ts'
 import type { Mutation } from '../peer/operation.ts'
+import type { Request } from '../peer/request.ts'
 import { outcomeOf } from '../slice/answers.ts'
 import type { GroupSlices } from '../slice/group-slices.ts'
 import type { CompareOutcome } from '../slice/outcome.ts'
@@ -91,6 +93,7 @@ export class Forward implements Request {
   readonly kind: number
   readonly operation: Piece
   readonly payload: Uint8Array | null
+  readonly checksums: Uint32Array | null
   readonly into: Uint8Array | null
   readonly outcome: Promise<CompareOutcome>
   readonly #resolve: (outcome: CompareOutcome) => void
@@ -108,6 +111,9 @@ export class Forward implements Request {
     this.operation = piece
     this.kind = frameKind[piece.verb]
     this.payload = piece.verify === null ? piece.data : pair(piece.verify, piece.data)
+    // F3 of peer/frames.ts: the bytes enter here.
+    const isWrite = piece.verify === null && piece.data !== null
+    this.checksums = isWrite ? checksumsOf(piece.data, piece.offset % BLOCK_BYTES) : null
     this.into = piece.into
     const { promise, resolve } = Promise.withResolvers<CompareOutcome>()
     this.outcome = promise
@@ -119,6 +125,10 @@ export class Forward implements Request {
   /** As known when it is sent: a slice that was raised meanwhile is asked under its new epoch. */
   get epoch(): Epoch {
     return this.#deps.group.slices[this.operation.slice]?.epoch ?? epoch(0)
+  }
+
+  get view(): number {
+    return this.#deps.group.volumes.get(this.operation.volume)?.view ?? 0
   }
 
   send(): void {

@@ -50,7 +50,7 @@ export interface GatewayDeps {
 }
 
 /** What a piece does; who asks and its number are added to it. */
-type Doing = Omit<Piece, keyof Origin | 'number' | 'acknowledged'>
+type Doing = Omit<Piece, keyof Origin | 'number' | 'acknowledged' | 'seq' | 'checksums'>
 
 export class Gateway {
   readonly #deps: GatewayDeps
@@ -401,6 +401,8 @@ function pieceOf(
     gen,
     number,
     acknowledged,
+    seq: 0,
+    checksums: null,
     data,
     verify,
     into,
