@@ -300,7 +300,6 @@ class SimFile implements DiskFile {
   readonly #inode: Inode
   readonly #life: number
   #open = true
-  #durableUnderWay = false
   #underWay = 0
   #idle: (() => void)[] = []
 
@@ -335,13 +334,10 @@ class SimFile implements DiskFile {
 
   writeDurable(parts: readonly Uint8Array[], offset: number): Promise<void> {
     return this.#doing(async () => {
-      assert(!this.#durableUnderWay, 'one durable write at a time')
-      this.#durableUnderWay = true
       const number = await this.#put('writeDurable', parts, offset)
       const bytes = parts.reduce((sum, part) => sum + part.length, 0)
       const last = Math.floor((offset + bytes - 1) / SECTOR)
       this.#inode.settle(number, Math.floor(offset / SECTOR), last)
-      this.#durableUnderWay = false
     })
   }
 

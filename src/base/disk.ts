@@ -28,7 +28,7 @@ export interface DiskFile {
   read(into: Uint8Array, offset: number): Promise<number>
   /** Writes the parts one after the other from `offset`. Not durable before `sync`. The parts must not change until it resolves. */
   write(parts: readonly Uint8Array[], offset: number): Promise<void>
-  /** Writes and returns once the bytes are on stable media (O_DSYNC). One at a time a file: the caller groups. */
+  /** Writes and returns once the bytes are on stable media (O_DSYNC). Several at once, of parts of the file that have nothing in common, do not wait for one another. */
   writeDurable(parts: readonly Uint8Array[], offset: number): Promise<void>
   /** All writes that had resolved before the call are on stable media when it resolves. */
   sync(): Promise<void>

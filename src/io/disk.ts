@@ -168,7 +168,7 @@ class FolderFile implements DiskFile {
   readonly #holes: HolePunch
   readonly #closed: () => Promise<void>
   /** Opened at the first durable write; most files never have one. */
-  #durableFd: number | null = null
+  #durableFd: Promise<number> | null = null
   #underWay = 0
   #open = true
   #idle: (() => void) | null = null
@@ -212,10 +212,10 @@ class FolderFile implements DiskFile {
   }
 
   async writeDurable(parts: readonly Uint8Array[], offset: number): Promise<void> {
-    this.#durableFd ??= await this.#whileOpen(() =>
+    this.#durableFd ??= this.#whileOpen(() =>
       openDescriptor(`/proc/self/fd/${this.#fd}`, O_RDWR | O_DSYNC),
     )
-    await this.#writeAll(this.#durableFd, parts, offset)
+    await this.#writeAll(await this.#durableFd, parts, offset)
   }
 
   async sync(): Promise<void> {
@@ -248,7 +248,7 @@ class FolderFile implements DiskFile {
     }
     await attempt(this.path, async () => {
       fs.closeSync(this.#fd)
-      if (this.#durableFd !== null) fs.closeSync(this.#durableFd)
+      if (this.#durableFd !== null) fs.closeSync(await this.#durableFd)
     })
     await this.#closed()
   }

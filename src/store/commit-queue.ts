@@ -1,5 +1,5 @@
 // Group commit: changes wait here in order, are placed in the journal together, become durable in one write, take effect
-// in memory, and are answered. While one batch is under way the next gathers.
+// in memory, and are answered. While one batch is under way the next gathers, and follows when it is half as many.
 //
 //   waiting ──place──▶ under way ──durable──▶ applied ──▶ settled
 //
@@ -9,9 +9,10 @@
 //   GC3. A change that finds no room in the ring or the overlay waits; it never fails for that, but on a disk that has no
 //        room to write home what takes it: then a write is answered 'full', and nothing of it has happened.
 //   GC4. What a batch does in one turn of the event loop is bounded, also if it is of unmaps that name terabytes.
+//   GC5. What is under way in one batch takes its part of the overlay from the next: what was placed always has its cells.
 import type { Clock } from '../base/clock.ts'
 import { BLOCK_BYTES } from '../base/sizes.ts'
-import type { Change, Journal } from './journal.ts'
+import { type Change, type DurableBatch, type Journal, OPEN_BATCHES } from './journal.ts'
 import { type Pages, pagesInPart } from './pages.ts'
 import { edgesOf, partsOf, type StoreWrite } from './record.ts'
 
@@ -39,6 +40,15 @@ interface Waiting {
   readonly reject: (error: Error) => void
 }
 
+/** Changes that were handed to the disk together. */
+interface OpenBatch {
+  readonly changes: readonly Waiting[]
+  readonly atMs: number
+  /** What they may need of the overlay. */
+  readonly blocks: number
+  readonly barePages: number
+}
+
 /** What the disk was asked for since the store was opened; only grows. */
 export interface CommitWork {
   readonly commits: number
@@ -63,10 +73,12 @@ export class CommitQueue {
   readonly #clock: Clock
   readonly #owner: QueueOwner
   #waiting: Waiting[] = []
-  #batch: Waiting[] = []
-  #running = false
-  /** When the batch was handed to the disk, and how many waited behind it. */
-  #placed = { atMs: 0, behind: 0 }
+  /** Handed to the disk, in order. */
+  #open: OpenBatch[] = []
+  /** It will be looked at in this turn of the event loop. */
+  #soon = false
+  /** When the waiting were last counted, and how many they were. */
+  #counted = { atMs: 0, waiting: 0 }
   /** Journal position up to which changes have taken effect in memory. */
   applied: number
   readonly work = { commits: 0, commitMs: 0, waitedMs: 0 }
@@ -84,9 +96,10 @@ export class CommitQueue {
     this.applied = journal.durable
   }
 
-  /** How long the disk has taken over the batch under way; null: there is none. */
+  /** How long the disk has taken over the first batch under way; null: there is none. */
   get underWayMs(): number | null {
-    return this.#batch.length === 0 ? null : this.#clock.nowMs() - this.#placed.atMs
+    const [first] = this.#open
+    return first === undefined ? null : this.#clock.nowMs() - first.atMs
   }
 
   /** The largest write, in blocks. */
@@ -103,23 +116,24 @@ export class CommitQueue {
       }
       if (change.kind === 'write') this.#pages.expected.add(change.write)
       this.#waiting.push({ change, ...this.#needOf(change), reserved, resolve, reject })
-      if (this.#running) return
-      this.#running = true
-      this.#clock.soon(() => this.#start())
+      if (this.#soon || this.#open.length === OPEN_BATCHES) return
+      this.#soon = true
+      this.#clock.soon(() => {
+        this.#soon = false
+        this.#fill()
+      })
     })
   }
 
   /** There may be room again. */
   wake(): void {
     this.stalled = false
-    if (this.#running || this.#waiting.length === 0) return
-    this.#running = true
-    this.#start()
+    if (!this.#isAtWork && this.#waiting.length > 0) this.#fill()
   }
 
   /** GC3: what waits for room will not get it; what gives room back may, unless it is all that waits. Returns the writes that were answered 'full'. */
   refuseStalled(): readonly StoreWrite[] {
-    if (!this.stalled || this.#running) return []
+    if (!this.stalled || this.#isAtWork) return []
     const data = this.#waiting.filter(({ change }) => !givesBack(change))
     const hopeless = data.length > 0 ? data : this.#waiting
     this.#waiting = data.length > 0 ? this.#waiting.filter(({ change }) => givesBack(change)) : []
@@ -136,7 +150,7 @@ export class CommitQueue {
   /** Resolves when nothing waits and nothing is under way, or everything is refused. */
   idle(): Promise<void> {
     if (this.#refusal !== null) return Promise.resolve()
-    if (!this.#running && this.#waiting.length === 0) return Promise.resolve()
+    if (!this.#isAtWork && this.#waiting.length === 0) return Promise.resolve()
     return new Promise((resolve) => {
       this.#idle.push(resolve)
     })
@@ -145,43 +159,65 @@ export class CommitQueue {
   refuse(error: Error): void {
     if (this.#refusal !== null) return
     this.#refusal = error
-    for (const waiting of this.#batch) waiting.reject(error)
-    for (const waiting of this.#waiting) waiting.reject(error)
-    this.#batch = []
+    const open = this.#open.flatMap(({ changes }) => changes)
+    for (const waiting of [...open, ...this.#waiting]) waiting.reject(error)
+    this.#open = []
     this.#waiting = []
     this.#settleIdle()
   }
 
-  #start(): void {
-    this.#run().catch((error: unknown) => this.refuse(this.#owner.failed(error)))
+  get #isAtWork(): boolean {
+    return this.#soon || this.#open.length > 0
   }
 
-  async #run(): Promise<void> {
-    while (this.#refusal === null && this.#place()) {
-      await this.#journal.commit()
-      if (this.#refusal !== null) return
-      this.#apply()
-      this.#owner.upkeep()
+  /** Hands to the disk what may be. */
+  #fill(): void {
+    if (this.#refusal !== null) return
+    while (this.#open.length < OPEN_BATCHES && this.#isWorthABatch()) {
+      if (!this.#place()) break
+      const [newest] = this.#open.slice(-1)
+      if (newest === undefined) break
+      this.#commit(newest).catch((error: unknown) => this.refuse(this.#owner.failed(error)))
     }
-    this.#running = false
+    if (this.#open.length > 0) return
     if (this.#waiting.length === 0) this.#settleIdle()
     else this.#owner.upkeep()
   }
 
-  /** Once a batch, not once a change: those that came meanwhile have waited for half of it. */
-  #count(): void {
-    const ms = this.#clock.nowMs() - this.#placed.atMs
-    const before = this.#placed.behind
-    this.work.commits += 1
-    this.work.commitMs += ms
-    this.work.waitedMs += ms * (this.#batch.length + (before + this.#waiting.length) / 2)
+  /** Many small batches cost more than what they gain: a second one is as good as half of the first. */
+  #isWorthABatch(): boolean {
+    const [first] = this.#open
+    return first === undefined || this.#waiting.length * 2 >= first.changes.length
+  }
+
+  async #commit(batch: OpenBatch): Promise<void> {
+    const durable = await this.#journal.commit()
+    if (this.#refusal !== null) return
+    this.#countWaiting()
+    this.#open.shift()
+    this.#apply(batch, durable)
+    this.#journal.giveBack(durable)
+    this.#owner.upkeep()
+    this.#fill()
+  }
+
+  /** Once a batch, not once a change: those that came meanwhile have waited for half of the time. */
+  #countWaiting(): void {
+    const now = this.#clock.nowMs()
+    const before = this.#counted
+    if (this.#open.length > 0) {
+      const mean = (before.waiting + this.#waiting.length) / 2
+      this.work.waitedMs += (now - before.atMs) * mean
+    }
+    this.#counted = { atMs: now, waiting: this.#waiting.length }
   }
 
   /** Fills the next batch; false if there is nothing to commit. */
   #place(): boolean {
     const { overlay } = this.#pages
-    let cells = overlay.freeCells
-    let barePages = overlay.freeBarePages
+    let cells = overlay.freeCells - sumOf(this.#open, 'blocks') // GC5
+    let barePages = overlay.freeBarePages - sumOf(this.#open, 'barePages')
+    const free = { cells, barePages }
     let unmapped = 0
     let count = 0
     for (const waiting of this.#waiting) {
@@ -195,18 +231,28 @@ export class CommitQueue {
       unmapped += waiting.unmapped
       count += 1
     }
-    this.#batch = this.#waiting.splice(0, count)
-    this.stalled = this.#journal.isEmptyBatch && this.#waiting.length > 0
-    this.#placed = { atMs: this.#clock.nowMs(), behind: this.#waiting.length }
-    return !this.#journal.isEmptyBatch
+    this.#countWaiting()
+    const changes = this.#waiting.splice(0, count)
+    this.#counted.waiting = this.#waiting.length
+    if (this.#journal.isEmptyBatch) {
+      // What waits behind a batch may find room after it.
+      this.stalled = this.#open.length === 0 && this.#waiting.length > 0
+      return false
+    }
+    this.stalled = false
+    const blocks = free.cells - cells
+    const { atMs } = this.#counted
+    this.#open.push({ changes, atMs, blocks, barePages: free.barePages - barePages })
+    return true
   }
 
-  #apply(): void {
-    this.#count()
+  #apply({ changes, atMs }: OpenBatch, durable: DurableBatch): void {
+    const ms = this.#clock.nowMs() - atMs
+    this.work.commits += 1
+    this.work.commitMs += ms
+    this.work.waitedMs += ms * changes.length
     const { operations } = this.#pages
-    const batch = this.#batch
-    this.#batch = []
-    for (const { change, reserved } of batch) {
+    for (const { change, reserved } of changes) {
       if (reserved > 0) this.#owner.released(reserved)
       if (change.kind === 'drop') {
         this.#pages.drop(change.volume)
@@ -217,25 +263,26 @@ export class CommitQueue {
         continue
       }
       const { write } = change
-      this.#applyWrite(write, change.firstSum)
+      this.#applyWrite(write, durable.checksums, change.firstSum)
       if (write.number > 0) {
         operations.remember(write.session, write.gen, write.slice, write.number)
       }
     }
-    this.applied = this.#journal.durable
-    for (const waiting of batch) waiting.resolve('done')
+    // Not what is durable: that may be of the next batch, which has not taken effect yet.
+    this.applied = durable.end
+    for (const waiting of changes) waiting.resolve('done')
   }
 
-  #applyWrite(write: StoreWrite, firstSum: number): void {
+  #applyWrite(write: StoreWrite, checksums: Uint32Array, firstSum: number): void {
     this.#pages.expected.remove(write)
     if (write.data !== null) {
-      this.#pages.write(write, write.data, this.#journal.checksums, firstSum)
+      this.#pages.write(write, write.data, checksums, firstSum)
       return
     }
     let sum = firstSum
     for (const part of partsOf(write)) {
       if (part.data === null) this.#pages.unmap(part, part.bytes)
-      else this.#pages.write(part, part.data, this.#journal.checksums, sum++)
+      else this.#pages.write(part, part.data, checksums, sum++)
     }
   }
 
@@ -254,6 +301,12 @@ export class CommitQueue {
     this.#idle = []
     for (const resolve of idle) resolve()
   }
+}
+
+function sumOf(open: readonly OpenBatch[], need: 'blocks' | 'barePages'): number {
+  let sum = 0
+  for (const batch of open) sum += batch[need]
+  return sum
 }
 
 function givesBack(change: Change): boolean {

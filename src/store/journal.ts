@@ -1,5 +1,6 @@
 // The journal: a ring of sectors in one preallocated file, where every change becomes durable before it is answered.
-// Positions count sectors since the folder was made; position p is at sector p mod ring. A batch is one durable write.
+// Positions count sectors since the folder was made; position p is at sector p mod ring. A batch is one durable write;
+// while one is under way, the next may be, too.
 //
 //        tail ≤ durable ≤ head ≤ tail + ring
 //   ─ ─ ─ ┬───────────┬──────────┬─ ─ ─
@@ -10,6 +11,8 @@
 //   J2. `tail` moves only when a checkpoint that needs nothing before it is durable.
 //   J3. A write is never split by the end of the ring, and all its records are in one batch.
 //   J4. Data leaves room for what gives room back: when no more of it fits, unmaps and drops still do.
+//   J5. Batches become durable in their order: one that the disk has before an earlier one is not, and no record says so,
+//        until the earlier one is.
 import { assert } from '../base/assert.ts'
 import type { DiskFile } from '../base/disk.ts'
 import type { Epoch, SliceId, VolumeId } from '../base/ids.ts'
@@ -35,6 +38,9 @@ const BATCH_SECTORS = BATCH_BLOCKS * BLOCK_SECTORS
 /** J4: two unmaps with both their edges, or 38 unmaps of whole blocks and drops. */
 const KEPT_SECTORS = 2 * LARGEST_UNMAP_SECTORS
 
+/** Under way at once: with one, half of the commands wait for the other half's answers. */
+export const OPEN_BATCHES = 2
+
 export interface JournalPositions {
   readonly head: number
   readonly checkpoint: number
@@ -59,6 +65,45 @@ export type Change =
 
 export type Room = 'placed' | 'nextBatch' | 'noRoom'
 
+/** Changes that become durable in one write. */
+class Batch {
+  readonly parts: Uint8Array[] = []
+  readonly #headers: Uint8Array[] = []
+  #headersUsed = 0
+  /** Of its blocks: as many as a batch takes, and one write more. */
+  readonly checksums = new Uint32Array(BATCH_BLOCKS + RUN_BYTES / BLOCK_BYTES)
+  sumsUsed = 0
+  /** Positions. */
+  start = 0
+  end = 0
+  /** Nothing goes in any more. */
+  sealed = false
+
+  /** A buffer of its own for each record, used again when the batch is. */
+  nextHeader(): Uint8Array {
+    let header = this.#headers[this.#headersUsed]
+    if (header === undefined) {
+      header = new Uint8Array(RECORD_BYTES)
+      this.#headers.push(header)
+    }
+    this.#headersUsed += 1
+    this.parts.push(header)
+    return header
+  }
+
+  begin(at: number): void {
+    this.start = at
+    this.end = at
+    this.sealed = false
+    this.parts.length = 0
+    this.#headersUsed = 0
+    this.sumsUsed = 0
+  }
+}
+
+/** What has become durable, until it is given back. */
+export type DurableBatch = Pick<Batch, 'checksums' | 'end'>
+
 export class Journal {
   readonly ring: number
   readonly #file: DiskFile
@@ -68,16 +113,11 @@ export class Journal {
   #tail: number
   /** The newest durable checkpoint, told in every record. */
   #checkpoint: number
-  // The batch that is being placed, or is under way.
-  #start: number
-  #sealed = false
-  #underWay = false
-  readonly #parts: Uint8Array[] = []
-  readonly #headers: Uint8Array[] = []
-  #headersUsed = 0
-  /** Of the blocks of the batch: as many as a batch takes, and one write more. */
-  readonly checksums = new Uint32Array(BATCH_BLOCKS + RUN_BYTES / BLOCK_BYTES)
-  #sumsUsed = 0
+  /** What is being placed; null while as many as may be are under way. */
+  #placing: Batch | null
+  readonly #idle: Batch[]
+  /** J5: settles with the newest batch under way. */
+  #newest: Promise<unknown> = Promise.resolve()
 
   constructor(file: DiskFile, ring: number, seed: number, at: JournalPositions) {
     this.#file = file
@@ -86,7 +126,8 @@ export class Journal {
     this.#head = at.head
     this.#durable = at.head
     this.#tail = at.head
-    this.#start = at.head
+    this.#idle = Array.from({ length: OPEN_BATCHES }, () => new Batch())
+    this.#placing = null
     this.#checkpoint = at.checkpoint
   }
 
@@ -109,58 +150,77 @@ export class Journal {
   }
 
   get isEmptyBatch(): boolean {
-    return this.#parts.length === 0
+    return this.#placing === null || this.#placing.parts.length === 0
   }
 
   /** Adds the change to the batch. 'nextBatch': this one is full. 'noRoom': the ring is, until the tail moves. */
   place(change: Change): Room {
-    assert(!this.#underWay, 'a batch under way does not change')
+    const batch = this.#batch()
     const { records, sectors } = sizeOfChange(change)
     assert(sectors <= this.largest, 'a write is at most half of the journal')
-    if (this.#sealed) return 'nextBatch'
+    if (batch.sealed) return 'nextBatch'
     const full =
-      this.#parts.length + 2 * records > BATCH_PARTS ||
-      this.#head - this.#start + sectors > BATCH_SECTORS
+      batch.parts.length + 2 * records > BATCH_PARTS ||
+      this.#head - batch.start + sectors > BATCH_SECTORS
     if (full && !this.isEmptyBatch) return 'nextBatch'
     const toEnd = this.ring - (this.#head % this.ring)
     const filler = sectors > toEnd ? toEnd : 0
     const kept = change.kind === 'write' && change.write.data !== null ? KEPT_SECTORS : 0
     if (this.used + filler + sectors + kept > this.ring) return 'noRoom'
     if (filler > 0) {
-      encodePad(this.#nextHeader(), this.#place(), this.#seed)
+      encodePad(batch.nextHeader(), this.#place(), this.#seed)
       this.#head += filler
-      this.#sealed = true
+      batch.sealed = true
       return 'nextBatch'
     }
     if (change.kind === 'write') {
-      change.firstSum = this.#sumsUsed
-      this.#placeWrite(change.write, records)
+      change.firstSum = batch.sumsUsed
+      this.#placeWrite(batch, change.write, records)
     } else {
-      const header = this.#nextHeader()
+      const header = batch.nextHeader()
       if (change.kind === 'drop') encodeDrop(header, this.#place(), change.volume, this.#seed)
       else {
         encodePromise(header, this.#place(), change.encoded, change.bytes, this.#seed)
-        this.#parts.push(change.encoded)
+        batch.parts.push(change.encoded)
       }
       this.#head += sectors
     }
     // A batch is one write, and the file does not go on beyond the end of the ring.
-    if (this.#head % this.ring === 0) this.#sealed = true
+    if (this.#head % this.ring === 0) batch.sealed = true
     return 'placed'
   }
 
   /** Writes the batch; when it resolves, the batch and everything before it is durable. */
-  async commit(): Promise<void> {
-    assert(!this.#underWay, 'one batch at a time')
-    this.#underWay = true
-    await this.#file.writeDurable(this.#parts, (this.#start % this.ring) * SECTOR_BYTES)
-    this.#durable = this.#head
-    this.#start = this.#head
-    this.#sealed = false
-    this.#underWay = false
-    this.#parts.length = 0
-    this.#headersUsed = 0
-    this.#sumsUsed = 0
+  commit(): Promise<DurableBatch> {
+    const batch = this.#batch()
+    this.#placing = null
+    batch.end = this.#head
+    const at = (batch.start % this.ring) * SECTOR_BYTES
+    const durable = this.#inOrder(batch, this.#newest, this.#file.writeDurable(batch.parts, at))
+    this.#newest = durable
+    return durable
+  }
+
+  /** The batch has taken effect, and its checksums are not wanted any more. */
+  giveBack(batch: DurableBatch): void {
+    assert(batch instanceof Batch, 'one of its own')
+    this.#idle.push(batch)
+  }
+
+  /** J5 */
+  async #inOrder(batch: Batch, before: Promise<unknown>, write: Promise<void>): Promise<Batch> {
+    await Promise.all([before, write])
+    this.#durable = batch.end
+    return batch
+  }
+
+  #batch(): Batch {
+    if (this.#placing !== null) return this.#placing
+    const batch = this.#idle.pop()
+    assert(batch !== undefined, 'a batch under way does not change')
+    batch.begin(this.#head)
+    this.#placing = batch
+    return batch
   }
 
   /** Checkpoint `checkpoint` is durable and needs nothing before `tail`. */
@@ -170,17 +230,17 @@ export class Journal {
     this.#checkpoint = checkpoint
   }
 
-  #placeWrite(write: StoreWrite, records: number): void {
+  #placeWrite(batch: Batch, write: StoreWrite, records: number): void {
     const { data } = write
-    if (data === null) this.#placeUnmap(write, records)
-    else this.#placeData(write, records)
+    if (data === null) this.#placeUnmap(batch, write, records)
+    else this.#placeData(batch, write, records)
   }
 
-  #placeUnmap(write: StoreWrite, parts: number): void {
+  #placeUnmap(batch: Batch, write: StoreWrite, parts: number): void {
     for (const [part, one] of partsOf(write).entries()) {
       const blocks = one.data === null ? 0 : 1
-      const sums = { seed: this.#seed, blocks: this.checksums, first: this.#sumsUsed }
-      const header = this.#nextHeader()
+      const sums = { seed: this.#seed, blocks: batch.checksums, first: batch.sumsUsed }
+      const header = batch.nextHeader()
       const payload = encodeWrite(
         header,
         this.#place(),
@@ -188,41 +248,29 @@ export class Journal {
         { part, parts, first: 0, blocks },
         sums,
       )
-      if (payload !== null) this.#parts.push(payload)
+      if (payload !== null) batch.parts.push(payload)
       this.#head += 1 + blocks * BLOCK_SECTORS
-      this.#sumsUsed += blocks
+      batch.sumsUsed += blocks
     }
   }
 
-  #placeData(write: StoreWrite, records: number): void {
+  #placeData(batch: Batch, write: StoreWrite, records: number): void {
     const blocks = write.bytes / BLOCK_BYTES
-    const sums = { seed: this.#seed, blocks: this.checksums, first: this.#sumsUsed }
+    const sums = { seed: this.#seed, blocks: batch.checksums, first: batch.sumsUsed }
     for (let part = 0; part < records; part += 1) {
       const first = part * RECORD_BLOCKS
       const count = Math.min(RECORD_BLOCKS, blocks - first)
       const piece = { part, parts: records, first, blocks: count }
-      const header = this.#nextHeader()
+      const header = batch.nextHeader()
       const payload = encodeWrite(header, this.#place(), write, piece, sums)
-      if (payload !== null) this.#parts.push(payload)
+      if (payload !== null) batch.parts.push(payload)
       this.#head += 1 + count * BLOCK_SECTORS
     }
-    this.#sumsUsed += blocks
+    batch.sumsUsed += blocks
   }
 
   #place() {
     return { jseq: this.#head, syncedUpTo: this.#durable, checkpoint: this.#checkpoint }
-  }
-
-  /** A buffer of its own for each record of the batch, used again by the next batch. */
-  #nextHeader(): Uint8Array {
-    let header = this.#headers[this.#headersUsed]
-    if (header === undefined) {
-      header = new Uint8Array(RECORD_BYTES)
-      this.#headers.push(header)
-    }
-    this.#headersUsed += 1
-    this.#parts.push(header)
-    return header
   }
 }
 
