@@ -67,7 +67,7 @@ export interface VolumeReadings {
   readonly name: string
   readonly sizeBytes: number
   /** On this member. */
-  /** Of the blocks that were written and not unmapped. */
+  /** Of the blocks that were written; those that were unmapped count for a second or so. */
   readonly heldBytes: number
   readonly takenBytes: number
   readonly reads: number

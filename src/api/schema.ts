@@ -82,7 +82,11 @@ export const volumeDetail = volume
         z.object({
           member: z.string(),
           pages: count.nullable().describe('null: the member did not answer'),
-          bytes: count.nullable().describe('Of the blocks that were written and not unmapped.'),
+          bytes: count
+            .nullable()
+            .describe(
+              'Of the blocks that were written; those that were unmapped count for a second or so.',
+            ),
           takenBytes: count
             .nullable()
             .describe(

@@ -40,6 +40,7 @@ export class OwnFigures {
 
   summary(): Summary {
     const { member, balancer, health, version, pid } = this.#sources
+    const usageOf = member.store.volumeUsages()
     return {
       format: SUMMARY_FORMAT,
       member: member.id,
@@ -50,7 +51,7 @@ export class OwnFigures {
       cache: cacheOf(member),
       volumes: [...member.group.volumes.keys()].map((id) => ({
         id,
-        ...member.store.volumeUsage(id),
+        ...usageOf(id),
       })),
       sessions: [...member.target.registry.all()].flatMap((session): SessionSummary[] => {
         const { id, phase } = session

@@ -74,6 +74,7 @@ export class Tally {
       })
     }
     const { moves, drain, pause } = countMoves(member)
+    const usageOf = member.store.volumeUsages()
     const forwarded = [...member.group.members.keys()]
       .filter((id) => id !== member.id)
       .map((to) => ({ to, pieces: pieces[member.gateway.primaryIndex(to)] ?? 0 }))
@@ -87,7 +88,7 @@ export class Tally {
       latency,
       forwarded,
       volumes: [...member.group.volumes.values()].map(({ id, name, bytes }): VolumeReadings => {
-        const { bytes: heldBytes, takenBytes } = member.store.volumeUsage(id)
+        const { bytes: heldBytes, takenBytes } = usageOf(id)
         const { noSpace, mediumErrors, otherErrors, ...sums } = volumes.get(id) ?? none
         const errors = { noSpace, medium: mediumErrors, other: otherErrors }
         return { name, sizeBytes: bytes, heldBytes, takenBytes, ...sums, errors }

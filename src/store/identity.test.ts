@@ -275,7 +275,7 @@ describe('a loss that is accepted', () => {
     const again = await world.reopen(store)
     await check(again)
     // A page that was unmapped as a whole takes no room.
-    expect(again.volumeUsage(volumeId(2)).pages).toBe(1)
+    expect(again.volumeUsages()(volumeId(2)).pages).toBe(1)
     // Written and unmapped again, it is not lost again.
     await world.write(again, 2, RUN_BYTES, block(3))
     const third = await world.reopen(again)

@@ -123,6 +123,14 @@ export class Overlay {
     return this.#fresh
   }
 
+  /** Pages that will take room at home, and how many blocks of each do. */
+  *fresh(): Generator<readonly [entry: number, blocks: number]> {
+    for (const pages of [this.#dirty, this.#homing]) {
+      for (const { entry, dropped, freshBlocks } of pages.values())
+        if (freshBlocks > 0 && !dropped) yield [entry, freshBlocks]
+    }
+  }
+
   /** A block's bytes are here. */
   holds(entry: number, block: number): boolean {
     if ((this.#dirty.get(entry)?.cells[block] ?? UNTOUCHED) >= 0) return true

@@ -119,7 +119,7 @@ describe('PageStore', () => {
     expect(pagesMost).toBeGreaterThan(most / 2)
     expect(pagesMost).toBeLessThanOrEqual(most)
     store = await world.reopen(store)
-    expect(store.volumeUsage(volumeId(1))).toMatchObject({ pages: 10, bytes: 10 * BLOCK_BYTES })
+    expect(store.volumeUsages()(volumeId(1))).toMatchObject({ pages: 10, bytes: 10 * BLOCK_BYTES })
     expect((await world.read(store, 1, 0, 2 * BLOCK_BYTES)).into).toEqual(
       Uint8Array.from([...block(0), ...block(1)]),
     )
@@ -165,20 +165,45 @@ describe('PageStore', () => {
     expect((await world.read(store, 1, 4096 * 200, data.length)).into).toEqual(data)
   })
 
+  it('what a volume has written is told at once, and no differently once it is home or written over', async () => {
+    const roomy = { journalBytes: 4 * 2 ** 20, overlayBytes: 2 * 2 ** 20 }
+    const world = new World({ homeAfterMs: 1_000, ...roomy })
+    let store = await world.open()
+    const told = (volume: number) => store.volumeUsages()(volumeId(volume))
+    await world.write(store, 1, 0, block(1, 3))
+    await world.write(store, 1, 2 * BLOCK_BYTES, block(2, 2))
+    await world.write(store, 2, PAGE_BYTES, block(3))
+    const one = { pages: 1, bytes: 4 * BLOCK_BYTES, takenBytes: 5 * BLOCK_BYTES }
+    const two = { pages: 1, bytes: BLOCK_BYTES, takenBytes: 2 * BLOCK_BYTES }
+    expect(store.usage().bytes).toBe(0)
+    expect([told(1), told(2)]).toEqual([one, two])
+    await world.timeline.run(world.timeline.nowMs + 5_000)
+    expect(store.usage().bytes).toBe(5 * BLOCK_BYTES)
+    expect([told(1), told(2)]).toEqual([one, two])
+    await world.write(store, 1, 0, block(4, 4))
+    expect(told(1)).toEqual(one)
+    // Nothing is known of a page that was not read since the start, but how many blocks it has.
+    store = await world.reopen(store)
+    await world.write(store, 2, PAGE_BYTES, block(5, 256))
+    expect(told(2)).toEqual({ pages: 1, bytes: PAGE_BYTES, takenBytes: 257 * BLOCK_BYTES })
+    await world.run(store.dropVolume(volumeId(1)))
+    expect(told(1)).toEqual({ pages: 0, bytes: 0, takenBytes: 0 })
+  })
+
   it('unmapped blocks read as zeros, and a page without blocks gives its slot back', async () => {
     const world = new World()
     let store = await world.open()
     await world.write(store, 1, 0, block(1, 4))
     await world.write(store, 1, PAGE_BYTES, block(2))
     store = await world.reopen(store)
-    expect(store.volumeUsage(volumeId(1))).toMatchObject({ pages: 2, bytes: 5 * BLOCK_BYTES })
+    expect(store.volumeUsages()(volumeId(1))).toMatchObject({ pages: 2, bytes: 5 * BLOCK_BYTES })
     await world.run(store.write(write(1, 4096, null, 8192)))
     expect((await world.read(store, 1, 0, 4 * BLOCK_BYTES)).into).toEqual(
       Uint8Array.from([...block(1), ...block(0, 2), ...block(1)]),
     )
     await world.run(store.write(write(1, 0, null, RUN_BYTES)))
     store = await world.reopen(store)
-    expect(store.volumeUsage(volumeId(1))).toEqual({ pages: 0, bytes: 0, takenBytes: 0 })
+    expect(store.volumeUsages()(volumeId(1))).toEqual({ pages: 0, bytes: 0, takenBytes: 0 })
     expect((await world.read(store, 1, PAGE_BYTES)).into).toEqual(block(0))
   })
 
@@ -193,7 +218,7 @@ describe('PageStore', () => {
     const segments = () => world.disk.filePaths().filter((path) => path.startsWith('data/')).length
     expect(segments()).toBe(5)
     await world.run(store.dropVolume(volumeId(1)))
-    expect(store.volumeUsage(volumeId(1))).toEqual({ pages: 0, bytes: 0, takenBytes: 0 })
+    expect(store.volumeUsages()(volumeId(1))).toEqual({ pages: 0, bytes: 0, takenBytes: 0 })
     await world.timeline.until(() => segments() === 2)
     store = await world.reopen(store)
     expect((await world.read(store, 1, 0)).into).toEqual(block(0))

@@ -33,6 +33,7 @@ import { type HeldAnswer, type HeldQuestion, heldExtents } from './held.ts'
 import { HomeWriter } from './home-writer.ts'
 import { Homes } from './homes.ts'
 import type { Journal } from './journal.ts'
+import { BLOCKS_PER_PAGE } from './layout.ts'
 import { OperationMemory } from './operations.ts'
 import { Overlay } from './overlay.ts'
 import { type DamagedPage, PageReader, type ReadResult } from './page-reader.ts'
@@ -307,8 +308,18 @@ export class PageStore {
     return this.#pages.homes.blocks.work
   }
 
-  volumeUsage(volume: VolumeId): VolumeUsage {
-    return this.#pages.homes.table.usageOf(volume)
+  /** Of any volume, at this instant: the overlay is walked once for all of them. */
+  volumeUsages(): (volume: VolumeId) => VolumeUsage {
+    const { homes, overlay } = this.#pages
+    const { table } = homes
+    const fresh = new Map<VolumeId, number>()
+    for (const [entry, blocks] of overlay.fresh()) {
+      const volume = table.volumeOf(entry)
+      // Whether a page that was not read since the start has a block at home is not known; how many it has is.
+      const more = Math.min(blocks, BLOCKS_PER_PAGE - (table.present[entry] ?? 0))
+      fresh.set(volume, (fresh.get(volume) ?? 0) + more)
+    }
+    return (volume) => table.usageOf(volume, fresh.get(volume) ?? 0)
   }
 
   usage(): StoreUsage {

@@ -34,7 +34,7 @@ interface VolumeTable {
 export interface VolumeUsage {
   /** Pages allocated, or durable and about to be. */
   readonly pages: number
-  /** Bytes of the blocks that are at home; what is durable in the journal alone is counted once it is home. */
+  /** Bytes of the blocks that were written; what was unmapped counts until that is home. */
   readonly bytes: number
   /** What they take on disk, with headers, and with blocks that were unmapped in pages that live on. */
   readonly takenBytes: number
@@ -244,10 +244,12 @@ export class PageTable {
     this.#retiredRuns = []
   }
 
-  usageOf(volume: VolumeId): VolumeUsage {
+  /** `fresh`: blocks that are not at home yet. */
+  usageOf(volume: VolumeId, fresh: number): VolumeUsage {
     const table = this.#volumes.get(volume)
     const { pages = 0, blocks = 0, taken = 0 } = table ?? {}
-    return { pages, bytes: blocks * BLOCK_BYTES, takenBytes: (taken + pages) * BLOCK_BYTES }
+    const bytes = (blocks + fresh) * BLOCK_BYTES
+    return { pages, bytes, takenBytes: (taken + fresh + pages) * BLOCK_BYTES }
   }
 
   volumes(): VolumeId[] {

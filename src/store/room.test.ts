@@ -35,7 +35,7 @@ describe('room', () => {
     expect(found).toBeLessThanOrEqual(36)
     expect(answers.slice(found)).toEqual(answers.slice(found).fill('full'))
     expect(store.usage().takenBytes).toBeLessThanOrEqual(82 * BLOCK_BYTES)
-    expect(store.volumeUsage(volumeId(1))).toEqual({
+    expect(store.volumeUsages()(volumeId(1))).toEqual({
       pages: found,
       bytes: found * BLOCK_BYTES,
       takenBytes: 2 * found * BLOCK_BYTES,

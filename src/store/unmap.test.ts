@@ -86,7 +86,7 @@ describe('unmap', () => {
       expect(store.remembered(SESSION, GENERATION, sliceId(2), unmap.number)).toBe(true)
       store = await world.reopen(store)
     }
-    expect(store.volumeUsage(volumeId(1)).pages).toBe(8)
+    expect(store.volumeUsages()(volumeId(1)).pages).toBe(8)
   })
 
   it('ST2 the blocks of which it takes a part are written with it, now and after a restart', async () => {
@@ -179,6 +179,6 @@ describe('unmap', () => {
       store.write(write(1, part * 1600 * PAGE_BYTES, null, 1600 * PAGE_BYTES))
     await world.run(Promise.all([0, 1, 2].map(unmap)))
     expect(store.commitWork.commits - commits).toBe(3)
-    expect(store.volumeUsage(volumeId(1)).pages).toBe(0)
+    expect(store.volumeUsages()(volumeId(1)).pages).toBe(0)
   })
 })
