@@ -2,7 +2,7 @@
 // move-model.mjs): crashes, pauses to 10 s, cuts that drop or stick, a coordinator that is slow, away or loses answers,
 // hosts of initiators that die. `heal` ends them all.
 import type { Prng } from '../src/base/prng.ts'
-import type { MemberId } from '../src/group/record.ts'
+import { keys, type MemberId } from '../src/group/record.ts'
 import { carrierOf } from '../src/target/live-session.ts'
 import type { TargetEvent } from '../src/target/target-event.ts'
 import { type FolderFault, FolderFaults } from './folders.ts'
@@ -35,6 +35,7 @@ type Fault =
   | 'sleep'
   | 'mute'
   | 'balance off'
+  | 'view'
   | 'stop'
   | FolderFault
 
@@ -60,6 +61,8 @@ const weighted: readonly Fault[] = [
   'sleep',
   'mute',
   'balance off',
+  'view',
+  'view',
   'stop',
   'stop',
   'empty folder',
@@ -232,6 +235,8 @@ export class Faults {
         return this.#mute(prng.pick(members))
       case 'stop':
         return this.#stop(prng.pick(members))
+      case 'view':
+        return this.#raiseView()
       case 'balance off': {
         this.#group.switchBalance('off')
         return this.#later(prng.integer(500, 4_000), () => this.#group.switchBalance('on'))
@@ -244,6 +249,22 @@ export class Faults {
         return
       default:
         fault satisfies never
+    }
+  }
+
+  /** As a growth does, but that there is no size of which initiators are told (V9 of slice/slices.ts). */
+  #raiseView(): void {
+    const { members, volumes, coordination, trace } = this.#group
+    const { id } = this.#prng.pick(volumes)
+    for (const { member } of members) {
+      const record = member?.group.volumes.get(id)
+      const rev = member?.group.volumeRevs.get(id)
+      if (record === undefined || rev === undefined) continue
+      const key = keys.volume(id)
+      const value = JSON.stringify({ ...record, view: record.view + 1 })
+      trace.add('*', `view ${record.view + 1} of volume ${id}`)
+      const change = { compare: [{ key, rev }], put: [{ key, value }] }
+      return void coordination.handle('operator').txn(change)
     }
   }
 
