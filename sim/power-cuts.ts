@@ -72,6 +72,8 @@ class Program {
   readonly #unsettled = new Set<Change>()
   #value = 0
   #operation = 0
+  /** Acknowledged. */
+  #upTo = 0
   /** Operations that are known to be in the store. */
   #kept: number[] = []
   #failure: unknown = null
@@ -199,7 +201,10 @@ class Program {
     const change = this.#invent()
     this.#changes.push(change)
     this.#unsettled.add(change)
-    const done = change.kind === 'drop' ? dropIn(store, change) : store.write(writeOf(change))
+    const done =
+      change.kind === 'drop'
+        ? dropIn(store, change)
+        : store.write({ ...writeOf(change), acknowledged: this.#upTo })
     done.then(
       (result) => {
         this.#unsettled.delete(change)
@@ -281,7 +286,8 @@ class Program {
   #acknowledge(store: PageStore): void {
     const last = this.#changes[this.#prng.integer(0, this.#answered - 1)]
     if (last === undefined || last.operation === 0) return
-    store.acknowledge(SESSION, GENERATION, SLICE, last.operation)
+    this.#upTo = Math.max(this.#upTo, last.operation)
+    store.acknowledge(SESSION, GENERATION, SLICE, this.#upTo)
   }
 
   /** Some blocks, three times: what is read again may come from memory. */

@@ -264,9 +264,7 @@ export class CommitQueue {
       }
       const { write } = change
       this.#applyWrite(write, durable.checksums, change.firstSum)
-      if (write.number > 0) {
-        operations.remember(write.session, write.gen, write.slice, write.number)
-      }
+      operations.applied(write)
     }
     // Not what is durable: that may be of the next batch, which has not taken effect yet.
     this.applied = durable.end

@@ -10,8 +10,11 @@ import {
   sessionId,
   sliceId,
 } from '../base/ids.ts'
+import type { Operation } from '../peer/operation.ts'
 import { readU64, writeU64 } from './fields.ts'
 import { OPERATIONS } from './layout.ts'
+
+type Applied = Pick<Operation, 'session' | 'gen' | 'slice' | 'number' | 'acknowledged'>
 
 interface Remembered {
   gen: Generation
@@ -26,6 +29,13 @@ export class OperationMemory {
   remember(session: SessionId, gen: Generation, slice: SliceId, operation: number): void {
     const known = this.#at(session, gen, slice)
     if (known !== null && operation > known.upTo) known.operations.add(operation)
+  }
+
+  /** ST11. It is in the store; its gateway had these outcomes when it sent it. */
+  applied({ session, gen, slice, number, acknowledged }: Applied): void {
+    if (number === 0) return
+    this.acknowledge(session, gen, slice, acknowledged)
+    this.remember(session, gen, slice, number)
   }
 
   remembers(session: SessionId, gen: Generation, slice: SliceId, operation: number): boolean {

@@ -19,7 +19,8 @@ import { BLOCK_BYTES, PAGE_BYTES, RUN_BYTES } from '../base/sizes.ts'
 import { SystemClock } from '../io/clock.ts'
 import { FolderDisk } from '../io/disk.ts'
 import { FolderRefused, StoreFailed } from './failure.ts'
-import { paths } from './layout.ts'
+import { readU64 } from './fields.ts'
+import { CHECKPOINT, OPERATIONS, paths } from './layout.ts'
 import { PageStore } from './page-store.ts'
 
 describe('PageStore', () => {
@@ -276,6 +277,28 @@ describe('PageStore', () => {
       expect(tries).toBeLessThanOrEqual(2)
       await world.run(store.close())
     }
+  })
+
+  it('ST11 what was acknowledged with later operations is not remembered by their numbers after a cut', async () => {
+    const world = new World({ homeAfterMs: 1e9 })
+    const store = await world.open()
+    const { session, gen, slice } = write(1, 0, block(1))
+    for (let number = 1; number <= 20; number += 1) {
+      const acknowledged = Math.max(0, number - 3)
+      await world.run(store.write({ ...write(1, 0, block(number)), number, acknowledged }))
+    }
+    world.disk.crash(() => 0)
+    const again = await world.open()
+    for (let number = 1; number <= 20; number += 1) {
+      expect(again.remembered(session, gen, slice, number)).toBe(true)
+    }
+    expect(again.remembered(session, gen, slice, 21)).toBe(false)
+    const kept = paths.checkpoints.map((path) => {
+      const head = world.disk.peek(path)
+      return readU64(head, CHECKPOINT.operationBytes)
+    })
+    expect(kept).toContain(OPERATIONS.end + 3 * 8)
+    expect(Math.max(...kept)).toBe(OPERATIONS.end + 3 * 8)
   })
 
   it('refuses the folder of another member, a newer format and pages without a superblock', async () => {

@@ -19,6 +19,8 @@
 //   ST9. An unmap needs no room, and one that finds nothing changes nothing: it is answered at once, and not remembered.
 //        Carried out again it can only take what was written since, beside a command that still waits for its answer.
 //   ST10. A page has the stamp (epoch, seq) of its newest change that is in the store, as a slice has; members compare them.
+//   ST11. What a gateway had acknowledged when it sent an operation is remembered no more once that is in the store, also
+//        after a restart.
 import { assert } from '../base/assert.ts'
 import { type Clock, turnOf } from '../base/clock.ts'
 import type { Disk } from '../base/disk.ts'

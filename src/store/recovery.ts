@@ -163,9 +163,7 @@ function apply(pages: Pages, records: readonly Replayed[]): void {
       for (let block = 0; block < header.blocks; block += 1) sums[block] = header.checksum(block)
       pages.write(header, payload, sums, 0, bad)
     }
-    if (header.number > 0) {
-      pages.operations.remember(header.session, header.gen, header.slice, header.number)
-    }
+    pages.operations.applied(header)
   }
 }
 

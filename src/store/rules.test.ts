@@ -33,6 +33,7 @@ const rules: Readonly<Record<string, string>> = {
   'ST10 a page that is at home has the stamp of what was written there': 'stamp-not-home',
   'ST10 the newest change counts, whatever became durable first': 'older-stamp-wins',
   'ST10 the stamps of pages are in the checkpoint': 'stamp-not-in-checkpoint',
+  'ST11 records carry what is acknowledged': 'acknowledged-forgotten',
 }
 
 const mutations = await loadMutations('store')
