@@ -486,7 +486,7 @@ function settingsOf(id: MemberId, accept: Accept, bounds: Bounds): MemberSetting
       ...storeDefaults,
       journalBytes: 512 * 1024,
       overlayBytes: 512 * 1024,
-      cacheBytes: 256 * 1024,
+      cacheBytes: 16 * 1024,
       slotsPerSegment: 2,
       checkpointAfterMs: 5_000,
       accept,
