@@ -58,6 +58,10 @@ class MemoryStore implements SliceStore {
     return 'done'
   }
 
+  checksums(): null {
+    return null
+  }
+
   write({ offset, data }: { offset: number; data: Uint8Array | null }): Promise<'done'> {
     if (data !== null) this.#bytes.set(data, offset % RUN_BYTES)
     return new Promise((resolve) => {

@@ -75,7 +75,7 @@ export interface Answer {
   /** What was read: the request's `into`. */
   readonly bytes?: Uint8Array
   /** Of the blocks of what was read, if they are known (F3 of frames.ts). */
-  readonly checksums?: Uint32Array
+  readonly checksums?: Uint32Array | null
 }
 
 /** What this member does for the others. A ProtocolError that it throws closes the stream. */

@@ -9,6 +9,7 @@ function scene() {
     epochOf: (slice) => epoch(slice === 1 ? 7 : 0),
     isOfView: (_volume, view) => view === 3,
     read: () => 'done',
+    checksums: () => Uint32Array.of(5),
     mutate: (mutation) => {
       mutation.seq = 9
       return 'done'
@@ -62,6 +63,9 @@ it("a mutation's answer has its place in the order of its slice", async () => {
   const { ask } = scene()
   expect(await ask({})).toEqual({ status: 0, epoch: epoch(7), seq: 9 })
   expect(await ask({ kind: frameKind.read, number: 0 })).not.toHaveProperty('seq')
+  expect(await ask({ kind: frameKind.read, number: 0 })).toMatchObject({
+    checksums: Uint32Array.of(5),
+  })
 })
 
 it('what no gateway asks for closes its stream', () => {

@@ -9,14 +9,16 @@ import { pieceBytes } from './lanes.ts'
 import type { CompareOutcome, Stale } from './outcome.ts'
 import type { Slices } from './slices.ts'
 
+type Asked = Pick<Slices, 'epochOf' | 'isOfView' | 'read' | 'checksums' | 'mutate'>
+
 const stale: Answer = { status: answerStatus.stale }
 
 export class PeerRequests {
   /** Since the start. An unmap moves no bytes, whatever it names (W6 of volume/gateway.ts). */
   readonly handled = { pieces: 0, bytes: 0 }
-  readonly #slices: Pick<Slices, 'epochOf' | 'isOfView' | 'read' | 'mutate'>
+  readonly #slices: Asked
 
-  constructor(slices: Pick<Slices, 'epochOf' | 'isOfView' | 'read' | 'mutate'>) {
+  constructor(slices: Asked) {
     this.#slices = slices
   }
 
@@ -40,15 +42,19 @@ function answerMutation(
   { epoch, seq }: Pick<Incoming, 'epoch' | 'seq'>,
   outcome: CompareOutcome | Stale,
 ): Answer {
-  const answer = answerOf(outcome)
-  return outcome === 'stale' || seq === 0 ? answer : { ...answer, epoch, seq }
+  if (outcome === 'stale' || seq === 0) return answerOf(outcome)
+  if (outcome === 'done') return { status: answerStatus.done, epoch, seq }
+  return { ...answerOf(outcome), epoch, seq }
 }
 
-function answerRead(slices: Pick<Slices, 'read'>, request: Incoming): Answer | Promise<Answer> {
+function answerRead(slices: Asked, request: Incoming): Answer | Promise<Answer> {
   const { volume, slice, offset, into } = request
   assert(into !== null, 'a read has somewhere to put its bytes')
   const read = slices.read(request, volume, slice, offset, into)
-  if (read === 'done') return { status: answerStatus.done, bytes: into }
+  if (read === 'done') {
+    const checksums = slices.checksums(volume, offset, into.length)
+    return { status: answerStatus.done, bytes: into, checksums }
+  }
   if (typeof read === 'string') return answerOf(read)
   return read.then((late) =>
     late === 'done' ? { status: answerStatus.done, bytes: into } : answerOf(late),

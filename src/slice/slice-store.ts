@@ -13,6 +13,8 @@ export interface SliceStore {
     offset: number,
     into: Uint8Array,
   ): 'done' | 'damaged' | Promise<'done' | 'damaged'>
+  /** Of the blocks of a read that was done in this turn of the event loop; null: they are not known. */
+  checksums(volume: VolumeId, offset: number, bytes: number): Uint32Array | null
   /** Resolves when durable; rejects when the store has failed, and then refuses everything. */
   write(write: StoreWrite): Promise<'done' | 'full'>
   /** After 'full': true once room that unmaps and deletions made is there; false: there is none. Rejects when the store has failed. */

@@ -132,6 +132,11 @@ export class Slices {
     return primary.read(volume, offset, into)
   }
 
+  /** F3 of peer/frames.ts: of what `read` has done in this turn, as far as they are known. */
+  checksums(volume: VolumeId, offset: number, bytes: number): Uint32Array | null {
+    return this.#deps.store.checksums(volume, offset, bytes)
+  }
+
   /** `stale` comes at once, or late (V8). */
   mutate(mutation: Mutation): CompareOutcome | Stale | Promise<CompareOutcome | Stale> {
     const { slice, volume, session, gen, number, acknowledged } = mutation

@@ -32,6 +32,7 @@ import { FolderRefused, StoreFailed } from './failure.ts'
 import { type Folder, openFolder, replaceFolder } from './folder.ts'
 import { HeaderCache } from './header-cache.ts'
 import { type HeldAnswer, type HeldQuestion, heldExtents } from './held.ts'
+import { homeChecksums } from './home-checksums.ts'
 import { HomeWriter } from './home-writer.ts'
 import { Homes } from './homes.ts'
 import type { Journal } from './journal.ts'
@@ -188,6 +189,11 @@ export class PageStore {
     } catch (error) {
       throw this.#fail(error)
     }
+  }
+
+  /** Of the blocks of a read that was done in this turn of the event loop; null: they are not known (HS1). */
+  checksums(volume: VolumeId, offset: number, bytes: number): Uint32Array | null {
+    return homeChecksums(this.#pages, volume, offset, bytes)
   }
 
   /** Resolves when the write is durable and visible, or says 'full'. Rejects with StoreFailed. */
