@@ -15,6 +15,7 @@
 //        were written to would pass for them after a power cut, and what was answered since be missing without a trace.
 //   ID4. What a folder holds is never deleted when its loss is accepted: it is set aside.
 //   ID6. A folder that names layers which this release does not know is refused: read without them it would be another volume.
+import type { VolumeId } from '../base/ids.ts'
 import { FolderRefused, type Remedy } from './failure.ts'
 import { BASE_LAYER, FORMAT } from './layout.ts'
 import type { Promises } from './promises.ts'
@@ -84,7 +85,7 @@ export function judgeHistory(promises: Promises, { memberId, known, accept }: Ju
 type Judged = Pick<StoreSettings, 'memberId' | 'known' | 'accept'>
 
 /** ID6. Throws FolderRefused. */
-export function judgeLayer(layer: number, volume: number): void {
+export function judgeLayer(layer: number, volume: VolumeId): void {
   if (layer === BASE_LAYER) return
   throw new FolderRefused(
     `The data folder has pages of layer ${layer} of volume ${volume}: a newer release of the same format ${FORMAT} has used it. ` +
