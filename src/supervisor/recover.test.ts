@@ -244,6 +244,21 @@ it('V6 a file that is damaged, locked, without a group or older than any member 
   other.close()
 }, 20_000)
 
+it('V6 a folder that the file names and that is missing is refused before anybody starts, unless its loss is accepted', async () => {
+  await folder('m1', 41, 41)
+  const at = { rev: revision(1), created: revision(1) }
+  const known = { folderId: 'f', position: 9, openAs: null, at: '' }
+  const named = { key: keys.folder('m2'), value: JSON.stringify(known), ...at }
+  writeStore(file, { rev: revision(57), items: [...contents(57).items, named] })
+  await expect(refuseWrongRecord(plan())).rejects.toThrow(
+    /Member m2 did not start: The data folder of m2 is empty, but the group knows .*--accept-loss m2/,
+  )
+  await refuseWrongRecord({ ...plan(), acceptLoss: ['m2'] })
+  mkdirSync(join(data, 'm2'))
+  writeFileSync(join(data, 'm2', 'super'), '')
+  await refuseWrongRecord(plan())
+})
+
 it('RV4 a member whose folder is missing is left out only by word', async () => {
   await folder('m1', 57, 50)
   await expect(recover()).rejects.toThrow(/m2. Are their disks mounted\? .*--without m2/)

@@ -4,10 +4,14 @@
 import { existsSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Evidence } from '../group/seen.ts'
+import { parseFolder } from '../group/parse.ts'
+import { keys } from '../group/record.ts'
+import type { Evidence, MetRecord } from '../group/seen.ts'
 import { namesIn } from '../io/folders.ts'
 import { readStore, type StoreContents } from '../io/sqlite-files.ts'
 import { isBusy, LostFile, RefusedFile } from '../io/sqlite-store.ts'
+import { FolderRefused } from '../store/failure.ts'
+import { judgeFolder } from '../store/identity.ts'
 import { paths, SLOT_BYTES } from '../store/layout.ts'
 import { evidenceOf, metIn, refuseByFolders } from './evidence.ts'
 import { portTaken } from './free-ports.ts'
@@ -85,7 +89,8 @@ function refuseSmallBudget({ budgetBytes, members }: GroupPlan): void {
 }
 
 /** V6. The folders first, then the file: somebody who is still ending may write both. */
-export async function refuseWrongRecord({ dataFolder, members }: GroupPlan): Promise<void> {
+export async function refuseWrongRecord(plan: GroupPlan): Promise<void> {
+  const { dataFolder, members } = plan
   const folders: Evidence[] = []
   for (const id of memberNames(members)) {
     const folder = await evidenceOf(dataFolder, id)
@@ -93,13 +98,36 @@ export async function refuseWrongRecord({ dataFolder, members }: GroupPlan): Pro
   }
   if (folders.length === 0) return
   const file = join(dataFolder, COORDINATION_FILE)
-  const met = metIn(readRecord(file))
+  const contents = readRecord(file)
+  const met = metIn(contents)
   const remedy = `Put the right one back, or rebuild it from the members' folders with 'evenkeel recover --data ${dataFolder}'. Nothing was touched.`
   if (typeof met === 'string') {
     throw new CannotStart(`The coordination file ${file} ${met}. ${remedy}`)
   }
   const refused = refuseByFolders(met, folders)
   if (refused !== null) throw new CannotStart(refused)
+  refuseMissingFolders(plan, met, contents)
+}
+
+/** V6: nobody can tell what such a folder knows. */
+function refuseMissingFolders(
+  { dataFolder, members, acceptLoss }: GroupPlan,
+  { group, epochs }: MetRecord,
+  { items }: StoreContents,
+): void {
+  for (const memberId of memberNames(members)) {
+    const value = items.find(({ key }) => key === keys.folder(memberId))?.value
+    const known = value === undefined ? '' : parseFolder(value)
+    const folder = join(dataFolder, memberId)
+    const isThere = [paths.superblock, paths.journal].some((name) => existsSync(join(folder, name)))
+    if (typeof known === 'string' || isThere || acceptLoss.includes(memberId)) continue
+    try {
+      judgeFolder(null, { groupId: group.groupId, memberId, known: { ...known, epochs } })
+    } catch (cause) {
+      if (!(cause instanceof FolderRefused)) throw cause
+      throw new CannotStart(`Member ${memberId} did not start: ${cause.message}`, { cause })
+    }
+  }
 }
 
 function readRecord(file: string): StoreContents {

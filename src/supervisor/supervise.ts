@@ -6,8 +6,9 @@
 //   V3. A group is never started with fewer members than it has: their slices would have no primary.
 //   V4. What its members may store together is not more than the disk has room for.
 //   V5. A group whose coordination file is gone is not founded anew over the pages that its members have.
-//   V6. No member is started on a coordination file that is damaged, or older than what any member's folder knows: the first
-//       one would write to it, and those that refuse it would no longer see that it is another line of the record.
+//   V6. No member is started on a coordination file that is damaged, or older than what any member's folder knows, nor while
+//       a folder that it names is missing: the first one would write to it, and those that refuse it would no longer see that
+//       it is another line of the record.
 import { chmod, lstat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Caller, isUnavailable } from '../api/caller.ts'
