@@ -73,6 +73,7 @@ export class DemandSource {
   readonly owners: (readonly (readonly [member: number, share: number])[])[]
   readonly rest: Float64Array
   readonly loginAt: Int32Array
+  readonly logoutAt: Float64Array
   readonly q: Float64Array
   readonly #scenario: Scenario
   readonly #chance: Chance
@@ -83,9 +84,10 @@ export class DemandSource {
   constructor(scenario: Scenario, seed: number) {
     this.#scenario = scenario
     const { members, given, sessions = 0, loginRamp = 0 } = scenario
-    this.capacity = (scenario.capacities ?? [[members, 1]]).flatMap(([n, c]) =>
-      new Array<number>(n).fill(c),
-    )
+    // Load is in units of the work: a slow machine is one that can do less of it.
+    this.capacity = (scenario.capacities ?? [[members, 1]])
+      .flatMap(([n, c]) => new Array<number>(n).fill(c))
+      .map((c, s) => c * (scenario.speeds?.[s] ?? 1))
     const drawn = given?.length ?? sessions
     this.count = drawn + (scenario.whales?.count ?? 0)
     const chance = new Chance(seed, 1)
@@ -96,8 +98,13 @@ export class DemandSource {
       (own) => 1 - own.reduce((sum, [, share]) => sum + share, 0),
     )
     this.home = Int32Array.from({ length: this.count }, (_, c) => this.#home(c))
-    this.loginAt = Int32Array.from({ length: this.count }, (_, c) =>
-      Math.floor((loginRamp * c) / this.count),
+    this.loginAt = Int32Array.from(
+      { length: this.count },
+      (_, c) => given?.[c]?.from ?? Math.floor((loginRamp * c) / this.count),
+    )
+    this.logoutAt = Float64Array.from(
+      { length: this.count },
+      (_, c) => given?.[c]?.to ?? Number.POSITIVE_INFINITY,
     )
     this.#chance = new Chance(seed, 2)
     this.q = new Float64Array(this.count)

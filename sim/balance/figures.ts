@@ -63,7 +63,7 @@ export class Metrics {
 
   constructor(world: World) {
     this.#world = world
-    this.#start = world.scenario.loginRamp ?? 0
+    this.#start = world.scenario.judgedFrom ?? world.scenario.loginRamp ?? 0
     this.#window = new Float64Array(world.members)
   }
 

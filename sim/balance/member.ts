@@ -23,7 +23,7 @@ import {
   type View,
   withReserved,
 } from '../../src/distribution/view.ts'
-import { type Costs, PRIOR_COSTS } from '../../src/load/cost-model.ts'
+import { type Costs, PRIOR_COSTS, scaled } from '../../src/load/cost-model.ts'
 import { MemberEstimate } from '../../src/load/estimate.ts'
 import { clampReport, parseReport, REPORT_FORMAT, type Report } from '../../src/load/report.ts'
 import type { SessionSample } from '../../src/load/sample.ts'
@@ -62,10 +62,12 @@ export class SimulatedMember {
   urgentRounds = 0
   grantedThisRound = 0
 
-  constructor(s: number, policy: Policy = DEFAULT_POLICY) {
+  /** `priced`: what it believes at first that work costs, as a multiple of what it does. */
+  constructor(s: number, policy: Policy = DEFAULT_POLICY, priced = 1) {
     this.id = memberName(s)
     this.policy = policy
-    this.estimate = new MemberEstimate({ self: this.id, resources: 1, prior: WORLD_COSTS })
+    const prior = scaled(WORLD_COSTS, priced)
+    this.estimate = new MemberEstimate({ self: this.id, resources: 1, prior })
   }
 
   get sessions(): IterableIterator<SessionId> {
@@ -75,6 +77,11 @@ export class SimulatedMember {
   login(session: SessionId, nowMs: number): void {
     this.#kept.set(session, { bornMs: nowMs, debt: 0, history: NO_HISTORY })
     this.estimate.admit(session, null)
+  }
+
+  logout(session: SessionId): void {
+    this.#kept.delete(session)
+    this.estimate.leave(session)
   }
 
   /** What goes with the session, as it goes over the wire. */

@@ -1,4 +1,4 @@
-// node sim/balance/run.ts [--scenario fig5,zipf30] [--seeds 5] [--attribution 0.1] [--machine 0] [--mode off] [--log]
+// node sim/balance/run.ts [--scenario fig5,zipf30] [--seeds 5] [--attribution 0.1] [--machine 0] [--priced 1] [--mode off] [--log]
 // Prints, for each scenario, the figures of our distribution process: means over the seeds, and the worst seed's gap.
 import { parseArgs } from 'node:util'
 import { DEFAULT_POLICY } from '../../src/distribution/policy.ts'
@@ -12,6 +12,7 @@ const { values } = parseArgs({
     seeds: { type: 'string', default: '3' },
     attribution: { type: 'string', default: '0.1' },
     machine: { type: 'string', default: '0' },
+    priced: { type: 'string', default: '1' },
     mode: { type: 'string', default: 'on' },
     log: { type: 'boolean', default: false },
   },
@@ -37,6 +38,7 @@ for (const name of names) {
       policy,
       attribution: Number(values.attribution),
       machine: Number(values.machine),
+      priced: Number(values.priced),
     })
     runs.push(figures)
     if (!values.log) continue

@@ -10,7 +10,14 @@ export interface Scenario {
     readonly q: number
     readonly at: number
     readonly own?: readonly (readonly [member: number, share: number])[]
+    /** Logs in then, and out then. */
+    readonly from?: number
+    readonly to?: number
   }[]
+  /** Decisions are made before, but figures are of what follows. */
+  readonly judgedFrom?: number
+  /** How fast the machine of each member is: the same work takes 1 / speed of its CPU. */
+  readonly speeds?: readonly number[]
   readonly sessions?: number
   readonly meanUtilisation?: number
   readonly zipf?: number
@@ -59,6 +66,20 @@ const thirty = (meanUtilisation: number, zipf: number) => ({
   loginRamp: 60,
 })
 
+/** `lived`: seconds in which three members were level, before that stopped and fig5 began. */
+const after = (lived: number, q: number): Scenario => ({
+  members: 3,
+  given: [
+    ...[0, 1, 2, 0, 1, 2].map((at) => ({ q: 0.12, at, to: lived })),
+    ...five(q).map((session) => ({ ...session, from: lived })),
+  ],
+  noise: 0.1,
+  judgedFrom: lived,
+  horizon: lived + 900,
+})
+
+const DAY = 86_400
+
 export const SCENARIOS = {
   fig5: { members: 3, given: five(0.14), noise: 0.1 },
   fig5light: { members: 3, given: five(0.045), noise: 0.1 },
@@ -68,6 +89,13 @@ export const SCENARIOS = {
     given: five(0.14, [[[0, 0.6]], [[0, 0.6]], [[1, 0.6]], [[2, 0.6]], [[2, 0.6]]]),
     noise: 0.1,
   },
+  /** An old group decides as well as a fresh one. */
+  fig5aged: after(DAY, 0.14),
+  fig5hour: after(3_600, 0.14),
+  /** The member that serves most, one that serves less, and the one that is to receive, on a core of half the speed. */
+  slowSource: { members: 3, given: five(0.1), noise: 0.1, speeds: [0.5, 1, 1] },
+  slowOther: { members: 3, given: five(0.1), noise: 0.1, speeds: [1, 1, 0.5] },
+  slowTarget: { members: 3, given: five(0.1), noise: 0.1, speeds: [1, 0.5, 1] },
   balanced3: { members: 3, sessions: 60, meanUtilisation: 0.55, loginRamp: 60 },
   balanced30: thirty(0.55, 0),
   zipf3: { members: 3, sessions: 150, meanUtilisation: 0.55, zipf: 0.8, loginRamp: 60 },

@@ -21,6 +21,8 @@ export interface Settings {
   readonly attribution?: number
   /** A shared machine: the same work costs a member more or less CPU, by this deviation of the logarithm, changing over 20 s. */
   readonly machine?: number
+  /** What members believe at first that work costs, as a multiple of what it does. */
+  readonly priced?: number
 }
 
 export function simulate(scenario: Scenario, settings: Settings): Figures {
@@ -49,7 +51,7 @@ class Simulation {
     this.#metrics = new Metrics(this.#world)
     this.#members = Array.from(
       { length: scenario.members },
-      (_, s) => new SimulatedMember(s, this.#policy),
+      (_, s) => new SimulatedMember(s, this.#policy, settings.priced ?? 1),
     )
     this.#measuring = new Chance(settings.seed, 3)
     this.#luck = new Chance(settings.seed, 4)
@@ -69,7 +71,9 @@ class Simulation {
       before.set(this.#world.gateway)
       this.#world.step(t)
       this.#world.gateway.forEach((s, c) => {
-        if (s >= 0 && before[c] === -1) this.#member(s).login(sessionId(c), t * 1000)
+        const at = before[c] ?? -1
+        if (s >= 0 && at === -1) this.#member(s).login(sessionId(c), t * 1000)
+        if (s < 0 && at >= 0) this.#member(at).logout(sessionId(c))
       })
       this.#metrics.second(t)
       this.#measure()
@@ -122,8 +126,9 @@ class Simulation {
       this.#count(c, stored, handled)
     }
     this.#members.forEach((member, s) => {
-      const capacity = world.capacity[s] ?? 1
-      const busy = Math.min((world.load[s] ?? 0) * this.#dearness(s), capacity)
+      const speed = this.#scenario.speeds?.[s] ?? 1
+      const capacity = (world.capacity[s] ?? 1) / speed
+      const busy = Math.min(((world.load[s] ?? 0) / speed) * this.#dearness(s), capacity)
       const cpu = busy * (1 + 0.01 * this.#measuring.normal())
       const primary = { stored: stored[s] ?? 0, handled: handled[s] ?? 0 }
       if (world.alive[s]) member.measure(samples[s] ?? [], cpu, capacity, primary)

@@ -2,12 +2,14 @@
 import { BASE, DemandSource, weight } from './demand.ts'
 import type { Scenario } from './scenario.ts'
 
+const GONE = -2
+
 export class World {
   readonly demand: DemandSource
   readonly members: number
   readonly capacity: readonly number[]
   readonly alive: boolean[]
-  /** −1: not logged in. */
+  /** −1: not logged in yet; `GONE`: not any more. */
   readonly gateway: Int32Array
   readonly load: Float64Array
   readonly scenario: Scenario
@@ -66,9 +68,10 @@ export class World {
     const { demand, gateway } = this
     for (let c = 0; c < demand.count; c++) {
       if (gateway[c] === -1 && t >= (demand.loginAt[c] ?? 0)) gateway[c] = demand.home[c] ?? 0
+      if (t >= (demand.logoutAt[c] ?? 0)) gateway[c] = GONE
     }
     demand.step(t)
-    for (let c = 0; c < demand.count; c++) if (gateway[c] === -1) demand.q[c] = 0
+    for (let c = 0; c < demand.count; c++) if ((gateway[c] ?? 0) < 0) demand.q[c] = 0
     this.loads(demand.q, gateway, t, this.load)
   }
 }

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { sessionId } from '../base/ids.ts'
+import { NO_SUMS } from '../load/cost-scale.ts'
 import { REPORT_FORMAT, type Report } from '../load/report.ts'
 import { BadPaths, barredFrom, heldBy, type SessionFacts } from './bounds.ts'
 import { heldBack, withBegun } from './budget.ts'
@@ -40,7 +41,7 @@ const report = (member: string, sequence: number, more: Partial<Report> = {}): R
   reserved: [0.1],
   sessions: 2,
   loopUtilisation: 0,
-  fit: { factors: [], evidence: [] },
+  fit: { factors: [], evidence: [], sums: NO_SUMS },
   ...more,
 })
 

@@ -4,11 +4,13 @@
 //   primary, what it handled for other gateways, and one for being alive.
 //
 // C1. Right at once: a cost begins at `PRIOR_COSTS` and leaves it only as far as samples that contain the kind say so.
-// C2. Non-negative and bounded: a cost of work stays within 1/`MOST_OFF` … `MOST_OFF` of its prior, whatever the
-//     machine does.
+// C2. Non-negative and bounded: a cost of work stays within 1/`MOST_OFF` … `MOST_OFF` of its prior times the scale,
+//     whatever the machine does.
 // C3. Equal work is equal load at every member: members weigh the fits of all by what each has seen (`groupCosts`), and
 //     price with the result. A member's own noise (a shared core, a neighbour) ends in its base, never in one session
 //     rather than another.
+// C4. The fits tell what kinds of work cost beside each other; what all of it costs is the group's scale (cost-scale.ts).
+import { NO_SUMS, type ScaleSums } from './cost-scale.ts'
 import { WORK, WORK_KINDS } from './sample.ts'
 
 export const COST_KINDS = [
@@ -61,6 +63,7 @@ const MOST_EVIDENCE = 2000
 export type CostEvidence = {
   readonly factors: readonly number[]
   readonly evidence: readonly number[]
+  readonly sums: ScaleSums
 }
 
 export interface PrimaryAmounts {
@@ -99,20 +102,22 @@ export class CostFit {
     }
   }
 
-  fitted(): CostEvidence {
+  /** It leans on the prior times the group's scale. */
+  fitted(sums: ScaleSums = NO_SUMS): CostEvidence {
+    const { scale } = sums
     const matrix = this.#information.slice()
     const vector = this.#vector.slice()
     COST_KINDS.forEach((kind, i) => {
       const weight = priorWeight(kind)
       matrix[i * KINDS + i] = (matrix[i * KINDS + i] ?? 0) + weight
-      vector[i] = (vector[i] ?? 0) + weight
+      vector[i] = (vector[i] ?? 0) + weight * scaleOf(kind, scale)
     })
     const solved = solve(matrix, vector)
-    const factors = COST_KINDS.map((kind, i) => bounded(kind, solved[i] ?? 1))
+    const factors = COST_KINDS.map((kind, i) => bounded(kind, solved[i] ?? 1, scale))
     const evidence = factors.map((_, i) =>
       Math.min(MOST_EVIDENCE, this.#information[i * KINDS + i] ?? 0),
     )
-    return { factors, evidence }
+    return { factors, evidence, sums }
   }
 }
 
@@ -148,21 +153,46 @@ export function expectedCpu(rates: readonly number[], costs: Costs): number {
   return COST_KINDS.reduce((sum, kind, i) => sum + (rates[i] ?? 0) * costs[kind], 0)
 }
 
+/** As `expectedCpu`, without being alive. */
+export function workCpu(rates: readonly number[], costs: Costs): number {
+  return expectedCpu(rates, { ...costs, alive: 0 })
+}
+
 /** The group's costs from the fits of its members. Give them in the same order everywhere (by member id). */
-export function groupCosts(fits: readonly CostEvidence[], prior: Costs = PRIOR_COSTS): Costs {
+export function groupCosts(
+  fits: readonly CostEvidence[],
+  prior: Costs = PRIOR_COSTS,
+  scale = 1,
+): Costs {
+  const off = scale / scaleFitted(fits, scale)
   const costs: Partial<Record<CostKind, number>> = {}
   COST_KINDS.forEach((kind, i) => {
     // The fits lean on the prior already: it only decides where nobody has seen the kind.
     let weight = priorWeight(kind) / 10
-    let sum = weight
+    let sum = weight * scaleOf(kind, scale)
     for (const fit of fits) {
       const evidence = fit.evidence[i] ?? 0
-      sum += evidence * (fit.factors[i] ?? 1)
+      sum += evidence * (fit.factors[i] ?? 1) * (kind === 'alive' ? 1 : off)
       weight += evidence
     }
-    costs[kind] = prior[kind] * bounded(kind, sum / weight)
+    costs[kind] = prior[kind] * bounded(kind, sum / weight, scale)
   })
   return { ...prior, ...costs }
+}
+
+/** C4. What the fits make of all work that the group has seen, as a multiple of the prior. */
+function scaleFitted(fits: readonly CostEvidence[], scale: number): number {
+  let fitted = 0
+  let priced = 0
+  for (const { factors, evidence } of fits) {
+    COST_KINDS.forEach((kind, i) => {
+      // Evidence goes with the square of what the kind takes of the CPU.
+      const share = kind === 'alive' ? 0 : Math.sqrt(evidence[i] ?? 0)
+      fitted += share * (factors[i] ?? 1)
+      priced += share
+    })
+  }
+  return fitted > 0 ? fitted / priced : scale
 }
 
 /** CPU of one session at its gateway: everything forwarded, and what is saved at both ends together when nothing is. */
@@ -200,15 +230,27 @@ export function forwardCost(pieces: number, bytes: number, costs: Costs): number
   )
 }
 
+/** All work `times` as dear; being alive is no work. */
+export function scaled(costs: Costs, times: number): Costs {
+  const scaledCosts: Partial<Record<CostKind, number>> = {}
+  for (const kind of COST_KINDS)
+    scaledCosts[kind] = kind === 'alive' ? costs[kind] : costs[kind] * times
+  return { ...costs, ...scaledCosts }
+}
+
 export function emptyWork(): number[] {
   return new Array<number>(WORK_KINDS).fill(0)
 }
 
 const priorWeight = (kind: CostKind) => (kind === 'alive' ? ALIVE_PRIOR_WEIGHT : PRIOR_WEIGHT)
 
-function bounded(kind: CostKind, factor: number): number {
+/** What a factor on the prior is by the scale: being alive is no work. */
+const scaleOf = (kind: CostKind, scale: number) => (kind === 'alive' ? 1 : scale)
+
+function bounded(kind: CostKind, factor: number, scale: number): number {
   const most = kind === 'alive' ? ALIVE_MOST_OFF : MOST_OFF
-  return Math.min(most, Math.max(1 / most, factor))
+  const middle = scaleOf(kind, scale)
+  return Math.min(most * middle, Math.max(middle / most, factor))
 }
 
 /** Solves a symmetric positive definite system by Cholesky, in place. */

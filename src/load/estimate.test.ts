@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import { sessionId } from '../base/ids.ts'
 import { Prng } from '../base/prng.ts'
 import { CostFit, expectedCpu, groupCosts, PRIOR_COSTS, workRates } from './cost-model.ts'
+import { NO_SUMS } from './cost-scale.ts'
 import { MemberEstimate } from './estimate.ts'
 import { asTable, shareAt } from './load-table.ts'
 import type { SessionSample, SystemSample } from './sample.ts'
@@ -58,11 +59,29 @@ test('C1 costs are the prior at once, and leave it only as far as samples say', 
     const rates = workRates(1, [count, 0, 0, 0, 0, 0, 0], { pieces: 0, bytes: 0 }, NONE)
     fit.observe(1, count * PRIOR_COSTS.read * 2 + 0.05, rates)
   }
-  const costs = groupCosts([fit.fitted()])
-  expect(costs.read / PRIOR_COSTS.read).toBeGreaterThan(1.85)
-  expect(costs.read / PRIOR_COSTS.read).toBeLessThan(2.1)
+  const [factor = 0] = fit.fitted().factors
+  expect(factor).toBeGreaterThan(1.85)
+  expect(factor).toBeLessThan(2.1)
   // A kind that never occurred is as it was believed.
-  expect(costs.write).toBe(PRIOR_COSTS.write)
+  expect(groupCosts([fit.fitted()]).write).toBe(PRIOR_COSTS.write)
+})
+
+test('C4 the fits tell what kinds cost beside each other, the scale what all of it costs', () => {
+  const fit = new CostFit()
+  const random = new Prng(6)
+  for (let i = 0; i < 3000; i++) {
+    const [reads, writes] = [random.integer(1000, 30_000), random.integer(1000, 30_000)]
+    const rates = workRates(1, [reads, writes, 0, 0, 0, 0, 0], { pieces: 0, bytes: 0 }, NONE)
+    fit.observe(1, reads * PRIOR_COSTS.read * 2 + writes * PRIOR_COSTS.write, rates)
+  }
+  for (const scale of [0.5, 1, 3]) {
+    const costs = groupCosts([fit.fitted({ ...NO_SUMS, scale })], PRIOR_COSTS, scale)
+    const [read, write] = [costs.read / PRIOR_COSTS.read, costs.write / PRIOR_COSTS.write]
+    expect(read / write, `scale ${scale}`).toBeGreaterThan(1.4)
+    expect((read + write) / 2 / scale, `scale ${scale}`).toBeCloseTo(1, 1)
+    // What nobody has seen goes with the scale.
+    expect(costs.other).toBeCloseTo(PRIOR_COSTS.other * scale, 12)
+  }
 })
 
 test('C2 costs stay within bounds, whatever the machine does', () => {
@@ -188,6 +207,31 @@ test('E5 what an idle loop spends on waking up, and cold code, make no member fu
   const work = expectedCpu(ratesOf(much), PRIOR_COSTS)
   for (let t = 0; t < 60; t++) busy.observe(system(work + 0.15), much)
   expect((busy.now.slow[0] ?? 0) - work).toBeGreaterThan(0.12)
+})
+
+test('E6 a change of the costs is no change of load: base, residue and noise are stated anew', () => {
+  const m = member()
+  const here = [reads(1, 10_000), reads(2, 20_000)]
+  const primary = { storedPieces: 30_000, handledPieces: 10_000 }
+  const rates = workRates(
+    1,
+    [30_000, 0, 0, 30_000 * 4096, 0, 0, 0],
+    { pieces: 30_000, bytes: 30_000 * 4096 },
+    { ...NONE, ...primary },
+  )
+  const cpu = 2 * expectedCpu(rates, PRIOR_COSTS)
+  const random = new Prng(7)
+  for (let t = 0; t < 300; t++) m.observe(system(cpu * (0.95 + 0.1 * random.unit()), primary), here)
+  const before = { total: m.now.slow[0] ?? 0, own: m.load(sessionId(1))?.slow.remote[0] ?? 0 }
+  // The group finds that all work costs twice as much.
+  const twice = { seconds: 60, cpu: 0.5, priced: 0.25, square: 0.1, product: 0.2, scale: 2 }
+  m.learn([{ ...m.evidence(), sums: twice }], 2)
+  m.observe(system(cpu, primary), here)
+  const after = { total: m.now.slow[0] ?? 0, own: m.load(sessionId(1))?.slow.remote[0] ?? 0 }
+  expect(after.own / before.own).toBeGreaterThan(1.8)
+  expect(after.total / before.total).toBeGreaterThan(0.9)
+  expect(after.total / before.total).toBeLessThan(1.1)
+  expect(m.sigma[0]).toBeLessThan(0.05)
 })
 
 test('attribution is additive: own weights, base and residue are what was measured', () => {

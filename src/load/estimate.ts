@@ -10,22 +10,26 @@
 // E4. What the machine makes of the same work from minute to minute is neither load nor a reason to move.
 // E5. Neither is what an idle loop spends on waking up, or what code costs that is cold: lightly loaded members with
 //     the same work are equally loaded.
+// E6. What is remembered is remembered as work, or stated anew when the costs change: a change of the costs is no change
+//     of load.
 import type { SessionId } from '../base/ids.ts'
 import type { MemberId } from '../group/record.ts'
-import { newestWeight } from './average.ts'
+import { Base } from './base.ts'
 import {
+  COST_KINDS,
   type CostEvidence,
   CostFit,
   type Costs,
   emptyWork,
   expectedCpu,
-  gatewayCpu,
   groupCosts,
   PRIOR_COSTS,
+  workCpu,
   workRates,
 } from './cost-model.ts'
+import { groupScale, ScaleMeasure } from './cost-scale.ts'
 import {
-  AVERAGE_KINDS,
+  type AverageKind,
   addTables,
   asTable,
   emptyTable,
@@ -59,13 +63,6 @@ export interface EstimateSettings {
   readonly prior?: Costs
 }
 
-interface BaseAverages {
-  slow: number
-  long: number
-  fast: number
-  variance: number
-}
-
 export class MemberEstimate {
   readonly #self: MemberId
   readonly #resources: 1 | 2
@@ -77,7 +74,11 @@ export class MemberEstimate {
   #ageSeconds = 0
   readonly #sessions = new Map<SessionId, SessionEstimate>()
   readonly #loads = new Map<SessionId, SessionLoad>()
-  readonly #base: BaseAverages[] = []
+  readonly #base: Base[] = []
+  readonly #scaleMeasure = new ScaleMeasure()
+  #scale = 1
+  /** Age at which the costs were last learnt. */
+  #learntAt = 0
   readonly #noise: Noise[] = []
   readonly #residue = new Residue()
   #now: LoadTable
@@ -92,7 +93,7 @@ export class MemberEstimate {
     this.#costs = groupCosts([], this.#prior)
     this.#now = emptyTable(settings.resources)
     for (let r = 0; r < settings.resources; r++) {
-      this.#base.push({ slow: 0, long: 0, fast: 0, variance: 0 })
+      this.#base.push(new Base(r === 0 ? COST_KINDS.length : 1))
       this.#noise.push(new Noise())
     }
   }
@@ -104,7 +105,9 @@ export class MemberEstimate {
 
   /** What no move of a session changes, by resource, on slow averages. */
   get base(): readonly number[] {
-    return this.#base.map((base, r) => base.slow + (r === 0 ? this.#residue.value : 0))
+    return this.#base.map(
+      (base, r) => base.value('slow', this.#priceOf(r)) + (r === 0 ? this.#residue.value : 0),
+    )
   }
 
   get capacity(): readonly number[] {
@@ -113,6 +116,11 @@ export class MemberEstimate {
 
   get costs(): Costs {
     return this.#costs
+  }
+
+  /** What all work costs as a multiple of the prior. */
+  get scale(): number {
+    return this.#scale
   }
 
   get ageSeconds(): number {
@@ -135,13 +143,34 @@ export class MemberEstimate {
   }
 
   evidence(): CostEvidence {
-    return this.#fit.fitted()
+    return this.#fit.fitted(this.#scaleMeasure.sums(this.#scale))
   }
 
   /** The fits of all members that are heard, this one's included, in the order of their ids; and how many members hold pages. */
   learn(fits: readonly CostEvidence[], members: number): void {
-    this.#costs = groupCosts(fits, this.#prior)
     this.#members = members
+    const seconds = this.#ageSeconds - this.#learntAt
+    this.#learntAt = this.#ageSeconds
+    this.#scale = groupScale(
+      fits.map(({ sums }) => sums),
+      seconds,
+    )
+    const before = this.#costs
+    this.#costs = groupCosts(fits, this.#prior, this.#scale)
+    this.#restate(before)
+  }
+
+  /** E6. Base and sessions are kept as work, and need none of it. */
+  #restate(before: Costs): void {
+    this.#residue.restate(before, this.#costs)
+    const was = expectedCpu(this.#residue.work, before)
+    const times = was > 1e-6 ? expectedCpu(this.#residue.work, this.#costs) / was : 1
+    this.#noise[0]?.restate(times)
+    this.#base[0]?.restate(times)
+  }
+
+  #priceOf(r: number): (amounts: readonly number[]) => number {
+    return r === 0 ? (amounts) => expectedCpu(amounts, this.#costs) : ([amount = 0]) => amount
   }
 
   load(session: SessionId): SessionLoad | null {
@@ -189,7 +218,8 @@ export class MemberEstimate {
     this.#measureCapacity(system)
     const asked = emptyWork()
     const sent = { pieces: 0, bytes: 0 }
-    const attributed = new Array<number>(this.#resources).fill(0)
+    const attributed = new Array<number>(COST_KINDS.length).fill(0)
+    let attributedBytes = 0
     let now = emptyTable(this.#resources)
     for (const sample of samples) {
       const load = this.#observeSession(sample)
@@ -197,19 +227,25 @@ export class MemberEstimate {
       now = addTables(now, asTable(load, share, this.#resources), 1)
       for (let i = 0; i < WORK_KINDS; i++) asked[i] = (asked[i] ?? 0) + (sample.work[i] ?? 0)
       addSent(sent, sample, this.#self, this.#members)
-      this.#attribute(attributed, sample, share)
+      attribute(attributed, sample, share)
+      attributedBytes += bytesAt(sample, share)
     }
     const rates = workRates(seconds, asked, sent, system)
     const expected = expectedCpu(rates, this.#costs)
     if (this.#ageSeconds > START_UP_SECONDS) {
+      const cpu = system.cpuSeconds / seconds
       this.#fit.observe(seconds, system.cpuSeconds, rates)
-      const cpu = Math.min(system.cpuSeconds / seconds, system.capacityCpu)
-      this.#residue.observe(cpu - expected, cpu / system.capacityCpu, seconds)
+      this.#scaleMeasure.observe(seconds, cpu, workCpu(rates, this.#prior))
+      const could = Math.min(cpu, system.capacityCpu)
+      const busy = could / system.capacityCpu
+      this.#residue.observe({ cpu: could, expected, rates, busy, seconds })
     }
-    const totals = [expected, system.networkBytes / seconds / NETWORK_UNIT_BYTES]
     this.#now = now
-    for (let r = 0; r < this.#resources; r++) {
-      this.#observeBase(r, totals[r] ?? 0, attributed[r] ?? 0, seconds)
+    const base = rates.map((rate, i) => rate - (attributed[i] ?? 0) / seconds)
+    this.#observeBase(0, expected, base, seconds)
+    if (this.#resources === 2) {
+      const bytes = system.networkBytes / seconds / NETWORK_UNIT_BYTES
+      this.#observeBase(1, bytes, [bytes - attributedBytes], seconds)
     }
     this.#now = this.#withBase(now)
   }
@@ -233,51 +269,27 @@ export class MemberEstimate {
     return load
   }
 
-  #attribute(attributed: number[], sample: SessionSample, share: number): void {
-    const cpu = gatewayCpu(sample.work, this.#costs)
-    attributed[0] = (attributed[0] ?? 0) + (cpu.remote - cpu.local * share) / sample.seconds
-    if (this.#resources === 1) return
-    const bytes = (sample.work[WORK.readByte] ?? 0) + (sample.work[WORK.writtenByte] ?? 0)
-    const forwarded = sample.work[WORK.pieceByte] ?? 0
-    attributed[1] =
-      (attributed[1] ?? 0) +
-      (bytes + forwarded - 2 * forwarded * share) / sample.seconds / NETWORK_UNIT_BYTES
-  }
-
-  #observeBase(r: number, total: number, attributed: number, seconds: number): void {
+  #observeBase(r: number, total: number, amounts: readonly number[], seconds: number): void {
     const base = this.#base[r]
     const noise = this.#noise[r]
     if (base === undefined || noise === undefined) return
-    const x = total - attributed
-    const away = x - base.slow
-    for (const kind of AVERAGE_KINDS) {
-      base[kind] += (x - base[kind]) * newestWeight(TAU_SECONDS[kind], seconds, this.#ageSeconds)
-    }
-    const before = this.#ageSeconds - seconds
-    if (before > 0) {
-      base.variance +=
-        (away * (x - base.slow) - base.variance) * newestWeight(TAU_SECONDS.long, seconds, before)
-    }
+    const price = this.#priceOf(r)
+    base.observe(amounts, price, seconds, this.#ageSeconds)
     noise.observe(total, seconds, this.#ageSeconds, this.#promised(r))
-    const sigma = noise.sigma ?? 0
-    if (noise.stepped(base.fast - base.slow, sigma, seconds, this.#ageSeconds)) {
-      base.slow = base.fast
-      base.long = base.fast
-    }
+    const away = base.value('fast', price) - base.value('slow', price)
+    if (noise.stepped(away, noise.sigma ?? 0, seconds, this.#ageSeconds)) base.step()
   }
 
   #withBase(sessions: LoadTable): LoadTable {
-    const part = (kind: 'slow' | 'long' | 'fast' | 'variance') =>
+    const part = (kind: AverageKind) =>
       sessions[kind].map((value, r) => {
-        const rest = r === 0 && kind !== 'variance' ? this.#residue.value : 0
-        return Math.max(0, value + (this.#base[r]?.[kind] ?? 0) + rest)
+        const rest = r === 0 ? this.#residue.value : 0
+        return Math.max(0, value + (this.#base[r]?.value(kind, this.#priceOf(r)) ?? 0) + rest)
       })
-    return {
-      slow: part('slow'),
-      long: part('long'),
-      fast: part('fast'),
-      variance: part('variance'),
-    }
+    const variance = sessions.variance.map((value, r) =>
+      Math.max(0, value + (this.#base[r]?.variance ?? 0)),
+    )
+    return { slow: part('slow'), long: part('long'), fast: part('fast'), variance }
   }
 
   /** A loop that is always busy gets all the CPU it can get, which on a shared host is less than it is entitled to. */
@@ -297,6 +309,32 @@ export class MemberEstimate {
     const cpuCapacity = Math.max(1e-3, Math.min(capacityCpu, this.#attainable))
     this.#capacity = this.#resources === 1 ? [cpuCapacity] : [cpuCapacity, network]
   }
+}
+
+/** What a session's own weight is made of, in amounts of work. */
+function attribute(attributed: number[], { work }: SessionSample, share: number): void {
+  const pieces = work[WORK.piece] ?? 0
+  const bytes = work[WORK.pieceByte] ?? 0
+  const own = workRates(
+    1,
+    work,
+    { pieces: pieces * (1 - share), bytes: bytes * (1 - share) },
+    {
+      ...{ handledPieces: -pieces * share, handledBytes: -bytes * share },
+      ...{ storedPieces: 0, storedBytes: 0 },
+    },
+  )
+  // Being alive is nobody's.
+  own[own.length - 1] = 0
+  own.forEach((amount, i) => {
+    attributed[i] = (attributed[i] ?? 0) + amount
+  })
+}
+
+function bytesAt({ work, seconds }: SessionSample, share: number): number {
+  const bytes = (work[WORK.readByte] ?? 0) + (work[WORK.writtenByte] ?? 0)
+  const forwarded = work[WORK.pieceByte] ?? 0
+  return (bytes + forwarded - 2 * forwarded * share) / seconds / NETWORK_UNIT_BYTES
 }
 
 function addSent(

@@ -53,6 +53,13 @@ export class Noise {
     this.#sum += weight * this.#seconds
   }
 
+  /** The same load is now priced at so many times as much. */
+  restate(times: number): void {
+    this.#sum *= times
+    if (this.#before !== null) this.#before *= times
+    this.#allan *= times * times
+  }
+
   /** `away`: fast average less what the load is taken to be. True once that has been more than noise for 10 s: it must then be taken to be the fast average. */
   stepped(away: number, sigma: number, seconds: number, ageSeconds: number): boolean {
     const far = this.#pairs > 0 && Math.abs(away) > CHANGE_SIGMAS * Math.max(sigma, 1e-3)

@@ -2,6 +2,7 @@
 // the sender's own clock; how old it is, is judged by when it was received.
 import type { MemberId } from '../group/record.ts'
 import { COST_KINDS, type CostEvidence } from './cost-model.ts'
+import { NO_SUMS, type ScaleSums } from './cost-scale.ts'
 import type { LoadTable } from './load-table.ts'
 
 export const REPORT_FORMAT = 1
@@ -49,7 +50,20 @@ export function clampReport(report: Report): Report {
     fit: {
       factors: report.fit.factors.map((x) => tidy(x, 1e3)),
       evidence: report.fit.evidence.map((x) => tidy(x, 1e9)),
+      sums: tidySums(report.fit.sums),
     },
+  }
+}
+
+/** Of a member of an older version there are none. */
+function tidySums(sums: ScaleSums = NO_SUMS): ScaleSums {
+  return {
+    seconds: tidy(sums.seconds, 1e6),
+    cpu: tidy(sums.cpu, 1e3),
+    priced: tidy(sums.priced, 1e3),
+    square: tidy(sums.square, 1e6),
+    product: tidy(sums.product, 1e6),
+    scale: tidy(sums.scale, 1e3),
   }
 }
 
@@ -86,15 +100,22 @@ function wrongNumbers(r: Fields): string | null {
   }
   if (!table(r.load, resources)) return 'load'
   if (!amounts([r.atMs, r.sessions, r.loopUtilisation])) return 'atMs, sessions or loopUtilisation'
-  const fit = r.fit as { factors?: unknown; evidence?: unknown } | undefined | null
+  const fit = r.fit as Partial<Record<keyof CostEvidence, unknown>> | undefined | null
   for (const list of [fit?.factors, fit?.evidence]) {
     if (!amounts(list) || list.length !== COST_KINDS.length) return 'fit'
   }
+  if (fit?.sums !== undefined && !sums(fit.sums)) return 'sums'
   return null
 }
 
 function amounts(x: unknown): x is number[] {
   return Array.isArray(x) && x.every((n) => Number.isFinite(n) && n >= 0)
+}
+
+function sums(x: unknown): boolean {
+  if (typeof x !== 'object' || x === null) return false
+  const s = x as Partial<Record<keyof ScaleSums, unknown>>
+  return amounts([s.seconds, s.cpu, s.priced, s.square, s.product, s.scale])
 }
 
 function table(x: unknown, resources: number): boolean {

@@ -4,6 +4,7 @@
 // the step on; and it begins to count where it is more than slack: a loop that is mostly idle wakes up for each request
 // and runs code that is cold, which costs the less the more it has to do.
 import { newestWeight } from './average.ts'
+import { type Costs, expectedCpu } from './cost-model.ts'
 import { BLOCK_SECONDS, Noise } from './noise.ts'
 import { TAU_SECONDS } from './session-load.ts'
 
@@ -19,6 +20,17 @@ const SLACK_CORES = 0.1
 /** Code warms up and costs are learnt: what is still there after minutes is believed. */
 const WARM_SECONDS = 90
 
+export interface ResidueSample {
+  /** A second. */
+  readonly cpu: number
+  readonly expected: number
+  /** The work for which it is expected, by `COST_KINDS`. */
+  readonly rates: readonly number[]
+  /** Utilisation of the process, 0 … 1. */
+  readonly busy: number
+  readonly seconds: number
+}
+
 export class Residue {
   #mean = 0
   #fast = 0
@@ -29,6 +41,8 @@ export class Residue {
   #seconds = 0
   #ageSeconds = 0
   readonly #noise = new Noise()
+  /** What the averages stand on, so that they can be stated anew. */
+  readonly #work: { readonly mean: number[]; readonly fast: number[] } = { mean: [], fast: [] }
 
   /** What it is taken to be. */
   get value(): number {
@@ -46,15 +60,42 @@ export class Residue {
     return (counted * counted * DEPENDENCE * block * block * BLOCK_SECONDS) / seconds
   }
 
-  /** `busy`: utilisation of the process, 0 … 1. */
-  observe(x: number, busy: number, seconds: number): void {
+  /** Work on the long average, by `COST_KINDS`. */
+  get work(): readonly number[] {
+    return this.#work.mean
+  }
+
+  /**
+   * What is remembered is stated anew: the same work is now expected to cost otherwise. What a step has made of it stays
+   * within what there is of it.
+   */
+  restate(before: Costs, now: Costs): void {
+    const less = (rates: readonly number[]) => expectedCpu(rates, before) - expectedCpu(rates, now)
+    const shift = less(this.#work.mean)
+    this.#mean += shift
+    this.#fast += less(this.#work.fast)
+    this.#noise.shift(shift)
+    if (this.#stepped === 0) return
+    const stepped = this.#stepped + shift
+    this.#stepped = Math.max(Math.min(0, this.#mean), Math.min(Math.max(0, this.#mean), stepped))
+  }
+
+  observe(sample: ResidueSample): void {
+    const { cpu, expected, rates, busy, seconds } = sample
+    const x = cpu - expected
     this.#ageSeconds += seconds
     this.#seconds += seconds
     const away = x - this.#mean
     const weight = newestWeight(TAU_SECONDS.long, seconds, this.#seconds)
     this.#mean += away * weight
     this.#slack += (SLACK_CORES * (1 - busy) ** 4 - this.#slack) * weight
-    this.#fast += (x - this.#fast) * newestWeight(TAU_SECONDS.fast, seconds, this.#ageSeconds)
+    const fastWeight = newestWeight(TAU_SECONDS.fast, seconds, this.#ageSeconds)
+    this.#fast += (x - this.#fast) * fastWeight
+    rates.forEach((rate, i) => {
+      const { mean, fast } = this.#work
+      mean[i] = (mean[i] ?? 0) + (rate - (mean[i] ?? 0)) * weight
+      fast[i] = (fast[i] ?? 0) + (rate - (fast[i] ?? 0)) * fastWeight
+    })
     const before = this.#ageSeconds - seconds
     if (before > 0) {
       const square = away * (x - this.#mean)
@@ -68,6 +109,7 @@ export class Residue {
     if (this.#noise.stepped(this.#fast - this.#mean, sigma, seconds, this.#ageSeconds)) {
       this.#stepped += this.#fast - this.#mean
       this.#mean = this.#fast
+      this.#work.mean.splice(0, Number.POSITIVE_INFINITY, ...this.#work.fast)
       this.#seconds = YOUNG_SECONDS
     }
   }

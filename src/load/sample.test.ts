@@ -51,7 +51,11 @@ const REPORT: Report = {
   reserved: [0],
   sessions: 3,
   loopUtilisation: 0.5,
-  fit: { factors: new Array(12).fill(1), evidence: new Array(12).fill(0) },
+  fit: {
+    factors: new Array(12).fill(1),
+    evidence: new Array(12).fill(0),
+    sums: { seconds: 60, cpu: 0.5, priced: 0.4, square: 0.2, product: 0.25, scale: 1.2 },
+  },
 }
 
 test('a report passes through JSON unchanged, and a wild one is clamped', () => {

@@ -46,6 +46,8 @@ export class SessionEstimate {
     fast: new Float64Array(WORK_KINDS),
   }
   #variance = 0
+  /** By which the variance is stated; null: those of the member that it came from. */
+  #costs: Costs | null = null
   #depth = 0
   #pieces = 0
   #bytes = 0
@@ -77,6 +79,7 @@ export class SessionEstimate {
   observe(sample: SessionSample, costs: Costs): void {
     const { seconds } = sample
     if (!(seconds > 0)) return
+    this.#restate(costs)
     const before = this.#ageSeconds
     this.#ageSeconds += seconds
     const x = gatewayCpu(sample.work, costs).remote / seconds
@@ -97,6 +100,15 @@ export class SessionEstimate {
     const depthWeight = newestWeight(TAU_SECONDS.slow, seconds, this.#ageSeconds)
     this.#depth += (sample.deepest - this.#depth) * depthWeight
     this.#locate(sample, seconds)
+  }
+
+  /** E6 of estimate.ts. */
+  #restate(costs: Costs): void {
+    const was = this.#costs
+    this.#costs = costs
+    if (was === null || was === costs) return
+    const then = gatewayCpu(this.#rates.slow, was).remote
+    if (then > 1e-9) this.#variance *= (gatewayCpu(this.#rates.slow, costs).remote / then) ** 2
   }
 
   #locate(sample: SessionSample, seconds: number): void {

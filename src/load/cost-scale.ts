@@ -1,0 +1,161 @@
+// The scale of the costs: what all work costs as a multiple of what the prior says, one number for the whole group. A new
+// machine, another disk or a new version make work dearer or cheaper by two or three times, and a member alone cannot
+// tell what work costs from what being alive costs while its load is even. All together can: those with more work use more
+// CPU. Each member publishes fading sums of its CPU and of its work as priced; all compute the same slope over all of them.
+//
+// S1. All members price by the same scale: it follows from what all publish, the last scale of each included; who has just
+//     started takes the group's.
+// S2. Where there is nothing to learn from, as when all are level or idle, the scale stays what it was; and it follows only
+//     what is more than chance.
+// S3. The group's work is never priced at more, in sum, than what its processes use.
+// S4. What one member uses beside its work does not make the scale: members differ by more than work, and who differs most
+//     counts least.
+import { newestWeight } from './average.ts'
+
+export const LEAST_SCALE = 0.1
+export const MOST_SCALE = 10
+
+/** What a member publishes for it: means of the last minute or so, and the scale that it prices by. */
+export type ScaleSums = {
+  /** For which it has been measured, at most `MEMORY_SECONDS`; 0: not yet, and the rest says nothing. */
+  readonly seconds: number
+  /** CPU, and work by the prior, a second; the mean of the latter's square, and of the product of both. */
+  readonly cpu: number
+  readonly priced: number
+  readonly square: number
+  readonly product: number
+  readonly scale: number
+}
+
+export const NO_SUMS: ScaleSums = { seconds: 0, cpu: 0, priced: 0, square: 0, product: 0, scale: 1 }
+
+/** Short: what was learnt is remembered in the scale. */
+const MEMORY_SECONDS = 60
+/** CPU a second by which members differ whatever their work is. */
+const APART_CORES = 0.02
+/** What a member's CPU swings by, beside its work, for about `DEPENDENT_SECONDS` at a time. */
+const SWING_CORES = 0.02
+const SWING_SHARE = 0.1
+const DEPENDENT_SECONDS = 20
+/** A member further off than this many deviations counts the less, the further it is off. */
+const OUTLIER = 2
+const ROUNDS = 4
+/** Squares of the slope over its deviation: up to the first it may be chance, and at as much more it is followed within `FOLLOW_SECONDS`. */
+const CHANCE = 4
+const CLEAR = 16
+const FOLLOW_SECONDS = 5
+/** The nearer the scale is to the slope, within these deviations, the slower it follows, by this power: loads must not change with every breath. */
+const DEVIATIONS = 1
+const STILL = 4
+/** What is counted is not exact. */
+const TOLERANCE = 1.1
+
+export class ScaleMeasure {
+  #seconds = 0
+  #cpu = 0
+  #priced = 0
+  #square = 0
+  #product = 0
+
+  /** `priced`: the work of these seconds by the prior, a second. */
+  observe(seconds: number, cpu: number, priced: number): void {
+    this.#seconds += seconds
+    const weight = newestWeight(MEMORY_SECONDS, seconds, this.#seconds)
+    this.#cpu += (cpu - this.#cpu) * weight
+    this.#priced += (priced - this.#priced) * weight
+    this.#square += (priced * priced - this.#square) * weight
+    this.#product += (priced * cpu - this.#product) * weight
+  }
+
+  sums(scale: number): ScaleSums {
+    return {
+      seconds: Math.min(MEMORY_SECONDS, this.#seconds),
+      cpu: this.#cpu,
+      priced: this.#priced,
+      square: this.#square,
+      product: this.#product,
+      scale,
+    }
+  }
+}
+
+/** The group's scale, `seconds` after the last time. Give the sums in the same order everywhere (by member id). */
+export function groupScale(sums: readonly ScaleSums[], seconds: number): number {
+  const known = sums.filter((one) => one.seconds > 0)
+  if (known.length === 0) return 1
+  const last = lastScale(known)
+  const { slope, precision } = slopeOf(known)
+  // Relative to the scale on both sides, so that neither work that is priced too low nor chance among level members decides.
+  const clear = Math.max(0, slope) * last * precision
+  const sure = Math.min(1, Math.max(0, clear - CHANCE) / CLEAR)
+  if (sure === 0) return bounded(Math.min(last, mostUsed(known)))
+  const towards = bounded(slope)
+  const off = Math.min(1, (Math.abs(Math.log(towards / last)) * Math.sqrt(clear)) / DEVIATIONS)
+  const rate = (sure * off ** STILL) / FOLLOW_SECONDS
+  const scale = last * (towards / last) ** -Math.expm1(-rate * seconds)
+  return bounded(Math.min(scale, mostUsed(known)))
+}
+
+/** S1. The mean of all, by how long each has measured. */
+function lastScale(known: readonly ScaleSums[]): number {
+  let sum = 0
+  let weight = 0
+  for (const { seconds, scale } of known) {
+    sum += seconds * Math.log(bounded(scale))
+    weight += seconds
+  }
+  return Math.exp(sum / weight)
+}
+
+/** CPU over work as priced, between the members and within each of them; and 1 / its variance. */
+function slopeOf(known: readonly ScaleSums[]): { slope: number; precision: number } {
+  const trust = known.map((one) => 1 / (APART_CORES ** 2 + varianceOfMean(one)))
+  let weights = trust
+  let between = lineThrough(known, weights)
+  for (let round = 0; round < ROUNDS; round++) {
+    const { slope, intercept } = between
+    weights = known.map(({ cpu, priced }, i) => {
+      const off = Math.abs(cpu - intercept - slope * priced) * Math.sqrt(trust[i] ?? 0)
+      return (trust[i] ?? 0) * Math.min(1, OUTLIER / Math.max(off, 1e-9))
+    })
+    between = lineThrough(known, weights)
+  }
+  let { square, product } = between
+  for (const one of known) {
+    const weight = one.seconds / DEPENDENT_SECONDS / swingOf(one) ** 2
+    square += weight * Math.max(0, one.square - one.priced ** 2)
+    product += weight * (one.product - one.priced * one.cpu)
+  }
+  return square > 1e-9 ? { slope: product / square, precision: square } : LEVEL
+}
+
+const LEVEL = { slope: 0, precision: 0 }
+
+function lineThrough(known: readonly ScaleSums[], weights: readonly number[]) {
+  const sum = (of: (one: ScaleSums) => number) =>
+    known.reduce((total, one, i) => total + (weights[i] ?? 0) * of(one), 0)
+  const weight = sum(() => 1)
+  const priced = sum((one) => one.priced) / weight
+  const cpu = sum((one) => one.cpu) / weight
+  const square = sum((one) => (one.priced - priced) ** 2)
+  const product = sum((one) => (one.priced - priced) * (one.cpu - cpu))
+  const slope = square > 1e-9 ? product / square : 0
+  return { square, product, slope, intercept: cpu - slope * priced }
+}
+
+const swingOf = ({ cpu }: ScaleSums) => SWING_CORES + SWING_SHARE * cpu
+
+const varianceOfMean = (one: ScaleSums) => swingOf(one) ** 2 / (1 + one.seconds / DEPENDENT_SECONDS)
+
+/** S3. Infinite where there is no work. */
+function mostUsed(known: readonly ScaleSums[]): number {
+  let used = 0
+  let priced = 0
+  for (const one of known) {
+    used += one.seconds * (one.cpu + Math.sqrt(varianceOfMean(one)))
+    priced += one.seconds * one.priced
+  }
+  return (TOLERANCE * used) / Math.max(priced, 1e-9)
+}
+
+const bounded = (scale: number) => Math.min(MOST_SCALE, Math.max(LEAST_SCALE, scale))
