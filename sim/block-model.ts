@@ -94,25 +94,38 @@ export function applyTo(state: Int32Array, change: Change): void {
   for (let block = first; block < first + blocks; block += 1) state[block] = valueIn(change, block)
 }
 
-/** The numbers of the last changes of the pages, 0: none. A drop leaves nothing; an unmap changes what there was. */
-export function stampPages(stamps: Int32Array, { kind, first, blocks, operation }: Change): void {
-  if (blocks === 0) return
-  const last = Math.floor((first + blocks - 1) / BLOCKS_PER_PAGE)
-  for (let page = Math.floor(first / BLOCKS_PER_PAGE); page <= last; page += 1) {
-    const isUnknown = kind === 'unmap' && stamps[page] === 0
-    if (!isUnknown) stamps[page] = operation
-  }
-}
+/** By page: the number of its last change, and of the last that wrote to it; 0: none. */
+export class PageStamps {
+  readonly last = new Int32Array(VOLUMES.length * PAGES.length)
+  readonly #written = new Int32Array(VOLUMES.length * PAGES.length)
 
-/** ST10: each page that has a block in the store is of the change that the program knows. */
-export function mustBeStamped(store: PageStore, stamps: Int32Array, blocks: Int32Array): void {
-  for (const [page, stamp] of stamps.entries()) {
-    const first = page * BLOCKS_PER_PAGE
-    if (blocks.subarray(first, first + BLOCKS_PER_PAGE).every((value) => value === 0)) continue
-    const { volume, offset } = placeOf(first)
-    const actual = store.stampOf(volume, offset / PAGE_BYTES)?.seq ?? 0
-    if (actual === stamp) continue
-    throw new Violation('forgotten', `page ${page} is of change ${actual}, not of ${stamp}`)
+  /** A drop leaves nothing; an unmap changes what there was. */
+  apply({ kind, first, blocks, operation }: Change): void {
+    if (blocks === 0) return
+    const from = Math.floor(first / BLOCKS_PER_PAGE)
+    const to = Math.floor((first + blocks - 1) / BLOCKS_PER_PAGE)
+    for (let page = from; page <= to; page += 1) {
+      const isWritten = kind === 'write' || (kind === 'trim' && (page === from || page === to))
+      if (isWritten || kind === 'drop') this.#written[page] = operation
+      if (isWritten || kind === 'drop' || this.last[page] !== 0) this.last[page] = operation
+    }
+  }
+
+  /** ST10 PG3: what is wrong with the pages of the store, at home or vacated; null: nothing. */
+  wrongIn(store: PageStore, blocks: Int32Array): string | null {
+    const folded = store.foldedOf(SLICE)?.seq ?? 0
+    for (const [page, stamp] of this.last.entries()) {
+      const first = page * BLOCKS_PER_PAGE
+      const { volume, offset } = placeOf(first)
+      const actual = store.stampOf(volume, offset / PAGE_BYTES)?.seq ?? 0
+      const isEmpty = blocks.subarray(first, first + BLOCKS_PER_PAGE).every((value) => value === 0)
+      // An unmap that found nothing but a folded tombstone has not raised it.
+      const isFolded = isEmpty && actual === 0 && (this.#written[page] ?? 0) < folded
+      if (actual !== stamp && !isFolded) return `page ${page} is of change ${actual}, not ${stamp}`
+      const isTombstone = store.isTombstone(volume, offset / PAGE_BYTES)
+      if (isTombstone !== (isEmpty && actual > 0)) return `page ${page}: tombstone ${isTombstone}`
+    }
+    return null
   }
 }
 

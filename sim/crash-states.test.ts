@@ -31,17 +31,23 @@ const PLACES = [0, PAGE_BYTES - BLOCK_BYTES, PAGE_BYTES] as const
 
 type Step = { readonly at: number; readonly blocks: number; readonly value: number | null }
 
-/** What each place reads after the first k steps. */
+/** What each place reads after the first k steps, and which step was the last of each page, vacated (v) or not. */
 function stateAfter(steps: readonly Step[], k: number): string {
   const values = PLACES.map(() => 0)
-  for (const step of steps.slice(0, k)) {
+  const stamps = ['-', '-']
+  for (const [number, step] of steps.slice(0, k).entries()) {
+    const last = Math.floor((step.at + step.blocks * BLOCK_BYTES - 1) / PAGE_BYTES)
+    for (let page = Math.floor(step.at / PAGE_BYTES); page <= last; page += 1) {
+      if (step.value !== null) stamps[page] = `${number}`
+      else if (/^\d+$/.test(stamps[page] ?? '')) stamps[page] = `v${number}`
+    }
     for (const [i, place] of PLACES.entries()) {
       if (place >= step.at && place < step.at + step.blocks * BLOCK_BYTES) {
         values[i] = step.value ?? 0
       }
     }
   }
-  return values.join()
+  return [...values, ...stamps].join()
 }
 
 async function stateOf(timeline: Timeline, store: PageStore): Promise<string> {
@@ -53,6 +59,11 @@ async function stateOf(timeline: Timeline, store: PageStore): Promise<string> {
     values.push(
       result === 'done' ? (into.every((byte) => byte === value) ? value : 'torn') : result,
     )
+  }
+  for (const page of [0, 1]) {
+    const stamp = store.stampOf(volumeId(1), page)
+    const vacated = store.isTombstone(volumeId(1), page) ? 'v' : ''
+    values.push(stamp === null ? '-' : `${vacated}${stamp.seq}`)
   }
   return values.join()
 }

@@ -23,13 +23,12 @@ import {
   type Change,
   differing,
   GENERATION,
-  mustBeStamped,
   PAGES,
+  PageStamps,
   placeOf,
   readBlocks,
   SESSION,
   SLICE,
-  stampPages,
   Violation,
   VOLUMES,
   valueAfter,
@@ -65,7 +64,7 @@ class Program {
   #clock: SimClock
   /** Values of the blocks after the changes that the last recovery showed, and the pages' last changes. */
   #base = new Int32Array(BLOCKS)
-  #stamps = new Int32Array(BLOCKS / BLOCKS_PER_PAGE)
+  readonly #stamps = new PageStamps()
   #changes: Change[] = []
   /** The first so many are known to be in the store. */
   #answered = 0
@@ -100,6 +99,7 @@ class Program {
       memberId: 'm',
       newFolderId: `folder-${seed}`,
       journalBytes: this.#large ? 1536 * 1024 : this.#prng.integer(180, 400) * 512,
+      tombstoneRuns: seed % 3,
       slotsPerSegment: this.#prng.integer(1, 3),
       overlayBytes: (this.#large ? 200 : this.#prng.integer(12, 60)) * BLOCK_BYTES,
       cachedPages: this.#prng.integer(1, 4),
@@ -383,9 +383,16 @@ class Program {
     return k
   }
 
+  /** Drops, which change nothing else of pages that were vacated before, may follow. */
   #judgeStamps(store: PageStore, k: number, state: Int32Array): void {
-    for (const change of this.#changes.slice(0, k)) stampPages(this.#stamps, change)
-    mustBeStamped(store, this.#stamps, state)
+    for (const change of this.#changes.slice(0, k)) this.#stamps.apply(change)
+    for (let next = k; ; next += 1) {
+      const wrong = this.#stamps.wrongIn(store, state)
+      if (wrong === null) return
+      const change = this.#changes[next]
+      if (change === undefined || change.operation > 0) throw new Violation('forgotten', wrong)
+      this.#stamps.apply(change)
+    }
   }
 
   #mustRemember(store: PageStore, operation: number): void {

@@ -23,6 +23,7 @@ import {
   paths,
   SEGMENT_ENTRY,
   SLICE_ENTRY,
+  TOMBSTONE_SLOT,
 } from './layout.ts'
 import { NO_SLOT, type PageTable } from './page-table.ts'
 import type { PageAge } from './slot-header.ts'
@@ -38,6 +39,7 @@ export interface CheckpointHead {
   readonly syncedUpTo: number
 }
 
+/** Or its tombstone. */
 export interface PageHome extends PageAge {
   readonly volume: VolumeId
   readonly page: number
@@ -137,7 +139,7 @@ export class Checkpoints {
       at += part.length
       pages += part.length / PAGE_ENTRY.end
     }
-    // After the pages: what goes from one of them to the slice meanwhile is in one or the other.
+    // SI1: after the pages, so that a tombstone that is folded meanwhile is in one or the other.
     const slices = table.slices.encode()
     for (const part of [slices, segments, operations, promises, lost]) {
       if (part.length === 0) continue
@@ -210,16 +212,21 @@ export class Checkpoints {
   }
 }
 
+/** At home, or vacated. */
+function isNamed(table: PageTable, entry: number): boolean {
+  return table.homeOf(entry) !== NO_SLOT || table.isTombstone(entry)
+}
+
 function encodePages(table: PageTable, from: number, to: number): Uint8Array {
   let pages = 0
   for (let entry = from; entry < to; entry += 1) {
-    if (table.homeOf(entry) !== NO_SLOT) pages += 1
+    if (isNamed(table, entry)) pages += 1
   }
   const part = new Uint8Array(pages * PAGE_ENTRY.end)
   let at = 0
   for (let entry = from; entry < to; entry += 1) {
+    if (!isNamed(table, entry)) continue
     const slot = table.homeOf(entry)
-    if (slot === NO_SLOT) continue
     const stamp = table.stampOf(entry)
     writeU64(part, at + PAGE_ENTRY.volume, table.volumeOf(entry))
     writeU32(part, at + PAGE_ENTRY.layer, BASE_LAYER)
@@ -227,7 +234,7 @@ function encodePages(table: PageTable, from: number, to: number): Uint8Array {
     writeU64(part, at + PAGE_ENTRY.version, table.versionOf(entry))
     writeU64(part, at + PAGE_ENTRY.epoch, stamp.epoch)
     writeU64(part, at + PAGE_ENTRY.seq, stamp.seq)
-    writeU32(part, at + PAGE_ENTRY.slot, slot)
+    writeU32(part, at + PAGE_ENTRY.slot, slot === NO_SLOT ? TOMBSTONE_SLOT : slot)
     writeU16(part, at + PAGE_ENTRY.present, table.present[entry] ?? 0)
     writeU16(part, at + PAGE_ENTRY.slice, table.sliceOf(entry))
     at += PAGE_ENTRY.end

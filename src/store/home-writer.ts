@@ -253,6 +253,7 @@ export class HomeWriter {
       if (page.slot !== NO_SLOT) this.#homes.release(page.slot, table.takenOf(entry))
       cache.evict(entry)
       table.vacate(entry)
+      table.bury(entry, page)
       return
     }
     table.settle(entry, page.slot, page, page)

@@ -171,6 +171,8 @@ export const PAGE_ENTRY = derive({
   present: 2,
   slice: 2,
 })
+/** Of a page entry without a slot: a tombstone. */
+export const TOMBSTONE_SLOT = 0xffffffff
 /** What is known of a slice as a whole: slice-index.ts. */
 export const SLICE_ENTRY = derive({
   slice: 4,

@@ -155,7 +155,7 @@ export class PageStore {
     const blocks = new BlockCache(settings.cacheBytes)
     const homes = new Homes({ table, cache, segments, blocks }, folder.seed)
     const overlay = new Overlay(settings.overlayBytes)
-    const pages = new Pages(homes, overlay, new OperationMemory())
+    const pages = new Pages(homes, overlay, new OperationMemory(), settings.tombstoneRuns)
     const home = new HomeWriter(homes, overlay)
     let recovered: Recovered
     try {
@@ -250,6 +250,16 @@ export class PageStore {
   /** Where the last change of the page stands in the order of its slice; null: nobody knows of one. */
   stampOf(volume: VolumeId, page: number): Stamp | null {
     return this.#pages.stampOf(volume, page)
+  }
+
+  /** The page has no block, and was vacated at its stamp. */
+  isTombstone(volume: VolumeId, page: number): boolean {
+    return this.#pages.isTombstone(volume, page)
+  }
+
+  /** SI1: tombstones of the slice up to this stamp are listed no more; null: all are. */
+  foldedOf(slice: SliceId): Stamp | null {
+    return this.#pages.homes.table.slices.foldedOf(slice)
   }
 
   /** Of the slice's newest change that is in the store. */

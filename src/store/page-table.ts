@@ -20,7 +20,7 @@ interface VolumeTable {
   readonly volume: VolumeId
   /** Chunk c, run r: index of the run's entries / 16, plus one; 0: none. Sparse. */
   readonly chunks: (Int32Array | undefined)[]
-  readonly runs: number[]
+  readonly runs: Set<number>
   /** Pages that have a slot or are promised one. */
   pages: number
   /** Blocks at home. */
@@ -62,6 +62,8 @@ export class PageTable {
   #firstPage = new Float64Array(0)
   #slice = new Uint16Array(0)
   readonly slices = new SliceIndex()
+  /** Runs that had no page at home, and none promised, when a page of them was vacated last; the oldest first. */
+  readonly bareRuns = new Set<number>()
   #owner: (VolumeTable | undefined)[] = []
   readonly #volumes = new Map<VolumeId, VolumeTable>()
   readonly #freeRuns: number[] = []
@@ -103,7 +105,15 @@ export class PageTable {
     if (found !== NO_ENTRY) return found
     let table = this.#volumes.get(volume)
     if (table === undefined) {
-      table = { volume, chunks: [], runs: [], pages: 0, blocks: 0, taken: 0, isForgotten: false }
+      table = {
+        volume,
+        chunks: [],
+        runs: new Set(),
+        pages: 0,
+        blocks: 0,
+        taken: 0,
+        isForgotten: false,
+      }
       this.#volumes.set(volume, table)
     }
     const run = Math.floor(page / PAGES_PER_RUN)
@@ -115,7 +125,7 @@ export class PageTable {
     }
     const index = this.#takeRun()
     chunk[run % RUNS_PER_CHUNK] = index + 1
-    table.runs.push(index)
+    table.runs.add(index)
     this.#owner[index] = table
     this.#firstPage[index] = run * PAGES_PER_RUN
     this.#slice[index] = slice
@@ -213,6 +223,42 @@ export class PageTable {
     this.slot[entry] = NO_SLOT
     this.present[entry] = 0
     this.headerLost[entry] = 0
+    this.bury(entry, null)
+  }
+
+  /** Leaves a tombstone, if there is a stamp, of a page that has no home. */
+  bury(entry: number, stamp: Stamp | null): void {
+    if (stamp !== null) this.raise(entry, stamp)
+    const run = Math.floor(entry / PAGES_PER_RUN)
+    if (this.isBare(run)) this.bareRuns.add(run)
+  }
+
+  /** The page has no home, and its last change is known. */
+  isTombstone(entry: number): boolean {
+    if (this.slotOf(entry) !== NO_SLOT || (this.#epoch[entry] ?? 0) === 0) return false
+    return !this.#tableOf(entry).isForgotten
+  }
+
+  isBare(run: number): boolean {
+    const first = run * PAGES_PER_RUN
+    for (let entry = first; entry < first + PAGES_PER_RUN; entry += 1) {
+      if (this.slotOf(entry) !== NO_SLOT || this.claimed[entry] === 1) return false
+    }
+    return true
+  }
+
+  /** SI1. Of a run that is bare and of which nothing is on its way. */
+  fold(run: number): void {
+    const first = run * PAGES_PER_RUN
+    const table = this.#tableOf(first)
+    const number = this.pageOf(first) / PAGES_PER_RUN
+    for (let entry = first; entry < first + PAGES_PER_RUN; entry += 1) {
+      if (this.isTombstone(entry)) this.slices.fold(this.sliceOf(entry), this.stampOf(entry))
+    }
+    const chunk = table.chunks[Math.floor(number / RUNS_PER_CHUNK)]
+    if (chunk !== undefined) chunk[number % RUNS_PER_CHUNK] = 0
+    table.runs.delete(run)
+    this.retire(run)
   }
 
   /** The slot, if a checkpoint is to name it: not of a volume that was forgotten. */
@@ -227,11 +273,14 @@ export class PageTable {
     if (table === undefined) return []
     this.#volumes.delete(volume)
     table.isForgotten = true
-    return table.runs
+    return [...table.runs]
   }
 
   /** All pages of the run were vacated. Its entries are not used again before `reuseRetired`. */
   retire(run: number): void {
+    const first = run * PAGES_PER_RUN
+    this.#epoch.fill(0, first, first + PAGES_PER_RUN)
+    this.bareRuns.delete(run)
     this.#retiredRuns.push(run)
   }
 

@@ -4,6 +4,8 @@
 //   PG1. What an unmap costs grows with the pages that it takes, not with the length that it names.
 //   PG2. Of a volume that is dropped nothing is found or named in a checkpoint any more, and its pages are taken from the
 //        index some at a time.
+//   PG3. A page that is vacated leaves a tombstone, its stamp. Runs that hold nothing else are bounded: beyond that the
+//        oldest are folded into their slices (SI1 of slice-index.ts). A volume that is dropped leaves none.
 
 import type { VolumeId } from '../base/ids.ts'
 import { BLOCK_BYTES, PAGE_BYTES, RUN_BYTES } from '../base/sizes.ts'
@@ -64,7 +66,11 @@ export class Pages {
   readonly expected = new ExpectedPages()
   readonly #dropping: { readonly runs: readonly number[]; next: number }[] = []
 
-  constructor(homes: Homes, overlay: Overlay, operations: OperationMemory) {
+  readonly #bareRunsMost: number
+
+  /** `bareRunsMost`: so many runs may hold nothing but tombstones. */
+  constructor(homes: Homes, overlay: Overlay, operations: OperationMemory, bareRunsMost: number) {
+    this.#bareRunsMost = bareRunsMost
     this.homes = homes
     this.overlay = overlay
     this.operations = operations
@@ -106,16 +112,43 @@ export class Pages {
     const { table, lost } = this.homes
     table.slices.raise(extent.slice, extent)
     this.#eachLost(extent, bytes, (page, first, last) => {
-      if (isWhole(first, last)) lost.found(extent.volume, page)
-      else this.#mark(table.entryFor(extent.volume, page, extent.slice), extent, first, last)
+      const entry = table.entryFor(extent.volume, page, extent.slice)
+      if (!isWhole(first, last)) this.#mark(entry, extent, first, last)
+      else {
+        lost.found(extent.volume, page)
+        table.bury(entry, extent)
+      }
     })
-    this.#eachHeld(extent, bytes, (entry, first, last) => {
+    const take = (entry: number, first: number, last: number) => {
       if (!isWhole(first, last)) this.#mark(entry, extent, first, last)
       else {
         lost.found(extent.volume, table.pageOf(entry))
         this.#vacate(entry)
+        table.bury(entry, extent)
       }
-    })
+    }
+    this.#eachHeld(extent, bytes, take, (entry) => table.raise(entry, extent))
+    this.foldTombstones()
+  }
+
+  /** PG3 */
+  foldTombstones(): void {
+    const { table } = this.homes
+    for (const run of table.bareRuns) {
+      if (table.bareRuns.size <= this.#bareRunsMost) return
+      table.bareRuns.delete(run)
+      if (table.isBare(run) && !this.#isOnItsWay(run)) table.fold(run)
+    }
+  }
+
+  #isOnItsWay(run: number): boolean {
+    const first = run * PAGES_PER_RUN
+    for (let entry = first; entry < first + PAGES_PER_RUN; entry += 1) {
+      if (this.overlay.dirty(entry) !== undefined || this.overlay.homing(entry) !== undefined) {
+        return true
+      }
+    }
+    return false
   }
 
   /** How many pages of the range have something that an unmap would take: 0, and it has nothing to do. */
@@ -151,6 +184,7 @@ export class Pages {
     { volume, offset, slice }: Extent,
     bytes: number,
     visit: (entry: number, first: number, last: number) => void,
+    vacated: (entry: number) => void = () => {},
   ): void {
     const { table } = this.homes
     const end = offset + bytes
@@ -161,7 +195,9 @@ export class Pages {
       const to = Math.min(end, (run + 1) * RUN_BYTES)
       eachPage(from, to, (page, first, last) => {
         const entry = table.find(volume, page)
-        if (table.sliceOf(entry) === slice && this.#holdsAnything(entry)) visit(entry, first, last)
+        if (table.sliceOf(entry) !== slice) return
+        if (this.#holdsAnything(entry)) visit(entry, first, last)
+        else if (table.isTombstone(entry)) vacated(entry)
       })
     }
   }
@@ -214,6 +250,12 @@ export class Pages {
     return this.#dropping.length > 0
   }
 
+  isTombstone(volume: VolumeId, page: number): boolean {
+    const { table } = this.homes
+    const entry = table.find(volume, page)
+    return entry !== NO_ENTRY && table.isTombstone(entry) && !this.#holdsAnything(entry)
+  }
+
   /** Of the page's last change that is durable; null: nobody knows of one. */
   stampOf(volume: VolumeId, page: number): Stamp | null {
     const { table } = this.homes
@@ -228,6 +270,7 @@ export class Pages {
 
   /** Beside the pages, for a checkpoint. */
   checkpointParts(): CheckpointParts {
+    this.foldTombstones()
     const { segments, lost } = this.homes
     return {
       segments: segments.encode(),

@@ -15,7 +15,7 @@ import type { HomeWriter } from './home-writer.ts'
 import { judgeHistory, judgeLayer, olderCopy, refuse } from './identity.ts'
 import { Journal } from './journal.ts'
 import { type LogEnd, type Replayed, replay, type Survey, survey } from './journal-scan.ts'
-import { recordKind } from './layout.ts'
+import { recordKind, TOMBSTONE_SLOT } from './layout.ts'
 import { knowledgeOf } from './look.ts'
 import type { Overlay } from './overlay.ts'
 import { type Pages, pagesIn, pagesInPart } from './pages.ts'
@@ -55,8 +55,12 @@ export async function recover(
   lost.decode(loaded.lost)
   table.slices.decode(loaded.slices)
   for (const page of loaded.pages) {
-    segments.markUsed(page.slot)
     const entry = table.entryFor(page.volume, page.page, page.slice)
+    if (page.slot === TOMBSTONE_SLOT) {
+      table.bury(entry, page)
+      continue
+    }
+    segments.markUsed(page.slot)
     const blocks = page.present
     table.settle(entry, page.slot, page, { blocks, added: blocks })
     if (segments.isLost(page.slot)) table.headerLost[entry] = 1

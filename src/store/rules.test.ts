@@ -33,6 +33,9 @@ const rules: Readonly<Record<string, string>> = {
   'ST10 a page that is at home has the stamp of what was written there': 'stamp-not-home',
   'ST10 the newest change counts, whatever became durable first': 'older-stamp-wins',
   'ST10 the stamps of pages are in the checkpoint': 'stamp-not-in-checkpoint',
+  'PG3 a page that is unmapped whole leaves its stamp': 'tombstone-not-left',
+  'PG3 tombstones are in the checkpoint': 'tombstone-not-in-checkpoint',
+  'SI1 a tombstone that is listed no more is folded into its slice': 'tombstone-not-folded',
   'ST11 records carry what is acknowledged': 'acknowledged-forgotten',
 }
 

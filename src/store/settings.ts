@@ -42,6 +42,8 @@ export interface StoreSettings {
   readonly cacheBytes: number
   /** A block goes home at the latest this long after it became durable, if the disk keeps up. */
   readonly homeAfterMs: number
+  /** Runs of pages that hold nothing but tombstones: of each 16 pages up to 0.7 KiB of memory, and 0.8 KiB of a checkpoint. */
+  readonly tombstoneRuns: number
   readonly checkpointAfterMs: number
   /** Null: the group knows no folder of this member. */
   readonly known: KnownFolder | null
@@ -61,6 +63,7 @@ export const storeDefaults = {
   cachedPages: 8192,
   cacheBytes: 64 * 1024 * 1024,
   homeAfterMs: 1000,
+  tombstoneRuns: 16_384,
   checkpointAfterMs: 30_000,
   known: null,
   accept: 'nothing',

@@ -1,35 +1,52 @@
 // What is known of each slice as a whole, beside its pages.
+//
+// Invariants:
+//   SI1. A tombstone that is listed no more is folded into its slice: a page of it that has none was never there, or was
+//        vacated at the folded stamp or before it, if the store had all changes of the slice up to there.
 import { readU32, writeU32 } from '../base/bytes.ts'
 import { epoch, type SliceId, sliceId } from '../base/ids.ts'
 import { readU64, writeU64 } from './fields.ts'
 import { SLICE_ENTRY } from './layout.ts'
 import { Newest, type Stamp } from './stamp.ts'
 
+interface Known {
+  /** The newest change that is in the store, also if what it changed is gone since. */
+  readonly newest: Newest
+  /** The newest of the tombstones that are listed no more. */
+  readonly folded: Newest
+}
+
 export class SliceIndex {
-  /** The newest change of each that is in the store, also if what it changed is gone since. */
-  readonly #newest = new Map<SliceId, Newest>()
+  readonly #slices = new Map<SliceId, Known>()
 
   /** Null: none yet. */
   newestOf(slice: SliceId): Stamp | null {
-    return this.#newest.get(slice) ?? null
+    return this.#slices.get(slice)?.newest ?? null
+  }
+
+  foldedOf(slice: SliceId): Stamp | null {
+    const folded = this.#slices.get(slice)?.folded
+    return folded === undefined || folded.epoch === 0 ? null : folded
   }
 
   raise(slice: SliceId, stamp: Stamp): void {
-    let newest = this.#newest.get(slice)
-    if (newest === undefined) {
-      newest = new Newest()
-      this.#newest.set(slice, newest)
-    }
-    newest.raise(stamp)
+    this.#at(slice).newest.raise(stamp)
+  }
+
+  /** SI1 */
+  fold(slice: SliceId, stamp: Stamp): void {
+    this.#at(slice).folded.raise(stamp)
   }
 
   encode(): Uint8Array {
-    const bytes = new Uint8Array(this.#newest.size * SLICE_ENTRY.end)
+    const bytes = new Uint8Array(this.#slices.size * SLICE_ENTRY.end)
     let at = 0
-    for (const [slice, newest] of this.#newest) {
+    for (const [slice, { newest, folded }] of this.#slices) {
       writeU32(bytes, at + SLICE_ENTRY.slice, slice)
       writeU64(bytes, at + SLICE_ENTRY.newestEpoch, newest.epoch)
       writeU64(bytes, at + SLICE_ENTRY.newestSeq, newest.seq)
+      writeU64(bytes, at + SLICE_ENTRY.foldedEpoch, folded.epoch)
+      writeU64(bytes, at + SLICE_ENTRY.foldedSeq, folded.seq)
       at += SLICE_ENTRY.end
     }
     return bytes
@@ -38,9 +55,22 @@ export class SliceIndex {
   /** Adds what `encode` gave. */
   decode(bytes: Uint8Array): void {
     for (let at = 0; at < bytes.length; at += SLICE_ENTRY.end) {
-      const newest = readU64(bytes, at + SLICE_ENTRY.newestEpoch)
-      const seq = readU64(bytes, at + SLICE_ENTRY.newestSeq)
-      this.raise(sliceId(readU32(bytes, at + SLICE_ENTRY.slice)), { epoch: epoch(newest), seq })
+      const stamp = (epochAt: number, seqAt: number) => ({
+        epoch: epoch(readU64(bytes, at + epochAt)),
+        seq: readU64(bytes, at + seqAt),
+      })
+      const slice = sliceId(readU32(bytes, at + SLICE_ENTRY.slice))
+      this.raise(slice, stamp(SLICE_ENTRY.newestEpoch, SLICE_ENTRY.newestSeq))
+      this.fold(slice, stamp(SLICE_ENTRY.foldedEpoch, SLICE_ENTRY.foldedSeq))
     }
+  }
+
+  #at(slice: SliceId): Known {
+    let known = this.#slices.get(slice)
+    if (known === undefined) {
+      known = { newest: new Newest(), folded: new Newest() }
+      this.#slices.set(slice, known)
+    }
+    return known
   }
 }

@@ -4,7 +4,7 @@ import { block, World, write } from '../../test/kit/store-world.ts'
 import { writeU32 } from '../base/bytes.ts'
 import { crc32c } from '../base/crc32c.ts'
 import { epoch, sliceId, volumeId } from '../base/ids.ts'
-import { BLOCK_BYTES, PAGE_BYTES } from '../base/sizes.ts'
+import { BLOCK_BYTES, PAGE_BYTES, RUN_BYTES } from '../base/sizes.ts'
 import {
   CHECKPOINT,
   CHECKPOINT_HEAD_BYTES,
@@ -45,6 +45,74 @@ describe('the stamp of a page', () => {
     store = await world.open()
     expect(store.stampOf(volumeId(1), 0)).toMatchObject({ epoch: 4, seq: 2 })
     expect(store.newestOf(sliceId(1))).toMatchObject({ epoch: 4, seq: 2 })
+  })
+})
+
+describe('tombstones', () => {
+  const unmap = (world: World, store: PageStore, at: number, bytes: number, seq: number) =>
+    world.run(store.write({ ...write(1, at, null, bytes), epoch: epoch(2), seq }))
+  const one = volumeId(1)
+
+  it('PG3 a page that was vacated, at once or piece by piece, leaves its stamp through restarts and cuts; a drop leaves nothing', async () => {
+    const world = new World()
+    let store = await world.open()
+    await change(world, store, 0, 2, 1)
+    await change(world, store, PAGE_BYTES, 2, 2)
+    await unmap(world, store, 0, PAGE_BYTES, 3)
+    await unmap(world, store, PAGE_BYTES, BLOCK_BYTES, 4)
+    store = await world.reopen(store)
+    const isBuried = (seq: number, page: number) => {
+      expect(store.isTombstone(one, page)).toBe(true)
+      expect(store.stampOf(one, page)).toMatchObject({ epoch: 2, seq })
+    }
+    isBuried(3, 0)
+    isBuried(4, 1)
+    expect(store.stampOf(one, 2)).toBeNull()
+    // Vacated again beside a page that holds something; written again.
+    await change(world, store, 2 * PAGE_BYTES, 2, 5)
+    await unmap(world, store, 0, 3 * PAGE_BYTES, 6)
+    await change(world, store, PAGE_BYTES, 2, 7)
+    world.disk.crash(() => 0)
+    store = await world.open()
+    isBuried(6, 0)
+    expect(store.isTombstone(one, 1)).toBe(false)
+    isBuried(6, 2)
+    await world.run(store.dropVolume(one))
+    expect(store.stampOf(one, 0)).toBeNull()
+    store = await world.reopen(store)
+    expect(store.stampOf(one, 0)).toBeNull()
+    expect(store.foldedOf(sliceId(1))).toBeNull()
+  })
+
+  it('PG3 an unmapped page of a folder that was given up leaves one, too', async () => {
+    const world = new World()
+    const known = { folderId: 'gone', position: 0, openAs: null, epochs: new Map() }
+    const volumesHeld = [{ volume: one, pages: 64, held: 64 }]
+    const store = await world.open({ known, accept: 'loss', volumesHeld })
+    await unmap(world, store, 0, PAGE_BYTES, 9)
+    expect(store.stampOf(one, 0)).toMatchObject({ epoch: 2, seq: 9 })
+    const again = await world.reopen(store)
+    expect(again.isTombstone(one, 0)).toBe(true)
+  })
+
+  it('PG3 SI1 they are bounded: the oldest are folded into their slice, and their memory is used again', async () => {
+    const world = new World({ tombstoneRuns: 3 })
+    let store = await world.open()
+    for (let run = 0; run < 8; run += 1) {
+      await change(world, store, run * RUN_BYTES, 2, 2 * run + 1)
+      await unmap(world, store, run * RUN_BYTES, PAGE_BYTES, 2 * run + 2)
+    }
+    for (let pass = 0; pass < 2; pass += 1) {
+      const pages = Array.from({ length: 8 }, (_, run) => store.isTombstone(one, run * 16))
+      expect(pages).toEqual([false, false, false, false, false, true, true, true])
+      expect(store.foldedOf(sliceId(1))).toMatchObject({ epoch: 2, seq: 10 })
+      store = await world.reopen(store)
+    }
+    await change(world, store, 0, 2, 20)
+    store = await world.reopen(store)
+    expect(store.stampOf(one, 0)).toMatchObject({ epoch: 2, seq: 20 })
+    expect((await world.read(store, 1, 0)).into).toEqual(block(20))
+    expect((await world.read(store, 1, RUN_BYTES)).into).toEqual(block(0))
   })
 })
 
