@@ -71,9 +71,8 @@ function siblings(
   initiator: string,
   but: SessionId | null,
 ): SessionFacts['siblings'] {
-  return [...member.group.sessions.values()]
+  return [...member.group.sessionsOf(volume, initiator)]
     .filter(({ id, record }) => id !== but && record.state === 'live')
-    .filter(({ record }) => record.volume === volume && record.initiator === initiator)
     .map(({ record }) => ({ member: record.owner, stableIsid: !isRandomIsid(record.isid) }))
 }
 

@@ -74,6 +74,39 @@ function told(view: GroupView): unknown {
 }
 
 describe('GroupView', () => {
+  it('V6 the sessions of an initiator on a volume are those of the view, through takes, ends and a list', async () => {
+    const { write, open, caughtUp } = await simulation()
+    const view = await open('m1')
+    const [first, other] = [volumeId(1), volumeId(2)]
+    const login = (volume: typeof first, initiator: string, loginToken: string, isid: string) =>
+      write(createSession({ ...who, volume, initiator, loginToken, isid }))
+    const a = await login(first, 'iqn.x:i', 'a', '00023d000001')
+    const b = await login(first, 'iqn.x:i', 'b', '00023d000002')
+    await login(first, 'iqn.x:j', 'c', '00023d000001')
+    await login(other, 'iqn.x:i', 'd', '00023d000001')
+    await caughtUp(view)
+    const ids = (of: GroupView) => [...of.sessionsOf(first, 'iqn.x:i')].map(({ id }) => id)
+    expect(ids(view)).toEqual([a, b])
+    expect(ids(await open('m2'))).toEqual([a, b])
+    const taken = view.sessions.get(sessionId(a))
+    if (taken === undefined) throw new Error('no session')
+    await write(takeSession(taken, { ...who, owner: 'm2', loginToken: 'u' }))
+    await caughtUp(view)
+    const owners = [...view.sessionsOf(first, 'iqn.x:i')].map(({ record }) => record.owner)
+    expect(owners.sort()).toEqual(['m1', 'm2'])
+    for (const id of [a, b]) {
+      const live = view.sessions.get(sessionId(id))
+      if (live === undefined) throw new Error('no session')
+      await write(closeSession(live))
+      await caughtUp(view)
+      const dead = view.sessions.get(sessionId(id))
+      if (dead !== undefined) await write(retireSession(dead))
+      await caughtUp(view)
+    }
+    expect(ids(view)).toEqual([])
+    expect([...view.sessionsOf(other, 'iqn.x:i')]).toHaveLength(1)
+  })
+
   it('V1 a view that was kept equals one that is listed now', async () => {
     const { coordination, write, open, caughtUp } = await simulation()
     const kept = await open('m1')

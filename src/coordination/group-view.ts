@@ -11,6 +11,7 @@
 //   V4. The record of a move is for people, so one that cannot be read is skipped, and `skipped` says why.
 //   V5. Ids are never given twice, so what the view does not have, though its id was given at or before `rev`, is gone for
 //       ever. That is enough to forget what is kept of it in memory; who drops what is on disk asks the coordinator.
+//   V6. `sessionsOf` gives those of `sessions`, and no others.
 import { type Clock, sleep, within } from '../base/clock.ts'
 import {
   NO_REVISION,
@@ -37,6 +38,7 @@ import {
 } from '../group/record.ts'
 import type { StoredSession } from '../group/sessions.ts'
 import type { Change, Coordinator, Versioned, Watch } from './coordinator.ts'
+import { SessionIndex } from './session-index.ts'
 
 export type { StoredSession } from '../group/sessions.ts'
 
@@ -83,6 +85,7 @@ export class GroupView {
   readonly #clock: Clock
   readonly #coordinator: Coordinator
   readonly #byIqn = new Map<string, VolumeRecord>()
+  readonly #index = new SessionIndex()
   readonly #idByKey = new Map<string, SessionId>()
   #waiting: (() => void)[] = []
   #watch: Watch | null = null
@@ -111,6 +114,11 @@ export class GroupView {
       }
       await sleep(clock, AGAIN_MS)
     }
+  }
+
+  /** Of this initiator on this volume (V6). */
+  sessionsOf(volume: VolumeId, initiator: string): Iterable<StoredSession> {
+    return this.#index.of(volume, initiator)
   }
 
   /** V3: settles, with a sentence, if the view ends by a record; never rejects. */
@@ -239,6 +247,7 @@ export class GroupView {
     this.volumeRevs.clear()
     this.#byIqn.clear()
     this.sessions.clear()
+    this.#index.clear()
     this.#idByKey.clear()
     this.moves.clear()
     this.skipped.clear()
@@ -273,15 +282,21 @@ export class GroupView {
     const session = value === null ? null : storedSession({ key, value, rev, created })
     return () => {
       const known = this.#idByKey.get(key)
-      if (known !== undefined && (session === null || known !== session.id))
-        this.sessions.delete(known)
+      if (known !== undefined && (session === null || known !== session.id)) this.#forget(known)
       if (session === null) {
         this.#idByKey.delete(key)
         return
       }
       this.#idByKey.set(key, session.id)
+      this.#index.set(session, this.sessions.get(session.id))
       this.sessions.set(session.id, session)
     }
+  }
+
+  #forget(id: SessionId): void {
+    const session = this.sessions.get(id)
+    if (session !== undefined) this.#index.delete(session)
+    this.sessions.delete(id)
   }
 
   #readSlice(slice: SliceId, { key, value, rev }: Change): () => void {

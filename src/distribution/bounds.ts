@@ -90,6 +90,8 @@ export class BadPaths {
   }
 
   isBad(initiator: string, member: MemberId, nowMs: number): boolean {
+    // Asked for each session and member of a round, and nearly always there is none.
+    if (this.#until.size === 0) return false
     const untilMs = this.#until.get(key(initiator, member))
     return untilMs !== undefined && nowMs < untilMs
   }
