@@ -1,9 +1,10 @@
 // Blocks of pages at home, in memory: what was read and found to fit its checksum, so that it need not be read and
 // checked again. It is of slots and blocks, and knows nothing of pages: who changes what a slot holds tells it (Homes).
 //
-// A block is admitted when it is read for the second time; of the first nothing is kept but a ghost, four bytes. What is
-// admitted takes a free frame, or that of one which was not read since the hand of the clock last passed it. This is
-// S3-FIFO whose small queue has no room at all: as many hits as with it on skewed reads, and a copy for few misses only.
+// A block is admitted when it is read for the first time, while there are free frames. Later it is at the second time: of
+// the first nothing is kept but a ghost, four bytes; and it takes the frame of one that was not read since the hand of the
+// clock last passed. This is S3-FIFO whose small queue has no room at all: as many hits as with it on skewed reads, and a
+// copy for few misses only.
 //
 // Invariants:
 //   BC1. What is in it is found, and nothing that was dropped, under whatever slot and block the frame is used again.
@@ -25,7 +26,7 @@ const GHOSTS_PER_FRAME = 2
 const WAYS = 4
 /** How often a frame that was read that often, or oftener, is passed over by the hand. */
 const FREQ_MOST = 3
-/** What admitting a block costs: one hit earns it, or so many misses, so that what is never read again leaves in the end. */
+/** What admitting a block costs where no frame is free: one hit earns it, or so many misses, so that what is never read again leaves in the end. */
 const ADMISSION = 32
 /** Frames that the hand looks at for one block: if they were all read since it last came, the block is not admitted. */
 const LOOKS = 4
@@ -115,6 +116,10 @@ export class BlockCache {
   checked(slot: number, block: number, bytes: Uint8Array): void {
     this.work.misses += 1
     if (this.capacity === 0) return
+    if (this.#isFree) {
+      if (!this.#has(slot, block)) this.#fill(this.#take(), slot, block, bytes)
+      return
+    }
     this.#earn(1)
     const hash = hashOf(slot, block)
     const ghost = this.#ghostOf(hash)
@@ -129,16 +134,12 @@ export class BlockCache {
     if (frame === NONE) return
     this.#credit -= ADMISSION
     this.#ghosts[ghost] = 0
-    this.#views[frame]?.set(bytes)
-    this.#put(frame, slot, block)
+    this.#fill(frame, slot, block, bytes)
   }
 
-  /** What the slot has in the block is another thing from now on. It is admitted when that is read. */
+  /** What the slot has in the block is another thing from now on. */
   drop(slot: number, block: number): void {
-    if (!this.#has(slot, block)) return
-    this.#giveUp(this.#find(slot, block))
-    const hash = hashOf(slot, block)
-    this.#ghosts[this.#ghostOf(hash)] = hash
+    if (this.#has(slot, block)) this.#giveUp(this.#find(slot, block))
   }
 
   /** The same of all its blocks. */
@@ -156,6 +157,10 @@ export class BlockCache {
       if (frame === NONE) return NONE
       if (this.#slot[frame] === slot && this.#block[frame] === block) return frame
     }
+  }
+
+  get #isFree(): boolean {
+    return this.#used < this.capacity
   }
 
   #earn(credit: number): void {
@@ -238,7 +243,8 @@ export class BlockCache {
     return slab.subarray(at, at + bytes)
   }
 
-  #put(frame: number, slot: number, block: number): void {
+  #fill(frame: number, slot: number, block: number, bytes: Uint8Array): void {
+    this.#views[frame]?.set(bytes)
     if (slot >= this.#firstOf.length) this.#growTo(slot)
     const first = this.#firstOf[slot] ?? 0
     this.#slot[frame] = slot
