@@ -89,6 +89,22 @@ test('ABORT TASK and LOGICAL UNIT RESET end commands that came before them, and 
   expect(await it.abortTask(two)).toBe(1)
 })
 
+test('A6 an abort that comes too late ends nothing of a command that was sent again meanwhile', async () => {
+  const s = await scene()
+  const sense = Uint8Array.from({ length: 18 }, (_, i) => (i === 0 ? 0x70 : i === 2 ? 6 : 0))
+  s.a.command = () => ({ kind: 'status', status: 2, sense })
+  const it = await connect(s)
+  const cdb = Uint8Array.of(0x2a, 0, 0, 0, 0, 1, 0, 0, 1, 0)
+  const command = it.start({ cdb, write: bytesOf(512) })
+  await s.timeline.until(() => command.state === 'sent')
+  const aborted = it.abortTask(command)
+  await s.timeline.until(() => s.a.seen.length === 1)
+  s.a.command = () => ({ kind: 'run' })
+  expect(await s.timeline.finish(aborted)).not.toBeNull()
+  expect(statusOf(await s.timeline.finish(command.answer))).toBe(0)
+  expect(s.a.seen.length).toBe(2)
+})
+
 test('a task management request without an answer says so', async () => {
   const s = await scene()
   const it = await connect(s)

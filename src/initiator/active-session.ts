@@ -8,8 +8,9 @@
 //   A2. Every status has the StatSN that follows the last, or the connection is given up.
 //   A3. An answer goes to the command of its tag on this connection; late ones go nowhere.
 //   A4. After a Logout Request nothing but NOP-Outs is sent.
-//   A5. A NOP-In that asks for an answer while data for an R2T is unsent ends the connection, as it does with libiscsi
-//       before 1.20, so that a target that asks so is found out.
+//   A5. A NOP-In that asks for an answer while data for an R2T of an unanswered command is unsent ends the connection, as it
+//       does with libiscsi before 1.20, so that a target that asks so is found out.
+//   A6. The response to a task management request ends no command that was sent again after the request.
 import { readU16, readU32, writeU32 } from '../base/bytes.ts'
 import { ProtocolError } from '../base/protocol-error.ts'
 import type { Pdu } from '../iscsi/framer.ts'
@@ -108,8 +109,6 @@ export class ActiveSession implements WireConsumer {
   #lastTag = 0
   #pingTag: number = reservedTag
   #logoutTag: number = reservedTag
-  /** Where the data that an R2T asked for ends in all that was written. */
-  #burstEnd = 0
 
   constructor(wire: Wire, ready: ReadySession, owner: SessionOwner, nowMs: () => number) {
     const { parameters } = ready
@@ -371,7 +370,7 @@ export class ActiveSession implements WireConsumer {
     if (command === undefined || this.#state !== 'serving') return
     const burst = readR2t(pdu, command, this.parameters)
     sendBurst(this.wire.writer, command, burst, this.parameters, this.#expStatSn)
-    this.#burstEnd = this.wire.writtenBytes
+    command.burstEnd = this.wire.writtenBytes
     this.wire.flush()
   }
 
@@ -387,7 +386,8 @@ export class ActiveSession implements WireConsumer {
     this.#takeWindow(header, at)
     if (transferTag === reservedTag) return
     const { writtenBytes, unsentBytes } = this.wire
-    if (writtenBytes - unsentBytes < this.#burstEnd) {
+    const sentBytes = writtenBytes - unsentBytes
+    if (this.unanswered().some(({ burstEnd }) => burstEnd > sentBytes)) {
       throw new ProtocolError('a NOP-In asks for an answer while data is to be sent', 'A5')
     }
     const answer = this.#begin(opcode.nopOut | immediateBit, finalBit, reservedTag)
@@ -416,7 +416,7 @@ export class ActiveSession implements WireConsumer {
     const ended =
       task === null
         ? this.unanswered().filter((one) => (one.request.lun ?? 0) === lun && before(one))
-        : [task]
+        : [task].filter(before) // A6
     for (const command of ended) {
       if (!this.#commands.delete(command.tag)) continue
       this.#owner.answered(command, { kind: 'aborted' })

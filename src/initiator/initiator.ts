@@ -400,6 +400,7 @@ export class Initiator implements SessionOwner {
       command.sentAtMs = this.#settings.clock.nowMs()
       command.receivedBytes = 0
       command.dataSn = 0
+      command.burstEnd = 0
       command.request.observer?.sending(this.travels.logins)
       session.send(command)
     }

@@ -48,6 +48,8 @@ export class PendingCommand {
   /** Data-In of this transmission: bytes, and the DataSN of the next. */
   receivedBytes = 0
   dataSn = 0
+  /** What had been written to this connection when all of its data was. */
+  burstEnd = 0
   #resolve: (answer: Answer) => void = () => {}
   #reject: (reason: Error) => void = () => {}
 

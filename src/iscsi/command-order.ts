@@ -39,6 +39,10 @@ export class CommandOrder {
     return count
   }
 
+  get heldTaskManagement(): number {
+    return this.#held?.filter(({ kind }) => kind === 'taskManagement').length ?? 0
+  }
+
   /** Whether a request that is not immediate is to be taken: else it is silently ignored. */
   accepts(cmdSn: number): boolean {
     const place = this.#window.place(cmdSn)

@@ -11,7 +11,8 @@
 //   D3. Data is asked for only when there is room for all of the write; writes wait for room in their order.
 //   D4. Data that comes unsolicited and finds no room is discarded, and its command answered with TASK SET FULL.
 //   D5. A NOP-In that asks for an answer leaves while no R2T is open, and R2Ts wait for it. libiscsi before 1.20 gives the
-//       answer the CmdSN of a Data-Out that it has queued, finds that number spent, and gives its connection up.
+//       answer the CmdSN of a Data-Out that it has queued, finds that number spent, and gives its connection up. It forgets
+//       an aborted task's data when it hears the response to the task management request, so that response goes first.
 import type { Share } from '../base/budget.ts'
 import { pooledBytes } from '../base/buffer-pool.ts'
 import { readU32 } from '../base/bytes.ts'
@@ -43,8 +44,10 @@ export class DataOut {
   readonly #paused: Task[] = []
   /** The tags of NOP-Ins that wait. */
   readonly #nopIns: number[] = []
-  /** R2Ts whose data is still to come. */
+  /** R2Ts whose data is still to come, or is not known to be forgotten. */
   #openR2ts = 0
+  /** Those of them whose tasks were aborted. */
+  #abortedR2ts = 0
   #lastTransferTag = 0
   /** Data-Outs that came; for who wants to know whether more do. */
   received = 0
@@ -136,11 +139,19 @@ export class DataOut {
     return this.#waiting.length > 0
   }
 
-  /** No data is wanted of it any more. */
+  /** No data is wanted of it any more; `abortsTold` has to follow. */
   forget(task: Task): void {
-    if (task.targetTransferTag !== reservedTag) this.#endR2t(task)
+    if (task.targetTransferTag !== reservedTag) this.#abortedR2ts += 1
+    task.targetTransferTag = reservedTag
     remove(this.#paused, task)
     if (remove(this.#waiting, task) && this.#waiting.length === 0) this.#room.asked.leaveLine()
+  }
+
+  /** The initiator knows of all tasks that were forgotten, or is not told of them. */
+  abortsTold(): void {
+    this.#openR2ts -= this.#abortedR2ts
+    this.#abortedR2ts = 0
+    this.#sendNopIns()
   }
 
   #endR2t(task: Task): void {

@@ -1,10 +1,10 @@
 // NOP-Ins that ask an initiator for an answer, beside the data of its writes (data-out.ts, D5).
 import { expect, test } from 'vitest'
 import { readU32 } from '../base/bytes.ts'
-import { nopInAt, opcode, r2tAt } from './pdu.ts'
+import { nopInAt, opcode, r2tAt, taskManagementFunction } from './pdu.ts'
 import type { Session } from './session.ts'
 import type { Task } from './task.ts'
-import { commandBytes, dataOutBytes, tasksIn, Wire } from './wire.fixture.ts'
+import { commandBytes, dataOutBytes, managementBytes, tasksIn, Wire } from './wire.fixture.ts'
 
 /** Two writes that the target has not asked for their data yet. */
 function twoWrites(): { wire: Wire; session: Session; first: Task; second: Task } {
@@ -16,6 +16,11 @@ function twoWrites(): { wire: Wire; session: Session; first: Task; second: Task 
     ),
   )
   return { wire, session: wire.session, first: first!, second: second! }
+}
+
+function abortOfFirst(): Uint8Array {
+  const { abortTask } = taskManagementFunction
+  return managementBytes({ tag: 3, cmdSn: 102, function: abortTask, referencedTaskTag: 1 })
 }
 
 /** What was sent: R2Ts with the tag of their task, NOP-Ins with their own. */
@@ -58,4 +63,32 @@ test('D5 a write that is aborted owes no data, and one that waits for a NOP-In i
     ['NOP-In', 7],
   ])
   expect(session.outstanding).toBe(0)
+})
+
+test('D5 a NOP-In waits for the response to what aborted a write that owes data', () => {
+  const { wire, session, first, second } = twoWrites()
+  session.solicit(first, 1000)
+  session.probe(7)
+  session.solicit(second, 500)
+  const [action] = wire.send(abortOfFirst())
+  if (action?.kind !== 'taskManagement') throw new Error('a task management request is an action')
+  session.abort(first)
+  expect(sent(wire)).toEqual([['R2T', 1]])
+  session.respondToTaskManagement(action.request, 0)
+  const [response, ...after] = wire.seen()
+  expect(response?.opcode).toBe(opcode.taskManagementResponse)
+  expect(after.map((pdu) => pdu.opcode)).toEqual([opcode.nopIn, opcode.r2t])
+})
+
+test('D5 one that is held while others abort a write keeps no NOP-In back', () => {
+  const { wire, session, first } = twoWrites()
+  session.solicit(first, 1000)
+  session.probe(7)
+  session.hold()
+  expect(wire.send(abortOfFirst())).toEqual([])
+  session.abort(first)
+  expect(sent(wire)).toEqual([
+    ['R2T', 1],
+    ['NOP-In', 7],
+  ])
 })

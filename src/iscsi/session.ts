@@ -255,6 +255,12 @@ export class Session {
     }
     if (task.state === 'queued') this.#order.forget(task)
     this.#tasks.drop(task)
+    this.#tellAborts()
+  }
+
+  /** D5: after the last response to what may have aborted them. */
+  #tellAborts(): void {
+    if (this.#openTaskManagement === this.#order.heldTaskManagement) this.writes.abortsTold()
   }
 
   /** The consumer works no more on an aborted task. */
@@ -267,6 +273,7 @@ export class Session {
     assert(this.#openTaskManagement > 0, 'a task management request is answered once')
     this.#openTaskManagement -= 1
     this.#responses.taskManagementResponse(request.initiatorTaskTag, response)
+    this.#tellAborts()
   }
 
   /** §11.5.1: the task that the request names has not come. True if it counts as received now and the response is "function complete"; false: "task does not exist". */
