@@ -156,7 +156,7 @@ describe('frames', () => {
         } catch (error) {
           expect(error).toBeInstanceOf(ProtocolError)
         }
-        expect(got, `byte ${at} of kind ${kind}`).toEqual([])
+        expect(got.length, `byte ${at} of kind ${kind}`).toBe(0)
         bytes[at] = (bytes[at] ?? 0) ^ 0x10
       }
     }
