@@ -137,6 +137,11 @@ export class BlockCache {
     this.#fill(frame, slot, block, bytes)
   }
 
+  /** So many were read from home, and are not to be kept. */
+  missed(blocks: number): void {
+    this.work.misses += blocks
+  }
+
   /** What the slot has in the block is another thing from now on. */
   drop(slot: number, block: number): void {
     if (this.#has(slot, block)) this.#giveUp(this.#find(slot, block))

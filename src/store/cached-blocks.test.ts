@@ -69,6 +69,17 @@ describe('blocks in memory', () => {
     expect(reads).toBe(1)
   })
 
+  it('RD5 what is read many blocks at a time is not kept, and is served from memory if all of it is there', async () => {
+    const own = world()
+    const store = await homeAt(own, 9)
+    const long = () => own.read(store, 1, 0, 9 * BLOCK_BYTES)
+    for (let i = 0; i < 3; i += 1) expect((await long()).into).toEqual(block(1, 9))
+    expect(store.usage().cachedBytes).toBe(0)
+    expect(store.cacheWork).toMatchObject({ hits: 0, misses: 27 })
+    await keep(own, store, 1, [0, 1, 2, 3, 4, 5, 6, 7, 8])
+    expect(await readsIn(own, long)).toBe(0)
+  })
+
   it('with no memory for them every read is from home', async () => {
     const own = new World({ homeAfterMs: 10, cacheBytes: 0 })
     const store = await homeAt(own, 1)

@@ -7,6 +7,8 @@
 //   RD1. No byte of a block that fails its checksum is returned as good.
 //   RD2. What is not durable is not seen; what is durable is.
 //   RD3. A block that the medium does not give is damaged for the read that wanted it, and for no other block.
+//   RD5. Blocks that are read many at a time are not kept in memory: one pread gives them all, and a copy of each costs more
+//        than what it may save (measured: 256 KiB reads took 1.6 times the CPU).
 import { crc32c } from '../base/crc32c.ts'
 import { DiskError, type DiskFile } from '../base/disk.ts'
 import type { VolumeId } from '../base/ids.ts'
@@ -27,6 +29,8 @@ const NONE: Unreadable = new Set<number>()
 const WARM_ATTEMPTS = 3
 const WARM_BYTES = 256 * 1024
 const DAMAGES_LISTED = 1000
+/** RD5 */
+const KEPT_BYTES = 32 * 1024
 /** Where `placeOf` has the header: after the blocks. */
 const HEADER_PLACE = BLOCKS_PER_PAGE
 
@@ -241,6 +245,8 @@ export class PageReader {
     }
     const first = offset / BLOCK_BYTES
     const sums = place * BLOCKS_PER_PAGE + first
+    const isKept = into.length <= KEPT_BYTES
+    if (!isKept) blocks.missed(into.length / BLOCK_BYTES)
     for (let block = 0; block * BLOCK_BYTES < into.length; block += 1) {
       const from = block * BLOCK_BYTES
       const bytes = into.length === BLOCK_BYTES ? into : into.subarray(from, from + BLOCK_BYTES)
@@ -248,7 +254,7 @@ export class PageReader {
         blocks.drop(slot, first + block) // HO3
         return 'damaged'
       }
-      blocks.checked(slot, first + block, bytes)
+      if (isKept) blocks.checked(slot, first + block, bytes)
     }
     return 'done'
   }
