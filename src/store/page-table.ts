@@ -241,6 +241,7 @@ export class PageTable {
 
   isBare(run: number): boolean {
     const first = run * PAGES_PER_RUN
+    if (this.#tableOf(first).isForgotten) return false // PG4
     for (let entry = first; entry < first + PAGES_PER_RUN; entry += 1) {
       if (this.slotOf(entry) !== NO_SLOT || this.claimed[entry] === 1) return false
     }

@@ -6,6 +6,7 @@
 //        index some at a time.
 //   PG3. A page that is vacated leaves a tombstone, its stamp. Runs that hold nothing else are bounded: beyond that the
 //        oldest are folded into their slices (SI1 of slice-index.ts). A volume that is dropped leaves none.
+//   PG4. A run is taken from the index once: of a volume that is dropped by the drop, and not as one of tombstones.
 
 import type { VolumeId } from '../base/ids.ts'
 import { BLOCK_BYTES, PAGE_BYTES, RUN_BYTES } from '../base/sizes.ts'

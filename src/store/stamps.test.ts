@@ -114,6 +114,28 @@ describe('tombstones', () => {
     expect((await world.read(store, 1, 0)).into).toEqual(block(20))
     expect((await world.read(store, 1, RUN_BYTES)).into).toEqual(block(0))
   })
+
+  it('PG4 what is taken of a volume that is dropped is taken once: no two pages share a place in the index', async () => {
+    const world = new World({ tombstoneRuns: 4, slotsPerSegment: 64 })
+    const store = await world.open()
+    const runs = 264
+    for (let run = 0; run < runs; run += 1) await change(world, store, run * RUN_BYTES, 2, run + 1)
+    for (let run = runs - 4; run < runs; run += 1)
+      await unmap(world, store, run * RUN_BYTES, PAGE_BYTES, runs + run)
+    await world.write(store, 2, 0, block(2))
+    // One batch: beyond the bound while the last pages of the volume are still to be taken.
+    const unmapped = write(2, 0, null, PAGE_BYTES)
+    await world.run(Promise.all([store.dropVolume(one), store.write(unmapped)]))
+    // A round, after which the places are used again.
+    await world.write(store, 2, RUN_BYTES, block(3))
+    await world.timeline.run(world.timeline.nowMs + 1000)
+    for (let volume = 10; volume < 30; volume += 1) {
+      await world.write(store, volume, 0, block(volume))
+    }
+    for (let volume = 10; volume < 30; volume += 1) {
+      expect((await world.read(store, volume, 0)).into).toEqual(block(volume))
+    }
+  })
 })
 
 describe('layers and formats', () => {
