@@ -1,6 +1,8 @@
 // What a disk does to a store besides forgetting: bits that flip, sectors that cannot be read, room that others took.
 import { describe, expect, it } from 'vitest'
 import { SimClock } from '../../sim/clock.ts'
+import { SimDisk } from '../../sim/disk.ts'
+import { Timeline } from '../../sim/timeline.ts'
 import { block, World, write } from '../../test/kit/store-world.ts'
 import { DiskError } from '../base/disk.ts'
 import { epoch, sliceId, volumeId } from '../base/ids.ts'
@@ -271,6 +273,30 @@ describe('a medium that does not give what it has', () => {
     await world.write(store, 1, 0, block(1))
     unreadable(world, (operation) => operation === 'sync')
     expect(await world.run(store.failed)).toMatch(/a bad sector/)
+  })
+})
+
+describe('a medium that is slow', () => {
+  it('RD4 a page that goes, and its segment with it, while it is being read costs nobody else anything', async () => {
+    const timeline = new Timeline()
+    const disk = new SimDisk(new SimClock(timeline))
+    const world = new World({ slotsPerSegment: 1, homeAfterMs: 5, checkpointAfterMs: 0 })
+    const open = () => timeline.finish(PageStore.open(disk, new SimClock(timeline), world.settings))
+    let store = await open()
+    for (let page = 0; page < 3; page += 1) {
+      for (let at = 0; at < PAGE_BYTES; at += 64 * BLOCK_BYTES)
+        await timeline.finish(store.write(write(1, page * PAGE_BYTES + at, block(page + 1, 64))))
+    }
+    await timeline.finish(store.close())
+    store = await open()
+    disk.faults.latencyMs = (kind, bytes) => (kind === 'read' && bytes > 4 * BLOCK_BYTES ? 1000 : 0)
+    const into = block(9, PAGE_BYTES / BLOCK_BYTES)
+    const reading = Promise.resolve(store.read(volumeId(1), 2 * PAGE_BYTES, into))
+    await timeline.finish(store.dropVolume(volumeId(1)))
+    expect(await timeline.finish(reading)).toBe('done')
+    expect(await disk.list(paths.segments)).toEqual(['000000'])
+    expect(into).toEqual(block(0, PAGE_BYTES / BLOCK_BYTES))
+    expect(store.failure()).toBeNull()
   })
 })
 

@@ -7,6 +7,7 @@
 //   RD1. No byte of a block that fails its checksum is returned as good.
 //   RD2. What is not durable is not seen; what is durable is.
 //   RD3. A block that the medium does not give is damaged for the read that wanted it, and for no other block.
+//   RD4. A page that goes while it is brought into the page cache ends that, and not the store: its file may be closed.
 //   RD5. Blocks that are read many at a time are not kept in memory: one pread gives them all, and a copy of each costs more
 //        than what it may save (measured: 256 KiB reads took 1.6 times the CPU).
 import { crc32c } from '../base/crc32c.ts'
@@ -277,7 +278,9 @@ export class PageReader {
         // The page may have moved or gone while its header was read; the next attempt sees.
         if (table.slotOf(entry) === slot) {
           const firstAt = segments.offsetOf(slot) + SLOT_HEADER_BYTES + first * BLOCK_BYTES
-          const lost = await warmBlocks(segments.fileOf(slot), firstAt, last + 1 - first)
+          const file = segments.fileOf(slot)
+          const isThere = () => table.slotOf(entry) === slot && segments.fileOf(slot) === file
+          const lost = await warmBlocks(file, firstAt, last + 1 - first, isThere)
           for (const index of lost) unreadable.add(placeOf(slot, first + index))
           this.#believeHot(entry, slot, { first, last, but: lost })
         }
@@ -306,16 +309,21 @@ function placeOf(slot: number, block: number): number {
   return slot * (BLOCKS_PER_PAGE + 1) + block
 }
 
-/** Reads the blocks from `firstAt` on and forgets them; returns, by index, those that the medium does not give. */
-async function warmBlocks(file: DiskFile, firstAt: number, blocks: number): Promise<number[]> {
+/** Reads the blocks from `firstAt` on and forgets them, as long as they are there (RD4); returns, by index, those that the medium does not give. */
+async function warmBlocks(
+  file: DiskFile,
+  firstAt: number,
+  blocks: number,
+  isThere: () => boolean,
+): Promise<number[]> {
   const scratch = new Uint8Array(Math.min(WARM_BYTES, blocks * BLOCK_BYTES))
   const step = scratch.length / BLOCK_BYTES
   const lost: number[] = []
-  for (let index = 0; index < blocks; index += step) {
+  for (let index = 0; index < blocks && isThere(); index += step) {
     const count = Math.min(step, blocks - index)
     const at = firstAt + index * BLOCK_BYTES
     if (await isReadable(file, scratch.subarray(0, count * BLOCK_BYTES), at)) continue
-    for (let one = 0; one < count; one += 1) {
+    for (let one = 0; one < count && isThere(); one += 1) {
       const block = scratch.subarray(0, BLOCK_BYTES)
       if (!(await isReadable(file, block, at + one * BLOCK_BYTES))) lost.push(index + one)
     }
