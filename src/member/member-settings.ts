@@ -4,6 +4,7 @@ import type { Disk } from '../base/disk.ts'
 import type { Address, Net } from '../base/net.ts'
 import type { Coordinator } from '../coordination/coordinator.ts'
 import type { MemberId } from '../group/record.ts'
+import type { LinkTold } from '../peer/link.ts'
 import type { StoreSettings } from '../store/settings.ts'
 import type { Bounds } from '../target/memory-bounds.ts'
 
@@ -15,7 +16,7 @@ export interface MemberPorts {
   /** A fresh unguessable name: boot ids, login tokens, move ids. */
   readonly newId: () => string
   /** Told what becomes of the links to other members. */
-  readonly linkTold?: (member: MemberId, state: 'serves' | 'lost', why: string) => void
+  readonly linkTold?: (member: MemberId, ...how: Parameters<LinkTold>) => void
 }
 
 export interface MemberSettings {

@@ -5,6 +5,7 @@
 import type { Call } from '../api/server.ts'
 import type { RecordKeeper } from '../coordination/record-keeper.ts'
 import type { MemberId } from '../group/record.ts'
+import type { LinkTold } from '../peer/link.ts'
 import type { HealthChange } from './health-watch.ts'
 import type { Log } from './log.ts'
 import type { ShownMember } from './shown-member.ts'
@@ -68,9 +69,10 @@ export function tellHealth(log: Log, { id, group }: ShownMember, change: HealthC
   else log.error('problem', `${code} ${subject}: ${sentence}`, fields)
 }
 
-export function tellLink(log: Log, to: MemberId, state: 'serves' | 'lost', why: string): void {
+export function tellLink(log: Log, to: MemberId, ...[state, why]: Parameters<LinkTold>): void {
   if (state === 'serves') log.info('link', `${to} is reached`, { to, state })
-  else log.warn('link', `${to} is lost: ${why}`, { to, state, why })
+  else if (state === 'lost') log.warn('link', `${to} is lost: ${why}`, { to, state, why })
+  else log.error('link', `${to} refuses this member: ${why}`, { to, state, why })
 }
 
 export function tellSlow(log: Log, { what, ms }: SlowAnswer): void {

@@ -16,6 +16,8 @@
 //       meanwhile before it gives anybody up.
 //   P13. Bytes of an answer that are not those of their checksums are asked for once more, on a new stream; then the operation
 //       is `damaged`. So is a write whose bytes have changed since its checksums were made, when it is sent again.
+//   P14. Bytes of an answer count only in their order: what lacks some is no answer, whatever it says of itself.
+//   P15. A refusal is told in the other member's words, once: nothing else says why two members cannot speak.
 //   P4. The bytes under way are bounded; operations beyond wait their turn. What counts is the bytes that go with an
 //       operation or come back, not those that it names.
 import { afterTurns, type Clock, type Timer } from '../base/clock.ts'
@@ -41,6 +43,7 @@ import {
   isStatus,
   type Json,
   parseJson,
+  parseRefusal,
   parseWelcome,
 } from './message.ts'
 import { Reassembly } from './reassembly.ts'
@@ -78,9 +81,9 @@ interface Open {
   silentLooks: number
   /** A look is due. */
   isWatched: boolean
-  /** Operations that were sent on it and are unanswered, and those that wait for P4. */
   underWayBytes: number
-  readonly sent: Set<number>
+  /** Operations that were sent on it and are unanswered: how many bytes of its answer have come (P14). */
+  readonly sent: Map<number, number>
   readonly fenceOf: Map<number, { readonly session: SessionId; readonly gen: Generation }>
 }
 
@@ -96,7 +99,7 @@ export interface LinkDeps {
   readonly told?: LinkTold | undefined
 }
 
-export type LinkTold = (state: 'serves' | 'lost', why: string) => void
+export type LinkTold = (state: 'serves' | 'lost' | 'refused', why: string) => void
 
 export class Link {
   readonly #deps: LinkDeps
@@ -115,6 +118,8 @@ export class Link {
   #next = 0
   #backoffMs = BACKOFF_MS
   #trouble: string | null = null
+  /** P15: as it was told. */
+  #refusal: string | null = null
 
   constructor(deps: LinkDeps) {
     this.#deps = deps
@@ -245,7 +250,7 @@ export class Link {
       silentLooks: 0,
       isWatched: false,
       underWayBytes: 0,
-      sent: new Set(),
+      sent: new Map(),
       fenceOf: new Map(),
     }
     this.#state = open
@@ -301,8 +306,7 @@ export class Link {
       case frameKind.pong:
         return
       case frameKind.refusal:
-        this.#backoffMs = BACKOFF_MAX_MS
-        this.#drop(open, refusalOf(f))
+        this.#refused(open, parseRefusal(parseJson(f.payload)))
         return
       default:
         throw broken(`frame kind ${f.kind} is not an answer`)
@@ -319,6 +323,7 @@ export class Link {
     open.phase = 'open'
     this.#backoffMs = BACKOFF_MS
     this.#trouble = null
+    this.#refusal = null
     open.sender.send(frameFields(frameKind.confirm, 0), encodeJson(welcome.nonce))
     const waiting = this.#waiting
     this.#waiting = []
@@ -360,6 +365,8 @@ export class Link {
     const expected = request.into?.length ?? 0
     const end = f.bytes + f.payloadBytes
     if (end > expected) throw broken('more bytes than were asked for')
+    if (f.bytes !== open.sent.get(f.request)) throw broken('an answer that lacks bytes') // P14
+    open.sent.set(f.request, end)
     if (!f.isSound) {
       this.#unsound(open, f.request, request)
       return
@@ -377,6 +384,14 @@ export class Link {
     this.#doubted.delete(number)
     this.#answeredOn(open, number, request)
     request.settle(status, offset)
+  }
+
+  /** P15 */
+  #refused(open: Open, why: string): void {
+    this.#backoffMs = BACKOFF_MAX_MS
+    if (why !== this.#refusal) this.#deps.told?.('refused', why)
+    this.#refusal = why
+    this.#drop(open, why)
   }
 
   /** P13 */
@@ -403,7 +418,7 @@ export class Link {
     if (open.underWayBytes >= UNDER_WAY_BYTES) return // P4
     if (open.phase !== 'serving' && open.phase !== gateOf(request.kind)) return // P12
     open.underWayBytes += cost(request)
-    open.sent.add(number)
+    open.sent.set(number, 0)
     open.sender.send(fieldsOf(request, number), request.payload, request.checksums)
   }
 
@@ -470,11 +485,6 @@ export class Link {
       else this.#waiting = []
     })
   }
-}
-
-function refusalOf(f: Frame): string {
-  const why = parseJson(f.payload)
-  return typeof why === 'string' ? why : 'refused without a sentence'
 }
 
 function sendControl(open: Open, { kind, request, payload }: Control): void {

@@ -109,6 +109,10 @@ export function parseWelcome(json: Json): Welcome {
   return { ...identity(fields), nonce: text(fields.nonce) }
 }
 
+export function parseRefusal(json: Json): string {
+  return typeof json === 'string' ? json : 'refused without a sentence'
+}
+
 /** A question or message: what it is about and its body. */
 export function parseControl(json: Json): { readonly kind: string; readonly body: Json } {
   const fields = messageFields(json)

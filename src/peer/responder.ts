@@ -282,22 +282,28 @@ export class Responder implements StreamOwner {
       this.#assembling.set(f.request, assembly)
       this.#took(bytes)
     }
-    const { payload, checksums, filled } = assembly
+    const { payload, filled } = assembly
     if (filled + f.payloadBytes > payload.length) throw broken('more bytes than the write named')
     payload.set(f.payload, filled)
-    if (checksums !== null) {
-      const phase = f.offset % BLOCK_BYTES
-      if (f.phase !== (phase + filled) % BLOCK_BYTES) throw broken('a write that is cut in a block')
-      const first = Math.floor((phase + filled) / BLOCK_BYTES)
-      for (let block = 0; block < blocksOf(f.phase, f.payloadBytes); block += 1) {
-        checksums[first + block] = this.#reader.checksums[block] ?? 0
-      }
-    }
+    this.#keepChecksums(assembly, f)
     assembly.filled += f.payloadBytes
     if ((f.flags & lastFlag) === 0) return
     if (assembly.filled !== payload.length) throw broken('fewer bytes than the write named')
     this.#forget(f.request)
     this.#carryOut(from, f.request, assembly.request)
+  }
+
+  /** F3: of a part of a block there is no checksum by which the block could be told later. */
+  #keepChecksums({ request, checksums, filled }: Assembly, f: Frame): void {
+    if (checksums === null) return
+    const phase = request.offset % BLOCK_BYTES
+    const at = phase + filled
+    if (at % BLOCK_BYTES !== f.phase || f.phase !== (filled === 0 ? phase : 0))
+      throw broken('a write that is cut in a block')
+    const first = Math.floor(at / BLOCK_BYTES)
+    for (let block = 0; block < blocksOf(f.phase, f.payloadBytes); block += 1) {
+      checksums[first + block] = this.#reader.checksums[block] ?? 0
+    }
   }
 
   #forget(request: number): void {

@@ -7,7 +7,7 @@ import { epoch, generation, sessionId, sliceId, volumeId } from '../../src/base/
 import type { Address, Stream } from '../../src/base/net.ts'
 import { Prng } from '../../src/base/prng.ts'
 import { frameKind } from '../../src/peer/frames.ts'
-import { PeerLinks } from '../../src/peer/links.ts'
+import { PeerLinks, type PeerLinksDeps } from '../../src/peer/links.ts'
 import type { Json } from '../../src/peer/message.ts'
 import { noOperation, type Operation } from '../../src/peer/operation.ts'
 import type { Request } from '../../src/peer/request.ts'
@@ -16,6 +16,12 @@ import type { Answer, Incoming, PeerServer } from '../../src/peer/responder.ts'
 export const DONE = { status: 0 }
 export const [session, gen] = [sessionId(70), generation(3)]
 const asked = { ...noOperation, volume: volumeId(1), slice: sliceId(3), session, gen }
+
+interface MemberOptions {
+  readonly groupId?: string
+  readonly boot?: string
+  readonly told?: NonNullable<PeerLinksDeps['told']>
+}
 
 /** A member that notes what it is asked, and answers when it is told to. */
 export class Member implements PeerServer {
@@ -28,7 +34,7 @@ export class Member implements PeerServer {
   answer: (request: Incoming) => Answer | Promise<Answer> = () => DONE
   reply: (kind: string, body: Json) => Json | null | Promise<Json | null> = (_, body) => body
 
-  constructor(world: World, id: string, options: { groupId?: string; boot?: string } = {}) {
+  constructor(world: World, id: string, options: MemberOptions = {}) {
     this.id = id
     this.clock = new SimClock(world.timeline)
     this.links = new PeerLinks({
@@ -37,6 +43,7 @@ export class Member implements PeerServer {
       clock: this.clock,
       addressOf: (member) => addressOf(member),
       server: this,
+      ...(options.told === undefined ? {} : { told: options.told }),
     })
   }
 
@@ -75,7 +82,7 @@ export class World {
 
   async member(
     id: string,
-    options: { groupId?: string; boot?: string; ready?: boolean } = {},
+    options: MemberOptions & { readonly ready?: boolean } = {},
   ): Promise<Member> {
     const member = new Member(this, id, options)
     await this.timeline.finish(member.links.listen(addressOf(id)))

@@ -1,0 +1,119 @@
+// A member that has a mistake of its own: what it sends is whole, has good checksums, and must not come to wrong bytes.
+import { expect, it } from 'vitest'
+import { SimClock } from '../../sim/clock.ts'
+import { addressOf, operation, World } from '../../test/kit/peer-links.ts'
+import type { Stream } from '../base/net.ts'
+import {
+  type FrameFields,
+  FrameReader,
+  frameBytes,
+  frameFields,
+  frameKind,
+  lastFlag,
+  writeFrame,
+} from './frames.ts'
+import { encodeJson } from './message.ts'
+
+function send(stream: Stream, some: Partial<FrameFields>, payload: Uint8Array): void {
+  const fields = { ...frameFields(some.kind ?? 0, some.request ?? 0), ...some }
+  fields.payloadBytes = payload.length
+  const bytes = new Uint8Array(frameBytes(fields))
+  writeFrame(bytes, 0, fields, payload, { of: null, first: 0 })
+  stream.write(bytes)
+}
+
+/** Hears frames as texts; `heard` is told of each kind. */
+function own(stream: Stream, heard: (kind: number, request: number, text: string) => void) {
+  const reader = new FrameReader()
+  const state = { isClosed: false }
+  stream.own({
+    received: (bytes) => {
+      reader.push(bytes)
+      for (let f = reader.next(); f !== null; f = reader.next())
+        heard(f.kind, f.request, new TextDecoder().decode(f.payload))
+    },
+    ended: () => stream.destroy(),
+    written() {},
+    closed: () => {
+      state.isClosed = true
+    },
+  })
+  return state
+}
+
+const nothing = new Uint8Array(0)
+const isLast = lastFlag
+const { hello, welcome, confirm, ready, write, read, answer } = frameKind
+
+it('F3 a write that is cut inside a block closes its stream, and reaches no primary', async () => {
+  for (const cuts of [[6000], [4096, 6000]]) {
+    const world = new World()
+    const b = await world.member('b')
+    const stream = await world.dialB(new SimClock(world.timeline))
+    let isReady = false
+    const state = own(stream, (kind, _, text) => {
+      if (kind === ready) isReady = true
+      if (kind !== welcome) return
+      const { nonce } = JSON.parse(text) as { nonce: string }
+      send(stream, { kind: confirm, flags: isLast }, encodeJson(nonce))
+    })
+    const who = { groupId: 'g', memberId: 'n', bootId: 'n-1', to: 'b', stream: 1 }
+    send(stream, { kind: hello, flags: isLast }, encodeJson(who))
+    await world.timeline.until(() => isReady)
+    const data = new Uint8Array(8192).fill(7)
+    for (const [i, at] of [0, ...cuts].entries()) {
+      const to = cuts[i] ?? data.length
+      const flags = to === data.length ? isLast : 0
+      const fields = { kind: write, request: 1, number: 1, bytes: data.length, phase: at % 4096 }
+      send(stream, { ...fields, flags }, data.subarray(at, to))
+    }
+    await world.timeline.run(world.timeline.nowMs + 1_000)
+    expect([b.log, state.isClosed]).toEqual([[], true])
+  }
+})
+
+it('P14 an answer that lacks bytes in its middle is none: its stream is given up, and it is asked for again', async () => {
+  const world = new World()
+  const a = await world.member('a')
+  const clock = new SimClock(world.timeline)
+  let streams = 0
+  await world.timeline.finish(
+    world.net.host('b', clock).listen(addressOf('b'), (stream) => {
+      streams += 1
+      const isWhole = streams > 1
+      own(stream, (kind, request) => {
+        if (kind === hello) {
+          const who = { groupId: 'g', memberId: 'b', bootId: 'b-1', nonce: 'x' }
+          send(stream, { kind: welcome, flags: isLast }, encodeJson(who))
+          send(stream, { kind: ready, flags: isLast }, nothing)
+        }
+        if (kind !== read) return
+        if (isWhole) send(stream, { kind: answer, request }, new Uint8Array(4096).fill(7))
+        send(
+          stream,
+          { kind: answer, request, bytes: 4096, flags: isLast },
+          new Uint8Array(4096).fill(7),
+        )
+      })
+    }),
+  )
+  const into = new Uint8Array(8192).fill(0xee)
+  const asked = operation(0, { kind: read, payload: null, into })
+  a.links.link('b').request(asked)
+  await world.timeline.until(() => asked.settled !== null)
+  expect([asked.settled, streams]).toEqual(['0@0', 2])
+  expect(into).toEqual(new Uint8Array(8192).fill(7))
+})
+
+it('P15 a refusal is told once, in its words, until the link is welcomed or refused for another reason', async () => {
+  const world = new World()
+  const told: string[] = []
+  const a = await world.member('a', { told: (...how) => told.push(how.join(' ')) })
+  const b = await world.member('b', { groupId: 'h' })
+  for (let i = 0; i < 3; i += 1) {
+    expect(await world.timeline.finish(a.links.ask('b', 'summary', 1, 900))).toBeNull()
+    await world.timeline.run(world.timeline.nowMs + 1_000)
+  }
+  expect(told).toEqual(['b refused b belongs to the group h, not to g'])
+  expect(b.log).toEqual([])
+})
