@@ -128,7 +128,12 @@ describe('rebuildRecord', () => {
 
   it('G21 G22 G23 what a store knows above all copies is not given again, and its record is accepted', () => {
     const ids = { session: sessionId(2 ** 32 + 5), volume: volumeId(1003) }
-    const store = { groupId: 'g', ...ids, epochs: new Map([[sliceId(1), epoch(9)]]) }
+    const store = {
+      groupId: 'g',
+      ...ids,
+      epochs: new Map([[sliceId(1), epoch(9)]]),
+      written: new Map(),
+    }
     const found = [{ ...evidence('m1', 40, copy('m1', 38)), store }]
     const result = rebuilt(found)
     expect(result).toMatchObject({ rev: 2 ** 33, seen: 2 ** 32 + 5 })

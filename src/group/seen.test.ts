@@ -53,6 +53,7 @@ describe('refuseRecord', () => {
     session: sessionId(12),
     volume: volumeId(4),
     epochs: new Map([[sliceId(2), epoch(4)]]),
+    written: new Map([[sliceId(2), epoch(2)]]),
   }
   const epochs = new Map([[sliceId(2), epoch(3)]])
   const judged = (rev: number, last: number, who?: string) =>
@@ -87,6 +88,16 @@ describe('refuseRecord', () => {
     expect(at(2)).toMatch(
       /older one: slice 2 has epoch 2 there, and m1 was about to raise it to 4\..*evenkeel recover/,
     )
+  })
+
+  it('G26 nor one that has not come to an epoch under which the store has a change: it would be given twice', () => {
+    const met = { group, rev: revision(12), volumeId: volumeId(4), epochs }
+    const written = new Map([[sliceId(2), epoch(4)]])
+    expect(refuseRecord(met, { seen: null, store: { ...store, written } }, 'm1')).toMatch(
+      /older one: slice 2 has epoch 3 there, and m1 has carried out writes under epoch 4\..*evenkeel recover/,
+    )
+    const raised = { ...met, epochs: written }
+    expect(refuseRecord(raised, { seen: null, store: { ...store, written } })).toBeNull()
   })
 
   it('G28 what was seen and what the store knows count alike; a folder without either says nothing', () => {

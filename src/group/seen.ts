@@ -32,6 +32,8 @@ export interface StoreSeen {
   readonly volume: VolumeId
   /** The highest that the member was about to raise each slice to. */
   readonly epochs: ReadonlyMap<SliceId, Epoch>
+  /** The highest of each slice under which it has a change: the record had come to that. */
+  readonly written: ReadonlyMap<SliceId, Epoch>
 }
 
 /** What one member's folder says of the record. */
@@ -96,6 +98,13 @@ function refuseUnknownIds(met: MetRecord, store: StoreSeen, who: string): string
   if (store.volume > volumeId) {
     return sentence(
       `an older one: the last volume that it knows of has id ${volumeId}, and ${who} has pages of volume ${store.volume}`,
+    )
+  }
+  for (const [slice, written] of store.written) {
+    const epoch = met.epochs.get(slice) ?? 0
+    if (written <= epoch) continue
+    return sentence(
+      `an older one: slice ${slice} has epoch ${epoch} there, and ${who} has carried out writes under epoch ${written}`,
     )
   }
   for (const [slice, promised] of store.epochs) {

@@ -4,7 +4,7 @@ import { SimClock } from '../../sim/clock.ts'
 import { SimCoordination } from '../../sim/coordinator.ts'
 import { SimDisk } from '../../sim/disk.ts'
 import { Timeline } from '../../sim/timeline.ts'
-import { settings as storeSettings, write } from '../../test/kit/store-world.ts'
+import { SLICE, settings as storeSettings, write } from '../../test/kit/store-world.ts'
 import { revision, volumeId } from '../base/ids.ts'
 import { Prng } from '../base/prng.ts'
 import type { Coordinator } from '../coordination/coordinator.ts'
@@ -59,6 +59,10 @@ function bench() {
   }
   const giveVolumes = () =>
     timeline.finish(operator.txn({ put: [{ key: volumeCounterKey, value: '1' }] }))
+  const giveSlices = () => {
+    const value = JSON.stringify({ epoch: 1, primary: 'm1', inSync: ['m1'], want: ['m1'], min: 1 })
+    return timeline.finish(operator.txn({ put: [{ key: keys.slice(SLICE), value }] }))
+  }
   const pass = (ms: number) => timeline.run(timeline.nowMs + ms)
   return {
     timeline,
@@ -72,6 +76,7 @@ function bench() {
     pass,
     giveSessions,
     giveVolumes,
+    giveSlices,
   }
 }
 
@@ -163,6 +168,7 @@ describe('the data folder of a member', () => {
     const b = bench()
     await b.giveSessions()
     await b.giveVolumes()
+    await b.giveSlices()
     const folder = await b.timeline.finish(b.open())
     const own = await b.timeline.finish(b.disk.identityOf('super'))
     expect(b.record()?.openAs).toBe(own)
@@ -208,7 +214,7 @@ describe('the data folder of a member', () => {
     expect(b.record()?.folderId).toBe('elsewhere')
   })
 
-  it('DF4 a record that has not come to a session whose writes are here is refused, and nothing is marked in it', async () => {
+  it('DF4 a record that has not come to a session or an epoch of which writes are here is refused, and nothing is marked in it', async () => {
     const b = bench()
     const folder = await b.timeline.finish(b.open())
     await b.dirty(folder)
@@ -224,6 +230,10 @@ describe('the data folder of a member', () => {
       /id 0, .* pages of volume 1\..*recover/,
     )
     await b.giveVolumes()
+    await expect(b.timeline.finish(b.open())).rejects.toThrow(
+      /epoch 0 there, .* writes under epoch 1\..*recover/,
+    )
+    await b.giveSlices()
     const again = await b.timeline.finish(b.open())
     // Recovery skips a ring each time that it changes the folder.
     const ring = storeSettings.journalBytes / 512

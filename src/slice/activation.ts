@@ -7,7 +7,8 @@
 //   A3. The store has promised an epoch before the record can have it: whatever the outcome, the record is never ahead of
 //       its store, and a store that is behind the record is an older copy (store/identity.ts).
 //   A4. An epoch is above every one that a record may have had. What was promised and not raised to is promised again, so a
-//        store is never two ahead of its own record: one that is has met an older one (group/seen.ts, G26).
+//        store is never two ahead of its own record: one that is has met an older one, and so has one that has a change under
+//        what it promised (group/seen.ts, G26).
 import { type Clock, sleep } from '../base/clock.ts'
 import {
   type Epoch,

@@ -5,7 +5,8 @@ import { epoch, sessionId, sliceId } from '../base/ids.ts'
 import { paths } from './layout.ts'
 import { lookAtStore } from './look.ts'
 
-const nothing = { groupId: settings.groupId, session: 0, volume: 0, epochs: new Map() }
+const none = new Map()
+const nothing = { groupId: settings.groupId, session: 0, volume: 0, epochs: none, written: none }
 
 async function contents(world: World, disk: SimDisk) {
   const found = new Map<string, string>()
@@ -51,12 +52,15 @@ it('LK2 what is in the journal alone is told, and what only the checkpoint has',
   expect(await look()).toMatchObject({ session: 77, volume: 9 })
   expect((await look())?.epochs.get(sliceId(6))).toBe(4)
   expect((await look())?.epochs.get(sliceId(8))).toBe(3)
+  expect((await look())?.written.get(sliceId(6))).toBe(4)
+  expect((await look())?.written.has(sliceId(8))).toBe(false)
   // Recovery leaves an empty journal.
   const known = { folderId: store.folderId, position: 0, openAs: null, epochs: new Map() }
   await world.run((await world.open({ known })).close())
   const recovered = await look()
   expect(recovered).toMatchObject({ session: 77, volume: 9 })
   expect(recovered?.epochs.get(sliceId(8))).toBe(3)
+  expect(recovered?.written.get(sliceId(6))).toBe(4)
 })
 
 it('LK2 a store that can give no account of itself tells nothing, and is no error', async () => {

@@ -20,6 +20,7 @@ import { recordKind } from './layout.ts'
 import { OperationMemory } from './operations.ts'
 import { decodeEpochs, Promises } from './promises.ts'
 import type { RecordHeader } from './record.ts'
+import { SliceIndex } from './slice-index.ts'
 
 export interface StoreKnowledge {
   readonly groupId: string
@@ -29,6 +30,8 @@ export interface StoreKnowledge {
   readonly volume: VolumeId
   /** By slice, the highest that was promised. */
   readonly epochs: ReadonlyMap<SliceId, Epoch>
+  /** By slice, the highest under which it has a change. */
+  readonly written: ReadonlyMap<SliceId, Epoch>
 }
 
 /** Of the checkpoint. */
@@ -37,31 +40,40 @@ interface Checkpointed {
   readonly sessions: Iterable<SessionId>
   readonly volumes: Iterable<VolumeId>
   readonly promises: Promises
+  readonly slices: SliceIndex
 }
 
 /** LK2: a header tells whose it is, whether or not its write is whole. */
 export async function knowledgeOf(
-  { groupId, sessions, volumes, promises }: Checkpointed,
+  { groupId, sessions, volumes, promises, slices }: Checkpointed,
   { journal, ring }: Pick<Folder, 'journal' | 'ring'>,
   { records }: Survey,
 ): Promise<StoreKnowledge> {
   let session = sessionId(0)
   let volume = volumeId(0)
   const epochs = new Map(promises.all)
+  const written = new Map(slices.epochs())
   for (const id of sessions) if (id > session) session = id
   for (const id of volumes) if (id > volume) volume = id
   for (const header of records.values()) {
     if (header.session > session) session = header.session
     if (header.volume > volume) volume = header.volume
-    const had =
-      header.kind === recordKind.promise
-        ? await promisedIn(journal, ring, header)
-        : [[header.slice, header.epoch] as const]
+    const isPromise = header.kind === recordKind.promise
+    const had = isPromise ? await promisedIn(journal, ring, header) : [epochOf(header)]
     for (const [slice, epoch] of had) {
-      if (epoch > (epochs.get(slice) ?? 0)) epochs.set(slice, epoch)
+      raise(epochs, slice, epoch)
+      if (!isPromise) raise(written, slice, epoch)
     }
   }
-  return { groupId, session, volume, epochs }
+  return { groupId, session, volume, epochs, written }
+}
+
+function epochOf({ slice, epoch }: RecordHeader) {
+  return [slice, epoch] as const
+}
+
+function raise(epochs: Map<SliceId, Epoch>, slice: SliceId, epoch: Epoch): void {
+  if (epoch > (epochs.get(slice) ?? 0)) epochs.set(slice, epoch)
 }
 
 async function promisedIn(journal: DiskFile, ring: number, header: RecordHeader) {
@@ -94,8 +106,11 @@ async function lookAt(folder: Folder) {
   operations.decode(loaded.operations)
   const promises = new Promises()
   promises.add(decodeEpochs(loaded.promises))
+  const slices = new SliceIndex()
+  slices.decode(loaded.slices)
   const volumes = volumesOf(loaded.pages)
-  return knowledgeOf({ groupId, sessions: operations.sessions(), volumes, promises }, folder, found)
+  const sessions = operations.sessions()
+  return knowledgeOf({ groupId, sessions, volumes, promises, slices }, folder, found)
 }
 
 function* volumesOf(pages: Iterable<{ readonly volume: VolumeId }>): Generator<VolumeId> {

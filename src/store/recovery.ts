@@ -76,7 +76,9 @@ export async function recover(
     )
   }
   const groupId = folder.superblock.groupId
-  const checkpointed = { groupId, sessions: operations.sessions(), volumes: table.volumes() }
+  const volumes = table.volumes()
+  const { slices } = table
+  const checkpointed = { groupId, sessions: operations.sessions(), volumes, slices }
   settings.judge(await knowledgeOf({ ...checkpointed, promises }, folder, found)) // RC5
   // Beyond the end of any log that starts at this tail, whatever its length, and beyond every stale record.
   const beyond = tail + 2 * folder.ring

@@ -4,7 +4,7 @@
 //   SI1. A tombstone that is listed no more is folded into its slice: a page of it that has none was never there, or was
 //        vacated at the folded stamp or before it, if the store had all changes of the slice up to there.
 import { readU32, writeU32 } from '../base/bytes.ts'
-import { epoch, type SliceId, sliceId } from '../base/ids.ts'
+import { type Epoch, epoch, type SliceId, sliceId } from '../base/ids.ts'
 import { readU64, writeU64 } from './fields.ts'
 import { SLICE_ENTRY } from './layout.ts'
 import { Newest, type Stamp } from './stamp.ts'
@@ -36,6 +36,11 @@ export class SliceIndex {
   /** SI1 */
   fold(slice: SliceId, stamp: Stamp): void {
     this.#at(slice).folded.raise(stamp)
+  }
+
+  /** Of the newest change of each. */
+  *epochs(): Generator<readonly [SliceId, Epoch]> {
+    for (const [slice, { newest }] of this.#slices) yield [slice, newest.epoch]
   }
 
   encode(): Uint8Array {

@@ -73,6 +73,7 @@ async function store(
   session: number,
   volume: number,
   promised: readonly (readonly [SliceId, Epoch])[] = [],
+  under = epoch(1),
 ): Promise<void> {
   const disk = new FolderDisk(join(data, id))
   const identity = { groupId: 'g', memberId: id, newFolderId: id }
@@ -81,7 +82,7 @@ async function store(
   const open = await PageStore.open(disk, new SystemClock(), settings)
   const data4k = new Uint8Array(4096).fill(1)
   const where = { volume: volumeId(volume), offset: 0, bytes: 4096, data: data4k, edges: null }
-  const order = { slice: sliceId(1), epoch: epoch(1), seq: 1, number: 1, acknowledged: 0 }
+  const order = { slice: sliceId(1), epoch: under, seq: 1, number: 1, acknowledged: 0 }
   const whose = { session: sessionId(session), gen: generation(1) }
   if (promised.length > 0) expect(await open.promise(new Map(promised))).toBe('done')
   expect(await open.write({ ...where, ...order, ...whose })).toBe('done')
@@ -213,6 +214,14 @@ it('RV3 G26 after two starts an older file is known by its epochs, also if nothi
   )
   expect(await recover()).toMatchObject({ from: { member: 'the file itself' }, revision: 2 ** 32 })
   await refuseWrongRecord(plan())
+})
+
+it('RV3 G26 after one start an older file is known by the epoch under which something was written', async () => {
+  await store('m2', 1, 0, [[sliceId(1), epoch(2)]], epoch(2))
+  writeStore(file, contents(30))
+  await expect(refuseWrongRecord(plan())).rejects.toThrow(
+    /older one: slice 1 has epoch 1 there, and m2 has carried out writes under epoch 2\./,
+  )
 })
 
 it('V6 a file that is damaged, locked, without a group or older than any member has seen is refused, and nothing changes', async () => {
