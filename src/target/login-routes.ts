@@ -2,6 +2,7 @@
 // members; changes nothing but marks.
 //
 // Invariants:
+//   L8. A new login that was routed here stays here while it is taken, unless a record of it appears elsewhere.
 //   L4. A login is redirected to the last owner of its record once a generation; a repeat after a second is taken here.
 import { type Clock, sleep } from '../base/clock.ts'
 import { isRandomIsid } from '../base/isid.ts'
@@ -45,6 +46,8 @@ export type Route =
       readonly why: RedirectReason
     }
   | Rejection
+
+const takeNew: Route = { kind: 'take', stored: null, byIsid: false, why: 'new' }
 
 export interface Rejection {
   readonly kind: 'reject'
@@ -106,8 +109,8 @@ export class LoginRoutes {
     this.#deps.placement.unexpect(question.key)
   }
 
-  /** L5 of logins.ts: it waits for the coordinator, but not longer than that. */
-  async of(attempt: LoginAttempt): Promise<Route> {
+  /** L5 of logins.ts: it waits for the coordinator, but not longer than that. `before`: it was routed so, and is not taken yet. */
+  async of(attempt: LoginAttempt, before: Route | null = null): Promise<Route> {
     const { clock, questions } = this.#deps
     questions.arrived(keyOf(attempt))
     for (;;) {
@@ -116,12 +119,16 @@ export class LoginRoutes {
       const records = this.#deps.isServing()
         ? await recordsOf(this.#deps.coordinator, attempt)
         : null
-      if (records !== null) return this.#routeBy(attempt, records)
+      if (records !== null) return this.#routeBy(attempt, records, before)
       await sleep(clock, AGAIN_MS)
     }
   }
 
-  async #routeBy(attempt: LoginAttempt, records: readonly StoredSession[]): Promise<Route> {
+  async #routeBy(
+    attempt: LoginAttempt,
+    records: readonly StoredSession[],
+    before: Route | null,
+  ): Promise<Route> {
     const { self, clock } = this.#deps
     const now = clock.nowMs()
     const found = matchLogin(
@@ -129,7 +136,7 @@ export class LoginRoutes {
       attempt,
       (moveId) => this.#redirected.get(moveId, now) !== undefined,
     )
-    if (found === null) return this.#routeNew(attempt)
+    if (found === null) return before === null ? this.#routeNew(attempt) : takeNew // L8
     const { stored, byIsid } = found
     const move = stored.record.move
     if (move?.open === true) {
@@ -175,7 +182,7 @@ export class LoginRoutes {
 
   async #routeNew(attempt: LoginAttempt): Promise<Route> {
     const { self, clock, placement } = this.#deps
-    const take: Route = { kind: 'take', stored: null, byIsid: false, why: 'new' }
+    const take = takeNew
     const key = keyOf(attempt)
     const now = clock.nowMs()
     if (this.#reserved.get(key, now) !== undefined) {

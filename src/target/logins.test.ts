@@ -7,6 +7,7 @@ import {
   randomIsid,
   records,
 } from '../../test/kit/session-records.ts'
+import type { Clock } from '../base/clock.ts'
 import { sliceId, volumeId } from '../base/ids.ts'
 import type { Coordinator } from '../coordination/coordinator.ts'
 import type { VolumeRecord } from '../group/record.ts'
@@ -14,9 +15,9 @@ import { closeSession, commitMove } from '../group/sessions.ts'
 import { Barrier } from './barrier.ts'
 import { Ending } from './ending.ts'
 import type { EndReason } from './live-session.ts'
-import type { LoginAttempt } from './login-routes.ts'
+import type { LoginAttempt, Placement } from './login-routes.ts'
 import { Logins } from './logins.ts'
-import { RedirectQuestions } from './redirect-questions.ts'
+import { loginKey, RedirectQuestions } from './redirect-questions.ts'
 import { Registry } from './registry.ts'
 
 const volume: VolumeRecord = {
@@ -42,8 +43,27 @@ function lockable(coordinator: Coordinator, isLocked: () => boolean): Coordinato
   }
 }
 
+/** Of its first write nobody is told what became of it; it takes effect `lateMs` later. */
+function lateOnce(coordinator: Coordinator, clock: Clock, lateMs: number): Coordinator {
+  let isFirst = true
+  return {
+    ...{ list: coordinator.list.bind(coordinator), watch: coordinator.watch.bind(coordinator) },
+    txn: async (transaction) => {
+      if (!isFirst || (transaction.put ?? []).length === 0) return coordinator.txn(transaction)
+      isFirst = false
+      clock.after(lateMs, () => void coordinator.txn(transaction))
+      return { kind: 'unknown', reason: 'no answer in time' }
+    },
+    ...{ lost: null, nudge: () => {}, close: () => coordinator.close() },
+  }
+}
+
 /** Logins at m1; m2 says yes to every question. */
-async function logins(isLocked: (nowMs: number) => boolean = () => false) {
+async function logins(
+  isLocked: (nowMs: number) => boolean = () => false,
+  choose: Placement['choose'] = async () => null,
+  through = (coordinator: Coordinator, _clock: Clock) => coordinator,
+) {
   const scene = await records()
   const { timeline, clock, coordination } = scene
   const self = 'm1'
@@ -53,7 +73,7 @@ async function logins(isLocked: (nowMs: number) => boolean = () => false) {
   const [gateway, registry, coordinator] = [
     new FakeFences(),
     new Registry(),
-    lockable(coordination.handle(self), () => isLocked(clock.nowMs())),
+    lockable(through(coordination.handle(self), clock), () => isLocked(clock.nowMs())),
   ]
   const ending = new Ending({ self, clock, coordinator, group, gateway, registry })
   const ends: EndReason[] = []
@@ -64,7 +84,7 @@ async function logins(isLocked: (nowMs: number) => boolean = () => false) {
   const at = new Logins({
     ...{ self, clock, coordinator, group, peers: post, barrier, registry },
     questions: new RedirectQuestions(clock, post),
-    placement: { choose: async () => null, expect() {}, unexpect() {}, markBadPath() {} },
+    placement: { choose, expect() {}, unexpect() {}, markBadPath() {} },
     end: (session, reason) => {
       session.phase = { kind: 'ended', reason }
       registry.remove(session)
@@ -165,6 +185,58 @@ describe('the session that a login makes', () => {
     expect(await long.finish()).toEqual({ kind: 'reject', why: 'busy' })
     expect(long.clock.nowMs() - began).toBeGreaterThan(4_000)
     expect(long.clock.nowMs() - began).toBeLessThan(4_500)
+  })
+
+  it('L7 a take of which it is learnt late that it was done is that take, and no other login', async () => {
+    for (const lateMs of [0.001, 10, 20, 25, 100]) {
+      const scene = await logins(undefined, undefined, (coordinator, clock) =>
+        lateOnce(coordinator, clock, lateMs),
+      )
+      const before = await scene.create({ owner: 'm2' })
+      await scene.write(commitMove(before, { id: 'mv', to: 'm1' }, 2 ** 30))
+      const taken = await scene.finish()
+      expect([lateMs, taken]).toMatchObject([
+        lateMs,
+        { kind: 'taken', why: 'returned', from: { record: { move: { id: 'mv' } } } },
+      ])
+      await scene.timeline.run(scene.timeline.nowMs + 1_000)
+      const { gen } = scene.stored(before.id).record
+      expect([gen, scene.ends]).toEqual([3, []])
+      expect(scene.registry.get(before.id)?.gen).toBe(gen)
+    }
+  })
+
+  it('L7 L3 a new login of which it is learnt late that it was taken still runs its barrier', async () => {
+    for (const lateMs of [0.001, 10, 20, 25, 100]) {
+      const scene = await logins(undefined, undefined, (coordinator, clock) =>
+        lateOnce(coordinator, clock, lateMs),
+      )
+      const other = await scene.create({ owner: 'm2', isid: '800000000009' })
+      const taken = await scene.finish(randomIsid)
+      expect([lateMs, scene.stored(other.id).record.state]).toEqual([lateMs, 'dead'])
+      expect(taken).toMatchObject({ kind: 'taken', why: 'new' })
+      expect([...scene.gateway.set]).toEqual([[other.id, 2]])
+    }
+  })
+
+  it('L8 a new login that is taken here stays here, however long the record is locked', async () => {
+    let asked = 0
+    const choose = async () => {
+      asked += 1
+      return asked === 1 ? null : 'm2'
+    }
+    const scene = await logins((nowMs) => nowMs < 2_000, choose)
+    expect(await scene.finish()).toMatchObject({ kind: 'taken', why: 'new' })
+    const sent = await logins(
+      (nowMs) => nowMs < 2_000,
+      async () => 'm2',
+    )
+    const key = loginKey({
+      ...{ volume: volume.id, initiator, isid: '00023d000001', source: 's', randomKind: false },
+    })
+    sent.at.routes.reserve({ id: 'm2:1', key, reserve: true })
+    expect(await sent.finish()).toMatchObject({ kind: 'taken', why: 'new' })
+    expect([asked, sent.post.asked]).toEqual([1, []])
   })
 
   it('N1 has the generation that was taken, and an older one here ends first', async () => {

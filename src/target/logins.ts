@@ -12,6 +12,8 @@
 //   L2. An open move is consumed before the final Login Response.
 //   L3. Only the member that takes a login runs its barrier, never one that redirects.
 //   L5. What is not settled within 4 s is rejected as "service unavailable"; the initiator tries again.
+//   L7. A take of which it is learnt late that it was done is this login's own: it goes on as it was routed before, with its
+//       barrier, and is no other login by the same ISID.
 //   L6. A volume that is not shared is taken only when no other host has it, and with its claim (unshared.ts, G11).
 import { sleep } from '../base/clock.ts'
 import {
@@ -59,6 +61,8 @@ export type Taken =
     }
   | Exclude<Route, { kind: 'take' }>
 
+type Take = Route & { readonly kind: 'take' }
+
 export interface LoginsDeps extends LoginRoutesDeps {
   readonly peers: Pick<PeerLinks, 'tell'>
   readonly barrier: Barrier
@@ -77,34 +81,45 @@ export class Logins {
   }
 
   /** L1, L2: takes the login here, as routed; starts again when the record has changed since. */
-  async take(attempt: LoginAttempt, routed: Route & { readonly kind: 'take' }): Promise<Taken> {
-    const { clock, registry, newToken } = this.#deps
-    let route: Route = routed
-    while (route.kind === 'take') {
-      const loginToken = newToken()
-      registry.begin(loginToken)
-      try {
-        const got = await this.#write(attempt, route, loginToken)
-        if (got === 'failed') return { kind: 'reject', why: 'busy' }
-        if (got !== 'again' && 'why' in got) return got
-        if (got !== 'again') {
-          const session = this.#register(got.mine, route.stored)
-          registry.finish(loginToken)
-          return await this.#finish(attempt, route, session, got)
-        }
-      } finally {
+  async take(attempt: LoginAttempt, routed: Take): Promise<Taken> {
+    const { registry, newToken } = this.#deps
+    // One for all tries: whichever of them was done, no other one can be.
+    const loginToken = newToken()
+    registry.begin(loginToken)
+    try {
+      return await this.#take(attempt, routed, loginToken)
+    } finally {
+      registry.finish(loginToken)
+    }
+  }
+
+  async #take(attempt: LoginAttempt, routed: Take, loginToken: string): Promise<Taken> {
+    const { clock, registry } = this.#deps
+    let route = routed
+    let isDone = false
+    for (;;) {
+      const got = isDone
+        ? await this.#settle(attempt, loginToken)
+        : await this.#write(attempt, route, loginToken)
+      if (got === 'failed') return { kind: 'reject', why: 'busy' }
+      if (got !== 'again' && 'why' in got) return got
+      if (got !== 'again') {
+        const session = this.#register(got.mine, route.stored)
         registry.finish(loginToken)
+        return await this.#finish(attempt, route, session, got)
       }
       if (clock.nowMs() - attempt.startedMs > HOLD_MS) return { kind: 'reject', why: 'busy' }
       await sleep(clock, 1)
-      route = await this.routes.of(attempt)
+      const next = await this.routes.of(attempt, route)
+      if (next.kind !== 'take') return next
+      isDone = next.stored?.record.loginToken === loginToken // L7
+      if (!isDone) route = next
     }
-    return route
   }
 
   async #write(
     attempt: LoginAttempt,
-    route: Route & { readonly kind: 'take' },
+    route: Take,
     loginToken: string,
   ): Promise<Got | 'again' | Rejection | 'failed'> {
     const { self, clock, coordinator } = this.#deps
@@ -145,8 +160,8 @@ export class Logins {
 
   /**
    * The outcome of the take is unknown: the token in a living record settles it. Without one it is tried again, as it was not
-   * done if somebody has the record locked. If it takes effect later, that take fails by its comparison, or the sweep closes
-   * what this one has made.
+   * done if somebody has the record locked. If it takes effect later, that try fails by its comparison, and finds this one (L7);
+   * or the sweep closes what this one has made.
    */
   async #settle(attempt: LoginAttempt, loginToken: string): Promise<Got | 'again' | 'failed'> {
     const { clock } = this.#deps
@@ -206,7 +221,7 @@ export class Logins {
 
   async #finish(
     attempt: LoginAttempt,
-    route: Route & { readonly kind: 'take' },
+    route: Take,
     session: LiveSession,
     { others, volume }: Got,
   ): Promise<Taken> {
