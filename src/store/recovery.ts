@@ -75,6 +75,8 @@ export async function recover(
       'loss',
     )
   }
+  // ID6: all of them first, since replay writes home what the overlay does not take.
+  for (const { layer, volume } of found.records.values()) judgeLayer(layer, volume)
   const groupId = folder.superblock.groupId
   const volumes = table.volumes()
   const { slices } = table
@@ -162,7 +164,6 @@ function apply(pages: Pages, records: readonly Replayed[]): void {
       pages.promises.add(decodeEpochs(payload.subarray(0, header.bytes)))
       continue
     }
-    judgeLayer(header.layer, header.volume)
     if (header.kind === recordKind.unmap) pages.unmap(header, header.bytes)
     else {
       const sums = new Uint32Array(header.blocks)

@@ -166,6 +166,25 @@ describe('layers and formats', () => {
     expect(world.disk.peek(paths.journal)).toEqual(before)
   })
 
+  it('ID6 also behind more than the overlay takes, and nothing has gone home by then', async () => {
+    const world = new World({ homeAfterMs: 1e9 })
+    const store = await world.open()
+    for (let i = 0; i < 3; i += 1) await world.write(store, 7, i * RUN_BYTES, block(i + 1, 16))
+    world.disk.crash(() => 0)
+    await patched(world, paths.journal, (bytes) => {
+      for (let last = -1, at = 0; at < bytes.length; at += 512) {
+        if (bytes[at] === 0x45 && bytes[at + 1] === bytes[bytes.indexOf(0x45) + 1]) last = at
+        if (at + 512 < bytes.length) continue
+        const header = bytes.subarray(last, last + 512)
+        writeU32(header, RECORD.layer, 2)
+        sum(header, RECORD_CHECKSUM)
+      }
+    })
+    const overlayBytes = 24 * BLOCK_BYTES
+    await expect(world.open({ overlayBytes })).rejects.toThrow(/layer 2 of volume 7/)
+    expect(await world.disk.list(paths.segments)).toEqual([])
+  })
+
   it('ID6 a checkpoint with pages of another layer is refused', async () => {
     const world = new World()
     const store = await world.open()
