@@ -59,9 +59,9 @@ export function sharedBytes(length: number): Uint8Array {
 
 export interface Disk {
   open(path: string, mode: 'existing' | 'create'): Promise<DiskFile>
-  /** Names in a folder; [] if the folder does not exist. */
   /** Writes all the jobs, off the event loop at the price of one operation; one that fails keeps none of the others. Resolves with those that failed, rejects if that is not known. The parts must not change until then. */
   writeMany(jobs: readonly WriteJob[]): Promise<readonly FailedJob[]>
+  /** Names in a folder; [] if the folder does not exist. */
   list(folder: string): Promise<string[]>
   makeFolder(path: string): Promise<void>
   remove(path: string): Promise<void>

@@ -126,7 +126,7 @@ describe('raiseEpochs', () => {
     const own = store.list(keys.slices).flatMap(({ key, value, rev }) => {
       const record = parseSlice(value)
       if (typeof record === 'string' || record.primary !== 'm2') return []
-      return [{ id: sliceId(Number(key.slice(keys.slices.length))), rev, record }]
+      return [{ id: keys.sliceOf(key), rev, record }]
     })
     expect(own).toHaveLength(85)
     const epochs = new Map(own.map(({ id }) => [id, epoch(2)]))

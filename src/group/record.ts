@@ -1,6 +1,14 @@
 // The group record: everything the members must agree on, and nothing else. One coordinator key each; values are JSON.
 // Members, volumes and slices change only by compare-and-swap on what was read. Keys are built here and nowhere else.
-import type { Epoch, Generation, Revision, SessionId, SliceId, VolumeId } from '../base/ids.ts'
+import {
+  type Epoch,
+  type Generation,
+  type Revision,
+  type SessionId,
+  type SliceId,
+  sliceId,
+  type VolumeId,
+} from '../base/ids.ts'
 import type { LogicalBlockBytes } from '../base/sizes.ts'
 
 export type MemberId = string
@@ -162,6 +170,8 @@ export const keys = {
   volumeName: (name: string) => `volumename/${name}`,
   slice: (id: SliceId) => `slice/${String(id).padStart(5, '0')}`,
   slices: 'slice/',
+  /** Of a key that `slice` has made. */
+  sliceOf: (key: string): SliceId => sliceId(Number(key.slice(keys.slices.length))),
   /** `pair` is what the barrier ranges over: (volume, initiator name). `uid` is the first login's token. */
   session: (volume: VolumeId, initiator: string, uid: string) =>
     `${keys.pair(volume, initiator)}${uid}`,

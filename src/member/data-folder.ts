@@ -10,14 +10,7 @@
 //   DF4. A store that knows ids which the group record has not come to is not used with it (G26), nor changed.
 import { type Clock, sleep, type Timer, within } from '../base/clock.ts'
 import type { Disk } from '../base/disk.ts'
-import {
-  type Epoch,
-  NO_REVISION,
-  type Revision,
-  type SliceId,
-  sliceId,
-  type VolumeId,
-} from '../base/ids.ts'
+import { type Epoch, NO_REVISION, type Revision, type SliceId, type VolumeId } from '../base/ids.ts'
 import type { Coordinator } from '../coordination/coordinator.ts'
 import { usable } from '../coordination/group-view.ts'
 import { writeFolder } from '../group/folders.ts'
@@ -191,7 +184,7 @@ async function readAll({ coordinator }: DataFolderDeps, id: MemberId): Promise<R
   const epochs = new Map<SliceId, Epoch>()
   const ownEpochs = new Map<SliceId, Epoch>()
   for (const { key, value } of slices) {
-    const slice = sliceId(Number(key.slice(keys.slices.length)))
+    const slice = keys.sliceOf(key)
     const { primary, epoch } = usable(key, parseSlice(value))
     epochs.set(slice, epoch)
     if (primary === id) ownEpochs.set(slice, epoch)

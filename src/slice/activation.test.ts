@@ -48,8 +48,7 @@ async function bench({ seed = 1, raising }: BenchSettings = {}) {
         raising?.(raised, coordination)
         for (const { key, value } of transaction.put ?? []) {
           const { epoch } = JSON.parse(value) as { readonly epoch: number }
-          if ((promised.get(sliceId(Number(key.slice(keys.slices.length)))) ?? 0) < epoch)
-            unpromised += 1
+          if ((promised.get(keys.sliceOf(key)) ?? 0) < epoch) unpromised += 1
         }
       }
       return handle.txn(transaction)
@@ -76,7 +75,7 @@ async function bench({ seed = 1, raising }: BenchSettings = {}) {
       coordination.inspect(keys.slices).flatMap(({ key, value }) => {
         const slice = parseSlice(value)
         if (typeof slice === 'string') throw new Error(slice)
-        const id = Number(key.slice(keys.slices.length))
+        const id = keys.sliceOf(key)
         return slice.primary === 'm1' ? [[id, slice.epoch] as const] : []
       }),
     )

@@ -18,7 +18,6 @@ import {
   type Revision,
   type SessionId,
   type SliceId,
-  sliceId,
 } from '../base/ids.ts'
 import type { Coordinator, Versioned } from '../coordination/coordinator.ts'
 import { storedSession, usable } from '../coordination/group-view.ts'
@@ -111,7 +110,7 @@ export function generationsIn(
 
 function toOwn({ key, value, rev }: Versioned): Own {
   return {
-    id: sliceId(Number(key.slice(keys.slices.length))),
+    id: keys.sliceOf(key),
     rev,
     record: usable(key, parseSlice(value)),
   }

@@ -1,7 +1,7 @@
 // What the folders of a group that is stopped say of its coordination file, read without changing anything. The launcher and
 // recovery judge by it alike (G28).
 import { join } from 'node:path'
-import { type Epoch, type SliceId, sliceId } from '../base/ids.ts'
+import type { Epoch, SliceId } from '../base/ids.ts'
 import { readCopy, readSeen } from '../coordination/record-copy.ts'
 import { parseGroup, parseSlice } from '../group/parse.ts'
 import { keys, type MemberId } from '../group/record.ts'
@@ -34,7 +34,7 @@ function epochsIn(items: StoreContents['items']): ReadonlyMap<SliceId, Epoch> | 
     if (!key.startsWith(keys.slices)) continue
     const slice = parseSlice(value)
     if (typeof slice === 'string') return `${slice} (key ${key})`
-    epochs.set(sliceId(Number(key.slice(keys.slices.length))), slice.epoch)
+    epochs.set(keys.sliceOf(key), slice.epoch)
   }
   return epochs
 }

@@ -2,8 +2,8 @@
 // members; changes nothing but marks.
 //
 // Invariants:
-//   L8. A new login that was routed here stays here while it is taken, unless a record of it appears elsewhere.
 //   L4. A login is redirected to the last owner of its record once a generation; a repeat after a second is taken here.
+//   L8. A new login that was routed here stays here while it is taken, unless a record of it appears elsewhere.
 import { type Clock, sleep } from '../base/clock.ts'
 import { isRandomIsid } from '../base/isid.ts'
 import type { Coordinator } from '../coordination/coordinator.ts'
@@ -182,18 +182,17 @@ export class LoginRoutes {
 
   async #routeNew(attempt: LoginAttempt): Promise<Route> {
     const { self, clock, placement } = this.#deps
-    const take = takeNew
     const key = keyOf(attempt)
     const now = clock.nowMs()
     if (this.#reserved.get(key, now) !== undefined) {
       this.#reserved.delete(key)
-      return take
+      return takeNew
     }
-    if (this.#stays.get(key, now) !== undefined) return take
+    if (this.#stays.get(key, now) !== undefined) return takeNew
     const to = await placement.choose(attempt)
-    if (to === null || to === self) return take
+    if (to === null || to === self) return takeNew
     const redirect = await this.#redirect(attempt, to, null, 'placement')
-    if (redirect === null) return take
+    if (redirect === null) return takeNew
     this.#stays.set(key, true, clock.nowMs())
     return redirect
   }

@@ -12,9 +12,9 @@
 //   L2. An open move is consumed before the final Login Response.
 //   L3. Only the member that takes a login runs its barrier, never one that redirects.
 //   L5. What is not settled within 4 s is rejected as "service unavailable"; the initiator tries again.
+//   L6. A volume that is not shared is taken only when no other host has it, and with its claim (unshared.ts, G11).
 //   L7. A take of which it is learnt late that it was done is this login's own: it goes on as it was routed before, with its
 //       barrier, and is no other login by the same ISID.
-//   L6. A volume that is not shared is taken only when no other host has it, and with its claim (unshared.ts, G11).
 import { sleep } from '../base/clock.ts'
 import {
   type Generation,
