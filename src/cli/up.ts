@@ -70,7 +70,7 @@ export function upCommand(outside: Outside): Command {
     )
     .option(
       '--cache <size>',
-      'memory of all members together for blocks that are read often, 0 for none; a sixteenth of what there is',
+      'memory of all members together for blocks that are read often; none',
       parseSize,
     )
     .option(
@@ -101,7 +101,7 @@ async function up(options: UpOptions, screen: Screen, environment: Environment):
       balance: options.balance ?? null,
       policy: {},
       budgetBytes: options.budget ?? null,
-      cacheBytes: options.cache ?? null,
+      cacheBytes: options.cache ?? 0,
       acceptDamage: options.acceptDamage,
       acceptLoss: options.acceptLoss,
       temporaryFolder: tmpdir(),

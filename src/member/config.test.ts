@@ -43,7 +43,7 @@ describe('the configuration of a member', () => {
       slotsPerSegment: 256,
       bounds: boundsDefaults,
       budgetBytes: null,
-      cacheBytes: null,
+      cacheBytes: 0,
       accept: 'nothing',
       insecure: false,
     })

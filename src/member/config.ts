@@ -134,9 +134,8 @@ export const memberConfig = z
       .int()
       .min(0)
       .max(MOST_BYTES)
-      .nullable()
-      .default(null)
-      .describe('Memory for blocks that are read often; 0: none, null: by the memory there is.'),
+      .default(0)
+      .describe('Memory for blocks that are read often; 0: none.'),
     bounds: z
       .strictObject({
         sendBytes: bytes(MIB, boundsDefaults.sendBytes),

@@ -24,7 +24,6 @@ import { Tally } from '../operator/tally.ts'
 import { WatchedCoordinator } from '../operator/watched-coordinator.ts'
 import { storeDefaults } from '../store/settings.ts'
 import type { TargetEvent } from '../target/target-event.ts'
-import { cacheShare, memoryBytes } from './cache-share.ts'
 import type { MemberConfig } from './config.ts'
 import { ConfigError } from './config-file.ts'
 import { lookNowAndThen } from './looks.ts'
@@ -137,7 +136,7 @@ function settingsOf(config: MemberConfig): MemberSettings {
       journalBytes: config.journalBytes,
       slotsPerSegment: config.slotsPerSegment,
       budgetBytes: config.budgetBytes,
-      cacheBytes: config.cacheBytes ?? cacheShare(memoryBytes(), 1),
+      cacheBytes: config.cacheBytes,
       accept: config.accept,
     },
   }

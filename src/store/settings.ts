@@ -61,7 +61,7 @@ export const storeDefaults = {
   fullAt: 0.95,
   overlayBytes: 64 * 1024 * 1024,
   cachedPages: 8192,
-  cacheBytes: 64 * 1024 * 1024,
+  cacheBytes: 0,
   homeAfterMs: 1000,
   tombstoneRuns: 16_384,
   checkpointAfterMs: 30_000,

@@ -10,7 +10,7 @@ const plan: GroupPlan = {
   balance: 'advise',
   policy: {},
   budgetBytes: null,
-  cacheBytes: null,
+  cacheBytes: 0,
   acceptDamage: [],
   acceptLoss: [],
   temporaryFolder: '/tmp',
@@ -52,11 +52,10 @@ describe('the layout of a group on one machine', () => {
   })
 
   test('the memory for blocks that are read often is dealt out in equal parts, none too', () => {
-    const partsOf = (cacheBytes: number | null) =>
+    const partsOf = (cacheBytes: number) =>
       planMembers({ ...plan, cacheBytes }).map((config) => config.cacheBytes)
     expect(partsOf(3000)).toEqual([1000, 1000, 1000])
     expect(partsOf(0)).toEqual([0, 0, 0])
-    expect(partsOf(null)).toEqual([null, null, null])
   })
 
   test('sockets move to a short folder of their own when the data folder is too deep for them', () => {

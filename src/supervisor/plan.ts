@@ -27,8 +27,8 @@ export interface GroupPlan {
   readonly policy: Readonly<Record<string, unknown>>
   /** What the pages of all members may take together, an equal part each; null: each counts on all that is free. */
   readonly budgetBytes: number | null
-  /** What they may keep in memory together of blocks that are read often, an equal part each; null: each by the memory there is. */
-  readonly cacheBytes: number | null
+  /** What they may keep in memory together of blocks that are read often, an equal part each; 0: nothing. */
+  readonly cacheBytes: number
   /** Members whose folders are used although acknowledged writes are missing from them, or given up: for their first start. */
   readonly acceptDamage: readonly string[]
   readonly acceptLoss: readonly string[]
@@ -74,7 +74,7 @@ export function planMembers(plan: GroupPlan): readonly MemberConfigFile[] {
     journalBytes: JOURNAL_BYTES,
     slotsPerSegment: 64,
     budgetBytes: budgetBytes === null ? null : Math.floor(budgetBytes / members),
-    cacheBytes: cacheBytes === null ? null : Math.floor(cacheBytes / members),
+    cacheBytes: Math.floor(cacheBytes / members),
   }))
 }
 

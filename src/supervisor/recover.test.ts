@@ -107,7 +107,7 @@ const plan = (): GroupPlan => ({
   ...{ members: 2, dataFolder: data, basePort: 1, placement: 'on', balance: null, policy: {} },
   ...{
     budgetBytes: null,
-    cacheBytes: null,
+    cacheBytes: 0,
     acceptDamage: [],
     acceptLoss: [],
     temporaryFolder: data,

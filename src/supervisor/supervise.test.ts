@@ -7,7 +7,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { cacheShare, memoryBytes } from '../member/cache-share.ts'
 import { freeBasePort } from './free-ports.ts'
 import type { GroupPlan } from './plan.ts'
 import { membersIn } from './refusals.ts'
@@ -32,7 +31,7 @@ beforeEach(async () => {
     balance: null,
     policy: {},
     budgetBytes: null,
-    cacheBytes: null,
+    cacheBytes: 0,
     acceptDamage: [],
     acceptLoss: [],
     temporaryFolder: folder,
@@ -108,14 +107,13 @@ describe('a group under supervision', () => {
     expect(await budgets()).toEqual([2_000_000, 2_000_000, 2_000_000])
   })
 
-  test('its members share what they keep in memory, as is said or by the memory there is', async () => {
+  test('its members share what they keep in memory, which is nothing unless it is said', async () => {
     const configured = async () => {
       await (await up())?.stop()
       const texts = ['m1', 'm3'].map((id) => readFile(join(plan.dataFolder, `${id}.json`), 'utf8'))
       return (await Promise.all(texts)).map((text) => Number(JSON.parse(text).cacheBytes))
     }
-    const share = cacheShare(memoryBytes(), 3)
-    expect(await configured()).toEqual([share, share])
+    expect(await configured()).toEqual([0, 0])
     plan = { ...plan, cacheBytes: 6_000_000 }
     expect(await configured()).toEqual([2_000_000, 2_000_000])
   })

@@ -15,7 +15,6 @@ import { Caller, isUnavailable } from '../api/caller.ts'
 import { LOCK_FILE, lockFolder } from '../io/folder-lock.ts'
 import { makeFolder, makePrivate } from '../io/folders.ts'
 import { LAUNCHER, LAUNCHER_LOG } from '../io/log-file.ts'
-import { cacheShare, memoryBytes } from '../member/cache-share.ts'
 import { takeFolder } from '../member/own-folder.ts'
 import { LAUNCHER_RECORD, writeLauncherRecord } from '../operator/launcher-record.ts'
 import { type Log, openLog, reopenLog } from '../operator/log.ts'
@@ -137,8 +136,7 @@ async function writeConfigs(plan: GroupPlan): Promise<readonly string[]> {
   const files: string[] = []
   const room = await roomForPages(plan.dataFolder, plan.members)
   const budgetBytes = Math.min(plan.budgetBytes ?? room, room) // V4
-  const cacheBytes = plan.cacheBytes ?? plan.members * cacheShare(memoryBytes(), plan.members)
-  for (const config of planMembers({ ...plan, budgetBytes, cacheBytes })) {
+  for (const config of planMembers({ ...plan, budgetBytes })) {
     const file = join(plan.dataFolder, `${config.memberId}.json`)
     await writeFile(file, `${JSON.stringify(config, null, 2)}\n`)
     files.push(file)

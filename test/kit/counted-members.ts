@@ -55,8 +55,6 @@ const VOLUME_BYTES = 256 * MIB
 const LOOK_MS = 20
 /** Sooner than otherwise: the test waits for it. */
 const HOME_AFTER_MS = 250
-/** All that is read fits. */
-const CACHE_BYTES = 128 * 2 ** 20
 const ids = ['m1', 'm2'] as const
 
 let copiedBytes = 0
@@ -90,7 +88,7 @@ async function start(id: string): Promise<Member> {
       ...{
         api: '',
         bounds: boundsDefaults,
-        store: { ...storeDefaults, homeAfterMs: HOME_AFTER_MS, cacheBytes: CACHE_BYTES },
+        store: { ...storeDefaults, homeAfterMs: HOME_AFTER_MS },
       },
     },
     () => undefined,

@@ -97,7 +97,7 @@ async function startGroup(
     balance: 'off',
     policy: {},
     budgetBytes: null,
-    cacheBytes: null,
+    cacheBytes: 0,
     acceptDamage: [],
     acceptLoss: [],
     temporaryFolder: tmpdir(),
