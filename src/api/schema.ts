@@ -145,7 +145,9 @@ export const move = z
     pauseMs: z
       .number()
       .nullable()
-      .describe('From the last response there (the freeze, if it was idle) to the first here.'),
+      .describe(
+        'From the last response there (the freeze, if it was idle) to the first here, without time in which it was logged in here and asked for nothing.',
+      ),
     resent: count
       .nullable()
       .describe('On the wire at the break: sent again, never executed twice.'),

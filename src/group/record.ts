@@ -140,7 +140,7 @@ export interface MoveRecord {
   readonly drainMs?: number
   /** Wall clock of the old member at its last response to a command; at the freeze if nothing was outstanding then. */
   readonly brokeAtWallMs?: number
-  /** From the last response to a command at the old member, or the freeze if that was later, to the first at the new one. */
+  /** From the last response to a command at the old member, or the freeze if that was later, to the first at the new one; without time in which nothing was asked there (ML1 of target/move-log.ts). */
   readonly pauseMs?: number
   /** Commands and task management requests on the wire at the break: sent again by the initiator, never executed by the old member. */
   readonly resent?: number

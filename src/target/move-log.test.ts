@@ -46,6 +46,23 @@ it('a move from here that no session carries and nobody settles is lost, and no 
   expect(parseMove(lost)).toMatchObject({ cause: 'a member ended during it' })
 })
 
+it.each([
+  ['was idle', 0, 3_000, 40],
+  ['takes a moment to go on', 0, 150, 3_040],
+  ['is slow to send again what was on the wire', 2, 3_000, 3_040],
+])('ML1 the pause of an initiator that %s', async (_, resent, idleMs, pauseMs) => {
+  const { timeline, clock, coordination, write, view } = await records()
+  const record = { id: 'a', session: 1, volume: 1, initiator: 'i', from: 'm1', to: 'm2' }
+  const rest = { reason: '', code: 'MOVED', by: 'operator', predicted: null, at: '' }
+  const value = JSON.stringify({ ...record, ...rest, brokeAtWallMs: 1_000, resent })
+  await write({ compare: [], put: [{ key: keys.move('a'), value }], remove: [] })
+  const log = new MoveLog('m2', clock, coordination.handle('m2'), await view('m2'))
+  log.firstResponse('a', 4_040, idleMs)
+  await timeline.run(timeline.nowMs + 1_000)
+  const [stored] = coordination.inspect(keys.move('a'))
+  expect(JSON.parse(stored?.value ?? '')).toMatchObject({ pauseMs })
+})
+
 it('what was on the wire at the break is recorded once the connection is closed', async () => {
   const { timeline, clock, coordination, write, view } = await records()
   const record = { id: 'a', session: 1, volume: 1, initiator: 'i', from: 'm1', to: 'm2' }

@@ -1,6 +1,11 @@
 // The records of moves in the coordinator, for people: safety never depends on them. The old member begins a record and
 // adds the drain; whoever settles the move adds the outcome, and the new member the pause. A move that nobody settled,
 // since a member died in it before the commit or right after the return, is lost: the old member says so, later.
+//
+// Invariants:
+//   ML1. A pause is time in which the initiator can have been waiting, by the wall clocks of both members: from the last
+//        response at the old one, or from its freeze if the initiator was idle then, to the first at the new one, without
+//        the time in which it was logged in there, owed nothing and asked for nothing.
 import type { Clock } from '../base/clock.ts'
 import type { SessionId } from '../base/ids.ts'
 import type { Coordinator } from '../coordination/coordinator.ts'
@@ -19,6 +24,8 @@ const REMOVED_AT_ONCE = 50
 const PACE = { tries: 20, everyMs: 50, forMs: 60_000 }
 /** Whoever settles a move has written the outcome by then, or has died. */
 const UNSETTLED_MS = 5_000
+/** An initiator that waits with something asks for it within this time of its login. */
+const RESUMES_MS = 200
 const NOBODY_SAID = 'a member ended during it'
 
 export interface Committed {
@@ -96,13 +103,16 @@ export class MoveLog {
     }
   }
 
-  /** The new member's first response to a command: the pause is from the last one of the old member, by the wall clocks of both; from its freeze if the initiator was idle then, since what it did not send before is no pause. */
-  firstResponse(id: string, atWallMs: number): void {
-    void this.#amend(id, (record) =>
-      record.brokeAtWallMs === undefined
-        ? null
-        : { pauseMs: round(Math.max(0, atWallMs - record.brokeAtWallMs)) },
-    )
+  /**
+   * The new member's first response to a command. `idleMs`: from its login on, the initiator had asked for nothing for so
+   * long. ML1.
+   */
+  firstResponse(id: string, atWallMs: number, idleMs: number): void {
+    void this.#amend(id, ({ brokeAtWallMs, resent = 0 }) => {
+      if (brokeAtWallMs === undefined) return null
+      const idle = resent === 0 && idleMs > RESUMES_MS ? idleMs : 0
+      return { pauseMs: round(Math.max(0, atWallMs - brokeAtWallMs - idle)) }
+    })
   }
 
   observed(id: string, gain: number): void {

@@ -37,8 +37,8 @@ export interface ServingDeps {
   /** The volume, grown as far as this member has heard. */
   readonly grown: (volume: VolumeRecord) => VolumeRecord
   readonly resetOthers: (session: LiveSession) => Promise<boolean>
-  /** The first response to a command of a session that came by this move has left. */
-  readonly firstResponse: (move: string) => void
+  /** The first response to a command of a session that came by this move has left; from its login on it had asked for nothing for `idleMs`. */
+  readonly firstResponse: (move: string, idleMs: number) => void
   readonly ended: (session: LiveSession, reason: EndReason) => void
 }
 
@@ -69,8 +69,9 @@ export class Serving implements Carrier {
   readonly probes = new Map<number, (verdict: ProbeVerdict) => void>()
   /** Tags of barriers that were not told yet that it is held: the others are not told again. */
   readonly #untold: number[] = []
-  /** The move by which it came. */
+  /** The move by which it came, and when it did. */
   readonly #cameBy: string | null
+  readonly #cameMs: number
   #ticking: Timer
   #isCommitting = false
   #isOver = false
@@ -91,6 +92,7 @@ export class Serving implements Carrier {
     this.#iqn = volume.iqn
     const move = from?.record.move
     this.#cameBy = move?.open === true ? move.id : null
+    this.#cameMs = deps.clock.nowMs()
     const now = deps.grown(volume)
     this.#runner = new TaskRunner({
       session: iscsi,
@@ -201,7 +203,7 @@ export class Serving implements Carrier {
     if (latencyCount > this.#responses) {
       this.pausedSinceWallMs = this.#deps.clock.wallMs()
       if (this.#responses === 0) {
-        if (this.#cameBy !== null) this.#deps.firstResponse(this.#cameBy)
+        if (this.#cameBy !== null) this.#deps.firstResponse(this.#cameBy, this.#idleMs())
         // Not before: with digests, an initiator may not yet read what comes right behind the final Login Response.
         this.#quiesce.acquaint()
       }
@@ -209,6 +211,12 @@ export class Serving implements Carrier {
     }
     this.#tellHeld()
     this.#quiesce.look()
+  }
+
+  /** From its login to its first command, as the first response leaves. */
+  #idleMs(): number {
+    const { latencySumMs, latencyCount } = this.#live.counters
+    return this.#deps.clock.nowMs() - latencySumMs / latencyCount - this.#cameMs
   }
 
   /** The stream has taken a part of it. */

@@ -115,7 +115,7 @@ export class Target {
       logins: this.logins,
       handles: this.#handles,
       resetOthers: (session) => this.#resets.reset(session.record.volume, session),
-      firstResponse: (move) => this.log.firstResponse(move, clock.wallMs()),
+      firstResponse: (move, idleMs) => this.log.firstResponse(move, clock.wallMs(), idleMs),
       began: (taken) => this.#began(taken),
       ended: end,
     })
