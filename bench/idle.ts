@@ -6,10 +6,12 @@
 // member's process, by thread, from /proc. It is given half a minute to settle first: the rounds come so seldom that V8
 // compiles them for about as long, and that is no cost of being idle. Then three members in this process, wired as theirs
 // are, one of which changes a key of its own: the time from its answer until the views of the others have it.
+
 import { randomUUID } from 'node:crypto'
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { type MemberId, memberId } from '../src/base/ids.ts'
 import { EmbeddedCoordinator } from '../src/coordination/embedded.ts'
 import { SystemClock } from '../src/io/clock.ts'
 import { FolderDisk } from '../src/io/disk.ts'
@@ -25,7 +27,7 @@ const SETTLE_MS = 30_000
 const GAP_MS = 15
 /** Wake-ups a second of a thread. */
 const LEAST_SHOWN = 0.2
-const ids = ['m1', 'm2', 'm3'] as const
+const ids = ['m1', 'm2', 'm3'].map(memberId)
 const seconds = Number(process.argv[2] ?? 60)
 const commits = Number(process.argv[3] ?? 400)
 const clock = new SystemClock()
@@ -59,7 +61,7 @@ async function measureIdle(folder: string): Promise<void> {
   }
 }
 
-async function startHere(folder: string, id: string): Promise<Member> {
+async function startHere(folder: string, id: MemberId): Promise<Member> {
   await mkdir(join(folder, id), { recursive: true })
   const disk = new FolderDisk(join(folder, id))
   const worker = new SqliteWorker(join(folder, 'coordination.sqlite'))

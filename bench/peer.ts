@@ -11,6 +11,8 @@ import {
   type Epoch,
   epoch,
   generation,
+  type MemberId,
+  memberId,
   revision,
   type SessionId,
   sessionId,
@@ -104,8 +106,7 @@ class MemoryStore implements SliceStore {
   }
 }
 
-const names = ['a', 'b'] as const
-const slices: SliceRecord[] = names.map((name) => ({
+const slices: SliceRecord[] = ['a', 'b'].map(memberId).map((name) => ({
   epoch: epoch(2),
   primary: name,
   inSync: [name],
@@ -150,7 +151,7 @@ const coordinator: Coordinator = {
   close: () => Promise.resolve(),
 }
 
-async function member(name: string) {
+async function member(name: MemberId) {
   const clock = new SystemClock()
   const store = new MemoryStore()
   const served = new Slices({ self: name, clock, coordinator, group, store })
@@ -176,12 +177,12 @@ async function member(name: string) {
   }
 }
 
-function addressOf(name: string): Address {
+function addressOf(name: MemberId): Address {
   return { kind: 'unix', path: join(folder, name) }
 }
 
-const a = await member('a')
-const b = await member('b')
+const a = await member(memberId('a'))
+const b = await member(memberId('b'))
 const counters = new SessionCounters()
 const origin = { session: sessionId(100), gen: generation(1) }
 

@@ -1,7 +1,7 @@
 // Small programs, every crash state: for programs of at most three operations the power is cut at each operation of the
 // disk, and every combination of kept and lost sectors is recovered from, up to a bound past which they are drawn.
 import { expect, it } from 'vitest'
-import { epoch, generation, sessionId, sliceId, volumeId } from '../src/base/ids.ts'
+import { epoch, generation, memberId, sessionId, sliceId, volumeId } from '../src/base/ids.ts'
 import { Prng } from '../src/base/prng.ts'
 import { BLOCK_BYTES, PAGE_BYTES } from '../src/base/sizes.ts'
 import { PageStore } from '../src/store/page-store.ts'
@@ -14,7 +14,7 @@ import { Timeline } from './timeline.ts'
 const settings = {
   ...storeDefaults,
   groupId: 'g',
-  memberId: 'm',
+  memberId: memberId('m'),
   newFolderId: 'f',
   journalBytes: 96 * 512,
   slotsPerSegment: 1,

@@ -1,8 +1,9 @@
 // The faults of one simulation: moves by hand at random times, and what breaks meanwhile (the faults of
 // move-model.mjs): crashes, pauses to 10 s, cuts that drop or stick, a coordinator that is slow, away or loses answers,
 // hosts of initiators that die. `heal` ends them all.
+import type { MemberId } from '../src/base/ids.ts'
 import type { Prng } from '../src/base/prng.ts'
-import { keys, type MemberId } from '../src/group/record.ts'
+import { keys } from '../src/group/record.ts'
 import { carrierOf } from '../src/target/live-session.ts'
 import type { TargetEvent } from '../src/target/target-event.ts'
 import { type FolderFault, FolderFaults } from './folders.ts'

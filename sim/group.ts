@@ -9,9 +9,10 @@ import { Balancer } from '../src/balance/balancer.ts'
 import type { DistributionSettings } from '../src/balance/policy-record.ts'
 import type { Clock } from '../src/base/clock.ts'
 import {
+  type MemberId,
+  memberId,
   NO_REVISION,
   type SessionId,
-  type SliceId,
   sessionId,
   type VolumeId,
   volumeId,
@@ -21,7 +22,7 @@ import { Prng } from '../src/base/prng.ts'
 import { RUN_BYTES } from '../src/base/sizes.ts'
 import type { Coordinator } from '../src/coordination/coordinator.ts'
 import { parseSession, parseSlice } from '../src/group/parse.ts'
-import { keys, type MemberId, type SessionRecord, type VolumeRecord } from '../src/group/record.ts'
+import { keys, type SessionRecord, type VolumeRecord } from '../src/group/record.ts'
 import { createVolume, volumeCounterKey } from '../src/group/volumes.ts'
 import { Member } from '../src/member/member.ts'
 import type { MemberSettings } from '../src/member/member-settings.ts'
@@ -43,7 +44,7 @@ import { Timeline } from './timeline.ts'
 import { noTotals, type Totals } from './totals.ts'
 import { Trace } from './trace.ts'
 
-export const memberIds = ['m1', 'm2', 'm3'] as const
+export const memberIds = [memberId('m1'), memberId('m2'), memberId('m3')] as const
 const PORTAL = 3260
 const PEERS = 7000
 const START_MS = 30_000
@@ -136,14 +137,11 @@ export class SimGroup {
   mayBeLost(offset: number, bytes: number): boolean {
     for (let at = offset; at < offset + bytes; at = nextRun(at)) {
       const slice = this.volume.lanes[laneOf(this.volume, Math.floor(at / RUN_BYTES))]
-      if (slice !== undefined && this.lossy.has(this.#primaryOf(slice))) return true
+      if (slice === undefined) continue
+      const record = parseSlice(this.coordination.inspect(keys.slice(slice))[0]?.value ?? '')
+      if (typeof record !== 'string' && this.lossy.has(record.primary)) return true
     }
     return false
-  }
-
-  #primaryOf(id: SliceId): MemberId {
-    const slice = parseSlice(this.coordination.inspect(keys.slice(id))[0]?.value ?? '')
-    return typeof slice === 'string' ? '' : slice.primary
   }
 
   member(id: MemberId): SimMember {

@@ -9,8 +9,10 @@
 // behind lie where new ones are expected. 'reuse': few blocks, unmapped as often as written, so that slots change their
 // pages. 'full': others take all the room of the disk and give it back, again and again. 'budget': the pages may take less
 // than the program writes, and never take more (RO1). A change that is answered 'full' has not happened.
+
 import { pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
+import { memberId } from '../src/base/ids.ts'
 import { Prng } from '../src/base/prng.ts'
 import { BLOCK_BYTES } from '../src/base/sizes.ts'
 import { FolderRefused } from '../src/store/failure.ts'
@@ -96,7 +98,7 @@ class Program {
       budgetBytes: this.#budgetBytes,
       fullAt: 0.9,
       groupId: 'g',
-      memberId: 'm',
+      memberId: memberId('m'),
       newFolderId: `folder-${seed}`,
       journalBytes: this.#large ? 1536 * 1024 : this.#prng.integer(180, 400) * 512,
       tombstoneRuns: seed % 3,

@@ -4,9 +4,9 @@
 
 import { BufferPool } from '../src/base/buffer-pool.ts'
 import { sleep } from '../src/base/clock.ts'
+import type { MemberId } from '../src/base/ids.ts'
 import type { Net } from '../src/base/net.ts'
 import type { Prng } from '../src/base/prng.ts'
-import type { MemberId } from '../src/group/record.ts'
 import { discover } from '../src/initiator/discover.ts'
 import { History } from '../src/initiator/history.ts'
 import { Initiator } from '../src/initiator/initiator.ts'

@@ -1,7 +1,7 @@
 // One member of the simulated group: its load monitor and what it remembers of its sessions. All arithmetic is the
 // product's.
 
-import type { SessionId } from '../../src/base/ids.ts'
+import { type MemberId, memberId, type SessionId } from '../../src/base/ids.ts'
 import {
   leftMembers,
   type MoveHistory,
@@ -42,7 +42,7 @@ export const WORLD_COSTS: Costs = {
   storedPiece: COST.stored / RATE,
 }
 
-export const memberName = (s: number) => `m${String(s).padStart(4, '0')}`
+export const memberName = (s: number) => memberId(`m${String(s).padStart(4, '0')}`)
 export const memberNumber = (name: string) => Number(name.slice(1))
 
 interface Kept {
@@ -52,11 +52,11 @@ interface Kept {
 }
 
 export class SimulatedMember {
-  readonly id: string
+  readonly id: MemberId
   readonly policy: Policy
   readonly estimate: MemberEstimate
   readonly reservations = new Reservations()
-  readonly #heard = new Map<string, Heard>()
+  readonly #heard = new Map<MemberId, Heard>()
   readonly #kept = new Map<SessionId, Kept>()
   #sequence = 0
   urgentRounds = 0
@@ -164,7 +164,7 @@ export class SimulatedMember {
     )
   }
 
-  view(group: readonly string[], nowMs: number): View {
+  view(group: readonly MemberId[], nowMs: number): View {
     const facts = group.map((id) => ({ id, draining: false }))
     return buildView(facts, this.#heard, this.id, nowMs, this.policy)
   }

@@ -1,5 +1,5 @@
 // Runs the product's distribution processes in a world, second by second, in the order of SCENARIO.md §1.
-import { sessionId } from '../../src/base/ids.ts'
+import { type MemberId, sessionId } from '../../src/base/ids.ts'
 import { type Proposal, urgentRounds } from '../../src/distribution/decide.ts'
 import { type GrantAnswer, grant } from '../../src/distribution/grant.ts'
 import { Negotiation } from '../../src/distribution/negotiation.ts'
@@ -172,7 +172,7 @@ class Simulation {
     if (t >= delay) delete this.#reports[t - delay]
   }
 
-  #group(): string[] {
+  #group(): MemberId[] {
     return this.#members.flatMap((m, s) => (this.#world.alive[s] ? [m.id] : []))
   }
 

@@ -1,10 +1,16 @@
 import { expect, test } from 'vitest'
+import { memberId } from '../base/ids.ts'
 import { Arrivals, COMES_MS } from './arrivals.ts'
 
 test('G1 what is kept for a session that does not come is forgotten, unless its old member still speaks of it', () => {
   const arrivals = new Arrivals()
-  arrivals.expect('denied', 'm2', null, 0)
-  arrivals.expect('slow', 'm3', { history: { moves: [['m1', 5_000, 20]], suspectMs: 0 } }, 0)
+  arrivals.expect('denied', memberId('m2'), null, 0)
+  arrivals.expect(
+    'slow',
+    memberId('m3'),
+    { history: { moves: [['m1', 5_000, 20]], suspectMs: 0 } },
+    0,
+  )
   arrivals.forget(COMES_MS)
   expect(arrivals.size).toBe(2)
   arrivals.renew('slow', 10_000)

@@ -3,8 +3,8 @@
 // Invariants:
 //   G1. What is kept for a session that does not come is forgotten, whether its move was denied by a lost answer, taken
 //       back elsewhere or expired.
+import type { MemberId } from '../base/ids.ts'
 import { type MoveHistory, recallHistory } from '../distribution/history.ts'
-import type { MemberId } from '../group/record.ts'
 import { parseSessionMemory, type SessionMemory } from '../load/session-load.ts'
 import { fieldsOf, type Json } from '../peer/message.ts'
 

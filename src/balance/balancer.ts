@@ -1,7 +1,7 @@
 // The distribution of one member: the drivers, wired; its rounds; and what people are told about it. Decisions are pure
 // (distribution/); here they meet the group.
 import type { Balance, MemberLoad } from '../api/schema.ts'
-import type { SessionId } from '../base/ids.ts'
+import type { MemberId, SessionId } from '../base/ids.ts'
 import { isRandomIsid } from '../base/isid.ts'
 import { seedOf } from '../base/prng.ts'
 import type { SystemProbe } from '../base/system-probe.ts'
@@ -10,7 +10,6 @@ import type { Code } from '../distribution/code.ts'
 import { utilisation } from '../distribution/judge.ts'
 import { Reservations } from '../distribution/reservations.ts'
 import type { End } from '../distribution/view.ts'
-import type { MemberId } from '../group/record.ts'
 import { asTable, type SessionLoad, shareAt } from '../load/load-table.ts'
 import type { Report } from '../load/report.ts'
 import type { Json } from '../peer/message.ts'

@@ -1,6 +1,6 @@
 // Which of its sessions this member moves, and where: each round it judges by the estimates of all, asks the destination,
 // and has the target carry the move out. Level-triggered: every round reads the state as it is.
-import type { SessionId } from '../base/ids.ts'
+import type { MemberId, SessionId } from '../base/ids.ts'
 import { type Begun, heldBack, withBegun } from '../distribution/budget.ts'
 import type { Code } from '../distribution/code.ts'
 import { type Proposal, urgentRounds } from '../distribution/decide.ts'
@@ -10,7 +10,6 @@ import { Negotiation } from '../distribution/negotiation.ts'
 import type { Policy } from '../distribution/policy.ts'
 import type { Own } from '../distribution/view.ts'
 import { packAsk, unpackEnd } from '../distribution/wire.ts'
-import type { MemberId } from '../group/record.ts'
 import { ASK_MS, type Shared } from './shared-parts.ts'
 
 /** When the averages have taken a move in, its observed gain is written down. */

@@ -2,12 +2,13 @@
 //
 // Invariants:
 //   MO1. Time in which this member stood still itself is nobody else's silence.
+
 import { AwakeTime } from '../base/awake-time.ts'
 import type { Clock } from '../base/clock.ts'
+import type { MemberId } from '../base/ids.ts'
 import { ProtocolError } from '../base/protocol-error.ts'
 import type { Policy } from '../distribution/policy.ts'
 import { buildView, type Heard, hear, type View } from '../distribution/view.ts'
-import type { MemberId } from '../group/record.ts'
 import { parseReport, type Report } from '../load/report.ts'
 import type { Json } from '../peer/message.ts'
 import type { MemberParts } from './member-parts.ts'

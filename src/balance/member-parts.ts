@@ -1,8 +1,9 @@
 // What the distribution uses of the member that it belongs to: the parts of which member/member.ts is made.
+
 import type { Clock } from '../base/clock.ts'
+import type { MemberId } from '../base/ids.ts'
 import type { Coordinator } from '../coordination/coordinator.ts'
 import type { GroupView } from '../coordination/group-view.ts'
-import type { MemberId } from '../group/record.ts'
 import type { PeerLinks } from '../peer/links.ts'
 import type { PageStore } from '../store/page-store.ts'
 import type { Target } from '../target/target.ts'

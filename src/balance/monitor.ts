@@ -2,11 +2,10 @@
 // tells the others.
 import type { MemberLoad } from '../api/schema.ts'
 import { type Timer, untilBeat } from '../base/clock.ts'
-import type { SessionId } from '../base/ids.ts'
+import type { MemberId, SessionId } from '../base/ids.ts'
 import type { SystemLook, SystemProbe } from '../base/system-probe.ts'
 import type { Reservations } from '../distribution/reservations.ts'
 import { type End, withReserved } from '../distribution/view.ts'
-import type { MemberId } from '../group/record.ts'
 import { MemberEstimate } from '../load/estimate.ts'
 import { clampReport, REPORT_FORMAT, type Report } from '../load/report.ts'
 import { type CounterMark, counterMark, readCounters, type SystemSample } from '../load/sample.ts'

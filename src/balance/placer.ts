@@ -1,9 +1,9 @@
 // Where a login goes that is new to the group, and the room for one that another member has sent here.
+import type { MemberId } from '../base/ids.ts'
 import { barredMembers } from '../distribution/bounds.ts'
 import { membersToAsk, placeLogin } from '../distribution/place.ts'
 import type { End } from '../distribution/view.ts'
 import { unpackEnd } from '../distribution/wire.ts'
-import type { MemberId } from '../group/record.ts'
 import { asTable, shareAt } from '../load/load-table.ts'
 import type { LoginAttempt, Placement } from '../target/login-routes.ts'
 import { factsOfNewcomer } from './session-facts.ts'

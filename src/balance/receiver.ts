@@ -1,11 +1,10 @@
 // The other end of a move: whether this member takes a session that another one wants to move here, the room that it keeps
 // for it until it comes, and its arrival.
-import type { SessionId } from '../base/ids.ts'
+import type { MemberId, SessionId } from '../base/ids.ts'
 import { barredFrom } from '../distribution/bounds.ts'
 import type { Code } from '../distribution/code.ts'
 import { grant, grantForced, type Receiver as Receiving } from '../distribution/grant.ts'
 import { unpackAsk } from '../distribution/wire.ts'
-import type { MemberId } from '../group/record.ts'
 import { asTable, shareAt } from '../load/load-table.ts'
 import type { GrantRequest, Grants } from '../target/grants.ts'
 import type { LiveSession } from '../target/live-session.ts'

@@ -1,11 +1,10 @@
 // What the distribution must know of a session besides its load: its siblings, its state, where its volume lives.
 
-import type { SessionId, VolumeId } from '../base/ids.ts'
+import type { MemberId, SessionId, VolumeId } from '../base/ids.ts'
 import { isRandomIsid } from '../base/isid.ts'
 import type { SessionFacts } from '../distribution/bounds.ts'
 import { type MoveHistory, pausedMsLately } from '../distribution/history.ts'
 import type { Policy } from '../distribution/policy.ts'
-import type { MemberId } from '../group/record.ts'
 import type { StoredSession } from '../group/sessions.ts'
 import type { LiveSession } from '../target/live-session.ts'
 import type { LoginAttempt } from '../target/login-routes.ts'
@@ -78,5 +77,5 @@ function siblings(
 
 function primariesOf({ group }: MemberParts, volume: VolumeId): ReadonlySet<MemberId> {
   const lanes = group.volumes.get(volume)?.lanes ?? []
-  return new Set(lanes.map((slice) => group.slices[slice]?.primary ?? ''))
+  return new Set(lanes.flatMap((slice) => group.slices[slice]?.primary ?? []))
 }

@@ -4,6 +4,8 @@ import {
   epoch,
   type Generation,
   generation,
+  type MemberId,
+  memberId,
   type Revision,
   revision,
   type SessionId,
@@ -21,9 +23,10 @@ interface Ids {
   readonly slice: SliceId
   readonly epoch: Epoch
   readonly revision: Revision
+  readonly member: MemberId
 }
 
-/** Which of the others, or of plain numbers, would be taken for it. */
+/** Which of the others, or of plain numbers and strings, would be taken for it. */
 type TakenFor = {
   [Id in keyof Ids]:
     | { [Other in Exclude<keyof Ids, Id>]: Ids[Other] extends Ids[Id] ? Other : never }[Exclude<
@@ -31,10 +34,11 @@ type TakenFor = {
         Id
       >]
     | (number extends Ids[Id] ? 'number' : never)
+    | (string extends Ids[Id] ? 'string' : never)
 }[keyof Ids]
 
 // The compiler holds what is said of types (npm run check).
-test('a number becomes an id only by name, and no id is taken for another', () => {
+test('a number or a string becomes an id only by name, and no id is taken for another', () => {
   expectTypeOf<TakenFor>().toBeNever()
   expectTypeOf(sessionId(1)).toEqualTypeOf<SessionId>()
   expectTypeOf(generation(1)).toEqualTypeOf<Generation>()
@@ -42,9 +46,18 @@ test('a number becomes an id only by name, and no id is taken for another', () =
   expectTypeOf(sliceId(1)).toEqualTypeOf<SliceId>()
   expectTypeOf(epoch(1)).toEqualTypeOf<Epoch>()
   expectTypeOf(revision(1)).toEqualTypeOf<Revision>()
+  expectTypeOf(memberId('m1')).toEqualTypeOf<MemberId>()
 })
 
-test('an id is the number it was made of', () => {
-  const ids = [sessionId(1), generation(2), volumeId(3), sliceId(4), epoch(5), revision(6)]
-  expect(ids).toEqual([1, 2, 3, 4, 5, 6])
+test('an id is what it was made of', () => {
+  const ids = [
+    sessionId(1),
+    generation(2),
+    volumeId(3),
+    sliceId(4),
+    epoch(5),
+    revision(6),
+    memberId('m7'),
+  ]
+  expect(ids).toEqual([1, 2, 3, 4, 5, 6, 'm7'])
 })

@@ -1,10 +1,12 @@
 // Ids and counters on which all rooms agree, each its own type: the compiler refuses one where another is meant. They are
-// plain numbers when the program runs. A number becomes one only where it enters: in parsers, readers of frames and of the
-// store, and where a revision is given.
+// plain numbers when the program runs, a member's id is a plain string. A number or a string becomes one only where it enters:
+// in parsers, readers of frames and of the store, and where a revision is given.
 
 declare const named: unique symbol
 
 type Named<Name extends string> = number & { readonly [named]: Name }
+/** 'm1', 'm2' … unless configured; refuseMemberId in group/founding.ts has the rule. */
+export type MemberId = string & { readonly [named]: 'MemberId' }
 
 /** The coordinator's revision at the session's first login: unique and ordered in time. */
 export type SessionId = Named<'SessionId'>
@@ -16,6 +18,10 @@ export type SliceId = Named<'SliceId'>
 export type Epoch = Named<'Epoch'>
 /** Counts the changes of the group record, which the coordinator gives with each of them. */
 export type Revision = Named<'Revision'>
+
+export function memberId(id: string): MemberId {
+  return id as MemberId
+}
 
 export function sessionId(id: number): SessionId {
   return id as SessionId

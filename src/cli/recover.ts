@@ -1,6 +1,8 @@
 // evenkeel recover: rebuilds the coordination file of a stopped group from its members' folders.
+
 import { resolve } from 'node:path'
 import { Command } from 'commander'
+import { memberId } from '../base/ids.ts'
 import type { Recovered } from '../supervisor/recover.ts'
 import { type GlobalOptions, type Outside, screenOf } from './context.ts'
 import { CommandFailed, EXIT } from './exit-code.ts'
@@ -20,7 +22,11 @@ export function recoverCommand(outside: Outside): Command {
       const { CannotRecover, recoverRecord } = await import('../supervisor/recover.ts')
       const at = new Date().toISOString()
       try {
-        const recovered = await recoverRecord({ dataFolder: resolve(data), without, at })
+        const recovered = await recoverRecord({
+          dataFolder: resolve(data),
+          without: without.map(memberId),
+          at,
+        })
         screen.show(recovered, (done) => describe(screen, done))
       } catch (cause) {
         if (!(cause instanceof CannotRecover)) throw cause

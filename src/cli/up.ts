@@ -1,10 +1,12 @@
 // evenkeel up: a whole group on this machine, until it is told to stop.
+
 import { closeSync, openSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { API_PORT_DEFAULT } from '../api/caller.ts'
+import { memberId } from '../base/ids.ts'
 import { MEMBERS_DEFAULT, MEMBERS_MAX } from '../supervisor/plan.ts'
 import { membersIn } from '../supervisor/refusals.ts'
 import { type RunningGroup, superviseGroup } from '../supervisor/supervise.ts'
@@ -102,8 +104,8 @@ async function up(options: UpOptions, screen: Screen, environment: Environment):
       policy: {},
       budgetBytes: options.budget ?? null,
       cacheBytes: options.cache ?? 0,
-      acceptDamage: options.acceptDamage,
-      acceptLoss: options.acceptLoss,
+      acceptDamage: options.acceptDamage.map(memberId),
+      acceptLoss: options.acceptLoss.map(memberId),
       temporaryFolder: tmpdir(),
     },
     command: serveChild,

@@ -4,7 +4,7 @@ import { SimCoordination } from '../../sim/coordinator.ts'
 import { Timeline } from '../../sim/timeline.ts'
 import type { Clock } from '../base/clock.ts'
 import { sleep } from '../base/clock.ts'
-import { revision, sessionId, sliceId, volumeId } from '../base/ids.ts'
+import { memberId, revision, sessionId, sliceId, volumeId } from '../base/ids.ts'
 import { Prng } from '../base/prng.ts'
 import type { GroupChange } from '../group/change.ts'
 import { foundGroup, startMember } from '../group/founding.ts'
@@ -23,8 +23,8 @@ const group: GroupRecord = {
   slices: 128,
   namingAuthority: 'iqn.2026-11.dev.evenkeel',
 }
-const member = { id: 'm1', bootId: 'b', portal: 'h:1', peer: 'h:2', api: '' }
-const who = { owner: 'm1', isid: '00023d000001', source: 's', loginToken: 't', at: '' }
+const member = { id: memberId('m1'), bootId: 'b', portal: 'h:1', peer: 'h:2', api: '' }
+const who = { owner: memberId('m1'), isid: '00023d000001', source: 's', loginToken: 't', at: '' }
 
 async function simulation(keepRevisions = 50_000) {
   const timeline = new Timeline()
@@ -36,7 +36,7 @@ async function simulation(keepRevisions = 50_000) {
     if (result.kind !== 'done') throw new Error(result.kind)
     return result.rev
   }
-  for (const change of foundGroup(group, ['m1', 'm2'])) await write(change)
+  for (const change of foundGroup(group, [memberId('m1'), memberId('m2')])) await write(change)
   const open = (name: string) => timeline.finish(GroupView.open(coordination.handle(name), clock))
   const caughtUp = (view: GroupView) =>
     timeline.until(() => view.rev === coordination.rev, 10_000, 'the view')
@@ -90,7 +90,7 @@ describe('GroupView', () => {
     expect(ids(await open('m2'))).toEqual([a, b])
     const taken = view.sessions.get(sessionId(a))
     if (taken === undefined) throw new Error('no session')
-    await write(takeSession(taken, { ...who, owner: 'm2', loginToken: 'u' }))
+    await write(takeSession(taken, { ...who, owner: memberId('m2'), loginToken: 'u' }))
     await caughtUp(view)
     const owners = [...view.sessionsOf(first, 'iqn.x:i')].map(({ record }) => record.owner)
     expect(owners.sort()).toEqual(['m1', 'm2'])
@@ -117,17 +117,20 @@ describe('GroupView', () => {
     const first = await write(createSession({ ...who, volume: volumeId(1), initiator: 'iqn.x:i' }))
     await caughtUp(kept)
     expect(kept.volumeByIqn(record.iqn)).toEqual(record)
-    expect(kept.storedMember('m1')?.record.portal).toBe('h:1')
+    expect(kept.storedMember(memberId('m1'))?.record.portal).toBe('h:1')
     const session = kept.sessions.get(sessionId(first))
     if (session === undefined) throw new Error('no session')
-    await write(takeSession(session, { ...who, owner: 'm2', loginToken: 'u' }))
+    await write(takeSession(session, { ...who, owner: memberId('m2'), loginToken: 'u' }))
     const policy = { compare: [], put: [{ key: keys.policy, value: '{"mode":"on"}' }], remove: [] }
     await write(policy)
     await caughtUp(kept)
-    expect(kept.sessions.get(sessionId(first))?.record).toMatchObject({ owner: 'm2', gen: 2 })
+    expect(kept.sessions.get(sessionId(first))?.record).toMatchObject({
+      owner: memberId('m2'),
+      gen: 2,
+    })
     expect(told(kept)).toEqual(told(await open('m2')))
     await write(deleteVolume(record, volumeRev))
-    await write({ compare: [], put: [], remove: [keys.policy, keys.member('m1')] })
+    await write({ compare: [], put: [], remove: [keys.policy, keys.member(memberId('m1'))] })
     const taken = kept.sessions.get(sessionId(first))
     if (taken === undefined) throw new Error('no session')
     await write(closeSession(taken))
@@ -146,16 +149,17 @@ describe('GroupView', () => {
     const { coordination, timeline, write, open, caughtUp } = await simulation(50)
     const view = await open('m1')
     coordination.cut('m1', 'drop')
-    for (let n = 0; n < 120; n += 1) await write(startMember(null, { ...member, id: `m${n}` }))
+    for (let n = 0; n < 120; n += 1)
+      await write(startMember(null, { ...member, id: memberId(`m${n}`) }))
     await timeline.run(timeline.nowMs + 1_000)
     expect(view.members.size).toBe(0)
     coordination.heal('m1')
     await caughtUp(view)
     expect(view.members.size).toBe(120)
     expect(told(view)).toEqual(told(await open('m2')))
-    await write(startMember(null, { ...member, id: 'later' }))
+    await write(startMember(null, { ...member, id: memberId('later') }))
     await caughtUp(view)
-    expect(view.members.has('later')).toBe(true)
+    expect(view.members.has(memberId('later'))).toBe(true)
   })
 
   it('V1 moves are kept oldest first, also when they were listed', async () => {
@@ -167,8 +171,8 @@ describe('GroupView', () => {
         session: 1,
         volume: 1,
         initiator: 'i',
-        from: 'm1',
-        to: 'm2',
+        from: memberId('m1'),
+        to: memberId('m2'),
         reason: '',
         code: '',
         by: 'operator',
@@ -202,7 +206,7 @@ describe('GroupView', () => {
     const { timeline, clock, coordination, write, open } = await simulation()
     const view = await open('m1')
     for (let n = 0; n < 20; n += 1) {
-      const rev = await write(startMember(null, { ...member, id: `m${n}` }))
+      const rev = await write(startMember(null, { ...member, id: memberId(`m${n}`) }))
       expect(await timeline.finish(view.refresh())).toBe(true)
       expect(view.rev).toBeGreaterThanOrEqual(rev)
     }
@@ -294,10 +298,11 @@ describe('GroupView', () => {
       const before = told(view)
       if (how === 'list') {
         coordination.cut('m1', 'drop')
-        for (let n = 0; n < 120; n += 1) await write(startMember(null, { ...member, id: `x${n}` }))
+        for (let n = 0; n < 120; n += 1)
+          await write(startMember(null, { ...member, id: memberId(`x${n}`) }))
       }
       const ninth = { ...member, id: 'm9', draining: false }
-      const other = { key: keys.member('m9'), value: JSON.stringify(ninth) }
+      const other = { key: keys.member(memberId('m9')), value: JSON.stringify(ninth) }
       const bad = { key: keys.session(volumeId(1), 'i', 't'), value: '{}' }
       await write({ compare: [], put: [other, bad], remove: [] })
       coordination.heal('m1')
@@ -355,7 +360,7 @@ describe('GroupView', () => {
       view = opened
     })
     const writer = coordination.handle('m2')
-    for (const change of foundGroup(group, ['m1', 'm2'])) {
+    for (const change of foundGroup(group, [memberId('m1'), memberId('m2')])) {
       await timeline.run(timeline.nowMs + 500)
       expect(view).toBeNull()
       await timeline.finish(writer.txn(change))

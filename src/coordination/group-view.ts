@@ -14,6 +14,8 @@
 //   V6. `sessionsOf` gives those of `sessions`, and no others.
 import { type Clock, sleep, within } from '../base/clock.ts'
 import {
+  type MemberId,
+  memberId,
   NO_REVISION,
   type Revision,
   type SessionId,
@@ -30,7 +32,6 @@ import {
   type GroupRecord,
   isDurable,
   keys,
-  type MemberId,
   type MemberRecord,
   type MoveRecord,
   type SliceRecord,
@@ -263,7 +264,7 @@ export class GroupView {
     if (kind === keys.sessions) return this.#readSession(change)
     if (kind === keys.slices) return this.#readSlice(sliceId(Number(name)), change)
     if (kind === keys.volumes) return this.#readVolume(volumeId(Number(name)), change)
-    if (kind === keys.members) return this.#readMember(name, change)
+    if (kind === keys.members) return this.#readMember(memberId(name), change)
     if (kind === keys.moves) return this.#readMove(name, change)
     if (key === keys.policy) {
       return () => {

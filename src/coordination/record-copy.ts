@@ -5,7 +5,7 @@
 //   record   written anew and renamed into its place: the same, the member, and every durable key with its value
 import type { Disk, DiskFile } from '../base/disk.ts'
 import { DiskError } from '../base/disk.ts'
-import { revision } from '../base/ids.ts'
+import { memberId, revision } from '../base/ids.ts'
 import type { RecordCopy, Seen } from '../group/seen.ts'
 import { seal, unseal } from './sealed.ts'
 
@@ -99,7 +99,7 @@ function seenIn(value: unknown): Seen | null {
 function copyIn(value: unknown): RecordCopy | null {
   const seen = seenIn(value)
   if (seen === null) return null
-  const { memberId, items } = value as { readonly [name: string]: unknown }
-  if (typeof memberId !== 'string' || !Array.isArray(items)) return null
-  return { ...seen, memberId, items: items as RecordCopy['items'] }
+  const { memberId: id, items } = value as { readonly [name: string]: unknown }
+  if (typeof id !== 'string' || !Array.isArray(items)) return null
+  return { ...seen, memberId: memberId(id), items: items as RecordCopy['items'] }
 }

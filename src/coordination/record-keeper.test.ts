@@ -5,7 +5,7 @@ import { SimCoordination } from '../../sim/coordinator.ts'
 import { SimDisk } from '../../sim/disk.ts'
 import { Timeline } from '../../sim/timeline.ts'
 import { DiskError } from '../base/disk.ts'
-import { revision, volumeId } from '../base/ids.ts'
+import { memberId, revision, volumeId } from '../base/ids.ts'
 import { Prng } from '../base/prng.ts'
 import { decodeText, encodeText } from '../base/text.ts'
 import { foundGroup, startMember } from '../group/founding.ts'
@@ -25,8 +25,8 @@ const group: GroupRecord = {
   slices: 4,
   namingAuthority: 'iqn.2026-11.dev.evenkeel',
 }
-const member = { id: 'm1', bootId: 'b', portal: 'h:1', peer: 'h:2', api: '' }
-const who = { owner: 'm1', isid: '00023d000001', source: 's', loginToken: 't', at: '' }
+const member = { id: memberId('m1'), bootId: 'b', portal: 'h:1', peer: 'h:2', api: '' }
+const who = { owner: memberId('m1'), isid: '00023d000001', source: 's', loginToken: 't', at: '' }
 const EVERY_MS = 500
 
 async function bench(seed = 1) {
@@ -39,11 +39,13 @@ async function bench(seed = 1) {
     if (result.kind !== 'done') throw new Error(result.kind)
     return result.rev
   }
-  for (const change of foundGroup(group, ['m1', 'm2'])) await done(change)
+  for (const change of foundGroup(group, [memberId('m1'), memberId('m2')])) await done(change)
   const view = await timeline.finish(GroupView.open(coordinator, clock))
   const disk = new SimDisk(clock)
   const start = () =>
-    timeline.finish(RecordKeeper.start({ self: 'm1', disk, clock, coordinator, group: view }))
+    timeline.finish(
+      RecordKeeper.start({ self: memberId('m1'), disk, clock, coordinator, group: view }),
+    )
   const seen = () => timeline.finish(readSeen(disk))
   const copy = () => timeline.finish(readCopy(disk))
   return { timeline, clock, coordination, done, view, disk, start, seen, copy }
@@ -100,7 +102,7 @@ describe('RecordKeeper', () => {
       groupId: '8a1f',
       incarnation: '52c0',
       revision: rev,
-      memberId: 'm1',
+      memberId: memberId('m1'),
     })
     const durable = coordination
       .inspect('')
@@ -132,7 +134,7 @@ describe('RecordKeeper', () => {
     disk.crash(() => 0)
     const kept = await copy()
     expect(kept?.revision).toBe(rev)
-    expect(kept?.items.map(([key]) => key)).toContain(keys.member('m1'))
+    expect(kept?.items.map(([key]) => key)).toContain(keys.member(memberId('m1')))
   })
 
   it('RK3 a coordinator that does not answer for a while is waited for', async () => {
@@ -157,7 +159,10 @@ describe('RecordKeeper', () => {
     expect((await copy())?.revision).toBe(rev)
     disk.faults.fail = (operation) => (operation === 'sync' ? new DiskError('IO', 'bad') : null)
     await done(
-      startMember({ key: keys.member('m1'), rev, record: { ...member, draining: false } }, member),
+      startMember(
+        { key: keys.member(memberId('m1')), rev, record: { ...member, draining: false } },
+        member,
+      ),
     )
     expect(await timeline.finish(keeper.failed)).toMatch(/bad/)
   })

@@ -8,8 +8,8 @@
 //   RK4. A disk that is full costs the copy alone: it is told, and tried again. Any other error of the disk ends the member.
 import { type Clock, sleep } from '../base/clock.ts'
 import { type Disk, type DiskFile, isFull } from '../base/disk.ts'
-import { NO_REVISION, type Revision, revision } from '../base/ids.ts'
-import { durablePrefixes, type MemberId } from '../group/record.ts'
+import { type MemberId, NO_REVISION, type Revision, revision } from '../base/ids.ts'
+import { durablePrefixes } from '../group/record.ts'
 import type { Coordinator } from './coordinator.ts'
 import type { GroupView } from './group-view.ts'
 import { openSeen, writeCopy, writeSeen } from './record-copy.ts'

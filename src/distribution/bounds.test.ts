@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { memberId } from '../base/ids.ts'
 import { BadPaths, barredMembers, heldBy, type SessionFacts } from './bounds.ts'
 import type { Absence, View } from './view.ts'
 
@@ -16,11 +17,11 @@ const FACTS: SessionFacts = {
 
 const missing = (absence: Absence): View => ({
   members: new Map(),
-  absent: new Map([['c', absence]]),
+  absent: new Map([[memberId('c'), absence]]),
 })
 
 test('B2 who is matched by address waits while the member of a sibling is silent', () => {
-  const sibling = { ...FACTS, siblings: [{ member: 'c', stableIsid: false }] }
+  const sibling = { ...FACTS, siblings: [{ member: memberId('c'), stableIsid: false }] }
   const random = { ...sibling, stableIsid: false }
   for (const by of [null, 'operator', 'drain'] as const) {
     expect(heldBy(random, missing('silent'), 0, by)).toBe('SIBLING_SILENT')
@@ -42,9 +43,9 @@ test('B3 what holds something that only its nexus has is not moved, whoever want
 
 test('B4 a path that failed bars that initiator from that member alone, for its time', () => {
   const bad = new BadPaths()
-  bad.mark('iqn.x', 'b', 100)
+  bad.mark('iqn.x', memberId('b'), 100)
   const barred = (facts: SessionFacts, nowMs: number) => [
-    ...barredMembers(facts, ['b', 'c'], bad, nowMs),
+    ...barredMembers(facts, [memberId('b'), memberId('c')], bad, nowMs),
   ]
   expect(barred(FACTS, 99)).toEqual([['b', 'BAD_PATH']])
   expect(barred({ ...FACTS, initiator: 'iqn.y' }, 99)).toEqual([])

@@ -8,7 +8,7 @@
 //     whatever its ISID: none of it goes along.
 // B4. A path (initiator, member) that failed lately is not tried again; a session whose last move went badly is left
 //     alone.
-import type { MemberId } from '../group/record.ts'
+import type { MemberId } from '../base/ids.ts'
 import type { Code } from './code.ts'
 import type { View } from './view.ts'
 

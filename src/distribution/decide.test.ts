@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { sessionId } from '../base/ids.ts'
+import { type MemberId, memberId, sessionId } from '../base/ids.ts'
 import type { SessionLoad } from '../load/load-table.ts'
 import type { Code } from './code.ts'
 import { decide } from './decide.ts'
@@ -9,7 +9,7 @@ import type { End, Own, SessionView, View } from './view.ts'
 
 const NOW = { nowMs: 1_000_000, seed: 1 }
 
-const end = (member: string, load: number): End => ({
+const end = (member: MemberId, load: number): End => ({
   member,
   capacity: [1],
   load: { slow: [load], long: [load], fast: [load], variance: [0] },
@@ -36,12 +36,12 @@ const RIPE: SessionView = {
 }
 
 const own = (session: SessionView): Own => ({
-  ...end('a', 0.8),
+  ...end(memberId('a'), 0.8),
   urgent: false,
   sessions: [session],
 })
 const view = (loadOfB: number): View => ({
-  members: new Map([['b', { ...end('b', loadOfB), ageMs: 0, sessions: 1 }]]),
+  members: new Map([[memberId('b'), { ...end(memberId('b'), loadOfB), ageMs: 0, sessions: 1 }]]),
   absent: new Map(),
 })
 
@@ -53,7 +53,7 @@ test('D1 a session that fulfils every condition is proposed', () => {
 
 test.each<[Code, Partial<SessionView>]>([
   ['PINNED', { held: 'PINNED' }],
-  ['MULTIPATH', { barred: new Map([['b', 'MULTIPATH']]) }],
+  ['MULTIPATH', { barred: new Map([[memberId('b'), 'MULTIPATH']]) }],
   ['TOO_YOUNG', { ageSeconds: 29 }],
   ['COOLDOWN', { restUntilMs: NOW.nowMs + 1 }],
   ['NO_PAYBACK', { price: 4000, debt: 4000 }],
@@ -82,7 +82,7 @@ test('D3 what a stale report made the source propose is judged anew by the recei
   const receiving = (loadOfB: number) =>
     grant(
       {
-        end: end('b', loadOfB),
+        end: end(memberId('b'), loadOfB),
         view: { members: new Map(), absent: new Map() },
         ...{ busy: false, draining: false, grantedThisRound: 0, barred: null },
       },

@@ -6,9 +6,8 @@
 //     horizon, and its debt has reached the price.
 // D2. Debt grows once a round, and not while the round is continued after an answer.
 // D3. Stale reports only decide whom to ask: what is proposed is judged anew by the receiver.
-import type { SessionId } from '../base/ids.ts'
+import type { MemberId, SessionId } from '../base/ids.ts'
 import { Prng } from '../base/prng.ts'
-import type { MemberId } from '../group/record.ts'
 import { shareAt } from '../load/load-table.ts'
 import type { Code } from './code.ts'
 import { judge, utilisation, utilisationOf, type Verdict } from './judge.ts'

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { sessionId } from '../base/ids.ts'
+import { type MemberId, memberId, sessionId } from '../base/ids.ts'
 import { CODES } from './code.ts'
 import { decide, type Proposal, type Reason } from './decide.ts'
 import { amount, DecisionLog, span, whyDenied, whyMoved, whyNot } from './explain.ts'
@@ -8,7 +8,7 @@ import { DEFAULT_POLICY as P } from './policy.ts'
 import type { End, Own, SessionView, View } from './view.ts'
 
 const table = (x: number) => ({ slow: [x], long: [x], fast: [x], variance: [0] })
-const end = (member: string, load: number): End => ({
+const end = (member: MemberId, load: number): End => ({
   member,
   capacity: [1],
   load: table(load),
@@ -40,7 +40,7 @@ function session(id: number, more: Partial<SessionView> = {}): SessionView {
 }
 
 const own = (load: number, sessions: SessionView[]): Own => ({
-  ...end('A', load),
+  ...end(memberId('A'), load),
   urgent: false,
   sessions,
 })
@@ -53,20 +53,20 @@ function view(...ends: End[]): View {
 const NOW = { nowMs: 1_000_000, seed: 1 }
 
 function reasonOf(more: Partial<SessionView>, load = 0.8, there = 0.2): Reason {
-  const round = decide(own(load, [session(17, more)]), view(end('B', there)), NOW, P)
+  const round = decide(own(load, [session(17, more)]), view(end(memberId('B'), there)), NOW, P)
   const [reason] = round.reasons
   if (reason === undefined) throw new Error('it was proposed')
   return reason
 }
 
 function proposal(): Proposal {
-  const round = decide(own(0.8, [session(17, { debt: 9 })]), view(end('B', 0.2)), NOW, P)
+  const round = decide(own(0.8, [session(17, { debt: 9 })]), view(end(memberId('B'), 0.2)), NOW, P)
   const [first] = round.proposals
   if (first === undefined) throw new Error('nothing was proposed')
   return first
 }
 
-const names = { session: 'c17', self: 'A', nowMs: NOW.nowMs }
+const names = { session: 'c17', self: memberId('A'), nowMs: NOW.nowMs }
 
 test('a move says what staying cost, what it costs, what it saves, and what it expects', () => {
   expect(whyMoved(proposal(), 'c17', P)).toBe(
@@ -83,8 +83,8 @@ test('what makes the difference more than noise is the rule that let the move pa
   )
   const { load } = noisy.session
   const owners = [
-    ['A', 0.2],
-    ['B', 0.7],
+    [memberId('A'), 0.2],
+    [memberId('B'), 0.7],
   ] as const
   const local = { ...noisy, session: { ...noisy.session, load: { ...load, owners } } }
   expect(whyMoved(local, 'c17', P)).toContain(
@@ -106,14 +106,14 @@ test.each<[string, Partial<SessionView>, number, number, string]>([
   ['PINNED', { held: 'PINNED' }, 0.8, 0.2, 'pinned by the operator'],
   [
     'MULTIPATH',
-    { barred: new Map([['B', 'MULTIPATH']]) },
+    { barred: new Map([[memberId('B'), 'MULTIPATH']]) },
     0.8,
     0.2,
     'B already serves another path',
   ],
   [
     'RETURN_BAN',
-    { left: [{ member: 'B', atMs: NOW.nowMs - 1000 }] },
+    { left: [{ member: memberId('B'), atMs: NOW.nowMs - 1000 }] },
     0.8,
     0.2,
     'it left B less than 10 min ago',
@@ -131,22 +131,24 @@ test.each<[string, Partial<SessionView>, number, number, string]>([
 test('NOISE names the gap and what it had to exceed', () => {
   const noisy = (e: End) => ({ ...e, sigma: [0.2] })
   const me = { ...own(0.6, [session(17)]), sigma: [0.2] }
-  const round = decide(me, view(noisy(end('B', 0.3))), NOW, { ...P, longFactor: 1 })
+  const round = decide(me, view(noisy(end(memberId('B'), 0.3))), NOW, { ...P, longFactor: 1 })
   expect(round.reasons[0]?.code).toBe('NOISE')
   const [reason] = round.reasons
   if (reason) expect(whyNot(reason, names, P)).toContain('30 %, less than comes and goes (85 %)')
 })
 
 test('a member whose own pages fill it is told so', () => {
-  const round = decide(own(0.9, [session(1)]), view(end('B', 0.2)), NOW, P)
+  const round = decide(own(0.9, [session(1)]), view(end(memberId('B'), 0.2)), NOW, P)
   expect(round.notMovable).toBe(true)
-  expect(decide(own(0.3, [session(1)]), view(end('B', 0.2)), NOW, P).notMovable).toBe(false)
+  expect(decide(own(0.3, [session(1)]), view(end(memberId('B'), 0.2)), NOW, P).notMovable).toBe(
+    false,
+  )
 })
 
 test('every code has a sentence', () => {
   const reason = reasonOf({ held: 'PINNED' })
   for (const code of CODES) {
-    const text = whyNot({ ...reason, code, to: 'B' }, names, P)
+    const text = whyNot({ ...reason, code, to: memberId('B') }, names, P)
     expect(text.length, code).toBeGreaterThan(20)
     expect(text, code).not.toContain('undefined')
     expect(text, code).not.toContain('NaN')
@@ -162,12 +164,12 @@ test('the observed gain is told by the formula of the predicted one', () => {
 })
 
 test('the gauge: what imbalance costs, and how much of it no move mends', () => {
-  const level = imbalance([end('A', 0.5), end('B', 0.5)], [[0.1], [0.1]], P)
+  const level = imbalance([end(memberId('A'), 0.5), end(memberId('B'), 0.5)], [[0.1], [0.1]], P)
   expect(level).toEqual({ cost: 0, fixed: 0 })
-  const movable = imbalance([end('A', 0.8), end('B', 0.2)], [[0.1], [0.1]], P)
+  const movable = imbalance([end(memberId('A'), 0.8), end(memberId('B'), 0.2)], [[0.1], [0.1]], P)
   expect(movable.cost).toBeCloseTo(4 + 0.25 - 2, 6)
   expect(movable.fixed).toBeCloseTo(0, 6)
-  const pages = imbalance([end('A', 0.8), end('B', 0.2)], [[0.8], [0.1]], P)
+  const pages = imbalance([end(memberId('A'), 0.8), end(memberId('B'), 0.2)], [[0.8], [0.1]], P)
   expect(pages.fixed).toBeCloseTo(pages.cost, 6)
 })
 
@@ -178,7 +180,7 @@ test('the log keeps the last of each session, counts codes, and is bounded', () 
       atMs: i,
       session: sessionId(i % 2),
       code: 'NOISE',
-      to: 'B',
+      to: memberId('B'),
       sentence: '',
       gain: 0,
       debt: 0,
@@ -196,11 +198,18 @@ test('numbers as people read them', () => {
 })
 
 test('a denial is told with the reason of who denied, in words', () => {
-  const [proposal] = decide(own(0.8, [session(17, {})]), view(end('B', 0.1)), NOW, P).proposals
+  const [proposal] = decide(
+    own(0.8, [session(17, {})]),
+    view(end(memberId('B'), 0.1)),
+    NOW,
+    P,
+  ).proposals
   expect(proposal).toBeDefined()
   if (proposal === undefined) return
-  expect(whyDenied('DEST_CAP', proposal, 'A', P)).toBe(
+  expect(whyDenied('DEST_CAP', proposal, memberId('A'), P)).toBe(
     'session 17 stays at A: B denied it, for B would become too full.',
   )
-  expect(whyDenied('it does not answer', proposal, 'A', P)).toContain('for it does not answer.')
+  expect(whyDenied('it does not answer', proposal, memberId('A'), P)).toContain(
+    'for it does not answer.',
+  )
 })

@@ -1,7 +1,7 @@
 // What people are told: why a session moved, and why another stays. A sentence names the two members, what staying costs
 // and what the move costs, all in request-seconds: one request waiting for one second.
-import type { SessionId } from '../base/ids.ts'
-import type { MemberId, MovePrediction } from '../group/record.ts'
+import type { MemberId, SessionId } from '../base/ids.ts'
+import type { MovePrediction } from '../group/record.ts'
 import { shareAt } from '../load/load-table.ts'
 import { CODES, type Code } from './code.ts'
 import type { Proposal, Reason } from './decide.ts'

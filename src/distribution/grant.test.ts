@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { sessionId } from '../base/ids.ts'
+import { type MemberId, memberId, sessionId } from '../base/ids.ts'
 import { heldBy, type SessionFacts } from './bounds.ts'
 import { type GrantAnswer, grant, grantForced, type Receiver } from './grant.ts'
 import { waiting } from './judge.ts'
@@ -10,7 +10,7 @@ import type { Asked } from './wire.ts'
 
 const NOW_MS = 1_000_000
 
-const end = (member: string, load: number): End => ({
+const end = (member: MemberId, load: number): End => ({
   member,
   capacity: [1],
   load: { slow: [load], long: [load], fast: [load], variance: [0] },
@@ -18,7 +18,7 @@ const end = (member: string, load: number): End => ({
 })
 
 const receiver = (load: number, more: Partial<Receiver> = {}): Receiver => ({
-  end: end('b', load),
+  end: end(memberId('b'), load),
   view: { members: new Map(), absent: new Map() },
   busy: false,
   draining: false,
@@ -36,7 +36,7 @@ function asked(sourceLoad: number, size: number, more: Partial<Asked> = {}): Ask
       load: { ...averages, variance: 0, owners: [], elsewhere: 0 },
       left: [],
     },
-    source: end('a', sourceLoad),
+    source: end(memberId('a'), sourceLoad),
     price: 6,
     topmost: true,
     urgent: false,
@@ -81,7 +81,7 @@ test('G3 a forced move passes over rates, rests and gain', () => {
   const plain = asked(0.8, 0.2)
   const returning = {
     ...plain,
-    session: { ...plain.session, left: [{ member: 'b', atMs: NOW_MS - 1 }] },
+    session: { ...plain.session, left: [{ member: memberId('b'), atMs: NOW_MS - 1 }] },
   }
   const fullRound = receiver(0.1, { grantedThisRound: P.grantsPerRound })
   expect(reason(grant(fullRound, plain, NOW_MS, P))).toBe('RATE_LIMIT')

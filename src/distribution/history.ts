@@ -2,7 +2,7 @@
 // goes with the session, as ages, for two members' clocks have nothing in common.
 //
 // H1. Rest after the nth move of an hour is base · 2^n, so a session is moved at most five times in any hour.
-import type { MemberId } from '../group/record.ts'
+import { type MemberId, memberId } from '../base/ids.ts'
 import type { Policy } from './policy.ts'
 
 const HOUR_MS = 3_600_000
@@ -68,7 +68,7 @@ export function recallHistory(value: unknown, nowMs: number): MoveHistory {
   for (const row of moves.slice(-16)) {
     const [left, agoMs, pauseMs] = Array.isArray(row) ? row : []
     if (typeof left !== 'string' || !amount(agoMs) || !amount(pauseMs)) return NO_HISTORY
-    recalled.push({ left, atMs: nowMs - agoMs, pauseMs })
+    recalled.push({ left: memberId(left), atMs: nowMs - agoMs, pauseMs })
   }
   const suspectUntilMs = amount(suspectMs) && suspectMs > 0 ? nowMs + suspectMs : 0
   return { moves: recalled, suspectUntilMs }

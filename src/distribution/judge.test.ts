@@ -1,11 +1,12 @@
 import { expect, test } from 'vitest'
+import { type MemberId, memberId } from '../base/ids.ts'
 import type { SessionLoad } from '../load/load-table.ts'
 import { type Candidate, judge } from './judge.ts'
 import { DEFAULT_POLICY as P } from './policy.ts'
 import type { End } from './view.ts'
 
 /** `long` where it differs from the other averages; σ is that of every resource. */
-function end(member: string, load: readonly number[], sigma = 0, long = load): End {
+function end(member: MemberId, load: readonly number[], sigma = 0, long = load): End {
   return {
     member,
     capacity: load.map(() => 1),
@@ -33,31 +34,39 @@ const between = (source: End, target: End, more: Partial<Candidate> = {}): Candi
 const rule = (candidate: Candidate) => judge(candidate, P).rule
 
 test('R1 a gap within what comes and goes is noise, unless the long averages show it too', () => {
-  const target = end('b', [0.3], 0.1)
-  const seen = judge(between(end('a', [0.5], 0.1), target), P)
+  const target = end(memberId('b'), [0.3], 0.1)
+  const seen = judge(between(end(memberId('a'), [0.5], 0.1), target), P)
   expect(seen.gap).toBeCloseTo(0.2, 9)
   expect(seen.need).toBeCloseTo(3 * Math.hypot(0.1, 0.1), 9)
   expect(seen.rule).toBeNull()
-  const unseen = end('a', [0.5], 0.1, [0.4])
+  const unseen = end(memberId('a'), [0.5], 0.1, [0.4])
   expect(rule(between(unseen, target))).toBe('NOISE')
   expect(rule(between(unseen, target, { receiving: true }))).toBeNull()
-  expect(rule(between(end('a', [0.5], 0.04, [0.4]), end('b', [0.3], 0.04)))).toBeNull()
+  expect(
+    rule(between(end(memberId('a'), [0.5], 0.04, [0.4]), end(memberId('b'), [0.3], 0.04))),
+  ).toBeNull()
 })
 
 test('R1 the smaller gain counts where only the long averages show the gap', () => {
-  const target = end('b', [0.3], 0.1)
-  const shrunk = judge(between(end('a', [0.5], 0.1, [0.48]), target), P)
+  const target = end(memberId('b'), [0.3], 0.1)
+  const shrunk = judge(between(end(memberId('a'), [0.5], 0.1, [0.48]), target), P)
   expect(shrunk.rule).toBeNull()
   expect(shrunk.gain).toBeGreaterThan(0)
   expect(shrunk.gain).toBeLessThan(shrunk.effect.gain)
-  const significant = judge(between(end('a', [0.5], 0, [0.48]), end('b', [0.3])), P)
+  const significant = judge(
+    between(end(memberId('a'), [0.5], 0, [0.48]), end(memberId('b'), [0.3])),
+    P,
+  )
   expect(significant.gain).toBe(significant.effect.gain)
 })
 
 test('R2 the source does not fall below the mean, unless it is the fullest and that clearly helps', () => {
   const large = { session: { load: sessionLoad(0.3), left: [] }, mean: [0.3] }
   const pair = (sigma: number, more: Partial<Candidate>) =>
-    between(end('a', [0.5], sigma), end('b', [0.1], sigma), { ...large, ...more })
+    between(end(memberId('a'), [0.5], sigma), end(memberId('b'), [0.1], sigma), {
+      ...large,
+      ...more,
+    })
   expect(rule(pair(0, {}))).toBe('UNDERSHOOT')
   expect(rule(pair(0, { mean: [0.22] }))).toBeNull()
   expect(judge(pair(0, { topmost: true }), P).effect.drop).toBeCloseTo(0.1, 9)
@@ -69,7 +78,7 @@ test('R2 the source does not fall below the mean, unless it is the fullest and t
 test('R3 nobody is filled beyond the source, though the whole would gain', () => {
   const to = (second: number) =>
     judge(
-      between(end('a', [0.8, 0.2]), end('b', [0.1, second]), {
+      between(end(memberId('a'), [0.8, 0.2]), end(memberId('b'), [0.1, second]), {
         session: { load: sessionLoad(0.3, 0.1), left: [] },
         mean: [0.5, 0.6],
       }),
@@ -83,7 +92,7 @@ test('R3 nobody is filled beyond the source, though the whole would gain', () =>
 test('R3 beyond the source is allowed up to a sound level', () => {
   const groupMean = (second: number) =>
     rule(
-      between(end('a', [0.3, 0.1]), end('b', [0, 0.27]), {
+      between(end(memberId('a'), [0.3, 0.1]), end(memberId('b'), [0, 0.27]), {
         session: { load: sessionLoad(0.2, 0.05), left: [] },
         mean: [0.1, second],
       }),
@@ -93,14 +102,14 @@ test('R3 beyond the source is allowed up to a sound level', () => {
 })
 
 test('R4 a session does not return to a member that it left a short while ago', () => {
-  const left = (member: string, agoMs: number) =>
+  const left = (member: MemberId, agoMs: number) =>
     rule(
-      between(end('a', [0.6]), end('b', [0.2]), {
+      between(end(memberId('a'), [0.6]), end(memberId('b'), [0.2]), {
         session: { load: sessionLoad(0.05), left: [{ member, atMs: 5_000_000 - agoMs }] },
         nowMs: 5_000_000,
       }),
     )
-  expect(left('b', 599_999)).toBe('RETURN_BAN')
-  expect(left('b', 600_000)).toBeNull()
-  expect(left('c', 0)).toBeNull()
+  expect(left(memberId('b'), 599_999)).toBe('RETURN_BAN')
+  expect(left(memberId('b'), 600_000)).toBeNull()
+  expect(left(memberId('c'), 0)).toBeNull()
 })

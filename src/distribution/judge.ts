@@ -8,7 +8,7 @@
 //     clearly, by more than comes and goes.
 // R3. Destination cap: nobody is filled beyond the source or a sound level.
 // R4. No return to a member that was left a short while ago.
-import type { MemberId } from '../group/record.ts'
+import type { MemberId } from '../base/ids.ts'
 import {
   type AverageKind,
   type SessionLoad,

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { sessionId } from '../base/ids.ts'
+import { type MemberId, memberId, sessionId } from '../base/ids.ts'
 import type { SessionLoad } from '../load/load-table.ts'
 import { Negotiation } from './negotiation.ts'
 import { DEFAULT_POLICY } from './policy.ts'
@@ -8,7 +8,7 @@ import type { End, MemberView, Own, SessionView, View } from './view.ts'
 const MOMENT = { nowMs: 1_000_000, seed: 1 }
 const P = { ...DEFAULT_POLICY, movesPerRound: 2, tries: 3 }
 
-const end = (member: string, load: number): End => ({
+const end = (member: MemberId, load: number): End => ({
   member,
   capacity: [1],
   load: { slow: [load], long: [load], fast: [load], variance: [0] },
@@ -35,15 +35,15 @@ const ripe = (id: number): SessionView => ({
 })
 
 const own = (full: number, ids: readonly number[]): Own => ({
-  ...end('a', full),
+  ...end(memberId('a'), full),
   urgent: false,
   sessions: ids.map(ripe),
 })
 const view = (loads: Readonly<Record<string, number>>): View => ({
   members: new Map(
-    Object.entries(loads).map(([id, l]): [string, MemberView] => [
-      id,
-      { ...end(id, l), ageMs: 0, sessions: 1 },
+    Object.entries(loads).map(([id, l]): [MemberId, MemberView] => [
+      memberId(id),
+      { ...end(memberId(id), l), ageMs: 0, sessions: 1 },
     ]),
   ),
   absent: new Map(),
@@ -58,14 +58,14 @@ test('N1 a round ends with its moves, and with its tries for one of them', () =>
     if (proposal === null) break
     left = left.filter((id) => id !== proposal.session.id)
     const now = own(0.85 - 0.1 * (moves + 1), left)
-    generous.answered(proposal, true, now, end('b', 0.05 + 0.1 * (moves + 1)))
+    generous.answered(proposal, true, now, end(memberId('b'), 0.05 + 0.1 * (moves + 1)))
   }
   expect(moves).toBe(2)
   const deaf = new Negotiation(own(0.85, ids), view({ b: 0.05 }), MOMENT, P)
   let tries = 0
   for (let proposal = deaf.next(); proposal !== null; proposal = deaf.next()) {
     tries += 1
-    deaf.answered(proposal, false, own(0.85, ids), end('b', 0.05))
+    deaf.answered(proposal, false, own(0.85, ids), end(memberId('b'), 0.05))
   }
   expect(tries).toBe(3)
 })
@@ -77,12 +77,12 @@ test('N2 a denial corrects what was believed of the receiver, and the next is pr
   expect(first?.to).toBe('b')
   if (first === null) return
   // It is full: the report was stale.
-  round.answered(first, false, here, end('b', 0.84))
+  round.answered(first, false, here, end(memberId('b'), 0.84))
   const second = round.next()
   expect(second?.to).toBe('c')
   if (second === null) return
   // With it gone nothing is left that pays.
-  round.answered(second, true, own(0.5, [2]), end('c', 0.5))
+  round.answered(second, true, own(0.5, [2]), end(memberId('c'), 0.5))
   expect(round.next()).toBeNull()
   expect(round.round.debts.get(sessionId(1))).toBeGreaterThan(10)
 })

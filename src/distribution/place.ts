@@ -5,8 +5,8 @@
 // P1. A new session is sent away only for a clear difference (`placementStep`): a redirect costs the initiator a login.
 // P2. What returns here after it was sent away stays: the caller passes `stays`.
 // P3. Never onto a member that the session is barred from (bounds.ts).
+import type { MemberId } from '../base/ids.ts'
 import { Prng } from '../base/prng.ts'
-import type { MemberId } from '../group/record.ts'
 import type { SessionLoad } from '../load/load-table.ts'
 import { utilisationWith } from './grant.ts'
 import type { Policy } from './policy.ts'

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { sessionId } from '../base/ids.ts'
+import { type MemberId, memberId, sessionId } from '../base/ids.ts'
 import { NO_SUMS } from '../load/cost-scale.ts'
 import { REPORT_FORMAT, type Report } from '../load/report.ts'
 import { BadPaths, barredFrom, heldBy, type SessionFacts } from './bounds.ts'
@@ -21,14 +21,14 @@ import { Reservations } from './reservations.ts'
 import { buildView, type End, type Heard, hear, type SessionView } from './view.ts'
 
 const table = (x: number) => ({ slow: [x], long: [x], fast: [x], variance: [0] })
-const end = (member: string, load: number): End => ({
+const end = (member: MemberId, load: number): End => ({
   member,
   capacity: [1],
   load: table(load),
   sigma: [0],
 })
 
-const report = (member: string, sequence: number, more: Partial<Report> = {}): Report => ({
+const report = (member: MemberId, sequence: number, more: Partial<Report> = {}): Report => ({
   format: REPORT_FORMAT,
   member,
   incarnation: 'one',
@@ -84,34 +84,34 @@ test('budgets: mode, window, round and hour', () => {
 })
 
 test('a silent member is absent, an interrupted one is suspect for a minute, a late report changes nothing', () => {
-  const heard = new Map<string, Heard>()
-  const listen = (member: string, sequence: number, nowMs: number, incarnation = 'one') =>
+  const heard = new Map<MemberId, Heard>()
+  const listen = (member: MemberId, sequence: number, nowMs: number, incarnation = 'one') =>
     heard.set(member, hear(heard.get(member), report(member, sequence, { incarnation }), nowMs, P))
-  listen('b', 1, 0)
-  listen('c', 1, 0)
-  listen('b', 2, 4000)
-  const group = ['a', 'b', 'c', 'd', 'e'].map((id) => ({ id, draining: id === 'e' }))
-  listen('e', 1, 4000)
-  const view = buildView(group, heard, 'a', 6000, P)
+  listen(memberId('b'), 1, 0)
+  listen(memberId('c'), 1, 0)
+  listen(memberId('b'), 2, 4000)
+  const group = ['a', 'b', 'c', 'd', 'e'].map((id) => ({ id: memberId(id), draining: id === 'e' }))
+  listen(memberId('e'), 1, 4000)
+  const view = buildView(group, heard, memberId('a'), 6000, P)
   expect([...view.members.keys()]).toEqual(['b'])
-  expect(view.members.get('b')?.load.slow[0]).toBeCloseTo(0.5, 9)
+  expect(view.members.get(memberId('b'))?.load.slow[0]).toBeCloseTo(0.5, 9)
   expect([...view.absent]).toEqual([
     ['c', 'silent'],
     ['d', 'unheard'],
     ['e', 'draining'],
   ])
-  listen('c', 2, 20_000, 'two')
-  listen('b', 1, 20_000)
-  const later = buildView(group, heard, 'a', 20_000, P)
-  expect(later.absent.get('c')).toBe('suspect')
-  expect(later.absent.get('b')).toBe('silent')
-  for (let t = 21; t <= 80; t++) listen('c', t, t * 1000, 'two')
-  expect(buildView(group, heard, 'a', 80_000, P).members.has('c')).toBe(true)
+  listen(memberId('c'), 2, 20_000, 'two')
+  listen(memberId('b'), 1, 20_000)
+  const later = buildView(group, heard, memberId('a'), 20_000, P)
+  expect(later.absent.get(memberId('c'))).toBe('suspect')
+  expect(later.absent.get(memberId('b'))).toBe('silent')
+  for (let t = 21; t <= 80; t++) listen(memberId('c'), t, t * 1000, 'two')
+  expect(buildView(group, heard, memberId('a'), 80_000, P).members.has(memberId('c'))).toBe(true)
 })
 
 test('H1 rest doubles with each move of the hour, and history goes along as ages', () => {
-  const one = withMove(NO_HISTORY, { left: 'a', atMs: 1000, pauseMs: 80 })
-  const two = withMove(one, { left: 'b', atMs: 200_000, pauseMs: 20 })
+  const one = withMove(NO_HISTORY, { left: memberId('a'), atMs: 1000, pauseMs: 80 })
+  const two = withMove(one, { left: memberId('b'), atMs: 200_000, pauseMs: 20 })
   expect(restUntilMs(NO_HISTORY, P)).toBe(0)
   expect(restUntilMs(one, P)).toBe(1000 + 120_000)
   expect(restUntilMs(two, P)).toBe(200_000 + 240_000)
@@ -139,7 +139,7 @@ const FACTS: SessionFacts = {
   siblings: [],
   partitionedOn: null,
 }
-const ALL = { members: new Map(), absent: new Map([['c', 'silent' as const]]) }
+const ALL = { members: new Map(), absent: new Map([[memberId('c'), 'silent' as const]]) }
 
 test.each<[Code, Partial<SessionFacts>, 'operator' | null]>([
   ['PINNED', { pinned: true }, null],
@@ -147,7 +147,7 @@ test.each<[Code, Partial<SessionFacts>, 'operator' | null]>([
   ['HOLDS_STATE', { holdsState: true }, 'operator'],
   [
     'SIBLING_SILENT',
-    { stableIsid: false, siblings: [{ member: 'c', stableIsid: false }] },
+    { stableIsid: false, siblings: [{ member: memberId('c'), stableIsid: false }] },
     'operator',
   ],
   ['LAST_MOVE_FAILED', { suspectUntilMs: 50 }, null],
@@ -162,15 +162,15 @@ test.each<[Code, Partial<SessionFacts>, 'operator' | null]>([
 
 test('B1 B4 where a session may not go', () => {
   const bad = new BadPaths()
-  const siblings = [{ member: 'b', stableIsid: true }]
-  expect(barredFrom({ ...FACTS, siblings }, 'b', bad, 0)).toBe('MULTIPATH')
-  expect(barredFrom({ ...FACTS, siblings, stableIsid: false }, 'b', bad, 0)).toBeNull()
-  expect(barredFrom({ ...FACTS, partitionedOn: new Set(['a']) }, 'b', bad, 0)).toBe(
-    'NOT_PARTITIONED',
-  )
-  bad.mark('iqn.x', 'b', 100)
-  expect(barredFrom(FACTS, 'b', bad, 99)).toBe('BAD_PATH')
-  expect(barredFrom(FACTS, 'b', bad, 100)).toBeNull()
+  const siblings = [{ member: memberId('b'), stableIsid: true }]
+  expect(barredFrom({ ...FACTS, siblings }, memberId('b'), bad, 0)).toBe('MULTIPATH')
+  expect(barredFrom({ ...FACTS, siblings, stableIsid: false }, memberId('b'), bad, 0)).toBeNull()
+  expect(
+    barredFrom({ ...FACTS, partitionedOn: new Set([memberId('a')]) }, memberId('b'), bad, 0),
+  ).toBe('NOT_PARTITIONED')
+  bad.mark('iqn.x', memberId('b'), 100)
+  expect(barredFrom(FACTS, memberId('b'), bad, 99)).toBe('BAD_PATH')
+  expect(barredFrom(FACTS, memberId('b'), bad, 100)).toBeNull()
 })
 
 test('I8 promises are what was given and has not arrived or run out', () => {
@@ -193,15 +193,21 @@ const load = meanSession([], 3)
 const small = { load: { ...load, slow: { remote: [0.1], local: [0] } }, barred: new Map() }
 
 test('P1 P2 P3 a login goes to the least utilised of those asked, for a clear difference, unless it stays', () => {
-  const here = { ...end('a', 0.5), draining: false, stays: false }
-  expect(placeLogin(small, here, [end('b', 0.3), end('c', 0.2)], P)?.to).toBe('c')
-  expect(placeLogin(small, here, [end('b', 0.49)], P)).toBeNull()
-  expect(placeLogin(small, { ...here, stays: true }, [end('b', 0)], P)).toBeNull()
-  expect(placeLogin(small, { ...here, draining: true }, [end('b', 0.9)], P)?.to).toBe('b')
-  const barred = new Map([['c', 'MULTIPATH' as const]])
-  expect(placeLogin({ ...small, barred }, here, [end('b', 0.3), end('c', 0)], P)?.to).toBe('b')
+  const here = { ...end(memberId('a'), 0.5), draining: false, stays: false }
+  expect(placeLogin(small, here, [end(memberId('b'), 0.3), end(memberId('c'), 0.2)], P)?.to).toBe(
+    'c',
+  )
+  expect(placeLogin(small, here, [end(memberId('b'), 0.49)], P)).toBeNull()
+  expect(placeLogin(small, { ...here, stays: true }, [end(memberId('b'), 0)], P)).toBeNull()
+  expect(placeLogin(small, { ...here, draining: true }, [end(memberId('b'), 0.9)], P)?.to).toBe('b')
+  const barred = new Map([[memberId('c'), 'MULTIPATH' as const]])
+  expect(
+    placeLogin({ ...small, barred }, here, [end(memberId('b'), 0.3), end(memberId('c'), 0)], P)?.to,
+  ).toBe('b')
   const view = {
-    members: new Map(['b', 'c', 'd'].map((m) => [m, { ...end(m, 0), ageMs: 0, sessions: 0 }])),
+    members: new Map(
+      ['b', 'c', 'd'].map(memberId).map((m) => [m, { ...end(m, 0), ageMs: 0, sessions: 0 }]),
+    ),
     absent: new Map(),
   }
   expect(membersToAsk(view, barred, 4, P).sort()).toEqual(['b', 'd'])
@@ -209,7 +215,7 @@ test('P1 P2 P3 a login goes to the least utilised of those asked, for a clear di
 })
 
 test('a storm of logins spreads, because each promise counts at once', () => {
-  const promised = new Map(['b', 'c', 'd'].map((m) => [m, new Reservations()]))
+  const promised = new Map(['b', 'c', 'd'].map(memberId).map((m) => [m, new Reservations()]))
   for (let i = 0; i < 30; i++) {
     const fresh = [...promised].map(([m, r]) => end(m, r.sum(1, 0)[0] ?? 0))
     const to = placeDrained(
@@ -217,7 +223,7 @@ test('a storm of logins spreads, because each promise counts at once', () => {
       fresh,
       P,
     )
-    promised.get(to ?? '')?.promise(String(i), [0.02], 0, P)
+    promised.get(to ?? memberId(''))?.promise(String(i), [0.02], 0, P)
   }
   for (const r of promised.values()) expect(r.sum(1, 0)[0]).toBeCloseTo(0.2, 9)
 })
@@ -239,9 +245,9 @@ test('a drain goes largest first, a third at a time, and only saturation or safe
   )
   const round = drainRound(sessions)
   expect(round.map((s) => s.id)).toEqual(Array.from({ length: 20 }, (_, i) => 58 - i))
-  expect(placeDrained(small, [end('b', 0.95)], P)).toBeNull()
+  expect(placeDrained(small, [end(memberId('b'), 0.95)], P)).toBeNull()
   const receiver = {
-    end: end('b', 0.5),
+    end: end(memberId('b'), 0.5),
     view: ALL,
     busy: true,
     draining: false,
@@ -253,5 +259,5 @@ test('a drain goes largest first, a third at a time, and only saturation or safe
     kind: 'denied',
     reason: 'MULTIPATH',
   })
-  expect(grantForced({ ...receiver, end: end('b', 0.95) }, small, P).kind).toBe('denied')
+  expect(grantForced({ ...receiver, end: end(memberId('b'), 0.95) }, small, P).kind).toBe('denied')
 })

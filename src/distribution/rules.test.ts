@@ -2,7 +2,7 @@
 // order.
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { sessionId } from '../base/ids.ts'
+import { type MemberId, memberId, sessionId } from '../base/ids.ts'
 import { Prng } from '../base/prng.ts'
 import {
   addTables,
@@ -44,28 +44,28 @@ const instance: fc.Arbitrary<Instance> = fc.record({
 interface Moved {
   readonly round: number
   readonly session: number
-  readonly from: string
-  readonly to: string
+  readonly from: MemberId
+  readonly to: MemberId
 }
 
 class Group {
-  readonly ids: string[]
-  readonly capacity: Map<string, number>
-  readonly base: Map<string, number>
-  readonly at = new Map<number, string>()
+  readonly ids: MemberId[]
+  readonly capacity: Map<MemberId, number>
+  readonly base: Map<MemberId, number>
+  readonly at = new Map<number, MemberId>()
   readonly loads = new Map<number, SessionLoad>()
   readonly debts = new Map<number, number>()
   readonly history = new Map<number, MoveHistory>()
   readonly moves: Moved[] = []
   readonly grants: { potential: number; after: number; price: number }[] = []
-  readonly #past: Map<string, End>[] = []
+  readonly #past: Map<MemberId, End>[] = []
   readonly #random: Prng
   readonly #stale: number
 
   constructor(i: Instance) {
     this.#random = new Prng(i.seed)
     this.#stale = i.stale
-    this.ids = Array.from({ length: i.members }, (_, s) => `m${s}`)
+    this.ids = Array.from({ length: i.members }, (_, s) => memberId(`m${s}`))
     const random = this.#random
     this.capacity = new Map(
       this.ids.map((id) => [id, i.unequal && random.chance(0.3) ? 2 + 2 * random.unit() : 1]),
@@ -83,7 +83,7 @@ class Group {
       const owner = random.pick(this.ids)
       const elsewhere = (1 - own) / i.members
       const demand = { remote: [1.5 * q], local: [0.8 * q] }
-      const owners: [string, number][] = own > 0 ? [[owner, own + elsewhere]] : []
+      const owners: [MemberId, number][] = own > 0 ? [[owner, own + elsewhere]] : []
       const load = { slow: demand, long: demand, fast: demand, variance: 0, owners, elsewhere }
       this.loads.set(c, load)
       for (const id of this.ids) {
@@ -91,13 +91,13 @@ class Group {
       }
       const hot = Math.max(1, Math.floor(i.members / 4))
       const skewed = i.skewed && random.chance(0.6)
-      this.at.set(c, this.ids[skewed ? c % hot : c % i.members] ?? 'm0')
+      this.at.set(c, this.ids[skewed ? c % hot : c % i.members] ?? memberId('m0'))
       this.debts.set(c, 0)
       this.history.set(c, NO_HISTORY)
     })
   }
 
-  end(id: string): End {
+  end(id: MemberId): End {
     const base = [this.base.get(id) ?? 0]
     let load: LoadTable = { slow: base, long: base, fast: base, variance: [0] }
     for (const [c, at] of this.at) {
@@ -108,7 +108,7 @@ class Group {
     return { member: id, capacity: [this.capacity.get(id) ?? 1], load, sigma: [0] }
   }
 
-  own(id: string): Own {
+  own(id: MemberId): Own {
     const sessions: SessionView[] = []
     for (const [c, at] of this.at) {
       const load = this.loads.get(c)
@@ -129,10 +129,10 @@ class Group {
     return { ...this.end(id), urgent: false, sessions }
   }
 
-  view(id: string, fresh: boolean): View {
+  view(id: MemberId, fresh: boolean): View {
     const back = fresh ? 0 : this.#random.integer(0, this.#stale)
     const seen = this.#past[Math.max(0, this.#past.length - 1 - back)]
-    const members = new Map<string, End & { ageMs: number; sessions: number }>()
+    const members = new Map<MemberId, End & { ageMs: number; sessions: number }>()
     for (const other of this.ids) {
       if (other === id) continue
       const end = seen?.get(other) ?? this.end(other)
@@ -155,12 +155,12 @@ class Group {
 
   round(number: number, check: (r: Round) => void = () => undefined): void {
     this.#past.push(new Map(this.ids.map((id) => [id, this.end(id)])))
-    const granted = new Map<string, number>()
+    const granted = new Map<MemberId, number>()
     const order = [...this.ids].sort(() => this.#random.unit() - 0.5)
     for (const id of order) this.#decide(id, number, granted, check)
   }
 
-  #decide(id: string, round: number, granted: Map<string, number>, check: (r: Round) => void) {
+  #decide(id: MemberId, round: number, granted: Map<MemberId, number>, check: (r: Round) => void) {
     const nowMs = round * 5000
     const moment = { nowMs, seed: round * 31 + Number(id.slice(1)) }
     const negotiation = new Negotiation(this.own(id), this.view(id, false), moment, P)
@@ -186,8 +186,8 @@ class Group {
     }
   }
 
-  #move(session: number, to: string, round: number, price: number): void {
-    const from = this.at.get(session) ?? ''
+  #move(session: number, to: MemberId, round: number, price: number): void {
+    const from = this.at.get(session) ?? to
     const potential = this.potential()
     this.at.set(session, to)
     this.grants.push({ potential, after: this.potential(), price })
@@ -307,8 +307,8 @@ test('I9 the same state, view, time and seed give the same round, and I10 decidi
   fc.assert(
     fc.property(instance, (i) => {
       const group = new Group({ ...i, stale: 0 })
-      const own = group.own('m0')
-      const view = group.view('m0', true)
+      const own = group.own(memberId('m0'))
+      const view = group.view(memberId('m0'), true)
       const image = JSON.stringify([own, [...view.members]])
       const first = decide(own, view, { nowMs: 0, seed: i.seed }, P)
       const second = decide(own, view, { nowMs: 0, seed: i.seed }, P)

@@ -1,8 +1,7 @@
 // What a member knows of the group when it decides: an immutable snapshot made from the reports it heard and the group
 // record. A silent member is absent, never zero; one whose reports were interrupted is left out for a minute, so that
 // it neither receives nor looks cold; a draining one is left out altogether.
-import type { SessionId } from '../base/ids.ts'
-import type { MemberId } from '../group/record.ts'
+import type { MemberId, SessionId } from '../base/ids.ts'
 import type { LoadTable, SessionLoad } from '../load/load-table.ts'
 import type { Report } from '../load/report.ts'
 import type { Code } from './code.ts'

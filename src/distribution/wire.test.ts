@@ -1,20 +1,20 @@
 import { expect, test } from 'vitest'
-import { sessionId } from '../base/ids.ts'
+import { memberId, sessionId } from '../base/ids.ts'
 import { type Asked, packAsk, unpackAsk, unpackEnd } from './wire.ts'
 
 const table = { slow: [0.5], long: [0.5], fast: [0.6], variance: [0.01] }
-const source = { member: 'a', capacity: [1], load: table, sigma: [0.02] }
+const source = { member: memberId('a'), capacity: [1], load: table, sigma: [0.02] }
 const demand = { remote: [0.2], local: [0.1] }
 const load = {
   slow: demand,
   long: demand,
   fast: demand,
   variance: 0.001,
-  owners: [['b', 0.6]] as const,
+  owners: [[memberId('b'), 0.6]] as const,
   elsewhere: 0.2,
 }
 const asked: Asked = {
-  session: { id: sessionId(17), load, left: [{ member: 'c', atMs: 5000 }] },
+  session: { id: sessionId(17), load, left: [{ member: memberId('c'), atMs: 5000 }] },
   source,
   price: 6.6,
   topmost: true,
@@ -25,7 +25,7 @@ const wire = (x: unknown) => JSON.parse(JSON.stringify(x))
 
 test('a proposal arrives as it was sent, its times by the clock of the receiver', () => {
   const arrived = unpackAsk(wire(packAsk(asked, 9000)), 1_000_000)
-  const left = [{ member: 'c', atMs: 996_000 }]
+  const left = [{ member: memberId('c'), atMs: 996_000 }]
   expect(arrived).toEqual({ ...asked, session: { ...asked.session, left } })
 })
 

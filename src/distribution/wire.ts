@@ -1,7 +1,6 @@
 // A proposal, and the load of one end, as they go between two members: times as ages, for their clocks have nothing in
 // common, and everything checked on arrival. What is malformed is refused with the reason, never repaired.
-import type { SessionId } from '../base/ids.ts'
-import type { MemberId } from '../group/record.ts'
+import { type MemberId, memberId, type SessionId } from '../base/ids.ts'
 import type { Demand, LoadTable, SessionLoad } from '../load/load-table.ts'
 import type { End, SessionView } from './view.ts'
 
@@ -68,7 +67,7 @@ export function unpackEnd(value: unknown): End | Refused {
   if (capacity.some((c) => c <= 0)) return { refused: 'capacity' }
   if (!isTable(load, capacity.length)) return { refused: 'load' }
   if (!isAmounts(sigma, capacity.length)) return { refused: 'sigma' }
-  return { member, capacity, load, sigma }
+  return { member: memberId(member), capacity, load, sigma }
 }
 
 function isSessionLoad(value: unknown, resources: number): value is SessionLoad {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { generation, revision, sessionId, volumeId } from '../base/ids.ts'
+import { generation, memberId, revision, sessionId, volumeId } from '../base/ids.ts'
 import { claimIn, claimReads, otherHosts, withClaim } from './claims.ts'
 import { Keys } from './keys.fixture.ts'
 import { keys, type SessionRecord } from './record.ts'
@@ -12,7 +12,7 @@ function stored(id: number, who: Partial<SessionRecord>): StoredSession {
     ...{
       volume: volumeId(1),
       isid: '00023d000001',
-      owner: 'm1',
+      owner: memberId('m1'),
       gen: generation(1),
       loginToken: 't',
       since: '',
@@ -28,7 +28,7 @@ describe('the claim of a volume that is not shared', () => {
     const take = (token: string) =>
       withClaim(
         createSession({
-          ...{ ...host, owner: 'm1', isid: `00023d00000${token}`, loginToken: token },
+          ...{ ...host, owner: memberId('m1'), isid: `00023d00000${token}`, loginToken: token },
           ...{ volume: volumeId(1), at: '' },
         }),
         claimIn(volumeId(1), store.list(keys.claim(volumeId(1)))),
@@ -56,7 +56,7 @@ describe('the claim of a volume that is not shared', () => {
     const change = createSession({
       ...{
         ...host,
-        owner: 'm1',
+        owner: memberId('m1'),
         isid: '00023d000001',
         loginToken: 't',
         volume: volumeId(1),
@@ -73,7 +73,7 @@ it('G20 whoever has another name or another address stands in the way, unless it
     stored(2, { initiator: 'iqn.x:b' }),
     stored(3, { source: '10.0.0.2' }),
     stored(4, { source: '10.0.0.2', state: 'dead' }),
-    stored(5, { initiator: 'iqn.x:b', move: { id: 'm', to: 'm2', open: true } }),
+    stored(5, { initiator: 'iqn.x:b', move: { id: 'm', to: memberId('m2'), open: true } }),
   ]
   const ids = (taken: number | null) =>
     otherHosts(sessions, host, taken === null ? null : sessionId(taken)).map(({ id }) => id)

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { epoch, revision, sliceId } from '../base/ids.ts'
+import { epoch, memberId, revision, sliceId } from '../base/ids.ts'
 import {
   DEFAULT_AUTHORITY,
   foundGroup,
@@ -13,7 +13,7 @@ import { Keys } from './keys.fixture.ts'
 import { parseGroup, parseMember, parseSlice } from './parse.ts'
 import { type GroupRecord, keys, RECORD_FORMAT, type SliceRecord } from './record.ts'
 
-const founders = ['m1', 'm2', 'm3']
+const founders = [memberId('m1'), memberId('m2'), memberId('m3')]
 
 function groupOf(slices: number): GroupRecord {
   return {
@@ -75,8 +75,8 @@ describe('foundGroup', () => {
     expect(refuseGroup(groupOf(0), founders)).toMatch(/1 to 16384 slices, not 0/)
     expect(refuseGroup(groupOf(2), founders)).toMatch(/3 members needs at least as many slices/)
     expect(refuseGroup(groupOf(8), [])).toMatch(/at least one member/)
-    expect(refuseGroup(groupOf(8), ['m1', 'm1'])).toMatch(/only once/)
-    expect(refuseGroup(groupOf(8), ['m/1'])).toMatch(/'m\/1' cannot name a member/)
+    expect(refuseGroup(groupOf(8), [memberId('m1'), memberId('m1')])).toMatch(/only once/)
+    expect(refuseGroup(groupOf(8), [memberId('m/1')])).toMatch(/'m\/1' cannot name a member/)
     for (const namingAuthority of [
       'eui.0',
       'iqn.2026-13.dev.x',
@@ -92,9 +92,15 @@ describe('foundGroup', () => {
 })
 
 describe('members', () => {
-  const member = { id: 'm1', bootId: 'b1', portal: 'h:1', peer: 'unix:/p', api: 'http://h:2' }
+  const member = {
+    id: memberId('m1'),
+    bootId: 'b1',
+    portal: 'h:1',
+    peer: 'unix:/p',
+    api: 'http://h:2',
+  }
   const read = (store: Keys) => {
-    const item = store.list(keys.member('m1'))[0]
+    const item = store.list(keys.member(memberId('m1')))[0]
     const record = parseMember(item?.value ?? '')
     if (item === undefined || typeof record === 'string') throw new Error('no such member')
     return { key: item.key, rev: item.rev, record }
@@ -141,9 +147,9 @@ describe('raiseEpochs', () => {
   it('no transaction has more than 100 keys', () => {
     const record: SliceRecord = {
       epoch: epoch(1),
-      primary: 'm',
-      inSync: ['m'],
-      want: ['m'],
+      primary: memberId('m'),
+      inSync: [memberId('m')],
+      want: [memberId('m')],
       min: 1,
     }
     const slices = Array.from({ length: 1000 }, (_, id) => ({

@@ -7,6 +7,7 @@ import { assert } from '../base/assert.ts'
 import {
   type Epoch,
   epoch,
+  type MemberId,
   NO_REVISION,
   type Revision,
   type SliceId,
@@ -14,13 +15,7 @@ import {
 } from '../base/ids.ts'
 import type { GroupChange, Stored } from './change.ts'
 import { parseGroup } from './parse.ts'
-import {
-  type GroupRecord,
-  keys,
-  type MemberId,
-  type MemberRecord,
-  type SliceRecord,
-} from './record.ts'
+import { type GroupRecord, keys, type MemberRecord, type SliceRecord } from './record.ts'
 
 const SLICES_MAX = 16_384
 export const DEFAULT_AUTHORITY = 'iqn.2026-11.dev.evenkeel'
@@ -68,7 +63,7 @@ export function refuseFounders(founders: readonly MemberId[], slices: number): s
   return founders.map(refuseMemberId).find((refused) => refused !== null) ?? null
 }
 
-export function refuseMemberId(id: MemberId): string | null {
+export function refuseMemberId(id: string): string | null {
   return NAME.test(id) ? null : `'${id}' cannot name a member: ${NAME_RULE}.`
 }
 
@@ -87,7 +82,8 @@ export function foundGroup(
   assert(refused === null, refused ?? '')
   const compare = [{ key: keys.group, rev: NO_REVISION }]
   const slices = Array.from({ length: group.slices }, (_, slice) => {
-    const primary = founders[slice % founders.length] ?? ''
+    const primary = founders[slice % founders.length]
+    assert(primary !== undefined, 'there is a founder')
     const record: SliceRecord = {
       epoch: epoch(1),
       primary,

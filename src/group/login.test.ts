@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { generation, revision, sessionId, volumeId } from '../base/ids.ts'
+import { generation, memberId, revision, sessionId, volumeId } from '../base/ids.ts'
 import { matchLogin } from './login.ts'
 import type { SessionRecord } from './record.ts'
 import type { StoredSession } from './sessions.ts'
@@ -14,7 +14,7 @@ function stored(id: number, some: Partial<SessionRecord>, rev = id): StoredSessi
     initiator: 'iqn.x:i',
     isid: stableIsid(id),
     source: '10.0.0.1',
-    owner: 'm1',
+    owner: memberId('m1'),
     gen: generation(1),
     loginToken: `t${id}`,
     state: 'live',
@@ -24,7 +24,7 @@ function stored(id: number, some: Partial<SessionRecord>, rev = id): StoredSessi
   return { id: sessionId(id), key: `session/1/i/t${id}`, rev: revision(rev), record }
 }
 
-const open = (id: string, to = 'm2') => ({ id, to, open: true })
+const open = (id: string, to = memberId('m2')) => ({ id, to, open: true })
 const none = (): boolean => false
 
 describe('matchLogin', () => {

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { sessionId, volumeId } from '../base/ids.ts'
+import { memberId, sessionId, volumeId } from '../base/ids.ts'
 import { Keys } from './keys.fixture.ts'
 import { beginMove } from './moves.ts'
 import { parseMove, parseSession } from './parse.ts'
@@ -10,7 +10,13 @@ const at = '2026-11-24T00:00:00.000Z'
 
 function created() {
   const store = new Keys()
-  const who = { owner: 'm1', isid: '00023d000001', source: '10.0.0.1', loginToken: 't1', at }
+  const who = {
+    owner: memberId('m1'),
+    isid: '00023d000001',
+    source: '10.0.0.1',
+    loginToken: 't1',
+    at,
+  }
   store.apply(createSession({ ...who, volume: volumeId(1), initiator: 'iqn.x:i' }))
   const stored = (): StoredSession => {
     const [item] = store.list(keys.sessions)
@@ -25,7 +31,7 @@ function created() {
 function entryOf({ id: session, record }: StoredSession, id: string): MoveRecord {
   const { volume, initiator, owner: from } = record
   const why = { reason: '', code: 'MOVED', by: 'balance', predicted: null, at } as const
-  return { id, session, volume, initiator, from, to: 'm2', ...why }
+  return { id, session, volume, initiator, from, to: memberId('m2'), ...why }
 }
 
 it('G27 the entry of a move and its intent are written together, or neither', () => {
@@ -33,7 +39,7 @@ it('G27 the entry of a move and its intent are written together, or neither', ()
   const before = stored()
   const entry = entryOf(before, 'a')
   expect(store.apply(beginMove(before, entry, []))).toBe(true)
-  expect(stored().record.move).toEqual({ id: 'a', to: 'm2', open: false })
+  expect(stored().record.move).toEqual({ id: 'a', to: memberId('m2'), open: false })
   expect(entries()).toEqual([entry])
   expect(store.apply(beginMove(before, entryOf(before, 'b'), ['a']))).toBe(false)
   expect(entries()).toEqual([entry])

@@ -2,7 +2,7 @@
 //
 // Each function returns the record, or a sentence that says what is wrong with it. Fields it does not know are dropped:
 // only a group of a newer format may have them, and that is refused as a whole.
-import { epoch, generation, revision, sessionId, sliceId, volumeId } from '../base/ids.ts'
+import { epoch, generation, memberId, revision, sessionId, sliceId, volumeId } from '../base/ids.ts'
 import { LOGICAL_BLOCKS } from '../base/sizes.ts'
 import {
   type FolderRecord,
@@ -44,7 +44,7 @@ export function parseGroup(value: string): GroupRecord | string {
 
 export function parseMember(value: string): MemberRecord | string {
   return parse('a member', value, (fields) => ({
-    id: fields.text('id'),
+    id: memberId(fields.text('id')),
     bootId: fields.text('bootId'),
     portal: fields.string('portal'),
     peer: fields.string('peer'),
@@ -83,9 +83,9 @@ export function parseVolume(value: string): VolumeRecord | string {
 export function parseSlice(value: string): SliceRecord | string {
   return parse('a slice', value, (fields) => ({
     epoch: epoch(fields.integer('epoch', 1)),
-    primary: fields.text('primary'),
-    inSync: fields.texts('inSync'),
-    want: fields.texts('want'),
+    primary: memberId(fields.text('primary')),
+    inSync: fields.texts('inSync').map(memberId),
+    want: fields.texts('want').map(memberId),
     min: fields.integer('min', 1),
   }))
 }
@@ -99,7 +99,7 @@ export function parseSession(value: string): SessionRecord | string {
       initiator: fields.text('initiator'),
       isid,
       source: fields.string('source'),
-      owner: fields.text('owner'),
+      owner: memberId(fields.text('owner')),
       gen: generation(fields.integer('gen', 1)),
       loginToken: fields.text('loginToken'),
       state: fields.oneOf('state', ['live', 'dead']),
@@ -123,8 +123,8 @@ export function parseMove(value: string): MoveRecord | string {
       session: sessionId(fields.integer('session', 1)),
       volume: volumeId(fields.integer('volume', 1)),
       initiator: fields.text('initiator'),
-      from: fields.text('from'),
-      to: fields.text('to'),
+      from: memberId(fields.text('from')),
+      to: memberId(fields.text('to')),
       reason: fields.string('reason'),
       code: fields.string('code'),
       by: fields.oneOf('by', MOVERS),
@@ -140,7 +140,7 @@ export function parseMove(value: string): MoveRecord | string {
 function openMoveOf(fields: Fields): OpenMove {
   return {
     id: fields.text('id'),
-    to: fields.text('to'),
+    to: memberId(fields.text('to')),
     open: fields.flag('open'),
   }
 }

@@ -3,6 +3,7 @@
 import {
   type Epoch,
   type Generation,
+  type MemberId,
   type Revision,
   type SessionId,
   type SliceId,
@@ -10,8 +11,6 @@ import {
   type VolumeId,
 } from '../base/ids.ts'
 import type { LogicalBlockBytes } from '../base/sizes.ts'
-
-export type MemberId = string
 
 /** Bumped with any change of a key's form or meaning; a member refuses a group of another format. */
 export const RECORD_FORMAT = 2

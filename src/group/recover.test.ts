@@ -1,5 +1,13 @@
 import { describe, expect, it } from 'vitest'
-import { epoch, revision, sessionId, sliceId, volumeId } from '../base/ids.ts'
+import {
+  epoch,
+  type MemberId,
+  memberId,
+  revision,
+  sessionId,
+  sliceId,
+  volumeId,
+} from '../base/ids.ts'
 import { DEFAULT_AUTHORITY, foundGroup } from './founding.ts'
 import { parseGroup, parseSlice } from './parse.ts'
 import { type GroupRecord, keys, RECORD_FORMAT } from './record.ts'
@@ -16,7 +24,7 @@ const group: GroupRecord = {
   slices: 3,
   namingAuthority: DEFAULT_AUTHORITY,
 }
-const founded = foundGroup(group, ['m1', 'm2', 'm3'])
+const founded = foundGroup(group, [memberId('m1'), memberId('m2'), memberId('m3')])
   .flatMap(({ put }) => put)
   .map(({ key, value }) => [key, value] as const)
 const volume = (id: number, name: string) =>
@@ -28,12 +36,12 @@ const volume = (id: number, name: string) =>
     }),
   ] as const
 
-function copy(memberId: string, at: number, more: RecordCopy['items'] = []): RecordCopy {
+function copy(memberId: MemberId, at: number, more: RecordCopy['items'] = []): RecordCopy {
   const seen = { groupId: 'g', incarnation: 'first', revision: revision(at) }
   return { ...seen, memberId, items: [...founded, ...more] }
 }
 
-function evidence(member: string, seen: number, kept: RecordCopy | null): Evidence {
+function evidence(member: MemberId, seen: number, kept: RecordCopy | null): Evidence {
   const store = null
   return {
     member,
@@ -55,12 +63,16 @@ const valueAt = ({ items }: Rebuilt, key: string) =>
 describe('rebuildRecord', () => {
   it('G21 it begins above all that was seen, and everybody who has seen anything accepts it', () => {
     const found = [
-      evidence('m1', 40, copy('m1', 38)),
-      evidence('m2', 57, copy('m2', 51)),
-      evidence('m3', 44, null),
+      evidence(memberId('m1'), 40, copy(memberId('m1'), 38)),
+      evidence(memberId('m2'), 57, copy(memberId('m2'), 51)),
+      evidence(memberId('m3'), 44, null),
     ]
     const result = rebuilt(found)
-    expect(result).toMatchObject({ rev: 2 ** 32, seen: 57, from: { member: 'm2', revision: 51 } })
+    expect(result).toMatchObject({
+      rev: 2 ** 32,
+      seen: 57,
+      from: { member: memberId('m2'), revision: 51 },
+    })
     expect(parseGroup(valueAt(result, keys.group))).toEqual({
       ...group,
       incarnation: 'second',
@@ -75,18 +87,21 @@ describe('rebuildRecord', () => {
   })
 
   it('G21 each recovery begins above the one before, and keeps its lineage', () => {
-    const one = rebuilt([evidence('m1', 40, copy('m1', 38))])
+    const one = rebuilt([evidence(memberId('m1'), 40, copy(memberId('m1'), 38))])
     const items = one.items.map(({ key, value }) => [key, value] as const)
     const kept = {
       groupId: 'g',
       incarnation: 'second',
       revision: revision(one.rev + 5),
-      memberId: 'm1',
+      memberId: memberId('m1'),
       items,
     }
     // m2 was away when the first one was made, and has seen more than was known then.
     const two = rebuilt(
-      [{ member: 'm1', seen: null, copy: kept, store: null }, evidence('m2', 60, null)],
+      [
+        { member: memberId('m1'), seen: null, copy: kept, store: null },
+        evidence(memberId('m2'), 60, null),
+      ],
       'third',
     )
     expect(two.rev).toBe(2 ** 33)
@@ -97,31 +112,45 @@ describe('rebuildRecord', () => {
   })
 
   it('G21 no revision is given that would not fit between members', () => {
-    const far = evidence('m1', 2 ** 48 - 2 ** 32 - 1, copy('m1', 38))
+    const far = evidence(memberId('m1'), 2 ** 48 - 2 ** 32 - 1, copy(memberId('m1'), 38))
     expect(rebuilt([far]).rev).toBe(2 ** 48 - 2 ** 32)
-    expect(rebuildRecord([evidence('m1', 2 ** 48 - 2 ** 32, copy('m1', 38))], 'x')).toMatch(
-      /No revision is left/,
-    )
+    expect(
+      rebuildRecord([evidence(memberId('m1'), 2 ** 48 - 2 ** 32, copy(memberId('m1'), 38))], 'x'),
+    ).toMatch(/No revision is left/)
   })
 
   it('G22 volume ids go on far above the highest that any copy knows', () => {
-    const older = copy('m2', 51, [[volumeCounterKey, '7'], volume(7, 'gone')])
-    const newer = copy('m1', 60, [[volumeCounterKey, '6'], volume(6, 'kept')])
-    const result = rebuilt([evidence('m2', 51, older), evidence('m1', 60, newer)])
+    const older = copy(memberId('m2'), 51, [[volumeCounterKey, '7'], volume(7, 'gone')])
+    const newer = copy(memberId('m1'), 60, [[volumeCounterKey, '6'], volume(6, 'kept')])
+    const result = rebuilt([
+      evidence(memberId('m2'), 51, older),
+      evidence(memberId('m1'), 60, newer),
+    ])
     expect(valueAt(result, volumeCounterKey)).toBe('1000')
     expect(result.volumes).toEqual([{ id: 6, name: 'kept' }])
-    const far = copy('m1', 60, [[volumeCounterKey, '1000']])
-    expect(valueAt(rebuilt([evidence('m1', 60, far)]), volumeCounterKey)).toBe('2000')
-    expect(valueAt(rebuilt([evidence('m1', 60, copy('m1', 60))]), volumeCounterKey)).toBe('1000')
+    const far = copy(memberId('m1'), 60, [[volumeCounterKey, '1000']])
+    expect(valueAt(rebuilt([evidence(memberId('m1'), 60, far)]), volumeCounterKey)).toBe('2000')
+    expect(
+      valueAt(rebuilt([evidence(memberId('m1'), 60, copy(memberId('m1'), 60))]), volumeCounterKey),
+    ).toBe('1000')
   })
 
   it('G23 a slice has the highest epoch that any copy knows', () => {
-    const raised = JSON.stringify({ epoch: 9, primary: 'm1', inSync: ['m1'], want: ['m1'], min: 1 })
-    const older = copy('m2', 51)
+    const raised = JSON.stringify({
+      epoch: 9,
+      primary: memberId('m1'),
+      inSync: [memberId('m1')],
+      want: [memberId('m1')],
+      min: 1,
+    })
+    const older = copy(memberId('m2'), 51)
     const items = older.items.map(([key, value]) =>
       key === keys.slice(sliceId(0)) ? ([key, raised] as const) : ([key, value] as const),
     )
-    const found = [evidence('m2', 51, { ...older, items }), evidence('m1', 60, copy('m1', 60))]
+    const found = [
+      evidence(memberId('m2'), 51, { ...older, items }),
+      evidence(memberId('m1'), 60, copy(memberId('m1'), 60)),
+    ]
     expect(parseSlice(valueAt(rebuilt(found), keys.slice(sliceId(0))))).toMatchObject({ epoch: 9 })
     expect(parseSlice(valueAt(rebuilt(found), keys.slice(sliceId(1))))).toMatchObject({ epoch: 1 })
   })
@@ -134,7 +163,7 @@ describe('rebuildRecord', () => {
       epochs: new Map([[sliceId(1), epoch(9)]]),
       written: new Map(),
     }
-    const found = [{ ...evidence('m1', 40, copy('m1', 38)), store }]
+    const found = [{ ...evidence(memberId('m1'), 40, copy(memberId('m1'), 38)), store }]
     const result = rebuilt(found)
     expect(result).toMatchObject({ rev: 2 ** 33, seen: 2 ** 32 + 5 })
     expect(valueAt(result, volumeCounterKey)).toBe('2000')
@@ -143,7 +172,7 @@ describe('rebuildRecord', () => {
     const epochs = new Map([[sliceId(1), epoch(9)]])
     const met = { group: result.group, rev: result.rev, volumeId: volumeId(2000), epochs }
     for (const one of found) expect(refuseRecord(met, one)).toBeNull()
-    const strange = { ...evidence('m2', 40, null), store: { ...store, groupId: 'other' } }
+    const strange = { ...evidence(memberId('m2'), 40, null), store: { ...store, groupId: 'other' } }
     expect(rebuildRecord([...found, strange], 'x')).toMatch(/m1 and m2 belong to different groups/)
   })
 
@@ -152,8 +181,8 @@ describe('rebuildRecord', () => {
     const other = JSON.stringify({ ...JSON.parse(value), name: 'other', createdAt: 'later' })
     const renamed = JSON.stringify({ ...JSON.parse(value), name: 'new' })
     const found = (second: string) => [
-      evidence('m1', 60, copy('m1', 60, [[key, value]])),
-      evidence('m2', 70, copy('m2', 70, [[key, second]])),
+      evidence(memberId('m1'), 60, copy(memberId('m1'), 60, [[key, value]])),
+      evidence(memberId('m2'), 70, copy(memberId('m2'), 70, [[key, second]])),
     ]
     expect(rebuildRecord(found(other), 'x')).toMatch(
       /m1 and m2 tell of two .* id 6: .*--without m2/,
@@ -163,24 +192,26 @@ describe('rebuildRecord', () => {
 
   it('nothing that ends with the file is rebuilt', () => {
     const stray = [keys.session(volumeId(1), 'iqn.x', 't'), '{}'] as const
-    const result = rebuilt([evidence('m1', 60, copy('m1', 60, [stray]))])
+    const result = rebuilt([evidence(memberId('m1'), 60, copy(memberId('m1'), 60, [stray]))])
     expect(result.items.map(({ key }) => key)).not.toContain(stray[0])
   })
 
   it('what cannot be is a sentence', () => {
-    expect(rebuildRecord([evidence('m1', 60, null)], 'x')).toMatch(/None of the folders holds/)
-    const other = { ...copy('m2', 7), groupId: 'h' }
+    expect(rebuildRecord([evidence(memberId('m1'), 60, null)], 'x')).toMatch(
+      /None of the folders holds/,
+    )
+    const other = { ...copy(memberId('m2'), 7), groupId: 'h' }
     expect(
       rebuildRecord(
         [
-          evidence('m1', 60, copy('m1', 60)),
-          { member: 'm2', seen: null, copy: other, store: null },
+          evidence(memberId('m1'), 60, copy(memberId('m1'), 60)),
+          { member: memberId('m2'), seen: null, copy: other, store: null },
         ],
         'x',
       ),
     ).toMatch(/m1 and m2 belong to different groups/)
-    const bad = copy('m1', 60, [[keys.volume(volumeId(1)), '{}']])
-    expect(rebuildRecord([evidence('m1', 60, bad)], 'x')).toMatch(
+    const bad = copy(memberId('m1'), 60, [[keys.volume(volumeId(1)), '{}']])
+    expect(rebuildRecord([evidence(memberId('m1'), 60, bad)], 'x')).toMatch(
       /copy of m1 cannot be used: .*volume/,
     )
   })

@@ -11,6 +11,7 @@
 import {
   type Epoch,
   epoch,
+  type MemberId,
   NO_REVISION,
   type Revision,
   revision,
@@ -22,7 +23,6 @@ import {
   type GroupRecord,
   isDurable,
   keys,
-  type MemberId,
   type SliceRecord,
 } from './record.ts'
 import type { Evidence, RecordCopy, Seen, StoreSeen } from './seen.ts'
@@ -43,7 +43,7 @@ export interface Rebuilt {
   }[]
   readonly group: GroupRecord
   /** Whose copy was the newest, and how new. */
-  readonly from: { readonly member: MemberId; readonly revision: Revision }
+  readonly from: { readonly member: string; readonly revision: Revision }
   /** The highest revision that anybody has seen: what lies between is lost. */
   readonly seen: Revision
   readonly volumes: readonly { readonly id: VolumeId; readonly name: string }[]
@@ -112,9 +112,9 @@ function lineageOf(before: GroupRecord, all: readonly Seen[]): readonly EarlierI
 
 /** G25. A volume is told by when it was made and by its lanes: its name and size may change. */
 function givenTwice(
-  copies: readonly { readonly member: MemberId; readonly copy: RecordCopy }[],
+  copies: readonly { readonly member: string; readonly copy: RecordCopy }[],
 ): string | null {
-  const known = new Map<string, { readonly member: MemberId; readonly made: string }>()
+  const known = new Map<string, { readonly member: string; readonly made: string }>()
   for (const { member, copy } of copies) {
     for (const [key, value] of copy.items) {
       const volume = key.startsWith(keys.volumes) ? parseVolume(value) : ''

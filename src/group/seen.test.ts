@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { epoch, revision, sessionId, sliceId, volumeId } from '../base/ids.ts'
+import { epoch, memberId, revision, sessionId, sliceId, volumeId } from '../base/ids.ts'
 import { DEFAULT_AUTHORITY } from './founding.ts'
 import { type GroupRecord, isDurable, keys, RECORD_FORMAT } from './record.ts'
 import { refuseOlder, refuseRecord } from './seen.ts'
@@ -122,7 +122,7 @@ describe('refuseRecord', () => {
 it('what is copied is what does not end with the file', () => {
   const lasting = [
     keys.group,
-    keys.member('m1'),
+    keys.member(memberId('m1')),
     keys.volume(volumeId(1)),
     keys.volumeName('a'),
     keys.slice(sliceId(0)),

@@ -7,8 +7,8 @@
 //        down within a second, but an operation is remembered with its write: so no id is given again even then.
 //   G28. Whoever judges a record (a member, the launcher, recovery) judges by the same evidence with the same function: what
 //        one of them refuses no other calls sound.
-import type { Epoch, Revision, SessionId, SliceId, VolumeId } from '../base/ids.ts'
-import type { GroupRecord, MemberId } from './record.ts'
+import type { Epoch, MemberId, Revision, SessionId, SliceId, VolumeId } from '../base/ids.ts'
+import type { GroupRecord } from './record.ts'
 
 export interface Seen {
   readonly groupId: string
@@ -19,7 +19,7 @@ export interface Seen {
 
 /** The durable part of the record at one instant, as a member keeps it in its folder. */
 export interface RecordCopy extends Seen {
-  readonly memberId: string
+  readonly memberId: MemberId
   readonly items: readonly (readonly [key: string, value: string])[]
 }
 
@@ -38,7 +38,8 @@ export interface StoreSeen {
 
 /** What one member's folder says of the record. */
 export interface Evidence {
-  readonly member: MemberId
+  /** Its id, or other words for where this comes from. */
+  readonly member: string
   readonly seen: Seen | null
   readonly copy: RecordCopy | null
   /** null: it has none, or one that can give no account of itself. */

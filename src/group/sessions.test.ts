@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { revision, sessionId, volumeId } from '../base/ids.ts'
+import { memberId, revision, sessionId, volumeId } from '../base/ids.ts'
 import type { GroupChange } from './change.ts'
 import { Keys } from './keys.fixture.ts'
 import { parseSession } from './parse.ts'
@@ -56,7 +56,7 @@ function changeOf(step: Step, records: readonly StoredSession[]): GroupChange | 
   if (stored === undefined) return null
   const { record } = stored
   const served = record.state === 'live' && record.move?.open !== true
-  const move = { id: `move${tokens}`, to: `m${step.member}` }
+  const move = { id: `move${tokens}`, to: memberId(`m${step.member}`) }
   switch (step.kind) {
     case 'intent':
       return served ? noteIntent(stored, move) : null
@@ -80,7 +80,7 @@ function login(
   tokens += 1
   const initiator = `iqn.x:i${step.initiator}`
   const who = {
-    owner: `m${step.member}`,
+    owner: memberId(`m${step.member}`),
     isid: ISIDS[step.isid] ?? '',
     source: '10.0.0.1',
     loginToken: `t${tokens}`,
@@ -141,7 +141,7 @@ describe('session records', () => {
     expect(lost).toBeGreaterThan(300)
   })
 
-  const who = { owner: 'm1', isid: ISIDS[0] ?? '', source: 'a', loginToken: 't', at }
+  const who = { owner: memberId('m1'), isid: ISIDS[0] ?? '', source: 'a', loginToken: 't', at }
   const created = (): { store: Keys; stored: StoredSession } => {
     const store = new Keys()
     store.apply(createSession({ ...who, volume: volumeId(1), initiator: 'iqn.x:i' }))
@@ -188,13 +188,19 @@ describe('session records', () => {
     })
     if (dead === undefined) throw new Error('gone')
     store.apply(
-      takeSession(dead, { ...who, owner: 'm2', source: 'b', loginToken: 'u', at: 'later' }),
+      takeSession(dead, {
+        ...who,
+        owner: memberId('m2'),
+        source: 'b',
+        loginToken: 'u',
+        at: 'later',
+      }),
     )
     const [back] = read(store)
     expect(back?.id).toBe(stored.id)
     expect(back?.record).toEqual({
       ...stored.record,
-      owner: 'm2',
+      owner: memberId('m2'),
       gen: 3,
       source: 'b',
       loginToken: 'u',
@@ -218,21 +224,25 @@ describe('session records', () => {
       if (stored === undefined) throw new Error('gone')
       return stored
     }
-    store.apply(commitMove(now(), { id: 'x', to: 'm2' }, 8192))
+    store.apply(commitMove(now(), { id: 'x', to: memberId('m2') }, 8192))
     expect(now().record).toMatchObject({ bytes: 8192, move: { open: true } })
-    store.apply(takeSession(now(), { ...who, owner: 'm2' }))
-    expect(now().record).toMatchObject({ bytes: 8192, owner: 'm2' })
+    store.apply(takeSession(now(), { ...who, owner: memberId('m2') }))
+    expect(now().record).toMatchObject({ bytes: 8192, owner: memberId('m2') })
     store.apply(closeSession(now()))
     expect(now().record).toMatchObject({ bytes: 8192, state: 'dead' })
   })
 
   it('G10 a session in an open move is not moved, and a dead one not closed', () => {
     const { store, stored } = created()
-    const move = { id: 'x', to: 'm2' }
+    const move = { id: 'x', to: memberId('m2') }
     store.apply(commitMove(stored, move, 4096))
     const [open] = read(store)
     if (open === undefined) throw new Error('gone')
-    expect(open.record).toMatchObject({ owner: 'm2', gen: 2, move: { id: 'x', open: true } })
+    expect(open.record).toMatchObject({
+      owner: memberId('m2'),
+      gen: 2,
+      move: { id: 'x', open: true },
+    })
     expect(() => commitMove(open, move, 4096)).toThrow(/G10/)
     expect(() => noteIntent(open, move)).toThrow(/G10/)
     expect(() => clearIntent(open)).toThrow(/G10/)

@@ -10,13 +10,14 @@
 import { assert } from '../base/assert.ts'
 import {
   generation,
+  type MemberId,
   NO_REVISION,
   type Revision,
   type SessionId,
   type VolumeId,
 } from '../base/ids.ts'
 import type { GroupChange } from './change.ts'
-import { keys, type MemberId, type OpenMove, type SessionRecord } from './record.ts'
+import { keys, type OpenMove, type SessionRecord } from './record.ts'
 
 export interface StoredSession {
   readonly id: SessionId

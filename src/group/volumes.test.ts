@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { epoch, NO_REVISION, revision, volumeId } from '../base/ids.ts'
+import { epoch, memberId, NO_REVISION, revision, volumeId } from '../base/ids.ts'
 import { DEFAULT_AUTHORITY } from './founding.ts'
 import { Keys } from './keys.fixture.ts'
 import { parseVolume } from './parse.ts'
@@ -40,7 +40,7 @@ function groupOf(slices: number): GroupRecord {
 
 function slicesOf(count: number, members: number): SliceRecord[] {
   return Array.from({ length: count }, (_, slice) => {
-    const primary = `m${slice % members}`
+    const primary = memberId(`m${slice % members}`)
     return { epoch: epoch(1), primary, inSync: [primary], want: [primary], min: 1 }
   })
 }
@@ -212,7 +212,7 @@ describe('dealLanes', () => {
   it('G8 a member with few slices is passed over when they are used up', () => {
     const slices = slicesOf(10, 2).map((slice, id) => ({
       ...slice,
-      primary: id === 0 ? 'few' : 'many',
+      primary: memberId(id === 0 ? 'few' : 'many'),
     }))
     const dealt = dealLanes(slices, 10, volumeId(3))
     expect([...dealt].sort((a, b) => a - b)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9])

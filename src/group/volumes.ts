@@ -12,6 +12,7 @@
 
 import { assert } from '../base/assert.ts'
 import {
+  type MemberId,
   NO_REVISION,
   type Revision,
   type SliceId,
@@ -27,13 +28,7 @@ import {
   VOLUME_BYTES_MIN,
 } from '../base/sizes.ts'
 import type { GroupChange } from './change.ts'
-import {
-  type GroupRecord,
-  keys,
-  type MemberId,
-  type SliceRecord,
-  type VolumeRecord,
-} from './record.ts'
+import { type GroupRecord, keys, type SliceRecord, type VolumeRecord } from './record.ts'
 
 /** Unless the wish says otherwise, a volume has so many lanes, or a few more: as many for each member. */
 const LANES_LEAST = 16
@@ -207,7 +202,8 @@ export function dealLanes(
   const rounds = Math.ceil(lanes / members.length)
   const dealt: SliceId[] = []
   for (let at = 0; dealt.length < lanes; at += 1) {
-    const hand = hands.get(members[(at + volume - 1) % members.length] ?? '') ?? []
+    const member = members[(at + volume - 1) % members.length]
+    const hand = (member === undefined ? undefined : hands.get(member)) ?? []
     const round = Math.floor(at / members.length)
     const slice = hand[((volume - 1) * rounds + round) % hand.length]
     if (round < hand.length && slice !== undefined) dealt.push(slice)

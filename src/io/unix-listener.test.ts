@@ -1,10 +1,12 @@
 // The path of a member's Unix socket, and what becomes of its links when the file is removed.
+
 import { existsSync } from 'node:fs'
 import { mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { type MemberId, memberId } from '../base/ids.ts'
 import type { Stream } from '../base/net.ts'
 import { PeerLinks } from '../peer/links.ts'
 import { SystemClock } from './clock.ts'
@@ -41,7 +43,7 @@ function quietly(stream: Stream): void {
 test('UX3 links to a member whose socket was removed heal, and what was open lives on', async () => {
   const clock = new SystemClock()
   const told: string[] = []
-  const of = (memberId: string) => {
+  const of = (memberId: MemberId) => {
     const links = new PeerLinks({
       self: { groupId: 'g', memberId, bootId: memberId },
       net: new SystemNet({ lookMs: LOOK_MS, tell: (sentence) => told.push(sentence) }),
@@ -56,14 +58,14 @@ test('UX3 links to a member whose socket was removed heal, and what was open liv
     })
     return links
   }
-  const [a, b] = [of('a'), of('b')]
+  const [a, b] = [of(memberId('a')), of(memberId('b'))]
   await a.listen(unix('a.sock'))
-  expect(await b.ask('a', 'summary', 1, 5_000)).toBe(1)
+  expect(await b.ask(memberId('a'), 'summary', 1, 5_000)).toBe(1)
   await rm(join(folder, 'a.sock'))
-  expect(await b.ask('a', 'summary', 2, 5_000)).toBe(2) // over the stream that is open
+  expect(await b.ask(memberId('a'), 'summary', 2, 5_000)).toBe(2) // over the stream that is open
   await b.close()
-  const again = of('c')
-  await until(async () => (await again.ask('a', 'summary', 3, 500)) === 3)
+  const again = of(memberId('c'))
+  await until(async () => (await again.ask(memberId('a'), 'summary', 3, 500)) === 3)
   expect(told).toEqual([expect.stringContaining('a.sock had been removed, and is there again')])
   await Promise.all([a.close(), again.close()])
   expect(await readdir(folder)).toEqual([])

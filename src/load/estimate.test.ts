@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { sessionId } from '../base/ids.ts'
+import { memberId, sessionId } from '../base/ids.ts'
 import { Prng } from '../base/prng.ts'
 import { CostFit, expectedCpu, groupCosts, PRIOR_COSTS, workRates } from './cost-model.ts'
 import { NO_SUMS } from './cost-scale.ts'
@@ -30,8 +30,8 @@ function system(cpuSeconds: number, more: Partial<SystemSample> = {}): SystemSam
 const [one, two] = [sessionId(1), sessionId(2)] as const
 
 function reads(session: number, count: number, local = 0): SessionSample {
-  const own = { member: 'a', pieces: count * local, bytes: count * local * 4096 }
-  const far = { member: 'b', pieces: count - own.pieces, bytes: count * 4096 - own.bytes }
+  const own = { member: memberId('a'), pieces: count * local, bytes: count * local * 4096 }
+  const far = { member: memberId('b'), pieces: count - own.pieces, bytes: count * 4096 - own.bytes }
   return {
     session: sessionId(session),
     seconds: 1,
@@ -45,7 +45,7 @@ function reads(session: number, count: number, local = 0): SessionSample {
 }
 
 function member() {
-  const estimate = new MemberEstimate({ self: 'a', resources: 1 })
+  const estimate = new MemberEstimate({ self: memberId('a'), resources: 1 })
   estimate.learn([], 2)
   return estimate
 }
@@ -113,8 +113,8 @@ test('C3 CPU that no work explains is charged to being alive, not to sessions', 
 
 test('equal work is equal load, on a quiet member and on a noisy one that pool their fits', () => {
   const random = new Prng(4)
-  const quiet = new MemberEstimate({ self: 'a', resources: 1 })
-  const noisy = new MemberEstimate({ self: 'b', resources: 1 })
+  const quiet = new MemberEstimate({ self: memberId('a'), resources: 1 })
+  const noisy = new MemberEstimate({ self: memberId('b'), resources: 1 })
   for (let t = 0; t < 300; t++) {
     const asked = [reads(1, 10_000), reads(2, 10_000)]
     const rates = workRates(1, [20_000, 0, 0, 81_920_000, 0, 0, 0], { pieces: 0, bytes: 0 }, NONE)
@@ -135,7 +135,7 @@ test('equal work is equal load, on a quiet member and on a noisy one that pool t
 
 test('E1 a move changes both ends at once, by the same estimate, through its JSON', () => {
   const from = member()
-  const to = new MemberEstimate({ self: 'b', resources: 1 })
+  const to = new MemberEstimate({ self: memberId('b'), resources: 1 })
   to.learn([], 2)
   for (let t = 0; t < 60; t++) {
     from.observe(system(0.5), [reads(1, 10_000), reads(2, 20_000)])

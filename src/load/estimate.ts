@@ -12,8 +12,7 @@
 //     the same work are equally loaded.
 // E6. What is remembered is remembered as work, or stated anew when the costs change: a change of the costs is no change
 //     of load.
-import type { SessionId } from '../base/ids.ts'
-import type { MemberId } from '../group/record.ts'
+import type { MemberId, SessionId } from '../base/ids.ts'
 import { Base } from './base.ts'
 import {
   COST_KINDS,

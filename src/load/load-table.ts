@@ -1,6 +1,7 @@
 // Load as the balancer sees it: a number for each resource, in three averages and a variance. Resource 0 is CPU, in CPU
 // seconds a second; resource 1, present only where every member knows its network capacity, is network bytes a second
 // in units of `NETWORK_UNIT_BYTES`, so that both are of the size of one and gains in waiting requests may be added up.
+import type { MemberId } from '../base/ids.ts'
 
 export const NETWORK_UNIT_BYTES = 125_000_000
 
@@ -31,7 +32,7 @@ export type SessionLoad = {
   /** Variance of the CPU part of `remote` about its slow average. */
   readonly variance: number
   /** Shares of its work by primary, largest first, at most `OWNERS_KEPT`; `elsewhere` is the share of each member that is not named. */
-  readonly owners: readonly (readonly [member: string, share: number])[]
+  readonly owners: readonly (readonly [member: MemberId, share: number])[]
   readonly elsewhere: number
 }
 

@@ -1,6 +1,6 @@
 // What a member's monitor publishes each second to the others, over the peer links. A report says when it was taken by
 // the sender's own clock; how old it is, is judged by when it was received.
-import type { MemberId } from '../group/record.ts'
+import type { MemberId } from '../base/ids.ts'
 import { COST_KINDS, type CostEvidence } from './cost-model.ts'
 import { NO_SUMS, type ScaleSums } from './cost-scale.ts'
 import type { LoadTable } from './load-table.ts'

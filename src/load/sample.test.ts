@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { sessionId } from '../base/ids.ts'
+import { memberId, sessionId } from '../base/ids.ts'
 import { newestWeight } from './average.ts'
 import { SessionCounters } from './counters.ts'
 import { parseReport, REPORT_FORMAT, type Report } from './report.ts'
@@ -16,17 +16,23 @@ test('a sample is the difference of counters, by kind and by primary', () => {
   counters.bytesByPrimary[1] = 3 * 4096
   counters.deepest = 9
   counters.outstanding = 4
-  const first = readCounters(sessionId(7), counters, mark, ['a', undefined], 1)
+  const first = readCounters(sessionId(7), counters, mark, [memberId('a'), undefined], 1)
   expect(first.work[WORK.read]).toBe(5)
   expect(first.work[WORK.piece]).toBe(5)
   expect(first.byPrimary).toEqual([{ member: 'a', pieces: 2, bytes: 0 }])
   expect(first.deepest).toBe(9)
   counters.reads = 6
-  const second = readCounters(sessionId(7), counters, mark, ['a', 'b'], 1)
+  const second = readCounters(sessionId(7), counters, mark, [memberId('a'), memberId('b')], 1)
   expect(second.work[WORK.read]).toBe(1)
   expect(second.work[WORK.piece]).toBe(0)
   expect(second.deepest).toBe(4)
-  const anew = readCounters(sessionId(7), new SessionCounters(), mark, ['a', 'b'], 1)
+  const anew = readCounters(
+    sessionId(7),
+    new SessionCounters(),
+    mark,
+    [memberId('a'), memberId('b')],
+    1,
+  )
   expect(anew.work.every((x) => x === 0)).toBe(true)
 })
 
@@ -40,7 +46,7 @@ test('an average is the mean of few samples and forgets many', () => {
 
 const REPORT: Report = {
   format: REPORT_FORMAT,
-  member: 'm1',
+  member: memberId('m1'),
   incarnation: 'boot',
   sequence: 1,
   atMs: 5,

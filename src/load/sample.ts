@@ -1,7 +1,6 @@
 // What the monitor reads each second: the process as a whole (taken by io/) and each session, as differences of its
 // counters.
-import type { SessionId } from '../base/ids.ts'
-import type { MemberId } from '../group/record.ts'
+import type { MemberId, SessionId } from '../base/ids.ts'
 import type { SessionCounters } from './counters.ts'
 
 /** System load over the last `seconds`. Rates are derived here and nowhere else. */

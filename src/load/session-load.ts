@@ -1,7 +1,6 @@
 // The estimate of one session: averages of its work (counts, not CPU, so that equal work stays equal load whatever the
 // costs become), how far it swings, and which primaries hold what it touches. It goes with the session when it moves.
-import type { SessionId } from '../base/ids.ts'
-import type { MemberId } from '../group/record.ts'
+import type { MemberId, SessionId } from '../base/ids.ts'
 import { newestWeight } from './average.ts'
 import { type Costs, forwardCost, gatewayBytes, gatewayCpu } from './cost-model.ts'
 import {

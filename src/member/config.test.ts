@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { memberId } from '../base/ids.ts'
 import { refuseGroup } from '../group/founding.ts'
 import { boundsDefaults } from '../target/memory-bounds.ts'
 import { ConfigError, loadConfig, parseConfig } from './config-file.ts'
@@ -28,7 +29,7 @@ describe('the configuration of a member', () => {
       groupName: 'group',
       dataFolder: join(folder, 'm1'),
       coordinationFile: join(folder, '..', 'coordination.sqlite'),
-      founders: ['m1'],
+      founders: [memberId('m1')],
       slices: 1024,
       namingAuthority: 'iqn.2026-11.dev.evenkeel',
       portal: { host: '127.0.0.1', port: 3260 },
@@ -125,11 +126,11 @@ describe('the configuration of a member', () => {
 
   test('C2 what is missing and what is unknown is said in words', () => {
     expect(() =>
-      parseConfig({ memberId: 'm1', foo: 3, bounds: { bar: 1 } }, '/etc/m1.yaml'),
+      parseConfig({ memberId: memberId('m1'), foo: 3, bounds: { bar: 1 } }, '/etc/m1.yaml'),
     ).toThrow(
       '/etc/m1.yaml: dataFolder is needed; coordinationFile is needed; there is no setting bounds.bar; there is no setting foo',
     )
-    expect(() => parseConfig({ memberId: 'm1', dataFolder: 7 }, '/etc/m1.yaml')).toThrow(
+    expect(() => parseConfig({ memberId: memberId('m1'), dataFolder: 7 }, '/etc/m1.yaml')).toThrow(
       /dataFolder: .*expected string.*; coordinationFile is needed/,
     )
   })
@@ -139,8 +140,14 @@ describe('the configuration of a member', () => {
       [{ memberId: 'm1-' }, /memberId: 'm1-' cannot name a member/],
       [{ groupName: 'a-' }, /groupName: 'a-' cannot name a group/],
       [{ slices: 16_385 }, /slices: A group has 1 to 16384 slices, not 16385;|16385$/],
-      [{ slices: 2, founders: ['m1', 'm2', 'm3'] }, /founders: A group of 3 members needs/],
-      [{ founders: ['m1', 'm1'] }, /founders: A member can found a group only once/],
+      [
+        { slices: 2, founders: [memberId('m1'), memberId('m2'), memberId('m3')] },
+        /founders: A group of 3 members needs/,
+      ],
+      [
+        { founders: [memberId('m1'), memberId('m1')] },
+        /founders: A member can found a group only once/,
+      ],
       [{ founders: ['m1', 'M'] }, /founders\.1: 'M' cannot name a member/],
       [{ namingAuthority: 'iqn.2026-13.dev' }, /namingAuthority: 'iqn.2026-13.dev' is no naming/],
     ]
@@ -155,15 +162,15 @@ describe('the configuration of a member', () => {
           slices: fc.integer({ min: -1, max: 20_000 }),
           namingAuthority: fc.stringMatching(/^iqn\.20\d\d-[01]\d\.[a-z0-9.-]{1,12}$/),
         }),
-        ({ memberId, groupName, slices, namingAuthority }) => {
-          const config = { ...least, memberId, groupName, slices, namingAuthority }
+        ({ memberId: id, groupName, slices, namingAuthority }) => {
+          const config = { ...least, memberId: id, groupName, slices, namingAuthority }
           let isTaken = true
           try {
             parseConfig(config, '/etc/m1.yaml')
           } catch {
             isTaken = false
           }
-          const refused = refuseGroup({ name: groupName, slices, namingAuthority }, [memberId])
+          const refused = refuseGroup({ name: groupName, slices, namingAuthority }, [memberId(id)])
           expect(isTaken).toBe(refused === null)
         },
       ),

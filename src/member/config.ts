@@ -6,8 +6,10 @@
 //   C2. A mistake is refused with its field and what is wrong; nothing is bent or ignored.
 //   C3. Nobody is sent to an address that no one can connect to: who listens on every address says which one is told.
 //   C4. What it says of the group is what the group can be founded with: the rules are those of group/founding.ts.
+
 import { resolve } from 'node:path'
 import { z } from 'zod'
+import { memberId } from '../base/ids.ts'
 import {
   DEFAULT_AUTHORITY,
   refuseAuthority,
@@ -38,7 +40,7 @@ const ruled =
     if (wrong !== null) context.addIssue({ code: 'custom', message: withoutStop(wrong) })
   }
 
-const memberId = z.string().superRefine(ruled(refuseMemberId))
+const memberName = z.string().superRefine(ruled(refuseMemberId)).transform(memberId)
 
 const listener = (port: number) =>
   z
@@ -53,7 +55,7 @@ const bytes = (least: number, usual: number) =>
 
 export const memberConfig = z
   .strictObject({
-    memberId,
+    memberId: memberName,
     groupName: z.string().superRefine(ruled(refuseGroupName)).default('group'),
     dataFolder: z.string().min(1),
     coordinationFile: z.string().min(1),
@@ -64,7 +66,7 @@ export const memberConfig = z
       .default(null)
       .describe('Where the launcher writes which members it had to start again.'),
     founders: z
-      .array(memberId)
+      .array(memberName)
       .min(1)
       .optional()
       .describe('Members of the group when it is founded; this one alone unless given.'),

@@ -1,7 +1,9 @@
 // What a member does with bodies of other members that are malformed, or that speak for another.
+
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { startGroup } from '../../test/kit/sim-group.ts'
+import { memberId } from '../base/ids.ts'
 import { summaryOf, well } from '../operator/condition.fixture.ts'
 import { SessionDesk } from '../operator/session-desk.ts'
 import { type ControlKind, Controls } from '../peer/controls.ts'
@@ -10,7 +12,7 @@ import { controlTable } from './controls.ts'
 
 async function scene(seed: number) {
   const { group, timeline, connect, events } = await startGroup(seed, true)
-  const { member, balancer } = group.member('m1')
+  const { member, balancer } = group.member(memberId('m1'))
   if (member === null || balancer === null) throw new Error('m1 is down')
   return { group, timeline, connect, events, member, balancer }
 }
@@ -38,8 +40,8 @@ it('P9 no body of any kind ends a member', async () => {
   expect(kinds.length).toBeGreaterThan(15)
   for (const kind of kinds) {
     for (const body of bodies) {
-      await timeline.finish(Promise.resolve(controls.answer('m2', kind, body as Json)))
-      await timeline.finish(member.peers.ask('m2', kind, body as Json, 1_000))
+      await timeline.finish(Promise.resolve(controls.answer(memberId('m2'), kind, body as Json)))
+      await timeline.finish(member.peers.ask(memberId('m2'), kind, body as Json, 1_000))
     }
   }
   expect(group.violations).toEqual([])
@@ -53,7 +55,10 @@ it('P9 no body of any kind ends a member', async () => {
 
 it('P10 a report counts only as that of the member that sent it', async () => {
   const { group, timeline, member, balancer } = await scene(42)
-  await timeline.until(() => balancer.isHeard('m2') && balancer.isHeard('m3'), 20_000)
+  await timeline.until(
+    () => balancer.isHeard(memberId('m2')) && balancer.isHeard(memberId('m3')),
+    20_000,
+  )
   let report: Json = null
   const { controls } = member
   const answer = controls.answer.bind(controls)
@@ -68,11 +73,11 @@ it('P10 a report counts only as that of the member that sent it', async () => {
   const forging = () => {
     forged += 1
     const { sequence = 0, ...rest } = report as { readonly sequence?: number }
-    controls.answer('m2', 'report', { ...rest, sequence: sequence + forged })
+    controls.answer(memberId('m2'), 'report', { ...rest, sequence: sequence + forged })
     timeline.after(500, forging)
   }
   forging()
   await timeline.run(timeline.nowMs + silentMs + 2_000)
-  expect(balancer.isHeard('m2')).toBe(true)
-  expect(balancer.isHeard('m3')).toBe(false)
+  expect(balancer.isHeard(memberId('m2'))).toBe(true)
+  expect(balancer.isHeard(memberId('m3'))).toBe(false)
 })

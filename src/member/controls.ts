@@ -1,9 +1,10 @@
 // Everything that a member answers to others besides operations, in one table: for each kind how its body is read, and who
 // answers. The kinds are those of peer/controls.ts, all of them; what they are about is in peer/DESIGN.md.
+
 import type { Balancer } from '../balance/balancer.ts'
 import { readReport } from '../balance/heard.ts'
+import type { MemberId } from '../base/ids.ts'
 import type { Coordinator } from '../coordination/coordinator.ts'
-import type { MemberId } from '../group/record.ts'
 import type { MemberOperator } from '../operator/operator.ts'
 import { readOrder } from '../operator/session-desk.ts'
 import { type Control, type ControlKind, message, nothing, question } from '../peer/controls.ts'

@@ -5,7 +5,7 @@ import { SimCoordination } from '../../sim/coordinator.ts'
 import { SimDisk } from '../../sim/disk.ts'
 import { Timeline } from '../../sim/timeline.ts'
 import { SLICE, settings as storeSettings, write } from '../../test/kit/store-world.ts'
-import { revision, volumeId } from '../base/ids.ts'
+import { memberId, revision, volumeId } from '../base/ids.ts'
 import { Prng } from '../base/prng.ts'
 import type { Coordinator } from '../coordination/coordinator.ts'
 import { writeFolder } from '../group/folders.ts'
@@ -32,7 +32,7 @@ function bench() {
   const coordination = new SimCoordination(new SimClock(timeline), new Prng(1))
   const operator = coordination.handle('operator')
   const record = () => {
-    const item = coordination.inspect(keys.folder('m1'))[0]
+    const item = coordination.inspect(keys.folder(memberId('m1')))[0]
     const parsed = item === undefined ? null : parseFolder(item.value)
     if (typeof parsed === 'string') throw new Error(parsed)
     return parsed === null ? null : { rev: item?.rev ?? 0, ...parsed }
@@ -159,7 +159,7 @@ describe('the data folder of a member', () => {
     await b.pass(2 * MARK_MS)
     const now = b.record()
     const late = { folderId: 'f1', position: 1, openAs: null, at: '' }
-    const stale = writeFolder('m1', revision((now?.rev ?? 0) - 1), late)
+    const stale = writeFolder(memberId('m1'), revision((now?.rev ?? 0) - 1), late)
     expect(await b.timeline.finish(b.operator.txn(stale))).toMatchObject({ kind: 'lost' })
     expect(b.record()).toEqual(now)
   })
@@ -184,7 +184,9 @@ describe('the data folder of a member', () => {
     expect(b.record()?.openAs).toBe(own)
     // What the life before says late does not count.
     const late = { folderId: 'f1', position: folder.store.position, openAs: null, at: '' }
-    const said = await b.timeline.finish(b.operator.txn(writeFolder('m1', revision(rev), late)))
+    const said = await b.timeline.finish(
+      b.operator.txn(writeFolder(memberId('m1'), revision(rev), late)),
+    )
     expect(said.kind).toBe('lost')
     b.mount(copy)
     await expect(b.timeline.finish(b.open())).rejects.toThrow(/m1 is a copy of the one/)
@@ -206,7 +208,7 @@ describe('the data folder of a member', () => {
     const folder = await b.timeline.finish(b.open())
     const other = { folderId: 'elsewhere', position: 1, openAs: null, at: '' }
     await b.timeline.finish(
-      b.operator.txn(writeFolder('m1', revision(b.record()?.rev ?? 0), other)),
+      b.operator.txn(writeFolder(memberId('m1'), revision(b.record()?.rev ?? 0), other)),
     )
     await b.dirty(folder)
     await b.pass(2 * MARK_MS)

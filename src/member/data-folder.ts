@@ -10,12 +10,19 @@
 //   DF4. A store that knows ids which the group record has not come to is not used with it (G26), nor changed.
 import { type Clock, sleep, type Timer, within } from '../base/clock.ts'
 import type { Disk } from '../base/disk.ts'
-import { type Epoch, NO_REVISION, type Revision, type SliceId, type VolumeId } from '../base/ids.ts'
+import {
+  type Epoch,
+  type MemberId,
+  NO_REVISION,
+  type Revision,
+  type SliceId,
+  type VolumeId,
+} from '../base/ids.ts'
 import type { Coordinator } from '../coordination/coordinator.ts'
 import { usable } from '../coordination/group-view.ts'
 import { writeFolder } from '../group/folders.ts'
 import { parseFolder, parseSlice } from '../group/parse.ts'
-import { type FolderRecord, type GroupRecord, keys, type MemberId } from '../group/record.ts'
+import { type FolderRecord, type GroupRecord, keys } from '../group/record.ts'
 import { refuseRecord } from '../group/seen.ts'
 import { lastVolumeIn, volumeCounterKey } from '../group/volumes.ts'
 import { paths } from '../store/layout.ts'

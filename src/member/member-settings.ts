@@ -1,9 +1,10 @@
 // What a member is wired from: the ports it lives on, and what it is told about itself and its group.
+
 import type { Clock } from '../base/clock.ts'
 import type { Disk } from '../base/disk.ts'
+import type { MemberId } from '../base/ids.ts'
 import type { Address, Net } from '../base/net.ts'
 import type { Coordinator } from '../coordination/coordinator.ts'
-import type { MemberId } from '../group/record.ts'
 import type { LinkTold } from '../peer/link.ts'
 import type { StoreSettings } from '../store/settings.ts'
 import type { Bounds } from '../target/memory-bounds.ts'

@@ -4,7 +4,7 @@ import { SimCoordination } from '../../sim/coordinator.ts'
 import { SimDisk } from '../../sim/disk.ts'
 import { SimNet } from '../../sim/net.ts'
 import { Timeline } from '../../sim/timeline.ts'
-import { revision } from '../base/ids.ts'
+import { memberId, revision } from '../base/ids.ts'
 import { Prng } from '../base/prng.ts'
 import { openSeen, writeCopy, writeSeen } from '../coordination/record-copy.ts'
 import { keys } from '../group/record.ts'
@@ -14,9 +14,9 @@ import type { MemberSettings } from './member-settings.ts'
 import { openGroup, RecordRefused } from './record-check.ts'
 
 const settings: MemberSettings = {
-  memberId: 'm1',
+  memberId: memberId('m1'),
   groupName: 'lab',
-  founders: ['m1'],
+  founders: [memberId('m1')],
   slices: 3,
   namingAuthority: 'iqn.2026-11.dev.evenkeel',
   portal: { kind: 'tcp', host: 'm1', port: 1 },
@@ -76,7 +76,7 @@ it('RC2 a record that is older than what was seen is refused, whichever file say
   await expect(open()).rejects.toThrow(/an older one: .*evenkeel recover/)
   coordination.restore({ rev: revision(rev + 1), items: image.items })
   expect((await open()).rev).toBe(rev + 1)
-  await timeline.finish(writeCopy(disk, { ...seen(rev + 2), memberId: 'm1', items: [] }))
+  await timeline.finish(writeCopy(disk, { ...seen(rev + 2), memberId: memberId('m1'), items: [] }))
   await expect(open()).rejects.toThrow(/an older one/)
   const other = image.items.map((item) =>
     item.key === keys.group

@@ -1,9 +1,8 @@
 // What can be wrong with a group, in one table: for each code, whether the facts show it, and in which words it is told. Pure.
 
 import type { HealthCode, Severity } from '../api/schema.ts'
-import type { VolumeId } from '../base/ids.ts'
+import type { MemberId, VolumeId } from '../base/ids.ts'
 import { PAGE_BYTES } from '../base/sizes.ts'
-import type { MemberId } from '../group/record.ts'
 import type { Condition } from './condition.ts'
 import type { GroupFacts, MemberFacts } from './health-facts.ts'
 import type { Launched } from './launcher-record.ts'

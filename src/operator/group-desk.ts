@@ -1,11 +1,12 @@
 // What an operator asks of the group as a whole: its state, its members, who works how much, and its policy of distribution.
+
 import { refusal } from '../api/errors.ts'
 import { type Answered, answered } from '../api/operator.ts'
 import type { Balance, BalanceRequest, Member, Move, Status, Top } from '../api/schema.ts'
 import type { Balancer } from '../balance/balancer.ts'
 import { within } from '../base/clock.ts'
+import type { MemberId } from '../base/ids.ts'
 import { parsePolicy } from '../distribution/policy.ts'
-import type { MemberId } from '../group/record.ts'
 import type { Condition } from './condition.ts'
 import { healthOf } from './health.ts'
 import type { HealthWatch } from './health-watch.ts'

@@ -1,6 +1,5 @@
 // What health is judged by: what is known of the members, the volumes and the sessions at one look.
-import type { VolumeId } from '../base/ids.ts'
-import type { MemberId } from '../group/record.ts'
+import type { MemberId, VolumeId } from '../base/ids.ts'
 import type { Condition } from './condition.ts'
 import type { Launched } from './launcher-record.ts'
 

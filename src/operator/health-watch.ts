@@ -6,8 +6,7 @@
 import type { HealthProblem } from '../api/schema.ts'
 import { Repeated } from '../balance/repeated.ts'
 import { untilBeat } from '../base/clock.ts'
-import type { VolumeId } from '../base/ids.ts'
-import type { MemberId } from '../group/record.ts'
+import type { MemberId, VolumeId } from '../base/ids.ts'
 import { type Condition, parseCondition } from './condition.ts'
 import { type HealthMemory, problemsOf } from './health.ts'
 import type { GroupFacts } from './health-facts.ts'
@@ -155,7 +154,7 @@ export class HealthWatch {
     const volumes = [...group.volumes.values()].map(({ id, name, lanes }) => ({
       id,
       name,
-      members: new Set(lanes.map((slice) => group.slices[slice]?.primary ?? '')),
+      members: new Set(lanes.flatMap((slice) => group.slices[slice]?.primary ?? [])),
     }))
     const sessions = [...group.sessions.values()]
       .filter(({ record }) => record.state === 'live')

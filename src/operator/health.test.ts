@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { describe, expect, test } from 'vitest'
 import { type HealthCode, healthCode } from '../api/schema.ts'
-import { volumeId } from '../base/ids.ts'
+import { type MemberId, memberId, volumeId } from '../base/ids.ts'
 import { well } from './condition.fixture.ts'
 import type { Condition } from './condition.ts'
 import { healthOf, problemsOf } from './health.ts'
@@ -20,7 +20,7 @@ const launched: Launched = {
   code: null,
 }
 
-function member(id: string, more: Partial<MemberFacts> = {}): MemberFacts {
+function member(id: MemberId, more: Partial<MemberFacts> = {}): MemberFacts {
   return {
     id,
     state: 'up',
@@ -33,9 +33,9 @@ function member(id: string, more: Partial<MemberFacts> = {}): MemberFacts {
   }
 }
 
-const sick = (id: string, more: Partial<Condition>) =>
+const sick = (id: MemberId, more: Partial<Condition>) =>
   member(id, { condition: { ...well, ...more } })
-const down = (id: string, more: Partial<MemberFacts> = {}) =>
+const down = (id: MemberId, more: Partial<MemberFacts> = {}) =>
   member(id, { state: 'down', condition: null, ...more })
 
 /** vol1 lies on m1 and m2, vol2 on m2 alone; session 7 is on m1 and uses vol1, 8 on m1 and vol2. */
@@ -43,12 +43,12 @@ function group(...members: MemberFacts[]): GroupFacts {
   return {
     members,
     volumes: [
-      { id: volumeId(1), name: 'vol1', members: new Set(['m1', 'm2']) },
-      { id: volumeId(2), name: 'vol2', members: new Set(['m2']) },
+      { id: volumeId(1), name: 'vol1', members: new Set([memberId('m1'), memberId('m2')]) },
+      { id: volumeId(2), name: 'vol2', members: new Set([memberId('m2')]) },
     ],
     sessions: [
-      { id: '7', volume: volumeId(1), member: 'm1' },
-      { id: '8', volume: volumeId(2), member: 'm1' },
+      { id: '7', volume: volumeId(1), member: memberId('m1') },
+      { id: '8', volume: volumeId(2), member: memberId('m1') },
     ],
     balance: 'on',
   }
@@ -60,7 +60,7 @@ const told = (...members: MemberFacts[]) =>
   look(...members).map(({ code, severity, subject }) => `${severity} ${code} ${subject}`)
 
 test('a group without problems is ok', () => {
-  expect(look(member('m1'), member('m2'))).toEqual([])
+  expect(look(member(memberId('m1')), member(memberId('m2')))).toEqual([])
   expect(healthOf([])).toBe('ok')
 })
 
@@ -73,40 +73,55 @@ test('the operator finds every code in docs/OPERATING.md, and no other', async (
 })
 
 describe('each code', () => {
-  const { utilisation: _, ...rest } = member('m1')
+  const { utilisation: _, ...rest } = member(memberId('m1'))
   const cases: Readonly<Record<HealthCode, readonly [GroupFacts, says: RegExp, lastsMs?: number]>> =
     {
-      STORE_FAILED: [group(sick('m1', { storeFailure: 'EIO: write' })), /m1.*EIO: write/],
+      STORE_FAILED: [group(sick(memberId('m1'), { storeFailure: 'EIO: write' })), /m1.*EIO: write/],
       OLD_FOLDER: [
-        group(member('m1'), down('m2', { launched: { ...launched, code: 'OLD_FOLDER' } })),
+        group(
+          member(memberId('m1')),
+          down(memberId('m2'), { launched: { ...launched, code: 'OLD_FOLDER' } }),
+        ),
         /m2 does not start with the data folder that it finds: The superblock is gone/,
       ],
       MEMBER_RESTARTING: [
-        group(member('m1'), down('m2', { launched })),
+        group(member(memberId('m1')), down(memberId('m2'), { launched })),
         /m2 has ended 4 times and does not serve now.*The superblock is gone/,
       ],
-      MEMBER_DOWN: [group(member('m1'), down('m2')), /m2 does not answer.*341 slices/],
-      MEMBER_SLOW: [group(member('m1'), down('m2', { state: 'slow' })), /m2 did not answer/],
+      MEMBER_DOWN: [
+        group(member(memberId('m1')), down(memberId('m2'))),
+        /m2 does not answer.*341 slices/,
+      ],
+      MEMBER_SLOW: [
+        group(member(memberId('m1')), down(memberId('m2'), { state: 'slow' })),
+        /m2 did not answer/,
+      ],
       DAMAGED: [
-        group(sick('m1', { damaged: [{ volume: volumeId(1), pages: 3 }] })),
+        group(sick(memberId('m1'), { damaged: [{ volume: volumeId(1), pages: 3 }] })),
         /3 pages.*MEDIUM ERROR/,
       ],
-      FULL: [group(sick('m2', { freeBytes: MIB - 1 })), /m2 is full.*7\/27\/07/],
-      NEAR_FULL: [group(sick('m2', { usedBytes: 850 * MIB, freeBytes: 150 * MIB })), /85 %/],
+      FULL: [group(sick(memberId('m2'), { freeBytes: MIB - 1 })), /m2 is full.*7\/27\/07/],
+      NEAR_FULL: [
+        group(sick(memberId('m2'), { usedBytes: 850 * MIB, freeBytes: 150 * MIB })),
+        /85 %/,
+      ],
       RECORD_LOST: [
         group(
-          sick('m1', { recordLost: 'the file was removed', coordinator: 'lost' }),
-          member('m2'),
+          sick(memberId('m1'), { recordLost: 'the file was removed', coordinator: 'lost' }),
+          member(memberId('m2')),
         ),
         /^m1 cannot use the coordination file any more: the file was removed/,
       ],
       COORDINATOR_DOWN: [
-        group(sick('m1', { coordinator: 'busy' }), sick('m2', { coordinator: 'busy' })),
+        group(
+          sick(memberId('m1'), { coordinator: 'busy' }),
+          sick(memberId('m2'), { coordinator: 'busy' }),
+        ),
         /does not answer m1, m2: busy/,
       ],
-      SLOW_DISK: [group(sick('m1', { commitMs: 350.4 })), /m1 needs 350 ms/, 10_000],
+      SLOW_DISK: [group(sick(memberId('m1'), { commitMs: 350.4 })), /m1 needs 350 ms/, 10_000],
       IMBALANCED: [
-        group({ ...rest, utilisation: 0.9 }, member('m2', { utilisation: 0.1 })),
+        group({ ...rest, utilisation: 0.9 }, member(memberId('m2'), { utilisation: 0.1 })),
         /m1 works at 90 % and m2 at 10 %/,
         300_000,
       ],
@@ -124,44 +139,43 @@ describe('each code', () => {
 })
 
 test('HE1 since is when it was first found, or began, and stays as long as it is found', () => {
-  const full = group(sick('m1', { freeBytes: 0 }))
+  const full = group(sick(memberId('m1'), { freeBytes: 0 }))
   const first = problemsOf(full, none, NOW)
   const second = problemsOf(full, first.memory, NOW + 60_000)
   expect(second.problems[0]?.since).toBe('2026-11-29T22:00:00.000Z')
-  const gone = problemsOf(group(member('m1')), second.memory, NOW + 70_000)
+  const gone = problemsOf(group(member(memberId('m1'))), second.memory, NOW + 70_000)
   expect(gone.problems).toEqual([])
   const again = problemsOf(full, gone.memory, NOW + 80_000)
   expect(again.problems[0]?.since).toBe('2026-11-29T22:01:20.000Z')
 
-  const [silent] = look(member('m1'), down('m2'))
+  const [silent] = look(member(memberId('m1')), down(memberId('m2')))
   expect(silent?.since).toBe('2026-11-29T21:59:59.500Z')
-  const [loop] = look(member('m1'), down('m2', { launched }))
+  const [loop] = look(member(memberId('m1')), down(memberId('m2'), { launched }))
   expect(loop?.since).toBe(launched.firstAt)
 })
 
 test('HE1 two members with one code are two problems', () => {
-  expect(told(sick('m1', { freeBytes: 0 }), sick('m2', { freeBytes: 0 }))).toEqual([
-    'error FULL m1',
-    'error FULL m2',
-  ])
+  expect(
+    told(sick(memberId('m1'), { freeBytes: 0 }), sick(memberId('m2'), { freeBytes: 0 })),
+  ).toEqual(['error FULL m1', 'error FULL m2'])
 })
 
 test('HE2 what must last is not told before, and not at all if it was interrupted', () => {
-  const slow = group(sick('m1', { commitMs: 500 }))
+  const slow = group(sick(memberId('m1'), { commitMs: 500 }))
   const first = problemsOf(slow, none, NOW)
   expect(first.problems).toEqual([])
   const nearly = problemsOf(slow, first.memory, NOW + 9_999)
   expect(nearly.problems).toEqual([])
   const [told] = problemsOf(slow, nearly.memory, NOW + 10_000).problems
   expect(told).toMatchObject({ code: 'SLOW_DISK', since: '2026-11-29T22:00:00.000Z' })
-  const better = problemsOf(group(member('m1')), nearly.memory, NOW + 9_999)
+  const better = problemsOf(group(member(memberId('m1'))), nearly.memory, NOW + 9_999)
   expect(problemsOf(slow, better.memory, NOW + 10_000).problems).toEqual([])
 })
 
 test('HE3 the worst comes first', () => {
   const problems = look(
-    sick('m1', { usedBytes: 850 * MIB, freeBytes: 150 * MIB }),
-    sick('m2', { damaged: [{ volume: volumeId(2), pages: 1 }] }),
+    sick(memberId('m1'), { usedBytes: 850 * MIB, freeBytes: 150 * MIB }),
+    sick(memberId('m2'), { damaged: [{ volume: volumeId(2), pages: 1 }] }),
   )
   expect(problems.map(({ severity }) => severity)).toEqual(['error', 'warning'])
   expect(healthOf(problems)).toBe('error')
@@ -171,14 +185,14 @@ test('HE4 names are bounded, counts are not', () => {
   const volumes = Array.from({ length: 30 }, (_, i) => ({
     id: volumeId(i),
     name: `v${i}`,
-    members: new Set(['m2']),
+    members: new Set([memberId('m2')]),
   }))
   const sessions = Array.from({ length: 400 }, (_, i) => ({
     id: String(i),
     volume: volumeId(i % 30),
-    member: 'm1',
+    member: memberId('m1'),
   }))
-  const facts = { ...group(member('m1'), down('m2')), volumes, sessions }
+  const facts = { ...group(member(memberId('m1')), down(memberId('m2'))), volumes, sessions }
   const [problem] = problemsOf(facts, none, NOW).problems
   expect(problem?.volumes.count).toBe(30)
   expect(problem?.volumes.names).toHaveLength(10)
@@ -187,32 +201,33 @@ test('HE4 names are bounded, counts are not', () => {
 })
 
 test('volumes that lie on a member and their sessions are concerned, and those it serves', () => {
-  const [m2] = look(member('m1'), down('m2'))
+  const [m2] = look(member(memberId('m1')), down(memberId('m2')))
   expect(m2?.volumes).toEqual({ count: 2, names: ['vol1', 'vol2'] })
   expect(m2?.sessions).toEqual({ count: 2, ids: ['7', '8'] })
-  const [m1] = look(down('m1'), member('m2'))
+  const [m1] = look(down(memberId('m1')), member(memberId('m2')))
   expect(m1?.volumes).toEqual({ count: 1, names: ['vol1'] })
   expect(m1?.sessions).toEqual({ count: 2, ids: ['7', '8'] })
-  const [damaged] = look(sick('m2', { damaged: [{ volume: volumeId(2), pages: 1 }] }))
+  const [damaged] = look(sick(memberId('m2'), { damaged: [{ volume: volumeId(2), pages: 1 }] }))
   expect(damaged?.sessions).toEqual({ count: 1, ids: ['8'] })
 })
 
 test('a member that restarts is not told to be down as well; one that serves again is a warning', () => {
-  expect(told(member('m1'), down('m2', { launched }))).toEqual(['error MEMBER_RESTARTING m2'])
-  expect(told(member('m1', { launched: { ...launched, serves: true } }))).toEqual([
+  expect(told(member(memberId('m1')), down(memberId('m2'), { launched }))).toEqual([
+    'error MEMBER_RESTARTING m2',
+  ])
+  expect(told(member(memberId('m1'), { launched: { ...launched, serves: true } }))).toEqual([
     'warning MEMBER_RESTARTING m1',
   ])
-  expect(told(member('m1'), down('m2', { launched: { ...launched, serves: true } }))).toEqual([
-    'error MEMBER_DOWN m2',
-    'warning MEMBER_RESTARTING m2',
-  ])
+  expect(
+    told(member(memberId('m1')), down(memberId('m2'), { launched: { ...launched, serves: true } })),
+  ).toEqual(['error MEMBER_DOWN m2', 'warning MEMBER_RESTARTING m2'])
 })
 
 test('pages that a lost segment file or a folder that was given up had are damage too', () => {
-  const [segment] = look(sick('m1', { lostSegments: { files: 1, pages: 61 } }))
+  const [segment] = look(sick(memberId('m1'), { lostSegments: { files: 1, pages: 61 } }))
   expect(segment?.sentence).toMatch(/^1 segment file of m1 with 61 pages cannot be used: whoever/)
   expect(segment?.volumes.names).toEqual(['vol1'])
-  const [folder] = look(sick('m1', { lostVolumes: [volumeId(2)] }))
+  const [folder] = look(sick(memberId('m1'), { lostVolumes: [volumeId(2)] }))
   expect(folder?.sentence).toMatch(
     /^the folder that m1 had before was given up, with pages of 1 volume:/,
   )
@@ -221,7 +236,7 @@ test('pages that a lost segment file or a folder that was given up had are damag
 
 test('room is near its end at 80 %, an error from 90 %, and full below one page', () => {
   const at = (usedBytes: number) =>
-    told(sick('m1', { usedBytes, freeBytes: 1000 * MIB - usedBytes }))
+    told(sick(memberId('m1'), { usedBytes, freeBytes: 1000 * MIB - usedBytes }))
   expect(at(799 * MIB)).toEqual([])
   expect(at(800 * MIB)).toEqual(['warning NEAR_FULL m1'])
   expect(at(900 * MIB)).toEqual(['error NEAR_FULL m1'])
@@ -230,7 +245,9 @@ test('room is near its end at 80 %, an error from 90 %, and full below one page'
 
 test('members at low load, or one whose load is not known, are not out of balance', () => {
   const at = (...loads: (number | null)[]) => {
-    const facts = group(...loads.map((utilisation, i) => member(`m${i + 1}`, { utilisation })))
+    const facts = group(
+      ...loads.map((utilisation, i) => member(memberId(`m${i + 1}`), { utilisation })),
+    )
     return problemsOf(facts, problemsOf(facts, none, NOW).memory, NOW + 300_000).problems.length
   }
   expect(at(0.12, 0.02)).toBe(0)

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { generation, sessionId, volumeId } from '../base/ids.ts'
+import { generation, memberId, sessionId, volumeId } from '../base/ids.ts'
 import { SessionCounters } from '../load/counters.ts'
 import type { TargetEvent } from '../target/target-event.ts'
 import { lineOf } from './log-lines.ts'
@@ -27,15 +27,30 @@ test.each<[TargetEvent, RegExp]>([
     { kind: 'end', session, initiator, source, volume: volumeId(4), reason: 'silent', counters },
     /^session 42 of iqn\S+ at 192\.0\.2\.7 on mail ended: its initiator gave no sign of life/,
   ],
-  [{ kind: 'redirect', initiator, source, to: 'm2', why: 'owner' }, /192\.0\.2\.7 was sent to m2/],
-  [{ kind: 'reject', initiator, source, reason: 'no CHAP' }, /192\.0\.2\.7 was refused: no CHAP$/],
-  [{ kind: 'barrier', session, initiator, owner: 'm3' }, /^m3 did not say .* session 42/],
   [
-    { kind: 'move', move: 'x', session, to: 'm2', end: { kind: 'denied', reason: 'BUSY' } },
+    { kind: 'redirect', initiator, source, to: memberId('m2'), why: 'owner' },
+    /192\.0\.2\.7 was sent to m2/,
+  ],
+  [{ kind: 'reject', initiator, source, reason: 'no CHAP' }, /192\.0\.2\.7 was refused: no CHAP$/],
+  [{ kind: 'barrier', session, initiator, owner: memberId('m3') }, /^m3 did not say .* session 42/],
+  [
+    {
+      kind: 'move',
+      move: 'x',
+      session,
+      to: memberId('m2'),
+      end: { kind: 'denied', reason: 'BUSY' },
+    },
     /^the move of session 42 to m2 was not begun: BUSY$/,
   ],
   [
-    { kind: 'move', move: 'x', session, to: 'm2', end: { kind: 'lost', reason: 'it left' } },
+    {
+      kind: 'move',
+      move: 'x',
+      session,
+      to: memberId('m2'),
+      end: { kind: 'lost', reason: 'it left' },
+    },
     /^the move of session 42 to m2 came to nothing: it left$/,
   ],
 ])('$0.kind is a sentence with names, and fields without counters', (event, says) => {

@@ -2,9 +2,10 @@
 //
 // Invariants:
 //   ML1. A copy of the group record that cannot be written is told when that is seen, not only when somebody waits for it.
+
 import type { Call } from '../api/server.ts'
+import { type MemberId, memberId } from '../base/ids.ts'
 import type { RecordKeeper } from '../coordination/record-keeper.ts'
-import type { MemberId } from '../group/record.ts'
 import type { LinkTold } from '../peer/link.ts'
 import type { HealthChange } from './health-watch.ts'
 import type { Log } from './log.ts'
@@ -61,7 +62,8 @@ export function tellCopy(
 export function tellHealth(log: Log, { id, group }: ShownMember, change: HealthChange): void {
   const { kind, problem } = change
   const { code, severity, subject, since, sentence } = problem
-  const isAnothers = subject !== id && !code.startsWith('MEMBER_') && group.members.has(subject)
+  const isAnothers =
+    subject !== id && !code.startsWith('MEMBER_') && group.members.has(memberId(subject))
   if (isAnothers) return
   const fields = { change: kind, code, severity, subject, since }
   if (kind === 'gone') log.info('problem', `over: ${code} ${subject}: ${sentence}`, fields)

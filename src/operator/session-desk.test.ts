@@ -1,6 +1,8 @@
 // A move by hand passes over rates and rests, never over safety.
+
 import { expect, it } from 'vitest'
 import { startGroup } from '../../test/kit/sim-group.ts'
+import { memberId } from '../base/ids.ts'
 import { carrierOf } from '../target/live-session.ts'
 import { SessionDesk } from './session-desk.ts'
 
@@ -9,14 +11,14 @@ const SWP = 0x08
 async function scene(seed: number, mode: 'on' | 'off' = 'off') {
   const { group, timeline, connect, home } = await startGroup(seed, true)
   group.switchBalance(mode)
-  const initiator = await connect('m1', { isid: '00023d000001' })
+  const initiator = await connect(memberId('m1'), { isid: '00023d000001' })
   const { at, session } = home()
   const { member, balancer } = at
   if (member === null || balancer === null) throw new Error('the member is down')
   // The view hears of a login a few milliseconds later than its member.
   await timeline.until(() => member.group.sessions.has(session.id))
   const desk = new SessionDesk(member, balancer, async () => new Map())
-  const to = group.members.find(({ id }) => id !== at.id)?.id ?? ''
+  const to = group.members.find(({ id }) => id !== at.id)?.id ?? memberId('')
   const move = () => timeline.finish(desk.move(String(session.id), { to, wait: true }))
   return { at, balancer, group, timeline, connect, initiator, session, to, move }
 }

@@ -8,10 +8,10 @@ import { type Answered, answered } from '../api/operator.ts'
 import type { Move, MoveRequest, Session, SessionDetail } from '../api/schema.ts'
 import type { Balancer } from '../balance/balancer.ts'
 import { sleep } from '../base/clock.ts'
-import { type SessionId, sessionId, type VolumeId } from '../base/ids.ts'
+import { type MemberId, memberId, type SessionId, sessionId, type VolumeId } from '../base/ids.ts'
 import { whyNotByHand } from '../distribution/explain.ts'
 import { probeChange } from '../group/change.ts'
-import type { MemberId, MoveRecord } from '../group/record.ts'
+import type { MoveRecord } from '../group/record.ts'
 import type { StoredSession } from '../group/sessions.ts'
 import { Body } from '../peer/controls.ts'
 import { fieldsOf, type Json } from '../peer/message.ts'
@@ -35,7 +35,11 @@ export type Order = {
 
 export function readOrder(json: Json): Order {
   const body = new Body(json)
-  return { move: body.text('move'), session: sessionId(body.whole('session')), to: body.text('to') }
+  return {
+    move: body.text('move'),
+    session: sessionId(body.whole('session')),
+    to: memberId(body.text('to')),
+  }
 }
 
 type Denied = {
@@ -118,15 +122,14 @@ export class SessionDesk {
     const { group } = this.#member
     const stored = this.#find(id)
     if (stored === undefined) return refusal('sessionNotFound', `there is no session ${id}`)
-    if (!group.members.has(request.to)) {
-      return refusal('memberNotFound', `there is no member '${request.to}'`)
-    }
+    const to = memberId(request.to)
+    if (!group.members.has(to)) return refusal('memberNotFound', `there is no member '${to}'`)
     const { owner } = stored.record
-    if (owner === request.to) {
+    if (owner === to) {
       return refusal('alreadyThere', `session ${id} is on ${owner} already`)
     }
     const moveId = this.#member.ports.newId()
-    const order = { move: moveId, session: stored.id, to: request.to }
+    const order = { move: moveId, session: stored.id, to }
     const reply =
       owner === this.#member.id
         ? await this.moveHere(order)
@@ -135,7 +138,7 @@ export class SessionDesk {
       return refusal('memberSilent', `${owner}, which serves the session, does not answer`)
     if (reply === 'begun') return this.#outcome(moveId, request.wait)
     const { code, why } = deniedIn(reply)
-    return refusal(code, `session ${id} was not moved to ${request.to}: ${why}`)
+    return refusal(code, `session ${id} was not moved to ${to}: ${why}`)
   }
 
   /** At the member that serves the session. */

@@ -1,6 +1,8 @@
 // Sessions and moves as people see them: what the group record says of them, with what their members tell. Pure.
+
 import type { Move, Session } from '../api/schema.ts'
-import type { MemberId, MoveRecord } from '../group/record.ts'
+import type { MemberId } from '../base/ids.ts'
+import type { MoveRecord } from '../group/record.ts'
 import type { StoredSession } from '../group/sessions.ts'
 import type { SessionSummary, Summary } from './summary.ts'
 

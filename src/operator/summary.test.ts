@@ -1,6 +1,8 @@
 // What another member says of itself to people is read field by field.
+
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
+import { memberId } from '../base/ids.ts'
 import type { Json } from '../peer/message.ts'
 import { summaryOf } from './condition.fixture.ts'
 import { parseSummary } from './summary.ts'
@@ -9,11 +11,11 @@ const told: Json = summaryOf('m2')
 const afterTheWire = () => JSON.parse(JSON.stringify(told))
 
 it('a summary arrives as it was sent', () => {
-  expect(parseSummary(afterTheWire(), 'm2')).toEqual(told)
+  expect(parseSummary(afterTheWire(), memberId('m2'))).toEqual(told)
 })
 
 it('P10 a summary speaks for the member that sent it', () => {
-  expect(parseSummary(afterTheWire(), 'm3')).toBeNull()
+  expect(parseSummary(afterTheWire(), memberId('m3'))).toBeNull()
 })
 
 it('P9 a summary in which any field is missing or of another kind is no answer', () => {
@@ -31,12 +33,12 @@ it('P9 a summary in which any field is missing or of another kind is no answer',
       return results
     })
   const whole = afterTheWire()
-  const results = breakEach(whole, () => parseSummary(whole, 'm2'))
+  const results = breakEach(whole, () => parseSummary(whole, memberId('m2')))
   expect(results.length).toBeGreaterThan(80)
   expect(results.filter((one) => one !== null)).toEqual([])
   fc.assert(
     fc.property(fc.jsonValue(), (body) => {
-      expect(parseSummary(body as Json, 'm2')).toBeNull()
+      expect(parseSummary(body as Json, memberId('m2'))).toBeNull()
     }),
   )
 })

@@ -2,8 +2,7 @@
 // needed, so that it costs nothing otherwise; a member that does not answer in time is silent, never zero.
 import { z } from 'zod'
 import { cacheFigures, memberLoad } from '../api/schema.ts'
-import { sessionId, volumeId } from '../base/ids.ts'
-import type { MemberId } from '../group/record.ts'
+import { type MemberId, sessionId, volumeId } from '../base/ids.ts'
 import type { Json } from '../peer/message.ts'
 import { condition } from './condition.ts'
 import type { ShownMember } from './shown-member.ts'

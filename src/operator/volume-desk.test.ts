@@ -1,7 +1,9 @@
 // What the operator is told of a volume is so, and stays so.
+
 import { expect, it } from 'vitest'
 import { startGroup } from '../../test/kit/sim-group.ts'
 import { DiskError } from '../base/disk.ts'
+import { memberId } from '../base/ids.ts'
 import { readCopy } from '../coordination/record-copy.ts'
 import { keys } from '../group/record.ts'
 import { VolumeDesk } from './volume-desk.ts'
@@ -10,7 +12,7 @@ const request = { name: 'kept', bytes: 2 ** 30, blockBytes: 512, shared: true } 
 
 async function scene(seed: number) {
   const { group, timeline } = await startGroup(seed, true)
-  const at = group.member('m2')
+  const at = group.member(memberId('m2'))
   if (at.member === null) throw new Error('the member is down')
   const desk = new VolumeDesk(at.member, async () => new Map())
   const create = () => timeline.finish(desk.create(request))

@@ -1,7 +1,9 @@
 // A member that has a mistake of its own: what it sends is whole, has good checksums, and must not come to wrong bytes.
+
 import { expect, it } from 'vitest'
 import { SimClock } from '../../sim/clock.ts'
 import { addressOf, operation, World } from '../../test/kit/peer-links.ts'
+import { memberId } from '../base/ids.ts'
 import type { Stream } from '../base/net.ts'
 import {
   type FrameFields,
@@ -48,7 +50,7 @@ const { hello, welcome, confirm, ready, write, read, answer } = frameKind
 it('F3 a write that is cut inside a block closes its stream, and reaches no primary', async () => {
   for (const cuts of [[6000], [4096, 6000]]) {
     const world = new World()
-    const b = await world.member('b')
+    const b = await world.member(memberId('b'))
     const stream = await world.dialB(new SimClock(world.timeline))
     let isReady = false
     const state = own(stream, (kind, _, text) => {
@@ -74,11 +76,11 @@ it('F3 a write that is cut inside a block closes its stream, and reaches no prim
 
 it('P14 an answer that lacks bytes in its middle is none: its stream is given up, and it is asked for again', async () => {
   const world = new World()
-  const a = await world.member('a')
+  const a = await world.member(memberId('a'))
   const clock = new SimClock(world.timeline)
   let streams = 0
   await world.timeline.finish(
-    world.net.host('b', clock).listen(addressOf('b'), (stream) => {
+    world.net.host('b', clock).listen(addressOf(memberId('b')), (stream) => {
       streams += 1
       const isWhole = streams > 1
       own(stream, (kind, request) => {
@@ -99,7 +101,7 @@ it('P14 an answer that lacks bytes in its middle is none: its stream is given up
   )
   const into = new Uint8Array(8192).fill(0xee)
   const asked = operation(0, { kind: read, payload: null, into })
-  a.links.link('b').request(asked)
+  a.links.link(memberId('b')).request(asked)
   await world.timeline.until(() => asked.settled !== null)
   expect([asked.settled, streams]).toEqual(['0@0', 2])
   expect(into).toEqual(new Uint8Array(8192).fill(7))
@@ -108,10 +110,10 @@ it('P14 an answer that lacks bytes in its middle is none: its stream is given up
 it('P15 a refusal is told once, in its words, until the link is welcomed or refused for another reason', async () => {
   const world = new World()
   const told: string[] = []
-  const a = await world.member('a', { told: (...how) => told.push(how.join(' ')) })
-  const b = await world.member('b', { groupId: 'h' })
+  const a = await world.member(memberId('a'), { told: (...how) => told.push(how.join(' ')) })
+  const b = await world.member(memberId('b'), { groupId: 'h' })
   for (let i = 0; i < 3; i += 1) {
-    expect(await world.timeline.finish(a.links.ask('b', 'summary', 1, 900))).toBeNull()
+    expect(await world.timeline.finish(a.links.ask(memberId('b'), 'summary', 1, 900))).toBeNull()
     await world.timeline.run(world.timeline.nowMs + 1_000)
   }
   expect(told).toEqual(['b refused b belongs to the group h, not to g'])

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { memberId } from '../base/ids.ts'
 import { ProtocolError } from '../base/protocol-error.ts'
 import {
   Body,
@@ -34,8 +35,8 @@ describe('controls', () => {
       grant: question(readOrder, (one, from) => [one.id, one.name, from]),
       renew: message(readOrder, (one, from) => heard.push(one.id, from)),
     })
-    expect(controls.answer('m2', 'grant', order)).toEqual([7, 'n', 'm2'])
-    expect(controls.answer('m2', 'renew', order)).toBeNull()
+    expect(controls.answer(memberId('m2'), 'grant', order)).toEqual([7, 'n', 'm2'])
+    expect(controls.answer(memberId('m2'), 'renew', order)).toBeNull()
     expect(heard).toEqual([7, 'm2'])
   })
 
@@ -54,16 +55,16 @@ describe('controls', () => {
     const bad: Json[] = [null, 7, 'order', [], {}, [order], { ...order, id: -1 }]
     bad.push({ ...order, id: 1.5 }, { ...order, name: '' }, { ...order, sure: 1 })
     bad.push({ ...order, names: 'a' }, without('id'), without('name'), without('names'))
-    for (const body of bad) expect(controls.answer('m2', 'grant', body)).toBeNull()
+    for (const body of bad) expect(controls.answer(memberId('m2'), 'grant', body)).toBeNull()
     expect(answered).toBe(0)
     expect(malformed).toEqual(bad.map(() => 'm2 grant'))
     for (const kind of ['unheard of', 'constructor', '__proto__']) {
-      expect(controls.answer('m2', kind, order)).toBeNull()
+      expect(controls.answer(memberId('m2'), kind, order)).toBeNull()
     }
-    expect(controls.answer('m2', 'grant', without('more'))).toBe('done')
+    expect(controls.answer(memberId('m2'), 'grant', without('more'))).toBe('done')
     fc.assert(
       fc.property(fc.jsonValue(), (body) => {
-        expect([null, 'done']).toContain(controls.answer('m2', 'grant', body as Json))
+        expect([null, 'done']).toContain(controls.answer(memberId('m2'), 'grant', body as Json))
       }),
     )
   })
@@ -74,7 +75,7 @@ describe('controls', () => {
         throw new ProtocolError('a fault', 'test')
       }),
     })
-    expect(() => controls.answer('m2', 'end', null)).toThrow('a fault')
+    expect(() => controls.answer(memberId('m2'), 'end', null)).toThrow('a fault')
   })
 
   it('P10 a body that names another author has no effect', () => {
@@ -84,7 +85,7 @@ describe('controls', () => {
       return author
     }
     const { controls } = scene({ report: question(read, (author) => author) })
-    expect(controls.answer('m2', 'report', { member: 'm2' })).toBe('m2')
-    expect(controls.answer('m3', 'report', { member: 'm2' })).toBeNull()
+    expect(controls.answer(memberId('m2'), 'report', { member: 'm2' })).toBe('m2')
+    expect(controls.answer(memberId('m3'), 'report', { member: 'm2' })).toBeNull()
   })
 })

@@ -5,8 +5,8 @@
 //   P9. A body reaches whoever answers only when it was read whole. A malformed one, and a kind that nobody here knows, has
 //       no effect and the answer null: nothing that another member sends ends this one.
 //   P10. A body that names a member as its author has no effect unless that member sent it.
+import type { MemberId } from '../base/ids.ts'
 import { ProtocolError } from '../base/protocol-error.ts'
-import type { MemberId } from '../group/record.ts'
 import { fieldsOf, isList, type Json } from './message.ts'
 
 /** Every question (it has an answer) and message (it has none); DESIGN.md says what they are about. */

@@ -21,10 +21,9 @@
 //   P4. The bytes under way are bounded; operations beyond wait their turn. What counts is the bytes that go with an
 //       operation or come back, not those that it names.
 import { afterTurns, type Clock, type Timer } from '../base/clock.ts'
-import type { Generation, SessionId } from '../base/ids.ts'
+import type { Generation, MemberId, SessionId } from '../base/ids.ts'
 import type { Address, Net, Stream, StreamOwner } from '../base/net.ts'
 import { ProtocolError } from '../base/protocol-error.ts'
-import type { MemberId } from '../group/record.ts'
 import {
   broken,
   type Frame,

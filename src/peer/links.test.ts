@@ -9,6 +9,7 @@ import {
   session,
   World,
 } from '../../test/kit/peer-links.ts'
+import { memberId } from '../base/ids.ts'
 import type { Stream } from '../base/net.ts'
 import { Prng } from '../base/prng.ts'
 import { type Frame, FrameReader, frameFields, frameKind } from './frames.ts'
@@ -21,24 +22,24 @@ describe('links', () => {
     const [a] = await world.pair()
     const { timeline } = world
     const short = { x: [1, 'ü'] }
-    expect(await timeline.finish(a.links.ask('b', 'summary', short, 500))).toEqual(short)
+    expect(await timeline.finish(a.links.ask(memberId('b'), 'summary', short, 500))).toEqual(short)
     const long = 'é'.repeat(300_000)
-    expect(await timeline.finish(a.links.ask('b', 'summary', long, 900))).toBe(long)
+    expect(await timeline.finish(a.links.ask(memberId('b'), 'summary', long, 900))).toBe(long)
     const before = timeline.nowMs
-    expect(await timeline.finish(a.links.ask('c', 'summary', 1, 500))).toBeNull()
+    expect(await timeline.finish(a.links.ask(memberId('c'), 'summary', 1, 500))).toBeNull()
     expect(timeline.nowMs - before).toBeLessThanOrEqual(501)
-    expect(a.links.trouble('c')).toContain('c:4000')
+    expect(a.links.trouble(memberId('c'))).toContain('c:4000')
   })
 
   it('P12 questions and messages do not wait until a member serves, operations and fences do', async () => {
     const world = new World()
-    const a = await world.member('a')
-    const b = await world.member('b', { ready: false })
+    const a = await world.member(memberId('a'))
+    const b = await world.member(memberId('b'), { ready: false })
     const sent = operation(1)
-    a.links.link('b').request(sent)
-    a.links.link('b').fence(session, gen, () => {})
-    a.links.tell('b', 'nudge', null)
-    expect(await world.timeline.finish(a.links.ask('b', 'summary', 5, 500))).toBe(5)
+    a.links.link(memberId('b')).request(sent)
+    a.links.link(memberId('b')).fence(session, gen, () => {})
+    a.links.tell(memberId('b'), 'nudge', null)
+    expect(await world.timeline.finish(a.links.ask(memberId('b'), 'summary', 5, 500))).toBe(5)
     expect(b.log).toEqual(['nudge from a', 'summary from a'])
     await world.timeline.run(world.timeline.nowMs + 5_000) // alive, so the stream is not given up
     expect(sent.settled).toBeNull()
@@ -54,16 +55,20 @@ describe('links', () => {
   it('a member of another group, or another member, is refused with a sentence', async () => {
     const world = new World()
     const [a] = await world.pair()
-    const stranger = await world.member('x', { groupId: 'h' })
-    expect(await world.timeline.finish(stranger.links.ask('b', 'summary', 1, 500))).toBeNull()
-    expect(stranger.links.trouble('b')).toBe('b belongs to the group g, not to h')
-    expect(await world.timeline.finish(a.links.ask('b-alias', 'summary', 1, 500))).toBeNull()
-    expect(a.links.trouble('b-alias')).toBe('this is b, not b-alias')
+    const stranger = await world.member(memberId('x'), { groupId: 'h' })
+    expect(
+      await world.timeline.finish(stranger.links.ask(memberId('b'), 'summary', 1, 500)),
+    ).toBeNull()
+    expect(stranger.links.trouble(memberId('b'))).toBe('b belongs to the group g, not to h')
+    expect(
+      await world.timeline.finish(a.links.ask(memberId('b-alias'), 'summary', 1, 500)),
+    ).toBeNull()
+    expect(a.links.trouble(memberId('b-alias'))).toBe('this is b, not b-alias')
   })
 
   it('a member of an older or newer version is refused with a sentence', async () => {
     const world = new World()
-    await world.member('b')
+    await world.member(memberId('b'))
     for (const version of [1, 3]) {
       const clock = new SimClock(world.timeline)
       const stream = await world.dialB(clock)
@@ -90,12 +95,12 @@ describe('links', () => {
       await world.timeline.until(() => answers.closed)
       expect(answers.kinds).toEqual([])
     }
-    expect(await world.timeline.finish(a.links.ask('b', 'summary', 1, 500))).toBe(1)
+    expect(await world.timeline.finish(a.links.ask(memberId('b'), 'summary', 1, 500))).toBe(1)
   })
 
   it('a stream that never says hello is closed', async () => {
     const world = new World()
-    await world.member('b')
+    await world.member(memberId('b'))
     const stream = await world.dialB(new SimClock(world.timeline))
     const answers = listenTo(stream)
     await world.timeline.until(() => answers.closed, 6_000)
@@ -103,11 +108,11 @@ describe('links', () => {
 
   it('P1 fences come first on a stream, and first again on the next', async () => {
     const world = new World()
-    const a = await world.member('a')
-    const b = await world.member('b', { ready: false })
+    const a = await world.member(memberId('a'))
+    const b = await world.member(memberId('b'), { ready: false })
     b.answer = () => new Promise(() => {})
     let acknowledged = 0
-    const link = a.links.link('b')
+    const link = a.links.link(memberId('b'))
     link.request(operation(1))
     link.request(operation(2))
     link.fence(session, gen, () => {
@@ -130,8 +135,8 @@ describe('links', () => {
   it('P1 a fence goes before an operation that is asked for after it', async () => {
     const world = new World()
     const [a, b] = await world.pair()
-    const link = a.links.link('b')
-    await world.timeline.finish(a.links.ask('b', 'summary', 1, 500))
+    const link = a.links.link(memberId('b'))
+    await world.timeline.finish(a.links.ask(memberId('b'), 'summary', 1, 500))
     await world.timeline.until(() => link.isServing)
     link.request(operation(1, { payload: new Uint8Array(1024 * 1024), bytes: 1024 * 1024 }))
     link.fence(session, gen, () => {})
@@ -144,7 +149,7 @@ describe('links', () => {
     const world = new World()
     const [a, b] = await world.pair()
     b.answer = () => new Promise(() => {})
-    const link = a.links.link('b')
+    const link = a.links.link(memberId('b'))
     const sent = [operation(1), operation(2), operation(3)]
     const numbers = sent.map((one) => link.request(one))
     await world.timeline.until(() => b.operations.length === 3)
@@ -164,7 +169,7 @@ describe('links', () => {
     const world = new World()
     const [a, b] = await world.pair()
     b.answer = () => new Promise(() => {})
-    const link = a.links.link('b')
+    const link = a.links.link(memberId('b'))
     link.request(operation(1))
     await world.timeline.until(() => b.operations.length === 1)
     await world.timeline.run(world.timeline.nowMs + 4_000)
@@ -182,7 +187,7 @@ describe('links', () => {
     const world = new World()
     const [a, b] = await world.pair()
     b.reply = () => new Promise(() => {})
-    const reply = a.links.ask('b', 'summary', 1, 5_000)
+    const reply = a.links.ask(memberId('b'), 'summary', 1, 5_000)
     await world.timeline.until(() => b.log.length === 1)
     world.net.cut('a', 'b', 'drop')
     expect(await world.timeline.finish(reply)).toBeNull()
@@ -196,7 +201,7 @@ describe('links', () => {
     const [a, b] = await world.pair()
     const answers: (() => void)[] = []
     b.answer = () => new Promise((resolve) => answers.push(() => resolve(DONE)))
-    const link = a.links.link('b')
+    const link = a.links.link(memberId('b'))
     const sent = Array.from({ length: 40 }, (_, i) =>
       operation(i + 1, { payload: new Uint8Array(1024 * 1024), bytes: 1024 * 1024 }),
     )
@@ -219,7 +224,7 @@ describe('links', () => {
       kind === frameKind.unmap
         ? new Promise(() => {})
         : { ...DONE, bytes: into?.fill(7) ?? new Uint8Array() }
-    const link = a.links.link('b')
+    const link = a.links.link(memberId('b'))
     const unmap = { kind: frameKind.unmap, payload: null, bytes: 2 * 1024 ** 3 }
     for (let i = 1; i <= 50; i += 1) link.request(operation(i, unmap))
     const read = operation(51, {
@@ -235,8 +240,8 @@ describe('links', () => {
   it('a small operation passes megabytes, and long ones share the way', async () => {
     const world = new World()
     const [a, b] = await world.pair()
-    const link = a.links.link('b')
-    await world.timeline.finish(a.links.ask('b', 'summary', 1, 500))
+    const link = a.links.link(memberId('b'))
+    await world.timeline.finish(a.links.ask(memberId('b'), 'summary', 1, 500))
     const long = { payload: new Uint8Array(1024 * 1024), bytes: 1024 * 1024 }
     for (let i = 1; i <= 8; i += 1) link.request(operation(i, long))
     await world.timeline.until(() => link.isServing)
@@ -253,7 +258,7 @@ describe('links', () => {
       status: 0,
       bytes: content.slice(request.offset, request.offset + request.bytes),
     })
-    const link = a.links.link('b')
+    const link = a.links.link(memberId('b'))
     const reads = [0, 65_536, 300_001].map((offset) =>
       operation(0, { kind: frameKind.read, offset, into: new Uint8Array(350_000) }),
     )
@@ -271,8 +276,8 @@ describe('links', () => {
 
   it('P6 an operation is carried out only when all of it has come, and only by a member that serves', async () => {
     const world = new World()
-    const a = await world.member('a')
-    const b = await world.member('b', { ready: false })
+    const a = await world.member(memberId('a'))
+    const b = await world.member(memberId('b'), { ready: false })
     const payload = new Uint8Array(1024 * 1024).map((_, i) => i * 7)
     const carriedOut: (Uint8Array | undefined)[] = []
     b.answer = (request) => {
@@ -280,7 +285,7 @@ describe('links', () => {
       return DONE
     }
     const long = operation(1, { payload, bytes: payload.length })
-    a.links.link('b').request(long)
+    a.links.link(memberId('b')).request(long)
     await world.timeline.run(world.timeline.nowMs + 2_000)
     expect(carriedOut).toEqual([])
     b.ready.resolve()
@@ -290,7 +295,7 @@ describe('links', () => {
 
   it('P7 of what is unanswered 32 MiB are read, and more only when some is answered', async () => {
     const world = new World()
-    const b = await world.member('b')
+    const b = await world.member(memberId('b'))
     const answers: (() => void)[] = []
     b.answer = () => new Promise((resolve) => answers.push(() => resolve(DONE)))
     const greedy = await stranger(world).open(1)
@@ -307,7 +312,7 @@ describe('links', () => {
 
   it('P5 a later stream of a member ends the older one: nothing more is read from it', async () => {
     const world = new World()
-    const b = await world.member('b')
+    const b = await world.member(memberId('b'))
     const n = stranger(world)
     const one = await n.open(1)
     one.confirm()
@@ -324,7 +329,7 @@ describe('links', () => {
 
   it('P5 an older stream never counts after a later one, and a process that is gone opens none', async () => {
     const world = new World()
-    const b = await world.member('b')
+    const b = await world.member(memberId('b'))
     const n = stranger(world)
     const one = await n.open(1)
     const two = await n.open(2)
@@ -346,7 +351,7 @@ function stranger(world: World) {
   const host = world.net.host('n', clock)
   const hello = { groupId: 'g', memberId: 'n', bootId: 'n-1', to: 'b' }
   const open = async (stream: number) => {
-    const opened = await world.timeline.finish(host.connect(addressOf('b'), 500))
+    const opened = await world.timeline.finish(host.connect(addressOf(memberId('b')), 500))
     const sender = new Sender(opened, clock)
     const answers = listenTo(opened, () => sender.written())
     sender.send(frameFields(frameKind.hello, 0), encodeJson({ ...hello, stream }))

@@ -1,8 +1,9 @@
 // This member's links to the others: one outgoing stream to each for our requests, and the incoming ones with theirs.
+
 import { assert } from '../base/assert.ts'
 import type { Clock } from '../base/clock.ts'
+import type { MemberId } from '../base/ids.ts'
 import type { Address, Listener, Net } from '../base/net.ts'
-import type { MemberId } from '../group/record.ts'
 import type { ControlKind } from './controls.ts'
 import { Link, type LinkTold } from './link.ts'
 import type { Identity, Json } from './message.ts'

@@ -1,6 +1,6 @@
 // What members say to each other besides bytes of volumes, and who they are when they meet.
+import { type MemberId, memberId } from '../base/ids.ts'
 import { decodeText, encodeText } from '../base/text.ts'
-import type { MemberId } from '../group/record.ts'
 import { broken, frameVersion } from './frames.ts'
 
 /** Forms that are sent are declared with `type`, not `interface`: only of those is it known that they have no other fields. */
@@ -92,7 +92,7 @@ function text(value: Json | undefined): string {
 function identity(fields: { readonly [name in keyof Identity]?: Json }): Identity {
   return {
     groupId: text(fields.groupId),
-    memberId: text(fields.memberId),
+    memberId: memberId(text(fields.memberId)),
     bootId: text(fields.bootId),
   }
 }
@@ -101,7 +101,7 @@ export function parseHello(json: Json): Hello {
   const fields = messageFields(json)
   const { stream } = fields
   if (typeof stream !== 'number') throw broken('a hello without a stream number')
-  return { ...identity(fields), to: text(fields.to), stream }
+  return { ...identity(fields), to: memberId(text(fields.to)), stream }
 }
 
 export function parseWelcome(json: Json): Welcome {

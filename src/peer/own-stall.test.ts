@@ -3,7 +3,15 @@ import { expect, it } from 'vitest'
 import { SimClock } from '../../sim/clock.ts'
 import { SimNet } from '../../sim/net.ts'
 import { Timeline } from '../../sim/timeline.ts'
-import { epoch, generation, sessionId, sliceId, volumeId } from '../base/ids.ts'
+import {
+  epoch,
+  generation,
+  type MemberId,
+  memberId,
+  sessionId,
+  sliceId,
+  volumeId,
+} from '../base/ids.ts'
 import { Prng } from '../base/prng.ts'
 import { frameKind } from './frames.ts'
 import { PeerLinks } from './links.ts'
@@ -19,7 +27,7 @@ async function pair() {
   const net = new SimNet(timeline, new Prng(1))
   const log: string[] = []
   const addressOf = (host: string) => ({ kind: 'tcp', host, port: 4000 }) as const
-  const member = async (memberId: string) => {
+  const member = async (memberId: MemberId) => {
     const clock = new SimClock(timeline)
     const late = <T>(value: T) =>
       new Promise<T>((resolve) => clock.after(WORKS_MS, () => resolve(value)))
@@ -40,12 +48,12 @@ async function pair() {
     await timeline.finish(links.listen(addressOf(memberId)))
     return { clock, links }
   }
-  return { timeline, log, a: await member('a'), b: await member('b') }
+  return { timeline, log, a: await member(memberId('a')), b: await member(memberId('b')) }
 }
 
 it('P11 a member that stood still reads what has come before it gives anybody up', async () => {
   const { timeline, log, a } = await pair()
-  expect(await timeline.finish(a.links.ask('b', 'login', 0, 500))).toBe(0)
+  expect(await timeline.finish(a.links.ask(memberId('b'), 'login', 0, 500))).toBe(0)
   await timeline.run(timeline.nowMs + 700)
   const settled: number[] = []
   const request: Request = {
@@ -63,8 +71,8 @@ it('P11 a member that stood still reads what has come before it gives anybody up
     ...{ kind: frameKind.write, epoch: epoch(1), payload: new Uint8Array(4), into: null },
     settle: (status) => settled.push(status),
   }
-  a.links.link('b').request(request)
-  const asked = a.links.ask('b', 'probe', 7, 500)
+  a.links.link(memberId('b')).request(request)
+  const asked = a.links.ask(memberId('b'), 'probe', 7, 500)
   await timeline.run(timeline.nowMs + 10)
   a.clock.pause()
   await timeline.run(timeline.nowMs + 20_000)
@@ -72,7 +80,7 @@ it('P11 a member that stood still reads what has come before it gives anybody up
   expect(await timeline.finish(asked)).toBe(7)
   expect(settled).toEqual([0])
   await timeline.run(timeline.nowMs + 2_000)
-  expect(a.links.trouble('b')).toBeNull()
-  expect(a.links.link('b').isServing).toBe(true)
+  expect(a.links.trouble(memberId('b'))).toBeNull()
+  expect(a.links.link(memberId('b')).isServing).toBe(true)
   expect(log).toEqual(['login', 'operation 1', 'probe'])
 })

@@ -3,7 +3,15 @@ import { SimClock } from '../../sim/clock.ts'
 import { SimNet } from '../../sim/net.ts'
 import { Timeline } from '../../sim/timeline.ts'
 import { sleep } from '../base/clock.ts'
-import { epoch, generation, sessionId, sliceId, volumeId } from '../base/ids.ts'
+import {
+  epoch,
+  generation,
+  type MemberId,
+  memberId,
+  sessionId,
+  sliceId,
+  volumeId,
+} from '../base/ids.ts'
 import type { Address } from '../base/net.ts'
 import { Prng } from '../base/prng.ts'
 import { frameKind } from './frames.ts'
@@ -18,7 +26,7 @@ it('P8 buffers of requests are used again, but not before they are answered and 
   const timeline = new Timeline()
   const net = new SimNet(timeline, new Prng(1))
   const used = new Set<ArrayBuffer>()
-  const linksOf = (id: string, operation: PeerServer['operation']) => {
+  const linksOf = (id: MemberId, operation: PeerServer['operation']) => {
     const clock = new SimClock(timeline)
     const server: PeerServer = {
       control: () => null,
@@ -26,13 +34,13 @@ it('P8 buffers of requests are used again, but not before they are answered and 
       serving: () => Promise.resolve(),
       operation,
     }
-    const addressOf = (member: string): Address => ({ kind: 'tcp', host: member, port: 4000 })
+    const addressOf = (member: MemberId): Address => ({ kind: 'tcp', host: member, port: 4000 })
     const self = { groupId: 'g', memberId: id, bootId: id }
     const links = new PeerLinks({ self, net: net.host(id, clock), clock, addressOf, server })
     return { links, clock, listening: links.listen(addressOf(id)) }
   }
-  const a = linksOf('a', () => ({ status: 0 }))
-  const b = linksOf('b', async (_from, { number, payload, into }) => {
+  const a = linksOf(memberId('a'), () => ({ status: 0 }))
+  const b = linksOf(memberId('b'), async (_from, { number, payload, into }) => {
     // Later requests come and go while this one is under way; what comes later goes first.
     into?.fill(number)
     await sleep(b.clock, 100 - number)
@@ -49,7 +57,7 @@ it('P8 buffers of requests are used again, but not before they are answered and 
     const one = { number, into: new Uint8Array(BYTES), done: false }
     const isRead = number % 3 !== 0
     if (isRead) reads.push(one)
-    a.links.link('b').request(request(one, isRead))
+    a.links.link(memberId('b')).request(request(one, isRead))
     if (number % 10 === 0) await timeline.run(timeline.nowMs + 60)
   }
   await timeline.until(() => reads.every(({ done }) => done))

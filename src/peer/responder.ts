@@ -15,11 +15,10 @@
 
 import { BufferPool } from '../base/buffer-pool.ts'
 import type { Clock } from '../base/clock.ts'
-import { type Epoch, epoch, type Generation, type SessionId } from '../base/ids.ts'
+import { type Epoch, epoch, type Generation, type MemberId, type SessionId } from '../base/ids.ts'
 import type { Stream, StreamOwner } from '../base/net.ts'
 import { ProtocolError } from '../base/protocol-error.ts'
 import { BLOCK_BYTES, OPERATION_BYTES_MAX } from '../base/sizes.ts'
-import type { MemberId } from '../group/record.ts'
 import {
   blocksOf,
   broken,

@@ -4,7 +4,15 @@ import { describe, expect, it } from 'vitest'
 import { SimClock } from '../../sim/clock.ts'
 import { SimCoordination } from '../../sim/coordinator.ts'
 import { Timeline } from '../../sim/timeline.ts'
-import { type Epoch, epoch, NO_REVISION, type SliceId, sliceId, volumeId } from '../base/ids.ts'
+import {
+  type Epoch,
+  epoch,
+  memberId,
+  NO_REVISION,
+  type SliceId,
+  sliceId,
+  volumeId,
+} from '../base/ids.ts'
 import { Prng } from '../base/prng.ts'
 import type { Change, Coordinator, Transaction } from '../coordination/coordinator.ts'
 import { storedSession } from '../coordination/group-view.ts'
@@ -35,7 +43,8 @@ async function bench({ seed = 1, raising }: BenchSettings = {}) {
     ...{ format: 2, name: 'g', groupId: 'x', incarnation: 'i', lineage: [], slices: SLICES },
     namingAuthority: 'iqn.2026-11.x',
   }
-  for (const change of foundGroup(group, ['m1', 'm2'])) await timeline.finish(others.txn(change))
+  for (const change of foundGroup(group, [memberId('m1'), memberId('m2')]))
+    await timeline.finish(others.txn(change))
 
   const handle = coordination.handle('m1')
   let raised = 0
@@ -69,7 +78,7 @@ async function bench({ seed = 1, raising }: BenchSettings = {}) {
       return 'done' as const
     },
   }
-  const deps = { self: 'm1', clock, coordinator, store, isClosed: () => isClosed }
+  const deps = { self: memberId('m1'), clock, coordinator, store, isClosed: () => isClosed }
   const ownEpochs = () =>
     new Map(
       coordination.inspect(keys.slices).flatMap(({ key, value }) => {
@@ -107,7 +116,13 @@ async function bench({ seed = 1, raising }: BenchSettings = {}) {
   async function churn(steps: number): Promise<void> {
     for (let step = 0; step < steps; step += 1) {
       const name = String(step)
-      const taking = { owner: 'm2', isid: '400001370001', source: '', loginToken: name, at: '' }
+      const taking = {
+        owner: memberId('m2'),
+        isid: '400001370001',
+        source: '',
+        loginToken: name,
+        at: '',
+      }
       const who = { ...taking, volume: volumeId(1), initiator: `iqn.2026-11.x:${name}` }
       await others.txn(createSession(who))
       if (step >= 2) await others.txn(closeSession(stored(step - 2)))

@@ -14,6 +14,7 @@ import {
   type Epoch,
   epoch,
   type Generation,
+  type MemberId,
   NO_REVISION,
   type Revision,
   type SessionId,
@@ -23,7 +24,7 @@ import type { Coordinator, Versioned } from '../coordination/coordinator.ts'
 import { storedSession, usable } from '../coordination/group-view.ts'
 import { raiseEpochs } from '../group/founding.ts'
 import { parseSlice } from '../group/parse.ts'
-import { keys, type MemberId, type SliceRecord } from '../group/record.ts'
+import { keys, type SliceRecord } from '../group/record.ts'
 import type { SliceStore } from './slice-store.ts'
 
 const AGAIN_MS = 100

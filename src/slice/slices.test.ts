@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it, vi } from 'vitest'
 import { type TestSession, VolumeGroup } from '../../test/kit/volume-group.ts'
-import { generation, NO_REVISION, sliceId, volumeId } from '../base/ids.ts'
+import { generation, memberId, NO_REVISION, sliceId, volumeId } from '../base/ids.ts'
 import { RUN_BYTES } from '../base/sizes.ts'
 import { keys } from '../group/record.ts'
 import { changeVolume } from '../group/volumes.ts'
@@ -17,8 +17,8 @@ function originOf({ sessionId, gen }: TestSession) {
 
 /** A group of one, so that every slice is at its slices. */
 async function alone(seed: number) {
-  const world = await VolumeGroup.found(seed, { members: ['a'], slices: 2 })
-  const session = await world.finish(world.login('a'))
+  const world = await VolumeGroup.found(seed, { members: [memberId('a')], slices: 2 })
+  const session = await world.finish(world.login(memberId('a')))
   return { world, session }
 }
 
@@ -50,17 +50,17 @@ async function read(slices: Slices, session: TestSession, offset: number, bytes:
 describe('primary', () => {
   it('V1 nothing is served before epochs and generations are there, whatever the coordinator does', async () => {
     const { world, session } = await alone(1)
-    const before = world.member('a').slices.epochOf(sliceId(0))
-    world.crash('a')
-    await world.finish(world.raise(session, 'a', 'live'))
+    const before = world.member(memberId('a')).slices.epochOf(sliceId(0))
+    world.crash(memberId('a'))
+    await world.finish(world.raise(session, memberId('a'), 'live'))
     world.coordination.set({ loseAnswerChance: 0.7, loseRequestChance: 0.3 })
     let isUp = false
-    const booting = world.boot('a').then((member) => {
+    const booting = world.boot(memberId('a')).then((member) => {
       isUp = true
       return member
     })
-    await world.timeline.until(() => world.members.has('a'), 600_000)
-    const { slices } = world.member('a')
+    await world.timeline.until(() => world.members.has(memberId('a')), 600_000)
+    const { slices } = world.member(memberId('a'))
     expect(slices.isServing).toBe(false)
     expect(slices.mutate(mutation(session, 0, new Uint8Array(BLOCK)))).toBe('stale')
     expect(() => slices.fence(session.sessionId, generation(9))).toThrow('V1')
@@ -76,16 +76,16 @@ describe('primary', () => {
 
   it('V1 after a restart retired sessions are refused, FENCEs of them ignored, newer ones served', async () => {
     const { world, session } = await alone(2)
-    const other = await world.finish(world.login('a'))
+    const other = await world.finish(world.login(memberId('a')))
     await world.finish(world.retire(session))
-    world.crash('a')
-    const { slices } = await world.finish(world.boot('a'))
+    world.crash(memberId('a'))
+    const { slices } = await world.finish(world.boot(memberId('a')))
     expect(slices.mutate(mutation(session, 0, new Uint8Array(BLOCK)))).toBe('refused')
     slices.fence(session.sessionId, generation(5))
     expect(
       slices.mutate(mutation({ ...session, gen: generation(5) }, 0, new Uint8Array(BLOCK))),
     ).toBe('refused')
-    const fresh = await world.finish(world.login('a'))
+    const fresh = await world.finish(world.login(memberId('a')))
     for (const one of [other, fresh]) {
       const outcome = Promise.resolve(slices.mutate(mutation(one, 0, new Uint8Array(BLOCK))))
       expect(await world.finish(outcome)).toBe('done')
@@ -94,36 +94,36 @@ describe('primary', () => {
 
   it('retired sessions are forgotten while it serves, and refused from then on', async () => {
     const { world, session } = await alone(3)
-    const { slices } = world.member('a')
+    const { slices } = world.member(memberId('a'))
     const numbered = { number: 1 }
     await world.finish(
       Promise.resolve(slices.mutate(mutation(session, 0, new Uint8Array(BLOCK), numbered))),
     )
-    expect(world.durable.get('a')?.operations.size).toBe(1)
+    expect(world.durable.get(memberId('a'))?.operations.size).toBe(1)
     await world.finish(world.retire(session))
     await world.timeline.run(world.timeline.nowMs + 25_000)
-    expect(world.durable.get('a')?.operations.size).toBe(0)
+    expect(world.durable.get(memberId('a'))?.operations.size).toBe(0)
     expect(slices.mutate(mutation(session, 0, new Uint8Array(BLOCK)))).toBe('refused')
   })
 
   it('sessions that were retired while the member was down are forgotten, others are not', async () => {
     const { world, session } = await alone(3)
-    const other = await world.finish(world.login('a'))
-    const { slices } = world.member('a')
+    const other = await world.finish(world.login(memberId('a')))
+    const { slices } = world.member(memberId('a'))
     for (const one of [session, other]) {
       const numbered = mutation(one, 0, new Uint8Array(BLOCK), { number: 1 })
       await world.finish(Promise.resolve(slices.mutate(numbered)))
     }
-    world.crash('a')
+    world.crash(memberId('a'))
     await world.finish(world.retire(session))
-    await world.finish(world.boot('a'))
-    const remembered = [...(world.durable.get('a')?.operations.keys() ?? [])]
+    await world.finish(world.boot(memberId('a')))
+    const remembered = [...(world.durable.get(memberId('a'))?.operations.keys() ?? [])]
     expect(remembered).toEqual([`${other.sessionId}:1:0`])
   })
 
   it('V2 a write that has its place goes on though its session ends, and every later read sees it', async () => {
     const { world, session } = await alone(4)
-    const { slices, store } = world.member('a')
+    const { slices, store } = world.member(memberId('a'))
     store.delayMs = [50, 50]
     const first = slices.mutate(mutation(session, 0, new Uint8Array(BLOCK).fill(1)))
     const second = slices.mutate(mutation(session, 512, new Uint8Array(512).fill(2)))
@@ -138,7 +138,7 @@ describe('primary', () => {
 
   it('V3 an operation sent again while under way, and after it, has the same answer and is carried out once', async () => {
     const { world, session } = await alone(5)
-    const { slices } = world.member('a')
+    const { slices } = world.member(memberId('a'))
     const swap = mutation(session, 0, new Uint8Array(512).fill(7), { verify: zeros, number: 1 })
     const twice = [slices.mutate(swap), slices.mutate(swap)]
     expect(await world.finish(Promise.all(twice))).toEqual(['done', 'done'])
@@ -151,14 +151,14 @@ describe('primary', () => {
     const acknowledging = mutation(session, BLOCK, zeros, { number: 4, acknowledged: 3 })
     await world.finish(Promise.resolve(slices.mutate(acknowledging)))
     expect(slices.mutate(swap)).toBe('refused') // acknowledged: nobody waits for it
-    expect([...(world.durable.get('a')?.operations.values() ?? [])].map((set) => [...set])).toEqual(
-      [[4]],
-    )
+    expect(
+      [...(world.durable.get(memberId('a'))?.operations.values() ?? [])].map((set) => [...set]),
+    ).toEqual([[4]])
   })
 
   it('V9 a view that this member has not heard of is looked for, and an older one is over', async () => {
     const { world } = await alone(15)
-    const { slices, group } = world.member('a')
+    const { slices, group } = world.member(memberId('a'))
     const id = volumeId(1)
     const { record, change } = changeVolume(world.volume, group.volumeRevs.get(id) ?? NO_REVISION, {
       bytes: 2 * world.volume.bytes,
@@ -177,7 +177,7 @@ describe('primary', () => {
 
   it('V3 each mutation has a place in the order of its slice, which it keeps when it is sent again', async () => {
     const { world, session } = await alone(16)
-    const { slices } = world.member('a')
+    const { slices } = world.member(memberId('a'))
     const [one, two] = [1, 2].map((n) => mutation(session, 0, new Uint8Array(BLOCK), { number: n }))
     if (one === undefined || two === undefined) throw new Error('two were made')
     const again = { ...one }
@@ -188,7 +188,7 @@ describe('primary', () => {
 
   it('V4 a miscompare names the first byte that differs and writes nothing', async () => {
     const { world, session } = await alone(6)
-    const { slices } = world.member('a')
+    const { slices } = world.member(memberId('a'))
     await world.finish(
       Promise.resolve(slices.mutate(mutation(session, 0, new Uint8Array(BLOCK).fill(5)))),
     )
@@ -207,7 +207,7 @@ describe('primary', () => {
   it('V4 of many comparisons with the same bytes exactly one writes', async () => {
     for (let seed = 10; seed < 20; seed += 1) {
       const { world, session } = await alone(seed)
-      const { slices } = world.member('a')
+      const { slices } = world.member(memberId('a'))
       for (let round = 0; round < 5; round += 1) {
         const verify = new Uint8Array(512).fill(round)
         const swaps = Array.from({ length: 8 }, () => {
@@ -233,7 +233,7 @@ describe('primary', () => {
     await fc.assert(
       fc.asyncProperty(commands, fc.nat(1000), async (all, seed) => {
         const { world, session } = await alone(seed)
-        const { slices } = world.member('a')
+        const { slices } = world.member(memberId('a'))
         const model = new Uint8Array(8 * BLOCK)
         const waiting: Promise<unknown>[] = []
         for (const [i, command] of all.entries()) {
@@ -252,7 +252,7 @@ describe('primary', () => {
 
   it('V8 what is under way when the slice leaves comes to stale, late, and nothing more is written', async () => {
     const { world, session } = await alone(11)
-    const { slices, store } = world.member('a')
+    const { slices, store } = world.member(memberId('a'))
     store.delayMs = [100, 100]
     const first = mutation(session, 0, new Uint8Array(BLOCK).fill(1))
     const outcomes = [
@@ -263,14 +263,14 @@ describe('primary', () => {
     ]
     await world.finish(world.put(keys.slice(sliceId(0)), { ...ofOne, epoch: 9, primary: 'b' }))
     expect(await world.finish(Promise.all(outcomes))).toEqual(outcomes.map(() => 'stale'))
-    const { applied } = world.durable.get('a') ?? expect.unreachable('it has a disk')
+    const { applied } = world.durable.get(memberId('a')) ?? expect.unreachable('it has a disk')
     expect([...applied.keys()]).toEqual([`${session.sessionId}:1:0:${first.number}`])
     expect(slices.mutate(first)).toBe('stale')
   })
 
   it('V8 V3 a slice that comes back is served when all from before is over, and what was written then is not again', async () => {
     const { world, session } = await alone(12)
-    const { slices, store } = world.member('a')
+    const { slices, store } = world.member(memberId('a'))
     store.delayMs = [400, 400]
     const first = mutation(session, 0, new Uint8Array(BLOCK).fill(1))
     const late = Promise.resolve(slices.mutate(first))
@@ -289,12 +289,12 @@ describe('primary', () => {
     expect(await world.finish(Promise.resolve(slices.mutate(part)))).toBe('done')
     const expected = new Uint8Array(1536).fill(1).fill(2, 512, 1024)
     expect(await world.finish(read(slices, session, 0, 1536))).toEqual(expected)
-    expect([...(world.durable.get('a')?.applied.values() ?? [])]).toEqual([1, 1])
+    expect([...(world.durable.get(memberId('a'))?.applied.values() ?? [])]).toEqual([1, 1])
   })
 
   it('V5 a store that fails answers nothing more for those blocks', async () => {
     const { world, session } = await alone(7)
-    const { slices, store } = world.member('a')
+    const { slices, store } = world.member(memberId('a'))
     const write = store.write.bind(store)
     store.write = () => Promise.reject(new Error('the disk is gone'))
     const failed = Promise.resolve(slices.mutate(mutation(session, 0, new Uint8Array(BLOCK))))
@@ -312,12 +312,12 @@ describe('primary', () => {
 
   it('V6 the pages of a volume that was deleted are dropped, also after a restart, and no others', async () => {
     const { world, session } = await alone(8)
-    const durable = world.durable.get('a')
+    const durable = world.durable.get(memberId('a'))
     const second = { ...world.volume, id: 2, iqn: 'iqn.test:w' }
     await world.finish(world.put(keys.volume(volumeId(2)), second))
     const both = [1, 2].map((volume) =>
       world
-        .member('a')
+        .member(memberId('a'))
         .slices.mutate(
           mutation(session, 0, new Uint8Array(BLOCK).fill(volume), { volume: volumeId(volume) }),
         ),
@@ -328,17 +328,17 @@ describe('primary', () => {
     await world.finish(world.coordinator.txn({ remove: [keys.volume(volumeId(2))] }))
     await world.timeline.run(world.timeline.nowMs + 25_000)
     expect([...(durable?.blocks.keys() ?? [])]).toEqual(['1:0'])
-    world.crash('a')
+    world.crash(memberId('a'))
     await world.finish(world.coordinator.txn({ remove: [keys.volume(volumeId(1))] }))
-    await world.finish(world.boot('a'))
+    await world.finish(world.boot(memberId('a')))
     await world.timeline.run(world.timeline.nowMs + 25_000)
     expect(durable?.blocks.size).toBe(0)
   })
 
   it('V7 a copy of the record that lacks what exists has nothing dropped and nothing forgotten', async () => {
     const { world, session } = await alone(9)
-    const { slices, group } = world.member('a')
-    const durable = world.durable.get('a')
+    const { slices, group } = world.member(memberId('a'))
+    const durable = world.durable.get(memberId('a'))
     const numbered = mutation(session, 0, new Uint8Array(BLOCK).fill(1), { number: 1 })
     expect(await world.finish(Promise.resolve(slices.mutate(numbered)))).toBe('done')
     group.volumes.clear()
@@ -353,8 +353,8 @@ describe('primary', () => {
 
   it('V7 what the coordinator does not answer about is kept', async () => {
     const { world, session } = await alone(10)
-    const { slices } = world.member('a')
-    const durable = world.durable.get('a')
+    const { slices } = world.member(memberId('a'))
+    const durable = world.durable.get(memberId('a'))
     const numbered = mutation(session, 0, new Uint8Array(BLOCK).fill(1), { number: 1 })
     await world.finish(Promise.resolve(slices.mutate(numbered)))
     await world.finish(world.coordinator.txn({ remove: [keys.volume(volumeId(1)), session.key] }))

@@ -20,6 +20,7 @@ import {
   type Epoch,
   epoch,
   type Generation,
+  type MemberId,
   type Revision,
   type SessionId,
   type SliceId,
@@ -27,7 +28,7 @@ import {
   type VolumeId,
 } from '../base/ids.ts'
 import type { Coordinator } from '../coordination/coordinator.ts'
-import { keys, type MemberId } from '../group/record.ts'
+import { keys } from '../group/record.ts'
 import { volumeIsAbsent } from '../group/volumes.ts'
 import type { Mutation, Origin } from '../peer/operation.ts'
 import { activate, generationsIn } from './activation.ts'

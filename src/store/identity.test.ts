@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import { SimClock } from '../../sim/clock.ts'
 import { block, SLICE, World, write } from '../../test/kit/store-world.ts'
-import { type Epoch, epoch, type SliceId, volumeId } from '../base/ids.ts'
+import { type Epoch, epoch, memberId, type SliceId, volumeId } from '../base/ids.ts'
 import { BLOCK_BYTES, PAGE_BYTES, RUN_BYTES } from '../base/sizes.ts'
 import { paths } from './layout.ts'
 import { PageStore } from './page-store.ts'
@@ -72,7 +72,7 @@ describe('which folder', () => {
   it('ID2 a folder of another member is not given up, whatever is accepted', async () => {
     const world = new World()
     await world.run((await world.open()).close())
-    const other = world.open({ memberId: 'm2', accept: 'loss' })
+    const other = world.open({ memberId: memberId('m2'), accept: 'loss' })
     await expect(other).rejects.toThrow(/belongs to member 'm1'/)
   })
 })

@@ -14,7 +14,7 @@ import {
   write,
 } from '../../test/kit/store-world.ts'
 import { DiskError } from '../base/disk.ts'
-import { generation, sliceId, volumeId } from '../base/ids.ts'
+import { generation, memberId, sliceId, volumeId } from '../base/ids.ts'
 import { BLOCK_BYTES, PAGE_BYTES, RUN_BYTES } from '../base/sizes.ts'
 import { SystemClock } from '../io/clock.ts'
 import { FolderDisk } from '../io/disk.ts'
@@ -306,7 +306,7 @@ describe('PageStore', () => {
     const store = await world.open()
     await world.write(store, 1, 0, block(1))
     await world.run(store.close())
-    await expect(world.open({ memberId: 'm2' })).rejects.toThrow(/belongs to member 'm1'/)
+    await expect(world.open({ memberId: memberId('m2') })).rejects.toThrow(/belongs to member 'm1'/)
     await expect(world.open({ groupId: 'other' })).rejects.toBeInstanceOf(FolderRefused)
     for (const copy of [0, 1]) world.disk.flip(paths.superblock, (copy * 4096 + 7) * 8 + 6)
     await expect(world.open()).rejects.toThrow(/format 67; this release knows format 3/)

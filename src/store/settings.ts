@@ -1,5 +1,5 @@
 // What a store is opened with. Sizes of the folder count only when it is made: an existing folder keeps its own.
-import type { Epoch, SliceId } from '../base/ids.ts'
+import type { Epoch, MemberId, SliceId } from '../base/ids.ts'
 import type { StoreKnowledge } from './look.ts'
 import type { HeldVolume } from './lost-pages.ts'
 
@@ -25,7 +25,7 @@ export type Accept =
 export interface StoreSettings {
   /** The folder must belong to this group and member, or it is refused. */
   readonly groupId: string
-  readonly memberId: string
+  readonly memberId: MemberId
   /** Random; the id of the folder if it is made now. */
   readonly newFolderId: string
   readonly journalBytes: number

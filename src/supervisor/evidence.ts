@@ -1,10 +1,10 @@
 // What the folders of a group that is stopped say of its coordination file, read without changing anything. The launcher and
 // recovery judge by it alike (G28).
 import { join } from 'node:path'
-import type { Epoch, SliceId } from '../base/ids.ts'
+import type { Epoch, MemberId, SliceId } from '../base/ids.ts'
 import { readCopy, readSeen } from '../coordination/record-copy.ts'
 import { parseGroup, parseSlice } from '../group/parse.ts'
-import { keys, type MemberId } from '../group/record.ts'
+import { keys } from '../group/record.ts'
 import { type Evidence, type MetRecord, refuseRecord } from '../group/seen.ts'
 import { lastVolumeIn } from '../group/volumes.ts'
 import { FolderDisk } from '../io/disk.ts'

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { memberId } from '../base/ids.ts'
 import { parseConfig } from '../member/config-file.ts'
 import { type GroupPlan, memberNames, planMembers, portsInUse, wordsFor } from './plan.ts'
 
@@ -43,7 +44,12 @@ describe('the layout of a group on one machine', () => {
   })
 
   test('a budget is dealt out in equal parts, and damage or loss accepted only where it is said', () => {
-    const said = { ...plan, budgetBytes: 1_000, acceptDamage: ['m2'], acceptLoss: ['m3'] }
+    const said = {
+      ...plan,
+      budgetBytes: 1_000,
+      acceptDamage: [memberId('m2')],
+      acceptLoss: [memberId('m3')],
+    }
     const configs = planMembers(said)
     expect(configs.map(({ budgetBytes }) => budgetBytes)).toEqual([333, 333, 333])
     const words = memberNames(3).map((id) => wordsFor(said, id))

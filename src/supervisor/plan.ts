@@ -5,8 +5,10 @@
 //   DATA/m1.json …             their configurations, outside of folders that may be disks which are not mounted
 //   DATA/m1/, DATA/m2/ …       a data folder each, with member.log
 //   ports: BASE the API that callers use (m1's), BASE+1 … BASE+N the portals of m1 … mN, then the APIs of m2 … mN
+
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
+import { type MemberId, memberId } from '../base/ids.ts'
 import { type MemberConfigFile, SOCKET_PATH_BYTES_MAX } from '../member/config.ts'
 import { LAUNCHER_RECORD } from '../operator/launcher-record.ts'
 
@@ -30,14 +32,14 @@ export interface GroupPlan {
   /** What they may keep in memory together of blocks that are read often, an equal part each; 0: nothing. */
   readonly cacheBytes: number
   /** Members whose folders are used although acknowledged writes are missing from them, or given up: for their first start. */
-  readonly acceptDamage: readonly string[]
-  readonly acceptLoss: readonly string[]
+  readonly acceptDamage: readonly MemberId[]
+  readonly acceptLoss: readonly MemberId[]
   /** Absolute; for sockets whose path in the data folder would be too long. */
   readonly temporaryFolder: string
 }
 
-export function memberNames(members: number): readonly string[] {
-  return Array.from({ length: members }, (_, i) => `m${i + 1}`)
+export function memberNames(members: number): readonly MemberId[] {
+  return Array.from({ length: members }, (_, i) => memberId(`m${i + 1}`))
 }
 
 export function portsInUse(plan: Pick<GroupPlan, 'members' | 'basePort'>): readonly number[] {
@@ -56,18 +58,15 @@ export function planMembers(plan: GroupPlan): readonly MemberConfigFile[] {
     plan
   const founders = [...memberNames(members)]
   const sockets = socketFolder(plan)
-  return founders.map((memberId, i) => ({
-    memberId,
-    dataFolder: join(dataFolder, memberId),
+  return founders.map((id, i) => ({
+    memberId: id,
+    dataFolder: join(dataFolder, id),
     coordinationFile: join(dataFolder, COORDINATION_FILE),
     launcherFile: join(dataFolder, LAUNCHER_RECORD),
     founders,
     portal: { host: HOST, port: basePort + 1 + i },
     api: { host: HOST, port: i === 0 ? basePort : basePort + members + i },
-    peer:
-      sockets === dataFolder
-        ? join(dataFolder, memberId, 'peer.sock')
-        : join(sockets, `${memberId}.sock`),
+    peer: sockets === dataFolder ? join(dataFolder, id, 'peer.sock') : join(sockets, `${id}.sock`),
     placement,
     balance,
     policy: { ...policy },
@@ -79,7 +78,7 @@ export function planMembers(plan: GroupPlan): readonly MemberConfigFile[] {
 }
 
 /** What an operator said about the member's folder, as options of `serve`. */
-export function wordsFor(plan: GroupPlan, memberId: string): readonly string[] {
-  if (plan.acceptLoss.includes(memberId)) return ['--accept-loss']
-  return plan.acceptDamage.includes(memberId) ? ['--accept-damage'] : []
+export function wordsFor(plan: GroupPlan, id: MemberId): readonly string[] {
+  if (plan.acceptLoss.includes(id)) return ['--accept-loss']
+  return plan.acceptDamage.includes(id) ? ['--accept-damage'] : []
 }

@@ -15,6 +15,8 @@ import {
   type Epoch,
   epoch,
   generation,
+  type MemberId,
+  memberId,
   revision,
   type SliceId,
   sessionId,
@@ -46,8 +48,8 @@ const group: GroupRecord = {
   namingAuthority: DEFAULT_AUTHORITY,
 }
 const items = [
-  ...foundGroup(group, ['m1', 'm2']).flatMap(({ put }) => put),
-  ...['m1', 'm2'].map((id) => ({
+  ...foundGroup(group, [memberId('m1'), memberId('m2')]).flatMap(({ put }) => put),
+  ...['m1', 'm2'].map(memberId).map((id) => ({
     key: keys.member(id),
     value: JSON.stringify({ id, bootId: 'b', portal: '', peer: '', api: '', draining: false }),
   })),
@@ -69,7 +71,7 @@ afterEach(() => rmSync(data, { recursive: true }))
 
 /** A store that knows session `session`, and pages of volume `volume`. */
 async function store(
-  id: string,
+  id: MemberId,
   session: number,
   volume: number,
   promised: readonly (readonly [SliceId, Epoch])[] = [],
@@ -90,7 +92,7 @@ async function store(
 }
 
 /** A folder that has seen one revision and keeps a copy of another. */
-async function folder(id: string, seen: number, copied: number): Promise<void> {
+async function folder(id: MemberId, seen: number, copied: number): Promise<void> {
   mkdirSync(join(data, id))
   const disk = new FolderDisk(join(data, id))
   const who = { groupId: 'g', incarnation: 'first' }
@@ -113,17 +115,17 @@ const plan = (): GroupPlan => ({
     temporaryFolder: data,
   },
 })
-const recover = (without: readonly string[] = []) =>
+const recover = (without: readonly MemberId[] = []) =>
   recoverRecord({ dataFolder: data, without, at })
 
 it('RV2 a file is rebuilt, and what was there is set aside with its parts', async () => {
-  await folder('m1', 57, 50)
-  await folder('m2', 41, 41)
+  await folder(memberId('m1'), 57, 50)
+  await folder(memberId('m2'), 41, 41)
   writeFileSync(file, 'nothing that could be read')
   writeFileSync(`${file}-wal`, 'nor this')
   expect(await recover()).toMatchObject({
     ...{ file, groupId: 'g', revision: 2 ** 32, seen: 57 },
-    from: { member: 'm1', revision: 50 },
+    from: { member: memberId('m1'), revision: 50 },
     setAside: expect.arrayContaining([
       `${file}.old-20261129T123456Z`,
       `${file}.old-20261129T123456Z-wal`,
@@ -131,7 +133,7 @@ it('RV2 a file is rebuilt, and what was there is set aside with its parts', asyn
   })
   const store = readStore(file)
   expect(store.rev).toBe(2 ** 32)
-  expect(store.items.map(({ key }) => key)).toContain(keys.member('m2'))
+  expect(store.items.map(({ key }) => key)).toContain(keys.member(memberId('m2')))
   const old = readFileSync(`${file}.old-20261129T123456Z`, 'utf8')
   expect(old).toBe('nothing that could be read')
   // Once is enough.
@@ -150,8 +152,8 @@ it('RV2 what cannot be rebuilt leaves everything as it was', async () => {
 })
 
 it('RV1 a folder in use, of a member or of the launcher, is refused before anything is read', async () => {
-  await folder('m1', 57, 50)
-  await folder('m2', 41, 41)
+  await folder(memberId('m1'), 57, 50)
+  await folder(memberId('m2'), 41, 41)
   for (const used of [data, join(data, 'm2')]) {
     const lock = lockFolder(used)
     await expect(recover()).rejects.toThrow(FolderInUse)
@@ -161,8 +163,8 @@ it('RV1 a folder in use, of a member or of the launcher, is refused before anyth
 })
 
 it('RV3 a sound file that is as new as all has been seen is left alone; an older one is not', async () => {
-  await folder('m1', 57, 50)
-  await folder('m2', 41, 41)
+  await folder(memberId('m1'), 57, 50)
+  await folder(memberId('m2'), 41, 41)
   writeStore(file, contents(57))
   await expect(recover()).rejects.toThrow(/is sound, and as new as everything/)
   rmSync(file)
@@ -171,9 +173,9 @@ it('RV3 a sound file that is as new as all has been seen is left alone; an older
 })
 
 it('RV3 G28 a file that a member would refuse by what its store knows is not sound', async () => {
-  await folder('m1', 57, 50)
-  await folder('m2', 41, 41)
-  await store('m2', 61, 3)
+  await folder(memberId('m1'), 57, 50)
+  await folder(memberId('m2'), 41, 41)
+  await store(memberId('m2'), 61, 3)
   for (const [rev, last, isSound] of [
     [61, 3, true],
     [60, 3, false],
@@ -204,9 +206,9 @@ it('RV3 G28 a file that a member would refuse by what its store knows is not sou
 })
 
 it('RV3 G26 after two starts an older file is known by its epochs, also if nothing else is left; it is recovered from itself', async () => {
-  await folder('m1', 57, 50)
-  await folder('m2', 41, 41)
-  await store('m2', 1, 0, [[sliceId(1), epoch(3)]])
+  await folder(memberId('m1'), 57, 50)
+  await folder(memberId('m2'), 41, 41)
+  await store(memberId('m2'), 1, 0, [[sliceId(1), epoch(3)]])
   for (const id of ['m1', 'm2']) for (const name of ['record', 'seen']) rmSync(join(data, id, name))
   writeStore(file, contents(30))
   await expect(refuseWrongRecord(plan())).rejects.toThrow(
@@ -217,7 +219,7 @@ it('RV3 G26 after two starts an older file is known by its epochs, also if nothi
 })
 
 it('RV3 G26 after one start an older file is known by the epoch under which something was written', async () => {
-  await store('m2', 1, 0, [[sliceId(1), epoch(2)]], epoch(2))
+  await store(memberId('m2'), 1, 0, [[sliceId(1), epoch(2)]], epoch(2))
   writeStore(file, contents(30))
   await expect(refuseWrongRecord(plan())).rejects.toThrow(
     /older one: slice 1 has epoch 1 there, and m2 has carried out writes under epoch 2\./,
@@ -227,8 +229,8 @@ it('RV3 G26 after one start an older file is known by the epoch under which some
 it('V6 a file that is damaged, locked, without a group or older than any member has seen is refused, and nothing changes', async () => {
   // Nobody has seen anything: it is the members' to found a group.
   await refuseWrongRecord(plan())
-  await folder('m1', 41, 41)
-  await folder('m2', 57, 50)
+  await folder(memberId('m1'), 41, 41)
+  await folder(memberId('m2'), 57, 50)
   const refuses = (says: RegExp) => expect(refuseWrongRecord(plan())).rejects.toThrow(says)
   await refuses(/is missing; .* Nothing was touched\.$/)
   writeFileSync(file, '')
@@ -254,29 +256,32 @@ it('V6 a file that is damaged, locked, without a group or older than any member 
 }, 20_000)
 
 it('V6 a folder that the file names and that is missing is refused before anybody starts, unless its loss is accepted', async () => {
-  await folder('m1', 41, 41)
+  await folder(memberId('m1'), 41, 41)
   const at = { rev: revision(1), created: revision(1) }
   const known = { folderId: 'f', position: 9, openAs: null, at: '' }
-  const named = { key: keys.folder('m2'), value: JSON.stringify(known), ...at }
+  const named = { key: keys.folder(memberId('m2')), value: JSON.stringify(known), ...at }
   writeStore(file, { rev: revision(57), items: [...contents(57).items, named] })
   await expect(refuseWrongRecord(plan())).rejects.toThrow(
     /Member m2 did not start: The data folder of m2 is empty, but the group knows .*--accept-loss m2/,
   )
-  await refuseWrongRecord({ ...plan(), acceptLoss: ['m2'] })
+  await refuseWrongRecord({ ...plan(), acceptLoss: [memberId('m2')] })
   mkdirSync(join(data, 'm2'))
   writeFileSync(join(data, 'm2', 'super'), '')
   await refuseWrongRecord(plan())
 })
 
 it('RV4 a member whose folder is missing is left out only by word', async () => {
-  await folder('m1', 57, 50)
+  await folder(memberId('m1'), 57, 50)
   await expect(recover()).rejects.toThrow(/m2. Are their disks mounted\? .*--without m2/)
-  expect(await recover(['m2'])).toMatchObject({ without: ['m2'], members: ['m1'] })
+  expect(await recover([memberId('m2')])).toMatchObject({
+    without: [memberId('m2')],
+    members: [memberId('m1')],
+  })
 })
 
 it('RV5 a backup in the place of the file counts where no member has a copy, and only there', async () => {
-  await folder('m1', 57, 50)
-  await folder('m2', 41, 41)
+  await folder(memberId('m1'), 57, 50)
+  await folder(memberId('m2'), 41, 41)
   writeStore(file, contents(30))
   for (const id of ['m1', 'm2']) rmSync(join(data, id, 'record'))
   expect(await recover()).toMatchObject({

@@ -9,8 +9,7 @@
 import { randomUUID } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Revision } from '../base/ids.ts'
-import type { MemberId } from '../group/record.ts'
+import { type MemberId, memberId, type Revision } from '../base/ids.ts'
 import { type Rebuilt, rebuildRecord } from '../group/recover.ts'
 import type { Evidence, MetRecord, RecordCopy } from '../group/seen.ts'
 import { type FolderLock, lockFolder } from '../io/folder-lock.ts'
@@ -115,7 +114,7 @@ function ownRecord(file: string): OwnRecord | null {
     if (typeof met === 'string') return null
     const { groupId, incarnation } = met.group
     const items = contents.items.map(({ key, value }) => [key, value] as const)
-    const copy = { groupId, incarnation, revision: met.rev, memberId: '', items }
+    const copy = { groupId, incarnation, revision: met.rev, memberId: memberId(''), items }
     return { met, copy }
   } catch {
     return null

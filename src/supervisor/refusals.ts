@@ -115,17 +115,17 @@ function refuseMissingFolders(
   { group, epochs }: MetRecord,
   { items }: StoreContents,
 ): void {
-  for (const memberId of memberNames(members)) {
-    const value = items.find(({ key }) => key === keys.folder(memberId))?.value
+  for (const id of memberNames(members)) {
+    const value = items.find(({ key }) => key === keys.folder(id))?.value
     const known = value === undefined ? '' : parseFolder(value)
-    const folder = join(dataFolder, memberId)
+    const folder = join(dataFolder, id)
     const isThere = [paths.superblock, paths.journal].some((name) => existsSync(join(folder, name)))
-    if (typeof known === 'string' || isThere || acceptLoss.includes(memberId)) continue
+    if (typeof known === 'string' || isThere || acceptLoss.includes(id)) continue
     try {
-      judgeFolder(null, { groupId: group.groupId, memberId, known: { ...known, epochs } })
+      judgeFolder(null, { groupId: group.groupId, memberId: id, known: { ...known, epochs } })
     } catch (cause) {
       if (!(cause instanceof FolderRefused)) throw cause
-      throw new CannotStart(`Member ${memberId} did not start: ${cause.message}`, { cause })
+      throw new CannotStart(`Member ${id} did not start: ${cause.message}`, { cause })
     }
   }
 }

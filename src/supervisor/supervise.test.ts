@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { memberId } from '../base/ids.ts'
 import { freeBasePort } from './free-ports.ts'
 import type { GroupPlan } from './plan.ts'
 import { membersIn } from './refusals.ts'
@@ -78,9 +79,9 @@ describe('a group under supervision', () => {
   })
 
   test('V1 the damage of a member that there is not cannot be accepted', async () => {
-    plan = { ...plan, acceptDamage: ['m2', 'm7'] }
+    plan = { ...plan, acceptDamage: [memberId('m2'), memberId('m7')] }
     await expect(up()).rejects.toThrow(/no member 'm7'/)
-    plan = { ...plan, acceptDamage: ['m2'], acceptLoss: ['m2'] }
+    plan = { ...plan, acceptDamage: [memberId('m2')], acceptLoss: [memberId('m2')] }
     await expect(up()).rejects.toThrow(/one word about m2/)
   })
 

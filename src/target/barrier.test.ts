@@ -7,6 +7,7 @@ import {
   records,
   stableIsid,
 } from '../../test/kit/session-records.ts'
+import { type MemberId, memberId } from '../base/ids.ts'
 import { ProtocolError } from '../base/protocol-error.ts'
 import { closeSession, commitMove, takeSession } from '../group/sessions.ts'
 import type { Json } from '../peer/message.ts'
@@ -20,7 +21,7 @@ async function barriers() {
   const scene = await records()
   const { timeline, clock, coordination } = scene
   const post = new Post(clock)
-  const at = async (self: string) => {
+  const at = async (self: MemberId) => {
     const group = await scene.view(self)
     const gateway = new FakeFences()
     const registry = new Registry()
@@ -43,8 +44,8 @@ async function barriers() {
     const answer = (body: Json) => barrier.answer(readProbes(body))
     return { barrier, answer, registry, gateway, closed, ended }
   }
-  const m1 = await at('m1')
-  const m2 = await at('m2')
+  const m1 = await at(memberId('m1'))
+  const m2 = await at(memberId('m2'))
   const run = () => timeline.finish(m1.barrier.run(scene.all(), () => false))
   const states = () => scene.all().map(({ record }) => record.state)
   return { ...scene, post, m1, m2, run, states }
@@ -54,7 +55,7 @@ describe('a session is left alone', () => {
   it('B1 if it answers a NOP-In sent for this very barrier, wherever it lives', async () => {
     const { timeline, create, m1, m2, run, states } = await barriers()
     const here = liveOf(await create({}))
-    const there = liveOf(await create({ isid: '00023d000002', owner: 'm2' }))
+    const there = liveOf(await create({ isid: '00023d000002', owner: memberId('m2') }))
     m1.registry.add(here.session)
     m2.registry.add(there.session)
     const running = run()
@@ -70,7 +71,7 @@ describe('a session is left alone', () => {
     const taken = liveOf(await create({}))
     taken.session.phase = { kind: 'login' }
     m1.registry.add(taken.session)
-    await create({ isid: '00023d000002', owner: 'm2', loginToken: 'sent' })
+    await create({ isid: '00023d000002', owner: memberId('m2'), loginToken: 'sent' })
     m2.registry.begin('sent')
     await run()
     expect(states()).toEqual(['live', 'live'])
@@ -82,7 +83,7 @@ describe('a session whose initiator has not answered', () => {
   it('B4 is left alone when its owner holds it, and is held until it answers', async () => {
     const { timeline, create, m1, m2, run, states } = await barriers()
     const here = liveOf(await create({}))
-    const there = liveOf(await create({ isid: '00023d000002', owner: 'm2' }))
+    const there = liveOf(await create({ isid: '00023d000002', owner: memberId('m2') }))
     m1.registry.add(here.session)
     m2.registry.add(there.session)
     const running = run()
@@ -129,7 +130,7 @@ describe('anything else is closed', () => {
 
   it('B2 if its connection closes while it is asked', async () => {
     const { timeline, create, m2, run, states } = await barriers()
-    const { session, carrier } = liveOf(await create({ owner: 'm2' }))
+    const { session, carrier } = liveOf(await create({ owner: memberId('m2') }))
     m2.registry.add(session)
     timeline.after(100, () => carrier.settle('dead'))
     await run()
@@ -139,12 +140,18 @@ describe('anything else is closed', () => {
 
   it('B2 if its owner does not know it, has lost it to another member, or knows another generation', async () => {
     const { create, write, m2, run, states, stored } = await barriers()
-    await create({ owner: 'm2' })
-    const moved = liveOf(await create({ owner: 'm2', isid: '00023d000002' }))
+    await create({ owner: memberId('m2') })
+    const moved = liveOf(await create({ owner: memberId('m2'), isid: '00023d000002' }))
     moved.session.phase = { kind: 'ended', reason: 'moved' }
-    const old = await create({ owner: 'm2', isid: '00023d000003' })
+    const old = await create({ owner: memberId('m2'), isid: '00023d000003' })
     const before = liveOf(old)
-    const again = { owner: 'm2', isid: '00023d000003', source: 's', loginToken: 'x', at: '' }
+    const again = {
+      owner: memberId('m2'),
+      isid: '00023d000003',
+      source: 's',
+      loginToken: 'x',
+      at: '',
+    }
     await write(takeSession(stored(old.id), again))
     for (const { session } of [moved, before]) m2.registry.add(session)
     await run()
@@ -154,7 +161,7 @@ describe('anything else is closed', () => {
 
   it('B2 if its owner is silent', async () => {
     const { timeline, create, post, m1, m2, run, stored } = await barriers()
-    const { session } = liveOf(await create({ owner: 'm2' }))
+    const { session } = liveOf(await create({ owner: memberId('m2') }))
     m2.registry.add(session)
     post.silent.add('m2')
     await run()
@@ -165,9 +172,15 @@ describe('anything else is closed', () => {
 
   it('B2 by compare-and-swap: a record that changed meanwhile is judged anew', async () => {
     const { timeline, create, write, all, m1, m2, states } = await barriers()
-    const read = await create({ owner: 'm2' })
+    const read = await create({ owner: memberId('m2') })
     const found = all()
-    const again = { owner: 'm2', isid: stableIsid, source: 's', loginToken: 'login', at: '' }
+    const again = {
+      owner: memberId('m2'),
+      isid: stableIsid,
+      source: 's',
+      loginToken: 'login',
+      at: '',
+    }
     await write(takeSession(read, again))
     m2.registry.begin('login')
     await timeline.finish(m1.barrier.run(found, () => false))
@@ -177,7 +190,7 @@ describe('anything else is closed', () => {
 
   it('B2 however often the coordinator does not answer', async () => {
     const { coordination, create, run, states } = await barriers()
-    await create({ owner: 'm1' })
+    await create({ owner: memberId('m1') })
     coordination.down(5_000)
     await run()
     expect(states()).toEqual(['dead'])
@@ -197,7 +210,7 @@ describe('what is dead or in an open move', () => {
     const dead = await create({})
     const moved = await create({ isid: '00023d000002' })
     await write(closeSession(dead))
-    await write(commitMove(moved, { id: 'mv', to: 'm2' }, 2 ** 30))
+    await write(commitMove(moved, { id: 'mv', to: memberId('m2') }, 2 ** 30))
     const before = all()
     await run()
     expect(new Map(m1.gateway.set)).toEqual(
@@ -216,7 +229,7 @@ describe('a question about many sessions', () => {
     const { timeline, create, post, m1, m2, run, stored } = await barriers()
     const there = []
     for (let n = 0; n < 4; n += 1) {
-      there.push(liveOf(await create({ isid: `00023d00010${n}`, owner: 'm2' })))
+      there.push(liveOf(await create({ isid: `00023d00010${n}`, owner: memberId('m2') })))
     }
     const [alive, held, busy, unknown] = there
     if (!alive || !held || !busy || !unknown) throw new Error('four sessions')
@@ -242,7 +255,7 @@ describe('a question about many sessions', () => {
     const probesBy: number[] = []
     for (let n = 0; n < 100; n += 1) {
       const isid = `00023d${String(n).padStart(6, '0')}`
-      const { session, carrier } = liveOf(await create({ isid, owner: 'm2' }))
+      const { session, carrier } = liveOf(await create({ isid, owner: memberId('m2') }))
       carrier.probe = (_tag, settle) => {
         probesBy.push(timeline.events)
         settle('held')
@@ -261,7 +274,7 @@ describe('a question about many sessions', () => {
 
   it('B6 that is malformed is not read, and nobody is held for it', async () => {
     const { create, m2 } = await barriers()
-    const { session, carrier } = liveOf(await create({ owner: 'm2' }))
+    const { session, carrier } = liveOf(await create({ owner: memberId('m2') }))
     m2.registry.add(session)
     const { id, gen, loginToken } = session
     for (const body of [
@@ -282,8 +295,8 @@ describe('a question about many sessions', () => {
 
   it('B2 that is answered with nonsense is not answered', async () => {
     const { create, post, run, states } = await barriers()
-    await create({ owner: 'm2' })
-    await create({ owner: 'm2', isid: '00023d000002' })
+    await create({ owner: memberId('m2') })
+    await create({ owner: memberId('m2'), isid: '00023d000002' })
     post.members.set('m2', () => ['alive', 'perhaps'])
     await run()
     expect(states()).toEqual(['dead', 'dead'])

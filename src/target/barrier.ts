@@ -28,10 +28,15 @@
 // what the move held (C4); a later take or close of the record ends the session. A living initiator answers within a
 // round trip.
 import { afterTurns, type Clock, sleep, within } from '../base/clock.ts'
-import { type Generation, generation, type SessionId, sessionId } from '../base/ids.ts'
+import {
+  type Generation,
+  generation,
+  type MemberId,
+  type SessionId,
+  sessionId,
+} from '../base/ids.ts'
 import { ProtocolError } from '../base/protocol-error.ts'
 import type { StoredSession } from '../coordination/group-view.ts'
-import type { MemberId } from '../group/record.ts'
 import { Body } from '../peer/controls.ts'
 import type { PeerLinks } from '../peer/links.ts'
 import type { Json } from '../peer/message.ts'

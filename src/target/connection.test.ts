@@ -1,7 +1,9 @@
 // Connections of real members in virtual time, with our own initiator and with streams that break the rules.
+
 import { describe, expect, it } from 'vitest'
 import { portalOf } from '../../sim/group.ts'
 import { STRANGER_CID, startGroup, stranger, type Written } from '../../test/kit/sim-group.ts'
+import { memberId } from '../base/ids.ts'
 import { encodeText } from '../base/text.ts'
 import type { MoveRecord } from '../group/record.ts'
 import { logoutReason, logoutResponse, opcode, rejectReason, reservedTag } from '../iscsi/pdu.ts'
@@ -49,7 +51,7 @@ describe('a connection', () => {
     const { group, timeline, written, events, connect, home } = await startGroup(2)
     const initiator = await connect()
     const { at, target, session } = home()
-    const to = group.members.find((member) => member !== at)?.id ?? ''
+    const to = group.members.find((member) => member !== at)?.id ?? memberId('')
     const block = new Uint8Array(group.blockBytes).fill(1)
     let issued = 0
     let answered = 0
@@ -90,7 +92,7 @@ describe('a connection', () => {
     for (const { clock } of group.members) clock.wallOffsetMs = 0
     const initiator = await connect()
     const { at, target, session } = home()
-    const to = group.members.find((member) => member !== at)?.id ?? ''
+    const to = group.members.find((member) => member !== at)?.id ?? memberId('')
     const block = new Uint8Array(group.blockBytes)
     const moving = target.move(session.id, { id: 'move-1', to, ...byHand, ...carriesNothing })
     await timeline.until(() => session.record.move !== undefined)
@@ -110,7 +112,7 @@ describe('a connection', () => {
     for (const { clock } of group.members) clock.wallOffsetMs = 0
     const initiator = await connect()
     const { at, target, session } = home()
-    const to = group.members.find((member) => member !== at)?.id ?? ''
+    const to = group.members.find((member) => member !== at)?.id ?? memberId('')
     const block = new Uint8Array(group.blockBytes)
     await timeline.finish(initiator.write(0, block))
     await timeline.run(timeline.nowMs + 60_000)
@@ -131,7 +133,7 @@ describe('a connection', () => {
     const { group, timeline, connect, home } = await startGroup(8)
     const initiator = await connect()
     const { at, target, session } = home()
-    const to = group.members.find((member) => member !== at)?.id ?? ''
+    const to = group.members.find((member) => member !== at)?.id ?? memberId('')
     const block = new Uint8Array(group.blockBytes)
     await timeline.finish(initiator.write(0, block))
     await timeline.run(timeline.nowMs + 1_000)
@@ -153,7 +155,7 @@ describe('a connection', () => {
     const sentAway = Promise.withResolvers<void>()
     const { stream } = await stranger(scene, 'normal', { ended: () => sentAway.resolve() })
     const { at, target, session } = home()
-    const to = group.members.find((member) => member !== at)?.id ?? ''
+    const to = group.members.find((member) => member !== at)?.id ?? memberId('')
     const order = { id: 'move-1', to, ...byHand, ...carriesNothing }
     const moving = target.move(session.id, order)
     await timeline.finish(sentAway.promise)

@@ -10,8 +10,10 @@
 //   C2. All responses of one turn leave together.
 //   C3. A connection that does not finish its login in time, or breaks the protocol, is closed, after what was to be
 //       told; others go on.
+
 import { unreachable } from '../base/assert.ts'
 import type { Timer } from '../base/clock.ts'
+import type { MemberId } from '../base/ids.ts'
 import type { Stream, StreamOwner } from '../base/net.ts'
 import { ProtocolError } from '../base/protocol-error.ts'
 import { Framer, type Pdu } from '../iscsi/framer.ts'
@@ -38,7 +40,7 @@ export interface ConnectionDeps extends LoginPhaseDeps, ServingDeps, Budgets {
   /** The session's final Login Response is about to leave. */
   readonly began: (taken: Taken & { readonly kind: 'taken' }, connection: Connection) => void
   readonly rejected: (initiator: string, reason: string, source: string) => void
-  readonly redirected: (attempt: LoginAttempt, to: string, why: string) => void
+  readonly redirected: (attempt: LoginAttempt, to: MemberId, why: string) => void
   readonly gone: (connection: Connection) => void
 }
 
@@ -174,7 +176,7 @@ export class Connection implements StreamOwner, ServingHost, LoginHost, Waiting 
     void this.leave()
   }
 
-  redirected(attempt: LoginAttempt, to: string, why: string): void {
+  redirected(attempt: LoginAttempt, to: MemberId, why: string): void {
     this.#deps.redirected(attempt, to, why)
   }
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { portalOf } from '../../sim/group.ts'
 import { startGroup } from '../../test/kit/sim-group.ts'
+import { memberId } from '../base/ids.ts'
 import { Doorway, type Waiting } from './doorway.ts'
 import { DOORWAY_MAX, DOORWAY_SOURCE_MAX } from './memory-bounds.ts'
 
@@ -59,7 +60,7 @@ describe('the doorway', () => {
     const net = hostNet('host1') // the address that the initiator will have
     const silent = { closed: 0 }
     const open = async () => {
-      const stream = await net.connect(portalOf('m1'), 1_000)
+      const stream = await net.connect(portalOf(memberId('m1')), 1_000)
       stream.own({
         received() {},
         ended: () => stream.destroy(),

@@ -6,15 +6,16 @@ import {
   records,
   stableIsid,
 } from '../../test/kit/session-records.ts'
+import { memberId } from '../base/ids.ts'
 import { closeSession, commitMove, takeSession } from '../group/sessions.ts'
 import { Ending, MOVE_EXPIRES_MS } from './ending.ts'
 import { Registry } from './registry.ts'
 
 const HOUR_MS = 3_600_000
-const move = { id: 'mv', to: 'm2' }
-const again = { owner: 'm1', isid: stableIsid, source: 's', loginToken: 'again', at: '' }
+const move = { id: 'mv', to: memberId('m2') }
+const again = { owner: memberId('m1'), isid: stableIsid, source: 's', loginToken: 'again', at: '' }
 
-async function ended(self = 'm1') {
+async function ended(self = memberId('m1')) {
   const scene = await records()
   const { timeline, clock, coordination } = scene
   const group = await scene.view(self)
@@ -46,7 +47,7 @@ describe('a record is closed', () => {
     const living = await create({})
     const login = await create({ isid: '00023d000002', loginToken: 'login' })
     const left = await create({ isid: '00023d000003' })
-    const foreign = await create({ isid: '00023d000004', owner: 'm2' })
+    const foreign = await create({ isid: '00023d000004', owner: memberId('m2') })
     registry.add(liveOf(living).session)
     registry.begin('login')
     await sweep()
@@ -59,8 +60,8 @@ describe('a record is closed', () => {
     const left = await create({})
     const login = await create({ isid: '00023d000002', loginToken: 'login' })
     const moved = await create({ isid: '00023d000003' })
-    const foreign = await create({ isid: '00023d000004', owner: 'm2' })
-    await write(commitMove(moved, { ...move, to: 'm1' }, 2 ** 30))
+    const foreign = await create({ isid: '00023d000004', owner: memberId('m2') })
+    await write(commitMove(moved, { ...move, to: memberId('m1') }, 2 ** 30))
     registry.begin('login')
     const found = [left, login, moved, foreign].map(({ id }) => stored(id))
     await timeline.finish(ending.closeLeftovers(found))
@@ -83,7 +84,7 @@ describe('a record is closed', () => {
 
 describe('a closed generation', () => {
   it('E2 is fenced as soon as it is closed, also by a member that does not own it', async () => {
-    const { timeline, create, ending, gateway, sweep } = await ended('m2')
+    const { timeline, create, ending, gateway, sweep } = await ended(memberId('m2'))
     const stored = await create({})
     const closed = await timeline.finish(ending.close(stored))
     expect(closed).toEqual({ kind: 'closed', gen: 2 })
@@ -108,8 +109,8 @@ describe('a closed generation', () => {
 
   it('E2 is fenced again by its owner, which may have lost its memory, and by nobody who never fenced it', async () => {
     for (const [self, fences] of [
-      ['m1', 1],
-      ['m2', 0],
+      [memberId('m1'), 1],
+      [memberId('m2'), 0],
     ] as const) {
       const { create, write, gateway, sweep } = await ended(self)
       await write(closeSession(await create({})))
@@ -121,7 +122,7 @@ describe('a closed generation', () => {
 
 describe('an open move', () => {
   it('E3 is closed by its owner 10 s after it first saw that generation', async () => {
-    const { timeline, create, write, stored, gateway, sweep } = await ended('m2')
+    const { timeline, create, write, stored, gateway, sweep } = await ended(memberId('m2'))
     const before = await create({})
     await timeline.run(60_000)
     await write(commitMove(before, move, 2 ** 30))
@@ -141,9 +142,9 @@ describe('an open move', () => {
   })
 
   it('E3 time in which its owner stood still does not count for an open move', async () => {
-    const { timeline, create, write, gateway, sweep } = await ended('m2')
+    const { timeline, create, write, gateway, sweep } = await ended(memberId('m2'))
     gateway.known = false
-    const before = await create({ owner: 'm1' })
+    const before = await create({ owner: memberId('m1') })
     await write(commitMove(before, move, 2 ** 30))
     expect(await sweep()).toEqual([])
     await timeline.run(timeline.nowMs + 60_000)
@@ -158,7 +159,7 @@ describe('an open move', () => {
   })
 
   it('E3 is nobody else’s to close', async () => {
-    const { timeline, create, write, stored, sweep } = await ended('m1')
+    const { timeline, create, write, stored, sweep } = await ended(memberId('m1'))
     const before = await create({})
     await write(commitMove(before, move, 2 ** 30))
     await sweep()
@@ -175,7 +176,9 @@ describe('a dead record', () => {
     await create({ isid: randomIsid })
     await sweep()
     await sweep()
-    expect(all()).toMatchObject([{ id: stable.id, record: { state: 'dead', owner: 'm1' } }])
+    expect(all()).toMatchObject([
+      { id: stable.id, record: { state: 'dead', owner: memberId('m1') } },
+    ])
     await timeline.run(HOUR_MS - 1_000)
     await sweep()
     expect(all().length).toBe(1)

@@ -10,11 +10,10 @@
 //   E4. A stable ISID's dead record is kept an hour as the memory of its last owner; one of the random kind is not.
 import { AwakeTime } from '../base/awake-time.ts'
 import type { Clock } from '../base/clock.ts'
-import { type Generation, generation, sessionId } from '../base/ids.ts'
+import { type Generation, generation, type MemberId, sessionId } from '../base/ids.ts'
 import { isRandomIsid } from '../base/isid.ts'
 import type { Coordinator } from '../coordination/coordinator.ts'
 import { type GroupView, type StoredSession, storedSession } from '../coordination/group-view.ts'
-import type { MemberId } from '../group/record.ts'
 import { closeSession, retireSession } from '../group/sessions.ts'
 import type { Gateway } from '../volume/gateway.ts'
 import type { LiveSession } from './live-session.ts'

@@ -1,7 +1,9 @@
 // Logins at real members in virtual time, with initiators and a coordinator that do what they should not.
+
 import { describe, expect, it } from 'vitest'
 import { startGroup, stranger } from '../../test/kit/sim-group.ts'
 import { readU16 } from '../base/bytes.ts'
+import { memberId } from '../base/ids.ts'
 import { keys } from '../group/record.ts'
 import { loginStatus } from '../iscsi/pdu.ts'
 
@@ -29,14 +31,14 @@ describe('the login of a connection', () => {
   it('P2 a session that a later login has taken meanwhile is not admitted', async () => {
     const scene = await startGroup(15)
     const { group, events } = scene
-    const { target, controls } = group.member('m1').member ?? {}
+    const { target, controls } = group.member(memberId('m1')).member ?? {}
     if (target === undefined) throw new Error('m1 runs')
     const take = target.logins.take.bind(target.logins)
     target.logins.take = async (attempt, routed) => {
       const taken = await take(attempt, routed)
       if (taken.kind !== 'taken') throw new Error('it is taken')
       const { id, gen } = taken.session
-      controls?.answer('m2', 'taken', { id, gen: gen + 1 })
+      controls?.answer(memberId('m2'), 'taken', { id, gen: gen + 1 })
       return taken
     }
     const { seen } = await stranger(scene, 'normal')

@@ -8,6 +8,7 @@
 //   P2. No session is admitted that has ended.
 
 import { assert, BrokenInvariant, unreachable } from '../base/assert.ts'
+import type { MemberId } from '../base/ids.ts'
 import { ProtocolError } from '../base/protocol-error.ts'
 import type { VolumeRecord } from '../group/record.ts'
 import type { Pdu } from '../iscsi/framer.ts'
@@ -30,7 +31,7 @@ export interface LoginHost {
   /** The last response is written, and it is not an admission. */
   turnedAway(): void
   close(reason: string): void
-  redirected(attempt: LoginAttempt, to: string, why: string): void
+  redirected(attempt: LoginAttempt, to: MemberId, why: string): void
   rejected(initiator: string, reason: string): void
 }
 

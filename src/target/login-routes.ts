@@ -4,12 +4,14 @@
 // Invariants:
 //   L4. A login is redirected to the last owner of its record once a generation; a repeat after a second is taken here.
 //   L8. A new login that was routed here stays here while it is taken, unless a record of it appears elsewhere.
+
 import { type Clock, sleep } from '../base/clock.ts'
+import type { MemberId } from '../base/ids.ts'
 import { isRandomIsid } from '../base/isid.ts'
 import type { Coordinator } from '../coordination/coordinator.ts'
 import { type GroupView, type StoredSession, storedSession } from '../coordination/group-view.ts'
 import { matchLogin } from '../group/login.ts'
-import { keys, type MemberId, type VolumeRecord } from '../group/record.ts'
+import { keys, type VolumeRecord } from '../group/record.ts'
 import { ExpiringMap } from './expiring-map.ts'
 import { loginKey, type RedirectQuestion, type RedirectQuestions } from './redirect-questions.ts'
 

@@ -8,7 +8,7 @@ import {
   records,
 } from '../../test/kit/session-records.ts'
 import type { Clock } from '../base/clock.ts'
-import { sliceId, volumeId } from '../base/ids.ts'
+import { memberId, sliceId, volumeId } from '../base/ids.ts'
 import type { Coordinator } from '../coordination/coordinator.ts'
 import type { VolumeRecord } from '../group/record.ts'
 import { closeSession, commitMove } from '../group/sessions.ts'
@@ -66,7 +66,7 @@ async function logins(
 ) {
   const scene = await records()
   const { timeline, clock, coordination } = scene
-  const self = 'm1'
+  const self = memberId('m1')
   const post = new Post(clock)
   post.members.set('m2', (kind) => (kind === 'login' ? { yes: true } : 'dead'))
   const group = await scene.view(self)
@@ -110,7 +110,7 @@ describe('a login', () => {
     const { timeline, login, all, registry } = await logins()
     const taken = await timeline.finish(Promise.all([1, 2, 3, 4].map(() => login())))
     expect(taken.map(({ kind }) => kind)).toEqual(['taken', 'taken', 'taken', 'taken'])
-    expect(all()).toMatchObject([{ record: { gen: 4, state: 'live', owner: 'm1' } }])
+    expect(all()).toMatchObject([{ record: { gen: 4, state: 'live', owner: memberId('m1') } }])
     const gens = taken.flatMap((one) => (one.kind === 'taken' ? [one.session.gen] : []))
     expect(gens.sort()).toEqual([1, 2, 3, 4])
     expect([...registry.all()].map(({ gen }) => gen)).toEqual([4])
@@ -118,18 +118,18 @@ describe('a login', () => {
 
   it.each(['00023d000001', randomIsid])('L2 consumes the open move of %s', async (isid) => {
     const { create, write, finish, stored } = await logins()
-    const before = await create({ owner: 'm2', isid })
-    await write(commitMove(before, { id: 'mv', to: 'm1' }, 2 ** 30))
+    const before = await create({ owner: memberId('m2'), isid })
+    await write(commitMove(before, { id: 'mv', to: memberId('m1') }, 2 ** 30))
     const came = isid === randomIsid ? '800000000002' : isid
     expect(await finish(came)).toMatchObject({ kind: 'taken', why: 'returned' })
     const { record } = stored(before.id)
-    expect(record).toMatchObject({ gen: 3, owner: 'm1', isid: came })
+    expect(record).toMatchObject({ gen: 3, owner: memberId('m1'), isid: came })
     expect(record.move).toBeUndefined()
   })
 
   it('L3 runs its barrier where it is taken, if no record has its ISID', async () => {
     const { create, finish, gateway, stored } = await logins()
-    const other = await create({ owner: 'm2', isid: '00023d000009' })
+    const other = await create({ owner: memberId('m2'), isid: '00023d000009' })
     expect(await finish()).toMatchObject({ kind: 'taken', why: 'new' })
     expect(stored(other.id).record.state).toBe('dead')
     expect([...gateway.set]).toEqual([[other.id, 2]])
@@ -137,10 +137,10 @@ describe('a login', () => {
 
   it('L3 runs no barrier where it is redirected', async () => {
     const { create, finish, gateway, post, all } = await logins()
-    await create({ owner: 'm2' })
-    await create({ owner: 'm2', isid: '00023d000009' })
+    await create({ owner: memberId('m2') })
+    await create({ owner: memberId('m2'), isid: '00023d000009' })
     const before = all()
-    expect(await finish()).toMatchObject({ kind: 'redirect', to: 'm2' })
+    expect(await finish()).toMatchObject({ kind: 'redirect', to: memberId('m2') })
     expect(all()).toEqual(before)
     expect(gateway.set.size).toBe(0)
     expect(post.asked.map(({ kind }) => kind)).toEqual(['login'])
@@ -148,8 +148,8 @@ describe('a login', () => {
 
   it('L4 is redirected to its last owner once a generation, and taken when it repeats', async () => {
     const { timeline, create, write, finish, stored } = await logins()
-    const { id } = await create({ owner: 'm2' })
-    const toOwner = { kind: 'redirect', to: 'm2', portal: 'm2:3260', why: 'owner' }
+    const { id } = await create({ owner: memberId('m2') })
+    const toOwner = { kind: 'redirect', to: memberId('m2'), portal: 'm2:3260', why: 'owner' }
     expect(await finish()).toEqual(toOwner)
     await timeline.run(timeline.nowMs + 500)
     expect(await finish()).toEqual(toOwner)
@@ -192,8 +192,8 @@ describe('the session that a login makes', () => {
       const scene = await logins(undefined, undefined, (coordinator, clock) =>
         lateOnce(coordinator, clock, lateMs),
       )
-      const before = await scene.create({ owner: 'm2' })
-      await scene.write(commitMove(before, { id: 'mv', to: 'm1' }, 2 ** 30))
+      const before = await scene.create({ owner: memberId('m2') })
+      await scene.write(commitMove(before, { id: 'mv', to: memberId('m1') }, 2 ** 30))
       const taken = await scene.finish()
       expect([lateMs, taken]).toMatchObject([
         lateMs,
@@ -211,7 +211,7 @@ describe('the session that a login makes', () => {
       const scene = await logins(undefined, undefined, (coordinator, clock) =>
         lateOnce(coordinator, clock, lateMs),
       )
-      const other = await scene.create({ owner: 'm2', isid: '800000000009' })
+      const other = await scene.create({ owner: memberId('m2'), isid: '800000000009' })
       const taken = await scene.finish(randomIsid)
       expect([lateMs, scene.stored(other.id).record.state]).toEqual([lateMs, 'dead'])
       expect(taken).toMatchObject({ kind: 'taken', why: 'new' })
@@ -223,13 +223,13 @@ describe('the session that a login makes', () => {
     let asked = 0
     const choose = async () => {
       asked += 1
-      return asked === 1 ? null : 'm2'
+      return asked === 1 ? null : memberId('m2')
     }
     const scene = await logins((nowMs) => nowMs < 2_000, choose)
     expect(await scene.finish()).toMatchObject({ kind: 'taken', why: 'new' })
     const sent = await logins(
       (nowMs) => nowMs < 2_000,
-      async () => 'm2',
+      async () => memberId('m2'),
     )
     const key = loginKey({
       ...{ volume: volume.id, initiator, isid: '00023d000001', source: 's', randomKind: false },
@@ -287,7 +287,7 @@ describe('the session that a login makes', () => {
 
   it('N2 is registered no more once its login has failed', async () => {
     const { create, finish, registry, barrier, ends } = await logins()
-    await create({ owner: 'm2', isid: '00023d000009' })
+    await create({ owner: memberId('m2'), isid: '00023d000009' })
     barrier.run = () => Promise.reject(new Error('out of bounds'))
     await expect(finish()).rejects.toThrow('out of bounds')
     expect([registry.size, ends]).toEqual([0, ['closed']])

@@ -19,6 +19,7 @@ import { sleep } from '../base/clock.ts'
 import {
   type Generation,
   generation,
+  type MemberId,
   type Revision,
   type SessionId,
   sessionId,
@@ -28,7 +29,7 @@ import type { TransactionResult } from '../coordination/coordinator.ts'
 import { type StoredSession, storedSession, usable } from '../coordination/group-view.ts'
 import { withClaim } from '../group/claims.ts'
 import { parseVolume } from '../group/parse.ts'
-import { keys, type MemberId, type SessionRecord, type VolumeRecord } from '../group/record.ts'
+import { keys, type SessionRecord, type VolumeRecord } from '../group/record.ts'
 import { createSession, takeSession } from '../group/sessions.ts'
 import { SessionCounters } from '../load/counters.ts'
 import { Body } from '../peer/controls.ts'

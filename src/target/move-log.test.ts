@@ -1,7 +1,7 @@
 // The records of moves: what becomes of those that nobody settles.
 import { expect, it } from 'vitest'
 import { records } from '../../test/kit/session-records.ts'
-import { sessionId } from '../base/ids.ts'
+import { memberId, sessionId } from '../base/ids.ts'
 import { parseMove } from '../group/parse.ts'
 import { keys, type MoveRecord } from '../group/record.ts'
 import { noteIntent } from '../group/sessions.ts'
@@ -17,14 +17,14 @@ it('a move from here that no session carries and nobody settles is lost, and no 
     return write({ compare: [], put: [{ key: keys.move(id), value }], remove: [] })
   }
   await put('unsettled')
-  await put('of-another', { from: 'm2' })
+  await put('of-another', { from: memberId('m2') })
   await put('settled', { outcome: 'returned' })
   await put('carried')
   await put('under-way', { session: sessionId(999) })
-  await write(noteIntent(carrying, { id: 'carried', to: 'm2' }))
-  const group = await view('m1')
+  await write(noteIntent(carrying, { id: 'carried', to: memberId('m2') }))
+  const group = await view(memberId('m1'))
   await caughtUp(group)
-  const log = new MoveLog('m1', clock, coordination.handle('m1'), group)
+  const log = new MoveLog(memberId('m1'), clock, coordination.handle('m1'), group)
   const outcomes = () =>
     Object.fromEntries(
       coordination
@@ -56,7 +56,12 @@ it.each([
   const rest = { reason: '', code: 'MOVED', by: 'operator', predicted: null, at: '' }
   const value = JSON.stringify({ ...record, ...rest, brokeAtWallMs: 1_000, resent })
   await write({ compare: [], put: [{ key: keys.move('a'), value }], remove: [] })
-  const log = new MoveLog('m2', clock, coordination.handle('m2'), await view('m2'))
+  const log = new MoveLog(
+    memberId('m2'),
+    clock,
+    coordination.handle('m2'),
+    await view(memberId('m2')),
+  )
   log.firstResponse('a', 4_040, idleMs)
   await timeline.run(timeline.nowMs + 1_000)
   const [stored] = coordination.inspect(keys.move('a'))
@@ -69,7 +74,12 @@ it('what was on the wire at the break is recorded once the connection is closed'
   const rest = { reason: '', code: 'MOVED', by: 'operator', predicted: null, at: '' }
   const value = JSON.stringify({ ...record, ...rest })
   await write({ compare: [], put: [{ key: keys.move('a'), value }], remove: [] })
-  const log = new MoveLog('m1', clock, coordination.handle('m1'), await view('m1'))
+  const log = new MoveLog(
+    memberId('m1'),
+    clock,
+    coordination.handle('m1'),
+    await view(memberId('m1')),
+  )
   const resent = Promise.withResolvers<number>()
   log.committed('a', { drainMs: 1.234, brokeAtWallMs: 5, resent: resent.promise })
   const stored = () =>

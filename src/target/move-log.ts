@@ -7,14 +7,14 @@
 //        response at the old one, or from its freeze if the initiator was idle then, to the first at the new one, without
 //        the time in which it was logged in there, owed nothing and asked for nothing.
 import type { Clock } from '../base/clock.ts'
-import type { SessionId } from '../base/ids.ts'
+import type { MemberId, SessionId } from '../base/ids.ts'
 import type { Coordinator } from '../coordination/coordinator.ts'
 import type { GroupView, StoredSession } from '../coordination/group-view.ts'
 import { retry } from '../coordination/retry.ts'
 import type { GroupChange } from '../group/change.ts'
 import { amendMove, beginMove } from '../group/moves.ts'
 import { parseMove } from '../group/parse.ts'
-import { keys, type MemberId, type MoveOutcome, type MoveRecord } from '../group/record.ts'
+import { keys, type MoveOutcome, type MoveRecord } from '../group/record.ts'
 import type { MoveOrder } from './move-order.ts'
 
 /** Older records are removed as new ones are written. */

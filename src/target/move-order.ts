@@ -1,5 +1,6 @@
 // A planned move as it is ordered, and how it ends at the member that was told to make it (move.ts).
-import type { MemberId, MoveRecord } from '../group/record.ts'
+import type { MemberId } from '../base/ids.ts'
+import type { MoveRecord } from '../group/record.ts'
 import type { Json } from '../peer/message.ts'
 
 export interface MoveOrder {

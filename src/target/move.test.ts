@@ -5,7 +5,7 @@ import { SimClock } from '../../sim/clock.ts'
 import { SimCoordination, type SimCoordinationSettings } from '../../sim/coordinator.ts'
 import { Timeline } from '../../sim/timeline.ts'
 import { FakeCarrier, liveOf } from '../../test/kit/session-records.ts'
-import { volumeId } from '../base/ids.ts'
+import { memberId, volumeId } from '../base/ids.ts'
 import { Prng } from '../base/prng.ts'
 import type { Coordinator } from '../coordination/coordinator.ts'
 import { GroupView, storedSession } from '../coordination/group-view.ts'
@@ -22,7 +22,7 @@ type Transaction = Parameters<Coordinator['txn']>[0]
 
 const order: MoveOrder = {
   id: 'move-1',
-  to: 'm2',
+  to: memberId('m2'),
   by: 'operator',
   code: 'operator',
   reason: 'by hand',
@@ -126,9 +126,16 @@ async function bench({ seed = 1, asked, quiet, committing }: BenchSettings = {})
     slices: 1,
     namingAuthority: 'iqn.2026-11.x',
   }
-  for (const change of foundGroup(group, ['m1'])) await timeline.finish(handle.txn(change))
+  for (const change of foundGroup(group, [memberId('m1')]))
+    await timeline.finish(handle.txn(change))
   const view = await timeline.finish(GroupView.open(handle, clock))
-  const taking = { owner: 'm1', isid: '400001370001', source: '10.0.0.1', loginToken: 't1', at: '' }
+  const taking = {
+    owner: memberId('m1'),
+    isid: '400001370001',
+    source: '10.0.0.1',
+    loginToken: 't1',
+    at: '',
+  }
   const who = { ...taking, volume: volumeId(1), initiator: 'iqn.2026-11.test:a' }
   await timeline.finish(handle.txn(createSession(who)))
   const stored = () => {
@@ -141,7 +148,7 @@ async function bench({ seed = 1, asked, quiet, committing }: BenchSettings = {})
   const ends: EndReason[] = []
   const told: string[] = []
   const mover = new Mover({
-    self: 'm1',
+    self: memberId('m1'),
     clock,
     coordinator,
     peers: {
@@ -151,7 +158,7 @@ async function bench({ seed = 1, asked, quiet, committing }: BenchSettings = {})
       },
       tell: (to, kind) => told.push(`${kind} ${to}`),
     },
-    log: new MoveLog('m1', clock, handle, view),
+    log: new MoveLog(memberId('m1'), clock, handle, view),
     end(ending, reason) {
       ending.phase = { kind: 'ended', reason }
       ends.push(reason)
@@ -193,10 +200,18 @@ describe('a planned move', () => {
         const moving = b.move()
         await b.timeline.until(() => b.carrier.calls.includes('quiesce'))
         await b.timeline.run(b.timeline.nowMs + drainMs - 0.01)
-        expect(b.stored().record).toMatchObject({ owner: 'm1', gen: 1, move: { open: false } })
+        expect(b.stored().record).toMatchObject({
+          owner: memberId('m1'),
+          gen: 1,
+          move: { open: false },
+        })
         expect(await b.timeline.finish(moving)).toMatchObject({ kind: 'committed' })
         expect(commitsSent).toEqual(['after'])
-        expect(b.stored().record).toMatchObject({ owner: 'm2', gen: 2, move: { open: true } })
+        expect(b.stored().record).toMatchObject({
+          owner: memberId('m2'),
+          gen: 2,
+          move: { open: true },
+        })
       }),
       { numRuns: 20 },
     )
@@ -206,7 +221,7 @@ describe('a planned move', () => {
     const b = await bench({ quiet: () => Promise.resolve('gone') })
     expect(await b.timeline.finish(b.move())).toMatchObject({ kind: 'lost' })
     await b.timeline.run(AFTERWARDS_MS)
-    expect(b.stored().record).toMatchObject({ owner: 'm1', gen: 1 })
+    expect(b.stored().record).toMatchObject({ owner: memberId('m1'), gen: 1 })
     expect(b.carrier.calls).toEqual(['quiesce'])
   })
 
@@ -256,7 +271,7 @@ describe('a planned move', () => {
     const settled = b.stored()
     await b.timeline.run(b.timeline.nowMs + AFTERWARDS_MS)
     expect(b.stored()).toEqual(settled)
-    expect(settled).toMatchObject({ rev: b.session.rev, record: { owner: 'm1', gen: 1 } })
+    expect(settled).toMatchObject({ rev: b.session.rev, record: { owner: memberId('m1'), gen: 1 } })
     expect(settled.record.move).toBeUndefined()
   })
 
@@ -268,7 +283,7 @@ describe('a planned move', () => {
     await b.timeline.until(() => b.carrier.calls.includes('hold'))
     b.coordination.set(LOSE_NOTHING)
     const { isid, source } = b.session.record
-    const taking = { owner: 'm3', isid, source, loginToken: 't2', at: '' }
+    const taking = { owner: memberId('m3'), isid, source, loginToken: 't2', at: '' }
     await b.timeline.finish(b.handle.txn(takeSession(b.stored(), taking)))
     const reason = 'its record was changed by another member'
     expect(await b.timeline.finish(moving)).toEqual({ kind: 'lost', reason })
@@ -276,7 +291,7 @@ describe('a planned move', () => {
     expect(b.entries()).toMatchObject([{ outcome: 'lost', cause: reason }]) // M7
     expect(b.ends).toEqual(['lost'])
     expect(b.carrier.calls).toEqual(['quiesce', 'hold'])
-    expect(b.stored().record).toMatchObject({ owner: 'm3', gen: 2 })
+    expect(b.stored().record).toMatchObject({ owner: memberId('m3'), gen: 2 })
   })
 
   it('M2 M3 whatever the lines lose and delay, the member and the record agree for good', async () => {
@@ -306,11 +321,11 @@ describe('a planned move', () => {
         expect(all).toEqual(Array.from({ length: all.length }, (_, i) => i + 1))
         const away = calls.filter((call) => call === 'sendAway' || call === 'release')
         if (end.kind === 'committed') {
-          expect(record).toMatchObject({ owner: 'm2', gen: 2, move: { open: true } })
+          expect(record).toMatchObject({ owner: memberId('m2'), gen: 2, move: { open: true } })
           expect(away).toEqual(['sendAway'])
         } else {
           expect(['abandoned', 'not begun']).toContain(end.kind)
-          expect(record).toMatchObject({ owner: 'm1', gen: 1 })
+          expect(record).toMatchObject({ owner: memberId('m1'), gen: 1 })
           expect(record.move).toBeUndefined()
           expect(away).toEqual(['release'])
         }
@@ -354,7 +369,7 @@ describe('a planned move', () => {
     await b.timeline.until(() => b.carrier.calls.includes('quiesce'))
     await b.timeline.run(b.timeline.nowMs + AFTERWARDS_MS)
     expect(b.carrier.calls).toEqual(['quiesce', 'reopen'])
-    expect(b.stored().record).toMatchObject({ owner: 'm1', move: { open: false } })
+    expect(b.stored().record).toMatchObject({ owner: memberId('m1'), move: { open: false } })
     b.coordination.set(LOSE_NOTHING)
     expect(await b.timeline.finish(moving)).toMatchObject({ kind: 'abandoned' })
     expect(b.stored().record.move).toBeUndefined()
@@ -395,7 +410,7 @@ describe('a planned move', () => {
   it('M6 a session that another took before its move began is not told of', async () => {
     const b = await bench()
     const { isid, source } = b.session.record
-    const taking = { owner: 'm3', isid, source, loginToken: 't2', at: '' }
+    const taking = { owner: memberId('m3'), isid, source, loginToken: 't2', at: '' }
     await b.timeline.finish(b.handle.txn(takeSession(b.stored(), taking)))
     const reason = 'its record was changed by another member'
     expect(await b.timeline.finish(b.move())).toEqual({ kind: 'not begun', reason })

@@ -17,10 +17,9 @@
 //   M7. A move that is abandoned or lost says why, to whoever ordered it and in its record: why its session has ended, if
 //       that is why.
 import { type Clock, sleep, type Timer } from '../base/clock.ts'
-import type { Revision } from '../base/ids.ts'
+import type { MemberId, Revision } from '../base/ids.ts'
 import type { Coordinator } from '../coordination/coordinator.ts'
 import { type StoredSession, storedSession } from '../coordination/group-view.ts'
-import type { MemberId } from '../group/record.ts'
 import { clearIntent, commitMove } from '../group/sessions.ts'
 import type { PeerLinks } from '../peer/links.ts'
 import { type Carrier, type EndReason, type LiveSession, whyEnded } from './live-session.ts'

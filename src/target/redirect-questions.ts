@@ -7,8 +7,7 @@
 //   Q2. A question whose asker then does not redirect leaves no mark.
 //   Q3. No answer within 500 ms is a no.
 import type { Clock } from '../base/clock.ts'
-import type { VolumeId } from '../base/ids.ts'
-import type { MemberId } from '../group/record.ts'
+import type { MemberId, VolumeId } from '../base/ids.ts'
 import { Body } from '../peer/controls.ts'
 import type { PeerLinks } from '../peer/links.ts'
 import { fieldsOf, type Json } from '../peer/message.ts'

@@ -1,7 +1,9 @@
 // Sessions of one initiator name in a simulated group: what the barrier of one does to another whose initiator is lost,
 // slow, or only silent, down to what is executed.
+
 import { describe, expect, it } from 'vitest'
 import { startGroup } from '../../test/kit/sim-group.ts'
+import { type MemberId, memberId } from '../base/ids.ts'
 import { RUN_BYTES } from '../base/sizes.ts'
 import type { Initiator } from '../initiator/initiator.ts'
 import { carrierOf, type LiveSession } from './live-session.ts'
@@ -9,7 +11,7 @@ import type { MoveOrder } from './move-order.ts'
 
 const LBA = 1
 const order: MoveOrder = {
-  ...{ id: 'move-1', to: 'm3', by: 'operator', code: 'operator', reason: 'by hand' },
+  ...{ id: 'move-1', to: memberId('m3'), by: 'operator', code: 'operator', reason: 'by hand' },
   ...{ predicted: null, proposal: null, estimate: null },
 }
 
@@ -18,10 +20,10 @@ async function siblings(seed: number) {
   const scene = await startGroup(seed)
   const { group, timeline, connect, events } = scene
   const { net } = group
-  const first = await connect('m1', { host: 'first', name: 'same' })
+  const first = await connect(memberId('m1'), { host: 'first', name: 'same' })
   const { session } = scene.home()
   let more = 0
-  const sibling = async (portal: string) => {
+  const sibling = async (portal: MemberId) => {
     more += 1
     const begunMs = timeline.nowMs
     const host = `sibling${more}`
@@ -29,7 +31,7 @@ async function siblings(seed: number) {
     return { initiator, tookMs: timeline.nowMs - begunMs }
   }
   /** Not waited for. */
-  const dialSibling = (portal: string) => {
+  const dialSibling = (portal: MemberId) => {
     more += 1
     return scene.dial(portal, { host: `sibling${more}`, name: 'same', isid: `40000137010${more}` })
   }
@@ -65,7 +67,7 @@ describe('a login whose sibling does not answer', () => {
   it('B4 does not wait for it if nothing of it is outstanding, and nothing more of it is executed', async () => {
     const s = await siblings(11)
     s.net.cutOneWay('m1', 'first', 'stick')
-    const { initiator, tookMs } = await s.sibling('m2')
+    const { initiator, tookMs } = await s.sibling(memberId('m2'))
     expect(tookMs).toBeLessThan(500)
     const writing = s.first.write(LBA, s.block(2))
     await s.passes(3_000)
@@ -87,7 +89,7 @@ describe('a login whose sibling does not answer', () => {
     s.timeline.after(1_000, () => {
       for (const other of ['m2', 'm3']) s.net.heal('m1', other)
     })
-    const { tookMs } = await s.sibling('m1')
+    const { tookMs } = await s.sibling(memberId('m1'))
     expect(tookMs).toBeGreaterThan(900)
     expect(tookMs).toBeLessThan(1_900)
     expect(s.session.counters.outstanding).toBe(0)
@@ -102,7 +104,7 @@ describe('a login whose sibling does not answer', () => {
     for (const other of ['m2', 'm3']) s.net.cut('m1', other, 'stick')
     s.net.cutOneWay('m1', 'first', 'stick')
     const writes = await underWay(s)
-    const { tookMs } = await s.sibling('m1')
+    const { tookMs } = await s.sibling(memberId('m1'))
     expect(tookMs).toBeGreaterThan(1_900)
     expect(s.session.phase.kind).toBe('ended')
     expect(s.recordOf(s.session)).toMatchObject({ state: 'dead', gen: 2 })
@@ -113,14 +115,14 @@ describe('a login whose sibling does not answer', () => {
 
   it('B2 closes it if its owner answers too late, though the owner holds it', async () => {
     const s = await siblings(20)
-    await s.sibling('m2') // opens the link between the two
+    await s.sibling(memberId('m2')) // opens the link between the two
     s.net.cutOneWay('m1', 'first', 'stick')
     s.net.cutOneWay('m1', 'm2', 'stick')
     let held = false
     s.timeline.after(500, () => {
       held = s.waiting() === 1
     })
-    const { tookMs } = await s.sibling('m2')
+    const { tookMs } = await s.sibling(memberId('m2'))
     expect(held).toBe(true)
     expect(tookMs).toBeGreaterThan(1_000)
     expect(s.recordOf(s.session)).toMatchObject({ state: 'dead', gen: 2 })
@@ -135,10 +137,10 @@ describe('a login whose sibling does not answer', () => {
 
   it('B7 does not close it because the member of the login stood still', async () => {
     const s = await siblings(22)
-    await s.sibling('m2') // opens the link between the two
-    const { clock } = s.group.member('m2')
-    const { registry } = s.group.member('m1').member?.target ?? {}
-    const coming = s.dialSibling('m2')
+    await s.sibling(memberId('m2')) // opens the link between the two
+    const { clock } = s.group.member(memberId('m2'))
+    const { registry } = s.group.member(memberId('m1')).member?.target ?? {}
+    const coming = s.dialSibling(memberId('m2'))
     await s.timeline.until(() => s.waiting() > 0)
     clock.pause()
     await s.passes(5_000)
@@ -151,10 +153,10 @@ describe('a login whose sibling does not answer', () => {
 
   it('B7 does not close it because its own member stood still while the outcome came', async () => {
     const s = await siblings(23)
-    const { clock } = s.group.member('m1')
+    const { clock } = s.group.member(memberId('m1'))
     for (const other of ['m2', 'm3']) s.net.cut('m1', other, 'stick')
     const writes = await underWay(s)
-    const coming = s.dialSibling('m1')
+    const coming = s.dialSibling(memberId('m1'))
     await s.timeline.until(() => s.waiting() > 0)
     for (const other of ['m2', 'm3']) s.net.heal('m1', other)
     clock.pause()
@@ -170,11 +172,11 @@ describe('a login whose sibling does not answer', () => {
   it('B5 an answer to an earlier barrier releases nothing of a later one', async () => {
     const s = await siblings(14)
     s.net.cutOneWay('first', 'm1', 'stick')
-    await s.sibling('m2')
+    await s.sibling(memberId('m2'))
     await s.passes(100) // the first barrier's NOP-In is answered, and the answer is on its way
     const writing = s.first.write(LBA, s.block(2))
     s.net.cutOneWay('m1', 'first', 'stick')
-    const { initiator } = await s.sibling('m3')
+    const { initiator } = await s.sibling(memberId('m3'))
     expect(s.waiting()).toBe(2)
     s.net.healOneWay('first', 'm1')
     await s.passes(1_000)
@@ -190,7 +192,7 @@ describe('a login whose sibling does not answer', () => {
   it('B5 what is held is never executed if the connection closes', async () => {
     const s = await siblings(15)
     s.net.cutOneWay('m1', 'first', 'stick')
-    const { initiator } = await s.sibling('m2')
+    const { initiator } = await s.sibling(memberId('m2'))
     s.first.write(LBA, s.block(2)).catch(() => {})
     await s.passes(100)
     s.net.crash('first')
@@ -203,8 +205,8 @@ describe('a login whose sibling does not answer', () => {
   it('C4 a move that is given up releases nothing of a barrier, and a held session is not moved', async () => {
     const s = await siblings(16)
     s.net.cutOneWay('m1', 'first', 'stick')
-    const { initiator } = await s.sibling('m2')
-    const target = s.group.member('m1').member?.target
+    const { initiator } = await s.sibling(memberId('m2'))
+    const target = s.group.member(memberId('m1')).member?.target
     const writing = s.first.write(LBA, s.block(2))
     const moving = target?.move(s.session.id, order) ?? Promise.reject(new Error('no member'))
     expect(await s.timeline.finish(moving)).toMatchObject({ kind: 'abandoned' })
@@ -243,7 +245,7 @@ describe('an initiator that is silent', () => {
     const s = await siblings(21)
     s.group.coordination.cut('m1', 'drop')
     s.net.crash('first', 'power')
-    void s.group.member('m1').member?.target.move(s.session.id, order)
+    void s.group.member(memberId('m1')).member?.target.move(s.session.id, order)
     await s.passes(90_000)
     expect(s.session).toMatchObject({ phase: { kind: 'moving' } })
     s.group.coordination.heal('m1')
@@ -254,7 +256,7 @@ describe('an initiator that is silent', () => {
 
   it('C5 keeps it over a stop of the member, however long', async () => {
     const s = await siblings(19)
-    const { clock } = s.group.member('m1')
+    const { clock } = s.group.member(memberId('m1'))
     clock.pause()
     await s.passes(300_000)
     clock.resume()

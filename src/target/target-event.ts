@@ -1,6 +1,5 @@
 // What a target tells of its sessions, logins and moves: one line for people each (operator/log-lines.ts).
-import type { Generation, SessionId, VolumeId } from '../base/ids.ts'
-import type { MemberId } from '../group/record.ts'
+import type { Generation, MemberId, SessionId, VolumeId } from '../base/ids.ts'
 import type { SessionCounters } from '../load/counters.ts'
 import type { EndReason } from './live-session.ts'
 import type { MoveEnd } from './move-order.ts'

@@ -1,7 +1,7 @@
 // The target of a real member in virtual time: how it begins to take logins, and how it stops.
 import { describe, expect, it } from 'vitest'
 import { startGroup, type Written } from '../../test/kit/sim-group.ts'
-import { NO_REVISION } from '../base/ids.ts'
+import { memberId, NO_REVISION } from '../base/ids.ts'
 import type { Coordinator } from '../coordination/coordinator.ts'
 import { keys } from '../group/record.ts'
 import { changeVolume } from '../group/volumes.ts'
@@ -18,7 +18,7 @@ const limits = { maxDataBytes: 16 * 1024 * 1024, maxAhsBytes: 1_024 }
 describe('the target of a member', () => {
   it('T1 no login is accepted before the primaries of this member serve', async () => {
     const { group, timeline, events, dial } = await startGroup(5)
-    const member = group.member('m1')
+    const member = group.member(memberId('m1'))
     member.crash('process')
     let open = () => {}
     const gate = new Promise<void>((resolve) => {
@@ -31,7 +31,7 @@ describe('the target of a member', () => {
     }
     member.start()
     await timeline.until(() => member.member !== null)
-    const dialling = dial('m1')
+    const dialling = dial(memberId('m1'))
     await timeline.run(timeline.nowMs + 3_000)
     expect(member.member?.target.takesSessions).toBe(false)
     expect(events.filter(({ kind }) => kind === 'login' || kind === 'redirect')).toEqual([])
@@ -45,7 +45,7 @@ describe('the target of a member', () => {
   it('T4 a volume grows under its sessions: each is told once, wherever it is by then', async () => {
     const { group, timeline, connect, home } = await startGroup(8)
     const initiator = await connect()
-    const other = await connect('m2', { host: 'other' })
+    const other = await connect(memberId('m2'), { host: 'other' })
     const blocks = group.volume.bytes / group.blockBytes
     const block = new Uint8Array(group.blockBytes).fill(3)
     const status = async (doing: Promise<Answer>) => {
@@ -64,7 +64,7 @@ describe('the target of a member', () => {
     await timeline.until(knows)
 
     // The one that was told nothing yet is moved all the same: what it has to be told goes with it.
-    const to = group.members.find((member) => member !== at)?.id ?? ''
+    const to = group.members.find((member) => member !== at)?.id ?? memberId('')
     const order = { id: 'move-1', to, by: 'operator', code: 'operator', reason: 'by hand' } as const
     const carriesNothing = { predicted: null, proposal: null, estimate: null }
     const moving = target.move(session.id, { ...order, ...carriesNothing })
@@ -122,12 +122,12 @@ describe('the target of a member', () => {
 
   it('T3 a target that was told to stop before it served does not serve', async () => {
     const { group, timeline, dial } = await startGroup(10)
-    const { target } = group.member('m1').member ?? {}
+    const { target } = group.member(memberId('m1')).member ?? {}
     if (target === undefined) throw new Error('m1 is down')
     await timeline.finish(target.stop(timeline.nowMs + STOP_MS))
     await timeline.finish(target.serve())
     expect(target.takesSessions).toBe(false)
-    void dial('m1').catch(() => undefined)
+    void dial(memberId('m1')).catch(() => undefined)
     await timeline.run(timeline.nowMs + 2_000)
     expect(target.registry.size).toBe(0)
   })
@@ -136,7 +136,9 @@ describe('the target of a member', () => {
     const { group, timeline, events, connect, home } = await startGroup(8)
     const initiator = await connect()
     const { at, target, session } = home()
-    const [near = 'm2', far = 'm3'] = group.members.map(({ id }) => id).filter((id) => id !== at.id)
+    const [near = memberId('m2'), far = memberId('m3')] = group.members
+      .map(({ id }) => id)
+      .filter((id) => id !== at.id)
     group.net.cut(at.id, far, 'stick')
     const runBlocks = (16 * 1024 * 1024) / group.blockBytes
     const data = new Uint8Array(group.blockBytes)

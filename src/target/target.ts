@@ -7,11 +7,10 @@
 //   T4. A volume that grows grows for every session of it here, once this member has heard of it; one that is taken here
 //       has at least the size that any owner has told its initiator.
 import { type Clock, untilBeat } from '../base/clock.ts'
-import type { SessionId } from '../base/ids.ts'
+import type { MemberId, SessionId } from '../base/ids.ts'
 import type { Address, Net } from '../base/net.ts'
 import type { Coordinator } from '../coordination/coordinator.ts'
 import type { GroupView } from '../coordination/group-view.ts'
-import type { MemberId } from '../group/record.ts'
 import type { PeerLinks } from '../peer/links.ts'
 import type { Json } from '../peer/message.ts'
 import { logicalUnit } from '../scsi/logical-unit.ts'

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { FakeFences, liveOf, Post, records } from '../../test/kit/session-records.ts'
-import { volumeId } from '../base/ids.ts'
+import { type MemberId, memberId, volumeId } from '../base/ids.ts'
 import { ProtocolError } from '../base/protocol-error.ts'
 import { closeSession, commitMove, takeSession } from '../group/sessions.ts'
 import { Registry } from './registry.ts'
@@ -13,7 +13,7 @@ async function resets() {
   const scene = await records()
   const { timeline, clock, coordination, create } = scene
   const post = new Post(clock)
-  const at = (self: string) => {
+  const at = (self: MemberId) => {
     const gateway = new FakeFences()
     const registry = new Registry()
     const ended: number[] = []
@@ -24,9 +24,9 @@ async function resets() {
     post.members.set(self, (_, body) => units.answer(readReset(body)))
     return { units, gateway, registry, ended, held }
   }
-  const m1 = at('m1')
-  const m2 = at('m2')
-  const serve = async (owner: 'm1' | 'm2', isid = isids[0]) => {
+  const m1 = at(memberId('m1'))
+  const m2 = at(memberId('m2'))
+  const serve = async (owner: MemberId, isid = isids[0]) => {
     const stored = await create({ owner, ...(isid === undefined ? {} : { isid }) })
     const { session, carrier } = liveOf(stored)
     const { registry, ended, held } = owner === 'm1' ? m1 : m2
@@ -37,7 +37,7 @@ async function resets() {
     registry.add(session)
     return { stored, session }
   }
-  const by = await serve('m1', isids[3])
+  const by = await serve(memberId('m1'), isids[3])
   const begin = () => {
     const reset = { said: null as boolean | null, atMs: 0 }
     const fromMs = timeline.nowMs
@@ -53,8 +53,8 @@ async function resets() {
 describe('a reset of the unit', () => {
   it('Z1 is complete when every owner has ended its sessions, the asking one aside', async () => {
     const { timeline, serve, m1, m2, begin } = await resets()
-    const here = await serve('m1', isids[0])
-    const there = await serve('m2', isids[1])
+    const here = await serve(memberId('m1'), isids[0])
+    const there = await serve(memberId('m2'), isids[1])
     const other = Promise.withResolvers<boolean>()
     m2.held.set(there.session.id, other.promise)
     const reset = begin()
@@ -69,8 +69,14 @@ describe('a reset of the unit', () => {
 
   it('Z1 waits until every primary refuses the generations before', async () => {
     const { timeline, write, stored, serve, m1, m2, begin } = await resets()
-    const { stored: first, session } = await serve('m2', isids[1])
-    const taken = { owner: 'm2', isid: isids[1] ?? '', source: 's', loginToken: 'again', at: '' }
+    const { stored: first, session } = await serve(memberId('m2'), isids[1])
+    const taken = {
+      owner: memberId('m2'),
+      isid: isids[1] ?? '',
+      source: 's',
+      loginToken: 'again',
+      at: '',
+    }
     await write(takeSession(first, taken))
     m2.registry.remove(session)
     m2.registry.add(liveOf(stored(session.id)).session)
@@ -86,10 +92,10 @@ describe('a reset of the unit', () => {
 
   it('Z1 asks nobody for dead sessions and those between two members, whose old generations are fenced', async () => {
     const { timeline, write, serve, m1, m2, begin } = await resets()
-    const dead = await serve('m2', isids[0])
-    const away = await serve('m2', isids[1])
+    const dead = await serve(memberId('m2'), isids[0])
+    const away = await serve(memberId('m2'), isids[1])
     await write(closeSession(dead.stored))
-    await write(commitMove(away.stored, { id: 'mv', to: 'm1' }, 2 ** 30))
+    await write(commitMove(away.stored, { id: 'mv', to: memberId('m1') }, 2 ** 30))
     m2.registry.remove(dead.session)
     m2.registry.remove(away.session)
     const reset = begin()
@@ -106,7 +112,7 @@ describe('a reset of the unit', () => {
 
   it('Z2 is rejected when an owner is silent, and when the coordinator is', async () => {
     const { timeline, serve, post, begin, coordination } = await resets()
-    await serve('m2', isids[0])
+    await serve(memberId('m2'), isids[0])
     post.silent.add('m2')
     const reset = begin()
     await timeline.until(() => reset.said !== null)
@@ -122,7 +128,7 @@ describe('a reset of the unit', () => {
 
   it('Z2 is given up when the session that asked is over', async () => {
     const { timeline, serve, post, begin, by } = await resets()
-    await serve('m2', isids[0])
+    await serve(memberId('m2'), isids[0])
     post.silent.add('m2')
     const reset = begin()
     by.session.phase = { kind: 'ended', reason: 'closed' }
@@ -133,7 +139,7 @@ describe('a reset of the unit', () => {
 
   it('Z3 waits while its owner does not serve a session at its recorded generation', async () => {
     const { timeline, write, serve, m2, begin, stored } = await resets()
-    const { stored: record, session } = await serve('m2', isids[0])
+    const { stored: record, session } = await serve(memberId('m2'), isids[0])
     m2.registry.remove(session)
     const reset = begin()
     await timeline.run(timeline.nowMs + 2_000)
@@ -148,7 +154,7 @@ describe('a reset of the unit', () => {
     for (const body of [null, [], {}, { reset: 'r', sessions: [[1]] }]) {
       expect(() => readReset(body)).toThrow(ProtocolError)
     }
-    const nothing = post.ask('m1', 'reset', { reset: 'r', sessions: [] }, 10)
+    const nothing = post.ask(memberId('m1'), 'reset', { reset: 'r', sessions: [] }, 10)
     expect(await timeline.finish(nothing)).toEqual([])
   })
 })

@@ -14,6 +14,7 @@ import { type Clock, sleep } from '../base/clock.ts'
 import {
   type Generation,
   generation,
+  type MemberId,
   type SessionId,
   sessionId,
   type VolumeId,
@@ -21,7 +22,7 @@ import {
 import { ProtocolError } from '../base/protocol-error.ts'
 import type { Coordinator } from '../coordination/coordinator.ts'
 import { type StoredSession, storedSession } from '../coordination/group-view.ts'
-import { keys, type MemberId } from '../group/record.ts'
+import { keys } from '../group/record.ts'
 import { Body } from '../peer/controls.ts'
 import type { PeerLinks } from '../peer/links.ts'
 import type { Json } from '../peer/message.ts'

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { SimClock } from '../../sim/clock.ts'
 import { portalOf } from '../../sim/group.ts'
 import { startGroup } from '../../test/kit/sim-group.ts'
-import { sessionId } from '../base/ids.ts'
+import { type MemberId, memberId, sessionId } from '../base/ids.ts'
 import type { Net } from '../base/net.ts'
 import { Initiator } from '../initiator/initiator.ts'
 
@@ -22,7 +22,7 @@ async function contest(seed: number) {
   }
   const dial = (
     host: string,
-    portal: string,
+    portal: MemberId,
     who: { name?: string; isid?: string | null } = {},
   ) => {
     const { name = SAME, isid = null } = who
@@ -47,9 +47,9 @@ async function contest(seed: number) {
 describe('a volume that is not shared', () => {
   it('L6 O3 is refused to a second name, and to a second address of one name, with what a shared one is for', async () => {
     const { login, refusals, living, group } = await contest(31)
-    const first = await login('a', 'm1')
+    const first = await login('a', memberId('m1'))
     for (const who of [{ name: 'iqn.2026-11.test:other' }, {}, { isid: '00023d000001' }]) {
-      await expect(login('b', 'm2', who)).rejects.toThrow('0202')
+      await expect(login('b', memberId('m2'), who)).rejects.toThrow('0202')
     }
     const [record] = living()
     expect(living()).toHaveLength(1)
@@ -65,10 +65,10 @@ describe('a volume that is not shared', () => {
 
   it('L6 is taken by further sessions of its host, and by its host again after a loss', async () => {
     const { login, living, timeline } = await contest(32)
-    const first = await login('a', 'm1')
-    await login('a', 'm2')
-    await login('a', 'm3', { isid: '00023d000001' })
-    await login('a', 'm3', { isid: '00023d000001' })
+    const first = await login('a', memberId('m1'))
+    await login('a', memberId('m2'))
+    await login('a', memberId('m3'), { isid: '00023d000001' })
+    await login('a', memberId('m3'), { isid: '00023d000001' })
     expect(living()).toHaveLength(3)
     first.breakConnection()
     await timeline.until(() => first.phase === 'serving' && first.travels.logins === 2)
@@ -79,31 +79,37 @@ describe('a volume that is not shared', () => {
   it('L6 is taken by its host from a new address if the login has the same ISID: the earlier session ends', async () => {
     const { login, living } = await contest(33)
     const isid = '00023d000001'
-    await login('a', 'm1', { isid })
-    await login('b', 'm1', { isid })
+    await login('a', memberId('m1'), { isid })
+    await login('b', memberId('m1'), { isid })
     expect(living().map(({ record }) => [record.source, record.gen])).toEqual([['b', 2]])
   })
 
   it('L6 is free when its host has left', async () => {
     const { login, living, timeline } = await contest(34)
-    const first = await login('a', 'm1')
+    const first = await login('a', memberId('m1'))
     await timeline.finish(first.close())
-    await login('b', 'm2')
+    await login('b', memberId('m2'))
     expect(living().map(({ record }) => record.source)).toEqual(['b'])
   })
 
   it('L6 comes back to its host after a move, and to nobody else meanwhile', async () => {
     const { group, dial, login, living, timeline, refusals } = await contest(35)
-    const first = await login('a', 'm1')
+    const first = await login('a', memberId('m1'))
     const session = living()[0]?.id ?? sessionId(0)
     group.net.cut('m3', 'a', 'drop')
-    const order = { id: 'move-1', to: 'm3', by: 'operator', code: 'hand', reason: '' } as const
+    const order = {
+      id: 'move-1',
+      to: memberId('m3'),
+      by: 'operator',
+      code: 'hand',
+      reason: '',
+    } as const
     const none = { predicted: null, proposal: null, estimate: null }
-    const target = group.member('m1').member?.target
+    const target = group.member(memberId('m1')).member?.target
     if (target === undefined) throw new Error('m1 does not run')
     await timeline.finish(target.move(session, { ...order, ...none }))
     expect(living()[0]?.record.move?.open).toBe(true)
-    const second = dial('b', 'm2').catch((error: unknown) => String(error))
+    const second = dial('b', memberId('m2')).catch((error: unknown) => String(error))
     await timeline.run(timeline.nowMs + 1_000)
     expect(refusals()[0]).toContain('try again')
     group.net.healAll()
@@ -114,11 +120,11 @@ describe('a volume that is not shared', () => {
 
   it('O1 of a host that is silent is not given away before its member gives it up', async () => {
     const { group, login, living, timeline, refusals } = await contest(36)
-    const first = await login('a', 'm1')
+    const first = await login('a', memberId('m1'))
     group.net.cut('m1', 'a', 'stick')
     const writing = first.write(0, new Uint8Array(group.blockBytes)).catch(() => null)
     const startMs = timeline.nowMs
-    const second = await login('b', 'm2')
+    const second = await login('b', memberId('m2'))
     expect(timeline.nowMs - startMs).toBeGreaterThan(55_000)
     expect(timeline.nowMs - startMs).toBeLessThan(75_000)
     expect(refusals().length).toBeGreaterThan(5)
@@ -136,9 +142,9 @@ describe('a volume that is not shared', () => {
 
   it('O1 of a host whose member is silent is not given away', async () => {
     const { group, dial, login, living, timeline } = await contest(37)
-    await login('a', 'm1')
+    await login('a', memberId('m1'))
     group.net.cut('m1', 'm2', 'drop')
-    const second = dial('b', 'm2').then(
+    const second = dial('b', memberId('m2')).then(
       () => 'taken',
       (error: unknown) => String(error),
     )
@@ -150,9 +156,9 @@ describe('a volume that is not shared', () => {
 
   it('O4 what is over of another host is fenced by who takes the volume, as long as a primary may not know', async () => {
     const { group, login, living, timeline } = await contest(39)
-    const first = await login('a', 'm1')
+    const first = await login('a', memberId('m1'))
     const before = living()[0]?.id ?? 0
-    const { gateway } = group.member('m3').member ?? {}
+    const { gateway } = group.member(memberId('m3')).member ?? {}
     if (gateway === undefined) throw new Error('m3 does not run')
     const fences: number[] = []
     const fence = gateway.fence.bind(gateway)
@@ -164,15 +170,15 @@ describe('a volume that is not shared', () => {
     group.net.cut('m1', 'm2', 'stick')
     await timeline.finish(first.close())
     await timeline.until(() => group.records()[0]?.record.state === 'dead')
-    await login('b', 'm3', { name: 'iqn.2026-11.test:other' })
+    await login('b', memberId('m3'), { name: 'iqn.2026-11.test:other' })
     expect(fences).toContain(before)
   })
 
   it('O2 what a crash left of a session is closed and fenced, and the volume is free', async () => {
     const { group, login, living, timeline } = await contest(38)
-    const first = await login('a', 'm1')
+    const first = await login('a', memberId('m1'))
     const before = living()[0]
-    const { target, gateway } = group.member('m2').member ?? {}
+    const { target, gateway } = group.member(memberId('m2')).member ?? {}
     const fences: number[] = []
     const fence = gateway?.fence.bind(gateway)
     if (gateway !== undefined && fence !== undefined) {
@@ -182,7 +188,7 @@ describe('a volume that is not shared', () => {
       }
     }
     // Its member has lost it, and has not yet closed its record.
-    const owner = group.member('m1').member?.target
+    const owner = group.member(memberId('m1')).member?.target
     const session = owner?.registry.get(before?.id ?? sessionId(0))
     if (owner === undefined || session === undefined || target === undefined) throw new Error('no')
     owner.ending.closeEnded = async () => {}
@@ -190,7 +196,7 @@ describe('a volume that is not shared', () => {
     group.net.crash('a', 'process')
     await timeline.until(() => owner.registry.size === 0)
     expect(living()).toHaveLength(1)
-    await login('b', 'm2')
+    await login('b', memberId('m2'))
     expect(living().map(({ record }) => record.source)).toEqual(['b'])
     expect(fences).toContain(before?.id)
     expect(first.travels.logins).toBe(1)

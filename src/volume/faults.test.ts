@@ -10,7 +10,7 @@ import {
 } from '../../test/kit/register.ts'
 import { type TestSession, VolumeGroup } from '../../test/kit/volume-group.ts'
 import { sleep } from '../base/clock.ts'
-import { sliceId } from '../base/ids.ts'
+import { type MemberId, sliceId } from '../base/ids.ts'
 import { Prng } from '../base/prng.ts'
 import { RUN_BYTES } from '../base/sizes.ts'
 import { SessionCounters } from '../load/counters.ts'
@@ -31,7 +31,7 @@ function sectorOffset(sector: number): number {
 
 interface Login {
   readonly number: number
-  readonly member: string
+  readonly member: MemberId
   readonly session: TestSession
   readonly over: Promise<'over'>
   readonly end: () => void
@@ -57,7 +57,7 @@ class Initiator {
   readonly #judge: Judge
   readonly #prng: Prng
   readonly #counters = new SessionCounters()
-  readonly #graves: { session: TestSession; member: string }[] = []
+  readonly #graves: { session: TestSession; member: MemberId }[] = []
   #open: OpenWrite[] = []
   #logins = 0
   #login: Login | null = null
@@ -76,7 +76,7 @@ class Initiator {
     await Promise.all([...workers, this.#relogin()])
   }
 
-  #upMember(): string | null {
+  #upMember(): MemberId | null {
     const up = this.#world.names.filter((name) => this.#world.isUp(name))
     return up.length === 0 ? null : this.#prng.pick(up)
   }
@@ -274,19 +274,19 @@ async function nemesis(world: VolumeGroup, prng: Prng): Promise<void> {
   world.net.healAll()
 }
 
-function crash(world: VolumeGroup, name: string, prng: Prng): void {
+function crash(world: VolumeGroup, name: MemberId, prng: Prng): void {
   if (!world.isUp(name)) return
   world.crash(name)
   world.clock.after(prng.integer(5, 1_200), () => void world.boot(name))
 }
 
-function pause(world: VolumeGroup, name: string, prng: Prng): void {
+function pause(world: VolumeGroup, name: MemberId, prng: Prng): void {
   const clock = world.members.get(name)?.clock
   clock?.pause()
   world.clock.after(prng.integer(20, 3_000), () => clock?.resume())
 }
 
-function cut(world: VolumeGroup, name: string, prng: Prng): void {
+function cut(world: VolumeGroup, name: MemberId, prng: Prng): void {
   const other = prng.pick(world.names.filter((one) => one !== name))
   const mode = prng.chance(0.5) ? 'drop' : 'stick'
   if (prng.chance(0.5)) world.net.cut(name, other, mode)
@@ -294,7 +294,7 @@ function cut(world: VolumeGroup, name: string, prng: Prng): void {
   world.clock.after(prng.integer(20, 2_500), () => world.net.heal(name, other))
 }
 
-function slow(world: VolumeGroup, name: string, prng: Prng): void {
+function slow(world: VolumeGroup, name: MemberId, prng: Prng): void {
   const store = world.members.get(name)?.store
   if (store === undefined) return
   store.delayMs = [1, prng.integer(10, 400)]

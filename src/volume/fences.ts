@@ -1,6 +1,5 @@
 // The FENCEs of this member's login barriers, kept at every primary until their sessions are retired (W3 of gateway.ts).
-import type { Generation, Revision, SessionId } from '../base/ids.ts'
-import type { MemberId } from '../group/record.ts'
+import type { Generation, MemberId, Revision, SessionId } from '../base/ids.ts'
 import type { PeerLinks } from '../peer/links.ts'
 import type { GroupSlices } from '../slice/group-slices.ts'
 import type { Slices } from '../slice/slices.ts'

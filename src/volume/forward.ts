@@ -6,9 +6,15 @@
 // Its link sends it again whenever the stream is lost; the operation itself only chooses the member (W1, W2 of
 // gateway.ts).
 import type { Clock } from '../base/clock.ts'
-import { type Epoch, epoch, type Generation, type SessionId, type SliceId } from '../base/ids.ts'
+import {
+  type Epoch,
+  epoch,
+  type Generation,
+  type MemberId,
+  type SessionId,
+  type SliceId,
+} from '../base/ids.ts'
 import { BLOCK_BYTES } from '../base/sizes.ts'
-import type { MemberId } from '../group/record.ts'
 import { checksumsOf, frameKind } from '../peer/frames.ts'
 import type { Link } from '../peer/link.ts'
 import type { PeerLinks } from '../peer/links.ts'

@@ -6,7 +6,7 @@ import {
   VolumeGroup,
   type VolumeMember,
 } from '../../test/kit/volume-group.ts'
-import { generation, sessionId, sliceId, volumeId } from '../base/ids.ts'
+import { generation, memberId, sessionId, sliceId, volumeId } from '../base/ids.ts'
 import { RUN_BYTES, UNMAP_BYTES_MAX } from '../base/sizes.ts'
 import { keys } from '../group/record.ts'
 import { SessionCounters } from '../load/counters.ts'
@@ -120,8 +120,8 @@ describe('gateway', () => {
 
   it('counts pieces and bytes by the member that holds them', async () => {
     const world = await VolumeGroup.found(4)
-    const session = await world.finish(world.login('a'))
-    const { gateway } = world.member('a')
+    const session = await world.finish(world.login(memberId('a')))
+    const { gateway } = world.member(memberId('a'))
     const mine = new SessionCounters()
     const into = new Uint8Array(8192)
     await world.finish(
@@ -135,9 +135,9 @@ describe('gateway', () => {
 
   it('reads of this member come at once when the store is quick', async () => {
     const world = await VolumeGroup.found(5)
-    const session = await world.finish(world.login('a'))
+    const session = await world.finish(world.login(memberId('a')))
     const into = new Uint8Array(4096)
-    const { gateway } = world.member('a')
+    const { gateway } = world.member(memberId('a'))
     const outcomes = Array.from({ length: 50 }, () =>
       gateway.read(originOf(session), world.volume, 0, into, counters),
     )
@@ -147,95 +147,107 @@ describe('gateway', () => {
 
   it('W1 operations wait for a primary that is away, and for one that has not started', async () => {
     const world = await VolumeGroup.found(6)
-    const session = await world.finish(world.login('a'))
-    const { write, read, finish } = use(world, world.member('a'), session)
-    world.crash('b')
+    const session = await world.finish(world.login(memberId('a')))
+    const { write, read, finish } = use(world, world.member(memberId('a')), session)
+    world.crash(memberId('b'))
     const outcome = write(RUN_BYTES, filled(4096, 5))
     expect(await settled(world, outcome, 30_000)).toBeNull()
     world.coordination.cut('b', 'drop')
-    const booting = world.boot('b')
+    const booting = world.boot(memberId('b'))
     expect(await settled(world, outcome, 5_000)).toBeNull()
     world.coordination.heal('b')
     await finish(booting)
     expect(await finish(outcome)).toBe('done')
     same(await read(RUN_BYTES, 4096), filled(4096, 5))
-    expect(world.member('a').gateway.waiting).toBe(0)
+    expect(world.member(memberId('a')).gateway.waiting).toBe(0)
   })
 
   it('W1 operations and fences follow a slice to its new primary', async () => {
     const world = await VolumeGroup.found(7)
-    const session = await world.finish(world.login('a'))
-    const { write, finish } = use(world, world.member('a'), session)
+    const session = await world.finish(world.login(memberId('a')))
+    const { write, finish } = use(world, world.member(memberId('a')), session)
     world.net.cut('a', 'b', 'drop')
     const outcome = write(RUN_BYTES, filled(4096, 5)) // slice 1, at b
-    const { gateway } = world.member('a')
+    const { gateway } = world.member(memberId('a'))
     gateway.fence(sessionId(3), generation(2))
     await world.timeline.run(world.timeline.nowMs + 2_000)
     expect(gateway.fenced(sessionId(3), generation(2))).toBe(false)
-    const slice = { epoch: 9, primary: 'c', inSync: ['c'], want: ['c'], min: 1 }
+    const slice = {
+      epoch: 9,
+      primary: memberId('c'),
+      inSync: [memberId('c')],
+      want: [memberId('c')],
+      min: 1,
+    }
     await finish(Promise.all([1, 4].map((id) => world.put(keys.slice(sliceId(id)), slice))))
     expect(await finish(outcome)).toBe('done')
     expect(gateway.fenced(sessionId(3), generation(2))).toBe(true)
-    expect(world.member('c').slices.epochOf(sliceId(1))).toBeGreaterThan(9)
-    expect(world.member('b').slices.epochOf(sliceId(1))).toBe(0)
+    expect(world.member(memberId('c')).slices.epochOf(sliceId(1))).toBeGreaterThan(9)
+    expect(world.member(memberId('b')).slices.epochOf(sliceId(1))).toBe(0)
   })
 
   it('W1 W2 what comes to stale, late, is sent to the new primary under the same number', async () => {
     const world = await VolumeGroup.found(27)
-    const session = await world.finish(world.login('a'))
-    const { write, finish } = use(world, world.member('a'), session)
-    const { gateway } = world.member('a')
-    world.member('a').store.delayMs = [200, 200]
+    const session = await world.finish(world.login(memberId('a')))
+    const { write, finish } = use(world, world.member(memberId('a')), session)
+    const { gateway } = world.member(memberId('a'))
+    world.member(memberId('a')).store.delayMs = [200, 200]
     const outcomes = [write(0, filled(4096, 1)), write(512, filled(512, 2))]
     const into = filled(4096, 9)
     const seen = gateway.read(originOf(session), world.volume, 0, into, counters)
-    const slice = { epoch: 9, primary: 'c', inSync: ['c'], want: ['c'], min: 1 }
+    const slice = {
+      epoch: 9,
+      primary: memberId('c'),
+      inSync: [memberId('c')],
+      want: [memberId('c')],
+      min: 1,
+    }
     await finish(world.put(keys.slice(sliceId(0)), slice))
     expect(await finish(Promise.all(outcomes))).toEqual(['done', 'done'])
-    const carriedOut = [...(world.durable.get('c')?.applied.keys() ?? [])]
+    const carriedOut = [...(world.durable.get(memberId('c'))?.applied.keys() ?? [])]
     expect(carriedOut.sort()).toEqual([1, 2].map((number) => `${session.sessionId}:1:0:${number}`))
     expect(await finish(seen)).toBe('done')
     expect(into.includes(9)).toBe(false)
     expect(await finish(write(0, filled(512, 3)))).toBe('done')
-    expect([...(world.durable.get('c')?.operations.get(`${session.sessionId}:1:0`) ?? [])]).toEqual(
-      [3],
-    )
+    expect([
+      ...(world.durable.get(memberId('c'))?.operations.get(`${session.sessionId}:1:0`) ?? []),
+    ]).toEqual([3])
   })
 
   it('W2 V3 a write whose answer was lost is carried out once, also by a primary that restarted', async () => {
     const world = await VolumeGroup.found(8)
-    const session = await world.finish(world.login('a'))
-    const { compare, write, read, finish } = use(world, world.member('a'), session)
+    const session = await world.finish(world.login(memberId('a')))
+    const { compare, write, read, finish } = use(world, world.member(memberId('a')), session)
     const zeros = filled(512, 0)
     await finish(write(RUN_BYTES, filled(512, 0)))
     world.net.cutOneWay('b', 'a', 'drop') // requests arrive, answers do not
     const swap = compare(RUN_BYTES, zeros, filled(512, 1))
     await world.timeline.run(world.timeline.nowMs + 400)
-    expect(world.durable.get('b')?.blocks.get(`1:${RUN_BYTES}`)?.[0]).toBe(1)
-    world.crash('b')
-    await finish(world.boot('b'))
+    expect(world.durable.get(memberId('b'))?.blocks.get(`1:${RUN_BYTES}`)?.[0]).toBe(1)
+    world.crash(memberId('b'))
+    await finish(world.boot(memberId('b')))
     world.net.healAll()
     expect(await finish(swap)).toBe('done') // again would miscompare
     same(await read(RUN_BYTES, 512), filled(512, 1))
     expect(
-      [...(world.durable.get('b')?.applied.values() ?? [])].every((times) => times === 1),
+      [...(world.durable.get(memberId('b'))?.applied.values() ?? [])].every((times) => times === 1),
     ).toBe(true)
   })
 
   it('W2 what the gateway acknowledges is forgotten by the primary and its store', async () => {
     const world = await VolumeGroup.found(9)
-    const session = await world.finish(world.login('a'))
-    const { write, finish } = use(world, world.member('a'), session)
+    const session = await world.finish(world.login(memberId('a')))
+    const { write, finish } = use(world, world.member(memberId('a')), session)
     for (let i = 0; i < 20; i += 1) await finish(write(RUN_BYTES, filled(4096, i)))
-    const operations = world.durable.get('b')?.operations.get(`${session.sessionId}:1:1`)
+    const operations = world.durable.get(memberId('b'))?.operations.get(`${session.sessionId}:1:1`)
     expect([...(operations ?? [])]).toEqual([20])
   })
 
   it('W2 V3 writes whose primary is this member are numbered too, and acknowledged', async () => {
     const world = await VolumeGroup.found(8)
-    const session = await world.finish(world.login('a'))
-    const { write, compare, unmap, read, finish } = use(world, world.member('a'), session)
-    const numbers = () => [...(world.durable.get('a')?.operations.get(name) ?? [])]
+    const session = await world.finish(world.login(memberId('a')))
+    const { write, compare, unmap, read, finish } = use(world, world.member(memberId('a')), session)
+    const numbers = () => [...(world.durable.get(memberId('a'))?.operations.get(name) ?? [])]
     const name = `${session.sessionId}:1:0`
     const both = [write(0, filled(4096, 1)), compare(4096, filled(512, 0), filled(512, 2))]
     expect(await finish(Promise.all(both))).toEqual(['done', 'done'])
@@ -250,12 +262,12 @@ describe('gateway', () => {
 
   it('W3 a fence stops the old generation at every primary, and is known everywhere in the end', async () => {
     const world = await VolumeGroup.found(10)
-    const old = await world.finish(world.login('a'))
-    const next = await world.finish(world.login('c'))
-    const before = use(world, world.member('a'), old)
-    const after = use(world, world.member('c'), next)
+    const old = await world.finish(world.login(memberId('a')))
+    const next = await world.finish(world.login(memberId('c')))
+    const before = use(world, world.member(memberId('a')), old)
+    const after = use(world, world.member(memberId('c')), next)
     world.net.cut('c', 'b', 'drop')
-    const { gateway } = world.member('c')
+    const { gateway } = world.member(memberId('c'))
     gateway.fence(old.sessionId, generation(2))
     await world.timeline.run(world.timeline.nowMs + 500)
     expect(gateway.fenced(old.sessionId, generation(2))).toBe(false)
@@ -275,31 +287,31 @@ describe('gateway', () => {
 
   it('W3 a slice that was raised after the death needs no acknowledgement', async () => {
     const world = await VolumeGroup.found(11)
-    const old = await world.finish(world.login('a'))
-    await world.finish(world.raise(old, 'a', 'dead'))
-    world.crash('b')
-    const { gateway } = world.member('c')
+    const old = await world.finish(world.login(memberId('a')))
+    await world.finish(world.raise(old, memberId('a'), 'dead'))
+    world.crash(memberId('b'))
+    const { gateway } = world.member(memberId('c'))
     gateway.fence(old.sessionId, generation(2))
     await world.timeline.run(world.timeline.nowMs + 1_000)
     expect(gateway.fenced(old.sessionId, generation(2), old.rev)).toBe(false)
     world.net.cut('c', 'b', 'drop')
-    await world.finish(world.boot('b'))
+    await world.finish(world.boot(memberId('b')))
     await world.timeline.until(() => gateway.fenced(old.sessionId, generation(2), old.rev))
     expect(gateway.fenced(old.sessionId, generation(2))).toBe(false)
   })
 
   it('W4 an ended session comes to refused, touches nothing more and is not begun again', async () => {
     const world = await VolumeGroup.found(12)
-    const session = await world.finish(world.login('a'))
-    const { write, read, finish } = use(world, world.member('a'), session)
+    const session = await world.finish(world.login(memberId('a')))
+    const { write, read, finish } = use(world, world.member(memberId('a')), session)
     world.net.cut('a', 'b', 'stick')
     const into = filled(4096, 0xee)
     const reading = world
-      .member('a')
+      .member(memberId('a'))
       .gateway.read(originOf(session), world.volume, RUN_BYTES, into, counters)
     const writing = write(RUN_BYTES, filled(4096, 5))
     await world.timeline.run(world.timeline.nowMs + 100)
-    world.member('a').gateway.endSession(session.sessionId, session.gen)
+    world.member(memberId('a')).gateway.endSession(session.sessionId, session.gen)
     expect(await finish(reading)).toBe('refused')
     expect(await finish(writing)).toBe('refused')
     into.fill(0xaa)
@@ -308,16 +320,16 @@ describe('gateway', () => {
     same(into, filled(4096, 0xaa))
     expect(await finish(write(0, filled(4096, 5)))).toBe('refused')
     expect(await read(0, 4096)).toBe('refused')
-    const later = use(world, world.member('a'), { ...session, gen: generation(2) })
+    const later = use(world, world.member(memberId('a')), { ...session, gen: generation(2) })
     expect(await finish(later.write(RUN_BYTES, filled(4096, 6)))).toBe('done')
   })
 
   it('W5 an operation of an ended generation is not sent after a late stale', async () => {
     for (const verb of ['read', 'write'] as const) {
       const world = await VolumeGroup.found(15)
-      const session = await world.finish(world.login('a'))
-      const { write, read, finish } = use(world, world.member('a'), session)
-      const { slices, gateway } = world.member('a')
+      const session = await world.finish(world.login(memberId('a')))
+      const { write, read, finish } = use(world, world.member(memberId('a')), session)
+      const { slices, gateway } = world.member(memberId('a'))
       const { promise, resolve } = Promise.withResolvers<'stale'>()
       let asked = 0
       const late = () => {
@@ -336,7 +348,7 @@ describe('gateway', () => {
 
   it('what follows the view ends with it', async () => {
     const world = await VolumeGroup.found(14)
-    const { group } = world.member('a')
+    const { group } = world.member(memberId('a'))
     const changed = group.changed.bind(group)
     let asked = 0
     group.changed = () => {
@@ -351,10 +363,10 @@ describe('gateway', () => {
 
   it('W6 an unmap is one request for each slice and moves no bytes, whatever it names', async () => {
     const world = await VolumeGroup.found(21)
-    const session = await world.finish(world.login('a'))
-    const { gateway } = world.member('a')
+    const session = await world.finish(world.login(memberId('a')))
+    const { gateway } = world.member(memberId('a'))
     const mine = new SessionCounters()
-    const { write, read, finish } = use(world, world.member('a'), session)
+    const { write, read, finish } = use(world, world.member(memberId('a')), session)
     const places = [0, 1, 7, 40, 100, 127].map((run) => run * RUN_BYTES + 4096 * run)
     for (const at of places) expect(await finish(write(at, filled(4096, 3)))).toBe('done')
     const unmapped = gateway.unmap(
@@ -424,9 +436,9 @@ describe('gateway', () => {
 
   it('AL1 AL2 what is there is what the primaries say, put together, so many extents at a time', async () => {
     const world = await VolumeGroup.found(23)
-    const session = await world.finish(world.login('a'))
-    const { gateway } = world.member('a')
-    const { write, finish } = use(world, world.member('a'), session)
+    const session = await world.finish(world.login(memberId('a')))
+    const { gateway } = world.member(memberId('a'))
+    const { write, finish } = use(world, world.member(memberId('a')), session)
     const reach = 40 * RUN_BYTES
     const all = async () => {
       const found: (readonly [number, number])[] = []
@@ -453,8 +465,8 @@ describe('gateway', () => {
 
   it('AL1 what a silent member has is told as if it were there', async () => {
     const world = await VolumeGroup.found(24)
-    const { gateway } = world.member('a')
-    world.crash('b')
+    const { gateway } = world.member(memberId('a'))
+    world.crash(memberId('b'))
     const asked = gateway.allocation(world.volume, 4096, 6 * RUN_BYTES, 100)
     const { upTo, extents } = await world.finish(asked)
     expect(upTo).toBe(6 * RUN_BYTES)
@@ -467,8 +479,8 @@ describe('gateway', () => {
 
   it('a volume that is gone is gone, one that is new is waited for', async () => {
     const world = await VolumeGroup.found(13)
-    const session = await world.finish(world.login('a'))
-    const { write, finish } = use(world, world.member('a'), session)
+    const session = await world.finish(world.login(memberId('a')))
+    const { write, finish } = use(world, world.member(memberId('a')), session)
     world.volume = { ...world.volume, id: volumeId(2) }
     expect(await finish(write(0, filled(4096, 1)))).toBe('gone')
     expect(await finish(write(RUN_BYTES, filled(4096, 1)))).toBe('gone')

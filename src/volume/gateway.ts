@@ -18,13 +18,14 @@ import { assert } from '../base/assert.ts'
 import type { Clock } from '../base/clock.ts'
 import {
   type Generation,
+  type MemberId,
   revision,
   type SessionId,
   type SliceId,
   type VolumeId,
 } from '../base/ids.ts'
 import { OPERATION_BYTES_MAX, UNMAP_BYTES_MAX } from '../base/sizes.ts'
-import type { MemberId, VolumeRecord } from '../group/record.ts'
+import type { VolumeRecord } from '../group/record.ts'
 import type { SessionCounters } from '../load/counters.ts'
 import type { PeerLinks } from '../peer/links.ts'
 import type { Origin } from '../peer/operation.ts'

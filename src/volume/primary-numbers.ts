@@ -1,5 +1,5 @@
 // Small numbers for members, in the order in which this member first met them: the index of what is counted by primary.
-import type { MemberId } from '../group/record.ts'
+import type { MemberId } from '../base/ids.ts'
 
 /** As many as `SessionCounters` has places; the members beyond share the last one. */
 const NUMBERS = 64

@@ -1,17 +1,19 @@
 // Data folders that are not the ones that the group knows, or not as new: moved away, not mounted, an older copy, emptied.
 // The member does not serve from them and says what is wrong; nobody reads a wrong byte, least of all zeros.
+
 import { cp, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { kill } from 'node:process'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import type { VolumeDetail } from '../../src/api/schema.ts'
+import { memberId } from '../../src/base/ids.ts'
 import { BLOCK_BYTES } from '../../src/base/sizes.ts'
 import type { TestGroup } from '../kit/group.ts'
 import { MarkedBlocks, MEDIUM_ERROR, startMarkedGroup } from '../kit/marked-blocks.ts'
 import { Records } from '../kit/records.ts'
 import { alive, startGroup } from './running-group.ts'
 
-const VICTIM = 'm2'
+const VICTIM = memberId('m2')
 const LIMIT_MS = 120_000
 
 let group: TestGroup

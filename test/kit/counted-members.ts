@@ -9,7 +9,7 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { GCProfiler, getHeapStatistics } from 'node:v8'
 import type { Disk, DiskFile } from '../../src/base/disk.ts'
-import { revision, volumeId } from '../../src/base/ids.ts'
+import { type MemberId, memberId, revision, volumeId } from '../../src/base/ids.ts'
 import { RUN_BYTES } from '../../src/base/sizes.ts'
 import { EmbeddedCoordinator } from '../../src/coordination/embedded.ts'
 import { createVolume } from '../../src/group/volumes.ts'
@@ -55,7 +55,7 @@ const VOLUME_BYTES = 256 * MIB
 const LOOK_MS = 20
 /** Sooner than otherwise: the test waits for it. */
 const HOME_AFTER_MS = 250
-const ids = ['m1', 'm2'] as const
+const ids = ['m1', 'm2'].map(memberId)
 
 let copiedBytes = 0
 countCopies()
@@ -72,7 +72,7 @@ process.on('message', async () => {
 })
 process.on('disconnect', () => process.exit(0))
 
-async function start(id: string): Promise<Member> {
+async function start(id: MemberId): Promise<Member> {
   await mkdir(join(folder, id), { recursive: true })
   const worker = new SqliteWorker(join(folder, 'coordination.sqlite'))
   const waits = () => undefined

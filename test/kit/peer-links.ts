@@ -3,7 +3,15 @@ import { expect } from 'vitest'
 import { SimClock } from '../../sim/clock.ts'
 import { SimNet } from '../../sim/net.ts'
 import { Timeline } from '../../sim/timeline.ts'
-import { epoch, generation, sessionId, sliceId, volumeId } from '../../src/base/ids.ts'
+import {
+  epoch,
+  generation,
+  type MemberId,
+  memberId,
+  sessionId,
+  sliceId,
+  volumeId,
+} from '../../src/base/ids.ts'
 import type { Address, Stream } from '../../src/base/net.ts'
 import { Prng } from '../../src/base/prng.ts'
 import { frameKind } from '../../src/peer/frames.ts'
@@ -25,7 +33,7 @@ interface MemberOptions {
 
 /** A member that notes what it is asked, and answers when it is told to. */
 export class Member implements PeerServer {
-  readonly id: string
+  readonly id: MemberId
   readonly clock: SimClock
   readonly links: PeerLinks
   readonly log: string[] = []
@@ -34,7 +42,7 @@ export class Member implements PeerServer {
   answer: (request: Incoming) => Answer | Promise<Answer> = () => DONE
   reply: (kind: string, body: Json) => Json | null | Promise<Json | null> = (_, body) => body
 
-  constructor(world: World, id: string, options: MemberOptions = {}) {
+  constructor(world: World, id: MemberId, options: MemberOptions = {}) {
     this.id = id
     this.clock = new SimClock(world.timeline)
     this.links = new PeerLinks({
@@ -47,7 +55,7 @@ export class Member implements PeerServer {
     })
   }
 
-  control(from: string, kind: string, body: Json): Json | null | Promise<Json | null> {
+  control(from: MemberId, kind: string, body: Json): Json | null | Promise<Json | null> {
     this.log.push(`${kind} from ${from}`)
     return this.reply(kind, body)
   }
@@ -68,7 +76,7 @@ export class Member implements PeerServer {
   }
 }
 
-export function addressOf(member: string): Address {
+export function addressOf(member: MemberId): Address {
   return { kind: 'tcp', host: member === 'b-alias' ? 'b' : member, port: 4000 }
 }
 
@@ -81,7 +89,7 @@ export class World {
   }
 
   async member(
-    id: string,
+    id: MemberId,
     options: MemberOptions & { readonly ready?: boolean } = {},
   ): Promise<Member> {
     const member = new Member(this, id, options)
@@ -91,11 +99,11 @@ export class World {
   }
 
   async pair(): Promise<[Member, Member]> {
-    return [await this.member('a'), await this.member('b')]
+    return [await this.member(memberId('a')), await this.member(memberId('b'))]
   }
 
   dialB(clock: SimClock): Promise<Stream> {
-    return this.timeline.finish(this.net.host('n', clock).connect(addressOf('b'), 500))
+    return this.timeline.finish(this.net.host('n', clock).connect(addressOf(memberId('b')), 500))
   }
 }
 

@@ -1,7 +1,7 @@
 // The records that the members of a group agree on, seen from outside as they change: in the file that the members share,
 // by the same polling watch that they use. For a test that has to act in a certain step of a move.
 import { join } from 'node:path'
-import { NO_REVISION } from '../../src/base/ids.ts'
+import { type MemberId, NO_REVISION } from '../../src/base/ids.ts'
 import type { Versioned } from '../../src/coordination/coordinator.ts'
 import { EmbeddedCoordinator } from '../../src/coordination/embedded.ts'
 import { type FolderRecord, keys, type SessionRecord } from '../../src/group/record.ts'
@@ -53,7 +53,7 @@ export class Records {
   }
 
   /** What the group knows of the member's data folder. */
-  async folder(member: string): Promise<FolderRecord> {
+  async folder(member: MemberId): Promise<FolderRecord> {
     const listed = await this.#coordinator.list(keys.folder(member))
     const value = listed.kind === 'done' ? listed.items[0]?.value : undefined
     if (value === undefined) throw new Error(`the record of the folder of ${member} cannot be read`)

@@ -3,7 +3,13 @@
 import { SimClock } from '../../sim/clock.ts'
 import { SimCoordination } from '../../sim/coordinator.ts'
 import { Timeline } from '../../sim/timeline.ts'
-import { type Generation, type SessionId, volumeId } from '../../src/base/ids.ts'
+import {
+  type Generation,
+  type MemberId,
+  memberId,
+  type SessionId,
+  volumeId,
+} from '../../src/base/ids.ts'
 import { Prng } from '../../src/base/prng.ts'
 import { GroupView, type StoredSession, storedSession } from '../../src/coordination/group-view.ts'
 import type { GroupChange } from '../../src/group/change.ts'
@@ -36,15 +42,15 @@ export class Post {
   readonly clock: SimClock
   readonly members = new Map<string, Answerer>()
   readonly silent = new Set<string>()
-  readonly asked: { readonly to: string; readonly kind: string; readonly body: Json }[] = []
-  readonly told: { readonly to: string; readonly kind: string; readonly body: Json }[] = []
+  readonly asked: { readonly to: MemberId; readonly kind: string; readonly body: Json }[] = []
+  readonly told: { readonly to: MemberId; readonly kind: string; readonly body: Json }[] = []
   delayMs = 1
 
   constructor(clock: SimClock) {
     this.clock = clock
   }
 
-  ask(to: string, kind: string, body: Json, timeoutMs: number): Promise<Json | null> {
+  ask(to: MemberId, kind: string, body: Json, timeoutMs: number): Promise<Json | null> {
     this.asked.push({ to, kind, body })
     return new Promise((resolve) => {
       this.clock.after(timeoutMs, () => resolve(null))
@@ -59,7 +65,7 @@ export class Post {
     })
   }
 
-  tell(to: string, kind: string, body: Json): void {
+  tell(to: MemberId, kind: string, body: Json): void {
     this.told.push({ to, kind, body })
     this.clock.after(this.delayMs, () => {
       if (!this.silent.has(to)) void this.members.get(to)?.(kind, body)
@@ -98,8 +104,8 @@ export async function records() {
     const result = await timeline.finish(writer.txn(change))
     if (result.kind !== 'done') throw new Error(result.kind)
   }
-  for (const change of foundGroup(group, ['m1', 'm2'])) await write(change)
-  for (const id of ['m1', 'm2']) {
+  for (const change of foundGroup(group, [memberId('m1'), memberId('m2')])) await write(change)
+  for (const id of ['m1', 'm2'].map(memberId)) {
     const member = { id, bootId: 'b', portal: `${id}:3260`, peer: `${id}:7`, api: '' }
     await write(startMember(null, member))
   }
@@ -121,7 +127,7 @@ export async function records() {
       initiator,
       isid: stableIsid,
       source: 's',
-      owner: 'm1',
+      owner: memberId('m1'),
       at: '',
     }
     await write(createSession({ ...basics, ...who, loginToken }))
@@ -129,7 +135,7 @@ export async function records() {
     if (created === undefined) throw new Error('no record was created')
     return created
   }
-  const view = (member: string) =>
+  const view = (member: MemberId) =>
     timeline.finish(GroupView.open(coordination.handle(member), clock))
   const caughtUp = (of: GroupView) =>
     timeline.until(() => of.rev === coordination.rev, 10_000, 'the view')

@@ -1,7 +1,9 @@
 // A whole group in virtual time, with a tap on what its portals write and an initiator, for tests of target and
 // connection.
+
 import { SimClock } from '../../sim/clock.ts'
 import { portalOf, SimGroup, type SimMember } from '../../sim/group.ts'
+import { type MemberId, memberId } from '../../src/base/ids.ts'
 import type { Net, Stream } from '../../src/base/net.ts'
 import { encodeText } from '../../src/base/text.ts'
 import { Initiator } from '../../src/initiator/initiator.ts'
@@ -70,13 +72,13 @@ export async function startGroup(seed: number, distributes = false, bounds = bou
   await group.start()
   let hosts = 0
 
-  async function connect(portal = 'm1', who: Partial<Port> = {}): Promise<Initiator> {
+  async function connect(portal = memberId('m1'), who: Partial<Port> = {}): Promise<Initiator> {
     const initiator = await timeline.finish(dial(portal, who))
     initiator.blockBytes = group.blockBytes
     return initiator
   }
 
-  function dial(portal: string, who: Partial<Port> = {}): Promise<Initiator> {
+  function dial(portal: MemberId, who: Partial<Port> = {}): Promise<Initiator> {
     hosts += 1
     const port = { host: `host${hosts}`, isid: '400001370001', ...who }
     const clock = new SimClock(timeline)
@@ -122,7 +124,7 @@ export async function stranger(
   } = {},
 ) {
   const { name = 'stranger', host = 'stranger', target = group.volume.iqn, keys = '' } = differing
-  const connecting = hostNet(host).connect(portalOf('m1'), 1_000)
+  const connecting = hostNet(host).connect(portalOf(memberId('m1')), 1_000)
   const stream = await timeline.finish(connecting)
   const framer = framerFor(parameters)
   const seen: SeenPdu[] = []

@@ -2,7 +2,7 @@
 import { SimClock } from '../../sim/clock.ts'
 import { SimDisk } from '../../sim/disk.ts'
 import { Timeline } from '../../sim/timeline.ts'
-import { epoch, generation, sessionId, sliceId, volumeId } from '../../src/base/ids.ts'
+import { epoch, generation, memberId, sessionId, sliceId, volumeId } from '../../src/base/ids.ts'
 import { BLOCK_BYTES } from '../../src/base/sizes.ts'
 import { PageStore } from '../../src/store/page-store.ts'
 import type { StoreWrite } from '../../src/store/record.ts'
@@ -11,7 +11,7 @@ import { type StoreSettings, storeDefaults } from '../../src/store/settings.ts'
 export const settings: StoreSettings = {
   ...storeDefaults,
   groupId: 'group-1',
-  memberId: 'm1',
+  memberId: memberId('m1'),
   newFolderId: 'f00d',
   journalBytes: 1024 * 1024,
   slotsPerSegment: 2,

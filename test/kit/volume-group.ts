@@ -9,6 +9,8 @@ import {
   epoch,
   type Generation,
   generation,
+  type MemberId,
+  memberId,
   type Revision,
   type SessionId,
   type SliceId,
@@ -200,7 +202,7 @@ export class LateStore implements SliceStore {
 }
 
 export interface VolumeMember {
-  readonly id: string
+  readonly id: MemberId
   readonly clock: SimClock
   readonly group: GroupView
   readonly store: LateStore
@@ -233,14 +235,14 @@ export class VolumeGroup {
   /** The judge's own, which no fault hits. */
   readonly coordinator: Coordinator
   readonly clock: SimClock
-  readonly names: readonly string[]
-  readonly members = new Map<string, VolumeMember>()
-  readonly durable = new Map<string, DurableBlocks>()
+  readonly names: readonly MemberId[]
+  readonly members = new Map<MemberId, VolumeMember>()
+  readonly durable = new Map<MemberId, DurableBlocks>()
   volume: VolumeRecord
   #boots = 0
   #sessions = 0
 
-  private constructor(seed: number, names: readonly string[], volume: VolumeRecord) {
+  private constructor(seed: number, names: readonly MemberId[], volume: VolumeRecord) {
     this.prng = new Prng(seed)
     this.names = names
     this.volume = volume
@@ -254,9 +256,9 @@ export class VolumeGroup {
   /** A group with one volume of as many lanes as slices, slice i at member i mod n. Its first run is on slice 0, its second on slice 1 … */
   static async found(
     seed: number,
-    options: { members?: readonly string[]; slices?: number } = {},
+    options: { members?: readonly MemberId[]; slices?: number } = {},
   ): Promise<VolumeGroup> {
-    const { members = ['a', 'b', 'c'], slices = 6 } = options
+    const { members = [memberId('a'), memberId('b'), memberId('c')], slices = 6 } = options
     const volume: VolumeRecord = {
       id: VOLUME,
       name: 'v',
@@ -296,23 +298,23 @@ export class VolumeGroup {
     return result.rev
   }
 
-  member(name: string): VolumeMember {
+  member(name: MemberId): VolumeMember {
     const member = this.members.get(name)
     if (member === undefined) throw new Error(`no member ${name}`)
     return member
   }
 
-  isUp(name: string): boolean {
+  isUp(name: MemberId): boolean {
     return this.members.get(name)?.clock.alive === true
   }
 
-  crash(name: string): void {
+  crash(name: MemberId): void {
     this.net.crash(name)
     this.members.delete(name)
   }
 
   /** Begins a new life; settles when it serves, if it does. */
-  async boot(name: string): Promise<VolumeMember> {
+  async boot(name: MemberId): Promise<VolumeMember> {
     const clock = new SimClock(this.timeline)
     const net = this.net.host(name, clock)
     const coordinator = this.coordination.handle(name)
@@ -343,7 +345,7 @@ export class VolumeGroup {
   }
 
   /** A first login: only the record, since no target is here. */
-  async login(owner: string): Promise<TestSession> {
+  async login(owner: MemberId): Promise<TestSession> {
     this.#sessions += 1
     const key = keys.session(VOLUME, 'iqn.i', `t${this.#sessions}`)
     const rev = await this.put(key, record(owner, generation(1), 'live'))
@@ -351,7 +353,7 @@ export class VolumeGroup {
   }
 
   /** The session under a new generation at this member, or dead. */
-  async raise(session: TestSession, owner: string, state: 'live' | 'dead'): Promise<void> {
+  async raise(session: TestSession, owner: MemberId, state: 'live' | 'dead'): Promise<void> {
     session.gen = generation(session.gen + 1)
     session.rev = await this.put(session.key, record(owner, session.gen, state))
   }
@@ -361,11 +363,11 @@ export class VolumeGroup {
   }
 }
 
-function record(owner: string, gen: Generation, state: 'live' | 'dead'): SessionRecord {
+function record(owner: MemberId, gen: Generation, state: 'live' | 'dead'): SessionRecord {
   const who = { volume: VOLUME, initiator: 'iqn.i', isid: '800000000000', source: 'h' }
   return { ...who, owner, gen, loginToken: `${gen}`, state, since: '' }
 }
 
-function addressOf(member: string): Address {
+function addressOf(member: MemberId): Address {
   return { kind: 'tcp', host: member, port: 4000 }
 }
