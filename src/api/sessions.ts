@@ -120,8 +120,9 @@ interface Filter {
 /** What a filter names must exist: nothing of a volume that is written wrongly is no answer. */
 async function refuseUnknown(operator: Operator, filter: Filter): Promise<Refusal | null> {
   const { volume, member } = filter
-  if (volume !== undefined && !(await operator.volumes()).some(({ name }) => name === volume)) {
-    return refusal('volumeNotFound', `there is no volume ${volume}`)
+  if (volume !== undefined) {
+    const found = await operator.volume(volume)
+    if (found.kind === 'refused') return found
   }
   if (member !== undefined && !(await operator.members()).some(({ id }) => id === member)) {
     return refusal('memberNotFound', `there is no member ${member}`)

@@ -4,18 +4,14 @@ import { refusal } from '../api/errors.ts'
 import { type Answered, answered } from '../api/operator.ts'
 import type { Balance, BalanceRequest, Member, Move, Status, Top } from '../api/schema.ts'
 import type { Balancer } from '../balance/balancer.ts'
-import { within } from '../base/clock.ts'
 import type { MemberId } from '../base/ids.ts'
 import { parsePolicy } from '../distribution/policy.ts'
 import type { Condition } from './condition.ts'
 import { healthOf } from './health.ts'
 import type { HealthWatch } from './health-watch.ts'
 import { isUp } from './own-figures.ts'
-import type { ShownMember } from './shown-member.ts'
+import { hearNews, type ShownMember } from './shown-member.ts'
 import type { Summary } from './summary.ts'
-
-/** Of `status`, for the coordinator. */
-const REFRESH_MS = 500
 
 export interface GroupSources {
   readonly member: ShownMember
@@ -57,9 +53,7 @@ export class GroupDesk {
   async status(): Promise<Status> {
     const { member, balancer, health, version } = this.#sources
     const { group } = member
-    // What has just been changed is in it, if the coordinator answers soon; else it is as it was.
-    const refreshed = within(member.ports.clock, REFRESH_MS, group.refresh(), false)
-    const [summaries] = await Promise.all([this.#sources.summaries(), refreshed])
+    const [summaries] = await Promise.all([this.#sources.summaries(), hearNews(member)])
     const members = this.#members(summaries)
     const coordination = isUp(health.condition()) ? 'up' : 'down'
     const problems = await health.look(conditionsIn(summaries))

@@ -1,6 +1,7 @@
 // A move by hand passes over rates and rests, never over safety.
 
 import { expect, it } from 'vitest'
+import { SimClock } from '../../sim/clock.ts'
 import { startGroup } from '../../test/kit/sim-group.ts'
 import { memberId } from '../base/ids.ts'
 import { carrierOf } from '../target/live-session.ts'
@@ -85,4 +86,17 @@ it('SD1 a move is refused at once while the group record cannot be changed, and 
   })
   group.coordination.heal(at.id)
   expect(await move()).toMatchObject({ kind: 'done', value: { outcome: 'returned' } })
+})
+
+it('SD2 a session that has just begun is there, though this member has not heard of it yet', async () => {
+  const { group, timeline, connect, home } = await startGroup(39, true)
+  const { member, balancer } = group.member(memberId('m3'))
+  if (member === null || balancer === null) throw new Error('the member is down')
+  group.coordination.cut(memberId('m3'), 'hold')
+  await connect(memberId('m1'))
+  const { session } = home()
+  expect(member.group.sessions.has(session.id)).toBe(false)
+  new SimClock(timeline).after(200, () => group.coordination.heal(memberId('m3')))
+  const desk = new SessionDesk(member, balancer, async () => new Map())
+  expect(await timeline.finish(desk.show(String(session.id)))).toMatchObject({ kind: 'done' })
 })

@@ -2,6 +2,7 @@
 //
 // Invariants:
 //   SD1. A move by hand begins only if the group record can be changed now; else it is refused at once, and says so.
+//   SD2. No session is said not to be there that began before the call, at whichever member.
 
 import { type ErrorCode, errorCodes, refusal } from '../api/errors.ts'
 import { type Answered, answered } from '../api/operator.ts'
@@ -16,7 +17,7 @@ import type { StoredSession } from '../group/sessions.ts'
 import { Body } from '../peer/controls.ts'
 import { fieldsOf, type Json } from '../peer/message.ts'
 import { isMeasured, loadView, moveView, sessionView, summaryOf, whyHere } from './session-views.ts'
-import type { ShownMember } from './shown-member.ts'
+import { hearNews, type ShownMember } from './shown-member.ts'
 import type { SessionSummary, Summary } from './summary.ts'
 
 /** Grant 1.5 s, narrow 1 s, quiesce 4 s, commit and return: what a slow but healthy move takes at most. */
@@ -97,7 +98,7 @@ export class SessionDesk {
   }
 
   async show(id: string): Promise<Answered<SessionDetail>> {
-    const stored = this.#find(id)
+    const stored = await this.#find(id)
     if (stored === undefined) return refusal('sessionNotFound', `there is no session ${id}`)
     const summaries = await this.#summaries()
     const summary = summaryOf(summaries, stored)
@@ -120,7 +121,7 @@ export class SessionDesk {
 
   async move(id: string, request: MoveRequest): Promise<Answered<Move>> {
     const { group } = this.#member
-    const stored = this.#find(id)
+    const stored = await this.#find(id)
     if (stored === undefined) return refusal('sessionNotFound', `there is no session ${id}`)
     const to = memberId(request.to)
     if (!group.members.has(to)) return refusal('memberNotFound', `there is no member '${to}'`)
@@ -192,7 +193,15 @@ export class SessionDesk {
       .sort((a, b) => a.id - b.id)
   }
 
-  #find(id: string): StoredSession | undefined {
+  /** SD2. */
+  async #find(id: string): Promise<StoredSession | undefined> {
+    const known = this.#living(id)
+    if (known !== undefined) return known
+    await hearNews(this.#member)
+    return this.#living(id)
+  }
+
+  #living(id: string): StoredSession | undefined {
     const stored = this.#member.group.sessions.get(sessionId(Number(id)))
     return stored?.record.state === 'live' ? stored : undefined
   }

@@ -1,6 +1,7 @@
 // What the operator is told of a volume is so, and stays so.
 
 import { expect, it } from 'vitest'
+import { SimClock } from '../../sim/clock.ts'
 import { startGroup } from '../../test/kit/sim-group.ts'
 import { DiskError } from '../base/disk.ts'
 import { memberId } from '../base/ids.ts'
@@ -101,4 +102,16 @@ it('VD2 a volume whose deletion was not answered, and that is gone, is told as d
   expect(lost()).toBe(1)
   const again = timeline.finish(desk.delete('kept'))
   expect(await again).toMatchObject({ kind: 'refused', code: 'volumeNotFound' })
+})
+
+it('VD3 what another member has just made is there, though this one has not heard of it yet', async () => {
+  const { group, timeline, create } = await scene(46)
+  const { member } = group.member(memberId('m1'))
+  if (member === null) throw new Error('the member is down')
+  group.coordination.cut(memberId('m1'), 'hold')
+  expect(await create()).toMatchObject({ kind: 'done' })
+  expect([...member.group.volumes.values()].map(({ name }) => name)).not.toContain('kept')
+  new SimClock(timeline).after(200, () => group.coordination.heal(memberId('m1')))
+  const shown = await timeline.finish(new VolumeDesk(member, async () => new Map()).show('kept'))
+  expect(shown).toMatchObject({ kind: 'done', value: { name: 'kept' } })
 })

@@ -6,6 +6,7 @@
 //   VD2. A volume whose making was not answered is looked for: if it was made, its caller is not told that it is another's.
 //        One whose deletion was not answered, and that is gone, is told as deleted. Who meets a change by somebody else
 //        reads anew.
+//   VD3. No volume is said not to be there that was made, or named so, through another member before the call.
 
 import { refusal } from '../api/errors.ts'
 import { type Answered, answered } from '../api/operator.ts'
@@ -25,7 +26,7 @@ import {
   volumeCounterKey,
   wouldShrink,
 } from '../group/volumes.ts'
-import type { ShownMember } from './shown-member.ts'
+import { hearNews, type ShownMember } from './shown-member.ts'
 import type { Summary } from './summary.ts'
 
 /** A caller waits for 10 s. */
@@ -101,14 +102,14 @@ export class VolumeDesk {
   }
 
   async show(name: string): Promise<Answered<VolumeDetail>> {
-    const record = this.#find(name)
+    const record = await this.#find(name)
     return record === undefined ? noVolume(name) : answered(await this.#detail(record))
   }
 
   async change(name: string, change: VolumeChange): Promise<Answered<VolumeDetail>> {
     const wrong = refuseChange(change)
     if (wrong !== null) return refusal('badRequest', wrong)
-    const id = this.#find(name)?.id
+    const id = (await this.#find(name))?.id
     if (id === undefined) return noVolume(name)
     return (await retry(this.#member.ports.clock, PACE, () => this.#tryChange(id, change))) ?? down
   }
@@ -151,7 +152,7 @@ export class VolumeDesk {
   }
 
   async delete(name: string): Promise<Answered<Volume>> {
-    const record = this.#find(name)
+    const record = await this.#find(name)
     if (record === undefined) return noVolume(name)
     let tries = 0
     const deleting = () => {
@@ -190,7 +191,15 @@ export class VolumeDesk {
     return `iscsi://${this.#member.portal}/${record.iqn}/0`
   }
 
-  #find(name: string): VolumeRecord | undefined {
+  /** VD3. */
+  async #find(name: string): Promise<VolumeRecord | undefined> {
+    const known = this.#seenAs(name)
+    if (known !== undefined) return known
+    await hearNews(this.#member)
+    return this.#seenAs(name)
+  }
+
+  #seenAs(name: string): VolumeRecord | undefined {
     for (const record of this.#member.group.volumes.values())
       if (record.name === name) return record
     return undefined

@@ -6,8 +6,12 @@
 // Invariants:
 //   P1. What fails while the group decides about a login ends its connection, and nothing else.
 //   P2. No session is admitted that has ended.
+//   P3. That there is no such target is said only by the group's record as it is now: a member hears of a volume a moment
+//       after it was made through another one. Discovery, too, tells of what was there when its initiator logged in, if the
+//       coordinator answers soon.
 
 import { assert, BrokenInvariant, unreachable } from '../base/assert.ts'
+import { type Clock, sleep, within } from '../base/clock.ts'
 import type { MemberId } from '../base/ids.ts'
 import { ProtocolError } from '../base/protocol-error.ts'
 import type { VolumeRecord } from '../group/record.ts'
@@ -17,9 +21,18 @@ import { type Negotiated, targetSettings } from '../iscsi/negotiate.ts'
 import type { Outbox } from '../iscsi/outbox.ts'
 import { loginStatus } from '../iscsi/pdu.ts'
 import { PORTAL_GROUP_TAG } from '../scsi/logical-unit.ts'
-import type { LoginAttempt, RejectReason, Route } from './login-routes.ts'
+import {
+  AGAIN_MS,
+  HOLD_MS,
+  type LoginAttempt,
+  type RejectReason,
+  type Route,
+} from './login-routes.ts'
 import type { Logins, Taken } from './logins.ts'
 import type { SessionHandles } from './session-handles.ts'
+
+/** Of discovery, for the coordinator. */
+const REFRESH_MS = 500
 
 /** What the login leads to; carried out by the connection. */
 export interface LoginHost {
@@ -43,8 +56,11 @@ export interface Settled {
 }
 
 export interface LoginPhaseDeps {
+  readonly clock: Clock
   readonly logins: Logins
   readonly volumeByIqn: (iqn: string) => VolumeRecord | undefined
+  /** Brings what `volumeByIqn` gives up to what was committed before the call; false: the coordinator does not answer. */
+  readonly refresh: () => Promise<boolean>
   readonly handles: SessionHandles
   /** There is room only for sessions that come back. */
   readonly isFull: () => boolean
@@ -133,8 +149,12 @@ export class LoginPhase {
 
   /** The first request says who comes and to what: the only moment in which every initiator follows a redirect. */
   async #decide(request: LoginRequest): Promise<void> {
-    if (request.sessionType === 'normal') {
-      const attempt = this.#attemptOf(request)
+    if (request.sessionType === 'discovery') {
+      const { clock, refresh } = this.#deps
+      await within(clock, REFRESH_MS, refresh(), false) // P3
+      if (this.#state === 'over') return
+    } else {
+      const attempt = await this.#attemptOf(request)
       if (attempt === null) return
       this.#attempt = attempt
       const route = await this.#deps.logins.routes.of(attempt)
@@ -151,10 +171,17 @@ export class LoginPhase {
     this.#step(this.#negotiation.admit())
   }
 
-  #attemptOf(request: LoginRequest): LoginAttempt | null {
-    const volume = this.#deps.volumeByIqn(request.targetName ?? '')
-    if (volume === undefined) {
-      this.#reject(loginStatus.notFound, `there is no target ${request.targetName ?? ''}`)
+  /** Null: it is refused, or its connection is gone. */
+  async #attemptOf(request: LoginRequest): Promise<LoginAttempt | null> {
+    const name = request.targetName ?? ''
+    const volume = this.#deps.volumeByIqn(name) ?? (await this.#newsOf(name))
+    if (this.#state === 'over') return null
+    if (volume === 'none') {
+      this.#reject(loginStatus.notFound, `there is no target ${name}`)
+      return null
+    }
+    if (volume === 'unknown') {
+      this.#reject(rejectStatus.busy, rejectSentence.busy)
       return null
     }
     if (request.tsih !== 0) {
@@ -172,6 +199,16 @@ export class LoginPhase {
       isGone: () => this.#state === 'over',
       startedMs: this.#startedMs,
     }
+  }
+
+  /** P3, of a volume that this member has not heard of; 'unknown': the coordinator does not answer. */
+  async #newsOf(iqn: string): Promise<VolumeRecord | 'none' | 'unknown'> {
+    const { clock, refresh, volumeByIqn } = this.#deps
+    while (this.#state !== 'over' && clock.nowMs() - this.#startedMs <= HOLD_MS) {
+      if (await refresh()) return volumeByIqn(iqn) ?? 'none'
+      await sleep(clock, AGAIN_MS)
+    }
+    return 'unknown'
   }
 
   async #enter(parameters: Negotiated): Promise<void> {

@@ -96,6 +96,7 @@ export class TargetPortal {
       ...budgetsOf(bounds),
       buffers: this.#buffers,
       volumeByIqn: (iqn) => group.volumeByIqn(iqn),
+      refresh: () => group.refresh(),
       discover: (wanted, at, own) => this.#discover(wanted, at, own),
       grown: (volume) => {
         const seen = group.volumes.get(volume.id)
