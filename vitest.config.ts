@@ -19,7 +19,12 @@ export default defineConfig({
           ...limits,
           env,
           name: 'rooms',
-          include: ['src/**/*.test.ts', 'sim/**/*.test.ts', 'test/**/*.test.ts'],
+          include: [
+            'src/**/*.test.ts',
+            'sim/**/*.test.ts',
+            'test/**/*.test.ts',
+            'dashboard/**/*.test.ts',
+          ],
           exclude: ['test/interop/**', 'test/e2e/**'],
           maxWorkers: 2,
           sequence: { groupOrder: 0 },

@@ -11,6 +11,7 @@ const checks: readonly (readonly [name: string, command: string, ...args: string
   ['style', 'biome', 'check', '--error-on-warnings'],
   ['types', 'tsc', '-p', 'tsconfig.json'],
   ['types of the rooms without Node', 'tsc', '-p', 'tsconfig.quiet.json'],
+  ['types of the dashboard', 'tsc', '-p', 'dashboard/tsconfig.json'],
   ['dead code', 'knip'],
 ]
 

@@ -124,7 +124,7 @@ const forbiddenNames =
 
 const fileNamesSaySomething: Check = (files) =>
   files.flatMap(({ path }) => {
-    const parts = path.replace(/(\.test|\.fixture)?\.ts$/, '').split('/')
+    const parts = path.replace(/(\.test|\.fixture)?\.tsx?$/, '').split('/')
     return parts
       .filter((part) => forbiddenNames.test(part))
       .map((part) => `${path}: ${part} says nothing`)

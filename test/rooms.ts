@@ -67,6 +67,12 @@ export const packages: Readonly<Record<string, readonly string[]>> = {
 /** One door: the CLI knows the HTTP API and nothing behind it. */
 export const cliKnowsOfApi = ['src/api/caller.ts', 'src/api/schema.ts', 'src/api/errors.ts']
 
+/** What the dashboard imports besides its own files and the pure words of src/base. */
+export const dashboardKnows = [
+  ...['src/api/schema.ts', 'src/api/errors.ts', 'preact', 'preact/hooks', '@preact/signals'],
+  'dashboard/src/page.css',
+]
+
 /** Each port with its real and its simulated implementation, and the suite that both pass. */
 export const ports = [
   { port: 'src/base/clock.ts', real: 'src/io/clock.ts', simulated: 'sim/clock.ts', suite: null },

@@ -11,14 +11,14 @@ export interface SourceFile {
 }
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-export const sourceFolders = ['src', 'sim', 'test', 'bench', 'scripts'] as const
+export const sourceFolders = ['src', 'sim', 'test', 'bench', 'scripts', 'dashboard'] as const
 
 export async function readSources(): Promise<SourceFile[]> {
   const files: SourceFile[] = []
   for (const folder of sourceFolders) {
     const names = await readdir(join(root, folder), { recursive: true }).catch(() => [])
     for (const name of names) {
-      if (!name.endsWith('.ts')) continue
+      if (!/\.tsx?$/.test(name)) continue
       const path = `${folder}/${name.replaceAll('\\', '/')}`
       files.push({ path, text: await readFile(join(root, path), 'utf8') })
     }

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { refuseCaller } from './guard.ts'
 
-const code = (host: string | undefined, origin?: string, site?: string) =>
-  refuseCaller({ host, origin, site }, ['storage.lan'])?.code ?? 'welcome'
+const code = (host: string | undefined, origin?: string, site?: string, isVisit = false) =>
+  refuseCaller({ host, origin, site, isVisit }, ['storage.lan'])?.code ?? 'welcome'
 
 describe('who may call', () => {
   test('A1 an address, localhost and the configured name are welcome, any other name is not', () => {
@@ -37,5 +37,12 @@ describe('who may call', () => {
     expect(code('127.0.0.1:3259', undefined, 'cross-site')).toBe('crossSite')
     expect(code('127.0.0.1:3259', undefined, 'same-site')).toBe('crossSite')
     expect(code('127.0.0.1:3259', undefined, 'none')).toBe('welcome')
+  })
+
+  test('A2 a link leads to the dashboard from anywhere, unless it bears a foreign name', () => {
+    expect(code('127.0.0.1:3259', undefined, 'same-site', true)).toBe('welcome')
+    expect(code('127.0.0.1:3259', undefined, 'cross-site', true)).toBe('welcome')
+    expect(code('evil.example:3259', undefined, 'cross-site', true)).toBe('badHost')
+    expect(code('127.0.0.1:3259', 'https://evil.example', 'cross-site', true)).toBe('crossSite')
   })
 })

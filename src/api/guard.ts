@@ -5,7 +5,8 @@
 //   A1. A request is answered only if its Host is an IP address, localhost, or a name that was configured: a name that
 //       a foreign page's owner controls (DNS rebinding) never is.
 //   A2. A request with an Origin is answered only if that is this address itself; so is one that a browser marks as
-//       cross-site.
+//       cross-site. By a link from anywhere a person gets to the dashboard, whose page says nothing of the group: it asks
+//       for that itself, from this address.
 //   A3. A request with a body is JSON, which no form of a page can send.
 import { isIP } from 'node:net'
 import { type Refusal, refusal } from './errors.ts'
@@ -14,6 +15,8 @@ export interface RequestHeaders {
   readonly host?: string | undefined
   readonly origin?: string | undefined
   readonly site: string | readonly string[] | undefined
+  /** A person goes to the dashboard: a browser asks for its page, to show it by itself. */
+  readonly isVisit: boolean
 }
 
 /** null: welcome. */
@@ -26,7 +29,7 @@ export function refuseCaller(headers: RequestHeaders, ours: readonly string[]): 
   if (origin !== undefined && origin !== `http://${host}`) {
     return refusal('crossSite', `the request comes from a page of ${origin}`)
   }
-  if (site !== undefined && site !== 'same-origin' && site !== 'none') {
+  if (site !== undefined && site !== 'same-origin' && site !== 'none' && !headers.isVisit) {
     return refusal('crossSite', "the request comes from another site's page")
   }
   return null

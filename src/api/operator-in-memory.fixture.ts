@@ -87,6 +87,11 @@ export class OperatorInMemory implements Operator {
     return this.#volumes.map(briefly)
   }
 
+  async volumesWithUsage(): Promise<readonly Volume[]> {
+    const usage = { bytes: 4096, takenBytes: 8192, silent: ['m2'] }
+    return this.#volumes.map((volume) => ({ ...briefly(volume), usage }))
+  }
+
   async createVolume(request: VolumeRequest): Promise<Answered<VolumeDetail>> {
     const { name, bytes, blockBytes, shared } = request
     if (this.#volumes.some((volume) => volume.name === name)) {

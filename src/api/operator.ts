@@ -29,6 +29,8 @@ export function answered<T>(value: T): Answered<T> {
 
 export interface Operator {
   volumes(): Promise<readonly Volume[]>
+  /** With what each takes, for which all members are asked. */
+  volumesWithUsage(): Promise<readonly Volume[]>
   /** volumeExists, coordinatorDown, badRequest. */
   createVolume(request: VolumeRequest): Promise<Answered<VolumeDetail>>
   /** By name; volumeNotFound. */

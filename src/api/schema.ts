@@ -70,6 +70,14 @@ export const volume = z
     shared: z.boolean(),
     sessions: count,
     createdAt: z.string(),
+    usage: z
+      .object({
+        bytes: count.describe('Of the blocks that were written, at all members that answered.'),
+        takenBytes: count.describe('What they take of the disks there.'),
+        silent: z.array(z.string()).describe('Members that did not answer: their part is missing.'),
+      })
+      .optional()
+      .describe('In a list that was asked for it.'),
   })
   .meta({ id: 'Volume' })
 

@@ -63,6 +63,9 @@ describe('volumes', () => {
     const listed = await get('/api/v1/volumes')
     expect(listed.json()).toMatchObject({ schema: 'evenkeel/v1', items: [{ name: 'a' }] })
     expect(listed.json().items[0]).not.toHaveProperty('lanes')
+    expect(listed.json().items[0]).not.toHaveProperty('usage')
+    const used = await get('/api/v1/volumes?usage=true')
+    expect(used.json().items[0].usage).toMatchObject({ takenBytes: 8192, silent: ['m2'] })
     expect((await get('/api/v1/volumes/a')).json().byMember[1]).toEqual({
       member: 'm2',
       pages: null,

@@ -5,7 +5,7 @@
 //   A4. A query key that a path under /api does not know is refused: an answer that does not heed it would be taken for
 //       one that does.
 import swagger from '@fastify/swagger'
-import { type FastifyError, type FastifyInstance, fastify } from 'fastify'
+import { type FastifyError, type FastifyInstance, type FastifyRequest, fastify } from 'fastify'
 import {
   hasZodFastifySchemaValidationErrors,
   jsonSchemaTransform,
@@ -29,6 +29,7 @@ import { groupRoutes } from './group.ts'
 import { refuseCaller } from './guard.ts'
 import { finishDocument } from './openapi.ts'
 import type { Operator } from './operator.ts'
+import { pageRoutes } from './page.ts'
 import { type Api, query } from './route.ts'
 import { sessionRoutes } from './sessions.ts'
 import { volumeRoutes } from './volumes.ts'
@@ -108,7 +109,7 @@ export async function buildApi(
   app.addHook('onRequest', async (request, reply) => {
     const { host, origin } = request.headers
     const site = request.headers['sec-fetch-site']
-    const refused = refuseCaller({ host, origin, site }, ours)
+    const refused = refuseCaller({ host, origin, site, isVisit: isVisit(request) }, ours)
     if (refused !== null) await sendProblem(reply, refused.code, refused.detail)
   })
   app.addHook('onSend', async (_request, reply) => {
@@ -151,8 +152,15 @@ export async function buildApi(
     eventRoutes(api, operator)
   })
   app.get('/openapi.json', { schema: { hide: true } }, () => app.swagger())
+  await pageRoutes(app)
   await app.ready()
   return app
+}
+
+/** Only a browser can say so, and no page can make it say so of anything but a new page. */
+function isVisit({ method, url, headers }: FastifyRequest): boolean {
+  const { 'sec-fetch-mode': mode, 'sec-fetch-dest': destination } = headers
+  return method === 'GET' && url === '/' && mode === 'navigate' && destination === 'document'
 }
 
 function tellChanges(app: FastifyInstance, { changed }: ApiSettings): void {

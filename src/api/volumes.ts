@@ -1,10 +1,16 @@
 // /api/v1/volumes
 import { z } from 'zod'
 import type { Operator } from './operator.ts'
-import { type Api, described, listed, problems, settle } from './route.ts'
+import { type Api, described, listed, problems, query, settle } from './route.ts'
 import { answer, list, volume, volumeChange, volumeDetail, volumeRequest } from './schema.ts'
 
 const params = z.object({ name: z.string() })
+const listQuery = query({
+  usage: z
+    .enum(['true', 'false'])
+    .default('false')
+    .describe('With what each volume takes: all members are asked for it.'),
+})
 
 export function volumeRoutes(api: Api, operator: Operator): void {
   api.get(
@@ -12,10 +18,12 @@ export function volumeRoutes(api: Api, operator: Operator): void {
     {
       schema: {
         ...described('listVolumes', 'volumes', 'List volumes'),
+        querystring: listQuery,
         response: { 200: list(volume), ...problems },
       },
     },
-    async () => listed(await operator.volumes()),
+    async ({ query }) =>
+      listed(await (query.usage === 'true' ? operator.volumesWithUsage() : operator.volumes())),
   )
   api.post(
     '/api/v1/volumes',

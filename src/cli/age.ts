@@ -1,5 +1,5 @@
 // How long ago something was.
-import { formatAge } from './size.ts'
+import { formatAge } from '../base/figures.ts'
 
 /** Of an ISO 8601 time. */
 export function ageOf(at: string): string {

@@ -1,9 +1,9 @@
 // evenkeel backup record: the group record as one whole file, of a group that may run.
 import { resolve } from 'node:path'
 import { Command } from 'commander'
+import { formatSize } from '../base/figures.ts'
 import { type GlobalOptions, type Outside, screenOf } from './context.ts'
 import { CommandFailed, EXIT } from './exit-code.ts'
-import { formatSize } from './size.ts'
 
 interface BackupOptions {
   readonly data: string

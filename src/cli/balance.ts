@@ -1,12 +1,12 @@
 // evenkeel balance on | off | advise | status
 import { Command } from 'commander'
 import type { Balance, BalanceMode } from '../api/schema.ts'
+import { formatPercent } from '../base/figures.ts'
 import { ageOf } from './age.ts'
 import type { ContextOf } from './context.ts'
 import { type WatchOption, withWatch } from './listing.ts'
 import { moveTable } from './move.ts'
 import type { Screen } from './screen.ts'
-import { formatPercent } from './size.ts'
 import { watched } from './watch.ts'
 
 const MODES: readonly (readonly [mode: BalanceMode, description: string])[] = [

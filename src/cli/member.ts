@@ -1,13 +1,13 @@
 // evenkeel member list | show
 import { Command } from 'commander'
 import type { Member, Session } from '../api/schema.ts'
+import { formatPercent, formatSize } from '../base/figures.ts'
 import { type Column, tableOf } from './columns.ts'
 import type { ContextOf } from './context.ts'
 import { listing } from './listing.ts'
 import { named } from './names.ts'
 import type { Screen } from './screen.ts'
 import { SESSION_COLUMNS } from './session-columns.ts'
-import { formatPercent, formatSize } from './size.ts'
 
 const COLUMNS: readonly Column<Member>[] = [
   { head: 'MEMBER', cell: ({ id }) => id },

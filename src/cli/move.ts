@@ -1,6 +1,7 @@
 // evenkeel move list | show; `session moves` is the same list.
 import { Command, InvalidArgumentError } from 'commander'
 import type { Move } from '../api/schema.ts'
+import { formatMs, formatPercent } from '../base/figures.ts'
 import { ageOf } from './age.ts'
 import { type Column, tableOf } from './columns.ts'
 import type { ContextOf } from './context.ts'
@@ -8,7 +9,6 @@ import { CommandFailed, EXIT } from './exit-code.ts'
 import { type Filter, listing } from './listing.ts'
 import { meantBy } from './names.ts'
 import type { Screen } from './screen.ts'
-import { formatMs, formatPercent } from './size.ts'
 
 type Prediction = NonNullable<Move['predicted']>
 

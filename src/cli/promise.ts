@@ -1,6 +1,6 @@
 // Volumes are thin: together they may promise more than the disks have, which an operator is told.
 import type { Status } from '../api/schema.ts'
-import { formatSize } from './size.ts'
+import { formatSize } from '../base/figures.ts'
 
 /** A sentence, or null: the disks have room for all that is promised, or not all members say what they have. */
 export function overPromise({

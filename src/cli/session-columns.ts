@@ -1,8 +1,8 @@
 // The columns of lists of sessions.
 import type { Session } from '../api/schema.ts'
+import { formatPercent, formatRate } from '../base/figures.ts'
 import { ageOf } from './age.ts'
 import type { Column } from './columns.ts'
-import { formatPercent, formatRate } from './size.ts'
 
 export const SESSION_COLUMNS: readonly Column<Session>[] = [
   { head: 'ID', cell: ({ id }) => id },

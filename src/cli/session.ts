@@ -1,6 +1,7 @@
 // evenkeel session list | show | move | moves
 import { Command } from 'commander'
 import type { SessionDetail } from '../api/schema.ts'
+import { formatMs, formatPercent, formatRate } from '../base/figures.ts'
 import { ageOf } from './age.ts'
 import type { ContextOf } from './context.ts'
 import { CommandFailed, EXIT } from './exit-code.ts'
@@ -9,7 +10,6 @@ import { moveList, moveTable, sentenceAbout } from './move.ts'
 import { named } from './names.ts'
 import type { Screen } from './screen.ts'
 import { SESSION_COLUMNS } from './session-columns.ts'
-import { formatMs, formatPercent, formatRate } from './size.ts'
 
 export function sessionCommand(contextOf: ContextOf): Command {
   const session = new Command()

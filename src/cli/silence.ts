@@ -1,6 +1,6 @@
 // What a view that renews itself says of members that do not answer while another one does.
 import type { Caller } from '../api/caller.ts'
-import { formatAge } from './size.ts'
+import { formatAge } from '../base/figures.ts'
 
 /** null: whoever was asked has answered. */
 export function silenceOf(caller: Caller): string | null {

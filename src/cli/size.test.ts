@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { formatMs, formatPercent, formatRate, formatSize, parseSize } from './size.ts'
+import { parseSize } from './size.ts'
 
 describe('sizes', () => {
   test('powers of 1024, or bytes', () => {
@@ -16,16 +16,5 @@ describe('sizes', () => {
     }
     for (const text of ['0.3', '99999999P'])
       expect(() => parseSize(text), text).toThrow('less than 8 PiB')
-  })
-
-  test('are printed as people read them', () => {
-    expect(formatSize(0)).toBe('0 B')
-    expect(formatSize(1023)).toBe('1023 B')
-    expect(formatSize(1024 ** 3)).toBe('1 GiB')
-    expect(formatSize(1.5 * 1024 ** 4)).toBe('1.5 TiB')
-    expect(formatRate(3_686_400)).toBe('3.5 MiB/s')
-    expect(formatPercent(0.666)).toBe('67 %')
-    expect(formatMs(1.149)).toBe('1.1 ms')
-    expect(formatMs(null)).toBe('–')
   })
 })

@@ -1,13 +1,13 @@
 // evenkeel status: the health of the group and the group at a glance. Its exit code is the health, for cron and monitors.
 import { Command } from 'commander'
 import type { HealthProblem, Status } from '../api/schema.ts'
+import { formatSize } from '../base/figures.ts'
 import { ageOf } from './age.ts'
 import type { ContextOf } from './context.ts'
 import { EndWith, EXIT } from './exit-code.ts'
 import { type WatchOption, withWatch } from './listing.ts'
 import { overPromise } from './promise.ts'
 import type { Screen } from './screen.ts'
-import { formatSize } from './size.ts'
 import { watched } from './watch.ts'
 
 const exitCodes = { ok: EXIT.ok, warning: EXIT.warning, error: EXIT.error } as const

@@ -2,9 +2,9 @@
 // has now.
 
 import type { MemberLoad, Status, Top } from '../api/schema.ts'
+import { formatMs, formatPercent, formatRate, formatSize } from '../base/figures.ts'
 import { type Column, inOrder, keyOf, sortKeys } from './columns.ts'
 import type { Screen } from './screen.ts'
-import { formatMs, formatPercent, formatRate, formatSize } from './size.ts'
 import { widthOf } from './width.ts'
 
 export interface TopView {

@@ -6,6 +6,7 @@ import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { API_PORT_DEFAULT } from '../api/caller.ts'
+import { formatSize } from '../base/figures.ts'
 import { memberId } from '../base/ids.ts'
 import { MEMBERS_DEFAULT, MEMBERS_MAX } from '../supervisor/plan.ts'
 import { membersIn } from '../supervisor/refusals.ts'
@@ -18,7 +19,7 @@ import {
   screenOf,
 } from './context.ts'
 import type { Screen } from './screen.ts'
-import { formatSize, parseSize } from './size.ts'
+import { parseSize } from './size.ts'
 
 interface UpOptions {
   readonly members?: number
@@ -161,7 +162,7 @@ function readyText(group: RunningGroup, screen: Screen, dataFolder: string): str
   }
   const command = `./bin/evenkeel${group.api === API_DEFAULT ? '' : ` --api ${group.api}`}`
   lines.push(
-    `API at ${group.api}; in another terminal: ${command} status`,
+    `Watch it in a browser: ${group.api}; in another terminal: ${command} status`,
     'Ctrl-C stops everything.',
   )
   return lines.join('\n')

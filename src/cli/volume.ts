@@ -2,6 +2,7 @@
 
 import { Command, InvalidArgumentError } from 'commander'
 import type { Volume, VolumeDetail } from '../api/schema.ts'
+import { formatSize } from '../base/figures.ts'
 import { LOGICAL_BLOCKS, type LogicalBlockBytes } from '../base/sizes.ts'
 import { ageOf } from './age.ts'
 import type { Column } from './columns.ts'
@@ -11,7 +12,7 @@ import { listing } from './listing.ts'
 import { named } from './names.ts'
 import { overPromise } from './promise.ts'
 import type { Screen } from './screen.ts'
-import { formatSize, parseSize } from './size.ts'
+import { parseSize } from './size.ts'
 
 const COLUMNS: readonly Column<Volume>[] = [
   { head: 'NAME~', cell: ({ name }) => name },

@@ -99,6 +99,10 @@ export class MemberOperator implements Operator {
     return this.#volumes.list()
   }
 
+  volumesWithUsage(): Promise<readonly Volume[]> {
+    return this.#volumes.listWithUsage()
+  }
+
   createVolume(request: VolumeRequest): Promise<Answered<VolumeDetail>> {
     return this.#volumes.create(request)
   }

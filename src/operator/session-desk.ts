@@ -16,7 +16,7 @@ import type { MoveRecord } from '../group/record.ts'
 import type { StoredSession } from '../group/sessions.ts'
 import { Body } from '../peer/controls.ts'
 import { fieldsOf, type Json } from '../peer/message.ts'
-import { isMeasured, loadView, moveView, sessionView, summaryOf, whyHere } from './session-views.ts'
+import { isMeasured, loadView, moveView, sessionView, toldIn, whyHere } from './session-views.ts'
 import { hearNews, type ShownMember } from './shown-member.ts'
 import type { SessionSummary, Summary } from './summary.ts'
 
@@ -85,14 +85,15 @@ export class SessionDesk {
   }
 
   async list(): Promise<readonly Session[]> {
-    const summaries = await this.#summaries()
-    return this.#live().map((stored) => this.#session(stored, summaryOf(summaries, stored)))
+    const told = toldIn(await this.#summaries())
+    return this.#live().map((stored) => this.#session(stored, told(stored)))
   }
 
   /** With what `top` adds. */
   async loads(summaries: ReadonlyMap<MemberId, Summary>) {
+    const told = toldIn(summaries)
     return this.#live().map((stored) => {
-      const summary = summaryOf(summaries, stored)
+      const summary = told(stored)
       return { ...this.#session(stored, summary), ...loadView(summary) }
     })
   }
@@ -100,8 +101,7 @@ export class SessionDesk {
   async show(id: string): Promise<Answered<SessionDetail>> {
     const stored = await this.#find(id)
     if (stored === undefined) return refusal('sessionNotFound', `there is no session ${id}`)
-    const summaries = await this.#summaries()
-    const summary = summaryOf(summaries, stored)
+    const summary = toldIn(await this.#summaries())(stored)
     const moves = this.#records((move) => move.session === stored.id).slice(0, MOVES_SHOWN)
     return answered({
       ...this.#session(stored, summary),

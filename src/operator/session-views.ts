@@ -6,12 +6,15 @@ import type { MoveRecord } from '../group/record.ts'
 import type { StoredSession } from '../group/sessions.ts'
 import type { SessionSummary, Summary } from './summary.ts'
 
-/** What the session's member tells of it. */
-export function summaryOf(
-  summaries: ReadonlyMap<MemberId, Summary>,
-  { id, record }: StoredSession,
-): SessionSummary | undefined {
-  return summaries.get(record.owner)?.sessions.find((one) => one.id === id)
+/** What is told of a session by the member that has it. */
+export type ToldOf = (session: StoredSession) => SessionSummary | undefined
+
+/** Looked through once, however many sessions are looked up. */
+export function toldIn(summaries: ReadonlyMap<MemberId, Summary>): ToldOf {
+  const byMember = new Map(
+    [...summaries].map(([id, { sessions }]) => [id, new Map(sessions.map((one) => [one.id, one]))]),
+  )
+  return ({ id, record }) => byMember.get(record.owner)?.get(id)
 }
 
 /** `volume`: its name. */

@@ -7,6 +7,7 @@ import { DiskError } from '../base/disk.ts'
 import { memberId } from '../base/ids.ts'
 import { readCopy } from '../coordination/record-copy.ts'
 import { keys } from '../group/record.ts'
+import { summaryOf } from './condition.fixture.ts'
 import { VolumeDesk } from './volume-desk.ts'
 
 const request = { name: 'kept', bytes: 2 ** 30, blockBytes: 512, shared: true } as const
@@ -114,4 +115,15 @@ it('VD3 what another member has just made is there, though this one has not hear
   new SimClock(timeline).after(200, () => group.coordination.heal(memberId('m1')))
   const shown = await timeline.finish(new VolumeDesk(member, async () => new Map()).show('kept'))
   expect(shown).toMatchObject({ kind: 'done', value: { name: 'kept' } })
+})
+
+it('what a volume takes is the sum of all members that answered, and those that did not are named', async () => {
+  const { at, timeline, create } = await scene(48)
+  expect(await create()).toMatchObject({ kind: 'done' })
+  const { member } = at
+  if (member === null) throw new Error('the member is down')
+  const told = new Map(['m1', 'm2'].map((id) => [id, summaryOf(id)]))
+  const desk = new VolumeDesk(member, async () => told)
+  const [first] = await timeline.finish(desk.listWithUsage())
+  expect(first?.usage).toEqual({ bytes: 8192, takenBytes: 2 * 1024 ** 2, silent: ['m3'] })
 })

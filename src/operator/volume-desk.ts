@@ -50,7 +50,26 @@ export class VolumeDesk {
   }
 
   list(): readonly Volume[] {
-    return [...this.#member.group.volumes.values()].map((record) => this.#volume(record))
+    const sessions = this.#sessionsByVolume()
+    return [...this.#member.group.volumes.values()].map((record) => this.#volume(record, sessions))
+  }
+
+  async listWithUsage(): Promise<readonly Volume[]> {
+    const summaries = await this.#summaries()
+    const sums = new Map<VolumeId, { bytes: number; takenBytes: number }>()
+    for (const { volumes } of summaries.values()) {
+      for (const { id, bytes, takenBytes } of volumes) {
+        const sum = sums.get(id) ?? { bytes: 0, takenBytes: 0 }
+        sums.set(id, { bytes: sum.bytes + bytes, takenBytes: sum.takenBytes + takenBytes })
+      }
+    }
+    const { members, volumes } = this.#member.group
+    const sessions = this.#sessionsByVolume()
+    const silent = [...members.keys()].filter((id) => !summaries.has(id)).sort()
+    return [...volumes.values()].map((record) => {
+      const { bytes, takenBytes } = sums.get(record.id) ?? { bytes: 0, takenBytes: 0 }
+      return { ...this.#volume(record, sessions), usage: { bytes, takenBytes, silent } }
+    })
   }
 
   async create(request: VolumeRequest): Promise<Answered<VolumeDetail>> {
@@ -215,11 +234,17 @@ export class VolumeDesk {
     })
   }
 
-  #volume(record: VolumeRecord): Volume {
-    let sessions = 0
-    for (const { record: one } of this.#member.group.sessions.values()) {
-      if (one.volume === record.id && one.state === 'live') sessions += 1
+  #sessionsByVolume(): ReadonlyMap<VolumeId, number> {
+    const counts = new Map<VolumeId, number>()
+    for (const { record } of this.#member.group.sessions.values()) {
+      if (record.state !== 'live') continue
+      counts.set(record.volume, (counts.get(record.volume) ?? 0) + 1)
     }
+    return counts
+  }
+
+  #volume(record: VolumeRecord, counts = this.#sessionsByVolume()): Volume {
+    const sessions = counts.get(record.id) ?? 0
     const { name, iqn, bytes, blockBytes, shared, createdAt } = record
     const url = this.url(record)
     return { id: String(record.id), name, iqn, url, bytes, blockBytes, shared, sessions, createdAt }

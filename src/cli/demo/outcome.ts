@@ -1,7 +1,7 @@
 // What came of the demo: the table, the facts, and what of them is not as it must be.
 import type { Move, Top } from '../../api/schema.ts'
+import { formatSize } from '../../base/figures.ts'
 import type { Screen } from '../screen.ts'
-import { formatSize } from '../size.ts'
 import { LEVEL_AT_MOST, type Scenario } from './scenario.ts'
 import type { Worker } from './worker.ts'
 

@@ -1,0 +1,194 @@
+import { describe, expect, test } from 'vitest'
+import type { Move, Top } from '../../src/api/schema.ts'
+import { layOut, VESSEL_BOTTOM, VESSEL_TOP, yOf } from './geometry.ts'
+import { paceMs, withMove } from './pace.ts'
+import { advance, type Replay, shownOn, withSeen } from './replay.ts'
+import { rowsInView } from './rows-in-view.ts'
+import { figuresOf, headline, shortName, subline } from './words.ts'
+
+type Session = Top['sessions'][number]
+type Load = NonNullable<Top['members'][number]['load']>
+
+const load = (utilisation: number): Load => ({
+  ...{
+    reportAgeMs: 1,
+    utilisation,
+    cpu: utilisation,
+    hostCpu: 0,
+    eventLoop: 0,
+    eventLoopDelayMs: 0,
+  },
+  ...{ memoryBytes: 0, diskLatencyMs: null, diskQueue: 0, networkBytesPerSecond: 0, iops: 0 },
+  ...{ bytesPerSecond: 0, latencyMs: null, forwardedShare: 0, handledIops: 0 },
+})
+const members = (...used: (number | null)[]): Top['members'] =>
+  used.map((one, at) => ({
+    id: `m${at + 1}`,
+    state: one === null ? 'silent' : 'up',
+    sessions: 0,
+    load: one === null ? null : load(one),
+  }))
+const session = (id: number, member: string, cores = 0): Session => ({
+  ...{ id: String(id), initiator: `iqn.2026-11.test:c${id}`, isid: '', source: '', volume: 'vol1' },
+  ...{ member, state: 'live', since: '', iops: 1, bytesPerSecond: 1, forwardedShare: 0 },
+  ...{ queueDepth: 0, latencyMs: null, load: cores },
+})
+const move = (change: Partial<Move> = {}): Move => ({
+  ...{ id: 'a', session: '1', volume: 'vol1', initiator: 'iqn.2026-11.test:c1' },
+  ...{ from: 'm1', to: 'm2', by: 'balance', code: 'MOVED', reason: 'why', predicted: null },
+  ...{ observed: null, drainMs: null, pauseMs: null, resent: null, outcome: null, cause: null },
+  ...{ at: '2026-11-30T10:00:00.000Z', ...change },
+})
+const nobody: ReadonlyMap<string, Replay> = new Map()
+const draw = (top: Pick<Top, 'members' | 'sessions'>, replays = nobody, room = 1_000) =>
+  layOut(top, replays, room, ({ initiator }) => shortName(initiator))
+
+describe('the picture', () => {
+  test('a vessel is as full as its member is used, and the line is at the mean', () => {
+    const { vessels, mean, meanY } = draw({ members: members(0.2, 0.6, 1.3), sessions: [] })
+    expect(vessels.map(({ surface }) => surface)).toEqual([yOf(0.2), yOf(0.6), VESSEL_TOP])
+    expect(yOf(0)).toBe(VESSEL_BOTTOM)
+    expect(mean).toBeCloseTo(0.7)
+    expect(meanY).toBeCloseTo(yOf(0.7))
+  })
+
+  test('a member that has not answered is no member at zero', () => {
+    const { vessels, mean } = draw({ members: members(0.5, null), sessions: [] })
+    expect(vessels.map(({ utilisation, isSilent }) => [utilisation, isSilent])).toEqual([
+      [0.5, false],
+      [null, true],
+    ])
+    expect(mean).toBe(0.5)
+  })
+
+  test('a session hangs in its member, on a line as wide as its load', () => {
+    const sessions = [session(1, 'm1', 0.3), session(2, 'm2', 0.1), session(3, 'm1', 0.001)]
+    const { strands, vessels } = draw({ members: members(0.5, 0.5), sessions })
+    const [one, two, three] = strands
+    expect(one?.width).toBeCloseTo(3 * (two?.width ?? 0))
+    expect(three?.width).toBeGreaterThan(1)
+    const [m1, m2] = vessels
+    for (const [strand, vessel] of [[one, m1] as const, [two, m2] as const, [three, m1] as const]) {
+      expect(strand?.x).toBeGreaterThan(vessel?.x ?? 0)
+      expect(strand?.x).toBeLessThan((vessel?.x ?? 0) + (vessel?.width ?? 0))
+    }
+    expect(one?.label).toBe('c1')
+  })
+
+  test('of ten thousand the busiest hang for themselves, and the others are counted', () => {
+    const sessions = Array.from({ length: 10_000 }, (_, at) => session(at, 'm1', at / 10_000))
+    const { strands, vessels } = draw({ members: members(0.9, 0.1), sessions })
+    expect(strands.length).toBeLessThan(60)
+    expect(strands.length + (vessels[0]?.others ?? 0)).toBe(10_000)
+    expect(strands.at(-1)?.session.id).toBe('9999')
+  })
+
+  test('it fits a phone, and many members are wider than it', () => {
+    expect(
+      draw({ members: members(0, 0, 0), sessions: [] }, nobody, 328).width,
+    ).toBeLessThanOrEqual(328)
+    const many = draw({ members: members(...Array(12).fill(0.1)), sessions: [] }, nobody, 328)
+    expect(many.width).toBeGreaterThan(1_100)
+  })
+})
+
+describe('a move is shown', () => {
+  test('RP1 on its way once it has returned, and where it stayed if it stayed', () => {
+    let shown = withSeen(nobody, move(), 0)
+    shown = advance(shown, 60_000)
+    expect(shown.get('1')?.stage).toBe('drain')
+    expect(shownOn('m2', shown.get('1'))).toBe('m1')
+    const stages: string[] = []
+    shown = withSeen(shown, move({ outcome: 'returned' }), 60_001)
+    for (let nowMs = 60_001; shown.size > 0; nowMs += 100) {
+      shown = advance(shown, nowMs)
+      const stage = shown.get('1')?.stage
+      if (stage !== undefined && stage !== stages.at(-1)) stages.push(stage)
+    }
+    expect(stages).toEqual(['way', 'return'])
+    const stayed = advance(withSeen(nobody, move({ outcome: 'abandoned' }), 0), 1_000)
+    expect(stayed.get('1')?.stage).toBe('stays')
+    expect(shownOn('m1', stayed.get('1'))).toBe('m1')
+  })
+
+  test('RP2 but no more than some at a time, and not again when its gain is known', () => {
+    expect(withSeen(nobody, move({ outcome: 'returned', observed: 3 }), 0).size).toBe(0)
+    let shown = nobody
+    for (let at = 0; at < 100; at += 1) {
+      shown = withSeen(shown, move({ id: String(at), session: String(at) }), 0)
+    }
+    expect(shown.size).toBe(24)
+  })
+
+  test('L1 what is asked waits for twenty times as long as the last answer took', () => {
+    expect(paceMs(3, 1_000)).toBe(1_000)
+    expect(paceMs(200, 1_000)).toBe(4_000)
+    expect(paceMs(60_000, 1_000)).toBe(30_000)
+  })
+
+  test('a move that changes stays one, and the newest is first', () => {
+    const later = move({ id: 'b', at: '2026-11-30T10:00:01.000Z' })
+    const two = withMove([move()], later, 2)
+    expect(two.map(({ id }) => id)).toEqual(['b', 'a'])
+    const changed = withMove(two, move({ outcome: 'returned' }), 2)
+    expect(changed.map(({ id, outcome }) => [id, outcome])).toEqual([
+      ['b', null],
+      ['a', 'returned'],
+    ])
+    expect(withMove(two, move({ id: 'c', at: '2026-11-30T10:00:02.000Z' }), 2)).toHaveLength(2)
+  })
+})
+
+describe('the words', () => {
+  const up = { coordination: 'up' } as const
+  const head = (used: (number | null)[], replays = nobody) =>
+    headline({ at: '', members: members(...used), sessions: [session(1, 'm1')] }, up, replays)
+
+  test('the headline says what matters most', () => {
+    expect(head([0.5, 0.52, 0.48])).toBe('The group is level')
+    expect(head([0.8, 0.2, 0.2])).toBe('m1 carries more than the others')
+    expect(head([0.01, 0.01])).toBe('The group is at rest')
+    expect(head([0.5, null])).toBe('m2 does not answer')
+    expect(head([null, 0.4, null])).toBe('m1 and m3 do not answer')
+    expect(head([0.8, 0.2], withSeen(nobody, move(), 0))).toBe('c1 moves from m1 to m2')
+  })
+
+  test('under it stands whether anything is done', () => {
+    const top = { at: '', members: members(0.8, 0.2), sessions: [session(1, 'm1')] }
+    const volumes = { count: 2, bytes: 0, allocatedBytes: 0 }
+    const said = subline(top, { balance: 'off', volumes } as Parameters<typeof subline>[1])
+    expect(said).toBe(
+      '1 session on 2 volumes. Members at 20 % to 80 %. Nothing moves by itself: balance is off.',
+    )
+  })
+
+  test('a move has the figures that are known of it', () => {
+    expect(figuresOf(move())).toEqual([])
+    const ends = { before: 0.8, after: 0.5 }
+    const known = figuresOf(
+      move({
+        predicted: { gain: 0.4, price: 5, from: ends, to: { before: 0.2, after: 0.5 } },
+        pauseMs: 38.2,
+        observed: 0.36,
+      }),
+    )
+    expect(known.map(([, value]) => value)).toEqual([
+      'm1 80 % → 50 %, m2 20 % → 50 %',
+      '0.40 fewer requests waiting',
+      'one request waiting for 5.0 s',
+      '38.2 ms',
+      '0.36 fewer requests waiting',
+    ])
+  })
+
+  test('an initiator is called by the last part of its name', () => {
+    expect(shortName('iqn.2026-11.dev.evenkeel.demo:client1')).toBe('client1')
+    expect(shortName('iqn.2008-11.org.linux-kvm')).toBe('linux-kvm')
+  })
+})
+
+test('of a long table the rows in view are drawn, and a few around them', () => {
+  expect(rowsInView(10_000, 40, 0, 480)).toEqual({ first: 0, end: 18 })
+  expect(rowsInView(10_000, 40, 40_000, 480)).toEqual({ first: 994, end: 1018 })
+  expect(rowsInView(3, 40, 40_000, 120)).toEqual({ first: 0, end: 3 })
+})
