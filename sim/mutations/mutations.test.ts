@@ -2,7 +2,8 @@ import { readdir, readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
-import { loadMutations, mutate, outcomeOf, runMutation } from './apply.ts'
+import { outcomeOf, runScript } from './apply.ts'
+import { loadMutations, mutate } from './mutation.ts'
 
 const here = dirname(fileURLToPath(import.meta.url))
 
@@ -35,19 +36,25 @@ describe('mutations', () => {
   })
 
   it('a script that comes to no judgement is broken, and has killed nothing', async () => {
-    const ended = await runMutation(null, 'sim/none.ts', [])
+    const ended = await runScript(null, 'sim/none.ts', [])
     expect(ended.exitCode).not.toBe(0)
     expect(outcomeOf(ended)).toBe('BROKEN')
     expect(outcomeOf({ exitCode: 1, output: 'seed 7 failed:' })).toBe('killed')
-    expect(outcomeOf({ exitCode: 1, output: 'Tests  1 failed | 3 passed' })).toBe('killed')
     expect(outcomeOf({ exitCode: 1, output: '{"lost":1,"firstSeed":3}' })).toBe('killed')
     expect(outcomeOf({ exitCode: 1, output: '0 failed, "firstSeed":null' })).toBe('BROKEN')
     expect(outcomeOf({ exitCode: 0, output: '' })).toBe('SURVIVED')
   })
 
-  it('the copy as it is passes', async () => {
-    const { exitCode, output } = await runMutation(null, 'sim/power-cuts.ts', ['--seeds', '10'])
+  it('with all of its rules the source passes', async () => {
+    const { exitCode, output } = await runScript(null, 'sim/power-cuts.ts', ['--seeds', '10'])
     expect(output).toContain('"lost":0')
     expect(exitCode).toBe(0)
+  })
+
+  it('a rule is taken out of what is loaded, and a mutation that there is not is an error', async () => {
+    const seeds = ['--seeds', '60', '--stop-first']
+    const without = await runScript('store/commit-without-sync', 'sim/power-cuts.ts', seeds)
+    expect(outcomeOf(without)).toBe('killed')
+    expect(outcomeOf(await runScript('store/none', 'sim/power-cuts.ts', seeds))).toBe('BROKEN')
   })
 })

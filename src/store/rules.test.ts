@@ -1,6 +1,7 @@
 // Each rule of the store is taken out of a copy of the source; the power cuts, or the test of the rule, must notice.
-import { expect, it } from 'vitest'
-import { loadMutations, runMutation } from '../../sim/mutations/apply.ts'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { type MutationRun, runRoom } from '../../sim/mutations/apply.ts'
+import { loadMutations } from '../../sim/mutations/mutation.ts'
 
 const rules: Readonly<Record<string, string>> = {
   'GC1 J1 nothing is answered before the disk has it on stable media': 'commit-without-sync',
@@ -43,24 +44,20 @@ const rules: Readonly<Record<string, string>> = {
   'ID6 the layers of all records are judged before anything is replayed': 'layers-judged-late',
 }
 
-const mutations = await loadMutations('store')
+const names = (await loadMutations('store')).map(({ name }) => name)
+let runs: readonly MutationRun[]
 
 it('the table names every mutation', () => {
-  expect(Object.values(rules).sort()).toEqual(mutations.map(({ name }) => name))
+  expect(Object.values(rules).sort()).toEqual(names)
 })
 
-let killed = 0
-for (const [rule, name] of Object.entries(rules)) {
-  it(`${rule} (without it, that is noticed)`, async () => {
-    const mutation = mutations.find((each) => each.name === name)
-    expect(mutation).toBeDefined()
-    if (mutation === undefined) return
-    const parameters = ['--seeds', '200', '--stop-first', ...mutation.parameters]
-    const { exitCode, output } = await runMutation(mutation, 'sim/power-cuts.ts', parameters)
-    expect(exitCode, `survived: ${output}`).toBe(1)
-    // By a violation that was judged, not by a program that does not start.
-    expect(output).toMatch(mutation.scenario === null ? /"firstSeed":\d/ : /[1-9]\d* failed/)
-    killed += 1
-    process.stdout.write(`store mutations killed: ${killed} of ${mutations.length} (${name})\n`)
-  }, 120_000)
-}
+describe('without it, that is noticed:', () => {
+  beforeAll(async () => {
+    runs = await runRoom('store', 'sim/power-cuts.ts', ['--seeds', '200', '--stop-first'])
+  }, 1_200_000)
+
+  it.each(Object.entries(rules))('%s', (_, name) => {
+    const run = runs.find(({ mutation }) => mutation.name === name)
+    expect(run?.outcome, run?.output).toBe('killed')
+  })
+})
