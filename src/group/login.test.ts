@@ -35,10 +35,7 @@ describe('matchLogin', () => {
       for (const isid of [stableIsid(7), randomIsid(7)]) {
         const same = stored(5, { isid, source: 'elsewhere', ...some })
         const moved = stored(1, { isid: randomIsid(1), move: open('y') })
-        expect(matchLogin([moved, same], { isid, source }, none)).toEqual({
-          stored: same,
-          byIsid: true,
-        })
+        expect(matchLogin([moved, same], { isid, source }, none)).toEqual(same)
       }
     }
   })
@@ -61,7 +58,8 @@ describe('matchLogin', () => {
     ]) {
       expect(matchLogin([stored(1, { isid, ...some })], login, none)).toBeNull()
     }
-    expect(matchLogin([stored(1, { isid, move: open('x') })], login, none)?.byIsid).toBe(false)
+    const moved = stored(1, { isid, move: open('x') })
+    expect(matchLogin([moved], login, none)).toEqual(moved)
   })
 
   it('G5 the oldest commit first, then the next when this member has redirected it', () => {
@@ -72,7 +70,7 @@ describe('matchLogin', () => {
     ]
     const login = { isid: randomIsid(9), source }
     const matched = (...redirected: string[]) =>
-      matchLogin(moves, login, (id) => redirected.includes(id))?.stored.record.move?.id
+      matchLogin(moves, login, (id) => redirected.includes(id))?.record.move?.id
     expect(matched()).toBe('first')
     expect(matched('first')).toBe('second')
     expect(matched('first', 'second')).toBe('late')
@@ -117,8 +115,8 @@ describe('matchLogin', () => {
           redirected,
         )
         const wanted = asTheModel(all, { ...arriving, isid: isidOf(arriving) }, redirected)
-        expect(found?.stored.id).toBe(wanted?.id)
-        if (found?.byIsid === false) matches += 1
+        expect(found?.id).toBe(wanted?.id)
+        if (found !== null && found.record.isid !== isidOf(arriving)) matches += 1
       }),
       { numRuns: 2_000 },
     )

@@ -17,15 +17,14 @@ export function matchLogin(
   records: readonly StoredSession[],
   login: ArrivingLogin,
   wasRedirected: (moveId: string) => boolean,
-): { readonly stored: StoredSession; readonly byIsid: boolean } | null {
+): StoredSession | null {
   const same = records.find(({ record }) => record.isid === login.isid)
-  if (same !== undefined) return { stored: same, byIsid: true }
+  if (same !== undefined) return same
   if (!isRandomIsid(login.isid)) return null
   const moves = records.filter(({ record }) => {
     return record.move?.open === true && record.source === login.source && isRandomIsid(record.isid)
   })
   // The commit was the last change of an open move's record, so its revision orders the moves in time.
   moves.sort((a, b) => a.rev - b.rev)
-  const first = moves.find(({ record }) => !wasRedirected(record.move?.id ?? '')) ?? moves[0]
-  return first === undefined ? null : { stored: first, byIsid: false }
+  return moves.find(({ record }) => !wasRedirected(record.move?.id ?? '')) ?? moves[0] ?? null
 }

@@ -102,6 +102,8 @@ export interface SessionRecord {
   readonly state: 'live' | 'dead'
   /** The size of the volume that the initiator has been told, as far as its last owner wrote it down; absent: not known. */
   readonly bytes?: number
+  /** The barrier of the login that took it is not known to be complete: one that comes by its ISID runs one, too (G29). */
+  readonly barrierDue?: true
   readonly move?: OpenMove
   /** ISO time of the first login. */
   readonly since: string

@@ -9,6 +9,7 @@ import {
   clearIntent,
   closeSession,
   commitMove,
+  completeBarrier,
   createSession,
   noteIntent,
   retireSession,
@@ -230,6 +231,25 @@ describe('session records', () => {
     expect(now().record).toMatchObject({ bytes: 8192, owner: memberId('m2') })
     store.apply(closeSession(now()))
     expect(now().record).toMatchObject({ bytes: 8192, state: 'dead' })
+  })
+
+  it('G29 a barrier is due until it is complete, through takes and closes, and again under another ISID', () => {
+    const { store } = created()
+    const now = () => {
+      const [stored] = read(store)
+      if (stored === undefined) throw new Error('gone')
+      return stored
+    }
+    const isDue = () => now().record.barrierDue ?? false
+    expect(isDue()).toBe(true)
+    store.apply(closeSession(now()))
+    store.apply(takeSession(now(), { ...who, loginToken: 'u' }))
+    expect(isDue()).toBe(true)
+    store.apply(completeBarrier(now()))
+    store.apply(takeSession(now(), { ...who, loginToken: 'v' }))
+    expect(isDue()).toBe(false)
+    store.apply(takeSession(now(), { ...who, isid: ISIDS[1] ?? '', loginToken: 'w' }))
+    expect(isDue()).toBe(true)
   })
 
   it('G10 a session in an open move is not moved, and a dead one not closed', () => {

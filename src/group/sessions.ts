@@ -7,6 +7,8 @@
 //   G10. While a move is open its record changes no more, but by a take or by its close.
 //   G13. `bytes` is what the initiator has been told of its volume's size. The owner that told it writes it, and it goes
 //       with the session: the next owner knows whether a growth is still to be told.
+//   G29. A record that was not taken by its ISID says that a barrier is due until that is complete, through every take and
+//       close: the login may die in its barrier, and the next one by the same ISID, anywhere, must not do without it.
 import { assert } from '../base/assert.ts'
 import {
   generation,
@@ -59,6 +61,7 @@ export function createSession(who: Creating): GroupChange {
     loginToken,
     state: 'live',
     ...(bytes === undefined ? {} : { bytes }),
+    barrierDue: true,
     since: at,
   }
   return {
@@ -78,6 +81,7 @@ export function createSession(who: Creating): GroupChange {
 /** Reinstates, revives, returns or reclaims: the same session, under a new generation, at `owner`. */
 export function takeSession(stored: StoredSession, who: Taking): GroupChange {
   const { volume, initiator, isid, gen, since, bytes } = stored.record
+  const isDue = isid !== who.isid || stored.record.barrierDue === true // G29
   const record: SessionRecord = {
     volume,
     initiator,
@@ -88,6 +92,7 @@ export function takeSession(stored: StoredSession, who: Taking): GroupChange {
     loginToken: who.loginToken,
     state: 'live',
     ...(bytes === undefined ? {} : { bytes }),
+    ...(isDue ? { barrierDue: true } : {}),
     since,
   }
   const change = rewrite(stored, record)
@@ -98,6 +103,13 @@ export function takeSession(stored: StoredSession, who: Taking): GroupChange {
     put: [...change.put, { key: index, value: stored.key }],
     remove: [keys.isid(volume, initiator, isid)],
   }
+}
+
+/** The barrier of its login is complete. */
+export function completeBarrier(stored: StoredSession): GroupChange {
+  assertServed(stored)
+  const { barrierDue: _, ...record } = stored.record
+  return rewrite(stored, record)
 }
 
 /** The intent of a move: for people; the session goes on. */

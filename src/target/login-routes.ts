@@ -38,7 +38,6 @@ export type Route =
   | {
       readonly kind: 'take'
       readonly stored: StoredSession | null
-      readonly byIsid: boolean
       readonly why: TakeReason
     }
   | {
@@ -49,7 +48,7 @@ export type Route =
     }
   | Rejection
 
-const takeNew: Route = { kind: 'take', stored: null, byIsid: false, why: 'new' }
+const takeNew: Route = { kind: 'take', stored: null, why: 'new' }
 
 export interface Rejection {
   readonly kind: 'reject'
@@ -133,20 +132,19 @@ export class LoginRoutes {
   ): Promise<Route> {
     const { self, clock } = this.#deps
     const now = clock.nowMs()
-    const found = matchLogin(
+    const stored = matchLogin(
       records,
       attempt,
       (moveId) => this.#redirected.get(moveId, now) !== undefined,
     )
-    if (found === null) return before === null ? this.#routeNew(attempt) : takeNew // L8
-    const { stored, byIsid } = found
+    if (stored === null) return before === null ? this.#routeNew(attempt) : takeNew // L8
     const move = stored.record.move
     if (move?.open === true) {
-      if (move.to === self) return { kind: 'take', stored, byIsid, why: 'returned' }
-      return this.#followMove(attempt, stored, byIsid, move)
+      if (move.to === self) return { kind: 'take', stored, why: 'returned' }
+      return this.#followMove(attempt, stored, move)
     }
     const why = stored.record.state === 'dead' ? 'revived' : 'reinstated'
-    if (stored.record.owner === self) return { kind: 'take', stored, byIsid, why }
+    if (stored.record.owner === self) return { kind: 'take', stored, why }
     return this.#toLastOwner(attempt, stored, why)
   }
 
@@ -154,10 +152,9 @@ export class LoginRoutes {
   async #followMove(
     attempt: LoginAttempt,
     stored: StoredSession,
-    byIsid: boolean,
     move: { readonly id: string; readonly to: MemberId },
   ): Promise<Route> {
-    const reclaim: Route = { kind: 'take', stored, byIsid, why: 'reclaimed' }
+    const reclaim: Route = { kind: 'take', stored, why: 'reclaimed' }
     const now = this.#deps.clock.nowMs()
     const mark = this.#redirected.get(move.id, now)
     if (mark !== undefined && now - mark.atMs >= REPEAT_MS) {
@@ -174,7 +171,7 @@ export class LoginRoutes {
     why: 'revived' | 'reinstated',
   ): Promise<Route> {
     const { owner, gen } = stored.record
-    const take: Route = { kind: 'take', stored, byIsid: true, why }
+    const take: Route = { kind: 'take', stored, why }
     const once = `${stored.id}:${gen}`
     const now = this.#deps.clock.nowMs()
     const mark = this.#redirected.get(once, now)

@@ -43,14 +43,15 @@ function lockable(coordinator: Coordinator, isLocked: () => boolean): Coordinato
   }
 }
 
-/** Of its first write nobody is told what became of it; it takes effect `lateMs` later. */
-function lateOnce(coordinator: Coordinator, clock: Clock, lateMs: number): Coordinator {
-  let isFirst = true
+/** Of its `nth` write nobody is told what became of it; it takes effect `lateMs` later. */
+function lateOnce(coordinator: Coordinator, clock: Clock, lateMs: number, nth = 1): Coordinator {
+  let writes = 0
   return {
     ...{ list: coordinator.list.bind(coordinator), watch: coordinator.watch.bind(coordinator) },
     txn: async (transaction) => {
-      if (!isFirst || (transaction.put ?? []).length === 0) return coordinator.txn(transaction)
-      isFirst = false
+      if ((transaction.put ?? []).length > 0) writes += 1
+      else return coordinator.txn(transaction)
+      if (writes !== nth) return coordinator.txn(transaction)
       clock.after(lateMs, () => void coordinator.txn(transaction))
       return { kind: 'unknown', reason: 'no answer in time' }
     },
@@ -93,11 +94,11 @@ async function logins(
     isServing: () => true,
     newToken: () => `m1-${++tokens}`,
   })
-  const attempt = (isid = '00023d000001'): LoginAttempt => ({
-    ...{ volume, initiator, isid, source: 's', isGone: () => false, startedMs: clock.nowMs() },
+  const attempt = (isid = '00023d000001', isGone = () => false): LoginAttempt => ({
+    ...{ volume, initiator, isid, source: 's', isGone, startedMs: clock.nowMs() },
   })
-  const login = async (isid?: string) => {
-    const arrived = attempt(isid)
+  const login = async (isid?: string, isGone?: () => boolean) => {
+    const arrived = attempt(isid, isGone)
     const route = await at.routes.of(arrived)
     return route.kind === 'take' ? at.take(arrived, route) : route
   }
@@ -133,6 +134,43 @@ describe('a login', () => {
     expect(await finish()).toMatchObject({ kind: 'taken', why: 'new' })
     expect(stored(other.id).record.state).toBe('dead')
     expect([...gateway.set]).toEqual([[other.id, 2]])
+  })
+
+  it('L3 a login by the ISID of one that died in its barrier runs one, and a later one none', async () => {
+    const { timeline, create, login, finish, post, stored, all } = await logins()
+    const other = await create({ owner: memberId('m2'), isid: '00023d000009' })
+    post.silent.add('m2')
+    let isGone = false
+    const first = login(undefined, () => isGone)
+    await timeline.until(() => post.asked.length > 0)
+    isGone = true
+    expect(await timeline.finish(first)).toEqual({ kind: 'reject', why: 'gone' })
+    expect(stored(other.id).record.state).toBe('live')
+    post.silent.delete('m2')
+    expect(await finish()).toMatchObject({ kind: 'taken', why: 'reinstated' })
+    expect(stored(other.id).record.state).toBe('dead')
+    const mine = all().find(({ id }) => id !== other.id)
+    expect(mine?.record).not.toHaveProperty('barrierDue')
+    const asked = post.asked.length
+    expect(await finish()).toMatchObject({ kind: 'taken', session: { gen: 3 } })
+    expect(post.asked).toHaveLength(asked)
+  })
+
+  it('L3 a barrier is complete when the record says so, also if that is learnt late', async () => {
+    for (const lateMs of [0.001, 10, 20, 25, 100]) {
+      const scene = await logins(undefined, undefined, (coordinator, clock) =>
+        lateOnce(coordinator, clock, lateMs, 2),
+      )
+      const taken = await scene.finish()
+      const [stored] = scene.all()
+      expect(stored?.record).not.toHaveProperty('barrierDue')
+      expect(taken).toMatchObject({
+        kind: 'taken',
+        session: { rev: stored?.rev, record: stored?.record },
+      })
+      await scene.timeline.run(scene.timeline.nowMs + 1_000)
+      expect(scene.all()).toEqual([stored])
+    }
   })
 
   it('L3 runs no barrier where it is redirected', async () => {

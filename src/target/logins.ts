@@ -10,7 +10,8 @@
 //   L1. A session's record is taken by one transaction compared with what was read; at most one record exists for
 //       (volume, initiator, ISID).
 //   L2. An open move is consumed before the final Login Response.
-//   L3. Only the member that takes a login runs its barrier, never one that redirects.
+//   L3. Only the member that takes a login runs its barrier, never one that redirects. It does if the record that it has
+//       taken says that one is due (G29), whoever owed it, and is done when the record says so no more.
 //   L5. What is not settled within 4 s is rejected as "service unavailable"; the initiator tries again.
 //   L6. A volume that is not shared is taken only when no other host has it, and with its claim (unshared.ts, G11).
 //   L7. A take of which it is learnt late that it was done is this login's own: it goes on as it was routed before, with its
@@ -30,7 +31,7 @@ import { type StoredSession, storedSession, usable } from '../coordination/group
 import { withClaim } from '../group/claims.ts'
 import { parseVolume } from '../group/parse.ts'
 import { keys, type SessionRecord, type VolumeRecord } from '../group/record.ts'
-import { createSession, takeSession } from '../group/sessions.ts'
+import { completeBarrier, createSession, takeSession } from '../group/sessions.ts'
 import { SessionCounters } from '../load/counters.ts'
 import { Body } from '../peer/controls.ts'
 import type { PeerLinks } from '../peer/links.ts'
@@ -227,17 +228,46 @@ export class Logins {
     { others, volume }: Got,
   ): Promise<Taken> {
     const ended = () => attempt.isGone() || session.phase.kind === 'ended'
+    let isPassed = true
     try {
-      if (!route.byIsid) await this.#deps.barrier.run(others, ended) // L3
+      if (session.record.barrierDue === true) {
+        await this.#deps.barrier.run(others, ended) // L3
+        isPassed = ended() || (await this.#passed(attempt, session))
+      }
     } catch (error) {
       this.#deps.end(session, 'closed')
       throw error
     }
-    if (ended()) {
+    if (ended() || !isPassed) {
       this.#deps.end(session, 'closed')
-      return { kind: 'reject', why: 'gone' }
+      return { kind: 'reject', why: isPassed ? 'gone' : 'busy' }
     }
     return { kind: 'taken', session, volume, why: route.why, from: route.stored }
+  }
+
+  /** L3: the record says no more that a barrier is due. False: it could not be written in time, or is another login's now. */
+  async #passed(attempt: LoginAttempt, session: LiveSession): Promise<boolean> {
+    const { clock, coordinator } = this.#deps
+    do {
+      const result = await coordinator.txn(completeBarrier(session))
+      if (result.kind === 'done') {
+        const { barrierDue: _, ...record } = session.record
+        session.record = record
+        session.rev = result.rev
+        return true
+      }
+      // An earlier try whose outcome was unknown may have been done.
+      const records = result.kind === 'lost' ? await recordsOf(coordinator, attempt) : null
+      if (records !== null) {
+        const mine = records.find(({ record }) => record.loginToken === session.loginToken)
+        if (mine === undefined || !isOurs(mine.record, this.#deps.self)) return false
+        session.record = mine.record
+        session.rev = mine.rev
+        if (mine.record.barrierDue !== true) return true
+      }
+      await sleep(clock, AGAIN_MS)
+    } while (clock.nowMs() - attempt.startedMs <= HOLD_MS)
+    return false
   }
 }
 

@@ -15,7 +15,7 @@ import { GroupView, type StoredSession, storedSession } from '../../src/coordina
 import type { GroupChange } from '../../src/group/change.ts'
 import { foundGroup, startMember } from '../../src/group/founding.ts'
 import { keys, RECORD_FORMAT } from '../../src/group/record.ts'
-import { type Creating, createSession } from '../../src/group/sessions.ts'
+import { type Creating, completeBarrier, createSession } from '../../src/group/sessions.ts'
 import { SessionCounters } from '../../src/load/counters.ts'
 import type { Json } from '../../src/peer/message.ts'
 import type { Carrier, LiveSession, ProbeVerdict } from '../../src/target/live-session.ts'
@@ -119,7 +119,7 @@ export async function records() {
     if (found === undefined) throw new Error(`no record of session ${id}`)
     return found
   }
-  /** A living record, as its member wrote it. */
+  /** A living record, as its member wrote it; the barrier of its login is complete. */
   const create = async (who: Partial<Creating>): Promise<StoredSession> => {
     const loginToken = who.loginToken ?? `t${coordination.rev}`
     const basics = {
@@ -131,9 +131,13 @@ export async function records() {
       at: '',
     }
     await write(createSession({ ...basics, ...who, loginToken }))
-    const created = all().find(({ record }) => record.loginToken === loginToken)
-    if (created === undefined) throw new Error('no record was created')
-    return created
+    const created = () => {
+      const found = all().find(({ record }) => record.loginToken === loginToken)
+      if (found === undefined) throw new Error('no record was created')
+      return found
+    }
+    await write(completeBarrier(created()))
+    return created()
   }
   const view = (member: MemberId) =>
     timeline.finish(GroupView.open(coordination.handle(member), clock))
