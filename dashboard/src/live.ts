@@ -92,6 +92,11 @@ export function startReading(): void {
   })
 }
 
+/** Somebody has changed something here: what is shown follows at once. */
+export function readAnew(): void {
+  for (const reading of all) reading.now()
+}
+
 function openStream(): void {
   const stream = new EventSource('/api/v1/events')
   stream.addEventListener('move', ({ data }) => {

@@ -49,6 +49,11 @@ function Bar() {
         <a href="#moves">Moves</a>
         <a href="#sessions">Sessions</a>
       </nav>
+      {now === null ? null : (
+        <a class="button" href="#balance">
+          Balance {now.balance}
+        </a>
+      )}
       <ThemeButton />
     </header>
   )

@@ -2,6 +2,8 @@
 // sent to somebody, and the way back is the browser's.
 import { signal } from '@preact/signals'
 import { useEffect, useRef } from 'preact/hooks'
+import { BalancePanel } from './balance-panel.tsx'
+import { NewVolume } from './new-volume.tsx'
 import { readPlace } from './place.ts'
 import { SessionPanel } from './session-panel.tsx'
 import { VolumePanel } from './volume-panel.tsx'
@@ -38,6 +40,8 @@ export function Panel() {
         Close
       </button>
       {now?.kind === 'session' ? <SessionPanel key={now.name} id={now.name} /> : null}
+      {now?.kind === 'new' ? <NewVolume /> : null}
+      {now?.kind === 'balance' ? <BalancePanel /> : null}
       {now?.kind === 'volume' ? <VolumePanel key={now.name} name={now.name} /> : null}
     </dialog>
   )

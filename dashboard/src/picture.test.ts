@@ -2,8 +2,10 @@ import { describe, expect, test } from 'vitest'
 import type { Move, Top } from '../../src/api/schema.ts'
 import { layOut, VESSEL_BOTTOM, VESSEL_TOP, yOf } from './geometry.ts'
 import { paceMs, withMove } from './pace.ts'
+import { readPlace } from './place.ts'
 import { advance, type Replay, shownOn, withSeen } from './replay.ts'
 import { rowsInView } from './rows-in-view.ts'
+import { bytesOf, sizeOf } from './sizes.ts'
 import { figuresOf, headline, shortName, subline } from './words.ts'
 
 type Session = Top['sessions'][number]
@@ -185,6 +187,22 @@ describe('the words', () => {
     expect(shortName('iqn.2026-11.dev.evenkeel.demo:client1')).toBe('client1')
     expect(shortName('iqn.2008-11.org.linux-kvm')).toBe('linux-kvm')
   })
+})
+
+test('an address names what is open beside the page', () => {
+  expect(readPlace('#session/42')).toEqual({ kind: 'session', name: '42' })
+  expect(readPlace('#volume/a%2Fb')).toEqual({ kind: 'volume', name: 'a/b' })
+  expect([readPlace('#volumes'), readPlace(''), readPlace('#session/')]).toEqual([null, null, null])
+})
+
+test('a size is a number and its unit', () => {
+  expect(bytesOf({ number: '1.5', unit: 'GiB' })).toBe(1.5 * 1024 ** 3)
+  expect([bytesOf({ number: '', unit: 'GiB' }), bytesOf({ number: '-1', unit: 'GiB' })]).toEqual([
+    null,
+    null,
+  ])
+  expect(sizeOf(3 * 1024 ** 4)).toEqual({ number: '3', unit: 'TiB' })
+  expect(sizeOf(1.5 * 1024 ** 3)).toEqual({ number: '1536', unit: 'MiB' })
 })
 
 test('of a long table the rows in view are drawn, and a few around them', () => {

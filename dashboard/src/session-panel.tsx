@@ -5,6 +5,7 @@ import { formatAge, formatMs, formatPercent, formatRate } from '../../src/base/f
 import { sentenceOf } from './api.ts'
 import { useAsked } from './asked.ts'
 import { MoveStory } from './moves.tsx'
+import { SessionMove } from './session-move.tsx'
 import { shortName } from './words.ts'
 
 export function SessionPanel({ id }: { readonly id: string }) {
@@ -29,6 +30,7 @@ export function SessionPanel({ id }: { readonly id: string }) {
         </p>
       )}
       <Facts session={session} />
+      <SessionMove session={session} />
       <h3>Its moves</h3>
       {moves.length === 0 ? (
         <p class="quiet">It has not moved.</p>

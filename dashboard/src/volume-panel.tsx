@@ -6,6 +6,7 @@ import { sentenceOf } from './api.ts'
 import { useAsked } from './asked.ts'
 import { Commands } from './connecting.tsx'
 import { top } from './live.ts'
+import { VolumeChanges } from './volume-changes.tsx'
 import { countOf, shortName } from './words.ts'
 
 const SESSIONS_SHOWN = 20
@@ -26,6 +27,7 @@ export function VolumePanel({ name }: { readonly name: string }) {
       <h3>Connect to it</h3>
       <Commands volume={volume} />
       <Users name={name} />
+      <VolumeChanges volume={volume} />
       <dl class="facts">
         <div>
           <dt>Target</dt>

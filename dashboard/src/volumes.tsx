@@ -64,6 +64,9 @@ export function Volumes() {
     <section class="card" id="volumes" aria-labelledby="volumes-title">
       <header>
         <h2 id="volumes-title">Volumes</h2>
+        <a class="button" href="#new/volume">
+          New volume
+        </a>
       </header>
       {known === null ? null : known.length === 0 ? (
         <div class="empty">

@@ -4,10 +4,10 @@ import { type DoorSettings, Doors, NobodyAnswers, type Silence } from './doors.t
 import { type Problem, SCHEMA, statusOf } from './errors.ts'
 import type {
   Balance,
-  BalanceMode,
   BalanceRequest,
   Member,
   Move,
+  MovePlan,
   MoveRequest,
   Session,
   SessionDetail,
@@ -113,6 +113,11 @@ export class Caller {
     return this.#ask<Move>('POST', `/api/v1/sessions/${encodeURIComponent(id)}/move`, request)
   }
 
+  foretellMove(id: string, to: string) {
+    const path = `/api/v1/sessions/${encodeURIComponent(id)}/move${query({ to })}`
+    return this.#ask<MovePlan>('GET', path)
+  }
+
   moves(limit: number, filter: Filter = {}) {
     return this.#ask<List<Move>>(
       'GET',
@@ -124,8 +129,8 @@ export class Caller {
     return this.#ask<Balance>('GET', '/api/v1/balance')
   }
 
-  setBalance(mode: BalanceMode, policy: BalanceRequest['policy'] = {}) {
-    return this.#ask<Balance>('PUT', '/api/v1/balance', { mode, policy })
+  setBalance(change: Partial<BalanceRequest>) {
+    return this.#ask<Balance>('PUT', '/api/v1/balance', change)
   }
 
   members() {

@@ -12,6 +12,7 @@ import type {
   Member,
   MemberLoad,
   Move,
+  MovePlan,
   MoveRequest,
   Session,
   SessionDetail,
@@ -69,6 +70,7 @@ export class OperatorInMemory implements Operator {
   readonly #volumes: VolumeDetail[] = []
   readonly #moves: Move[] = []
   #mode: BalanceMode = 'on'
+  #placement: Balance['placement'] = 'on'
   #session: Session = {
     id: '42',
     initiator: 'iqn.2005-03.org.example:host',
@@ -169,6 +171,15 @@ export class OperatorInMemory implements Operator {
     })
   }
 
+  async foretellMove(id: string, to: string): Promise<Answered<MovePlan>> {
+    if (id !== this.#session.id) return refusal('sessionNotFound', `there is no session ${id}`)
+    if (to === this.#session.member) return refusal('alreadyThere', `session ${id} is on ${to}`)
+    const ends = { before: 0.3, after: 0.2 }
+    const predicted = { gain: 0.1, price: 5, from: ends, to: ends }
+    const sentence = `${this.#session.member} would go from 30 % to 20 %.`
+    return answered({ session: id, from: this.#session.member, to, predicted, sentence })
+  }
+
   async moveSession(id: string, request: MoveRequest): Promise<Answered<Move>> {
     const { to, wait } = request
     if (id !== this.#session.id) return refusal('sessionNotFound', `there is no session ${id}`)
@@ -205,7 +216,7 @@ export class OperatorInMemory implements Operator {
   async balance(): Promise<Balance> {
     return {
       mode: this.#mode,
-      placement: 'on',
+      placement: this.#placement,
       imbalance: 1.2,
       members: [{ member: 'm1', utilisation: 0.31, sessions: 1 }],
       underWay: [],
@@ -223,8 +234,10 @@ export class OperatorInMemory implements Operator {
     }
   }
 
-  async setBalance({ mode }: BalanceRequest): Promise<Answered<Balance>> {
+  async setBalance(request: BalanceRequest): Promise<Answered<Balance>> {
+    const { mode = this.#mode, placement = this.#placement } = request
     this.#mode = mode
+    this.#placement = placement
     return answered(await this.balance())
   }
 

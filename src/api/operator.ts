@@ -10,6 +10,7 @@ import type {
   HealthProblem,
   Member,
   Move,
+  MovePlan,
   MoveRequest,
   Session,
   SessionDetail,
@@ -49,6 +50,8 @@ export interface Operator {
    * memberNotReady, memberSilent, coordinatorDown.
    */
   moveSession(id: string, request: MoveRequest): Promise<Answered<Move>>
+  /** What a move would bring; nothing moves. Refused as a move by hand is, as far as that is known before. */
+  foretellMove(id: string, to: string): Promise<Answered<MovePlan>>
   /** The newest first, at most `limit`. */
   moves(limit: number): Promise<readonly Move[]>
 

@@ -193,11 +193,24 @@ export const moveRequest = z
   })
   .meta({ id: 'MoveRequest' })
 
+export const movePlan = z
+  .object({
+    session: z.string(),
+    from: z.string(),
+    to: z.string(),
+    predicted: prediction.nullable().describe('null: too little is known yet'),
+    sentence: z.string().describe('What the move would bring.'),
+  })
+  .meta({ id: 'MovePlan', description: 'What a move would do. Nothing has moved.' })
+
 export const balanceMode = z.enum(['on', 'off', 'advise'])
 export const placementMode = z.enum(['on', 'off'])
 export const balanceRequest = z
   .strictObject({
-    mode: balanceMode,
+    mode: balanceMode.optional().describe('Stays as it is if it is not named.'),
+    placement: placementMode
+      .optional()
+      .describe('Whether new sessions are sent to where the load is lower.'),
     policy: z
       .record(z.string(), z.number())
       .default({})
@@ -379,9 +392,11 @@ export type Session = z.infer<typeof session>
 export type SessionDetail = z.infer<typeof sessionDetail>
 export type Move = z.infer<typeof move>
 export type MoveRequest = z.infer<typeof moveRequest>
+export type MovePlan = z.infer<typeof movePlan>
 export type Balance = z.infer<typeof balance>
 export type BalanceRequest = z.infer<typeof balanceRequest>
 export type BalanceMode = z.infer<typeof balanceMode>
+export type PlacementMode = z.infer<typeof placementMode>
 export type Member = z.infer<typeof member>
 export type MemberLoad = z.infer<typeof memberLoad>
 export type Top = z.infer<typeof top>

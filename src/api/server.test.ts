@@ -152,6 +152,19 @@ describe('lists', () => {
 })
 
 describe('sessions and balance', () => {
+  test('what a move would bring is told, and nothing moves', async () => {
+    const plan = await get('/api/v1/sessions/42/move?to=m2')
+    expect(plan.json()).toMatchObject({
+      session: '42',
+      from: 'm1',
+      to: 'm2',
+      predicted: { gain: 0.1 },
+    })
+    expect((await get('/api/v1/moves')).json().items).toEqual([])
+    expect((await get('/api/v1/sessions/42/move?to=m1')).json().code).toBe('alreadyThere')
+    expect((await get('/api/v1/sessions/42/move')).json().code).toBe('badRequest')
+  })
+
   test('a move answers 200 with its outcome, and 202 if nobody waits for it', async () => {
     const waited = await post('/api/v1/sessions/42/move', { to: 'm2' })
     expect(waited.statusCode).toBe(200)
@@ -172,6 +185,9 @@ describe('sessions and balance', () => {
     })
     expect(put.json()).toMatchObject({ schema: 'evenkeel/v1', mode: 'advise' })
     expect((await get('/api/v1/status')).json().balance).toBe('advise')
+    const payload = { placement: 'off' }
+    const placed = await app.inject({ method: 'PUT', url: '/api/v1/balance', headers, payload })
+    expect(placed.json()).toMatchObject({ mode: 'advise', placement: 'off' })
   })
 
   test('a fault is told as such, without what it was, and handed to the log', async () => {

@@ -8,6 +8,7 @@ import {
   list,
   type Move,
   move,
+  movePlan,
   moveRequest,
   type Session,
   session,
@@ -28,6 +29,8 @@ const moveQuery = query({
   volume: z.string().optional().describe('Only those of the volume of this name.'),
   member: z.string().optional().describe('Only those from or to this member.'),
 })
+
+const planQuery = query({ to: z.string().min(1).describe('The member that it would move to.') })
 
 export function sessionRoutes(api: Api, operator: Operator): void {
   api.get(
@@ -66,6 +69,36 @@ export function sessionRoutes(api: Api, operator: Operator): void {
     },
     async (request, reply) =>
       settle(reply, await operator.session(request.params.id), (body) =>
+        reply.code(200).send(body),
+      ),
+  )
+  moveRoutes(api, operator)
+}
+
+function moveRoutes(api: Api, operator: Operator): void {
+  api.get(
+    '/api/v1/sessions/:id/move',
+    {
+      schema: {
+        ...described(
+          'foretellMove',
+          'sessions',
+          'What a move of a session would bring; nothing moves',
+          'sessionNotFound',
+          'memberNotFound',
+          'alreadyThere',
+          'sessionMoving',
+          'sessionFixed',
+          'memberNotReady',
+          'memberSilent',
+        ),
+        params,
+        querystring: planQuery,
+        response: { 200: answer(movePlan), ...problems },
+      },
+    },
+    async (request, reply) =>
+      settle(reply, await operator.foretellMove(request.params.id, request.query.to), (body) =>
         reply.code(200).send(body),
       ),
   )

@@ -7,9 +7,13 @@ import { seedOf } from '../base/prng.ts'
 import type { SystemProbe } from '../base/system-probe.ts'
 import { BadPaths } from '../distribution/bounds.ts'
 import type { Code } from '../distribution/code.ts'
-import { utilisation } from '../distribution/judge.ts'
+import { meanUtilisation } from '../distribution/decide.ts'
+import { predictionOf } from '../distribution/explain.ts'
+import { judge, utilisation } from '../distribution/judge.ts'
 import { Reservations } from '../distribution/reservations.ts'
 import type { End } from '../distribution/view.ts'
+import { unpackEnd } from '../distribution/wire.ts'
+import type { MovePrediction } from '../group/record.ts'
 import { asTable, type SessionLoad, shareAt } from '../load/load-table.ts'
 import type { Report } from '../load/report.ts'
 import type { Json } from '../peer/message.ts'
@@ -118,6 +122,25 @@ export class Balancer {
   /** What goes with a session that is moved. */
   handOver(session: SessionId): Json {
     return this.#shared.sessions.handOver(session)
+  }
+
+  /**
+   * What a move of a session of this member would bring, by the formula of the decisions; `there`: the destination's end as
+   * it told it. null: too little is known of one of them yet.
+   */
+  foretell(id: SessionId, there: Json): MovePrediction | null {
+    const { member, monitor, others, sessions } = this.#shared
+    const { policy } = this.policy.settings
+    const target = unpackEnd(there)
+    const view = others.view()
+    const session = sessions.views(view, policy, new Map()).find((one) => one.id === id)
+    if (session === undefined || 'refused' in target) return null
+    const source = monitor.end()
+    const mean = meanUtilisation(source, view, policy)
+    const nowMs = member.ports.clock.nowMs()
+    const circumstances = { mean, topmost: false, urgent: false, receiving: true, nowMs }
+    const verdict = judge({ session, source, target, ...circumstances }, policy)
+    return predictionOf({ verdict, gain: verdict.effect.gain, price: session.price })
   }
 
   // For people

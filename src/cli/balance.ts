@@ -1,6 +1,6 @@
-// evenkeel balance on | off | advise | status
-import { Command } from 'commander'
-import type { Balance, BalanceMode } from '../api/schema.ts'
+// evenkeel balance on | off | advise | placement | status
+import { Argument, Command } from 'commander'
+import type { Balance, BalanceMode, PlacementMode } from '../api/schema.ts'
 import { formatPercent } from '../base/figures.ts'
 import { ageOf } from './age.ts'
 import type { ContextOf } from './context.ts'
@@ -23,9 +23,18 @@ export function balanceCommand(contextOf: ContextOf): Command {
       .description(description)
       .action(async (_options: object, command: Command) => {
         const { caller, screen } = contextOf(command)
-        screen.show(await caller.setBalance(mode), (now) => `Balance is ${now.mode}.`)
+        screen.show(await caller.setBalance({ mode }), (now) => `Balance is ${now.mode}.`)
       })
   }
+  balance
+    .command('placement')
+    .description('whether new sessions are sent to where the load is lower')
+    .addArgument(new Argument('<mode>').choices(['on', 'off']))
+    .action(async (placement: PlacementMode, _options: object, command: Command) => {
+      const { caller, screen } = contextOf(command)
+      const now = await caller.setBalance({ placement })
+      screen.show(now, () => `Placement is ${now.placement}.`)
+    })
   withWatch(balance.command('status'))
     .description('loads, moves under way and the last decisions')
     .action(async ({ watch }: WatchOption, command: Command) => {

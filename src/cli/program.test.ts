@@ -107,6 +107,12 @@ describe('commands', () => {
     expect(moved.err).toContain("'evenkeel session show 42'")
   })
 
+  test('a dry run says what would come of a move, and moves nothing', async () => {
+    const plan = await evenkeel('session move 42 m2 --dry-run')
+    expect(plan).toMatchObject({ code: 0, out: 'm1 would go from 30 % to 20 %.\n' })
+    expect((await evenkeel('session moves')).out).toContain('No session has been moved.')
+  })
+
   test('show says in a sentence why a session is where it is', async () => {
     expect((await evenkeel('session show 42')).out).toContain(
       'no other member would serve it better',
@@ -115,8 +121,9 @@ describe('commands', () => {
 
   test('balance, status and top print for people and programs', async () => {
     expect((await evenkeel('balance advise')).out).toBe('Balance is advise.\n')
+    expect((await evenkeel('balance placement off')).out).toBe('Placement is off.\n')
     expect((await evenkeel('balance status')).out).toMatch(
-      /the highest load is 1\.20 × the mean.*NO_GAIN/s,
+      /balance +advise\nplacement +off.*the highest load is 1\.20 × the mean.*NO_GAIN/s,
     )
     const status = await evenkeel('status')
     expect(status).toMatchObject({ code: 20, err: '' })

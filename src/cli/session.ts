@@ -11,6 +11,11 @@ import { named } from './names.ts'
 import type { Screen } from './screen.ts'
 import { SESSION_COLUMNS } from './session-columns.ts'
 
+interface MoveOptions {
+  readonly wait: boolean
+  readonly dryRun?: boolean
+}
+
 export function sessionCommand(contextOf: ContextOf): Command {
   const session = new Command()
   listing(session.command('list').alias('ls').description('list sessions'), contextOf, {
@@ -35,8 +40,17 @@ export function sessionCommand(contextOf: ContextOf): Command {
     .argument('<id>')
     .argument('<member>')
     .option('--no-wait', 'do not wait for the outcome')
-    .action(async (id: string, to: string, { wait }: { wait: boolean }, command: Command) => {
+    .option('--dry-run', 'say what would come of it, and move nothing')
+    .action(async (id: string, to: string, options: MoveOptions, command: Command) => {
       const { caller, screen } = contextOf(command)
+      const { wait, dryRun = false } = options
+      if (dryRun) {
+        const plan = await named(caller, 'session', id, (whole) =>
+          named(caller, 'member', to, (member) => caller.foretellMove(whole, member)),
+        )
+        screen.show(plan, ({ sentence }) => sentence)
+        return
+      }
       const move = await named(caller, 'session', id, (whole) =>
         named(caller, 'member', to, (member) => caller.moveSession(whole, { to: member, wait })),
       )

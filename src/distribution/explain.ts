@@ -7,7 +7,9 @@ import { CODES, type Code } from './code.ts'
 import type { Proposal, Reason } from './decide.ts'
 import type { Policy } from './policy.ts'
 
-export function predictionOf(proposal: Proposal): MovePrediction {
+export function predictionOf(
+  proposal: Pick<Proposal, 'verdict' | 'gain' | 'price'>,
+): MovePrediction {
   const { effect } = proposal.verdict
   const ends = (list: typeof effect.source) => {
     const { before, after } = list[effect.top] ?? { before: 0, after: 0 }

@@ -96,11 +96,15 @@ export class GroupDesk {
   }
 
   /** For the whole group. */
-  async setPolicy({ mode, policy }: BalanceRequest): Promise<Answered<null>> {
+  async setPolicy({ mode, placement, policy }: BalanceRequest): Promise<Answered<null>> {
     const { balancer } = this.#sources
     const parsed = parsePolicy(policy, balancer.policy.settings.policy)
     if (parsed.kind === 'wrong') return refusal('badRequest', parsed.reasons.join(' '))
-    const set = await balancer.policy.write({ mode, policy })
+    const set = await balancer.policy.write({
+      policy,
+      ...(mode === undefined ? {} : { mode }),
+      ...(placement === undefined ? {} : { placement: placement === 'on' }),
+    })
     return set ? answered(null) : refusal('coordinatorDown', 'the policy cannot be written now')
   }
 

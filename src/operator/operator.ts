@@ -9,6 +9,7 @@ import type {
   HealthProblem,
   Member,
   Move,
+  MovePlan,
   MoveRequest,
   Session,
   SessionDetail,
@@ -131,6 +132,10 @@ export class MemberOperator implements Operator {
 
   moveSession(id: string, request: MoveRequest): Promise<Answered<Move>> {
     return this.#sessions.move(id, request)
+  }
+
+  foretellMove(id: string, to: string): Promise<Answered<MovePlan>> {
+    return this.#sessions.foretell(id, to)
   }
 
   async moves(limit: number): Promise<readonly Move[]> {

@@ -3,6 +3,7 @@
 import { expect, it } from 'vitest'
 import { SimClock } from '../../sim/clock.ts'
 import { startGroup } from '../../test/kit/sim-group.ts'
+import { sleep } from '../base/clock.ts'
 import { memberId } from '../base/ids.ts'
 import { carrierOf } from '../target/live-session.ts'
 import { SessionDesk } from './session-desk.ts'
@@ -21,7 +22,8 @@ async function scene(seed: number, mode: 'on' | 'off' = 'off') {
   const desk = new SessionDesk(member, balancer, async () => new Map())
   const to = group.members.find(({ id }) => id !== at.id)?.id ?? memberId('')
   const move = () => timeline.finish(desk.move(String(session.id), { to, wait: true }))
-  return { at, balancer, group, timeline, connect, initiator, session, to, move }
+  const foretell = () => timeline.finish(desk.foretell(String(session.id), to))
+  return { at, balancer, group, timeline, connect, initiator, session, to, move, foretell }
 }
 
 /** What `session show` and a refused move say. */
@@ -58,6 +60,38 @@ it('B3 a session is not moved before its initiator has been told of a reset by a
   expect(await timeline.finish(initiator.command(testUnitReady))).toMatchObject({ status: 2 })
   expect(session.phase.kind).toBe('live')
   expect(await move()).toMatchObject({ kind: 'done', value: { outcome: 'returned' } })
+})
+
+it('what a move would bring is told by both ends, and nothing moves', async () => {
+  const { initiator, session, timeline, to, at, foretell } = await scene(36)
+  for (let n = 0; n < 300; n += 1) {
+    await timeline.finish(initiator.write(0, new Uint8Array(initiator.blockBytes)))
+    await timeline.finish(sleep(new SimClock(timeline), 10))
+  }
+  const plan = await foretell()
+  if (plan.kind !== 'done') throw new Error(plan.detail)
+  const { predicted, sentence } = plan.value
+  expect(plan.value).toMatchObject({ from: at.id, to })
+  expect(predicted?.from.after).toBeLessThan(predicted?.from.before ?? 0)
+  expect(predicted?.to.after).toBeGreaterThan(predicted?.to.before ?? 0)
+  expect(sentence).toMatch(new RegExp(`^${at.id} would go from \\d+ % to \\d+ %, and ${to} from`))
+  expect([session.phase.kind, initiator.travels.logins]).toEqual(['live', 1])
+})
+
+it('a move that would be refused is refused before it is asked for', async () => {
+  const { group, session, to, foretell } = await scene(37)
+  const carrier = carrierOf(session)
+  if (carrier === null) throw new Error('nothing carries it')
+  const by = { by: 'operator', code: 'MOVED', reason: '', predicted: null } as const
+  session.phase = {
+    kind: 'moving',
+    carrier,
+    order: { id: 'first', to, ...by, proposal: null, estimate: null },
+  }
+  expect(await foretell()).toMatchObject({ kind: 'refused', code: 'sessionMoving' })
+  session.phase = { kind: 'live', carrier }
+  group.member(to).crash('process')
+  expect(await foretell()).toMatchObject({ kind: 'refused', code: 'memberNotReady' })
 })
 
 it('a session that is new and has just been moved is moved again', async () => {

@@ -6,17 +6,32 @@
 
 import { type ErrorCode, errorCodes, refusal } from '../api/errors.ts'
 import { type Answered, answered } from '../api/operator.ts'
-import type { Move, MoveRequest, Session, SessionDetail } from '../api/schema.ts'
+import {
+  type Move,
+  type MovePlan,
+  type MoveRequest,
+  prediction,
+  type Session,
+  type SessionDetail,
+} from '../api/schema.ts'
 import type { Balancer } from '../balance/balancer.ts'
 import { sleep } from '../base/clock.ts'
 import { type MemberId, memberId, type SessionId, sessionId, type VolumeId } from '../base/ids.ts'
 import { whyNotByHand } from '../distribution/explain.ts'
 import { probeChange } from '../group/change.ts'
-import type { MoveRecord } from '../group/record.ts'
+import type { MovePrediction, MoveRecord } from '../group/record.ts'
 import type { StoredSession } from '../group/sessions.ts'
 import { Body } from '../peer/controls.ts'
 import { fieldsOf, type Json } from '../peer/message.ts'
-import { isMeasured, loadView, moveView, sessionView, toldIn, whyHere } from './session-views.ts'
+import {
+  isMeasured,
+  loadView,
+  moveView,
+  sessionView,
+  toldIn,
+  whatWouldCome,
+  whyHere,
+} from './session-views.ts'
 import { hearNews, type ShownMember } from './shown-member.ts'
 import type { SessionSummary, Summary } from './summary.ts'
 
@@ -25,11 +40,14 @@ const MOVE_ASK_MS = 12_000
 /** An open move expires after 10 s, seen at the next sweep. */
 const OUTCOME_MS = 15_000
 const LOOK_MS = 20
+/** For the load of a destination, as it is now. */
+const END_ASK_MS = 500
 const MOVES_SHOWN = 10
 
 /** What the member that serves a session is asked to do. */
 export type Order = {
-  readonly move: string
+  /** The id of the move; null: nothing is moved, and only what would come of it is asked. */
+  readonly move: string | null
   readonly session: SessionId
   readonly to: MemberId
 }
@@ -37,7 +55,7 @@ export type Order = {
 export function readOrder(json: Json): Order {
   const body = new Body(json)
   return {
-    move: body.text('move'),
+    move: body.json('move') === null ? null : body.text('move'),
     session: sessionId(body.whole('session')),
     to: memberId(body.text('to')),
   }
@@ -58,6 +76,15 @@ const RECORD_SHUT = {
   code: 'coordinatorDown',
   why: 'the coordination file cannot be written now',
 } as const satisfies Denied
+
+/** As it is sent. */
+function endsOf({ from, to }: MovePrediction) {
+  return { from: { ...from }, to: { ...to } }
+}
+
+function silentNow(member: MemberId): Denied {
+  return { code: 'memberNotReady', why: `${member} does not answer` }
+}
 
 /** The others are the destination's matter: it takes no sessions now, or not this one. */
 const denials: Readonly<Record<string, ErrorCode>> = {
@@ -120,26 +147,54 @@ export class SessionDesk {
   }
 
   async move(id: string, request: MoveRequest): Promise<Answered<Move>> {
+    const moveId = this.#member.ports.newId()
+    const told = await this.#order(id, request.to, moveId)
+    if (told.kind === 'refused') return told
+    if (told.value.reply === 'begun') return this.#outcome(moveId, request.wait)
+    const { code, why } = deniedIn(told.value.reply)
+    return refusal(code, `session ${id} was not moved to ${request.to}: ${why}`)
+  }
+
+  async foretell(id: string, to: string): Promise<Answered<MovePlan>> {
+    const told = await this.#order(id, to, null)
+    if (told.kind === 'refused') return told
+    const { from, reply } = told.value
+    const { foretold } = fieldsOf(reply) ?? {}
+    if (foretold === undefined) {
+      const { code, why } = deniedIn(reply)
+      return refusal(code, `session ${id} would not be moved to ${to}: ${why}`)
+    }
+    const predicted = prediction.safeParse(foretold).data ?? null
+    return answered({
+      session: id,
+      from,
+      to,
+      predicted,
+      sentence: whatWouldCome(from, to, predicted),
+    })
+  }
+
+  /** What the member that serves the session says to it. */
+  async #order(
+    id: string,
+    destination: string,
+    move: string | null,
+  ): Promise<Answered<{ from: MemberId; reply: Json }>> {
     const { group } = this.#member
     const stored = await this.#find(id)
     if (stored === undefined) return refusal('sessionNotFound', `there is no session ${id}`)
-    const to = memberId(request.to)
+    const to = memberId(destination)
     if (!group.members.has(to)) return refusal('memberNotFound', `there is no member '${to}'`)
     const { owner } = stored.record
-    if (owner === to) {
-      return refusal('alreadyThere', `session ${id} is on ${owner} already`)
-    }
-    const moveId = this.#member.ports.newId()
-    const order = { move: moveId, session: stored.id, to }
+    if (owner === to) return refusal('alreadyThere', `session ${id} is on ${owner} already`)
+    const order = { move, session: stored.id, to }
     const reply =
       owner === this.#member.id
         ? await this.moveHere(order)
         : await this.#member.peers.ask(owner, 'move session', order, MOVE_ASK_MS)
     if (reply === null)
       return refusal('memberSilent', `${owner}, which serves the session, does not answer`)
-    if (reply === 'begun') return this.#outcome(moveId, request.wait)
-    const { code, why } = deniedIn(reply)
-    return refusal(code, `session ${id} was not moved to ${to}: ${why}`)
+    return answered({ from: owner, reply })
   }
 
   /** At the member that serves the session. */
@@ -153,6 +208,12 @@ export class SessionDesk {
     const live = target.registry.get(session)
     const held = live === undefined ? null : this.#balancer.heldByHand(live)
     if (held !== null) return denied(held)
+    if (move === null) {
+      const end = await this.#member.peers.ask(to, 'end', null, END_ASK_MS)
+      if (end === null) return silentNow(to)
+      const foretold = this.#balancer.foretell(session, end)
+      return { foretold: foretold === null ? null : { ...foretold, ...endsOf(foretold) } }
+    }
     const probe = await ports.coordinator.txn(probeChange)
     if (probe.kind === 'unknown') return RECORD_SHUT // SD1
     const end = await target.move(session, {

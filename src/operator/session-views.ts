@@ -1,8 +1,10 @@
 // Sessions and moves as people see them: what the group record says of them, with what their members tell. Pure.
 
 import type { Move, Session } from '../api/schema.ts'
+import { formatPercent } from '../base/figures.ts'
 import type { MemberId } from '../base/ids.ts'
-import type { MoveRecord } from '../group/record.ts'
+import { amount } from '../distribution/explain.ts'
+import type { MovePrediction, MoveRecord } from '../group/record.ts'
 import type { StoredSession } from '../group/sessions.ts'
 import type { SessionSummary, Summary } from './summary.ts'
 
@@ -86,6 +88,18 @@ export function whyHere(
   return placed
     ? `It is on ${record.owner} because its login was sent there, where the load was lower.`
     : `It is on ${record.owner} because its initiator logged in there.`
+}
+
+/** Of a move from one member to another that nobody has made. */
+export function whatWouldCome(from: string, to: string, predicted: MovePrediction | null): string {
+  if (predicted === null) return 'Too little is known of its load yet to say what would come of it.'
+  const { from: left, to: joined, gain } = predicted
+  const change = ({ before, after }: typeof left) =>
+    `${formatPercent(before)} to ${formatPercent(after)}`
+  const loads = `${from} would go from ${change(left)}, and ${to} from ${change(joined)}`
+  return gain > 0
+    ? `${loads}. On average ${amount(gain)} fewer requests would wait.`
+    : `${loads}. No fewer requests would wait: by load it is better where it is.`
 }
 
 /** The drain, the pause and what was sent again are known. */

@@ -132,7 +132,7 @@ async function show(scenario: Scenario, group: RunningGroup, screen: Screen): Pr
         `wants a move to pay back within ${POLICY.horizonSeconds} s (900 s) a price of ${kappa} request-seconds (5),\n` +
         `and takes a gap of ${POLICY.sigmas} σ (3 σ) for real. Pauses cost nothing.\n`,
     )
-    await caller.setBalance('on', { ...POLICY, kappa })
+    await caller.setBalance({ mode: 'on', policy: { ...POLICY, kappa } })
     await watchMove(caller, screen)
     screen.note(`Verifying, and watching for moves that should not be, for ${AFTER_MS / 1_000} s …`)
     await sleep(AFTER_MS)
