@@ -1,12 +1,13 @@
-// evenkeel balance on | off | advise | placement | status
+// evenkeel balance on | off | advise | placement | status | simulate
 import { Argument, Command } from 'commander'
 import type { Balance, BalanceMode, PlacementMode } from '../api/schema.ts'
 import { formatPercent } from '../base/figures.ts'
 import { ageOf } from './age.ts'
-import type { ContextOf } from './context.ts'
+import type { ContextOf, Outside } from './context.ts'
 import { type WatchOption, withWatch } from './listing.ts'
 import { moveTable } from './move.ts'
 import type { Screen } from './screen.ts'
+import { type SimulateOptions, withRun } from './simulate-options.ts'
 import { watched } from './watch.ts'
 
 const MODES: readonly (readonly [mode: BalanceMode, description: string])[] = [
@@ -15,7 +16,7 @@ const MODES: readonly (readonly [mode: BalanceMode, description: string])[] = [
   ['advise', 'decide and record, but move none'],
 ]
 
-export function balanceCommand(contextOf: ContextOf): Command {
+export function balanceCommand(outside: Outside, contextOf: ContextOf): Command {
   const balance = new Command()
   for (const [mode, description] of MODES) {
     balance
@@ -44,6 +45,13 @@ export function balanceCommand(contextOf: ContextOf): Command {
         const now = await caller.balance()
         return () => screen.text(now, () => describeBalance(screen, now))
       })
+    })
+  withRun(balance.command('simulate'))
+    .description("run a scenario through the members' own code, here; no group is needed")
+    .argument('<scenario>', 'a scenario file, or the name of a recorded scenario')
+    .action(async (path: string, options: SimulateOptions, command: Command) => {
+      const { runSimulation } = await import('./balance-simulate.ts')
+      await runSimulation(path, options, outside, command)
     })
   return balance
 }

@@ -61,7 +61,8 @@ export const COMMANDS: readonly Entry[] = [
     name: 'balance',
     nameless: true,
     about: 'the distribution of sessions over members',
-    make: async (_, contextOf) => (await import('./balance.ts')).balanceCommand(contextOf),
+    make: async (outside, contextOf) =>
+      (await import('./balance.ts')).balanceCommand(outside, contextOf),
   },
   {
     name: 'top',
