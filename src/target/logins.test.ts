@@ -225,6 +225,31 @@ describe('the session that a login makes', () => {
     expect(long.clock.nowMs() - began).toBeLessThan(4_500)
   })
 
+  it('L5 is rejected after 4 s if nobody can read what became of its take', async () => {
+    let isDown = false
+    const scene = await logins(undefined, undefined, (coordinator) => ({
+      ...coordinator,
+      ...{ lost: null, watch: coordinator.watch.bind(coordinator), nudge: () => {} },
+      list: async (prefix) =>
+        isDown ? { kind: 'unknown', reason: 'it is away' } : coordinator.list(prefix),
+      txn: async (transaction) => {
+        const result = await coordinator.txn(transaction)
+        isDown ||= (transaction.put ?? []).length > 0
+        return isDown ? { kind: 'unknown', reason: 'it is away' } : result
+      },
+      close: () => coordinator.close(),
+    }))
+    const began = scene.clock.nowMs()
+    expect(await scene.finish()).toEqual({ kind: 'reject', why: 'busy' })
+    expect(scene.clock.nowMs() - began).toBeGreaterThan(4_000)
+    expect(scene.clock.nowMs() - began).toBeLessThan(4_500)
+    // The record that it has made is nobody's: the sweep may close it.
+    const [left] = scene.all()
+    expect([scene.registry.size, scene.registry.isUnderWay(left?.record.loginToken ?? '')]).toEqual(
+      [0, false],
+    )
+  })
+
   it('L7 a take of which it is learnt late that it was done is that take, and no other login', async () => {
     for (const lateMs of [0.001, 10, 20, 25, 100]) {
       const scene = await logins(undefined, undefined, (coordinator, clock) =>

@@ -163,11 +163,11 @@ export class Logins {
   /**
    * The outcome of the take is unknown: the token in a living record settles it. Without one it is tried again, as it was not
    * done if somebody has the record locked. If it takes effect later, that try fails by its comparison, and finds this one (L7);
-   * or the sweep closes what this one has made.
+   * or the sweep closes what this one has made, as it does if nothing can be read in time (L5).
    */
   async #settle(attempt: LoginAttempt, loginToken: string): Promise<Got | 'again' | 'failed'> {
     const { clock } = this.#deps
-    while (clock.nowMs() - attempt.startedMs <= 2 * HOLD_MS) {
+    while (clock.nowMs() - attempt.startedMs <= HOLD_MS) {
       const records = await recordsOf(this.#deps.coordinator, attempt)
       if (records !== null) {
         const mine = records.find((one) => one.record.loginToken === loginToken)
