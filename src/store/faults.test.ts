@@ -277,7 +277,8 @@ describe('a medium that does not give what it has', () => {
 })
 
 describe('a medium that is slow', () => {
-  it('RD4 a page that goes, and its segment with it, while it is being read costs nobody else anything', async () => {
+  /** Three pages, each in a segment of its own; a long read takes as long. */
+  async function threePages(readMs: number) {
     const timeline = new Timeline()
     const disk = new SimDisk(new SimClock(timeline))
     const world = new World({ slotsPerSegment: 1, homeAfterMs: 5, checkpointAfterMs: 0 })
@@ -289,13 +290,38 @@ describe('a medium that is slow', () => {
     }
     await timeline.finish(store.close())
     store = await open()
-    disk.faults.latencyMs = (kind, bytes) => (kind === 'read' && bytes > 4 * BLOCK_BYTES ? 1000 : 0)
+    disk.faults.latencyMs = (kind, bytes) =>
+      kind === 'read' && bytes > 4 * BLOCK_BYTES ? readMs : 0
+    return { timeline, disk, store }
+  }
+
+  it('RD4 a page that goes, and its segment with it, while it is being read costs nobody else anything', async () => {
+    const { timeline, disk, store } = await threePages(1_000)
     const into = block(9, PAGE_BYTES / BLOCK_BYTES)
     const reading = Promise.resolve(store.read(volumeId(1), 2 * PAGE_BYTES, into))
     await timeline.finish(store.dropVolume(volumeId(1)))
     expect(await timeline.finish(reading)).toBe('done')
     expect(await disk.list(paths.segments)).toEqual(['000000'])
     expect(into).toEqual(block(0, PAGE_BYTES / BLOCK_BYTES))
+    expect(store.failure()).toBeNull()
+  })
+
+  it('SL5 a read that hangs does not keep the segment that it reads, nor the journal', async () => {
+    const { timeline, disk, store } = await threePages(3_600_000)
+    const reading = Promise.resolve(
+      store.read(volumeId(1), 2 * PAGE_BYTES, block(9, PAGE_BYTES / BLOCK_BYTES)),
+    )
+    await timeline.finish(store.dropVolume(volumeId(1)))
+    expect(await timeline.finish(store.write(write(2, 0, block(4))))).toBe('done')
+    await timeline.run(timeline.nowMs + 100)
+    expect(await disk.list(paths.segments)).toEqual(['000000'])
+    const { journalUsedBytes } = store.usage()
+    for (let i = 0; i < 3; i += 1) {
+      expect(await timeline.finish(store.write(write(2, 0, block(5 + i))))).toBe('done')
+      await timeline.run(timeline.nowMs + 100)
+    }
+    expect(store.usage().journalUsedBytes).toBeLessThanOrEqual(journalUsedBytes)
+    expect(await timeline.finish(reading, 7_200_000)).toBe('done')
     expect(store.failure()).toBeNull()
   })
 })

@@ -40,6 +40,8 @@ const rules: Readonly<Record<string, string>> = {
   'ST11 records carry what is acknowledged': 'acknowledged-forgotten',
   'RD4 a page that goes while it is brought into the page cache is not read on':
     'closed-under-a-read',
+  'SL5 nobody waits for what is still being read of a segment that is unlinked':
+    'waits-for-readers',
   'PG4 a run of a volume that is dropped is not folded beside the drop': 'dropped-run-folded',
   'ID6 the layers of all records are judged before anything is replayed': 'layers-judged-late',
 }

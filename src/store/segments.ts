@@ -10,6 +10,8 @@
 //   SL3. A segment for which the disk has no room leaves nothing behind.
 //   SL4. A segment that the checkpoint lists and that is missing, short or not its own is lost: nothing is made in its
 //        place while a page is named in it, and nothing is written to it.
+//   SL5. Nobody waits for what is still being read of a segment that is unlinked: a medium that does not answer one read
+//        must not stop the round, and with it the journal.
 import { assert } from '../base/assert.ts'
 import { readU32, writeU32 } from '../base/bytes.ts'
 import { crc32c } from '../base/crc32c.ts'
@@ -74,6 +76,8 @@ export class Segments {
   limboBlocks = 0
   #used = 0
   #made = 0
+  /** Of segments that are unlinked. */
+  readonly #closing = new Set<Promise<void>>()
 
   constructor(disk: Disk, slotsPerSegment: number, seed: number) {
     this.#disk = disk
@@ -223,8 +227,8 @@ export class Segments {
     const excess = empty.slice(0, Math.max(0, empty.length - SPARES))
     for (const segment of excess) {
       this.#segments.delete(segment.number)
-      await segment.file?.close()
       await this.#disk.remove(paths.segment(segment.number))
+      if (segment.file !== null) this.#closeInTime(segment.file)
     }
     if (excess.length > 0) await this.#disk.syncFolder(paths.segments)
   }
@@ -280,6 +284,17 @@ export class Segments {
   async close(): Promise<void> {
     for (const segment of this.#segments.values()) await segment.file?.close()
     this.#segments.clear()
+    await Promise.all(this.#closing)
+  }
+
+  /** SL5 */
+  #closeInTime(file: DiskFile): void {
+    const closing = file.close().catch((error: unknown) => {
+      // It has no name any more, and nothing in it is wanted.
+      if (!(error instanceof DiskError)) throw error
+    })
+    this.#closing.add(closing)
+    void closing.finally(() => this.#closing.delete(closing))
   }
 
   /** Lost segments in which nothing is named any more. */
