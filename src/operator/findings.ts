@@ -73,13 +73,13 @@ export const findings: Readonly<Record<HealthCode, Find>> = {
     }
   }),
   MEMBER_DOWN: eachMember((member) => {
-    const { id, state, heardMs, slices, launched } = member
+    const { id, state, heardMs, slices, launched, link } = member
     if (state !== 'down' || launched?.serves === false) return null
     return {
       ...concerns(member),
       severity: 'error',
       ...(heardMs === null ? {} : { sinceMs: heardMs }),
-      sentence: `${id} does not answer: I/O to its ${slices} slices waits, and its sessions stand still.`,
+      sentence: `${id} does not answer${link === null ? '' : ` (${link})`}: I/O to its ${slices} slices waits, and its sessions stand still.`,
       action: `'evenkeel up' starts a member that has ended; one that hangs must be killed. See ${MEMBER_LOG(id)}.`,
     }
   }),

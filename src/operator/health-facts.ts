@@ -9,6 +9,8 @@ export interface MemberFacts {
   readonly state: 'up' | 'slow' | 'down'
   /** When it was last heard, in ms since 1970; null: not since this member's start. */
   readonly heardMs: number | null
+  /** Why there is no stream from here to it, without a full stop; null: there is one, or it is this member. */
+  readonly link: string | null
   /** null: it did not answer. */
   readonly condition: Condition | null
   /** null: it has not ended by itself lately, or nobody supervises it. */

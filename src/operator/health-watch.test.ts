@@ -9,12 +9,14 @@ import type { ShownMember } from './shown-member.ts'
 /** m1 of a group of two; what m2 answers, and m1's room, are set by the test. */
 function watched() {
   const told: HealthChange[] = []
-  const m2: { reply: Json | null; heard: boolean } = { reply: { ...well }, heard: true }
+  const m2: { reply: Json | null; heard: boolean; trouble: string | null } = {
+    ...{ reply: { ...well }, heard: true, trouble: null },
+  }
   const member = {
     id: 'm1',
     freeBytes: well.freeBytes,
     ports: { clock: new SystemClock(), coordinator: { txn: async () => ({ kind: 'done' }) } },
-    peers: { ask: async () => m2.reply, trouble: () => null },
+    peers: { ask: async () => m2.reply, trouble: () => m2.trouble },
     store: {
       usage: () => ({ takenBytes: well.usedBytes }),
       commitUnderWayMs: null,
@@ -59,10 +61,15 @@ test('HW1 what appears and what goes is told once, without anybody asking', asyn
     expect(changes()).toEqual([])
     m2.reply = null
     m2.heard = false
+    m2.trouble = 'nobody listens there'
     await vi.advanceTimersByTimeAsync(12_000)
     expect(changes()).toEqual(['MEMBER_DOWN m2 appeared'])
     expect(watch.problems).toMatchObject([
-      { volumes: { names: ['vol1'] }, sessions: { ids: ['9'] } },
+      {
+        sentence: expect.stringContaining('(nobody listens there)'),
+        volumes: { names: ['vol1'] },
+        sessions: { ids: ['9'] },
+      },
     ])
     m2.reply = { ...well, freeBytes: 0 }
     await vi.advanceTimersByTimeAsync(12_000)

@@ -163,6 +163,7 @@ export class HealthWatch {
       id,
       state: this.#stateOf(id, conditions),
       heardMs: this.#heardMs(id),
+      link: member.peers.trouble(id),
       condition: conditions.get(id) ?? null,
       launched: launched[id] ?? null,
       slices: group.slices.filter(({ primary }) => primary === id).length,

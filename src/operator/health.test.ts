@@ -25,6 +25,7 @@ function member(id: MemberId, more: Partial<MemberFacts> = {}): MemberFacts {
     id,
     state: 'up',
     heardMs: NOW - 500,
+    link: null,
     condition: well,
     launched: null,
     slices: 341,
@@ -89,8 +90,11 @@ describe('each code', () => {
         /m2 has ended 4 times and does not serve now.*The superblock is gone/,
       ],
       MEMBER_DOWN: [
-        group(member(memberId('m1')), down(memberId('m2'))),
-        /m2 does not answer.*341 slices/,
+        group(
+          member(memberId('m1')),
+          down(memberId('m2'), { link: 'm2 belongs to the group g, not to h' }),
+        ),
+        /m2 does not answer \(m2 belongs to the group g, not to h\): .*341 slices/,
       ],
       MEMBER_SLOW: [
         group(member(memberId('m1')), down(memberId('m2'), { state: 'slow' })),
