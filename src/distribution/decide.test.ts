@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { type MemberId, memberId, sessionId } from '../base/ids.ts'
 import type { SessionLoad } from '../load/load-table.ts'
 import type { Code } from './code.ts'
-import { decide } from './decide.ts'
+import { decide, urgentRounds } from './decide.ts'
 import { grant } from './grant.ts'
 import { DEFAULT_POLICY as P } from './policy.ts'
 import type { End, Own, SessionView, View } from './view.ts'
@@ -92,4 +92,38 @@ test('D3 what a stale report made the source propose is judged anew by the recei
     ).kind
   expect(receiving(0.1)).toBe('granted')
   expect(receiving(0.75)).toBe('denied')
+})
+
+test.each([
+  ['a gap that is all noise', 0.7, P.kappa + 1],
+  ['one twice as large as noise may be', 0.35, P.kappa / 2 + 1],
+  ['one far larger', 0.001, P.leastRegret * P.kappa + 1],
+])(
+  'D5 the clearer the gap, the less of κ regret must reach, and never less of the pause: %s',
+  (_, need, owed) => {
+    const resting = { ...RIPE, price: P.kappa + 1, restUntilMs: NOW.nowMs + 1 }
+    const { reasons } = decide({ ...own(resting), sigma: [need / P.sigmas] }, view(0.1), NOW, P)
+    expect(reasons[0]?.owed).toBeCloseTo(owed, 9)
+  },
+)
+
+test.each([
+  ['a rise far beyond noise', 0.5, 0.7, 0.02, true],
+  ['one that noise may be', 0.5, 0.7, 0.04, false],
+  ['a small one of a member without noise', 0.5, 0.52, 0, false],
+  ['one that leaves it half empty', 0.1, 0.45, 0.01, false],
+  ['saturation, risen or not', 0.92, 0.92, 0.1, true],
+])('D4 urgent is %s', (_, slow, fast, sigma, urgent) => {
+  const risen = end(memberId('a'), slow)
+  const now = { ...risen, load: { ...risen.load, fast: [fast] }, sigma: [sigma] }
+  expect(urgentRounds(1, now, P)).toBe(urgent ? 2 : 0)
+})
+
+test('D4 a rise is judged by the fast averages, before the slow ones show it', () => {
+  const risen = own(RIPE)
+  const low = { ...risen.load, slow: [0.2], long: [0.2] }
+  const seen = (urgent: boolean) =>
+    decide({ ...risen, load: low, urgent }, view(0.1), NOW, P).proposals.map(({ to }) => to)
+  expect(seen(false)).toEqual([])
+  expect(seen(true)).toEqual(['b'])
 })

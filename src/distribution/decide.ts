@@ -3,9 +3,12 @@
 // lower session id.
 //
 // D1. A session is proposed only if it may be moved, is rested and old enough, its gain pays its price within the
-//     horizon, and its debt has reached the price.
+//     horizon, and its debt has reached what is owed.
 // D2. Debt grows once a round, and not while the round is continued after an answer.
 // D3. Stale reports only decide whom to ask: what is proposed is judged anew by the receiver.
+// D4. What has risen by far more than comes and goes is a rise, and is judged by what it has come to (the fast averages)
+//     before it saturates anybody.
+// D5. Regret is evidence: the clearer the gap, the less of κ it must reach. The gain must pay all of it.
 import type { MemberId, SessionId } from '../base/ids.ts'
 import { Prng } from '../base/prng.ts'
 import { shareAt } from '../load/load-table.ts'
@@ -38,6 +41,8 @@ export interface Reason {
   readonly gain: number
   readonly debt: number
   readonly price: number
+  /** What debt must reach (D5). */
+  readonly owed: number
   readonly gap: number
   readonly need: number
   /** Until when the session rests or grows up, by the deciding member's clock; 0: says nothing. */
@@ -182,6 +187,7 @@ function reasonFor(
   const { price } = session
   const gain = best?.gain ?? 0
   const verdict = best?.verdict ?? rule?.verdict ?? null
+  const owed = owedFor(price, verdict, policy)
   const reason = (code: Code, untilMs = 0): Reason => ({
     session: session.id,
     code,
@@ -189,6 +195,7 @@ function reasonFor(
     gain,
     debt,
     price,
+    owed,
     gap: verdict?.gap ?? 0,
     need: verdict?.need ?? 0,
     untilMs,
@@ -206,8 +213,15 @@ function reasonFor(
   if (youngMs > 0) return reason('TOO_YOUNG', nowMs + youngMs)
   if (nowMs < session.restUntilMs) return reason('COOLDOWN', session.restUntilMs)
   if (gain * policy.horizonSeconds < price) return reason('NO_PAYBACK')
-  if (debt < price) return reason('DEBT_BUILDING', nowMs + ((price - debt) / gain) * 1000)
+  if (debt < owed) return reason('DEBT_BUILDING', nowMs + ((owed - debt) / gain) * 1000)
   return reason('MOVED')
+}
+
+/** D5. */
+function owedFor(price: number, verdict: Verdict | null, policy: Policy): number {
+  if (verdict === null || !(verdict.gap > verdict.need)) return price
+  const share = Math.max(policy.leastRegret, verdict.need / verdict.gap)
+  return price - Math.min(price, policy.kappa) * (1 - share)
 }
 
 function propose(
@@ -302,8 +316,14 @@ function isNotMovable(own: Own, mean: readonly number[]): boolean {
   })
 }
 
-/** Rounds in a row in which the fast averages were urgent: input and output of one round. */
+/** Rounds in a row in which the fast averages were urgent (D4): input and output of one round. */
 export function urgentRounds(before: number, own: End, policy: Policy): number {
-  const hot = own.capacity.some((c, r) => (own.load.fast[r] ?? 0) / c >= policy.urgentUtilisation)
+  const { urgentUtilisation, riseUtilisation, riseSigmas, riseStep } = policy
+  const hot = own.capacity.some((capacity, r) => {
+    const fast = (own.load.fast[r] ?? 0) / capacity
+    const rise = fast - (own.load.slow[r] ?? 0) / capacity
+    const risen = rise > Math.max(riseSigmas * (own.sigma[r] ?? 0), riseStep)
+    return fast >= urgentUtilisation || (risen && fast >= riseUtilisation)
+  })
   return hot ? before + 1 : 0
 }

@@ -99,7 +99,7 @@ test.each<[string, Partial<SessionView>, number, number, string]>([
     { price: 50 },
     0.8,
     0.2,
-    'staying has cost 9.7 of the 50 request-seconds that a move to B costs; expected in 21 s',
+    'staying has cost 9.7 of the 46 request-seconds that justify a move to B; expected in 18 s',
   ],
   ['COOLDOWN', { debt: 9, restUntilMs: NOW.nowMs + 65_000 }, 0.8, 0.2, 'rests for another 65 s'],
   ['TOO_YOUNG', { ageSeconds: 10 }, 0.8, 0.2, 'too new to be judged, for another 20 s'],

@@ -69,7 +69,7 @@ export function whyDenied(
 ): string {
   const { session, to, gain, debt, price, verdict } = proposal
   const { gap, need } = verdict
-  const reason = { session: session.id, to, gain, debt, price, gap, need, untilMs: 0 }
+  const reason = { session: session.id, to, gain, debt, price, owed: price, gap, need, untilMs: 0 }
   const why = inWords(answer, reason, self, policy)
   return `session ${session.id} stays at ${self}: ${to} denied it, for ${why}.`
 }
@@ -84,7 +84,7 @@ export function whyNotByHand(
   }: { readonly session: SessionId; readonly self: MemberId; readonly to: MemberId },
   policy: Policy,
 ): string {
-  const reason = { session, to, gain: 0, debt: 0, price: 0, gap: 0, need: 0, untilMs: 0 }
+  const reason = { session, to, gain: 0, debt: 0, price: 0, owed: 0, gap: 0, need: 0, untilMs: 0 }
   return inWords(answer, reason, self, policy)
 }
 
@@ -113,7 +113,7 @@ const SENTENCES: Readonly<Record<Code, Text>> = {
   NO_PAYBACK: (r, _, policy) =>
     `at ${there(r)} it would save ${amount(r.gain)} request-seconds each second, too little to earn the price of ${amount(r.price)} within ${span(policy.horizonSeconds)}`,
   DEBT_BUILDING: (r, { nowMs }) =>
-    `staying has cost ${amount(r.debt)} of the ${amount(r.price)} request-seconds that a move to ${there(r)} costs; expected in ${span((r.untilMs - nowMs) / 1000)}`,
+    `staying has cost ${amount(r.debt)} of the ${amount(r.owed)} request-seconds that justify a move to ${there(r)}; expected in ${span((r.untilMs - nowMs) / 1000)}`,
   NOISE: (r) =>
     `the difference to ${there(r)} is ${percent(r.gap)}, less than comes and goes (${percent(r.need)})`,
   UNDERSHOOT: (r, { self }) =>

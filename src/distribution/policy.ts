@@ -37,8 +37,14 @@ export interface Policy {
   readonly tries: number
   readonly movesPerRound: number
   readonly grantsPerRound: number
+  /** A member is urgent from this utilisation on the fast averages on; or from the next one on, if that is by so many σ, and by so much, more than on the slow ones. For so many rounds. */
   readonly urgentUtilisation: number
+  readonly riseUtilisation: number
+  readonly riseSigmas: number
+  readonly riseStep: number
   readonly urgentRounds: number
+  /** The clearer the gap, the less of κ regret must reach: at least this share. */
+  readonly leastRegret: number
   /** Rest of a session after its nth move of an hour: base · 2^n. */
   readonly restSeconds: number
   readonly restDoublings: number
@@ -83,7 +89,11 @@ export const DEFAULT_POLICY: Policy = {
   movesPerRound: 4,
   grantsPerRound: 8,
   urgentUtilisation: 0.9,
+  riseUtilisation: 0.5,
+  riseSigmas: 6,
+  riseStep: 0.03,
   urgentRounds: 2,
+  leastRegret: 0.1,
   restSeconds: 60,
   restDoublings: 6,
   returnBanSeconds: 600,
@@ -125,7 +135,11 @@ const RANGES: Readonly<Record<NumberKey, readonly [least: number, most: number, 
     movesPerRound: [1, 64, 'whole'],
     grantsPerRound: [1, 64, 'whole'],
     urgentUtilisation: [0.1, 1],
+    riseUtilisation: [0, 1],
+    riseSigmas: [0, 100],
+    riseStep: [0, 1],
     urgentRounds: [1, 100, 'whole'],
+    leastRegret: [0, 1],
     restSeconds: [0, 86_400],
     restDoublings: [0, 10, 'whole'],
     returnBanSeconds: [0, 86_400],

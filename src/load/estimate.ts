@@ -12,6 +12,7 @@
 //     the same work are equally loaded.
 // E6. What is remembered is remembered as work, or stated anew when the costs change: a change of the costs is no change
 //     of load.
+// E7. What steps once is no noise: of two blocks that are far apart σ takes in 3 σ, and grows with what stays so.
 import type { MemberId, SessionId } from '../base/ids.ts'
 import { Base } from './base.ts'
 import {

@@ -9,6 +9,9 @@ const CHANGE_SECONDS = 10
 const STEP_APART_SECONDS = 300
 /** The first pairs of blocks are few: they are weighed with this many pairs of what the seconds promise. */
 const PROMISED_PAIRS = 3
+/** Once so many are there, a pair counts for at most this many σ (E7 of estimate.ts). */
+const SETTLED_PAIRS = PROMISED_PAIRS + 6
+const OUTLIER = 3
 /** A member's first minute is left out: its base still grows with everybody's logins. */
 const SETTLING_SECONDS = 2 * BLOCK_SECONDS + 1
 
@@ -38,9 +41,12 @@ export class Noise {
         this.#pairs = PROMISED_PAIRS
         this.#allan = promised
       }
+      const square = (difference * difference) / 2
+      const usual = Math.max(this.#allan, promised)
+      const most = this.#pairs < SETTLED_PAIRS ? square : OUTLIER ** 2 * usual
       this.#pairs += 1
       this.#allan +=
-        ((difference * difference) / 2 - this.#allan) * Math.max(1 / this.#pairs, ALLAN_WEIGHT)
+        (Math.min(square, most) - this.#allan) * Math.max(1 / this.#pairs, ALLAN_WEIGHT)
     }
     this.#before = Number.isFinite(mean) ? mean : null
     this.#sum = 0
