@@ -14,17 +14,25 @@ test.each([
     [1, 2, 3, 4, 6],
     { attribution: 0, machine: 0.1 },
   ],
-])('fig5 %s: exactly one move, a right one, within 35 s', (_, seeds, how) => {
-  for (const seed of seeds) {
-    const { log, figures } = simulate(SCENARIOS.fig5, { seed, ...how })
-    expect(
-      log.map((m) => [m.from, m.to]),
-      `seed ${seed}`,
-    ).toEqual([[0, 1]])
-    expect(figures.timeToRebalance).toBeLessThanOrEqual(35)
-    expect(figures.gapEnd).toBeLessThan(0.03)
-  }
-})
+])(
+  'fig5 %s: exactly one move, a right one, within 35 s, that brings what was predicted',
+  (_, seeds, how) => {
+    for (const seed of seeds) {
+      const { log, figures, judged } = simulate(SCENARIOS.fig5, { seed, ...how })
+      expect(
+        log.map((m) => [m.from, m.to]),
+        `seed ${seed}`,
+      ).toEqual([[0, 1]])
+      expect(figures.timeToRebalance).toBeLessThanOrEqual(35)
+      expect(figures.gapEnd).toBeLessThan(0.03)
+      for (const { predicted, observed } of judged) {
+        expect(observed / predicted, `seed ${seed}`).toBeGreaterThan(0.5)
+        expect(observed / predicted, `seed ${seed}`).toBeLessThan(2)
+      }
+      expect(judged.length).toBe(1)
+    }
+  },
+)
 
 test('pages3: exactly one move, of the session whose pages are at the empty member', () => {
   for (const seed of SEEDS) {

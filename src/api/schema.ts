@@ -262,6 +262,7 @@ export const healthCode = z.enum([
   'COORDINATOR_DOWN',
   'SLOW_DISK',
   'IMBALANCED',
+  'MISPREDICTING',
 ])
 
 export const healthProblem = z

@@ -11,8 +11,9 @@ import { meanUtilisation } from '../distribution/decide.ts'
 import { predictionOf } from '../distribution/explain.ts'
 import { judge, utilisation } from '../distribution/judge.ts'
 import { Reservations } from '../distribution/reservations.ts'
+import type { Trust } from '../distribution/trust.ts'
 import type { End } from '../distribution/view.ts'
-import { unpackEnd } from '../distribution/wire.ts'
+import { type Became, unpackEnd } from '../distribution/wire.ts'
 import type { MovePrediction } from '../group/record.ts'
 import { asTable, type SessionLoad, shareAt } from '../load/load-table.ts'
 import type { Report } from '../load/report.ts'
@@ -24,7 +25,7 @@ import { Decider } from './decider.ts'
 import { HeardReports } from './heard.ts'
 import type { MemberParts } from './member-parts.ts'
 import { EVERY_MS, Monitor } from './monitor.ts'
-import { OwnSessions } from './own-sessions.ts'
+import { type MovedAgo, OwnSessions } from './own-sessions.ts'
 import { Placer } from './placer.ts'
 import { type DistributionSettings, PolicyRecord } from './policy-record.ts'
 import { Receiver } from './receiver.ts'
@@ -59,7 +60,7 @@ export class Balancer {
       arrivals: new Arrivals(),
     }
     this.#shared = shared
-    const decider = new Decider(shared, (id) => this.utilisationOf(id))
+    const decider = new Decider(shared)
     this.#decider = decider
     this.receiver = new Receiver(shared, () => decider.isMoving)
     this.placer = new Placer(shared, () => this.#seed())
@@ -111,6 +112,12 @@ export class Balancer {
     return this.#shared.monitor.end()
   }
 
+  /** What has become of a session that was moved here. */
+  became({ session, agoMs }: MovedAgo): Became {
+    const { monitor, sessions, member } = this.#shared
+    return sessions.became(session, monitor.end(), member.ports.clock.nowMs() - agoMs)
+  }
+
   // For moves by hand
 
   /** Why an operator may not have it moved; null: safety allows it. */
@@ -133,7 +140,9 @@ export class Balancer {
     const { policy } = this.policy.settings
     const target = unpackEnd(there)
     const view = others.view()
-    const session = sessions.views(view, policy, new Map()).find((one) => one.id === id)
+    const session = sessions
+      .views(view, policy, new Map(), this.trust.caution)
+      .find((one) => one.id === id)
     if (session === undefined || 'refused' in target) return null
     const source = monitor.end()
     const mean = meanUtilisation(source, view, policy)
@@ -143,7 +152,17 @@ export class Balancer {
     return predictionOf({ verdict, gain: verdict.effect.gain, price: session.price })
   }
 
+  /** It was moved away. */
+  left(session: SessionId): void {
+    this.#shared.sessions.left(session)
+  }
+
   // For people
+
+  /** How far predictions can be trusted. */
+  get trust(): Trust {
+    return this.#decider.trust
+  }
 
   memberLoad(): MemberLoad | null {
     const { monitor, member } = this.#shared

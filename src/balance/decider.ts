@@ -1,15 +1,18 @@
 // Which of its sessions this member moves, and where: each round it judges by the estimates of all, asks the destination,
 // and has the target carry the move out. Level-triggered: every round reads the state as it is.
-import type { MemberId, SessionId } from '../base/ids.ts'
+import type { SessionId } from '../base/ids.ts'
 import { type Begun, heldBack, withBegun } from '../distribution/budget.ts'
 import type { Code } from '../distribution/code.ts'
 import { type Proposal, urgentRounds } from '../distribution/decide.ts'
 import { DecisionLog, predictionOf, whyDenied, whyMoved, whyNot } from '../distribution/explain.ts'
-import { observedGain } from '../distribution/imbalance.ts'
+import { gainOf } from '../distribution/judge.ts'
 import { Negotiation } from '../distribution/negotiation.ts'
 import type { Policy } from '../distribution/policy.ts'
+import { type JudgedMove, type Trust, trustOf } from '../distribution/trust.ts'
 import type { Own } from '../distribution/view.ts'
-import { packAsk, unpackEnd } from '../distribution/wire.ts'
+import { packAsk, unpackBecame, unpackEnd } from '../distribution/wire.ts'
+import type { MoveRecord } from '../group/record.ts'
+import type { Json } from '../peer/message.ts'
 import { ASK_MS, type Shared } from './shared-parts.ts'
 
 /** When the averages have taken a move in, its observed gain is written down. */
@@ -18,15 +21,21 @@ const OBSERVE_MS = 30_000
 export class Decider {
   readonly log = new DecisionLog()
   readonly #shared: Shared
-  readonly #utilisationOf: (member: MemberId) => number | null
   #debts: ReadonlyMap<SessionId, number> = new Map()
   #begun: Begun = { atMs: [], thisRound: 0 }
   #urgent = 0
+  #caution = 1
   #isMoving = false
 
-  constructor(shared: Shared, utilisationOf: (member: MemberId) => number | null) {
+  constructor(shared: Shared) {
     this.#shared = shared
-    this.#utilisationOf = utilisationOf
+  }
+
+  /** How far the predictions of the group's last moves could be trusted. */
+  get trust(): Trust {
+    const { member, policy } = this.#shared
+    const wallMs = member.ports.clock.wallMs()
+    return trustOf(judgedMoves(member.group.moves.values()), wallMs, policy.settings.policy)
   }
 
   /** A session of this member is on its way. */
@@ -44,6 +53,7 @@ export class Decider {
     const { member, monitor, others } = this.#shared
     const nowMs = this.#nowMs()
     this.#urgent = urgentRounds(this.#urgent, monitor.end(), policy)
+    this.#caution = this.trust.caution
     const view = others.view()
     const negotiation = new Negotiation(this.#own(policy), view, { nowMs, seed }, policy)
     const { debts, reasons } = negotiation.round
@@ -103,25 +113,26 @@ export class Decider {
     }
     sessions.left(id)
     this.log.forget(id)
-    this.#observeLater(move, proposal)
+    this.#observeLater(move, proposal, nowMs)
     return true
   }
 
-  /** The gain of a move by the formula by which it was predicted, on what both ends have come to. */
-  #observeLater(move: string, proposal: Proposal): void {
+  /** What a move brought, by the formula by which that was predicted: both ends now, with and without the session. */
+  #observeLater(move: string, proposal: Proposal, sinceMs: number): void {
     const { member } = this.#shared
-    member.ports.clock.after(OBSERVE_MS, () => {
-      const from = this.#utilisationOf(member.id)
-      const to = this.#utilisationOf(proposal.to)
-      if (from === null || to === null) return
-      const before = predictionOf(proposal)
-      const capacity = proposal.source.capacity[0] ?? 1
-      const gain = observedGain(
-        { capacity, before: before.from.before, after: from },
-        { capacity, before: before.to.before, after: to },
-      )
-      member.target.log.observed(move, gain)
-    })
+    member.ports.clock.after(OBSERVE_MS, () => void this.#observe(move, proposal, sinceMs))
+  }
+
+  async #observe(move: string, proposal: Proposal, sinceMs: number): Promise<void> {
+    const { member, monitor, sessions } = this.#shared
+    const { session, to, verdict } = proposal
+    const asked: Json = { session: session.id, agoMs: Math.ceil(this.#nowMs() - sinceMs) }
+    const became = unpackBecame(await member.peers.ask(to, 'became', asked, ASK_MS))
+    if ('refused' in became || became.load === null) return
+    const source = sessions.withAgain(session.id, became.load, monitor.end(), sinceMs)
+    const { policy } = this.#shared.policy.settings
+    const gain = gainOf(became.load, source, became.end, verdict.by, policy)
+    member.target.log.observed(move, gain)
   }
 
   /** `back`: why it may not be made now; null: it is tried. */
@@ -147,11 +158,18 @@ export class Decider {
     return {
       ...monitor.end(),
       urgent,
-      sessions: sessions.views(others.view(), policy, this.#debts),
+      sessions: sessions.views(others.view(), policy, this.#debts, this.#caution),
     }
   }
 
   #nowMs(): number {
     return this.#shared.member.ports.clock.nowMs()
+  }
+}
+
+function* judgedMoves(moves: Iterable<MoveRecord>): Iterable<JudgedMove> {
+  for (const { by, at, predicted, observed } of moves) {
+    if (by !== 'balance' || predicted === null || observed === undefined) continue
+    yield { atWallMs: Date.parse(at), predicted: predicted.gain, observed }
   }
 }

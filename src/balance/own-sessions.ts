@@ -1,7 +1,7 @@
 // The sessions that this member serves, as the distribution sees them: their load, what holds them, and what they have been
 // through, which goes with them when they are moved.
 
-import type { SessionId } from '../base/ids.ts'
+import { type SessionId, sessionId } from '../base/ids.ts'
 import { isRandomIsid } from '../base/isid.ts'
 import { type BadPaths, barredMembers, heldBy } from '../distribution/bounds.ts'
 import type { Code } from '../distribution/code.ts'
@@ -14,22 +14,37 @@ import {
   wentBadly,
   withMove,
 } from '../distribution/history.ts'
+import { MovedLately } from '../distribution/moved-lately.ts'
 import { meanSession } from '../distribution/place.ts'
 import type { Policy } from '../distribution/policy.ts'
-import type { SessionView, View } from '../distribution/view.ts'
+import type { End, SessionView, View } from '../distribution/view.ts'
+import type { Became } from '../distribution/wire.ts'
 import type { MemberEstimate } from '../load/estimate.ts'
-import type { SessionLoad } from '../load/load-table.ts'
+import { asTable, type LoadTable, type SessionLoad, shareAt } from '../load/load-table.ts'
+import { Body } from '../peer/controls.ts'
 import type { Json } from '../peer/message.ts'
 import { carrierOf, type LiveSession } from '../target/live-session.ts'
 import type { Coming } from './arrivals.ts'
 import type { MemberParts } from './member-parts.ts'
 import { factsOf } from './session-facts.ts'
 
+/** A session that has come by a move that was decided so long ago. */
+export interface MovedAgo {
+  readonly session: SessionId
+  readonly agoMs: number
+}
+
+export function readMovedAgo(json: Json): MovedAgo {
+  const body = new Body(json)
+  return { session: sessionId(body.whole('session')), agoMs: body.whole('agoMs') }
+}
+
 export class OwnSessions {
   readonly #member: MemberParts
   readonly #estimate: MemberEstimate
   readonly #badPaths: BadPaths
   readonly #histories = new Map<SessionId, MoveHistory>()
+  readonly #lately = new MovedLately()
 
   constructor(member: MemberParts, estimate: MemberEstimate, badPaths: BadPaths) {
     this.#member = member
@@ -37,8 +52,13 @@ export class OwnSessions {
     this.#badPaths = badPaths
   }
 
-  /** `debts`: what each has saved up by staying where it is not best. */
-  views(view: View, policy: Policy, debts: ReadonlyMap<SessionId, number>): SessionView[] {
+  /** `debts`: what each has saved up by staying where it is not best; `caution`: by which moves are dearer now (trust.ts). */
+  views(
+    view: View,
+    policy: Policy,
+    debts: ReadonlyMap<SessionId, number>,
+    caution: number,
+  ): SessionView[] {
     const { target, group } = this.#member
     const nowMs = this.#nowMs()
     const views: SessionView[] = []
@@ -53,7 +73,7 @@ export class OwnSessions {
         id: session.id,
         load,
         ageSeconds: estimate.ageSeconds,
-        price: policy.kappa + estimate.depth * pause,
+        price: caution * (policy.kappa + estimate.depth * pause),
         debt: debts.get(session.id) ?? 0,
         restUntilMs: restUntilMs(history, policy),
         left: leftMembers(history),
@@ -91,11 +111,47 @@ export class OwnSessions {
     const pauseMs = 1_000 * pauseSeconds(policy, !isRandomIsid(record.isid))
     const move = { left: coming.from, atMs: this.#nowMs(), pauseMs }
     this.#histories.set(id, withMove(coming.history, move))
+    this.#note(id, 1)
   }
 
+  /** It was moved away. */
   left(id: SessionId): void {
+    this.#note(id, -1)
     this.#estimate.leave(id)
     this.#histories.delete(id)
+  }
+
+  #note(id: SessionId, sign: 1 | -1): void {
+    const load = this.#estimate.load(id)
+    if (load !== null) this.#lately.note(id, sign, this.#weight(load), this.#nowMs())
+  }
+
+  #weight(load: SessionLoad): LoadTable {
+    return asTable(load, shareAt(load, this.#member.id), load.slow.remote.length)
+  }
+
+  // What moves brought
+
+  /** Of one that came here after `sinceMs`; `end`: this member as it is. */
+  became(id: SessionId, end: End, sinceMs: number): Became {
+    const weighs = (other: SessionId) => {
+      const load = this.#estimate.load(other)
+      return load === null ? null : this.#weight(load)
+    }
+    const isHere = this.#member.target.registry.get(id) !== undefined
+    return {
+      end: this.#lately.without(end, sinceMs, weighs),
+      load: isHere ? this.#estimate.load(id) : null,
+    }
+  }
+
+  /** This member (`end`: as it is) with a session that left after `sinceMs`, by what it weighs now, and without what has come and gone since. */
+  withAgain(id: SessionId, load: SessionLoad, end: End, sinceMs: number): End {
+    const weighs = (other: SessionId) => {
+      const now = other === id ? load : this.#estimate.load(other)
+      return now === null ? null : this.#weight(now)
+    }
+    return this.#lately.without(end, sinceMs, weighs)
   }
 
   /** It was to be moved, and has stayed, or was lost. */

@@ -123,8 +123,19 @@ function describeMove(screen: Screen, move: Move): string {
     ['by', `${by} (${code})`],
     ['reason', reason],
     ['predicted', predicted === null ? 'nothing: a move by hand' : predictionOf(move, predicted)],
+    ...(predicted === null ? [] : [['brought', broughtBy(move, predicted)] as const]),
     ['came of it', sentenceAbout(move)],
   ])
+}
+
+/** In waiting requests: what is saved each second, in request-seconds. */
+function broughtBy({ observed }: Move, { gain }: Prediction): string {
+  const brought = observed === null ? 'not known' : `${twoDigits(observed)} fewer requests waiting`
+  return `${brought}, ${twoDigits(gain)} predicted`
+}
+
+function twoDigits(x: number): string {
+  return String(Number(x.toPrecision(2)))
 }
 
 function predictionOf({ from, to }: Move, { from: left, to: joined }: Prediction): string {

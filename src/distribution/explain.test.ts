@@ -3,7 +3,7 @@ import { type MemberId, memberId, sessionId } from '../base/ids.ts'
 import { CODES } from './code.ts'
 import { decide, type Proposal, type Reason } from './decide.ts'
 import { amount, DecisionLog, span, whyDenied, whyMoved, whyNot } from './explain.ts'
-import { imbalance, observedGain } from './imbalance.ts'
+import { imbalance } from './imbalance.ts'
 import { DEFAULT_POLICY as P } from './policy.ts'
 import type { End, Own, SessionView, View } from './view.ts'
 
@@ -153,14 +153,6 @@ test('every code has a sentence', () => {
     expect(text, code).not.toContain('undefined')
     expect(text, code).not.toContain('NaN')
   }
-})
-
-test('the observed gain is told by the formula of the predicted one', () => {
-  const gain = observedGain(
-    { capacity: 1, before: 0.8, after: 0.6 },
-    { capacity: 1, before: 0.2, after: 0.4 },
-  )
-  expect(gain).toBeCloseTo(4 - 1.5 - (2 / 3 - 0.25), 9)
 })
 
 test('the gauge: what imbalance costs, and how much of it no move mends', () => {

@@ -1,6 +1,5 @@
 // One gauge: how many requests wait now that would not if the group's work were spread in proportion to capacity, and
-// the part of it that no move of a session can mend. And the gain of a move that was made, by the formula by which it
-// was predicted.
+// the part of it that no move of a session can mend.
 import { effective, waiting } from './judge.ts'
 import type { Policy } from './policy.ts'
 import type { End } from './view.ts'
@@ -53,15 +52,4 @@ function waterLevel(
     if (next === undefined || level <= next.base / next.capacity) break
   }
   return Math.max(0, level)
-}
-
-/** What a move brought: utilisations of both ends before it, and after it had settled. */
-export function observedGain(
-  from: { readonly capacity: number; readonly before: number; readonly after: number },
-  to: { readonly capacity: number; readonly before: number; readonly after: number },
-): number {
-  return (
-    from.capacity * (waiting(from.before) - waiting(from.after)) -
-    to.capacity * (waiting(to.after) - waiting(to.before))
-  )
 }

@@ -73,6 +73,8 @@ export interface Candidate {
 export interface Verdict {
   readonly rule: Code | null
   readonly gain: number
+  /** The averages that tell this gain. */
+  readonly by: AverageKind
   readonly effect: Effect
   /** R1's gap and what it had to exceed, in utilisation. */
   readonly gap: number
@@ -84,11 +86,15 @@ export function judge(candidate: Candidate, policy: Policy): Verdict {
   const vFrom = shareAt(session.load, source.member)
   const vTo = shareAt(session.load, target.member)
   const on = (kind: AverageKind) => effectOf(candidate, kind, vFrom, vTo, policy)
-  const effect = on(candidate.urgent ? 'fast' : 'slow')
+  const now = candidate.urgent ? 'fast' : 'slow'
+  const effect = on(now)
   const gap = gapOf(effect, effect.top)
   const r = effect.top
   const need = policy.sigmas * Math.hypot(source.sigma[r] ?? 0, target.sigma[r] ?? 0)
-  const verdict = (rule: Code | null, gain: number): Verdict => ({ rule, gain, effect, gap, need })
+  const verdict = (rule: Code | null, gain: number): Verdict => {
+    const by = gain < effect.gain ? 'long' : now
+    return { rule, gain, by, effect, gap, need }
+  }
   if (effect.gain <= 0) return verdict('NO_GAIN', effect.gain)
   let gain = effect.gain
   if (vTo - vFrom <= policy.localityStep) {
@@ -106,6 +112,18 @@ export function judge(candidate: Candidate, policy: Policy): Verdict {
     }
   }
   return verdict(lastRules(candidate, effect, gain, policy), gain)
+}
+
+/** What it brings, on these averages, that a session is at `target` and not at `source`. Both without it: with it at the source. */
+export function gainOf(
+  load: SessionLoad,
+  source: End,
+  target: End,
+  by: AverageKind,
+  policy: Policy,
+): number {
+  const [vFrom, vTo] = [shareAt(load, source.member), shareAt(load, target.member)]
+  return effectOf({ session: { load }, source, target }, by, vFrom, vTo, policy).gain
 }
 
 function lastRules(
@@ -147,7 +165,13 @@ export function wasLeft(
 }
 
 function effectOf(
-  { session, source, target }: Candidate,
+  {
+    session,
+    source,
+    target,
+  }: Pick<Candidate, 'source' | 'target'> & {
+    readonly session: Pick<SessionView, 'load'>
+  },
   kind: AverageKind,
   vFrom: number,
   vTo: number,

@@ -45,6 +45,8 @@ export interface Policy {
   readonly urgentRounds: number
   /** The clearer the gap, the less of κ regret must reach: at least this share. */
   readonly leastRegret: number
+  /** Predictions that are off by more than this factor make moves dearer (trust.ts). */
+  readonly mostOff: number
   /** Rest of a session after its nth move of an hour: base · 2^n. */
   readonly restSeconds: number
   readonly restDoublings: number
@@ -94,6 +96,7 @@ export const DEFAULT_POLICY: Policy = {
   riseStep: 0.03,
   urgentRounds: 2,
   leastRegret: 0.1,
+  mostOff: 3,
   restSeconds: 60,
   restDoublings: 6,
   returnBanSeconds: 600,
@@ -140,6 +143,7 @@ const RANGES: Readonly<Record<NumberKey, readonly [least: number, most: number, 
     riseStep: [0, 1],
     urgentRounds: [1, 100, 'whole'],
     leastRegret: [0, 1],
+    mostOff: [1, 1e6],
     restSeconds: [0, 86_400],
     restDoublings: [0, 10, 'whole'],
     returnBanSeconds: [0, 86_400],

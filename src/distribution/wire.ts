@@ -23,6 +23,14 @@ export type PackedAsk = {
   readonly urgent: boolean
 }
 
+/** What has become of a move, by the member that it went to. */
+export type Became = {
+  /** As it would be without the session, and without what has come and gone since. */
+  readonly end: End
+  /** The session's; null: it is not there any more. */
+  readonly load: SessionLoad | null
+}
+
 type Refused = { readonly refused: string }
 type Unknown<T> = Partial<Record<keyof T, unknown>>
 
@@ -68,6 +76,15 @@ export function unpackEnd(value: unknown): End | Refused {
   if (!isTable(load, capacity.length)) return { refused: 'load' }
   if (!isAmounts(sigma, capacity.length)) return { refused: 'sigma' }
   return { member: memberId(member), capacity, load, sigma }
+}
+
+export function unpackBecame(value: unknown): Became | Refused {
+  if (!isObject(value)) return { refused: 'not an object' }
+  const { end: packed, load }: Unknown<Became> = value
+  const end = unpackEnd(packed)
+  if ('refused' in end) return end
+  if (load === null) return { end, load }
+  return isSessionLoad(load, end.capacity.length) ? { end, load } : { refused: 'load' }
 }
 
 function isSessionLoad(value: unknown, resources: number): value is SessionLoad {

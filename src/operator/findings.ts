@@ -208,6 +208,17 @@ export const findings: Readonly<Record<HealthCode, Find>> = {
       },
     ]
   },
+  MISPREDICTING: ({ balance, trust: { moves, brought, caution } }) =>
+    balance !== 'on' || caution === 1
+      ? []
+      : [
+          {
+            subject: 'group',
+            severity: 'warning',
+            sentence: `Of the last ${moves} moves of sessions the middle one brought ${timesOf(brought)} what was predicted; until that is better, a move must be worth ${Math.round(caution)} times as much.`,
+            action: `Sessions are moved less meanwhile, and nothing else is wrong. 'evenkeel move show' says of each move what it was to bring and what it brought. Load that changes within a minute of a move makes this; 'evenkeel balance advise' stops moves until it is found.`,
+          },
+        ],
 }
 
 function refusesFolder({ serves, code }: Launched): boolean {
@@ -239,6 +250,11 @@ function eachCondition(
 
 function concerns({ id }: MemberFacts) {
   return { subject: id, everything: true, sessionsOf: id } as const
+}
+
+function timesOf(ratio: number): string {
+  if (ratio <= 0) return 'less than nothing of'
+  return ratio < 0.1 ? 'less than a tenth of' : `${Number(ratio.toPrecision(2))} times`
 }
 
 function countOf(noun: string, count: number): string {

@@ -1,5 +1,6 @@
 // What health is judged by: what is known of the members, the volumes and the sessions at one look.
 import type { MemberId, VolumeId } from '../base/ids.ts'
+import type { Trust } from '../distribution/trust.ts'
 import type { Condition } from './condition.ts'
 import type { Launched } from './launcher-record.ts'
 
@@ -34,4 +35,6 @@ export interface GroupFacts {
     readonly member: MemberId
   }[]
   readonly balance: 'on' | 'off' | 'advise'
+  /** What the last moves have brought beside what was predicted. */
+  readonly trust: Trust
 }

@@ -43,6 +43,7 @@ function watched() {
       heardMsAgo: () => 0,
       utilisationOf: () => 0.1,
       diskLatencyMs: null,
+      trust: { moves: 0, brought: 1, caution: 1 },
       mode: 'on',
     },
     coordinator: { trouble: null, lost: null, probe: async () => {} },

@@ -36,6 +36,7 @@ export interface HealthSources {
     utilisationOf(member: MemberId): number | null
     readonly diskLatencyMs: number | null
     readonly mode: GroupFacts['balance']
+    readonly trust: GroupFacts['trust']
   }
   readonly coordinator: Pick<WatchedCoordinator, 'trouble' | 'lost' | 'probe'>
   readonly tell: (change: HealthChange) => void
@@ -169,7 +170,7 @@ export class HealthWatch {
       slices: group.slices.filter(({ primary }) => primary === id).length,
       utilisation: balancer.utilisationOf(id),
     }))
-    return { members, volumes, sessions, balance: balancer.mode }
+    return { members, volumes, sessions, balance: balancer.mode, trust: balancer.trust }
   }
 
   #stateOf(id: MemberId, conditions: Conditions): 'up' | 'slow' | 'down' {

@@ -52,6 +52,7 @@ function group(...members: MemberFacts[]): GroupFacts {
       { id: '8', volume: volumeId(2), member: memberId('m1') },
     ],
     balance: 'on',
+    trust: { moves: 0, brought: 1, caution: 1 },
   }
 }
 
@@ -128,6 +129,10 @@ describe('each code', () => {
         group({ ...rest, utilisation: 0.9 }, member(memberId('m2'), { utilisation: 0.1 })),
         /m1 works at 90 % and m2 at 10 %/,
         300_000,
+      ],
+      MISPREDICTING: [
+        { ...group(member(memberId('m1'))), trust: { moves: 7, brought: 0.2, caution: 5 } },
+        /last 7 moves .* brought 0.2 times what was predicted.* 5 times as much/,
       ],
     }
   test.each(healthCode.options)('%s is told, with what to do', (code) => {

@@ -226,6 +226,7 @@ export class SessionDesk {
       proposal: null,
       estimate: this.#balancer.handOver(session),
     })
+    if (end.kind === 'committed') this.#balancer.left(session)
     return end.kind === 'denied' || end.kind === 'not begun' ? denied(end.reason) : 'begun'
   }
 

@@ -25,6 +25,7 @@ export type ControlKind =
   | 'allocation'
   | 'report'
   | 'end'
+  | 'became'
   | 'summary'
   | 'condition'
   | 'move session'

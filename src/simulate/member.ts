@@ -12,6 +12,7 @@ import {
   restUntilMs,
   withMove,
 } from '../distribution/history.ts'
+import { MovedLately } from '../distribution/moved-lately.ts'
 import { meanSession } from '../distribution/place.ts'
 import type { Policy } from '../distribution/policy.ts'
 import { Reservations } from '../distribution/reservations.ts'
@@ -28,7 +29,7 @@ import {
 } from '../distribution/view.ts'
 import { type CostEvidence, type Costs, PRIOR_COSTS, scaled } from '../load/cost-model.ts'
 import { MemberEstimate } from '../load/estimate.ts'
-import type { SessionLoad } from '../load/load-table.ts'
+import { asTable, type LoadTable, type SessionLoad, shareAt } from '../load/load-table.ts'
 import {
   clampReport,
   type MemberState,
@@ -76,6 +77,7 @@ export class SimulatedMember {
   readonly id: MemberId
   readonly estimate: MemberEstimate
   readonly reservations = new Reservations()
+  readonly #lately = new MovedLately()
   /** What the others report, with the time at which it came. */
   readonly heard: Map<MemberId, Heard>
   readonly #settings: MemberSettings
@@ -110,6 +112,7 @@ export class SimulatedMember {
   /** What goes with the session, as it goes over the wire. */
   giveAway(session: SessionId, nowMs: number): string {
     const kept = this.#kept.get(session)
+    this.#note(session, -1, nowMs)
     const memory = this.estimate.leave(session)
     this.#kept.delete(session)
     if (kept === undefined) throw new RangeError(`session ${session} is not at ${this.id}`)
@@ -121,8 +124,25 @@ export class SimulatedMember {
   takeIn(session: SessionId, packed: string, nowMs: number): void {
     const { memory, history, ageMs } = JSON.parse(packed)
     this.estimate.admit(session, parseSessionMemory(memory))
+    this.#note(session, 1, nowMs)
     const recalled = recallHistory(history, nowMs)
     this.#kept.set(session, { bornMs: nowMs - ageMs, debt: 0, history: recalled })
+  }
+
+  #note(session: SessionId, sign: 1 | -1, nowMs: number): void {
+    const table = this.#weighs(this.estimate.load(session))
+    if (table !== null) this.#lately.note(session, sign, table, nowMs)
+  }
+
+  #weighs(load: SessionLoad | null): LoadTable | null {
+    const { resources } = this.#settings
+    return load === null ? null : asTable(load, shareAt(load, this.id), resources)
+  }
+
+  /** Without what moves have brought and taken since then; `load`: of a session that has gone. */
+  asItWas(session: SessionId, load: SessionLoad, sinceMs: number, nowMs: number): End {
+    const weighs = (id: SessionId) => this.#weighs(id === session ? load : this.estimate.load(id))
+    return this.#lately.without(this.end(nowMs), sinceMs, weighs)
   }
 
   measure(system: SystemSample, samples: readonly SessionSample[]): void {
@@ -182,12 +202,13 @@ export class SimulatedMember {
     }
   }
 
-  own(nowMs: number): Own {
+  /** `caution`: by which moves are dearer now (distribution/trust.ts). */
+  own(nowMs: number, caution = 1): Own {
     const { policy } = this.#settings
     const sessions: SessionView[] = []
     for (const [id, kept] of this.#kept) {
       const load = this.estimate.load(id)
-      if (load !== null) sessions.push(this.#sessionView(id, kept, load, nowMs))
+      if (load !== null) sessions.push(this.#sessionView(id, kept, load, { nowMs, caution }))
     }
     return { ...this.end(nowMs), urgent: this.urgentRounds >= policy.urgentRounds, sessions }
   }
@@ -196,7 +217,7 @@ export class SimulatedMember {
     id: SessionId,
     { bornMs, debt, history }: Kept,
     load: SessionLoad,
-    nowMs: number,
+    { nowMs, caution }: { readonly nowMs: number; readonly caution: number },
   ): SessionView {
     const { policy, depth, pauseSeconds } = this.#settings
     const paused = pausedMsLately(history, nowMs) >= policy.pauseMsPerHour
@@ -205,7 +226,7 @@ export class SimulatedMember {
       id,
       load,
       ageSeconds: (nowMs - bornMs) / 1000,
-      price: policy.kappa + queued * pauseSeconds,
+      price: caution * (policy.kappa + queued * pauseSeconds),
       debt,
       restUntilMs: restUntilMs(history, policy),
       left: leftMembers(history),

@@ -7,6 +7,7 @@ import { type GrantAnswer, grant } from '../distribution/grant.ts'
 import { Negotiation } from '../distribution/negotiation.ts'
 import { drainRound, membersToAsk, placeDrained, placeLogin } from '../distribution/place.ts'
 import type { Policy } from '../distribution/policy.ts'
+import type { JudgedMove } from '../distribution/trust.ts'
 import { type Heard, hear, type MemberFacts, type SessionView } from '../distribution/view.ts'
 import { packAsk, unpackAsk } from '../distribution/wire.ts'
 import { asTable, NETWORK_UNIT_BYTES, shareAt } from '../load/load-table.ts'
@@ -14,6 +15,7 @@ import type { Report } from '../load/report.ts'
 import type { SessionSample } from '../load/sample.ts'
 import { Chance, STREAM } from './chance.ts'
 import { BACK, ON } from './demand.ts'
+import { JudgedMoves } from './judged-moves.ts'
 import { memberName, memberNumber, overTheWire, RATE, SimulatedMember } from './member.ts'
 import type { Distributor, Measured } from './policies.ts'
 import type { Running } from './running.ts'
@@ -52,6 +54,7 @@ export class OwnDistributor implements Distributor {
   readonly #known = new Set<number>()
   readonly #slowness: Float64Array
   readonly #noise: Chance
+  readonly #moves: JudgedMoves
   #rounds = 0
   #timed = 0
   #timedUs = 0
@@ -63,6 +66,7 @@ export class OwnDistributor implements Distributor {
     this.#common = run.timing.loss === 0 ? new Map() : null
     this.#boots = new Array<number>(run.world.members).fill(0)
     this.#members = this.#boots.map((_, s) => this.#boot(s, this.#common ?? new Map()))
+    this.#moves = new JudgedMoves(settings.policy)
     this.#slowness = new Float64Array(run.world.members)
     this.#noise = new Chance(settings.seed, STREAM.machine)
     this.#samples = Array.from({ length: run.world.demand.count }, (_, c) => ({
@@ -76,6 +80,10 @@ export class OwnDistributor implements Distributor {
       latencyCount: 0,
     }))
     for (const s of run.world.live) this.#known.add(s)
+  }
+
+  get judged(): readonly JudgedMove[] {
+    return this.#moves.judged
   }
 
   /** CPU µs of a decision; null: not timed. */
@@ -155,6 +163,7 @@ export class OwnDistributor implements Distributor {
       )
     }
     this.#publish(t)
+    this.#moves.second(t, (id) => this.#member(memberNumber(id)))
   }
 
   /** Of each session what its member counts: requests, and of these those by named primaries. */
@@ -262,7 +271,8 @@ export class OwnDistributor implements Distributor {
     member.urgentRounds = urgentRounds(member.urgentRounds, member.end(nowMs), policy)
     member.grantedThisRound = 0
     member.begun = { ...member.begun, thisRound: 0 }
-    const negotiation = this.#begin(member, s, t)
+    const caution = this.#moves.caution(t)
+    const negotiation = this.#begin(member, s, t, caution)
     member.owe(negotiation.round.debts)
     for (;;) {
       const proposal = negotiation.next()
@@ -275,17 +285,18 @@ export class OwnDistributor implements Distributor {
       if (granted) {
         member.begun = withBegun(member.begun, nowMs)
         this.#run.move(proposal.session.id, to, t, false)
+        this.#moves.moved(proposal, t)
       }
       const fresh = this.#run.world.alive[to] ? this.#member(to).end(nowMs) : null
-      negotiation.answered(proposal, granted, member.own(nowMs), fresh)
+      negotiation.answered(proposal, granted, member.own(nowMs, caution), fresh)
     }
   }
 
-  #begin(member: SimulatedMember, s: number, t: number): Negotiation {
+  #begin(member: SimulatedMember, s: number, t: number, caution: number): Negotiation {
     const { policy, cpuUs } = this.#settings
     const moment = { nowMs: t * 1000, seed: this.#seedAt(t, s) }
     const view = member.view(this.#group(), moment.nowMs)
-    const own = member.own(moment.nowMs)
+    const own = member.own(moment.nowMs, caution)
     this.#rounds += 1
     if (cpuUs === null || this.#rounds % TIMED !== 0)
       return new Negotiation(own, view, moment, policy)

@@ -8,6 +8,7 @@ import {
   type Policy,
   parsePolicy,
 } from '../distribution/policy.ts'
+import type { JudgedMove } from '../distribution/trust.ts'
 import { Chance, STREAM } from './chance.ts'
 import type { Demand } from './demand.ts'
 import { type Figures, type LoggedMove, Metrics } from './figures.ts'
@@ -34,6 +35,8 @@ export interface Run {
   readonly figures: Figures
   readonly decisionCpuUs: number | null
   readonly log: readonly LoggedMove[]
+  /** What moves of the group's own distribution were predicted to bring, and what they brought. */
+  readonly judged: readonly JudgedMove[]
 }
 
 const ATTRIBUTION = 0.1
@@ -126,6 +129,7 @@ class Simulation {
       figures: this.#metrics.result(),
       decisionCpuUs: own?.decisionCpuUs ?? null,
       log: this.#metrics.log,
+      judged: own?.judged ?? [],
     }
   }
 
