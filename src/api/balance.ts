@@ -1,7 +1,18 @@
 // /api/v1/balance
+import { z } from 'zod'
 import type { Operator } from './operator.ts'
-import { type Api, described, problems, settle, whole } from './route.ts'
-import { answer, balance, balanceRequest } from './schema.ts'
+import { type Api, described, problems, query, settle, whole } from './route.ts'
+import { answer, balance, balanceRequest, recordingPage } from './schema.ts'
+
+const recordingQuery = query({
+  member: z.string().min(1).describe('Whose it is.'),
+  after: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .default(0)
+    .describe('Only what was kept after the entry of that number.'),
+})
 
 export function balanceRoutes(api: Api, operator: Operator): void {
   api.get(
@@ -17,6 +28,24 @@ export function balanceRoutes(api: Api, operator: Operator): void {
       },
     },
     async () => whole(await operator.balance()),
+  )
+  api.get(
+    '/api/v1/balance/recording',
+    {
+      schema: {
+        ...described(
+          'showRecording',
+          'balance',
+          'What a member has kept of its load, in pages',
+          'memberNotFound',
+          'memberSilent',
+        ),
+        querystring: recordingQuery,
+        response: { 200: answer(recordingPage), ...problems },
+      },
+    },
+    async ({ query: { member, after } }, reply) =>
+      settle(reply, await operator.recording(member, after), (body) => reply.code(200).send(body)),
   )
   api.put(
     '/api/v1/balance',

@@ -9,6 +9,7 @@ import type {
   Move,
   MovePlan,
   MoveRequest,
+  RecordingPage,
   Session,
   SessionDetail,
   Status,
@@ -131,6 +132,11 @@ export class Caller {
 
   setBalance(change: Partial<BalanceRequest>) {
     return this.#ask<Balance>('PUT', '/api/v1/balance', change)
+  }
+
+  recording(member: string, after: number) {
+    const path = `/api/v1/balance/recording${query({ member, after: String(after) })}`
+    return this.#ask<RecordingPage>('GET', path)
   }
 
   members() {

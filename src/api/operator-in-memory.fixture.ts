@@ -14,6 +14,7 @@ import type {
   Move,
   MovePlan,
   MoveRequest,
+  RecordingPage,
   Session,
   SessionDetail,
   Status,
@@ -239,6 +240,20 @@ export class OperatorInMemory implements Operator {
     this.#mode = mode
     this.#placement = placement
     return answered(await this.balance())
+  }
+
+  /** Of two sessions, one entry a page; m1 has thirty, and m2 is silent. */
+  async recording(member: string, after: number): Promise<Answered<RecordingPage>> {
+    if (member === 'm2') return refusal('memberSilent', 'm2 does not answer')
+    if (member !== 'm1') return refusal('memberNotFound', `there is no member '${member}'`)
+    const n = after + 1
+    const none = { slow: [0.3], fast: [0.3], sigma: [0.01], capacity: [1], base: [0.1] }
+    const sessions: RecordingPage['entries'][number]['sessions'] = [
+      [42, [0.12], [0.03], 0.5, []],
+      [43, [0.1], [0.02], 0.2, [['m1', 0.6]]],
+    ]
+    const entries = [{ n, atMs: Date.parse(AT) + n * 10_000, ...none, sessions }]
+    return answered({ member, everySeconds: 10, entries, next: n < 30 ? n : null })
   }
 
   async members(): Promise<readonly Member[]> {

@@ -12,6 +12,7 @@ import type {
   Move,
   MovePlan,
   MoveRequest,
+  RecordingPage,
   Session,
   SessionDetail,
   Status,
@@ -58,6 +59,9 @@ export interface Operator {
   balance(): Promise<Balance>
   /** Holds for the group; a move under way is let finish. badRequest, coordinatorDown. */
   setBalance(request: BalanceRequest): Promise<Answered<Balance>>
+
+  /** What this member has kept of its load after that entry. memberNotFound, memberSilent. */
+  recording(member: string, after: number): Promise<Answered<RecordingPage>>
 
   members(): Promise<readonly Member[]>
   top(): Promise<Top>

@@ -29,6 +29,7 @@ import { type MovedAgo, OwnSessions } from './own-sessions.ts'
 import { Placer } from './placer.ts'
 import { type DistributionSettings, PolicyRecord } from './policy-record.ts'
 import { Receiver } from './receiver.ts'
+import { RECORD_SECONDS, Recorder } from './recorder.ts'
 import { Repeated } from './repeated.ts'
 import type { Shared } from './shared-parts.ts'
 
@@ -36,6 +37,7 @@ const DECISIONS_SHOWN = 50
 
 export class Balancer {
   readonly policy: PolicyRecord
+  readonly recorder: Recorder
   readonly receiver: Receiver
   readonly placer: Placer
   readonly #shared: Shared
@@ -43,11 +45,13 @@ export class Balancer {
   /** Of its name, whatever that is: members decide at other moments, and draw otherwise. */
   readonly #number: number
   readonly #rounds: Repeated
+  readonly #records: Repeated
   #round = 0
 
   constructor(member: MemberParts, probe: SystemProbe, initial: DistributionSettings) {
     const { clock } = member.ports
     this.#number = seedOf(member.id)
+    this.recorder = new Recorder(member.id)
     this.policy = new PolicyRecord(member.ports, member.group, initial)
     const reservations = new Reservations()
     const badPaths = new BadPaths()
@@ -64,20 +68,28 @@ export class Balancer {
     this.#decider = decider
     this.receiver = new Receiver(shared, () => decider.isMoving)
     this.placer = new Placer(shared, () => this.#seed())
+    const failed = (error: unknown) => {
+      throw error
+    }
     const repetition = {
       clock,
       everyMs: () => inForce().intervalSeconds * 1_000,
       work: () => this.#tick(),
-      failed: (error: unknown) => {
-        throw error
-      },
+      failed,
     }
+    this.#records = new Repeated({
+      clock,
+      everyMs: () => RECORD_SECONDS * 1_000,
+      work: async () => this.#record(),
+      failed,
+    })
     // Members decide one after the other, not all at once on the same reports.
     this.#rounds = new Repeated(repetition, repetition.everyMs() * (1 + this.#number / 2 ** 32))
   }
 
   stop(): void {
     this.#rounds.stop()
+    this.#records.stop()
     this.#shared.monitor.stop()
   }
 
@@ -95,6 +107,17 @@ export class Balancer {
     arrivals.forget(nowMs)
     sessions.forget()
     badPaths.forget(nowMs)
+  }
+
+  #record(): void {
+    const { member, monitor } = this.#shared
+    const { estimate } = monitor
+    if (estimate.capacity.length === 0) return
+    const sessions = [...member.target.registry.all()].flatMap(({ id }) => {
+      const load = estimate.load(id)
+      return load === null ? [] : [[id, load] as const]
+    })
+    this.recorder.note({ atMs: member.ports.clock.wallMs(), end: monitor.end(), sessions })
   }
 
   #seed(): number {

@@ -1,10 +1,11 @@
-// evenkeel balance simulate: a scenario through the members' own code, in this process; no group is needed, and none is
+// evenkeel balance simulate | replay: a scenario, or a recording, through the members' own code, in this process; no group is
 // touched.
 import type { Command } from 'commander'
 import type { LoggedMove } from '../simulate/figures.ts'
-import { ownPolicy, type Run, type Settings, simulate } from '../simulate/simulate.ts'
+import { ownPolicy, type Run, replay, type Settings, simulate } from '../simulate/simulate.ts'
 import { type GlobalOptions, type Outside, screenOf } from './context.ts'
 import { CommandFailed, EXIT } from './exit-code.ts'
+import { readRecording } from './recording-file.ts'
 import { readScenario } from './scenario-file.ts'
 import type { Screen } from './screen.ts'
 import type { SimulateOptions } from './simulate-options.ts'
@@ -21,18 +22,24 @@ export async function runSimulation(
   tellRun(screen, name, options, run)
 }
 
-export function settingsOf({ policy, seed, set = {}, priced }: SimulateOptions): Settings {
+export async function runReplay(
+  path: string,
+  options: SimulateOptions,
+  outside: Outside,
+  command: Command,
+): Promise<void> {
+  const screen = screenOf(outside, command.optsWithGlobals<GlobalOptions>().output)
+  const recording = await readRecording(path)
+  tellRun(screen, path, options, replay(recording, settingsOf(options)))
+}
+
+function settingsOf({ policy, seed, set = {}, priced }: SimulateOptions): Settings {
   const own = ownPolicy(set)
   if (own.kind === 'wrong') throw new CommandFailed(EXIT.usage, own.reasons.join(' '))
   return { policy, seed, priced, own: own.policy, cpuUs }
 }
 
-export function tellRun(
-  screen: Screen,
-  scenario: string,
-  options: SimulateOptions,
-  run: Run,
-): void {
+function tellRun(screen: Screen, scenario: string, options: SimulateOptions, run: Run): void {
   const { policy, seed, moves } = options
   const { movesOverLowerBound, ...figures } = run.figures
   const { decisionCpuUs } = run

@@ -1,4 +1,4 @@
-// evenkeel balance on | off | advise | placement | status | simulate
+// evenkeel balance on | off | advise | placement | status | simulate | record | replay
 import { Argument, Command } from 'commander'
 import type { Balance, BalanceMode, PlacementMode } from '../api/schema.ts'
 import { formatPercent } from '../base/figures.ts'
@@ -7,7 +7,7 @@ import type { ContextOf, Outside } from './context.ts'
 import { type WatchOption, withWatch } from './listing.ts'
 import { moveTable } from './move.ts'
 import type { Screen } from './screen.ts'
-import { type SimulateOptions, withRun } from './simulate-options.ts'
+import { RECORDED_TOO, type SimulateOptions, withRun } from './simulate-options.ts'
 import { watched } from './watch.ts'
 
 const MODES: readonly (readonly [mode: BalanceMode, description: string])[] = [
@@ -52,6 +52,31 @@ export function balanceCommand(outside: Outside, contextOf: ContextOf): Command 
     .action(async (path: string, options: SimulateOptions, command: Command) => {
       const { runSimulation } = await import('./balance-simulate.ts')
       await runSimulation(path, options, outside, command)
+    })
+  balance
+    .command('record')
+    .description('fetch what the members have kept of their load, into a file')
+    .argument('<file>', 'a file that does not exist')
+    .action(async (path: string, _options: object, command: Command) => {
+      const { caller, screen } = contextOf(command)
+      const { fetchRecording, secondsOf, writeRecording } = await import('./recording-file.ts')
+      const recording = await fetchRecording(caller, (member, why) =>
+        screen.note(`evenkeel: ${member} is missing in it: ${why}`),
+      )
+      await writeRecording(path, recording)
+      const seconds = secondsOf(recording)
+      const members = recording.members.map(({ member }) => member)
+      screen.show(
+        { file: path, seconds, members },
+        () => `${path}: ${Math.round(seconds / 60)} minutes of ${members.join(', ')}.`,
+      )
+    })
+  withRun(balance.command('replay'), RECORDED_TOO)
+    .description('try a policy on a recording, here: from where its sessions were at its beginning')
+    .argument('<file>', "as 'evenkeel balance record' wrote it")
+    .action(async (path: string, options: SimulateOptions, command: Command) => {
+      const { runReplay } = await import('./balance-simulate.ts')
+      await runReplay(path, options, outside, command)
     })
   return balance
 }

@@ -1,3 +1,6 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { OperatorInMemory } from '../api/operator-in-memory.fixture.ts'
 import { type RunningApi, startApi } from '../api/server.ts'
@@ -140,6 +143,33 @@ describe('commands', () => {
     )
   })
 
+  test('what members have kept of their load is fetched into a file, and replayed', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'evenkeel-record-'))
+    const path = join(folder, 'load.json')
+    try {
+      const recorded = await evenkeel(`balance record ${path}`)
+      expect(recorded).toMatchObject({
+        code: 0,
+        out: `${path}: 5 minutes of m1.\n`,
+        err: 'evenkeel: m2 is missing in it: m2 does not answer\n',
+      })
+      expect(await evenkeel(`balance record ${path}`)).toMatchObject({ code: 4, out: '' })
+      const replayed = await evenkeel(`balance replay ${path} --policy recorded -o json`)
+      expect(replayed.json()).toMatchObject({
+        scenario: path,
+        policy: 'recorded',
+        moves: 0,
+        gap: 0,
+      })
+      expect(await evenkeel('balance replay package.json')).toMatchObject({
+        code: 2,
+        err: expect.stringContaining('package.json is no recording: schema: '),
+      })
+    } finally {
+      await rm(folder, { recursive: true })
+    }
+  })
+
   test('every command prints one object with the schema', async () => {
     await evenkeel('volume create vol1 --size 1G')
     for (const line of [
@@ -150,6 +180,7 @@ describe('commands', () => {
       'session moves',
       'balance status',
       'balance on',
+      'balance simulate fig5 --policy none',
       'top',
       'status',
     ]) {

@@ -4,11 +4,12 @@ import { z } from 'zod'
 import { isScenarioName, SCENARIOS } from '../simulate/recorded.ts'
 import { type Params, type Scenario, serversOf } from '../simulate/scenario.ts'
 import { CommandFailed, EXIT } from './exit-code.ts'
+import { complaintsOf, parsedFile, wrongFile } from './file-complaints.ts'
 
 const MEMBERS_MAX = 5_000
 const SESSIONS_MAX = 1_000_000
 const SECONDS_MAX = 30 * 86_400
-const COMPLAINTS_MAX = 5
+const FORM = 'scenario'
 
 const amount = z.number().min(0)
 const share = z.number().min(0).max(1)
@@ -168,9 +169,9 @@ export async function readScenario(path: string, note: (line: string) => void): 
     throw error.code === 'ENOENT' ? noScenario(path) : error
   })
   if (text === null) return { name: path, params: SCENARIOS[path as keyof typeof SCENARIOS] }
-  const value = parsed(path, text)
+  const value = parsedFile(path, FORM, text)
   const read = file.safeParse(value)
-  if (!read.success) throw wrong(path, complaintsOf(read.error))
+  if (!read.success) throw wrongFile(path, FORM, complaintsOf(read.error))
   for (const key of unknownKeys(value))
     note(`${path}: params.${key} is not known, and is passed over`)
   const { name = path, description } = read.data
@@ -183,33 +184,6 @@ function noScenario(path: string): CommandFailed {
     EXIT.notFound,
     `there is no file ${path}, and no recorded scenario of that name. There are: ${names}`,
   )
-}
-
-function parsed(path: string, text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch (error) {
-    const why = error instanceof Error ? error.message : String(error)
-    throw wrong(path, [`it is no JSON: ${why}`])
-  }
-}
-
-function wrong(path: string, complaints: readonly string[]): CommandFailed {
-  const more = complaints.length - COMPLAINTS_MAX
-  const told = complaints.slice(0, COMPLAINTS_MAX).join('; ')
-  const rest = more > 0 ? `; and ${more} more` : ''
-  return new CommandFailed(EXIT.usage, `${path} is no scenario: ${told}${rest}`)
-}
-
-/** Each with its place, as `params.events[0].t: …`. */
-function complaintsOf(error: z.ZodError): string[] {
-  return error.issues.map(({ path, message }) => {
-    const place = path
-      .map((key) => (typeof key === 'number' ? `[${key}]` : `.${String(key)}`))
-      .join('')
-      .replace(/^\./, '')
-    return `${place === '' ? 'the whole of it' : place}: ${message.replace(/^Invalid input: /, '')}`
-  })
 }
 
 function unknownKeys(value: unknown): string[] {

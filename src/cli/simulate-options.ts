@@ -1,20 +1,22 @@
 // What a simulated run may be asked for on the command line, whatever its world is made from.
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import { POLICIES, type PolicyName } from '../simulate/policies.ts'
+import { AS_RECORDED, POLICIES, type PolicyName } from '../simulate/policies.ts'
 
 export interface SimulateOptions {
-  readonly policy: PolicyName
+  readonly policy: PolicyName | typeof AS_RECORDED
   readonly seed: number
   readonly set?: Readonly<Record<string, unknown>>
   readonly priced: number
   readonly moves?: true
 }
 
-export function withRun(command: Command): Command {
+/** `more`: policies that only this command knows. */
+export function withRun(command: Command, more: Readonly<Record<string, string>> = {}): Command {
+  const policies = { ...POLICIES, ...more }
   return command
     .addOption(
       new Option('--policy <name>', 'who distributes the sessions')
-        .choices(Object.keys(POLICIES))
+        .choices(Object.keys(policies))
         .default('sgr'),
     )
     .option('--seed <n>', 'what chance draws', wholeNumber, 1)
@@ -32,7 +34,7 @@ export function withRun(command: Command): Command {
     .option('--moves', 'tell each move, on standard error')
     .addHelpText(
       'after',
-      `\nPolicies:\n${Object.entries(POLICIES)
+      `\nPolicies:\n${Object.entries(policies)
         .map(([name, about]) => `  ${name.padEnd(12)} ${about}`)
         .join('\n')}`,
     )
@@ -55,3 +57,5 @@ function withSetting(text: string, before: SimulateOptions['set']) {
   const given = value === 'true' ? true : value === 'false' ? false : Number(value)
   return { ...before, [key]: Number.isNaN(given) ? value : given }
 }
+
+export const RECORDED_TOO = { [AS_RECORDED]: 'what was really done' }

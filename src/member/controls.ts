@@ -4,6 +4,7 @@
 import type { Balancer } from '../balance/balancer.ts'
 import { readReport } from '../balance/heard.ts'
 import { readMovedAgo } from '../balance/own-sessions.ts'
+import { readAfter } from '../balance/recorder.ts'
 import type { MemberId } from '../base/ids.ts'
 import type { Coordinator } from '../coordination/coordinator.ts'
 import type { MemberOperator } from '../operator/operator.ts'
@@ -61,6 +62,7 @@ export function controlTable({
     'move session': question(readOrder, (order) => staff().operator?.moveHere(order) ?? null),
     // Load
     report: message(readReport, (report) => staff().balancer?.hear(report)),
+    recording: question(readAfter, (after) => staff().balancer?.recorder.page(after) ?? null),
     end: question(nothing, () => staff().balancer?.end() ?? null),
     became: question(readMovedAgo, (moved) => staff().balancer?.became(moved) ?? null),
     // For people, and for volumes

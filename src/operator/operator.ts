@@ -11,6 +11,7 @@ import type {
   Move,
   MovePlan,
   MoveRequest,
+  RecordingPage,
   Session,
   SessionDetail,
   Status,
@@ -21,6 +22,7 @@ import type {
   VolumeRequest,
 } from '../api/schema.ts'
 import type { Json } from '../peer/message.ts'
+import { BalanceDesk } from './balance-desk.ts'
 import type { Condition } from './condition.ts'
 import { GroupDesk } from './group-desk.ts'
 import { type FigureSources, OwnFigures } from './own-figures.ts'
@@ -34,6 +36,7 @@ export class MemberOperator implements Operator {
   readonly #sources: FigureSources
   readonly #figures: OwnFigures
   readonly #group: GroupDesk
+  readonly #balance: BalanceDesk
   readonly #volumes: VolumeDesk
   readonly #sessions: SessionDesk
 
@@ -44,6 +47,7 @@ export class MemberOperator implements Operator {
     const own = () => this.#figures.summary()
     const summaries = () => askAll(member, own, (id) => balancer.isHeard(id))
     this.#group = new GroupDesk({ ...sources, summaries })
+    this.#balance = new BalanceDesk(member, balancer)
     this.#volumes = new VolumeDesk(member, summaries)
     this.#sessions = new SessionDesk(member, balancer, summaries)
   }
@@ -74,6 +78,10 @@ export class MemberOperator implements Operator {
   async setBalance(request: BalanceRequest): Promise<Answered<Balance>> {
     const set = await this.#group.setPolicy(request)
     return set.kind === 'done' ? answered(await this.balance()) : set
+  }
+
+  recording(member: string, after: number): Promise<Answered<RecordingPage>> {
+    return this.#balance.recording(member, after)
   }
 
   apis() {

@@ -26,6 +26,7 @@ export type ControlKind =
   | 'report'
   | 'end'
   | 'became'
+  | 'recording'
   | 'summary'
   | 'condition'
   | 'move session'

@@ -9,11 +9,14 @@ import {
   parsePolicy,
 } from '../distribution/policy.ts'
 import type { JudgedMove } from '../distribution/trust.ts'
+import { AsRecorded } from './as-recorded.ts'
 import { Chance, STREAM } from './chance.ts'
 import type { Demand } from './demand.ts'
 import { type Figures, type LoggedMove, Metrics } from './figures.ts'
-import { OwnDistributor } from './own-distributor.ts'
-import type { Distributor, PolicyName } from './policies.ts'
+import { OwnDistributor, type OwnSettings } from './own-distributor.ts'
+import { AS_RECORDED, type Distributor, type PolicyName } from './policies.ts'
+import { RecordedDemand, type Recording } from './recording.ts'
+import type { Running } from './running.ts'
 import { type Params, type ScenarioEvent, serversOf, type Timing, timingOf } from './scenario.ts'
 import { UsualDistributor } from './usual.ts'
 import { Workload } from './workload.ts'
@@ -21,7 +24,8 @@ import { World } from './world.ts'
 
 export interface Settings {
   readonly seed: number
-  readonly policy?: PolicyName
+  /** 'recorded' is for recordings; elsewhere sessions then stay where they are. */
+  readonly policy?: PolicyName | typeof AS_RECORDED
   /** Of the group's own distribution. */
   readonly own?: Policy
   /** Standard deviation of the logarithm of each session's attribution error. */
@@ -56,6 +60,25 @@ export function simulate(params: Params, settings: Settings): Run {
   const logins = new Chance(settings.seed, STREAM.logins)
   const demand = new Workload(params, settings.seed, logins)
   return new Simulation(params, demand, settings, logins).run()
+}
+
+/** What another policy would have made of a recording, from where sessions were at its beginning. */
+export function replay(recording: Recording, settings: Settings): Run {
+  const demand = new RecordedDemand(recording)
+  const logins = new Chance(settings.seed, STREAM.logins)
+  return new Simulation(demand.params, demand, { attribution: 0, ...settings }, logins).run()
+}
+
+function distributorOf(
+  policy: NonNullable<Settings['policy']>,
+  running: Running,
+  own: OwnSettings,
+): Distributor {
+  if (policy === 'sgr' || policy === 'sgr+p') return new OwnDistributor(running, own)
+  if (policy !== AS_RECORDED) return new UsualDistributor(policy, running)
+  const { demand } = running.world
+  const isRecorded = demand instanceof RecordedDemand
+  return isRecorded ? new AsRecorded(running, demand) : new UsualDistributor('none', running)
 }
 
 class Simulation {
@@ -101,18 +124,15 @@ class Simulation {
       logins,
       move: (c: number, to: number, t: number, forced: boolean) => this.#move(c, to, t, forced),
     }
-    this.#distributor =
-      policy === 'sgr' || policy === 'sgr+p'
-        ? new OwnDistributor(running, {
-            seed,
-            policy: settings.own ?? WORLD_POLICY,
-            places: policy === 'sgr+p',
-            priced: settings.priced ?? 1,
-            machine: settings.machine ?? 0,
-            speeds: params.speeds ?? [],
-            cpuUs: settings.cpuUs ?? null,
-          })
-        : new UsualDistributor(policy, running)
+    this.#distributor = distributorOf(policy, running, {
+      seed,
+      policy: settings.own ?? WORLD_POLICY,
+      places: policy === 'sgr+p',
+      priced: settings.priced ?? 1,
+      machine: settings.machine ?? 0,
+      speeds: params.speeds ?? [],
+      cpuUs: settings.cpuUs ?? null,
+    })
   }
 
   run(): Run {
