@@ -45,14 +45,14 @@ test('pages3: exactly one move, of the session whose pages are at the empty memb
   }
 })
 
-test('fig5light: exactly one move, within 150 s', () => {
+test('fig5light: exactly one move, within 120 s', () => {
   for (const seed of SEEDS) {
     const { log, figures } = simulate(SCENARIOS.fig5light, { seed })
     expect(
       log.map((m) => [m.from, m.to]),
       `seed ${seed}`,
     ).toEqual([[0, 1]])
-    expect(figures.timeToRebalance).toBeLessThanOrEqual(150)
+    expect(figures.timeToRebalance).toBeLessThanOrEqual(120)
   }
 })
 

@@ -8,7 +8,8 @@
 // D3. Stale reports only decide whom to ask: what is proposed is judged anew by the receiver.
 // D4. What has risen by far more than comes and goes is a rise, and is judged by what it has come to (the fast averages)
 //     before it saturates anybody.
-// D5. Regret is evidence: the clearer the gap, the less of κ it must reach. The gain must pay all of it.
+// D5. Regret is evidence: the clearer the gap on slow and long averages, the less of κ it must reach. The gain must pay all
+//     of it.
 import type { MemberId, SessionId } from '../base/ids.ts'
 import { Prng } from '../base/prng.ts'
 import { shareAt } from '../load/load-table.ts'
@@ -219,8 +220,8 @@ function reasonFor(
 
 /** D5. */
 function owedFor(price: number, verdict: Verdict | null, policy: Policy): number {
-  if (verdict === null || !(verdict.gap > verdict.need)) return price
-  const share = Math.max(policy.leastRegret, verdict.need / verdict.gap)
+  if (verdict === null || !(verdict.lasting > verdict.need)) return price
+  const share = Math.max(policy.leastRegret, verdict.need / verdict.lasting)
   return price - Math.min(price, policy.kappa) * (1 - share)
 }
 

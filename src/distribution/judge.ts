@@ -79,6 +79,8 @@ export interface Verdict {
   /** R1's gap and what it had to exceed, in utilisation. */
   readonly gap: number
   readonly need: number
+  /** What of the gap the long averages show too; 0 for a move for locality. */
+  readonly lasting: number
 }
 
 export function judge(candidate: Candidate, policy: Policy): Verdict {
@@ -91,14 +93,16 @@ export function judge(candidate: Candidate, policy: Policy): Verdict {
   const gap = gapOf(effect, effect.top)
   const r = effect.top
   const need = policy.sigmas * Math.hypot(source.sigma[r] ?? 0, target.sigma[r] ?? 0)
+  let lasting = 0
   const verdict = (rule: Code | null, gain: number): Verdict => {
     const by = gain < effect.gain ? 'long' : now
-    return { rule, gain, by, effect, gap, need }
+    return { rule, gain, by, effect, gap, lasting, need }
   }
   if (effect.gain <= 0) return verdict('NO_GAIN', effect.gain)
   let gain = effect.gain
   if (vTo - vFrom <= policy.localityStep) {
     const long = on('long')
+    lasting = Math.min(gap, gapOf(long, r))
     if (!candidate.urgent && gap < need) {
       const seenLong = gapOf(long, r) >= policy.longFactor * need
       if (!seenLong && !candidate.receiving) return verdict('NOISE', gain)

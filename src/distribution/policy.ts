@@ -43,7 +43,7 @@ export interface Policy {
   readonly riseSigmas: number
   readonly riseStep: number
   readonly urgentRounds: number
-  /** The clearer the gap, the less of κ regret must reach: at least this share. */
+  /** The clearer a lasting gap, the less of κ regret must reach: at least this share. */
   readonly leastRegret: number
   /** Predictions that are off by more than this factor make moves dearer (trust.ts). */
   readonly mostOff: number
