@@ -28,6 +28,8 @@ export interface SimDiskFaults {
   capacityBytes: number
   /** Bytes that no read gets: it fails with IO. */
   unreadable: { readonly path: string; readonly from: number; readonly to: number } | null
+  /** Ranges that are not in the page cache, each until some of it is read. */
+  cold: { readonly path: string; readonly from: number; readonly to: number }[]
   /** Called before each operation; what it returns is thrown. */
   fail: ((operation: DiskOperation, path: string) => DiskError | null) | null
   /** Milliseconds that each operation takes, by the clock; null: answered in the same turn. */
@@ -40,6 +42,7 @@ export class SimDisk implements Disk {
   readonly faults: SimDiskFaults = {
     capacityBytes: Number.MAX_SAFE_INTEGER,
     unreadable: null,
+    cold: [],
     fail: null,
     latencyMs: null,
   }
@@ -302,6 +305,7 @@ class SimFile implements DiskFile {
   #open = true
   #underWay = 0
   #idle: (() => void)[] = []
+  waited = false
 
   constructor(disk: SimDisk, path: string, inode: Inode) {
     this.#disk = disk
@@ -315,6 +319,7 @@ class SimFile implements DiskFile {
     const error = this.#disk.faults.fail?.('read', this.#path) ?? null
     if (error !== null) throw error
     this.#mustGive(offset, into.length)
+    this.waited = this.#bringIn(offset, into.length)
     return this.#inode.read(into, offset)
   }
 
@@ -322,6 +327,7 @@ class SimFile implements DiskFile {
     return this.#doing(async () => {
       await this.#disk.access('read', this.#path, into.length)
       this.#mustGive(offset, into.length)
+      this.#bringIn(offset, into.length)
       return this.#inode.read(into, offset)
     })
   }
@@ -412,6 +418,17 @@ class SimFile implements DiskFile {
       assert(crc32c(part) === sums[i], 'the parts of a write do not change until it resolves')
     }
     return number
+  }
+
+  /** Whether some of it was out of the page cache. */
+  #bringIn(offset: number, bytes: number): boolean {
+    const { faults } = this.#disk
+    const before = faults.cold.length
+    if (before === 0) return false
+    const isOther = (path: string, from: number, to: number) =>
+      path !== this.#path || offset >= to || offset + bytes <= from
+    faults.cold = faults.cold.filter(({ path, from, to }) => isOther(path, from, to))
+    return faults.cold.length < before
   }
 
   #mustGive(offset: number, bytes: number): void {

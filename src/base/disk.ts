@@ -24,6 +24,8 @@ export function isFull(error: unknown): boolean {
 export interface DiskFile {
   /** Fills `into` from `offset`; returns the bytes read, fewer only at the end of the file. Blocks the event loop: for what is believed to be in the page cache. */
   readSync(into: Uint8Array, offset: number): number
+  /** Of the last `readSync`: what it read was not in the page cache, and the event loop stood still for the medium. */
+  readonly waited: boolean
   /** The same off the event loop, for what is believed cold. */
   read(into: Uint8Array, offset: number): Promise<number>
   /** Writes the parts one after the other from `offset`. Not durable before `sync`. The parts must not change until it resolves. */

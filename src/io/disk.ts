@@ -15,11 +15,15 @@ import { assert } from '../base/assert.ts'
 import { type Disk, DiskError, type DiskFile, type FailedJob, type WriteJob } from '../base/disk.ts'
 import { makeFolder } from './folders.ts'
 import { HolePunch } from './hole-punch.ts'
+import { MediumReads } from './medium-reads.ts'
 import { without } from './vectored.ts'
 import { WriteWorker } from './write-worker.ts'
 
 const { O_CREAT, O_DSYNC, O_RDWR } = fs.constants
 const FILE_MODE = 0o600
+/** Longer than a copy out of the page cache takes, shorter than any medium: then it is asked what it was. */
+const HIT_MS = 0.04
+const mediumReads = new MediumReads()
 
 export class FolderDisk implements Disk {
   readonly #root: string
@@ -171,6 +175,7 @@ class FolderFile implements DiskFile {
   #durableFd: Promise<number> | null = null
   #underWay = 0
   #open = true
+  waited = false
   #idle: (() => void) | null = null
 
   constructor(path: string, fd: number, holes: HolePunch, closed: () => Promise<void>) {
@@ -182,6 +187,7 @@ class FolderFile implements DiskFile {
 
   readSync(into: Uint8Array, offset: number): number {
     assert(this.#open, `'${this.path}' is open`)
+    const fromMs = performance.now()
     let got = 0
     try {
       while (got < into.length) {
@@ -192,6 +198,7 @@ class FolderFile implements DiskFile {
     } catch (error) {
       throw diskError(this.path, error)
     }
+    this.waited = performance.now() - fromMs > HIT_MS && mediumReads.cameSince
     return got
   }
 

@@ -1,7 +1,12 @@
 // Headers of slots in memory, with one bit a block for "believed to be in the page cache of the operating system". A page
 // that is not here is cold. Places are given up in the manner of a clock: a page that was used since the hand last passed
 // stays.
+//
+// Invariants:
+//   HC1. The operating system forgets first what was used longest ago, and does not say so. So a block that was believed
+//        resident and was not tells of every page that was used no later than its own: nothing of them is believed any more.
 import { assert } from '../base/assert.ts'
+import { clearBit, hasBit, setBit } from './bitmap.ts'
 import { BLOCKS_PER_PAGE, MAP_WORDS } from './layout.ts'
 import type { PageTable } from './page-table.ts'
 import { type HeaderContent, readContent } from './slot-header.ts'
@@ -12,8 +17,15 @@ export class HeaderCache implements HeaderContent {
   readonly present: Uint32Array
   readonly damaged: Uint32Array
   readonly checksums: Uint32Array
-  /** Believed resident. */
-  readonly hot: Uint32Array
+  /** Believed resident, unless the page's last use is in doubt (HC1). */
+  readonly #hot: Uint32Array
+  /** Uses of pages so far, and each place's last one. */
+  #uses = 0
+  readonly #lastUse: Float64Array
+  /** HC1: up to this use. */
+  #doubtedUpTo = 0
+  /** Of the page in use: when it was used before. */
+  #useBefore = 0
   /** Which copy on disk this is. */
   readonly copy: Uint8Array
   readonly #owner: Int32Array
@@ -26,7 +38,8 @@ export class HeaderCache implements HeaderContent {
     this.#table = table
     this.present = new Uint32Array(pages * MAP_WORDS)
     this.damaged = new Uint32Array(pages * MAP_WORDS)
-    this.hot = new Uint32Array(pages * MAP_WORDS)
+    this.#hot = new Uint32Array(pages * MAP_WORDS)
+    this.#lastUse = new Float64Array(pages)
     this.checksums = new Uint32Array(pages * BLOCKS_PER_PAGE)
     this.copy = new Uint8Array(pages)
     this.#owner = new Int32Array(pages).fill(FREE)
@@ -40,12 +53,40 @@ export class HeaderCache implements HeaderContent {
     return place
   }
 
+  /** Blocks of the page are about to be read, or were just written: it is the page in use. */
+  use(place: number): void {
+    this.#useBefore = this.#lastUse[place] ?? 0
+    if (this.#useBefore <= this.#doubtedUpTo) this.#believeNothing(place)
+    this.#uses += 1
+    this.#lastUse[place] = this.#uses
+  }
+
+  /** Of the page in use. */
+  isHot(place: number, block: number): boolean {
+    return hasBit(this.#hot, place * MAP_WORDS, block)
+  }
+
+  /** Of the page in use: from the first to the last, these are resident now. */
+  believe(place: number, first: number, last: number): void {
+    for (let block = first; block <= last; block += 1) setBit(this.#hot, place * MAP_WORDS, block)
+  }
+
+  disbelieve(place: number, block: number): void {
+    clearBit(this.#hot, place * MAP_WORDS, block)
+  }
+
+  /** HC1: of the page in use something was believed resident that was not. */
+  doubt(place: number): void {
+    this.#doubtedUpTo = Math.max(this.#doubtedUpTo, this.#useBefore)
+    this.#believeNothing(place)
+  }
+
   /** Takes the header that was read from disk; nothing of the page is believed hot yet. */
   load(entry: number, bytes: Uint8Array, copy: 0 | 1): number {
     const place = this.#placeFor(entry)
     readContent(bytes, copy, this, place)
     this.copy[place] = copy
-    this.hot.fill(0, place * MAP_WORDS, (place + 1) * MAP_WORDS)
+    this.#believeNothing(place)
     return place
   }
 
@@ -53,7 +94,7 @@ export class HeaderCache implements HeaderContent {
   put(entry: number, content: HeaderContent, copy: 0 | 1): number {
     const known = this.find(entry)
     const place = known >= 0 ? known : this.#placeFor(entry)
-    if (known < 0) this.hot.fill(0, place * MAP_WORDS, (place + 1) * MAP_WORDS)
+    if (known < 0) this.#believeNothing(place)
     this.present.set(content.present, place * MAP_WORDS)
     this.damaged.set(content.damaged, place * MAP_WORDS)
     this.checksums.set(content.checksums, place * BLOCKS_PER_PAGE)
@@ -66,6 +107,10 @@ export class HeaderCache implements HeaderContent {
     if (place < 0) return
     this.#owner[place] = FREE
     this.#table.cached[entry] = -1
+  }
+
+  #believeNothing(place: number): void {
+    this.#hot.fill(0, place * MAP_WORDS, (place + 1) * MAP_WORDS)
   }
 
   #placeFor(entry: number): number {

@@ -259,12 +259,13 @@ export class HomeWriter {
     table.settle(entry, page.slot, page, page)
     table.headerLost[entry] = 0
     const place = cache.put(entry, page, page.copy)
+    cache.use(place)
     for (let block = 0; block < BLOCKS_PER_PAGE; block += 1) {
       const cell = page.cells[block] ?? UNTOUCHED
       const isDamaged = hasBit(page.damaged, 0, block)
       if (cell !== UNTOUCHED || isDamaged) blocks.drop(page.slot, block) // HO1 HO3
       if (cell >= 0 && hasBit(page.present, 0, block)) {
-        setBit(cache.hot, place * MAP_WORDS, block)
+        cache.believe(place, block, block)
       }
     }
   }

@@ -10,11 +10,13 @@
 //   RD4. A page that goes while it is brought into the page cache ends that, and not the store: its file may be closed.
 //   RD5. Blocks that are read many at a time are not kept in memory: one pread gives them all, and a copy of each costs more
 //        than what it may save (measured: 256 KiB reads took 1.6 times the CPU).
+//   RD6. The event loop stands still for the medium once, not as often as something was wrongly believed to be in the page
+//        cache: what is no longer believed (HC1) is brought there off the event loop.
 import { crc32c } from '../base/crc32c.ts'
 import { DiskError, type DiskFile } from '../base/disk.ts'
 import type { VolumeId } from '../base/ids.ts'
 import { BLOCK_BYTES, PAGE_BYTES } from '../base/sizes.ts'
-import { clearBit, hasBit, setBit } from './bitmap.ts'
+import { hasBit } from './bitmap.ts'
 import type { Homes } from './homes.ts'
 import { BLOCKS_PER_PAGE, MAP_WORDS, SLOT_HEADER_BYTES } from './layout.ts'
 import { ABSENT, DAMAGED, type DirtyPage, type Overlay, UNTOUCHED } from './overlay.ts'
@@ -160,7 +162,8 @@ export class PageReader {
     const maps = place * MAP_WORDS
     const first = Math.floor(offset / BLOCK_BYTES)
     const last = Math.floor((offset + into.length - 1) / BLOCK_BYTES)
-    const state = this.#stateOf(slot, maps, first, last)
+    cache.use(place)
+    const state = this.#stateOf(slot, place, first, last)
     if (state !== 'done') return state
     for (let block = first; block <= last; ) {
       const present = hasBit(cache.present, maps, block)
@@ -170,7 +173,7 @@ export class PageReader {
       const to = Math.min(offset + into.length, next * BLOCK_BYTES)
       const piece = into.subarray(from - offset, to - offset)
       const got = present ? this.#readBlocks(slot, place, from, piece) : zeros(piece)
-      if (got === 'unreadable') return this.#notHot(maps, block, next)
+      if (got === 'unreadable') return this.#notHot(place, block, next)
       if (got === 'damaged') return 'damaged'
       block = next
     }
@@ -186,8 +189,9 @@ export class PageReader {
   }
 
   /** Of the present blocks among these. */
-  #stateOf(slot: number, maps: number, first: number, last: number): Attempt {
+  #stateOf(slot: number, place: number, first: number, last: number): Attempt {
     const { cache } = this.#homes
+    const maps = place * MAP_WORDS
     const unreadable = this.#unreadable
     let state: Attempt = 'done'
     for (let block = first; block <= last; block += 1) {
@@ -195,14 +199,14 @@ export class PageReader {
       if (hasBit(cache.damaged, maps, block)) return 'damaged'
       if (unreadable !== null) {
         if (unreadable.has(placeOf(slot, block))) return 'damaged'
-      } else if (!hasBit(cache.hot, maps, block)) state = 'cold'
+      } else if (!cache.isHot(place, block)) state = 'cold'
     }
     return state
   }
 
   /** The medium does not give what was believed hot. Which block it is, is found out off the event loop, unless it was tried there. */
-  #notHot(maps: number, block: number, end: number): Attempt {
-    for (let lost = block; lost < end; lost += 1) clearBit(this.#homes.cache.hot, maps, lost)
+  #notHot(place: number, block: number, end: number): Attempt {
+    for (let lost = block; lost < end; lost += 1) this.#homes.cache.disbelieve(place, lost)
     return this.#unreadable === null ? 'cold' : 'damaged'
   }
 
@@ -235,8 +239,9 @@ export class PageReader {
   #readWhole(slot: number, place: number, offset: number, into: Uint8Array): BlocksRead {
     const { segments, cache, blocks } = this.#homes
     const at = segments.offsetOf(slot) + SLOT_HEADER_BYTES + offset
+    const file = segments.fileOf(slot)
     try {
-      if (segments.fileOf(slot).readSync(into, at) < into.length) {
+      if (file.readSync(into, at) < into.length) {
         blocks.dropSlot(slot) // HO3
         return 'damaged'
       }
@@ -245,6 +250,10 @@ export class PageReader {
       throw error
     }
     const first = offset / BLOCK_BYTES
+    if (file.waited) {
+      cache.doubt(place) // RD6
+      cache.believe(place, first, first + into.length / BLOCK_BYTES - 1)
+    }
     const sums = place * BLOCKS_PER_PAGE + first
     const isKept = into.length <= KEPT_BYTES
     if (!isKept) blocks.missed(into.length / BLOCK_BYTES)
@@ -298,8 +307,9 @@ export class PageReader {
     const { table, cache } = this.#homes
     const place = table.slotOf(entry) === slot ? cache.find(entry) : -1
     if (place < 0) return
+    cache.use(place)
     for (let block = first; block <= last; block += 1) {
-      if (!but.includes(block - first)) setBit(cache.hot, place * MAP_WORDS, block)
+      if (!but.includes(block - first)) cache.believe(place, block, block)
     }
   }
 }

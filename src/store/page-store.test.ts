@@ -20,7 +20,7 @@ import { SystemClock } from '../io/clock.ts'
 import { FolderDisk } from '../io/disk.ts'
 import { FolderRefused, StoreFailed } from './failure.ts'
 import { readU64 } from './fields.ts'
-import { CHECKPOINT, OPERATIONS, paths } from './layout.ts'
+import { CHECKPOINT, OPERATIONS, paths, SLOT_HEADER_BYTES } from './layout.ts'
 import { PageStore } from './page-store.ts'
 
 describe('PageStore', () => {
@@ -54,6 +54,29 @@ describe('PageStore', () => {
     await world.read(store, 1, 0)
     expect(store.read(volumeId(1), 0, into)).toBe('done')
     expect(into).toEqual(block(3))
+  })
+
+  it('HC1 RD6 a block that was wrongly believed hot costs one wait, not one for each that was used no later', async () => {
+    const world = new World({ cachedPages: 8, slotsPerSegment: 8, cacheBytes: 0, homeAfterMs: 10 })
+    const store = await world.open()
+    const pages = [0, 1, 2, 3, 4, 5]
+    for (const page of pages) await world.write(store, 1, page * PAGE_BYTES, block(page + 1, 2))
+    await world.timeline.run(world.timeline.nowMs + 1_000)
+    const read = (page: number, at = 0) =>
+      store.read(volumeId(1), page * PAGE_BYTES + at * BLOCK_BYTES, block(0))
+    for (const page of pages) expect(read(page)).toBe('done')
+    // The system has forgotten what was used longest ago: pages 0 to 3.
+    const slotBytes = SLOT_HEADER_BYTES + PAGE_BYTES
+    const path = paths.segment(0)
+    for (const page of [0, 1, 2, 3])
+      world.disk.faults.cold.push({ path, from: page * slotBytes, to: (page + 1) * slotBytes })
+    expect(read(2)).toBe('done')
+    expect(read(2)).toBe('done')
+    for (const page of [0, 1]) expect(read(page)).toBeInstanceOf(Promise)
+    expect(read(2, 1)).toBeInstanceOf(Promise)
+    for (const page of [4, 5]) expect(read(page)).toBe('done')
+    await world.read(store, 1, 0)
+    expect(read(0)).toBe('done')
   })
 
   it('counts what the disk took for its commits, and what waited for them', async () => {

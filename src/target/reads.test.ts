@@ -39,7 +39,7 @@ describe('READs', () => {
   })
 
   it('R1 R3 a long READ goes on as room comes, with parts of no more than there is room for', () => {
-    const { room, runner, session, counters, told, read, isRight } = numbered()
+    const { room, turn, session, counters, told, read, isRight } = numbered()
     room.freeBytes = PART
     const { reserveDataIn } = session
     session.reserveDataIn = (...args) => {
@@ -51,7 +51,7 @@ describe('READs', () => {
     expect(session.responses).toEqual([])
     for (let left = MIB / PART - 1; left > 0; left -= 1) {
       room.freeBytes = PART
-      runner.roomCame()
+      turn()
     }
     expect(session.parts.map(([, from]) => from)).toEqual(
       Array.from({ length: MIB / PART }, (_, i) => i * PART),
@@ -73,9 +73,11 @@ describe('READs', () => {
   })
 
   it('R3 the parts of one are under way together, and are sent in order', async () => {
-    const { gateway, session, room, read, isRight } = numbered()
+    const { gateway, session, room, read, turn, isRight } = numbered()
     gateway.holding = true
     read(0, 2 * MIB)
+    turn()
+    turn()
     expect(gateway.calls).toBe(3)
     expect(room.underWay).toBe(2 * MIB)
     expect(session.parts).toEqual([])
@@ -87,7 +89,7 @@ describe('READs', () => {
   })
 
   it('R3 one of which a part cannot be read is answered with that, once, and reads no further', async () => {
-    const { gateway, session, room, runner, read, last, counters } = numbered()
+    const { gateway, session, room, runner, read, turn, last, counters } = numbered()
     room.freeBytes = MIB
     gateway.holding = true
     read(0, 4 * MIB)
@@ -95,6 +97,7 @@ describe('READs', () => {
     await gateway.settle()
     expect(session.parts.length).toBe(1)
     expect(session.responses).toEqual([])
+    turn()
     const { calls } = gateway
     await gateway.settle()
     room.freeBytes = 4 * MIB
@@ -120,10 +123,11 @@ describe('READs', () => {
   })
 
   it('R4 one that is aborted between its parts sends no more of them, and its buffers come back', async () => {
-    const { room, runner, session, gateway, counters, read } = numbered()
+    const { room, runner, session, gateway, counters, read, turn } = numbered()
     gateway.holding = true
     room.freeBytes = 2 * MIB
     read(0, 4 * MIB)
+    turn()
     runner.manage(manage(taskManagementFunction.abortTaskSet))
     expect(session.managed).toEqual([[0x99, 0]])
     await gateway.settle()
@@ -144,31 +148,50 @@ describe('READs', () => {
   })
 
   it('R4 nothing is read or sent after the end of the session', async () => {
-    const { room, runner, session, gateway, read } = numbered()
+    const { room, runner, session, gateway, read, turn } = numbered()
     gateway.holding = true
     room.freeBytes = 2 * MIB
     read(0, 4 * MIB)
     read(0, BLOCK)
+    turn()
     const { calls } = gateway
     runner.stop()
     room.freeBytes = 8 * MIB
     await gateway.settle()
     runner.roomCame()
+    turn()
     expect([session.responses.length, session.parts.length, gateway.calls]).toEqual([0, 0, calls])
     expect(session.released).toEqual([2, 1])
     expect(room.underWay).toBe(0)
   })
 
   it('R3 a refused generation ends the session, and nothing of what waits is answered', async () => {
-    const { room, runner, session, gateway, told, read } = numbered()
+    const { room, runner, session, gateway, told, read, turn } = numbered()
     gateway.holding = true
     gateway.outcome = 'refused'
     room.freeBytes = 2 * MIB
     read(0, 4 * MIB)
     read(0, BLOCK)
+    turn()
     await gateway.settle()
     room.freeBytes = 8 * MIB
     runner.roomCame()
     expect([session.responses.length, session.parts.length, told.refused]).toEqual([0, 0, 1])
+  })
+
+  it('R5 one long READ is read in a turn of the event loop, and as many short ones as there are', () => {
+    const { session, read, turn } = numbered()
+    for (let i = 0; i < 8; i += 1) read(i, 4096)
+    for (let i = 0; i < 3; i += 1) read(0, PART)
+    read(0, BLOCK)
+    const answered = () => session.responses.length
+    expect(answered()).toBe(9)
+    turn()
+    expect(answered()).toBe(10)
+    turn()
+    expect(answered()).toBe(12)
+    turn()
+    read(0, PART)
+    expect(answered()).toBe(13)
   })
 })

@@ -9,11 +9,16 @@
 //   R2. No READ overtakes one that waits.
 //   R3. The data of a READ is sent once, in order; its status comes with the last part, or instead of what is missing.
 //   R4. A READ that was aborted, or whose session is over, is read no further, and sends nothing more.
+//   R5. In one turn of the event loop a session has one long READ, or part of one: what others ask for meanwhile waits for
+//       that, not for all that is in its queue.
 import type { BufferPool } from '../base/buffer-pool.ts'
 import type { Task } from '../iscsi/task.ts'
 import type { Outcome } from '../slice/outcome.ts'
-import { READ_PART_BYTES, READ_PART_LEAST_BYTES } from './memory-bounds.ts'
+import { READ_BYTES, READ_PART_BYTES, READ_PART_LEAST_BYTES } from './memory-bounds.ts'
 import type { Waiting } from './task-management.ts'
+
+/** R5: what is no longer than this costs no more than it would cost to let others in before it. */
+const SHORT_BYTES = 32 * 1024
 
 /** The room of one connection for data on its way to the initiator. */
 export interface ReadRoom {
@@ -39,6 +44,8 @@ export interface ReadsDeps {
   readonly discard: (task: Task) => void
   /** Something was written outside of `queue` and `look`. */
   readonly wrote: () => void
+  /** In the next turn of the event loop. */
+  readonly soon: (f: () => void) => void
 }
 
 interface SentPart {
@@ -79,6 +86,8 @@ class Reading {
 export class Reads {
   readonly #deps: ReadsDeps
   readonly #queue: Reading[] = []
+  /** R5: there was a long one in this turn. */
+  #hadLong = false
 
   constructor(deps: ReadsDeps) {
     this.#deps = deps
@@ -86,6 +95,12 @@ export class Reads {
 
   get isEmpty(): boolean {
     return this.#queue.length === 0
+  }
+
+  /** A READ that need not be queued: it is read now, and at once. */
+  admits(bytes: number): boolean {
+    if (bytes > READ_BYTES || this.#queue.length > 0 || !this.#deps.room.allows(bytes)) return false
+    return this.#isItsTurn(bytes)
   }
 
   /** Reads `bytes` from `offset` on, more than 0, when its turn has come. */
@@ -131,9 +146,25 @@ export class Reads {
   #next({ bytes, begun }: Reading): number {
     const { room } = this.#deps
     const large = Math.min(bytes - begun, READ_PART_BYTES)
-    if (room.allows(large)) return large
     const small = Math.min(large, READ_PART_LEAST_BYTES, room.leastBytes)
-    return small < large && room.allows(small) ? small : 0
+    const next = room.allows(large) ? large : room.allows(small) ? small : 0
+    return this.#isItsTurn(next) ? next : 0
+  }
+
+  /** R5. If not, what waits is looked at again in the next turn. */
+  #isItsTurn(bytes: number): boolean {
+    if (bytes <= SHORT_BYTES) return true
+    if (this.#hadLong) return false
+    this.#hadLong = true
+    this.#deps.soon(this.#nextTurn)
+    return true
+  }
+
+  readonly #nextTurn = (): void => {
+    this.#hadLong = false
+    if (this.isEmpty) return
+    this.look()
+    this.#deps.wrote()
   }
 
   #begin(reading: Reading, bytes: number): void {

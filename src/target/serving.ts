@@ -105,6 +105,7 @@ export class Serving implements Carrier {
       origin: { session: live.id, gen: live.gen },
       counters: live.counters,
       nowMs: () => deps.clock.nowMs(),
+      soon: (f) => deps.clock.soon(f),
       wrote: () => host.flushSoon(),
       resetOthers: () => deps.resetOthers(live),
       refused: () => deps.ended(live, 'fenced'),

@@ -199,12 +199,25 @@ export class FakeRoom implements ReadRoom {
   }
 }
 
+/** Of the event loop, one after the other as the test says. */
+class Turns {
+  readonly #waiting: (() => void)[] = []
+
+  readonly soon = (f: () => void): void => {
+    this.#waiting.push(f)
+  }
+
+  readonly turn = (): void => {
+    for (const f of this.#waiting.splice(0)) f()
+  }
+}
+
 export function bench({ toldBytes = volume.bytes } = {}) {
   const session = new FakeSession()
   const gateway = new FakeGateway()
   const counters = new SessionCounters()
   const buffers = new BufferPool(16 * MIB)
-  const room = new FakeRoom()
+  const [room, turns] = [new FakeRoom(), new Turns()]
   const share = new Budget({ total: 64 * MIB, each: 64 * MIB, least: 0 }).share()
   const told = { wrote: 0, refused: 0, resets: 0 }
   const others = Promise.withResolvers<boolean>()
@@ -219,6 +232,7 @@ export function bench({ toldBytes = volume.bytes } = {}) {
     buffers,
     room,
     nowMs: () => 5,
+    soon: turns.soon,
     wrote: () => {
       told.wrote += 1
     },
@@ -276,7 +290,7 @@ export function bench({ toldBytes = volume.bytes } = {}) {
 
   const last = () => session.responses.at(-1)
   const bases = { session, gateway, counters, buffers, room, told, runner, others }
-  return { ...bases, command, start, arrive, last }
+  return { ...bases, ...turns, command, start, arrive, last }
 }
 
 export const filled = (bytes: number, value: number) => new Uint8Array(bytes).fill(value)

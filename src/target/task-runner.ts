@@ -35,7 +35,6 @@ import { type NexusState, newNexusState } from '../scsi/nexus-state.ts'
 import { type LbaStatusPlan, type Plan, planData } from '../scsi/plan.ts'
 import type { CompareOutcome, Outcome } from '../slice/outcome.ts'
 import { VolumeAccess, type VolumeGateway } from '../volume/access.ts'
-import { READ_BYTES } from './memory-bounds.ts'
 import { type ReadRoom, Reads } from './reads.ts'
 import { misfit, type OutPlan, wantedBytes } from './task-data.ts'
 import { type ManagedSession, TaskManagement, type Waiting } from './task-management.ts'
@@ -60,6 +59,8 @@ export interface TaskDeps {
   /** Of its connection. */
   readonly room: ReadRoom
   readonly nowMs: () => number
+  /** In the next turn of the event loop. */
+  readonly soon: (f: () => void) => void
   /** Something was written outside of `start`, `dataArrived` and `manage`. */
   readonly wrote: () => void
   /** U3 of task-management.ts. */
@@ -106,6 +107,7 @@ export class TaskRunner {
       ended: (task) => this.#responses.ended(task),
       discard: (task) => this.#discard(task),
       wrote,
+      soon: deps.soon,
     })
   }
 
@@ -230,8 +232,8 @@ export class TaskRunner {
       this.#responses.good(task, task.isRead ? transferBytes : 0)
       return
     }
-    const { buffers, room } = this.#deps
-    if (bytes > READ_BYTES || !this.#reads.isEmpty || !room.allows(bytes)) {
+    const { buffers } = this.#deps
+    if (!this.#reads.admits(bytes)) {
       this.#reads.queue(task, offset, bytes, transferBytes)
       return
     }
