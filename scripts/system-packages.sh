@@ -1,7 +1,7 @@
-# Sourced by scripts/test.sh: the real initiators that the tests use. Installs what is missing with apt where it may, and
+# Sourced by scripts/test.sh: the real initiators, and the browser, that the tests use. Installs what is missing with apt where it may, and
 # says so; else names the command and fails.
 
-debian_packages='libiscsi-bin qemu-utils qemu-block-extra fio'
+debian_packages='libiscsi-bin qemu-utils qemu-block-extra fio chromium'
 
 missing_packages() {
   for package in $debian_packages; do
@@ -11,7 +11,7 @@ missing_packages() {
 
 have_system_packages() {
   if ! command -v dpkg-query >/dev/null; then
-    for command in iscsi-ls qemu-img qemu-io qemu-nbd fio; do
+    for command in iscsi-ls qemu-img qemu-io qemu-nbd fio chromium; do
       command -v "$command" >/dev/null || {
         echo "The tests need $command: install what your system has for Debian's $debian_packages." >&2
         return 1

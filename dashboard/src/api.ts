@@ -2,7 +2,7 @@
 import type { Problem } from '../../src/api/errors.ts'
 
 /** A member that is well answers within this time; a move by hand takes its drain and its return. */
-const ANSWER_MS = 10_000
+const ANSWER_MS = 5_000
 const MOVE_ANSWER_MS = 30_000
 
 /** The member answered that it will not. */

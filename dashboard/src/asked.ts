@@ -2,6 +2,7 @@
 import { type Signal, useSignal } from '@preact/signals'
 import { useEffect } from 'preact/hooks'
 import { Refused, read } from './api.ts'
+import { top } from './live.ts'
 import { paceMs } from './pace.ts'
 
 const EVERY_MS = 2_000
@@ -28,7 +29,10 @@ export function useAsked<T>(path: string): Asked<T> {
         if (error instanceof Refused && isOpen) refused.value = error
       }
       if (isOpen)
-        timer = setTimeout(() => void again(), paceMs(performance.now() - begunMs, EVERY_MS))
+        timer = setTimeout(
+          () => void again(),
+          paceMs(performance.now() - begunMs, EVERY_MS, top.value?.sessions.length ?? 0),
+        )
     }
     void again()
     return () => {

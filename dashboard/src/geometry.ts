@@ -22,7 +22,9 @@ const LABEL_LEAST = 46
 const LETTER_WIDTH = 6.4
 const LINE_LEAST = 1.5
 const LINE_MOST = 20
-const LINE_PER_CORE = 44
+/** How wide the heaviest session's line is: at rest, and for each core that it costs. */
+const HEAVIEST_LEAST = 5
+const HEAVIEST_PER_CORE = 44
 
 export interface Vessel {
   readonly id: string
@@ -71,6 +73,7 @@ export function layOut(
   for (const session of sessions) {
     byMember.get(shownOn(session.member, replays.get(session.id)))?.push(session)
   }
+  const widest = widestOf(sessions)
   const vessels: Vessel[] = []
   const strands: Strand[] = []
   for (const [at, { id, state, load }] of members.entries()) {
@@ -89,7 +92,7 @@ export function layOut(
       strands.push({
         ...{ session, surface },
         x: x + slot * (place + 0.5),
-        ...weightOf(session.load, slot),
+        ...weightOf(session.load, widest, slot),
         label: labelOf(nameOf(session), slot),
         stage: replays.get(session.id)?.stage ?? null,
       })
@@ -120,13 +123,27 @@ function withOwnLine(
   return inOrder(sessions.toSorted((a, b) => weight(b) - weight(a)).slice(0, most))
 }
 
-function weightOf(load: number | null, slot: number) {
-  const width = Math.min(LINE_MOST, slot - 3, Math.max(LINE_LEAST, (load ?? 0) * LINE_PER_CORE))
+interface Widest {
+  readonly load: number
+  readonly width: number
+}
+
+function widestOf(sessions: readonly Session[]): Widest {
+  let most = 0
+  for (const { load } of sessions) most = Math.max(most, load ?? 0)
+  return { load: most, width: Math.min(LINE_MOST, HEAVIEST_LEAST + most * HEAVIEST_PER_CORE) }
+}
+
+/** Lines are as wide as loads are large, in proportion to each other. */
+function weightOf(load: number | null, widest: Widest, slot: number) {
+  const share = load === null || widest.load === 0 ? 0 : load / widest.load
+  const width = Math.min(slot - 3, Math.max(LINE_LEAST, share * widest.width))
   return { width, radius: Math.min(slot / 2 - 1, width / 2 + 4) }
 }
 
 function labelOf(name: string, slot: number): string | null {
   if (slot < LABEL_LEAST) return null
   const letters = Math.floor((slot - 6) / LETTER_WIDTH)
-  return name.length <= letters ? name : `${name.slice(0, letters - 1)}…`
+  // Names of hosts differ at their end.
+  return name.length <= letters ? name : `…${name.slice(1 - letters)}`
 }

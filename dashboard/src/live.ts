@@ -1,8 +1,9 @@
 // What the page knows of the group: read again and again from the member that served it, and told by it as things happen.
 //
 // Invariants:
-//   L1. A question is put again after 20 times as long as its last answer took, so that the page never costs the group more
-//       than a twentieth of a member's time, however many sessions there are. A page that nobody sees asks nothing.
+//   L1. The more sessions there are, the less often a question is put again: the page costs a member at most a twentieth of its
+//       time, however many there are. It never waits for an answer longer than it lets the member be. A page that nobody sees
+//       asks nothing.
 import { signal } from '@preact/signals'
 import type { Move, Status, Top, Volume } from '../../src/api/schema.ts'
 import { type List, read } from './api.ts'
@@ -25,6 +26,8 @@ const LISTS_MS = 30_000
 export const MOVES_KNOWN = 100
 /** A stream that ended for good is opened again after so long. */
 const STREAM_AGAIN_MS = 10_000
+
+const sessionCount = () => top.value?.sessions.length ?? 0
 
 class Reading {
   readonly #read: () => Promise<void>
@@ -52,7 +55,9 @@ class Reading {
       .finally(() => {
         this.#isReading = false
         if (document.hidden) return
-        const waitMs = this.#again ? 0 : paceMs(performance.now() - begunMs, this.#leastMs)
+        const waitMs = this.#again
+          ? 0
+          : paceMs(performance.now() - begunMs, this.#leastMs, sessionCount())
         this.#again = false
         this.#timer = setTimeout(() => this.now(), waitMs)
       })

@@ -122,10 +122,11 @@ describe('a move is shown', () => {
     expect(shown.size).toBe(24)
   })
 
-  test('L1 what is asked waits for twenty times as long as the last answer took', () => {
-    expect(paceMs(3, 1_000)).toBe(1_000)
-    expect(paceMs(200, 1_000)).toBe(4_000)
-    expect(paceMs(60_000, 1_000)).toBe(30_000)
+  test('L1 the more sessions there are, the less often is asked; a silent member delays nothing else', () => {
+    expect(paceMs(3, 1_000, 100)).toBe(1_000)
+    expect(paceMs(800, 1_000, 100)).toBe(1_000)
+    expect(paceMs(60, 1_000, 10_000)).toBe(2_000)
+    expect(paceMs(5_000, 1_000, 100)).toBe(5_000)
   })
 
   test('a move that changes stays one, and the newest is first', () => {

@@ -19,6 +19,11 @@ import { MemberFacts } from './member-facts.tsx'
 import { replays } from './replay.ts'
 import { shortName } from './words.ts'
 
+/** On a wide page the mean is named beside the vessels, on a narrow one above its line. */
+const WIDE = 700
+const BESIDE = 112
+/** So that the vessels' edges are not cut. */
+const MARGIN = 2
 /** For so long the way of a move stays marked. */
 const TRACE_MS = 60_000
 
@@ -29,7 +34,7 @@ export function GroupPicture() {
     const { current } = box
     if (current === null) return
     const observer = new ResizeObserver(() => {
-      room.value = current.clientWidth
+      room.value = current.clientWidth - 2 * MARGIN
     })
     observer.observe(current)
     return () => observer.disconnect()
@@ -44,14 +49,18 @@ export function GroupPicture() {
 }
 
 function Drawn({ now, room }: { readonly now: Top; readonly room: number }) {
-  const picture = layOut(now, replays.value, room, ({ initiator }) => shortName(initiator))
+  const aside = room >= WIDE ? BESIDE : 0
+  const picture = layOut(now, replays.value, room - aside, ({ initiator }) => shortName(initiator))
   const facts = new Map(status.value?.members.map((member) => [member.id, member]))
   return (
-    <div class="group" style={{ width: `${picture.width}px` }}>
-      <Vessels picture={picture} at={now.at} />
+    <div class="group" style={{ width: `${picture.width + aside}px` }}>
+      <Vessels picture={picture} aside={aside} at={now.at} />
       <ul
         class="members"
-        style={{ gridTemplateColumns: `repeat(${picture.vessels.length}, minmax(0, 1fr))` }}
+        style={{
+          width: `${picture.width}px`,
+          gridTemplateColumns: `repeat(${picture.vessels.length}, minmax(0, 1fr))`,
+        }}
       >
         {now.members.map((member) => (
           <MemberFacts key={member.id} member={member} known={facts.get(member.id)} />
@@ -61,12 +70,18 @@ function Drawn({ now, room }: { readonly now: Top; readonly room: number }) {
   )
 }
 
-function Vessels({ picture, at }: { readonly picture: Picture; readonly at: string }) {
+interface VesselsProps {
+  readonly picture: Picture
+  readonly aside: number
+  readonly at: string
+}
+
+function Vessels({ picture, aside, at }: VesselsProps) {
   const { width, vessels, strands, mean, meanY } = picture
   return (
     // biome-ignore lint/a11y/useSemanticElements: an SVG element is no fieldset
     <svg
-      width={width}
+      width={width + aside}
       height={HEIGHT}
       role="group"
       aria-label="Sessions, hanging on their members"
@@ -94,8 +109,12 @@ function Vessels({ picture, at }: { readonly picture: Picture; readonly at: stri
       ))}
       {mean === null ? null : (
         <g class="mean" style={{ transform: `translateY(${meanY}px)` }}>
-          <line x1={0} x2={width} y1={0} y2={0} />
-          <text x={width - 6} y={-7} text-anchor="end">
+          <line x1={0} x2={width + aside / 10} y1={0} y2={0} />
+          <text
+            x={aside > 0 ? width + aside / 10 + 6 : width - 6}
+            y={aside > 0 ? 4.5 : -7}
+            text-anchor={aside > 0 ? 'start' : 'end'}
+          >
             mean {formatPercent(mean)}
           </text>
         </g>
