@@ -1,8 +1,9 @@
 // /api/v1/balance
 import { z } from 'zod'
+import { balancePlan, recordingPage } from './balance-schema.ts'
 import type { Operator } from './operator.ts'
 import { type Api, described, problems, query, settle, whole } from './route.ts'
-import { answer, balance, balanceRequest, recordingPage } from './schema.ts'
+import { answer, balance, balanceRequest } from './schema.ts'
 
 const recordingQuery = query({
   member: z.string().min(1).describe('Whose it is.'),
@@ -46,6 +47,16 @@ export function balanceRoutes(api: Api, operator: Operator): void {
     },
     async ({ query: { member, after } }, reply) =>
       settle(reply, await operator.recording(member, after), (body) => reply.code(200).send(body)),
+  )
+  api.get(
+    '/api/v1/balance/plan',
+    {
+      schema: {
+        ...described('showPlan', 'balance', 'What would be moved next; nothing is'),
+        response: { 200: answer(balancePlan), ...problems },
+      },
+    },
+    async () => whole(await operator.plan()),
   )
   api.put(
     '/api/v1/balance',

@@ -1,5 +1,7 @@
 // The other end of the API: what CLI, dashboard and CSI driver call it with. It takes types from the schemas and not the
 // schemas themselves: to load them costs as much as all the rest of a short command.
+
+import type { BalancePlan, MoveWhy, RecordingPage, StayReason } from './balance-schema.ts'
 import { type DoorSettings, Doors, NobodyAnswers, type Silence } from './doors.ts'
 import { type Problem, SCHEMA, statusOf } from './errors.ts'
 import type {
@@ -9,7 +11,6 @@ import type {
   Move,
   MovePlan,
   MoveRequest,
-  RecordingPage,
   Session,
   SessionDetail,
   Status,
@@ -137,6 +138,18 @@ export class Caller {
   recording(member: string, after: number) {
     const path = `/api/v1/balance/recording${query({ member, after: String(after) })}`
     return this.#ask<RecordingPage>('GET', path)
+  }
+
+  plan() {
+    return this.#ask<BalancePlan>('GET', '/api/v1/balance/plan')
+  }
+
+  whyNot(session: string) {
+    return this.#ask<StayReason>('GET', `/api/v1/sessions/${encodeURIComponent(session)}/why-not`)
+  }
+
+  whyMoved(move: string) {
+    return this.#ask<MoveWhy>('GET', `/api/v1/moves/${encodeURIComponent(move)}/why`)
   }
 
   members() {

@@ -62,6 +62,21 @@ const catalogue = {
     title: 'No such member',
     action: "See 'evenkeel member list'.",
   },
+  moveNotFound: {
+    status: 404,
+    title: 'No such move',
+    action: "See 'evenkeel move list -o wide'.",
+  },
+  decisionNotKept: {
+    status: 404,
+    title: 'What decided this move is not kept',
+    action: "See 'evenkeel move show' for what its record says.",
+  },
+  sessionNotMeasured: {
+    status: 409,
+    title: 'The session has not been judged yet',
+    action: 'Try again in a few seconds.',
+  },
   volumeExists: {
     status: 409,
     title: 'The volume name is taken',

@@ -1,4 +1,6 @@
 // An operator without a group, for the tests of the API and the CLI: it keeps volumes in a list and knows one session.
+
+import type { BalancePlan, MoveWhy, RecordingPage, StayReason } from './balance-schema.ts'
 import type { MemberApi } from './doors.ts'
 import { refusal } from './errors.ts'
 import { type Answered, answered, type Operator } from './operator.ts'
@@ -14,7 +16,6 @@ import type {
   Move,
   MovePlan,
   MoveRequest,
-  RecordingPage,
   Session,
   SessionDetail,
   Status,
@@ -50,6 +51,16 @@ const durations: DurationCounts = {
   buckets: Object.assign(new Uint32Array(24), { 5: 3, 16: 1 }),
   sumMs: 1_001.5,
   count: 4,
+}
+
+const stays: StayReason = {
+  ...{ session: '42', member: 'm1', code: 'DEBT_BUILDING', to: 'm2', gain: 0.2, regret: 2 },
+  ...{ owed: 5, price: 6.6, gap: 0.3, need: 0.1, until: AT },
+  sentence: 'session 42 stays at m1: staying has cost 2 of the 5 request-seconds.',
+  options: [
+    { to: 'm2', code: null, gain: 0.2, sentence: 'it would save 0.2 request-seconds each second' },
+    { to: 'm3', code: 'silent', gain: null, sentence: 'm3 is silent' },
+  ],
 }
 
 const problem: HealthProblem = {
@@ -240,6 +251,30 @@ export class OperatorInMemory implements Operator {
     this.#mode = mode
     this.#placement = placement
     return answered(await this.balance())
+  }
+
+  async plan(): Promise<BalancePlan> {
+    const { options: _, until: __, ...judged } = stays
+    return { mode: this.#mode, moves: [{ ...judged, at: AT }], silent: ['m2'] }
+  }
+
+  async whyNot(id: string): Promise<Answered<StayReason>> {
+    if (id !== this.#session.id) return refusal('sessionNotFound', `there is no session ${id}`)
+    return answered(stays)
+  }
+
+  async whyMoved(id: string): Promise<Answered<MoveWhy>> {
+    const move = this.#moves.find((one) => one.id === id)
+    if (move === undefined) return refusal('moveNotFound', `there is no move ${id} on record`)
+    if (move.to === 'm3') return refusal('decisionNotKept', `move ${id} was made by hand`)
+    const end = { reportAgeMs: 400, capacity: 1, slow: 0.7, long: 0.6, fast: 0.8, sigma: 0.02 }
+    const { gain, regret, price, gap, need, options } = stays
+    return answered({
+      ...{ move: id, session: move.session, at: AT, urgent: false },
+      ...{ from: { ...end, member: move.from }, to: { ...end, member: move.to, slow: 0.2 } },
+      ...{ weight: { here: 0.17, there: 0.12 }, share: { here: 0.1, there: 0.5 } },
+      ...{ gain, regret, price, gap, need, sentence: 'It pays back in 3 s.', options },
+    })
   }
 
   /** Of two sessions, one entry a page; m1 has thirty, and m2 is silent. */

@@ -1,5 +1,7 @@
 // What the API asks of a member: the operator's commands, each for the whole group, whichever member is asked. A refusal
 // is a value with a code of the catalogue; an exception is a fault and becomes `internal`.
+
+import type { BalancePlan, MoveWhy, RecordingPage, StayReason } from './balance-schema.ts'
 import type { MemberApi } from './doors.ts'
 import type { Refusal } from './errors.ts'
 import type { Readings } from './readings.ts'
@@ -12,7 +14,6 @@ import type {
   Move,
   MovePlan,
   MoveRequest,
-  RecordingPage,
   Session,
   SessionDetail,
   Status,
@@ -62,6 +63,13 @@ export interface Operator {
 
   /** What this member has kept of its load after that entry. memberNotFound, memberSilent. */
   recording(member: string, after: number): Promise<Answered<RecordingPage>>
+
+  /** What would be moved next, by all members that answer. */
+  plan(): Promise<BalancePlan>
+  /** Which rule holds it back now. sessionNotFound, sessionNotMeasured, memberSilent. */
+  whyNot(id: string): Promise<Answered<StayReason>>
+  /** What its decision had seen. moveNotFound, decisionNotKept, memberSilent. */
+  whyMoved(move: string): Promise<Answered<MoveWhy>>
 
   members(): Promise<readonly Member[]>
   top(): Promise<Top>

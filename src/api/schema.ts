@@ -7,7 +7,7 @@ import { VOLUME_NAME, VOLUME_NAME_RULE } from '../group/volumes.ts'
 import { errorCodes, SCHEMA } from './errors.ts'
 
 const schema = z.literal(SCHEMA)
-const count = z.number().int().min(0)
+export const count = z.number().int().min(0)
 const rate = z.number().min(0)
 /** 0 … 1, over 1 only by rounding. */
 const share = z.number().min(0)
@@ -246,42 +246,6 @@ export const balance = z
   })
   .meta({ id: 'Balance' })
 
-const byResource = z.array(z.number())
-
-export const recordedEntry = z
-  .object({
-    n: count,
-    atMs: z.number().describe('Since 1970.'),
-    capacity: byResource.describe('CPU seconds a second that it can have.'),
-    slow: byResource.describe('Its load, as it reports it: average of 40 s.'),
-    fast: byResource.describe('Of 5 s.'),
-    sigma: byResource.describe('What comes and goes, in utilisation.'),
-    base: byResource.describe('What no move of a session changes, of `fast`.'),
-    sessions: z
-      .array(
-        z.tuple([
-          z.number(),
-          byResource,
-          byResource,
-          z.number(),
-          z.array(z.tuple([z.string(), z.number()])),
-        ]),
-      )
-      .describe(
-        'Each as [id, load if all is forwarded, what is saved if nothing is, share of each other member, [[member, share] …]].',
-      ),
-  })
-  .meta({ id: 'RecordedEntry' })
-
-export const recordingPage = z
-  .object({
-    member: z.string(),
-    everySeconds: z.number(),
-    entries: z.array(recordedEntry).describe('The oldest first.'),
-    next: count.nullable().describe('`after` of the next page; null: that was all.'),
-  })
-  .meta({ id: 'RecordingPage' })
-
 export const severity = z.enum(['warning', 'error'])
 
 /** What can be wrong; the table that finds it is operator/findings.ts, docs/OPERATING.md lists it for people. */
@@ -432,8 +396,6 @@ export type MoveRequest = z.infer<typeof moveRequest>
 export type MovePlan = z.infer<typeof movePlan>
 export type Balance = z.infer<typeof balance>
 export type BalanceRequest = z.infer<typeof balanceRequest>
-export type RecordedEntry = z.infer<typeof recordedEntry>
-export type RecordingPage = z.infer<typeof recordingPage>
 export type BalanceMode = z.infer<typeof balanceMode>
 export type PlacementMode = z.infer<typeof placementMode>
 export type Member = z.infer<typeof member>

@@ -1,5 +1,6 @@
 // /api/v1/sessions and /api/v1/moves
 import { z } from 'zod'
+import { moveWhy, stayReason } from './balance-schema.ts'
 import { type Refusal, refusal } from './errors.ts'
 import { type Answered, answered, type Operator } from './operator.ts'
 import { type Api, described, problems, query, settle } from './route.ts'
@@ -73,6 +74,52 @@ export function sessionRoutes(api: Api, operator: Operator): void {
       ),
   )
   moveRoutes(api, operator)
+  whyRoutes(api, operator)
+}
+
+const moveParams = z.object({ id: z.string().min(1).max(64) })
+
+function whyRoutes(api: Api, operator: Operator): void {
+  api.get(
+    '/api/v1/sessions/:id/why-not',
+    {
+      schema: {
+        ...described(
+          'whyNot',
+          'sessions',
+          'Which rule holds a session where it is now',
+          'sessionNotFound',
+          'sessionNotMeasured',
+          'memberSilent',
+        ),
+        params,
+        response: { 200: answer(stayReason), ...problems },
+      },
+    },
+    async (request, reply) =>
+      settle(reply, await operator.whyNot(request.params.id), (body) => reply.code(200).send(body)),
+  )
+  api.get(
+    '/api/v1/moves/:id/why',
+    {
+      schema: {
+        ...described(
+          'whyMoved',
+          'sessions',
+          'What the decision for a move had seen',
+          'moveNotFound',
+          'decisionNotKept',
+          'memberSilent',
+        ),
+        params: moveParams,
+        response: { 200: answer(moveWhy), ...problems },
+      },
+    },
+    async (request, reply) =>
+      settle(reply, await operator.whyMoved(request.params.id), (body) =>
+        reply.code(200).send(body),
+      ),
+  )
 }
 
 function moveRoutes(api: Api, operator: Operator): void {

@@ -20,6 +20,7 @@ import type { Report } from '../load/report.ts'
 import type { Json } from '../peer/message.ts'
 import type { LiveSession } from '../target/live-session.ts'
 import { loginKey } from '../target/redirect-questions.ts'
+import { Account } from './account.ts'
 import { Arrivals } from './arrivals.ts'
 import { Decider } from './decider.ts'
 import { HeardReports } from './heard.ts'
@@ -38,6 +39,7 @@ const DECISIONS_SHOWN = 50
 export class Balancer {
   readonly policy: PolicyRecord
   readonly recorder: Recorder
+  readonly account: Account
   readonly receiver: Receiver
   readonly placer: Placer
   readonly #shared: Shared
@@ -64,7 +66,8 @@ export class Balancer {
       arrivals: new Arrivals(),
     }
     this.#shared = shared
-    const decider = new Decider(shared)
+    this.account = new Account(shared, () => this.#decider)
+    const decider = new Decider(shared, this.account)
     this.#decider = decider
     this.receiver = new Receiver(shared, () => decider.isMoving)
     this.placer = new Placer(shared, () => this.#seed())

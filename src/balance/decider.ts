@@ -9,10 +9,11 @@ import { gainOf } from '../distribution/judge.ts'
 import { Negotiation } from '../distribution/negotiation.ts'
 import type { Policy } from '../distribution/policy.ts'
 import { type JudgedMove, type Trust, trustOf } from '../distribution/trust.ts'
-import type { Own } from '../distribution/view.ts'
+import type { Own, View } from '../distribution/view.ts'
 import { packAsk, unpackBecame, unpackEnd } from '../distribution/wire.ts'
 import type { MoveRecord } from '../group/record.ts'
 import type { Json } from '../peer/message.ts'
+import type { Account } from './account.ts'
 import { ASK_MS, type Shared } from './shared-parts.ts'
 
 /** When the averages have taken a move in, its observed gain is written down. */
@@ -21,14 +22,16 @@ const OBSERVE_MS = 30_000
 export class Decider {
   readonly log = new DecisionLog()
   readonly #shared: Shared
+  readonly #account: Account
   #debts: ReadonlyMap<SessionId, number> = new Map()
   #begun: Begun = { atMs: [], thisRound: 0 }
   #urgent = 0
   #caution = 1
   #isMoving = false
 
-  constructor(shared: Shared) {
+  constructor(shared: Shared, account: Account) {
     this.#shared = shared
+    this.#account = account
   }
 
   /** How far the predictions of the group's last moves could be trusted. */
@@ -55,7 +58,7 @@ export class Decider {
     this.#urgent = urgentRounds(this.#urgent, monitor.end(), policy)
     this.#caution = this.trust.caution
     const view = others.view()
-    const negotiation = new Negotiation(this.#own(policy), view, { nowMs, seed }, policy)
+    const negotiation = new Negotiation(this.own(policy), view, { nowMs, seed }, policy)
     const { debts, reasons } = negotiation.round
     this.#debts = debts
     const names = { self: member.id, nowMs }
@@ -79,18 +82,20 @@ export class Decider {
       this.#noteProposal(proposal, back, nowMs)
       if (back !== null) continue
       this.#isMoving = true
-      const granted = await this.#move(proposal, nowMs)
+      const granted = await this.#move(proposal, nowMs, negotiation.view)
       this.#isMoving = false
       const fresh = unpackEnd(await member.peers.ask(proposal.to, 'end', null, ASK_MS))
-      negotiation.answered(proposal, granted, this.#own(policy), 'refused' in fresh ? null : fresh)
+      negotiation.answered(proposal, granted, this.own(policy), 'refused' in fresh ? null : fresh)
     }
   }
 
-  async #move(proposal: Proposal, nowMs: number): Promise<boolean> {
+  /** `view`: by which it was decided. */
+  async #move(proposal: Proposal, nowMs: number, view: View): Promise<boolean> {
     const { member, sessions } = this.#shared
     const { id } = proposal.session
     const { policy } = this.#shared.policy.settings
     const move = member.ports.newId()
+    this.#account.keep(move, proposal, this.own(policy), view)
     const end = await member.target.move(id, {
       id: move,
       to: proposal.to,
@@ -135,6 +140,13 @@ export class Decider {
     member.target.log.observed(move, gain)
   }
 
+  /** Why no move may begin now, whatever it would bring; null: one may. */
+  heldBack(): Code | null {
+    const { policy, mode } = this.#shared.policy.settings
+    const wallMs = this.#shared.member.ports.clock.wallMs()
+    return heldBack({ ...policy, mode }, this.#begun, this.#nowMs(), wallMs)
+  }
+
   /** `back`: why it may not be made now; null: it is tried. */
   #noteProposal(proposal: Proposal, back: Code | null, atMs: number): void {
     const { policy, mode } = this.#shared.policy.settings
@@ -152,7 +164,7 @@ export class Decider {
   }
 
   /** This member as it is now. */
-  #own(policy: Policy): Own {
+  own(policy: Policy): Own {
     const { monitor, others, sessions } = this.#shared
     const urgent = this.#urgent >= policy.urgentRounds
     return {

@@ -6,7 +6,7 @@
 //   RC1. What is kept has a bound, 4 MiB of text: a day of ten sessions, two hours of a hundred, a quarter of an hour of a
 //        thousand. The oldest goes first.
 //   RC2. A page of it is short enough to be sent between two writes.
-import type { RecordedEntry, RecordingPage } from '../api/schema.ts'
+import type { RecordedEntry, RecordingPage } from '../api/balance-schema.ts'
 import type { MemberId } from '../base/ids.ts'
 import type { End } from '../distribution/view.ts'
 import { asTable, type Demand, type SessionLoad, shareAt } from '../load/load-table.ts'

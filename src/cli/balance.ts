@@ -1,8 +1,10 @@
-// evenkeel balance on | off | advise | placement | status | simulate | record | replay
+// evenkeel balance on | off | advise | placement | status | why | why-not | plan |
+// simulate | record | replay
 import { Argument, Command } from 'commander'
 import type { Balance, BalanceMode, PlacementMode } from '../api/schema.ts'
 import { formatPercent } from '../base/figures.ts'
 import { ageOf } from './age.ts'
+import { whyCommands } from './balance-why.ts'
 import type { ContextOf, Outside } from './context.ts'
 import { type WatchOption, withWatch } from './listing.ts'
 import { moveTable } from './move.ts'
@@ -46,6 +48,7 @@ export function balanceCommand(outside: Outside, contextOf: ContextOf): Command 
         return () => screen.text(now, () => describeBalance(screen, now))
       })
     })
+  whyCommands(balance, contextOf)
   withRun(balance.command('simulate'))
     .description("run a scenario through the members' own code, here; no group is needed")
     .argument('<scenario>', 'a scenario file, or the name of a recorded scenario')

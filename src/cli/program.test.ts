@@ -143,6 +143,30 @@ describe('commands', () => {
     )
   })
 
+  test('it is said what a decision had seen, what holds a session back, and what comes next', async () => {
+    const held = await evenkeel('balance why-not 4')
+    expect(held.out).toMatch(/^session 42 stays at m1: .*\(DEBT_BUILDING\)\n/)
+    expect(held.out).toMatch(
+      /regret +2 of 5 request-seconds\n.*m2 {2}would do: it would .*m3 {2}silent: /s,
+    )
+    const plan = await evenkeel('balance plan')
+    expect(plan.out).toMatch(/^now {2}session 42 {2}m1 → m2 {2}DEBT_BUILDING\n {2}session 42 stays/)
+    expect(plan.err).toContain('m2 does not answer; what it would move is not known')
+    await evenkeel('balance off')
+    expect((await evenkeel('balance plan')).out).toMatch(/^Balance is off: nothing of this is done/)
+    await evenkeel('session move 42 m2')
+    const why = await evenkeel('balance why mov')
+    expect(why.out).toMatch(
+      /^It pays back in 3 s\.\n.*m1 +70% +80% +60% +2% +1\.00 +0\.4s\nm2 +20% /s,
+    )
+    expect((await evenkeel('balance why nothing')).code).toBe(3)
+    await evenkeel('session move 42 m3')
+    expect(await evenkeel('balance why move-2')).toMatchObject({
+      code: 3,
+      err: expect.stringContaining('was made by hand. See '),
+    })
+  })
+
   test('what members have kept of their load is fetched into a file, and replayed', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'evenkeel-record-'))
     const path = join(folder, 'load.json')
@@ -180,6 +204,8 @@ describe('commands', () => {
       'session moves',
       'balance status',
       'balance on',
+      'balance plan',
+      'balance why-not 42',
       'balance simulate fig5 --policy none',
       'top',
       'status',

@@ -1,9 +1,9 @@
 // What members have kept of their load, in a file: fetched from a group, and read again for a replay.
 import { readFile, writeFile } from 'node:fs/promises'
 import { z } from 'zod'
+import { recordedEntry } from '../api/balance-schema.ts'
 import { ApiRefusal, type Caller } from '../api/caller.ts'
 import { SCHEMA } from '../api/errors.ts'
-import { recordedEntry } from '../api/schema.ts'
 import { CommandFailed, EXIT } from './exit-code.ts'
 import { complaintsOf, parsedFile, wrongFile } from './file-complaints.ts'
 

@@ -260,7 +260,7 @@ export function meanUtilisation(own: End, view: View, policy: Policy): number[] 
   })
 }
 
-function isTopmost(own: Own, view: View, policy: Policy): boolean {
+export function isTopmost(own: Own, view: View, policy: Policy): boolean {
   const mine = utilisation(own, policy.burstMargin)
   for (const member of view.members.values()) {
     if (utilisation(member, policy.burstMargin) > mine) return false

@@ -1,11 +1,13 @@
 // What people are told: why a session moved, and why another stays. A sentence names the two members, what staying costs
 // and what the move costs, all in request-seconds: one request waiting for one second.
-import type { MemberId, SessionId } from '../base/ids.ts'
+import { type MemberId, type SessionId, sessionId } from '../base/ids.ts'
 import type { MovePrediction } from '../group/record.ts'
 import { shareAt } from '../load/load-table.ts'
 import { CODES, type Code } from './code.ts'
 import type { Proposal, Reason } from './decide.ts'
+import type { Option } from './foresight.ts'
 import type { Policy } from './policy.ts'
+import type { Absence } from './view.ts'
 
 export function predictionOf(
   proposal: Pick<Proposal, 'verdict' | 'gain' | 'price'>,
@@ -86,6 +88,34 @@ export function whyNotByHand(
 ): string {
   const reason = { session, to, gain: 0, debt: 0, price: 0, owed: 0, gap: 0, need: 0, untilMs: 0 }
   return inWords(answer, reason, self, policy)
+}
+
+/** What a destination would be to a session that this member serves: what it would bring, or why it is none. */
+export function whyNotThere(option: Option, self: MemberId, policy: Policy): string {
+  const { to, code, gain, gap, need } = option
+  if (code === null)
+    return `it would save ${amount(gain ?? 0)} request-seconds each second at ${to}`
+  if (code in ABSENCES) return `${to} ${ABSENCES[code as Absence]}`
+  const session = sessionId(0)
+  const figures = {
+    session,
+    to,
+    gain: gain ?? 0,
+    debt: 0,
+    price: 0,
+    owed: 0,
+    gap,
+    need,
+    untilMs: 0,
+  }
+  return inWords(code, figures, self, policy)
+}
+
+const ABSENCES: Readonly<Record<Absence, string>> = {
+  silent: 'is silent',
+  suspect: 'was silent, and its reports are not trusted yet',
+  draining: 'is being emptied',
+  unheard: 'has not reported yet',
 }
 
 function inWords(

@@ -27,6 +27,11 @@ export class Negotiation {
     this.#proposals = [...this.round.proposals]
   }
 
+  /** By which proposals are judged now: as it was, with what was answered. */
+  get view(): View {
+    return this.#view
+  }
+
   /** null: the round is over. */
   next(): Proposal | null {
     const { movesPerRound, tries } = this.#policy

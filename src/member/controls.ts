@@ -1,12 +1,14 @@
 // Everything that a member answers to others besides operations, in one table: for each kind how its body is read, and who
 // answers. The kinds are those of peer/controls.ts, all of them; what they are about is in peer/DESIGN.md.
 
+import { readMoveName, readSessionName } from '../balance/account.ts'
 import type { Balancer } from '../balance/balancer.ts'
 import { readReport } from '../balance/heard.ts'
 import { readMovedAgo } from '../balance/own-sessions.ts'
 import { readAfter } from '../balance/recorder.ts'
 import type { MemberId } from '../base/ids.ts'
 import type { Coordinator } from '../coordination/coordinator.ts'
+import { NOT_KEPT } from '../operator/balance-desk.ts'
 import type { MemberOperator } from '../operator/operator.ts'
 import { readOrder } from '../operator/session-desk.ts'
 import { type Control, type ControlKind, message, nothing, question } from '../peer/controls.ts'
@@ -62,6 +64,12 @@ export function controlTable({
     'move session': question(readOrder, (order) => staff().operator?.moveHere(order) ?? null),
     // Load
     report: message(readReport, (report) => staff().balancer?.hear(report)),
+    plan: question(nothing, () => staff().balancer?.account.plan() ?? null),
+    why: question(readMoveName, (move) => staff().balancer?.account.why(move) ?? NOT_KEPT),
+    'why not': question(
+      readSessionName,
+      (session) => staff().balancer?.account.whyNot(session) ?? NOT_KEPT,
+    ),
     recording: question(readAfter, (after) => staff().balancer?.recorder.page(after) ?? null),
     end: question(nothing, () => staff().balancer?.end() ?? null),
     became: question(readMovedAgo, (moved) => staff().balancer?.became(moved) ?? null),

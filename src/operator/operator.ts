@@ -1,5 +1,7 @@
 // The operator's commands at one member, for the whole group: what is common is read from the group record, what others
 // know is asked from them when it is needed.
+
+import type { BalancePlan, MoveWhy, RecordingPage, StayReason } from '../api/balance-schema.ts'
 import { type Answered, answered, type Operator } from '../api/operator.ts'
 import type { Readings } from '../api/readings.ts'
 import type {
@@ -11,7 +13,6 @@ import type {
   Move,
   MovePlan,
   MoveRequest,
-  RecordingPage,
   Session,
   SessionDetail,
   Status,
@@ -78,6 +79,18 @@ export class MemberOperator implements Operator {
   async setBalance(request: BalanceRequest): Promise<Answered<Balance>> {
     const set = await this.#group.setPolicy(request)
     return set.kind === 'done' ? answered(await this.balance()) : set
+  }
+
+  plan(): Promise<BalancePlan> {
+    return this.#balance.plan()
+  }
+
+  whyNot(id: string): Promise<Answered<StayReason>> {
+    return this.#balance.whyNot(id)
+  }
+
+  whyMoved(move: string): Promise<Answered<MoveWhy>> {
+    return this.#balance.whyMoved(move)
   }
 
   recording(member: string, after: number): Promise<Answered<RecordingPage>> {

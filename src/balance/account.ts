@@ -1,0 +1,185 @@
+// What this member says of its decisions when it is asked: what one that was made had seen, why a session stays where it is,
+// and what would be moved next. Asking changes nothing.
+//
+// Invariants:
+//   AC1. What a decision saw is kept as it was then, of the last 200 moves. It is in memory, and gone with the member.
+import type {
+  EndSeen,
+  MoveOption,
+  MoveWhy,
+  PlannedMove,
+  StayReason,
+} from '../api/balance-schema.ts'
+import { type SessionId, sessionId } from '../base/ids.ts'
+import type { Moment, Proposal, Reason } from '../distribution/decide.ts'
+import { whyMoved, whyNot, whyNotThere } from '../distribution/explain.ts'
+import { foresee, optionsOf, whyItStays } from '../distribution/foresight.ts'
+import { effective } from '../distribution/judge.ts'
+import type { Policy } from '../distribution/policy.ts'
+import type { End, Own, View } from '../distribution/view.ts'
+import { type AverageKind, shareAt, weightAt } from '../load/load-table.ts'
+import { Body } from '../peer/controls.ts'
+import type { Json } from '../peer/message.ts'
+import type { Decider } from './decider.ts'
+import type { Shared } from './shared-parts.ts'
+
+const KEPT = 200
+/** Of a large group: those that would do best. */
+const OPTIONS_MAX = 16
+
+export const readMoveName = (json: Json): string => new Body(json).text('move')
+export const readSessionName = (json: Json): SessionId => sessionId(new Body(json).whole('session'))
+
+export class Account {
+  readonly #shared: Shared
+  readonly #decider: () => Decider
+  readonly #moves = new Map<string, MoveWhy>()
+
+  constructor(shared: Shared, decider: () => Decider) {
+    this.#shared = shared
+    this.#decider = decider
+  }
+
+  /** AC1. `own` and `view`: by which it was decided. */
+  keep(move: string, proposal: Proposal, own: Own, view: View): void {
+    const { policy } = this.#shared.policy.settings
+    this.#moves.set(move, this.#whyOf(move, proposal, own, view, policy))
+    for (const oldest of this.#moves.keys()) {
+      if (this.#moves.size <= KEPT) break
+      this.#moves.delete(oldest)
+    }
+  }
+
+  /** null: it is not kept, or was decided elsewhere. */
+  why(move: string): MoveWhy | null {
+    return this.#moves.get(move) ?? null
+  }
+
+  #whyOf(move: string, proposal: Proposal, own: Own, view: View, policy: Policy): MoveWhy {
+    const { session, to, gain, price, debt, urgent, verdict } = proposal
+    const target = view.members.get(to)
+    const r = verdict.effect.top
+    const kind = urgent ? 'fast' : 'slow'
+    const here = shareAt(session.load, own.member)
+    const there = shareAt(session.load, to)
+    return {
+      move,
+      session: String(session.id),
+      at: this.#wall(this.#moment().nowMs),
+      from: seen(own, r, 0, policy),
+      to: target === undefined ? null : seen(target, r, target.ageMs, policy),
+      weight: {
+        here: weightAt(session.load[kind], here, r),
+        there: weightAt(session.load[kind], there, r),
+      },
+      share: { here, there },
+      ...{ urgent, gain, price, regret: debt, gap: verdict.gap, need: verdict.need },
+      sentence: whyMoved(proposal, `session ${session.id}`, policy),
+      options: this.#options(session.id, own, view, policy),
+    }
+  }
+
+  /** null: this member does not serve it, or has not measured it yet. */
+  whyNot(id: SessionId): StayReason | null {
+    const { policy, mode } = this.#shared.policy.settings
+    const { own, view } = this.#state(policy)
+    const session = own.sessions.find((one) => one.id === id)
+    if (session === undefined) return null
+    const moment = this.#moment()
+    const found = whyItStays(session, own, view, moment, policy)
+    const { member } = this.#shared
+    const names = { session: `session ${id}`, self: member.id, nowMs: moment.nowMs }
+    const told = {
+      session: String(id),
+      member: member.id,
+      options: this.#options(id, own, view, policy),
+    }
+    if ('code' in found) {
+      return {
+        ...told,
+        ...figuresOf(found),
+        ...this.#until(found),
+        sentence: whyNot(found, names, policy),
+      }
+    }
+    const reason = reasonOf(found, this.#decider().heldBack() ?? 'MOVED')
+    const sentence =
+      reason.code === 'MOVED'
+        ? whyMoved(found, names.session, policy)
+        : whyNot(reason, names, { ...policy, mode })
+    return { ...told, ...figuresOf(reason), ...this.#until(reason), sentence }
+  }
+
+  plan(): PlannedMove[] {
+    const { policy } = this.#shared.policy.settings
+    const { own, view } = this.#state(policy)
+    const moment = this.#moment()
+    const { now, later } = foresee(own, view, moment, policy)
+    const self = own.member
+    const at = this.#wall(moment.nowMs)
+    const due = now.map((proposal) => {
+      const sentence = whyMoved(proposal, `session ${proposal.session.id}`, policy)
+      const { session, ...figures } = figuresOf(reasonOf(proposal, 'MOVED'))
+      return { ...figures, session, member: self, at, sentence }
+    })
+    const expected = later.map((reason) => {
+      const names = { session: `session ${reason.session}`, self, nowMs: moment.nowMs }
+      const sentence = whyNot(reason, names, policy)
+      return { ...figuresOf(reason), member: self, at: this.#wall(reason.untilMs), sentence }
+    })
+    return [...due, ...expected]
+  }
+
+  #state(policy: Policy): { own: Own; view: View } {
+    return { own: this.#decider().own(policy), view: this.#shared.others.view() }
+  }
+
+  #options(id: SessionId, own: Own, view: View, policy: Policy): MoveOption[] {
+    const session = own.sessions.find((one) => one.id === id)
+    if (session === undefined) return []
+    return optionsOf(session, own, view, this.#moment(), policy)
+      .slice(0, OPTIONS_MAX)
+      .map((option) => {
+        const { to, code, gain } = option
+        return { to, code, gain, sentence: whyNotThere(option, own.member, policy) }
+      })
+  }
+
+  #until({ untilMs }: Reason): { until: string | null } {
+    return { until: untilMs > 0 ? this.#wall(untilMs) : null }
+  }
+
+  #moment(): Moment {
+    return { nowMs: this.#shared.member.ports.clock.nowMs(), seed: 0 }
+  }
+
+  /** ISO time of a moment on this member's clock. */
+  #wall(atMs: number): string {
+    const { clock } = this.#shared.member.ports
+    return new Date(clock.wallMs() - (clock.nowMs() - atMs)).toISOString()
+  }
+}
+
+function reasonOf(
+  { session, to, gain, debt, price, verdict }: Proposal,
+  code: Reason['code'],
+): Reason {
+  const { gap, need } = verdict
+  return { session: session.id, code, to, gain, debt, price, owed: debt, gap, need, untilMs: 0 }
+}
+
+function figuresOf({ session, code, to, gain, debt, price, owed, gap, need }: Reason) {
+  return { session: String(session), code, to, gain, regret: debt, price, owed, gap, need }
+}
+
+function seen(end: End, r: number, ageMs: number, policy: Policy): EndSeen {
+  const capacity = end.capacity[r] ?? 1
+  const of = (kind: AverageKind) =>
+    effective(end.load[kind][r] ?? 0, end.load.variance[r] ?? 0, policy.burstMargin) / capacity
+  return {
+    member: end.member,
+    reportAgeMs: ageMs,
+    capacity,
+    ...{ slow: of('slow'), long: of('long'), fast: of('fast'), sigma: end.sigma[r] ?? 0 },
+  }
+}

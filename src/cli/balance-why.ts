@@ -1,0 +1,128 @@
+// evenkeel balance why | why-not | plan: what the distribution has seen, what holds a session back, and what it would do next.
+import type { Command } from 'commander'
+import type { BalancePlan, MoveOption, MoveWhy, StayReason } from '../api/balance-schema.ts'
+import { ApiRefusal, type Caller } from '../api/caller.ts'
+import { formatPercent } from '../base/figures.ts'
+import { ageOf } from './age.ts'
+import type { ContextOf } from './context.ts'
+import { meantBy, named } from './names.ts'
+import type { Screen } from './screen.ts'
+
+const MOVES_MAX = 1000
+
+export function whyCommands(balance: Command, contextOf: ContextOf): void {
+  balance
+    .command('why')
+    .description('what the decision for a move had seen: loads, regret, and every other member')
+    .argument('<move>', "as in 'evenkeel move list -o wide'")
+    .action(async (id: string, _options: object, command: Command) => {
+      const { caller, screen } = contextOf(command)
+      screen.show(await whyOf(caller, id), (why) => describeWhy(screen, why))
+    })
+  balance
+    .command('why-not')
+    .description('which rule holds a session where it is now, and what every member would be to it')
+    .argument('<session>')
+    .action(async (id: string, _options: object, command: Command) => {
+      const { caller, screen } = contextOf(command)
+      const reason = await named(caller, 'session', id, (whole) => caller.whyNot(whole))
+      screen.show(reason, (told) => describeReason(screen, told))
+    })
+  balance
+    .command('plan')
+    .description('what would be moved next; nothing is')
+    .action(async (_options: object, command: Command) => {
+      const { caller, screen } = contextOf(command)
+      const plan = await caller.plan()
+      for (const member of plan.silent) {
+        screen.note(`evenkeel: ${member} does not answer; what it would move is not known`)
+      }
+      screen.show(plan, (told) => describePlan(screen, told))
+    })
+}
+
+/** A beginning of its id will do. */
+async function whyOf(caller: Caller, text: string): Promise<MoveWhy> {
+  try {
+    return await caller.whyMoved(text)
+  } catch (error) {
+    if (!(error instanceof ApiRefusal) || error.problem.code !== 'moveNotFound') throw error
+    const { items } = await caller.moves(MOVES_MAX)
+    const ids = items.map(({ id }) => id)
+    const meant = meantBy('move', text, ids)
+    if (meant === null) throw error
+    return caller.whyMoved(meant)
+  }
+}
+
+function describeWhy(screen: Screen, why: MoveWhy): string {
+  const { session, at, from, to, weight, share, gain, regret, price, gap, need, urgent } = why
+  const ends = [from, ...(to === null ? [] : [to])]
+  return [
+    screen.paragraph(why.sentence, ''),
+    '',
+    screen.facts([
+      ['session', session],
+      ['at', `${at} (${ageOf(at)} ago)`],
+      ['weight', `${weight.here.toFixed(3)} cores there, ${weight.there.toFixed(3)} where it went`],
+      ['pages', `${formatPercent(share.here)} there, ${formatPercent(share.there)} where it went`],
+      ['gain', `${figure(gain)} request-seconds each second`],
+      ['regret', `${figure(regret)} request-seconds`],
+      ['price', `${figure(price)} request-seconds`],
+      ['gap', `${formatPercent(gap)}, of which ${formatPercent(need)} comes and goes`],
+      ['urgent', urgent ? 'yes: judged by the averages of 5 s' : 'no'],
+    ]),
+    '',
+    screen.table(
+      ['MEMBER', 'LOAD>', '5S>', '5MIN>', 'SWINGS>', 'CAPACITY>', 'REPORT>'],
+      ends.map(({ member, slow, fast, long, sigma, capacity, reportAgeMs }) => [
+        member,
+        ...[slow, fast, long, sigma].map(formatPercent),
+        capacity.toFixed(2),
+        `${(reportAgeMs / 1000).toFixed(1)}s`,
+      ]),
+    ),
+    '',
+    describeOptions(screen, why.options),
+  ].join('\n')
+}
+
+function describeReason(screen: Screen, reason: StayReason): string {
+  const { code, gain, regret, owed, price, until, options } = reason
+  return [
+    screen.paragraph(`${reason.sentence} (${code})`, ''),
+    '',
+    screen.facts([
+      ['gain', `${figure(gain)} request-seconds each second`],
+      ['regret', `${figure(regret)} of ${figure(owed)} request-seconds`],
+      ['price', `${figure(price)} request-seconds`],
+      ['until', until ?? 'time alone does not end it'],
+    ]),
+    '',
+    describeOptions(screen, options),
+  ].join('\n')
+}
+
+function describeOptions(screen: Screen, options: readonly MoveOption[]): string {
+  if (options.length === 0) return 'No other member is known.'
+  const rows = options.map(({ to, code, sentence }) => `${to}  ${code ?? 'would do'}: ${sentence}`)
+  return ['The other members:', ...rows.map((row) => screen.paragraph(row, '  '))].join('\n')
+}
+
+function describePlan(screen: Screen, { mode, moves }: BalancePlan): string {
+  const parts = mode === 'on' ? [] : [`Balance is ${mode}: nothing of this is done.`, '']
+  if (moves.length === 0) return [...parts, 'Nothing would be moved.'].join('\n')
+  const now = Date.now()
+  return [
+    ...parts,
+    ...moves.map(({ member, session, to, at, code, sentence }) => {
+      const seconds = Math.max(0, Math.round((Date.parse(at) - now) / 1000))
+      const when = seconds === 0 ? 'now' : `in ${seconds} s`
+      const where = `${member} → ${to ?? '?'}`
+      return `${when}  session ${session}  ${where}  ${code}\n${screen.paragraph(sentence, '  ')}`
+    }),
+  ].join('\n')
+}
+
+/** Two digits that matter. */
+const figure = (x: number) => String(Number(x.toPrecision(2)))
