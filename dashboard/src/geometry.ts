@@ -7,6 +7,18 @@ import { meanOf } from './words.ts'
 
 type Session = Top['sessions'][number]
 
+/** What is drawn of a member, now or as it was. */
+export interface DrawnMember {
+  readonly id: string
+  readonly state: Top['members'][number]['state']
+  readonly load: { readonly utilisation: number } | null
+}
+
+interface Drawn {
+  readonly members: readonly DrawnMember[]
+  readonly sessions: readonly Session[]
+}
+
 export const HEIGHT = 316
 /** Where the lines hang from, and the vessels. */
 export const RAIL = 30
@@ -60,7 +72,7 @@ export interface Picture {
 
 /** `nameOf`: what a session's line is labelled with. */
 export function layOut(
-  { members, sessions }: Pick<Top, 'members' | 'sessions'>,
+  { members, sessions }: Drawn,
   replays: ReadonlyMap<string, Replay>,
   room: number,
   nameOf: (session: Session) => string,

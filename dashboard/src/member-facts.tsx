@@ -40,7 +40,7 @@ export function MemberFacts({ member, known }: Props) {
   )
 }
 
-function Fact({ name, value }: { readonly name: string; readonly value: string }) {
+export function Fact({ name, value }: { readonly name: string; readonly value: string }) {
   return (
     <div>
       <dt>{name}</dt>

@@ -1,14 +1,20 @@
 // The page: what matters most in one line, what is wrong, the picture, and what can be looked up.
+
+import type { History } from '../../src/api/schema.ts'
+import { formatPercent } from '../../src/base/figures.ts'
 import { Health } from './health.tsx'
 import { status, told, top } from './live.ts'
+import { LookingBack, timeSaid } from './looking-back.tsx'
 import { Moves } from './moves.tsx'
 import { Panel } from './panel.tsx'
+import { history, lookAt, lookedAt } from './past.ts'
 import { GroupPicture } from './picture.tsx'
 import { replays } from './replay.ts'
 import { Sessions } from './sessions.tsx'
 import { ThemeButton } from './theme.tsx'
+import { membersAt, timeOf } from './time-line.ts'
 import { Volumes } from './volumes.tsx'
-import { headline, subline } from './words.ts'
+import { headline, meanOf, subline } from './words.ts'
 
 export function Page() {
   return (
@@ -18,6 +24,7 @@ export function Page() {
         <Lead />
         <Health />
         <GroupPicture />
+        <LookingBack />
         <div class="pair">
           <Volumes />
           <Moves />
@@ -59,9 +66,32 @@ function Bar() {
   )
 }
 
+function Then({ past, place }: { readonly past: History; readonly place: number }) {
+  const mean = meanOf(
+    membersAt(past, place).map(({ utilisation }) => ({
+      load: utilisation === null ? null : { utilisation },
+    })),
+  )
+  return (
+    <div class="lead">
+      <h1>As it was at {timeSaid(timeOf(past, place))}</h1>
+      <p>
+        {mean === null
+          ? 'Nothing was kept of this time.'
+          : `On average ${formatPercent(mean)} used.`}{' '}
+        <button type="button" class="small" onClick={() => lookAt(past.count - 1)}>
+          Back to now
+        </button>
+      </p>
+    </div>
+  )
+}
+
 function Lead() {
   const [now, known] = [top.value, status.value]
   if (now === null || known === null) return <h1>Asking the group …</h1>
+  const past = history.value
+  if (past !== null && lookedAt.value !== null) return <Then past={past} place={lookedAt.value} />
   return (
     <div class="lead">
       <h1>{headline(now, known, replays.value)}</h1>

@@ -1,11 +1,12 @@
 import { describe, expect, test } from 'vitest'
-import type { Move, Top } from '../../src/api/schema.ts'
+import type { History, Move, PastFigures, Top } from '../../src/api/schema.ts'
 import { layOut, VESSEL_BOTTOM, VESSEL_TOP, yOf } from './geometry.ts'
 import { paceMs, withMove } from './pace.ts'
 import { readPlace } from './place.ts'
 import { advance, type Replay, shownOn, withSeen } from './replay.ts'
 import { rowsInView } from './rows-in-view.ts'
 import { bytesOf, sizeOf } from './sizes.ts'
+import { membersAt, pathOf, RANGES, refreshMs, shareAt, timeOf, topOf } from './time-line.ts'
 import { figuresOf, headline, shortName, subline } from './words.ts'
 
 type Session = Top['sessions'][number]
@@ -41,6 +42,13 @@ const move = (change: Partial<Move> = {}): Move => ({
   ...{ observed: null, drainMs: null, pauseMs: null, resent: null, outcome: null, cause: null },
   ...{ at: '2026-11-30T10:00:00.000Z', ...change },
 })
+const pastOf = (utilisation: (number | null)[]): PastFigures => {
+  const none = utilisation.map(() => null)
+  return {
+    ...{ utilisation, cpu: none, memoryBytes: none, iops: none, bytesPerSecond: none },
+    ...{ latencyMs: none, sessions: none, usedBytes: none },
+  }
+}
 const nobody: ReadonlyMap<string, Replay> = new Map()
 const draw = (top: Pick<Top, 'members' | 'sessions'>, replays = nobody, room = 1_000) =>
   layOut(top, replays, room, ({ initiator }) => shortName(initiator))
@@ -187,6 +195,41 @@ describe('the words', () => {
   test('an initiator is called by the last part of its name', () => {
     expect(shortName('iqn.2026-11.dev.evenkeel.demo:client1')).toBe('client1')
     expect(shortName('iqn.2008-11.org.linux-kvm')).toBe('linux-kvm')
+  })
+})
+
+describe('looking back', () => {
+  const known: History = {
+    ...{ from: '2026-11-30T12:00:00.000Z', stepSeconds: 10, count: 4 },
+    members: [
+      { id: 'm1', past: pastOf([0.1, null, 0.4, 0.3]) },
+      { id: 'm2', past: null },
+    ],
+  }
+
+  test('a line has a gap where nothing is known', () => {
+    const path = pathOf([0.1, null, 0.4, 0.3], 300, (value) => 100 - value * 100)
+    expect(path).toBe('M0.0 90.0M200.0 60.0L300.0 70.0')
+  })
+
+  test('the axis ends above all that was, and says where', () => {
+    expect(topOf(known)).toBe(0.5)
+    expect(topOf({ ...known, members: [] })).toBe(0.1)
+  })
+
+  test('members are as they were, and not known while they did not answer', () => {
+    const then = membersAt(known, 2)
+    expect(then.map(({ id, utilisation }) => [id, utilisation])).toEqual([
+      ['m1', 0.4],
+      ['m2', null],
+    ])
+    expect(timeOf(known, 3)).toBe(Date.parse('2026-11-30T12:00:30.000Z'))
+    expect(shareAt(known, Date.parse('2026-11-30T12:00:15.000Z'))).toBe(0.5)
+    expect(shareAt(known, Date.parse('2026-11-30T13:00:00.000Z'))).toBeNull()
+  })
+
+  test('it is asked anew as often as there is something new', () => {
+    expect(Object.values(RANGES).map(refreshMs)).toEqual([5_000, 12_000, 60_000, 60_000])
   })
 })
 

@@ -1,5 +1,6 @@
 // The picture of the group (geometry.ts), drawn: what moves in it is moved by the style sheet.
 import { useSignal } from '@preact/signals'
+import type { ComponentChildren } from 'preact'
 import { useEffect, useRef } from 'preact/hooks'
 import type { Move, Top } from '../../src/api/schema.ts'
 import { formatMs, formatPercent, formatRate } from '../../src/base/figures.ts'
@@ -16,7 +17,10 @@ import {
 } from './geometry.ts'
 import { moves, status, top } from './live.ts'
 import { MemberFacts } from './member-facts.tsx'
+import { history, lookedAt } from './past.ts'
+import { PastFacts } from './past-facts.tsx'
 import { replays } from './replay.ts'
+import { membersAt, type PastMember } from './time-line.ts'
 import { shortName } from './words.ts'
 
 /** On a wide page the mean is named beside the vessels, on a narrow one above its line. */
@@ -40,21 +44,64 @@ export function GroupPicture() {
     return () => observer.disconnect()
   }, [room])
   const now = top.value
+  const known = history.value
+  const past = known === null || lookedAt.value === null ? null : membersAt(known, lookedAt.value)
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: many members are wider than the page, and it is scrolled with the keyboard
     <section class="picture" ref={box} aria-label="The members of the group" tabIndex={0}>
-      {now === null || room.value === 0 ? null : <Drawn now={now} room={room.value} />}
+      {now === null || room.value === 0 ? null : past === null ? (
+        <DrawnNow now={now} room={room.value} />
+      ) : (
+        <DrawnThen past={past} room={room.value} />
+      )}
     </section>
   )
 }
 
-function Drawn({ now, room }: { readonly now: Top; readonly room: number }) {
+function DrawnNow({ now, room }: { readonly now: Top; readonly room: number }) {
   const aside = room >= WIDE ? BESIDE : 0
   const picture = layOut(now, replays.value, room - aside, ({ initiator }) => shortName(initiator))
   const facts = new Map(status.value?.members.map((member) => [member.id, member]))
   return (
+    <Frame picture={picture} aside={aside} at={now.at}>
+      {now.members.map((member) => (
+        <MemberFacts key={member.id} member={member} known={facts.get(member.id)} />
+      ))}
+    </Frame>
+  )
+}
+
+interface ThenProps {
+  readonly past: readonly PastMember[]
+  readonly room: number
+}
+
+/** Where its sessions hung is not kept: the water is, and how many they were. */
+function DrawnThen({ past, room }: ThenProps) {
+  const aside = room >= WIDE ? BESIDE : 0
+  const members = past.map(({ id, utilisation }) => ({
+    id,
+    state: utilisation === null ? ('silent' as const) : ('up' as const),
+    load: utilisation === null ? null : { utilisation },
+  }))
+  const picture = layOut({ members, sessions: [] }, new Map(), room - aside, () => '')
+  return (
+    <Frame picture={picture} aside={aside} at="">
+      {past.map((member) => (
+        <PastFacts key={member.id} member={member} />
+      ))}
+    </Frame>
+  )
+}
+
+interface FrameProps extends VesselsProps {
+  readonly children: ComponentChildren
+}
+
+function Frame({ picture, aside, at, children }: FrameProps) {
+  return (
     <div class="group" style={{ width: `${picture.width + aside}px` }}>
-      <Vessels picture={picture} aside={aside} at={now.at} />
+      <Vessels picture={picture} aside={aside} at={at} />
       <ul
         class="members"
         style={{
@@ -62,9 +109,7 @@ function Drawn({ now, room }: { readonly now: Top; readonly room: number }) {
           gridTemplateColumns: `repeat(${picture.vessels.length}, minmax(0, 1fr))`,
         }}
       >
-        {now.members.map((member) => (
-          <MemberFacts key={member.id} member={member} known={facts.get(member.id)} />
-        ))}
+        {children}
       </ul>
     </div>
   )

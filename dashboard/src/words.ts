@@ -14,7 +14,10 @@ export function shortName(initiator: string): string {
   return behindColon === initiator ? initiator.slice(initiator.lastIndexOf('.') + 1) : behindColon
 }
 
-export function meanOf(members: Top['members']): number | null {
+/** Mean utilisation of those that are known. */
+export function meanOf(
+  members: readonly { readonly load: { readonly utilisation: number } | null }[],
+): number | null {
   const known = members.flatMap(({ load }) => (load === null ? [] : [load.utilisation]))
   return known.length === 0 ? null : known.reduce((sum, one) => sum + one, 0) / known.length
 }

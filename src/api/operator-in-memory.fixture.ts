@@ -3,7 +3,7 @@
 import type { BalancePlan, MoveWhy, RecordingPage, StayReason } from './balance-schema.ts'
 import type { MemberApi } from './doors.ts'
 import { refusal } from './errors.ts'
-import { type Answered, answered, type Operator } from './operator.ts'
+import { type Answered, answered, type HistorySpan, type Operator } from './operator.ts'
 import type { DurationCounts, Readings } from './readings.ts'
 import type {
   Balance,
@@ -11,6 +11,7 @@ import type {
   BalanceRequest,
   Health,
   HealthProblem,
+  History,
   Member,
   MemberLoad,
   Move,
@@ -99,6 +100,19 @@ export class OperatorInMemory implements Operator {
 
   async volumes(): Promise<readonly Volume[]> {
     return this.#volumes.map(briefly)
+  }
+
+  async history({ fromMs, stepSeconds, count }: HistorySpan): Promise<History> {
+    const ramp = Array.from({ length: count }, (_, at) => at / count)
+    const none = ramp.map(() => null)
+    const rest = { memoryBytes: none, latencyMs: none, sessions: none, usedBytes: none }
+    const past = { utilisation: ramp, cpu: ramp, iops: none, bytesPerSecond: none, ...rest }
+    const from = new Date(fromMs).toISOString()
+    const members = [
+      { id: 'm1', past },
+      { id: 'm2', past: null },
+    ]
+    return { from, stepSeconds, count, members }
   }
 
   async volumesWithUsage(): Promise<readonly Volume[]> {

@@ -10,6 +10,7 @@ import type {
   BalanceRequest,
   Health,
   HealthProblem,
+  History,
   Member,
   Move,
   MovePlan,
@@ -28,6 +29,13 @@ export type Answered<T> = { readonly kind: 'done'; readonly value: T } | Refusal
 
 export function answered<T>(value: T): Answered<T> {
   return { kind: 'done', value }
+}
+
+export interface HistorySpan {
+  /** Since 1970. */
+  readonly fromMs: number
+  readonly stepSeconds: number
+  readonly count: number
 }
 
 export interface Operator {
@@ -74,6 +82,8 @@ export interface Operator {
   members(): Promise<readonly Member[]>
   top(): Promise<Top>
   status(): Promise<Status>
+  /** What each member kept of its past, in `count` buckets of `stepSeconds` from `fromMs` on. */
+  history(span: HistorySpan): Promise<History>
   /** Of this member alone; synchronous, so that it tells a stuck group from a stuck member. */
   health(): Health
   /** What is wrong with the group, as it was last seen here. */

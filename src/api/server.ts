@@ -27,6 +27,7 @@ import { type ErrorCode, PROBLEM_TYPE, problem } from './errors.ts'
 import { eventRoutes } from './events.ts'
 import { groupRoutes } from './group.ts'
 import { refuseCaller } from './guard.ts'
+import { historyRoutes } from './history.ts'
 import { finishDocument } from './openapi.ts'
 import type { Operator } from './operator.ts'
 import { pageRoutes } from './page.ts'
@@ -150,6 +151,7 @@ export async function buildApi(
     balanceRoutes(api, operator)
     groupRoutes(api, operator)
     eventRoutes(api, operator)
+    historyRoutes(api, operator)
   })
   app.get('/openapi.json', { schema: { hide: true } }, () => app.swagger())
   await pageRoutes(app)

@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { startGroup } from '../../test/kit/sim-group.ts'
 import { memberId } from '../base/ids.ts'
-import { summaryOf, well } from '../operator/condition.fixture.ts'
+import { noPast, summaryOf, well } from '../operator/condition.fixture.ts'
 import { SessionDesk } from '../operator/session-desk.ts'
 import { type ControlKind, Controls } from '../peer/controls.ts'
 import type { Json } from '../peer/message.ts'
@@ -21,7 +21,11 @@ it('P9 no body of any kind ends a member', async () => {
   const { group, timeline, connect, events, member, balancer } = await scene(41)
   const initiator = await connect()
   const desk = new SessionDesk(member, balancer, async () => new Map())
-  const people = { summary: () => summaryOf('m1'), condition: () => well }
+  const people = {
+    summary: () => summaryOf('m1'),
+    condition: () => well,
+    pastHere: async () => noPast,
+  }
   const staff = { balancer, operator: { ...people, moveHere: desk.moveHere.bind(desk) } }
   const { slices, target } = member
   const { coordinator } = member.ports

@@ -10,6 +10,7 @@ import type { MemberId } from '../base/ids.ts'
 import type { Coordinator } from '../coordination/coordinator.ts'
 import { NOT_KEPT } from '../operator/balance-desk.ts'
 import type { MemberOperator } from '../operator/operator.ts'
+import { readSpan } from '../operator/past.ts'
 import { readOrder } from '../operator/session-desk.ts'
 import { type Control, type ControlKind, message, nothing, question } from '../peer/controls.ts'
 import { encodeAllocation, readQuestion as readAllocated } from '../slice/allocation.ts'
@@ -24,7 +25,7 @@ import { readReset } from '../target/unit-reset.ts'
 /** Who decides for a member by its load, and who answers for it to people; null: nobody, and nobody here is asked. */
 export interface Staff {
   readonly balancer: Balancer | null
-  readonly operator: Pick<MemberOperator, 'summary' | 'condition' | 'moveHere'> | null
+  readonly operator: Pick<MemberOperator, 'summary' | 'condition' | 'moveHere' | 'pastHere'> | null
 }
 
 export interface Answerers {
@@ -75,6 +76,7 @@ export function controlTable({
     became: question(readMovedAgo, (moved) => staff().balancer?.became(moved) ?? null),
     // For people, and for volumes
     summary: question(nothing, () => staff().operator?.summary() ?? null),
+    history: question(readSpan, async (span) => (await staff().operator?.pastHere(span)) ?? null),
     condition: question(nothing, () => staff().operator?.condition() ?? null),
     allocation: question(readAllocated, async (asked) =>
       encodeAllocation(await slices.allocation(asked)),

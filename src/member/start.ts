@@ -16,9 +16,18 @@ import { listenError, SystemNet } from '../io/net.ts'
 import { SqliteWorker } from '../io/sqlite-worker.ts'
 import { RealSystemProbe } from '../io/system-probe.ts'
 import { HealthWatch } from '../operator/health-watch.ts'
+import { History } from '../operator/history.ts'
+import type { Figures } from '../operator/history-record.ts'
 import type { Log } from '../operator/log.ts'
 import { lineOf } from '../operator/log-lines.ts'
-import { tellCall, tellHealth, tellLink, tellRecovery, tellSlow } from '../operator/member-log.ts'
+import {
+  tellCall,
+  tellHealth,
+  tellHistory,
+  tellLink,
+  tellRecovery,
+  tellSlow,
+} from '../operator/member-log.ts'
 import { MemberOperator } from '../operator/operator.ts'
 import { Tally } from '../operator/tally.ts'
 import { WatchedCoordinator } from '../operator/watched-coordinator.ts'
@@ -81,7 +90,10 @@ export async function startMember(config: MemberConfig, log: Log): Promise<Runni
     coordinator,
     tell: (change) => tellHealth(log, member, change),
   })
-  const operator = new MemberOperator({ member, balancer, health, tally, traffic, version, pid })
+  const history = await openHistory(config, member, balancer, log)
+  const operator = new MemberOperator({
+    ...{ member, balancer, health, tally, traffic, history, version, pid },
+  })
   const api = await startApi(operator, {
     host: config.api.host,
     port: config.api.port,
@@ -106,9 +118,38 @@ export async function startMember(config: MemberConfig, log: Log): Promise<Runni
       balancer.stop()
       operator.stop()
       health.stop()
+      await history.close()
       await api.close()
       await member.stop()
     },
+  }
+}
+
+function openHistory(
+  { dataFolder }: MemberConfig,
+  member: Member,
+  balancer: Balancer,
+  log: Log,
+): Promise<History> {
+  return History.open({
+    folder: dataFolder,
+    group: member.group.group.groupId,
+    member: member.id,
+    clock: member.ports.clock,
+    now: () => figuresOf(member, balancer),
+    failed: (why) => tellHistory(log, why),
+  })
+}
+
+/** What is kept of now. */
+function figuresOf(member: Member, balancer: Balancer): Figures | null {
+  const load = balancer.memberLoad()
+  if (load === null) return null
+  const { utilisation, cpu, memoryBytes, iops, bytesPerSecond, latencyMs } = load
+  return {
+    ...{ utilisation, cpu, memoryBytes, iops, bytesPerSecond, latencyMs },
+    sessions: member.target.registry.size,
+    usedBytes: member.store.usage().takenBytes,
   }
 }
 

@@ -1,6 +1,7 @@
 // A member that is well, and what it tells others that ask for people: for the tests of health, summaries and control messages.
 import { sessionId, volumeId } from '../base/ids.ts'
 import type { Condition } from './condition.ts'
+import type { Series } from './history.ts'
 import { SUMMARY_FORMAT, type Summary } from './summary.ts'
 
 const MIB = 1024 ** 2
@@ -15,6 +16,11 @@ export const well: Condition = {
   commitMs: 2,
   coordinator: null,
   recordLost: null,
+}
+
+export const noPast: Series = {
+  ...{ utilisation: [], cpu: [], memoryBytes: [], iops: [] },
+  ...{ bytesPerSecond: [], latencyMs: [], sessions: [], usedBytes: [] },
 }
 
 export function summaryOf(member: string): Summary {

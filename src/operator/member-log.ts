@@ -88,3 +88,8 @@ export function tellCall(log: Log, { caller, agent, method, url, body, status }:
   const sentence = `${caller} (${agent}) asked ${what}: ${status}`
   log.info('api', sentence, { caller, agent, method, url, body, status })
 }
+
+export function tellHistory(log: Log, why: unknown): void {
+  const reason = why instanceof Error ? why.message : String(why)
+  log.warn('history', `what this member measures of itself is not kept: ${reason}`, { reason })
+}

@@ -2,13 +2,14 @@
 // know is asked from them when it is needed.
 
 import type { BalancePlan, MoveWhy, RecordingPage, StayReason } from '../api/balance-schema.ts'
-import { type Answered, answered, type Operator } from '../api/operator.ts'
+import { type Answered, answered, type HistorySpan, type Operator } from '../api/operator.ts'
 import type { Readings } from '../api/readings.ts'
 import type {
   Balance,
   BalanceRequest,
   Health,
   HealthProblem,
+  History,
   Member,
   Move,
   MovePlan,
@@ -26,7 +27,9 @@ import type { Json } from '../peer/message.ts'
 import { BalanceDesk } from './balance-desk.ts'
 import type { Condition } from './condition.ts'
 import { GroupDesk } from './group-desk.ts'
+import type { Series, Span } from './history.ts'
 import { type FigureSources, OwnFigures } from './own-figures.ts'
+import { pastOfAll } from './past.ts'
 import { type Order, SessionDesk } from './session-desk.ts'
 import { askAll, type Summary } from './summary.ts'
 import { VolumeDesk } from './volume-desk.ts'
@@ -95,6 +98,11 @@ export class MemberOperator implements Operator {
 
   recording(member: string, after: number): Promise<Answered<RecordingPage>> {
     return this.#balance.recording(member, after)
+  }
+
+  history(span: HistorySpan): Promise<History> {
+    const { member, balancer, history } = this.#sources
+    return pastOfAll(member, history, (id) => balancer.isHeard(id), span)
   }
 
   apis() {
@@ -172,6 +180,10 @@ export class MemberOperator implements Operator {
 
   condition(): Condition {
     return this.#sources.health.condition()
+  }
+
+  pastHere(span: Span): Promise<Series> {
+    return this.#sources.history.read(span)
   }
 
   /** A move that another member was asked for by a person: this one serves the session. */

@@ -6,12 +6,14 @@ import type { Traffic } from '../io/net.ts'
 import type { Condition } from './condition.ts'
 import { healthOf } from './health.ts'
 import type { HealthWatch } from './health-watch.ts'
+import type { History } from './history.ts'
 import { Rates } from './rates.ts'
 import type { ShownMember } from './shown-member.ts'
 import { type SessionSummary, SUMMARY_FORMAT, type Summary } from './summary.ts'
 import type { Tally } from './tally.ts'
 
 export interface FigureSources {
+  readonly history: History
   readonly member: ShownMember
   readonly balancer: Balancer
   readonly health: HealthWatch

@@ -32,6 +32,7 @@ export type ControlKind =
   | 'why not'
   | 'summary'
   | 'condition'
+  | 'history'
   | 'move session'
 
 export type Reply = Json | Promise<Json>

@@ -84,6 +84,10 @@ test('a person creates a volume, watches its session move, reads why, and sees a
   await story.getByText('I/O paused for').waitFor()
   await page.getByRole('link', { name: /^client1 on m2: session/ }).waitFor()
 
+  await page.getByLabel('Look back').press('ArrowLeft')
+  await headline.getByText(/^As it was at/).waitFor()
+  await page.getByRole('button', { name: 'Back to now' }).click()
+
   // Seen as it happens: this one is not asked for on the page.
   const [session] = await group.sessions()
   const seen = headline.getByText(/^client1 moves from m2 to m3$/).waitFor()

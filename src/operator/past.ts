@@ -1,0 +1,52 @@
+// The past of all members, asked from each when a person looks back (history.ts keeps it).
+import type { HistorySpan } from '../api/operator.ts'
+import { type History as Answer, type PastFigures, pastFigures } from '../api/schema.ts'
+import type { MemberId } from '../base/ids.ts'
+import { ProtocolError } from '../base/protocol-error.ts'
+import { Body } from '../peer/controls.ts'
+import type { Json } from '../peer/message.ts'
+import type { History, Span } from './history.ts'
+import type { ShownMember } from './shown-member.ts'
+
+/** It reads its disk. */
+const ASK_MS = 2_000
+const SILENT_ASK_MS = 400
+/** What a member gives of its past at most. */
+const COUNT_MAX = 600
+
+export function readSpan(json: Json): Span {
+  const body = new Body(json)
+  const span = {
+    fromMs: body.whole('fromMs'),
+    stepMs: body.whole('stepMs'),
+    count: body.whole('count'),
+  }
+  if (span.stepMs === 0 || span.count > COUNT_MAX) {
+    throw new ProtocolError('no span of time', 'peer/DESIGN.md')
+  }
+  return span
+}
+
+export async function pastOfAll(
+  member: ShownMember,
+  own: History,
+  isHeard: (id: MemberId) => boolean,
+  { fromMs, stepSeconds, count }: HistorySpan,
+): Promise<Answer> {
+  const span = { fromMs, stepMs: stepSeconds * 1_000, count }
+  const ids = [...member.group.members.keys()].sort()
+  const members = await Promise.all(
+    ids.map(async (id) => {
+      if (id === member.id) return { id, past: mutable(await own.read(span)) }
+      const patienceMs = isHeard(id) ? ASK_MS : SILENT_ASK_MS
+      const told = await member.peers.ask(id, 'history', span, patienceMs)
+      return { id, past: pastFigures.safeParse(told).data ?? null }
+    }),
+  )
+  return { from: new Date(fromMs).toISOString(), stepSeconds, count, members }
+}
+
+/** As the schema has lists. */
+function mutable(series: Awaited<ReturnType<History['read']>>): PastFigures {
+  return pastFigures.parse(series)
+}
