@@ -131,7 +131,8 @@ export class Account {
   }
 
   #state(policy: Policy): { own: Own; view: View } {
-    return { own: this.#decider().own(policy), view: this.#shared.others.view() }
+    const view = this.#shared.others.view()
+    return { own: this.#decider().own(policy, view), view }
   }
 
   #options(id: SessionId, own: Own, view: View, policy: Policy): MoveOption[] {

@@ -166,10 +166,9 @@ export class Balancer {
     const { policy } = this.policy.settings
     const target = unpackEnd(there)
     const view = others.view()
-    const session = sessions
-      .views(view, policy, new Map(), this.trust.caution)
-      .find((one) => one.id === id)
-    if (session === undefined || 'refused' in target) return null
+    const how = { view, policy, debts: new Map(), caution: this.trust.caution }
+    const session = sessions.view(id, how)
+    if (session === null || 'refused' in target) return null
     const source = monitor.end()
     const mean = meanUtilisation(source, view, policy)
     const nowMs = member.ports.clock.nowMs()
@@ -225,8 +224,8 @@ export class Balancer {
     const { member, monitor, others } = this.#shared
     const margin = this.policy.settings.policy.burstMargin
     if (id === member.id) return utilisation(monitor.end(), margin)
-    const end = others.view().members.get(id)
-    return end === undefined ? null : utilisation(end, margin)
+    const end = others.viewOf(id)
+    return end === null ? null : utilisation(end, margin)
   }
 
   session({ id, record }: LiveSession) {

@@ -1,10 +1,21 @@
 // Which of its sessions this member moves, and where: each round it judges by the estimates of all, asks the destination,
 // and has the target carry the move out. Level-triggered: every round reads the state as it is.
-import type { SessionId } from '../base/ids.ts'
+//
+// Invariants:
+//   DC1. Sessions are looked at once a round, which takes as long as its moves. What may have changed of one meanwhile is looked
+//        at when it is its turn: who may not be moved any more is not proposed.
+import type { MemberId, SessionId } from '../base/ids.ts'
 import { type Begun, heldBack, withBegun } from '../distribution/budget.ts'
 import type { Code } from '../distribution/code.ts'
-import { type Proposal, urgentRounds } from '../distribution/decide.ts'
-import { DecisionLog, predictionOf, whyDenied, whyMoved, whyNot } from '../distribution/explain.ts'
+import { type Proposal, type Reason, urgentRounds } from '../distribution/decide.ts'
+import {
+  DecisionLog,
+  type DecisionRecord,
+  predictionOf,
+  whyDenied,
+  whyMoved,
+  whyNot,
+} from '../distribution/explain.ts'
 import { gainOf } from '../distribution/judge.ts'
 import { Negotiation } from '../distribution/negotiation.ts'
 import type { Policy } from '../distribution/policy.ts'
@@ -13,7 +24,9 @@ import type { Own, View } from '../distribution/view.ts'
 import { packAsk, unpackBecame, unpackEnd } from '../distribution/wire.ts'
 import type { MoveRecord } from '../group/record.ts'
 import type { Json } from '../peer/message.ts'
+import { carrierOf } from '../target/live-session.ts'
 import type { Account } from './account.ts'
+import type { Circumstances } from './own-sessions.ts'
 import { ASK_MS, type Shared } from './shared-parts.ts'
 
 /** When the averages have taken a move in, its observed gain is written down. */
@@ -58,44 +71,62 @@ export class Decider {
     this.#urgent = urgentRounds(this.#urgent, monitor.end(), policy)
     this.#caution = this.trust.caution
     const view = others.view()
-    const negotiation = new Negotiation(this.own(policy), view, { nowMs, seed }, policy)
+    const own = this.own(policy, view)
+    const negotiation = new Negotiation(own, view, { nowMs, seed }, policy)
     const { debts, reasons } = negotiation.round
     this.#debts = debts
-    const names = { self: member.id, nowMs }
-    for (const reason of reasons) {
-      const sentence = whyNot(reason, { ...names, session: `session ${reason.session}` }, policy)
-      const { session, code, to, gain, debt, price } = reason
-      this.log.add({ atMs: nowMs, session, code, to, sentence, gain, debt, price })
-    }
-    await this.#negotiate(negotiation, policy)
+    for (const reason of reasons) this.log.add(new Stays(reason, member.id, nowMs, policy))
+    await this.#negotiate(negotiation, own, policy)
   }
 
-  /** One proposal at a time: each answer changes the loads by which the next is judged. */
-  async #negotiate(negotiation: Negotiation, policy: Policy): Promise<void> {
+  /**
+   * One proposal at a time: each answer changes the loads by which the next is judged. Sessions are those of the round, which
+   * are still here; what may have changed of one meanwhile is looked at when it is its turn.
+   */
+  async #negotiate(negotiation: Negotiation, begun: Own, policy: Policy): Promise<void> {
     const { member } = this.#shared
+    let own = begun
     for (;;) {
       const proposal = negotiation.next()
       if (proposal === null) return
+      if (!this.#mayStill(proposal, negotiation.view, policy)) continue
       const nowMs = this.#nowMs()
       const now = { ...policy, mode: this.#shared.policy.settings.mode }
       const back = heldBack(now, this.#begun, nowMs, member.ports.clock.wallMs())
       this.#noteProposal(proposal, back, nowMs)
       if (back !== null) continue
       this.#isMoving = true
-      const granted = await this.#move(proposal, nowMs, negotiation.view)
+      const granted = await this.#move(proposal, nowMs, own, negotiation.view)
       this.#isMoving = false
       const fresh = unpackEnd(await member.peers.ask(proposal.to, 'end', null, ASK_MS))
-      negotiation.answered(proposal, granted, this.own(policy), 'refused' in fresh ? null : fresh)
+      own = this.#asItIs(own)
+      negotiation.answered(proposal, granted, own, 'refused' in fresh ? null : fresh)
     }
   }
 
-  /** `view`: by which it was decided. */
-  async #move(proposal: Proposal, nowMs: number, view: View): Promise<boolean> {
+  #mayStill({ session, to }: Proposal, view: View, policy: Policy): boolean {
+    const now = this.#shared.sessions.view(session.id, this.#circumstances(policy, view))
+    return now !== null && now.held === null && now.barred.get(to) === undefined
+  }
+
+  /** Later in the round. */
+  #asItIs(own: Own): Own {
+    const { monitor, member } = this.#shared
+    const sessions = own.sessions.flatMap((session) => {
+      const here = member.target.registry.get(session.id)
+      if (here === undefined || carrierOf(here) === null) return []
+      return [{ ...session, debt: this.#debts.get(session.id) ?? 0 }]
+    })
+    return { ...monitor.end(), urgent: own.urgent, sessions }
+  }
+
+  /** `own` and `view`: by which it was decided. */
+  async #move(proposal: Proposal, nowMs: number, own: Own, view: View): Promise<boolean> {
     const { member, sessions } = this.#shared
     const { id } = proposal.session
     const { policy } = this.#shared.policy.settings
     const move = member.ports.newId()
-    this.#account.keep(move, proposal, this.own(policy), view)
+    this.#account.keep(move, proposal, own, view)
     const end = await member.target.move(id, {
       id: move,
       to: proposal.to,
@@ -164,18 +195,47 @@ export class Decider {
   }
 
   /** This member as it is now. */
-  own(policy: Policy): Own {
-    const { monitor, others, sessions } = this.#shared
+  own(policy: Policy, view: View): Own {
+    const { monitor, sessions } = this.#shared
     const urgent = this.#urgent >= policy.urgentRounds
-    return {
-      ...monitor.end(),
-      urgent,
-      sessions: sessions.views(others.view(), policy, this.#debts, this.#caution),
-    }
+    const views = sessions.views(this.#circumstances(policy, view))
+    return { ...monitor.end(), urgent, sessions: views }
+  }
+
+  #circumstances(policy: Policy, view: View): Circumstances {
+    return { view, policy, debts: this.#debts, caution: this.#caution }
   }
 
   #nowMs(): number {
     return this.#shared.member.ports.clock.nowMs()
+  }
+}
+
+/** A session that stays; most are never asked about, and so the sentence is made when somebody does. */
+class Stays implements DecisionRecord {
+  readonly atMs: number
+  readonly session: SessionId
+  readonly code: Code
+  readonly to: MemberId | null
+  readonly gain: number
+  readonly debt: number
+  readonly price: number
+  readonly #told: () => string
+
+  constructor(reason: Reason, self: MemberId, atMs: number, policy: Policy) {
+    const { session, code, to, gain, debt, price } = reason
+    this.atMs = atMs
+    this.session = session
+    this.code = code
+    this.to = to
+    this.gain = gain
+    this.debt = debt
+    this.price = price
+    this.#told = () => whyNot(reason, { self, nowMs: atMs, session: `session ${session}` }, policy)
+  }
+
+  get sentence(): string {
+    return this.#told()
   }
 }
 

@@ -8,7 +8,15 @@ import type { Clock } from '../base/clock.ts'
 import type { MemberId } from '../base/ids.ts'
 import { ProtocolError } from '../base/protocol-error.ts'
 import type { Policy } from '../distribution/policy.ts'
-import { buildView, type Heard, hear, type View } from '../distribution/view.ts'
+import {
+  buildView,
+  type Heard,
+  hear,
+  type MemberFacts,
+  type MemberView,
+  seenOf,
+  type View,
+} from '../distribution/view.ts'
 import { parseReport, type Report } from '../load/report.ts'
 import type { Json } from '../peer/message.ts'
 import type { MemberParts } from './member-parts.ts'
@@ -19,6 +27,7 @@ export class HeardReports {
   /** Of `awake`: times in which reports came. */
   readonly #heard = new Map<MemberId, Heard>()
   readonly #awake: AwakeTime
+  #sorted: readonly MemberId[] = []
 
   /** `mostMs`: longer than from one `tick` to the next. */
   constructor(
@@ -42,8 +51,26 @@ export class HeardReports {
   }
 
   view(): View {
-    const { group, id } = this.#member
-    return buildView(group.members.values(), this.#heard, id, this.#awake.nowMs(), this.#policy())
+    const { id } = this.#member
+    return buildView(this.#members(), this.#heard, id, this.#awake.nowMs(), this.#policy())
+  }
+
+  /** As `view` has it; null: it may not receive, or is this one. */
+  viewOf(id: MemberId): MemberView | null {
+    const facts = this.#member.group.members.get(id)
+    if (facts === undefined || id === this.#member.id) return null
+    const seen = seenOf(facts, this.#heard.get(id), this.#awake.nowMs(), this.#policy())
+    return typeof seen === 'string' ? null : seen
+  }
+
+  /** By id. They are sorted anew only when others are members. */
+  #members(): MemberFacts[] {
+    const { members } = this.#member.group
+    const known = this.#sorted
+    if (known.length !== members.size || !known.every((id) => members.has(id))) {
+      this.#sorted = [...members.keys()].sort()
+    }
+    return this.#sorted.flatMap((id) => members.get(id) ?? [])
   }
 
   isHeard(member: MemberId): boolean {

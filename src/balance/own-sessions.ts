@@ -3,7 +3,7 @@
 
 import { type SessionId, sessionId } from '../base/ids.ts'
 import { isRandomIsid } from '../base/isid.ts'
-import { type BadPaths, barredMembers, heldBy } from '../distribution/bounds.ts'
+import { type BadPaths, barredBy, heldBy } from '../distribution/bounds.ts'
 import type { Code } from '../distribution/code.ts'
 import {
   leftMembers,
@@ -34,6 +34,16 @@ export interface MovedAgo {
   readonly agoMs: number
 }
 
+/** By which the sessions here are seen. */
+export interface Circumstances {
+  readonly view: View
+  readonly policy: Policy
+  /** What each has saved up by staying where it is not best. */
+  readonly debts: ReadonlyMap<SessionId, number>
+  /** By which moves are dearer now (distribution/trust.ts). */
+  readonly caution: number
+}
+
 export function readMovedAgo(json: Json): MovedAgo {
   const body = new Body(json)
   return { session: sessionId(body.whole('session')), agoMs: body.whole('agoMs') }
@@ -52,36 +62,44 @@ export class OwnSessions {
     this.#badPaths = badPaths
   }
 
-  /** `debts`: what each has saved up by staying where it is not best; `caution`: by which moves are dearer now (trust.ts). */
-  views(
-    view: View,
-    policy: Policy,
-    debts: ReadonlyMap<SessionId, number>,
-    caution: number,
-  ): SessionView[] {
-    const { target, group } = this.#member
-    const nowMs = this.#nowMs()
+  /** Those that are carried now. */
+  views(circumstances: Circumstances): SessionView[] {
     const views: SessionView[] = []
-    for (const session of target.registry.all()) {
-      const load = this.#estimate.load(session.id)
-      const estimate = this.#estimate.session(session.id)
-      if (load === null || estimate === null || carrierOf(session) === null) continue
-      const history = this.#history(session.id)
-      const facts = factsOf(this.#member, session, history, nowMs, policy)
-      const pause = pauseSeconds(policy, facts.stableIsid)
-      views.push({
-        id: session.id,
-        load,
-        ageSeconds: estimate.ageSeconds,
-        price: caution * (policy.kappa + estimate.depth * pause),
-        debt: debts.get(session.id) ?? 0,
-        restUntilMs: restUntilMs(history, policy),
-        left: leftMembers(history),
-        held: heldBy(facts, view, nowMs, null),
-        barred: barredMembers(facts, group.members.keys(), this.#badPaths, nowMs),
-      })
+    for (const session of this.#member.target.registry.all()) {
+      const view = this.#viewOf(session, circumstances)
+      if (view !== null) views.push(view)
     }
     return views
+  }
+
+  /** null: it is not carried here now. */
+  view(id: SessionId, circumstances: Circumstances): SessionView | null {
+    const session = this.#member.target.registry.get(id)
+    return session === undefined ? null : this.#viewOf(session, circumstances)
+  }
+
+  #viewOf(
+    session: LiveSession,
+    { view, policy, debts, caution }: Circumstances,
+  ): SessionView | null {
+    const nowMs = this.#nowMs()
+    const load = this.#estimate.load(session.id)
+    const estimate = this.#estimate.session(session.id)
+    if (load === null || estimate === null || carrierOf(session) === null) return null
+    const history = this.#history(session.id)
+    const facts = factsOf(this.#member, session, history, nowMs, policy)
+    const pause = pauseSeconds(policy, facts.stableIsid)
+    return {
+      id: session.id,
+      load,
+      ageSeconds: estimate.ageSeconds,
+      price: caution * (policy.kappa + estimate.depth * pause),
+      debt: debts.get(session.id) ?? 0,
+      restUntilMs: restUntilMs(history, policy),
+      left: leftMembers(history),
+      held: heldBy(facts, view, nowMs, null),
+      barred: barredBy(facts, this.#badPaths, nowMs),
+    }
   }
 
   /** Why an operator may not have it moved; null: safety allows it. Rates and rests do not count. */

@@ -1,6 +1,6 @@
 // Where a login goes that is new to the group, and the room for one that another member has sent here.
 import type { MemberId } from '../base/ids.ts'
-import { barredMembers } from '../distribution/bounds.ts'
+import { barredBy } from '../distribution/bounds.ts'
 import { membersToAsk, placeLogin } from '../distribution/place.ts'
 import type { End } from '../distribution/view.ts'
 import { unpackEnd } from '../distribution/wire.ts'
@@ -28,7 +28,7 @@ export class Placer implements Placement {
     if (!placement && !draining) return null
     const view = others.view()
     const facts = factsOfNewcomer(member, attempt)
-    const barred = barredMembers(facts, member.group.members.keys(), badPaths, this.#nowMs())
+    const barred = barredBy(facts, badPaths, this.#nowMs())
     const asked = membersToAsk(view, barred, this.#seed(), policy)
     const fresh = await Promise.all(asked.map((id) => member.peers.ask(id, 'end', null, ASK_MS)))
     const ends = fresh

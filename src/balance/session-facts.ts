@@ -1,6 +1,6 @@
 // What the distribution must know of a session besides its load: its siblings, its state, where its volume lives.
 
-import type { MemberId, SessionId, VolumeId } from '../base/ids.ts'
+import type { SessionId, VolumeId } from '../base/ids.ts'
 import { isRandomIsid } from '../base/isid.ts'
 import type { SessionFacts } from '../distribution/bounds.ts'
 import { type MoveHistory, pausedMsLately } from '../distribution/history.ts'
@@ -75,7 +75,7 @@ function siblings(
     .map(({ record }) => ({ member: record.owner, stableIsid: !isRandomIsid(record.isid) }))
 }
 
-function primariesOf({ group }: MemberParts, volume: VolumeId): ReadonlySet<MemberId> {
+function primariesOf({ group }: MemberParts, volume: VolumeId): SessionFacts['partitionedOn'] {
   const lanes = group.volumes.get(volume)?.lanes ?? []
-  return new Set(lanes.flatMap((slice) => group.slices[slice]?.primary ?? []))
+  return { has: (member) => lanes.some((slice) => group.slices[slice]?.primary === member) }
 }

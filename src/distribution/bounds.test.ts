@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { memberId } from '../base/ids.ts'
-import { BadPaths, barredMembers, heldBy, type SessionFacts } from './bounds.ts'
+import { BadPaths, barredBy, heldBy, type SessionFacts } from './bounds.ts'
 import type { Absence, View } from './view.ts'
 
 const FACTS: SessionFacts = {
@@ -44,14 +44,13 @@ test('B3 what holds something that only its nexus has is not moved, whoever want
 test('B4 a path that failed bars that initiator from that member alone, for its time', () => {
   const bad = new BadPaths()
   bad.mark('iqn.x', memberId('b'), 100)
-  const barred = (facts: SessionFacts, nowMs: number) => [
-    ...barredMembers(facts, [memberId('b'), memberId('c')], bad, nowMs),
-  ]
-  expect(barred(FACTS, 99)).toEqual([['b', 'BAD_PATH']])
-  expect(barred({ ...FACTS, initiator: 'iqn.y' }, 99)).toEqual([])
-  expect(barred(FACTS, 100)).toEqual([])
+  const barred = (facts: SessionFacts, nowMs: number) =>
+    ['b', 'c'].map((id) => barredBy(facts, bad, nowMs).get(memberId(id)))
+  expect(barred(FACTS, 99)).toEqual(['BAD_PATH', undefined])
+  expect(barred({ ...FACTS, initiator: 'iqn.y' }, 99)).toEqual([undefined, undefined])
+  expect(barred(FACTS, 100)).toEqual([undefined, undefined])
   bad.forget(99)
-  expect(barred(FACTS, 99)).toEqual([['b', 'BAD_PATH']])
+  expect(barred(FACTS, 99)).toEqual(['BAD_PATH', undefined])
 })
 
 test('B4 a session whose last move went badly is left alone, for its time', () => {

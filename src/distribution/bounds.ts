@@ -10,7 +10,7 @@
 //     alone.
 import type { MemberId } from '../base/ids.ts'
 import type { Code } from './code.ts'
-import type { View } from './view.ts'
+import type { Barred, View } from './view.ts'
 
 export interface SessionFacts {
   readonly initiator: string
@@ -26,7 +26,7 @@ export interface SessionFacts {
   /** Other sessions of the same initiator name on the same volume. */
   readonly siblings: readonly { readonly member: MemberId; readonly stableIsid: boolean }[]
   /** Members that are primary of a lane of its volume; null: the policy does not ask. */
-  readonly partitionedOn: ReadonlySet<MemberId> | null
+  readonly partitionedOn: Pick<ReadonlySet<MemberId>, 'has'> | null
 }
 
 /** `byHand`: an operator's or a drain's move passes over rests and budgets, and an operator's over a pin. */
@@ -62,18 +62,9 @@ export function barredFrom(
   return null
 }
 
-export function barredMembers(
-  facts: SessionFacts,
-  members: Iterable<MemberId>,
-  badPaths: BadPaths,
-  nowMs: number,
-): Map<MemberId, Code> {
-  const barred = new Map<MemberId, Code>()
-  for (const member of members) {
-    const code = barredFrom(facts, member, badPaths, nowMs)
-    if (code !== null) barred.set(member, code)
-  }
-  return barred
+/** As `barredFrom`, of whichever member is asked for. */
+export function barredBy(facts: SessionFacts, badPaths: BadPaths, nowMs: number): Barred {
+  return { get: (member) => barredFrom(facts, member, badPaths, nowMs) ?? undefined }
 }
 
 function isSilent(view: View, member: MemberId): boolean {

@@ -25,7 +25,7 @@ export function membersToAsk(
   seed: number,
   policy: Policy,
 ): MemberId[] {
-  const open = [...view.members.keys()].filter((id) => !barred.has(id))
+  const open = [...view.members.keys()].filter((id) => barred.get(id) === undefined)
   const random = new Prng(seed)
   const asked: MemberId[] = []
   while (asked.length < policy.candidates && open.length > 0) {
@@ -54,7 +54,7 @@ export function placeLogin(
   const best = leastUtilised(newcomer, fresh, policy)
   if (best === null) return null
   const mine = utilisationWith(here, newcomer, policy)
-  const barredHere = newcomer.barred.has(here.member)
+  const barredHere = newcomer.barred.get(here.member) !== undefined
   const step = here.draining || barredHere ? Number.NEGATIVE_INFINITY : policy.placementStep
   if (mine - best.there < step) return null
   return { to: best.to, there: best.there, here: mine }
@@ -77,7 +77,7 @@ function leastUtilised(
 ): { to: MemberId; there: number } | null {
   let best: { to: MemberId; there: number } | null = null
   for (const end of ends) {
-    if (newcomer.barred.has(end.member)) continue
+    if (newcomer.barred.get(end.member) !== undefined) continue
     const there = utilisationWith(end, newcomer, policy)
     const better =
       best === null || there < best.there || (there === best.there && end.member < best.to)

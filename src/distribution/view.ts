@@ -66,17 +66,31 @@ export function buildView(
 ): View {
   const members = new Map<MemberId, MemberView>()
   const absent = new Map<MemberId, Absence>()
-  const sorted = [...group].sort((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0))
-  for (const { id, draining } of sorted) {
-    if (id === self) continue
-    const last = heard.get(id)
-    if (last === undefined) absent.set(id, 'unheard')
-    else if (nowMs - last.receivedMs > policy.silentSeconds * 1000) absent.set(id, 'silent')
-    else if (draining || last.report.state === 'draining') absent.set(id, 'draining')
-    else if (nowMs < last.suspectUntilMs) absent.set(id, 'suspect')
-    else members.set(id, memberView(last, nowMs))
+  for (const facts of inOrder([...group])) {
+    if (facts.id === self) continue
+    const seen = seenOf(facts, heard.get(facts.id), nowMs, policy)
+    if (typeof seen === 'string') absent.set(facts.id, seen)
+    else members.set(facts.id, seen)
   }
   return { members, absent }
+}
+
+function inOrder(group: MemberFacts[]): MemberFacts[] {
+  const isSorted = group.every(({ id }, i) => i === 0 || (group[i - 1]?.id ?? '') < id)
+  return isSorted ? group : group.sort((a, b) => (a.id < b.id ? -1 : 1))
+}
+
+/** One other member, as `buildView` has it. */
+export function seenOf(
+  { draining }: MemberFacts,
+  last: Heard | undefined,
+  nowMs: number,
+  policy: Policy,
+): MemberView | Absence {
+  if (last === undefined) return 'unheard'
+  if (nowMs - last.receivedMs > policy.silentSeconds * 1000) return 'silent'
+  if (draining || last.report.state === 'draining') return 'draining'
+  return nowMs < last.suspectUntilMs ? 'suspect' : memberView(last, nowMs)
 }
 
 function memberView({ report, receivedMs }: Heard, nowMs: number): MemberView {
@@ -92,6 +106,7 @@ function memberView({ report, receivedMs }: Heard, nowMs: number): MemberView {
 
 /** Promised load counts in all averages at once. */
 export function withReserved(load: LoadTable, reserved: readonly number[]): LoadTable {
+  if (reserved.every((x) => x === 0)) return load
   const add = (values: readonly number[]) => values.map((x, r) => x + (reserved[r] ?? 0))
   return {
     slow: add(load.slow),
@@ -110,6 +125,9 @@ export function corrected(view: View, fresh: End): View {
   return { members, absent: view.absent }
 }
 
+/** Asked for the few members that come into question: in a large group a list of all would cost more than a decision. */
+export type Barred = Pick<ReadonlyMap<MemberId, Code>, 'get'>
+
 /** Of a session that the deciding member holds. Times are by that member's clock. */
 export interface SessionView {
   readonly id: SessionId
@@ -124,7 +142,7 @@ export interface SessionView {
   readonly left: readonly { readonly member: MemberId; readonly atMs: number }[]
   /** Why it may not be moved at all, and where it may not go; see bounds.ts. */
   readonly held: Code | null
-  readonly barred: ReadonlyMap<MemberId, Code>
+  readonly barred: Barred
 }
 
 /** The deciding member itself, fresh. */

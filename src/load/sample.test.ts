@@ -36,6 +36,23 @@ test('a sample is the difference of counters, by kind and by primary', () => {
   expect(anew.work.every((x) => x === 0)).toBe(true)
 })
 
+test('CN1 pieces of the three-hundredth primary are told as its own', () => {
+  const counters = new SessionCounters()
+  const mark = counterMark()
+  const primaries = Array.from({ length: 300 }, (_, i) => memberId(`m${i}`))
+  counters.piece(0, 512)
+  expect(readCounters(sessionId(7), counters, mark, primaries, 1).byPrimary).toHaveLength(1)
+  for (const number of [63, 64, 299, 299]) counters.piece(number, 4096)
+  const { byPrimary, work } = readCounters(sessionId(7), counters, mark, primaries, 1)
+  expect(byPrimary).toEqual([
+    { member: 'm63', pieces: 1, bytes: 4096 },
+    { member: 'm64', pieces: 1, bytes: 4096 },
+    { member: 'm299', pieces: 2, bytes: 8192 },
+  ])
+  expect(work[WORK.piece]).toBe(4)
+  expect(readCounters(sessionId(7), counters, mark, primaries, 1).byPrimary).toEqual([])
+})
+
 test('an average is the mean of few samples and forgets many', () => {
   let x = 0
   for (let n = 1; n <= 4; n++) x += (n - x) * newestWeight(300, 1, n)

@@ -1,7 +1,7 @@
 // What the monitor reads each second: the process as a whole (taken by io/) and each session, as differences of its
 // counters.
 import type { MemberId, SessionId } from '../base/ids.ts'
-import type { SessionCounters } from './counters.ts'
+import { grown, type SessionCounters } from './counters.ts'
 
 /** System load over the last `seconds`. Rates are derived here and nowhere else. */
 export interface SystemSample {
@@ -63,8 +63,8 @@ export interface SessionSample {
 /** What the counters stood at when they were last read. */
 export interface CounterMark {
   readonly work: Float64Array
-  readonly pieces: Float64Array
-  readonly bytes: Float64Array
+  pieces: Float64Array<ArrayBuffer>
+  bytes: Float64Array<ArrayBuffer>
   latencySumMs: number
   latencyCount: number
 }
@@ -72,8 +72,8 @@ export interface CounterMark {
 export function counterMark(): CounterMark {
   return {
     work: new Float64Array(WORK_KINDS),
-    pieces: new Float64Array(64),
-    bytes: new Float64Array(64),
+    pieces: new Float64Array(0),
+    bytes: new Float64Array(0),
     latencySumMs: 0,
     latencyCount: 0,
   }
@@ -91,6 +91,11 @@ export function readCounters(
   seconds: number,
 ): SessionSample {
   const byPrimary: PrimaryWork[] = []
+  const places = counters.piecesByPrimary.length
+  if (mark.pieces.length < places) {
+    mark.pieces = grown(mark.pieces, places - 1)
+    mark.bytes = grown(mark.bytes, places - 1)
+  }
   let pieces = 0
   let pieceBytes = 0
   for (let i = 0; i < mark.pieces.length; i++) {

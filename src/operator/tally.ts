@@ -51,7 +51,7 @@ export class Tally {
   #barriers = 0
   /** What sessions that have ended had counted, by volume; the living ones are added at each scrape. */
   readonly #ended = new Map<VolumeId, Sums>()
-  readonly #endedPieces = new Float64Array(64)
+  readonly #endedPieces: number[] = []
   readonly #latency = new Durations()
 
   tell(event: TargetEvent): void {
@@ -65,7 +65,7 @@ export class Tally {
     const volumes = new Map([...this.#ended].map(([id, sums]) => [id, { ...sums }]))
     const latency = new Durations()
     addDurations(latency, this.#latency)
-    const pieces = this.#endedPieces.slice()
+    const pieces = [...this.#endedPieces]
     for (const { record, counters } of member.target.registry.all()) {
       volumes.set(record.volume, plus(volumes.get(record.volume), counters))
       addLatency(latency, counters)

@@ -360,9 +360,7 @@ export class Gateway {
   #count(counters: SessionCounters, slice: SliceId, bytes: number): void {
     const record = this.#deps.group.slices[slice]
     if (record === undefined) return
-    const index = this.#numbers.of(record.primary)
-    counters.piecesByPrimary[index] = (counters.piecesByPrimary[index] ?? 0) + 1
-    counters.bytesByPrimary[index] = (counters.bytesByPrimary[index] ?? 0) + bytes
+    counters.piece(this.#numbers.of(record.primary), bytes)
   }
 
   /** Operations and fences follow the slices to new primaries. */

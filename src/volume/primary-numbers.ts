@@ -1,8 +1,7 @@
-// Small numbers for members, in the order in which this member first met them: the index of what is counted by primary.
+// Small numbers for members, in the order in which this member first met them: the index of what is counted by primary. Members
+// beyond the last number share it.
 import type { MemberId } from '../base/ids.ts'
-
-/** As many as `SessionCounters` has places; the members beyond share the last one. */
-const NUMBERS = 64
+import { PRIMARIES_MAX } from '../load/counters.ts'
 
 export class PrimaryNumbers {
   readonly #numbers = new Map<MemberId, number>()
@@ -10,7 +9,7 @@ export class PrimaryNumbers {
   of(member: MemberId): number {
     const known = this.#numbers.get(member)
     if (known !== undefined) return known
-    const number = Math.min(this.#numbers.size, NUMBERS - 1)
+    const number = Math.min(this.#numbers.size, PRIMARIES_MAX - 1)
     this.#numbers.set(member, number)
     return number
   }
