@@ -1,27 +1,40 @@
 // What the programs of sim/power-cuts.ts do to a store, and what it must hold after any number of their changes: a few
-// pages of two volumes, block by block, each block a number.
+// pages of two volumes, block by block, each block a number. Their first runs are on one slice, their second on another.
 
-import { epoch, generation, sessionId, sliceId, type VolumeId, volumeId } from '../src/base/ids.ts'
+import {
+  epoch,
+  generation,
+  type SliceId,
+  sessionId,
+  sliceId,
+  type VolumeId,
+  volumeId,
+} from '../src/base/ids.ts'
 import { BLOCK_BYTES, PAGE_BYTES } from '../src/base/sizes.ts'
-import { BLOCKS_PER_PAGE } from '../src/store/layout.ts'
+import { BLOCKS_PER_PAGE, PAGES_PER_RUN } from '../src/store/layout.ts'
 import type { PageStore } from '../src/store/page-store.ts'
 import type { StoreWrite } from '../src/store/record.ts'
 
 export const PAGES = [0, 1, 16] as const
 export const VOLUMES = [1, 2] as const
 export const BLOCKS = VOLUMES.length * PAGES.length * BLOCKS_PER_PAGE
-export const SLICE = sliceId(3)
+const SLICE_OF_FIRST_RUN = 3
+export const SLICES = [sliceId(3), sliceId(4)] as const
 export const SESSION = sessionId(77)
 export const GENERATION = generation(1)
 
 export interface Change {
   /** `trim`: an unmap that takes a part only of its first and its last block; those are written over with the value. */
-  readonly kind: 'write' | 'unmap' | 'trim' | 'drop'
+  readonly kind: 'write' | 'unmap' | 'trim' | 'drop' | 'dropSlice'
   /** Index into the world of blocks. */
   readonly first: number
+  /** In a row; it takes of them what is on `slice`, a drop of a volume takes all. 0: it has not happened. */
   readonly blocks: number
   readonly value: number
   readonly operation: number
+  readonly slice: SliceId
+  /** Each drop of a slice begins the next. */
+  readonly epoch: number
 }
 
 export class Violation extends Error {
@@ -41,6 +54,17 @@ export function placeOf(block: number): { volume: VolumeId; offset: number } {
   return { volume, offset: number * PAGE_BYTES + (block % BLOCKS_PER_PAGE) * BLOCK_BYTES }
 }
 
+export function sliceOf(block: number): SliceId {
+  const { offset } = placeOf(block)
+  return sliceId(SLICE_OF_FIRST_RUN + Math.floor(offset / PAGE_BYTES / PAGES_PER_RUN))
+}
+
+/** Whether the change concerns the block. */
+export function takes({ kind, first, blocks, slice }: Change, block: number): boolean {
+  if (block < first || block >= first + blocks) return false
+  return kind === 'drop' || sliceOf(block) === slice
+}
+
 export function writeOf(change: Change): StoreWrite {
   const { kind, first, blocks, value } = change
   const filled = (count: number) =>
@@ -55,8 +79,8 @@ export function writeOf(change: Change): StoreWrite {
     bytes: end - offset - 2 * edge * BLOCK_BYTES,
     data: kind === 'write' ? filled(blocks) : null,
     edges: kind === 'trim' ? { head: filled(1), tail: filled(1) } : null,
-    slice: SLICE,
-    epoch: epoch(1),
+    slice: change.slice,
+    epoch: epoch(change.epoch),
     seq: change.operation,
     session: SESSION,
     gen: GENERATION,
@@ -91,7 +115,9 @@ export async function readBlocks(
 
 export function applyTo(state: Int32Array, change: Change): void {
   const { first, blocks } = change
-  for (let block = first; block < first + blocks; block += 1) state[block] = valueIn(change, block)
+  for (let block = first; block < first + blocks; block += 1) {
+    if (takes(change, block)) state[block] = valueIn(change, block)
+  }
 }
 
 /** By page: the number of its last change, and of the last that wrote to it; 0: none. */
@@ -100,36 +126,49 @@ export class PageStamps {
   readonly #written = new Int32Array(VOLUMES.length * PAGES.length)
 
   /** A drop leaves nothing; an unmap changes what there was. */
-  apply({ kind, first, blocks, operation }: Change): void {
+  apply(change: Change): void {
+    const { kind, first, blocks, operation } = change
     if (blocks === 0) return
     const from = Math.floor(first / BLOCKS_PER_PAGE)
     const to = Math.floor((first + blocks - 1) / BLOCKS_PER_PAGE)
     for (let page = from; page <= to; page += 1) {
+      if (!takes(change, Math.max(first, page * BLOCKS_PER_PAGE))) continue
+      const isDrop = kind === 'drop' || kind === 'dropSlice'
       const isWritten = kind === 'write' || (kind === 'trim' && (page === from || page === to))
-      if (isWritten || kind === 'drop') this.#written[page] = operation
-      if (isWritten || kind === 'drop' || this.last[page] !== 0) this.last[page] = operation
+      if (isWritten || isDrop) this.#written[page] = operation
+      if (isWritten || isDrop || this.last[page] !== 0) this.last[page] = operation
     }
   }
 
-  /** ST10 PG3: what is wrong with the pages of the store, at home or vacated; null: nothing. */
+  /** ST10 PG3 PG6: what is wrong with the pages of the store, at home or vacated; null: nothing. */
   wrongIn(store: PageStore, blocks: Int32Array): string | null {
-    const folded = store.foldedOf(SLICE)?.seq ?? 0
+    const told = new Map<string, number>()
+    for (const slice of SLICES) {
+      for (const { volume, page, stamp } of store.versions(slice)) {
+        told.set(`${slice}:${volume}:${page}`, stamp.seq)
+      }
+    }
     for (const [page, stamp] of this.last.entries()) {
       const first = page * BLOCKS_PER_PAGE
       const { volume, offset } = placeOf(first)
+      const folded = store.foldedOf(sliceOf(first))?.seq ?? 0
+      const name = `${sliceOf(first)}:${volume}:${offset / PAGE_BYTES}`
       const actual = store.stampOf(volume, offset / PAGE_BYTES)?.seq ?? 0
       const isEmpty = blocks.subarray(first, first + BLOCKS_PER_PAGE).every((value) => value === 0)
       // An unmap that found nothing but a folded tombstone has not raised it.
       const isFolded = isEmpty && actual === 0 && (this.#written[page] ?? 0) < folded
       if (actual !== stamp && !isFolded) return `page ${page} is of change ${actual}, not ${stamp}`
+      if ((told.get(name) ?? 0) !== actual) return `${name} is told as of ${told.get(name)}`
+      told.delete(name)
       const isTombstone = store.isTombstone(volume, offset / PAGE_BYTES)
       if (isTombstone !== (isEmpty && actual > 0)) return `page ${page}: tombstone ${isTombstone}`
     }
-    return null
+    return told.size === 0 ? null : `also told: ${[...told.keys()].join(', ')}`
   }
 }
 
 function valueIn({ kind, first, blocks, value }: Change, block: number): number {
+  if (kind === 'dropSlice') return 0
   const isInside = block > first && block < first + blocks - 1
   return kind === 'trim' && isInside ? 0 : value
 }
@@ -138,9 +177,7 @@ export function valueAfter(base: Int32Array, changes: readonly Change[], k: numb
   for (let i = k - 1; i >= 0; i -= 1) {
     const change = changes[i]
     if (change === undefined) continue
-    if (block >= change.first && block < change.first + change.blocks) {
-      return valueIn(change, block)
-    }
+    if (takes(change, block)) return valueIn(change, block)
   }
   return base[block] ?? 0
 }

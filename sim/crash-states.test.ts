@@ -29,13 +29,25 @@ const settings = {
 /** Blocks of one volume that the programs touch. */
 const PLACES = [0, PAGE_BYTES - BLOCK_BYTES, PAGE_BYTES] as const
 
-type Step = { readonly at: number; readonly blocks: number; readonly value: number | null }
+/** `value`: null unmaps, and 'drop' drops the slice, of which all is. */
+type Step = {
+  readonly at: number
+  readonly blocks: number
+  readonly value: number | null | 'drop'
+}
 
-/** What each place reads after the first k steps, and which step was the last of each page, vacated (v) or not. */
+/** What each place reads after the first k steps, which step was the last of each page, vacated (v) or not, and whether the slice was dropped. */
 function stateAfter(steps: readonly Step[], k: number): string {
-  const values = PLACES.map(() => 0)
-  const stamps = ['-', '-']
+  let values = PLACES.map(() => 0)
+  let stamps = ['-', '-']
+  let drops = 0
   for (const [number, step] of steps.slice(0, k).entries()) {
+    if (step.value === 'drop') {
+      values = PLACES.map(() => 0)
+      stamps = ['-', '-']
+      drops += 1
+      continue
+    }
     const last = Math.floor((step.at + step.blocks * BLOCK_BYTES - 1) / PAGE_BYTES)
     for (let page = Math.floor(step.at / PAGE_BYTES); page <= last; page += 1) {
       if (step.value !== null) stamps[page] = `${number}`
@@ -47,7 +59,7 @@ function stateAfter(steps: readonly Step[], k: number): string {
       }
     }
   }
-  return [...values, ...stamps].join()
+  return [...values, ...stamps, drops].join()
 }
 
 async function stateOf(timeline: Timeline, store: PageStore): Promise<string> {
@@ -65,6 +77,7 @@ async function stateOf(timeline: Timeline, store: PageStore): Promise<string> {
     const vacated = store.isTombstone(volumeId(1), page) ? 'v' : ''
     values.push(stamp === null ? '-' : `${vacated}${stamp.seq}`)
   }
+  values.push((store.newestOf(sliceId(0))?.epoch ?? 1) - 1)
   return values.join()
 }
 
@@ -83,16 +96,14 @@ async function cutRun(timeline: Timeline, disk: SimDisk, steps: readonly Step[],
     const store = await PageStore.open(disk, clock, settings)
     for (const [i, { at, blocks, value }] of steps.entries()) {
       const bytes = blocks * BLOCK_BYTES
-      const data = value === null ? null : new Uint8Array(bytes).fill(value)
-      const ids = {
-        slice: sliceId(0),
-        epoch: epoch(1),
-        seq: i,
-        ...origin,
-        number: i + 1,
-        acknowledged: 0,
+      const drops = steps.slice(0, i + 1).filter((step) => step.value === 'drop').length
+      const place = { slice: sliceId(0), epoch: epoch(1 + drops) }
+      if (value === 'drop') await store.dropSlice(place.slice, place.epoch)
+      else {
+        const data = value === null ? null : new Uint8Array(bytes).fill(value)
+        const ids = { ...place, seq: i, ...origin, number: i + 1, acknowledged: 0 }
+        await store.write({ volume: volumeId(1), offset: at, bytes, data, edges: null, ...ids })
       }
-      await store.write({ volume: volumeId(1), offset: at, bytes, data, edges: null, ...ids })
       answered = i + 1
       await new Promise<void>((resolve) => {
         clock.after(i % 2 === 0 ? 5 : 0, resolve)
@@ -128,7 +139,7 @@ function* crashChoices(versions: readonly number[], prng: Prng): Generator<Choos
 
 /** Before it the folder is being made, which sim/power-cuts.ts cuts. */
 const FIRST_CUT = 24
-const CUT_EVERY = 13
+const CUT_EVERY = 17
 
 /** All states of one cut; false if the program ended before it. */
 async function explore(
@@ -171,6 +182,9 @@ it('ST1 ST2 ST3 every crash state of small programs recovers to a whole number o
   for (const a of kinds.slice(0, 3)) {
     for (const b of kinds) for (const c of kinds.slice(1)) programs.push([a, b, c])
   }
+  const drop: Step = { at: 0, blocks: 0, value: 'drop' }
+  for (const a of kinds.slice(0, 3)) for (const b of kinds.slice(1)) programs.push([a, drop, b])
+  for (const b of kinds) programs.push([{ at: second, blocks: 2, value: 3 }, b, drop])
   const prng = new Prng(11)
   const explored = { cuts: 0, states: 0 }
   const wrong: string[] = []

@@ -1,6 +1,9 @@
 // What must hold of a simulated group at the end: blocks are linearizable registers, everybody made progress after the
 // last fault, and nothing is left over.
+import { sliceId } from '../src/base/ids.ts'
 import { isRandomIsid } from '../src/base/isid.ts'
+import { PAGE_BYTES } from '../src/base/sizes.ts'
+import { sliceAt } from '../src/slice/lanes.ts'
 import { judge } from './checkers/linearizability.ts'
 import type { SimGroup } from './group.ts'
 import type { Workload } from './workload.ts'
@@ -26,7 +29,7 @@ export function stalled(workload: Workload, sinceMs: number): string[] {
 
 /** What is not at rest, as sentences; none: nothing leaked. */
 export function leaks(group: SimGroup): string[] {
-  return [...unserved(group), ...unrecorded(group), ...group.watch.promised()]
+  return [...unserved(group), ...unrecorded(group), ...group.watch.promised(), ...strays(group)]
 }
 
 /** Records that say something which no member does. */
@@ -59,6 +62,23 @@ function unrecorded(group: SimGroup): string[] {
         found.push(`${member} serves session ${session.id}.${session.gen} which is not its own`)
       }
       if (session.phase.kind === 'moving') found.push(`${member} still moves session ${session.id}`)
+    }
+  }
+  return found
+}
+
+/** Pages in a store that belong to no volume, or to another slice than the one of which they are told. */
+function strays(group: SimGroup): string[] {
+  const found: string[] = []
+  const volumes = new Map(group.volumes.map((volume) => [volume.id, volume]))
+  for (const { id: member, member: running } of group.members) {
+    if (running === null) continue
+    for (let slice = sliceId(0); slice < running.group.slices.length; slice = sliceId(slice + 1)) {
+      for (const { volume, page } of running.store.versions(slice)) {
+        const of = volumes.get(volume)
+        if (of !== undefined && sliceAt(of, page * PAGE_BYTES) === slice) continue
+        found.push(`${member} has page ${page} of volume ${volume} on slice ${slice}`)
+      }
     }
   }
   return found

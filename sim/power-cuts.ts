@@ -12,7 +12,7 @@
 
 import { pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
-import { memberId } from '../src/base/ids.ts'
+import { epoch, memberId, type SliceId } from '../src/base/ids.ts'
 import { Prng } from '../src/base/prng.ts'
 import { BLOCK_BYTES } from '../src/base/sizes.ts'
 import { FolderRefused } from '../src/store/failure.ts'
@@ -30,7 +30,9 @@ import {
   placeOf,
   readBlocks,
   SESSION,
-  SLICE,
+  SLICES,
+  sliceOf,
+  takes,
   Violation,
   VOLUMES,
   valueAfter,
@@ -73,10 +75,11 @@ class Program {
   readonly #unsettled = new Set<Change>()
   #value = 0
   #operation = 0
+  #epoch = 1
   /** Acknowledged. */
   #upTo = 0
   /** Operations that are known to be in the store. */
-  #kept: number[] = []
+  #kept: Change[] = []
   #failure: unknown = null
 
   constructor(seed: number, totals: CutTotals, focus: CutFocus | null) {
@@ -203,11 +206,7 @@ class Program {
     const change = this.#invent()
     this.#changes.push(change)
     this.#unsettled.add(change)
-    const done =
-      change.kind === 'drop'
-        ? dropIn(store, change)
-        : store.write({ ...writeOf(change), acknowledged: this.#upTo })
-    done.then(
+    submitTo(store, change, this.#upTo).then(
       (result) => {
         this.#unsettled.delete(change)
         if (result === 'full') this.#totals.full += 1
@@ -227,11 +226,9 @@ class Program {
 
   /** ST9: it was answered at once and is not remembered, whatever is on its way before it; so none of that is its. */
   #foundNothing(store: PageStore, change: Change, index: number): boolean {
-    if (change.kind !== 'unmap' || store.remembered(SESSION, GENERATION, SLICE, change.operation)) {
-      return false
-    }
+    if (change.kind !== 'unmap' || isIn(store, change)) return false
     for (let block = change.first; block < change.first + change.blocks; block += 1) {
-      if (valueAfter(this.#base, this.#changes, index, block) !== 0) {
+      if (takes(change, block) && valueAfter(this.#base, this.#changes, index, block) !== 0) {
         this.#failure ??= new Violation('lost', `an unmap did not find block ${block}`)
       }
     }
@@ -255,41 +252,56 @@ class Program {
     if (dice < 0.02) {
       const start = volume * PAGES.length * BLOCKS_PER_PAGE
       const all = PAGES.length * BLOCKS_PER_PAGE
-      return { kind: 'drop', first: start, blocks: all, value: 0, operation: 0 }
+      return this.#change('drop', start, all)
+    }
+    if (dice < 0.04 && this.#mayDropSlice(sliceOf(first))) {
+      this.#epoch += 1
+      return { ...this.#change('dropSlice', 0, BLOCKS), slice: sliceOf(first) }
     }
     if (dice < (this.#reuse ? 0.5 : 0.2)) {
       return this.#inventUnmap({ volume, first, within, blocks })
     }
     this.#value += 1
-    return { kind: 'write', first, blocks, value: this.#value, operation: this.#operation }
+    return this.#change('write', first, blocks)
+  }
+
+  #change(kind: Change['kind'], first: number, blocks: number): Change {
+    const isNumbered = kind !== 'drop' && kind !== 'dropSlice'
+    const value = kind === 'write' || kind === 'trim' ? this.#value : 0
+    const operation = isNumbered ? this.#operation : 0
+    return { kind, first, blocks, value, operation, slice: sliceOf(first), epoch: this.#epoch }
+  }
+
+  /** With an unmap of it under way nobody could tell whether that has found nothing (ST9), or is forgotten with the slice. */
+  #mayDropSlice(slice: SliceId): boolean {
+    return [...this.#unsettled].every((change) => change.kind !== 'unmap' || change.slice !== slice)
   }
 
   /** Of some blocks, of a page, of the rest of the volume, or of some blocks with their neighbours in part. */
   #inventUnmap(at: { volume: number; first: number; within: number; blocks: number }): Change {
     const { volume, first, within, blocks } = at
-    const operation = this.#operation
-    const kind = 'unmap'
     if (!this.#reuse && this.#prng.chance(0.4)) {
-      return { kind, first: first - within, blocks: BLOCKS_PER_PAGE, value: 0, operation }
+      return this.#change('unmap', first - within, BLOCKS_PER_PAGE)
     }
-    const rest = (volume + 1) * PAGES.length * BLOCKS_PER_PAGE - first
-    if (this.#prng.chance(0.2)) return { kind, first, blocks: rest, value: 0, operation }
+    const end = (volume + 1) * PAGES.length * BLOCKS_PER_PAGE
+    if (this.#prng.chance(0.2)) return this.#change('unmap', first, end - first)
+    // The last page is on another slice, and both blocks at the ends are of this one.
+    const rest = (sliceOf(first) === SLICES[0] ? end - BLOCKS_PER_PAGE : end) - first
     // Those of this program make blocks, which those of the volume room never do (M1).
     const isPlain = this.#reuse || this.#budgetBytes !== null
     if (isPlain || this.#prng.chance(0.5) || rest < 2) {
-      return { kind, first, blocks, value: 0, operation }
+      return this.#change('unmap', first, blocks)
     }
     this.#value += 1
     const length = this.#prng.pick([2, 3, Math.min(rest, 300), rest])
-    const trim = { kind: 'trim', first, blocks: Math.min(rest, length) } as const
-    return { ...trim, value: this.#value, operation }
+    return this.#change('trim', first, Math.min(rest, length))
   }
 
   #acknowledge(store: PageStore): void {
     const last = this.#changes[this.#prng.integer(0, this.#answered - 1)]
     if (last === undefined || last.operation === 0) return
     this.#upTo = Math.max(this.#upTo, last.operation)
-    store.acknowledge(SESSION, GENERATION, SLICE, this.#upTo)
+    for (const slice of SLICES) store.acknowledge(SESSION, GENERATION, slice, this.#upTo)
   }
 
   /** Some blocks, three times: what is read again may come from memory. */
@@ -359,27 +371,30 @@ class Program {
     this.#unsettled.clear()
   }
 
-  /** Changes that undo each other make several k possible: the last operation remembered decides. Drops, of which nothing
-   *  is remembered, may follow it. */
+  /** Changes that undo each other make several k possible: the last one of which the store knows decides. Drops of volumes,
+   *  of which nothing is remembered, may follow it. */
   #judgeOperations(store: PageStore, least: number, state: Int32Array): number {
-    for (const operation of this.#kept) this.#mustRemember(store, operation)
-    const isKept = (change: Change) =>
-      change.operation > 0 && store.remembered(SESSION, GENERATION, SLICE, change.operation)
+    const isKept = (change: Change) => isIn(store, change)
     let k = Math.max(least, this.#changes.findLastIndex(isKept) + 1)
     const further = state.slice()
     for (const change of this.#changes.slice(least, k)) applyTo(further, change)
     while (differing(further, state) !== null) {
       const change = this.#changes[k]
-      if (change === undefined || change.operation > 0) {
+      if (change === undefined || isTold(change)) {
         throw new Violation('forgotten', `change ${k} of the life is remembered, but not there`)
       }
       applyTo(further, change)
       k += 1
     }
-    for (const { operation } of this.#changes.slice(0, k)) {
-      if (operation === 0) continue
-      this.#mustRemember(store, operation)
-      this.#kept.push(operation)
+    for (const change of this.#changes.slice(0, k)) {
+      if (!isTold(change)) continue
+      if (change.kind === 'dropSlice') this.#forgetSlice(store, change)
+      else this.#kept.push(change)
+    }
+    for (const change of this.#kept) {
+      if (!isIn(store, change)) {
+        throw new Violation('forgotten', `operation ${change.operation} is forgotten`)
+      }
     }
     this.#kept = this.#kept.slice(-200)
     return k
@@ -392,14 +407,20 @@ class Program {
       const wrong = this.#stamps.wrongIn(store, state)
       if (wrong === null) return
       const change = this.#changes[next]
-      if (change === undefined || change.operation > 0) throw new Violation('forgotten', wrong)
+      if (change === undefined || isTold(change)) throw new Violation('forgotten', wrong)
       this.#stamps.apply(change)
     }
   }
 
-  #mustRemember(store: PageStore, operation: number): void {
-    if (store.remembered(SESSION, GENERATION, SLICE, operation)) return
-    throw new Violation('forgotten', `operation ${operation} is forgotten`)
+  /** PG5: of what was before the drop nothing is remembered, unless what came later acknowledged it. SI2: the drop is. */
+  #forgetSlice(store: PageStore, drop: Change): void {
+    const before = this.#kept.filter(({ slice }) => slice === drop.slice)
+    this.#kept = this.#kept.filter(({ slice }) => slice !== drop.slice)
+    const still = before.find((change) => change.operation > this.#upTo && isIn(store, change))
+    if (still !== undefined) {
+      throw new Violation('broken', `operation ${still.operation} of a dropped slice is remembered`)
+    }
+    if (!isIn(store, drop)) throw new Violation('forgotten', `drop ${drop.epoch} is forgotten`)
   }
 
   #describe(actual: Int32Array): string {
@@ -433,8 +454,24 @@ class Program {
   }
 }
 
-function dropIn(store: PageStore, change: Change) {
-  return store.dropVolume(placeOf(change.first).volume)
+function submitTo(store: PageStore, change: Change, acknowledged: number) {
+  const { kind, first, slice } = change
+  if (kind === 'drop') return store.dropVolume(placeOf(first).volume)
+  if (kind === 'dropSlice') return store.dropSlice(slice, epoch(change.epoch))
+  return store.write({ ...writeOf(change), acknowledged })
+}
+
+/** The store tells of it afterwards whether it has it: of all but drops of volumes, and what has not happened. */
+function isTold({ kind, blocks, operation }: Change): boolean {
+  return operation > 0 || (kind === 'dropSlice' && blocks > 0)
+}
+
+/** The store tells that it has the change. */
+function isIn(store: PageStore, change: Change): boolean {
+  if (!isTold(change)) return false
+  const { slice, operation } = change
+  if (change.kind === 'dropSlice') return (store.newestOf(slice)?.epoch ?? 0) >= change.epoch
+  return store.remembered(SESSION, GENERATION, slice, operation)
 }
 
 /** As good as a cut in the middle of it. */

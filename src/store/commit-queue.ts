@@ -32,7 +32,7 @@ interface Waiting {
   readonly blocks: number
   /** Pages of the overlay that it may leave without a cell. */
   readonly barePages: number
-  /** Pages that it may unmap. */
+  /** Pages that it may unmap, or runs that it drops: those cost the same. */
   readonly unmapped: number
   /** Told to the owner when the change has taken effect or was refused. */
   readonly reserved: number
@@ -254,17 +254,12 @@ export class CommitQueue {
     const { operations } = this.#pages
     for (const { change, reserved } of changes) {
       if (reserved > 0) this.#owner.released(reserved)
-      if (change.kind === 'drop') {
-        this.#pages.drop(change.volume)
-        continue
-      }
-      if (change.kind === 'promise') {
-        this.#pages.promises.add(change.epochs)
-        continue
-      }
-      const { write } = change
-      this.#applyWrite(write, durable.checksums, change.firstSum)
-      operations.applied(write)
+      if (change.kind === 'write') {
+        this.#applyWrite(change.write, durable.checksums, change.firstSum)
+        operations.applied(change.write)
+      } else if (change.kind === 'drop') this.#pages.drop(change.volume)
+      else if (change.kind === 'dropSlice') this.#pages.dropSlice(change.slice, change.under)
+      else this.#pages.promises.add(change.epochs)
     }
     // Not what is durable: that may be of the next batch, which has not taken effect yet.
     this.applied = durable.end
@@ -286,6 +281,10 @@ export class CommitQueue {
 
   /** At most, whatever of it is in the overlay already. */
   #needOf(change: Change): Pick<Waiting, 'blocks' | 'barePages' | 'unmapped'> {
+    if (change.kind === 'dropSlice') {
+      const runs = this.#pages.homes.table.runCountOf(change.slice)
+      return { blocks: 0, barePages: 0, unmapped: runs }
+    }
     if (change.kind !== 'write') return { blocks: 0, barePages: 0, unmapped: 0 }
     const { write } = change
     const { data, offset, bytes } = write
@@ -308,5 +307,6 @@ function sumOf(open: readonly OpenBatch[], need: 'blocks' | 'barePages'): number
 }
 
 function givesBack(change: Change): boolean {
-  return change.kind === 'drop' || (change.kind === 'write' && change.write.data === null)
+  if (change.kind === 'write') return change.write.data === null
+  return change.kind !== 'promise'
 }

@@ -23,6 +23,7 @@ import {
   encodeDrop,
   encodePad,
   encodePromise,
+  encodeSliceDrop,
   encodeWrite,
   LARGEST_UNMAP_SECTORS,
   partsOf,
@@ -55,6 +56,7 @@ export type Change =
       firstSum: number
     }
   | { readonly kind: 'drop'; readonly volume: VolumeId }
+  | { readonly kind: 'dropSlice'; readonly slice: SliceId; readonly under: Epoch }
   | {
       readonly kind: 'promise'
       readonly epochs: ReadonlyMap<SliceId, Epoch>
@@ -177,12 +179,7 @@ export class Journal {
       change.firstSum = batch.sumsUsed
       this.#placeWrite(batch, change.write, records)
     } else {
-      const header = batch.nextHeader()
-      if (change.kind === 'drop') encodeDrop(header, this.#place(), change.volume, this.#seed)
-      else {
-        encodePromise(header, this.#place(), change.encoded, change.bytes, this.#seed)
-        batch.parts.push(change.encoded)
-      }
+      this.#placeOther(batch, change)
       this.#head += sectors
     }
     // A batch is one write, and the file does not go on beyond the end of the ring.
@@ -269,6 +266,21 @@ export class Journal {
     batch.sumsUsed += blocks
   }
 
+  #placeOther(batch: Batch, change: Exclude<Change, { readonly kind: 'write' }>): void {
+    const header = batch.nextHeader()
+    switch (change.kind) {
+      case 'drop':
+        encodeDrop(header, this.#place(), change.volume, this.#seed)
+        return
+      case 'dropSlice':
+        encodeSliceDrop(header, this.#place(), change.slice, change.under, this.#seed)
+        return
+      case 'promise':
+        encodePromise(header, this.#place(), change.encoded, change.bytes, this.#seed)
+        batch.parts.push(change.encoded)
+    }
+  }
+
   #place() {
     return { jseq: this.#head, syncedUpTo: this.#durable, checkpoint: this.#checkpoint }
   }
@@ -279,6 +291,7 @@ function sizeOfChange(change: Change): { readonly records: number; readonly sect
     case 'write':
       return sizeOf(change.write)
     case 'drop':
+    case 'dropSlice':
       return { records: 1, sectors: 1 }
     case 'promise':
       return { records: 1, sectors: 1 + change.encoded.length / SECTOR_BYTES }

@@ -3,7 +3,7 @@
 import { BLOCK_BYTES, PAGE_BYTES, RUN_BYTES } from '../base/sizes.ts'
 
 /** Raised with any change of these bytes. A store refuses a folder of another format. */
-export const FORMAT = 3
+export const FORMAT = 4
 
 /** The layer of a volume that a page belongs to: every page is named with its own, so that snapshots, which have more of them, need no other format. This release writes and reads only this one. */
 export const BASE_LAYER = 0
@@ -101,6 +101,8 @@ export const recordKind = {
   pad: 4,
   /** Epochs that the member is about to raise; its payload is a list of them. */
   promise: 5,
+  /** What the member has of a slice is gone; its epoch is that under which it was dropped. */
+  dropSlice: 6,
 } as const
 /** An epoch that was promised, in a record of the journal and in a checkpoint. */
 export const PROMISE = derive({

@@ -30,7 +30,7 @@ export interface StoreKnowledge {
   readonly volume: VolumeId
   /** By slice, the highest that was promised. */
   readonly epochs: ReadonlyMap<SliceId, Epoch>
-  /** By slice, the highest under which it has a change. */
+  /** By slice, the highest under which it has a change, or has dropped the slice. */
   readonly written: ReadonlyMap<SliceId, Epoch>
 }
 

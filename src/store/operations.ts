@@ -55,6 +55,13 @@ export class OperationMemory {
     this.#sessions.delete(session)
   }
 
+  /** Its changes are not in the store any more. */
+  forgetSlice(slice: SliceId): void {
+    for (const [session, slices] of this.#sessions) {
+      if (slices.delete(slice) && slices.size === 0) this.#sessions.delete(session)
+    }
+  }
+
   sessions(): SessionId[] {
     return [...this.#sessions.keys()]
   }

@@ -24,7 +24,14 @@
 import { assert } from '../base/assert.ts'
 import { type Clock, turnOf } from '../base/clock.ts'
 import type { Disk } from '../base/disk.ts'
-import type { Epoch, Generation, SessionId, SliceId, VolumeId } from '../base/ids.ts'
+import {
+  type Epoch,
+  epoch,
+  type Generation,
+  type SessionId,
+  type SliceId,
+  type VolumeId,
+} from '../base/ids.ts'
 import { BLOCK_BYTES, PAGE_BYTES, RUN_BYTES } from '../base/sizes.ts'
 import { BlockCache } from './block-cache.ts'
 import { CommitQueue, type CommitWork, type WriteResult } from './commit-queue.ts'
@@ -35,13 +42,13 @@ import { type HeldAnswer, type HeldQuestion, heldExtents } from './held.ts'
 import { homeChecksums } from './home-checksums.ts'
 import { HomeWriter } from './home-writer.ts'
 import { Homes } from './homes.ts'
-import type { Journal } from './journal.ts'
+import type { Change, Journal } from './journal.ts'
 import { BLOCKS_PER_PAGE } from './layout.ts'
 import { OperationMemory } from './operations.ts'
 import { Overlay } from './overlay.ts'
 import { type DamagedPage, PageReader, type ReadResult } from './page-reader.ts'
 import { PageTable, type VolumeUsage } from './page-table.ts'
-import { Pages } from './pages.ts'
+import { Pages, type PageVersion } from './pages.ts'
 import { encodeEpochs } from './promises.ts'
 import { edgesOf, type StoreWrite, sizeOf } from './record.ts'
 import { type Recovered, type RecoveryReport, recover } from './recovery.ts'
@@ -66,6 +73,8 @@ export interface StoreUsage {
   /** Blocks of pages at home that are in memory. */
   readonly cachedBytes: number
 }
+
+type Drop = Extract<Change, { readonly kind: 'drop' | 'dropSlice' }>
 
 export interface StoreLosses {
   readonly segments: readonly LostSegment[]
@@ -231,8 +240,24 @@ export class PageStore {
   }
 
   /** Resolves when all pages of the volume are durably gone; 'full': not even that has room now, they are all there. */
-  async dropVolume(volume: VolumeId): Promise<WriteResult> {
-    const result = await this.#queue.add({ kind: 'drop', volume })
+  dropVolume(volume: VolumeId): Promise<WriteResult> {
+    return this.#drop({ kind: 'drop', volume })
+  }
+
+  /**
+   * Resolves when nothing of the slice is here any more, durably; 'full' as for a volume. `under`: the epoch of the group's
+   * record by which this member has no part in the slice. It stays known (SI2), as promised epochs do; pages, tombstones and
+   * operations go. What is lost of a volume (`hasLost`) stays lost, since the store does not know lanes: who drops a slice
+   * unmaps its runs of such volumes before, and what that leaves goes with the slice.
+   */
+  dropSlice(slice: SliceId, under: Epoch): Promise<WriteResult> {
+    const known = this.newestOf(slice)?.epoch ?? epoch(0)
+    assert(under >= known, 'SI2: a slice is dropped under an epoch that its changes are not beyond')
+    return this.#drop({ kind: 'dropSlice', slice, under })
+  }
+
+  async #drop(change: Drop): Promise<WriteResult> {
+    const result = await this.#queue.add(change)
     do await turnOf(this.#clock)
     while (this.#pages.dropMore())
     void this.#upkeep.wantSpace()
@@ -262,9 +287,19 @@ export class PageStore {
     return this.#pages.homes.table.slices.foldedOf(slice)
   }
 
-  /** Of the slice's newest change that is in the store. */
+  /** Of the slice's newest change that is in the store; with seq 0: of its drop (SI2). */
   newestOf(slice: SliceId): Stamp | null {
     return this.#pages.homes.table.slices.newestOf(slice)
+  }
+
+  /** How many pages of the slice hold something. Costs by the pages that the slice has here, as `versions` does. */
+  pagesOf(slice: SliceId): number {
+    return this.#pages.pagesOf(slice)
+  }
+
+  /** Each page of the slice that has had a change, tombstones included: for comparison with another member's, together with `foldedOf`. Nothing is copied, so it may be left for some turns of the event loop: each page is told as it is then. */
+  versions(slice: SliceId): Iterable<PageVersion> {
+    return this.#pages.versions(slice)
   }
 
   /** The highest epoch that was ever promised for the slice. */

@@ -2,7 +2,7 @@
 // consecutive entries, since a run belongs to one slice and so to one member. About 42 bytes a page.
 //
 // It says what is *home* (written to its slot, synced). What is durable in the journal alone is the overlay's. It changes
-// when a round of home writing has finished and when a volume is dropped, nowhere else.
+// when a round of home writing has finished and when a volume or a slice is dropped, nowhere else.
 import { assert } from '../base/assert.ts'
 import { epoch, type SliceId, sliceId, type VolumeId } from '../base/ids.ts'
 import { BLOCK_BYTES } from '../base/sizes.ts'
@@ -58,10 +58,13 @@ export class PageTable {
   claimed = new Uint8Array(0)
   /** By entry: 1 if the slot's header is lost. */
   headerLost = new Uint8Array(0)
-  /** By run: its first page, and its slice. */
+  /** By run: its first page, its slice, and 1 if it was of a slice that was dropped. */
   #firstPage = new Float64Array(0)
   #slice = new Uint16Array(0)
+  #gone = new Uint8Array(0)
   readonly slices = new SliceIndex()
+  /** By slice: its runs. Those of a volume that was forgotten stay until they are retired. */
+  readonly #runsOf = new Map<SliceId, Set<number>>()
   /** Runs that had no page at home, and none promised, when a page of them was vacated last; the oldest first. */
   readonly bareRuns = new Set<number>()
   #owner: (VolumeTable | undefined)[] = []
@@ -129,6 +132,9 @@ export class PageTable {
     this.#owner[index] = table
     this.#firstPage[index] = run * PAGES_PER_RUN
     this.#slice[index] = slice
+    const ofSlice = this.#runsOf.get(slice)
+    if (ofSlice === undefined) this.#runsOf.set(slice, new Set([index]))
+    else ofSlice.add(index)
     return index * PAGES_PER_RUN + (page % PAGES_PER_RUN)
   }
 
@@ -236,12 +242,17 @@ export class PageTable {
   /** The page has no home, and its last change is known. */
   isTombstone(entry: number): boolean {
     if (this.slotOf(entry) !== NO_SLOT || (this.#epoch[entry] ?? 0) === 0) return false
-    return !this.#tableOf(entry).isForgotten
+    return !this.isGone(entry)
+  }
+
+  /** Its volume or its slice was dropped: nothing of it is found, and the drop takes it. */
+  isGone(entry: number): boolean {
+    return this.#gone[Math.floor(entry / PAGES_PER_RUN)] === 1 || this.#tableOf(entry).isForgotten
   }
 
   isBare(run: number): boolean {
     const first = run * PAGES_PER_RUN
-    if (this.#tableOf(first).isForgotten) return false // PG4
+    if (this.isGone(first)) return false // PG4
     for (let entry = first; entry < first + PAGES_PER_RUN; entry += 1) {
       if (this.slotOf(entry) !== NO_SLOT || this.claimed[entry] === 1) return false
     }
@@ -251,21 +262,33 @@ export class PageTable {
   /** SI1. Of a run that is bare and of which nothing is on its way. */
   fold(run: number): void {
     const first = run * PAGES_PER_RUN
-    const table = this.#tableOf(first)
-    const number = this.pageOf(first) / PAGES_PER_RUN
     for (let entry = first; entry < first + PAGES_PER_RUN; entry += 1) {
       if (this.isTombstone(entry)) this.slices.fold(this.sliceOf(entry), this.stampOf(entry))
     }
-    const chunk = table.chunks[Math.floor(number / RUNS_PER_CHUNK)]
-    if (chunk !== undefined) chunk[number % RUNS_PER_CHUNK] = 0
-    table.runs.delete(run)
+    this.#unlink(run)
     this.retire(run)
   }
 
-  /** The slot, if a checkpoint is to name it: not of a volume that was forgotten. */
+  /** The slot, if a checkpoint is to name it: not of what was dropped. */
   homeOf(entry: number): number {
     const slot = this.slotOf(entry)
-    return slot !== NO_SLOT && this.#tableOf(entry).isForgotten ? NO_SLOT : slot
+    return slot !== NO_SLOT && this.isGone(entry) ? NO_SLOT : slot
+  }
+
+  /** All entries of the slice's runs. The table may change meanwhile: what is gone then is passed over. */
+  *entriesOf(slice: SliceId): Generator<number> {
+    const runs = this.#runsOf.get(slice) ?? new Set()
+    for (const run of runs) {
+      const first = run * PAGES_PER_RUN
+      for (let entry = first; entry < first + PAGES_PER_RUN; entry += 1) {
+        if (!runs.has(run) || this.isGone(first)) break
+        yield entry
+      }
+    }
+  }
+
+  runCountOf(slice: SliceId): number {
+    return this.#runsOf.get(slice)?.size ?? 0
   }
 
   /** From now on nothing of the volume is found. Returns its runs: the caller vacates their pages, and retires them. */
@@ -277,15 +300,37 @@ export class PageTable {
     return [...table.runs]
   }
 
+  /** The same for a slice, but for runs of which that is so already (PG4). */
+  forgetSlice(slice: SliceId): readonly number[] {
+    const runs = [...(this.#runsOf.get(slice) ?? [])].filter(
+      (run) => !this.isGone(run * PAGES_PER_RUN),
+    )
+    for (const run of runs) this.#unlink(run)
+    return runs
+  }
+
+  /** The run is not found any more. */
+  #unlink(run: number): void {
+    const first = run * PAGES_PER_RUN
+    const { chunks, runs } = this.#tableOf(first)
+    const number = this.pageOf(first) / PAGES_PER_RUN
+    const chunk = chunks[Math.floor(number / RUNS_PER_CHUNK)]
+    if (chunk !== undefined) chunk[number % RUNS_PER_CHUNK] = 0
+    runs.delete(run)
+    this.#runsOf.get(this.sliceOf(first))?.delete(run)
+    this.#gone[run] = 1
+  }
+
   /** All pages of the run were vacated. Its entries are not used again before `reuseRetired`. */
   retire(run: number): void {
     const first = run * PAGES_PER_RUN
+    this.#runsOf.get(this.sliceOf(first))?.delete(run)
     this.#epoch.fill(0, first, first + PAGES_PER_RUN)
     this.bareRuns.delete(run)
     this.#retiredRuns.push(run)
   }
 
-  /** Nobody refers to entries of forgotten volumes any more. */
+  /** Nobody refers to entries of what was dropped any more. */
   reuseRetired(): void {
     for (const run of this.#retiredRuns) {
       this.#owner[run] = undefined
@@ -330,6 +375,7 @@ export class PageTable {
     if (this.entryCount > this.slot.length) this.#grow()
     const first = run * PAGES_PER_RUN
     const end = first + PAGES_PER_RUN
+    this.#gone[run] = 0
     this.slot.fill(NO_SLOT, first, end)
     this.cached.fill(NOT_CACHED, first, end)
     this.#epoch.fill(0, first, end)
@@ -355,6 +401,7 @@ export class PageTable {
     const runs = entries / PAGES_PER_RUN
     this.#firstPage = grown(new Float64Array(runs), this.#firstPage)
     this.#slice = grown(new Uint16Array(runs), this.#slice)
+    this.#gone = grown(new Uint8Array(runs), this.#gone)
   }
 }
 

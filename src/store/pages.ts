@@ -2,13 +2,17 @@
 //
 // Invariants:
 //   PG1. What an unmap costs grows with the pages that it takes, not with the length that it names.
-//   PG2. Of a volume that is dropped nothing is found or named in a checkpoint any more, and its pages are taken from the
-//        index some at a time.
+//   PG2. Of a volume or a slice that is dropped nothing is found or named in a checkpoint any more, and its pages are taken
+//        from the index some at a time.
 //   PG3. A page that is vacated leaves a tombstone, its stamp. Runs that hold nothing else are bounded: beyond that the
-//        oldest are folded into their slices (SI1 of slice-index.ts). A volume that is dropped leaves none.
-//   PG4. A run is taken from the index once: of a volume that is dropped by the drop, and not as one of tombstones.
+//        oldest are folded into their slices (SI1 of slice-index.ts). A volume or a slice that is dropped leaves none.
+//   PG4. A run is taken from the index once, by the drop that came first: not as one of tombstones, nor by a drop of its
+//        slice beside that of its volume.
+//   PG5. What is written to a dropped slice later is there; of what was dropped nothing comes back with it, neither a block
+//        nor a stamp, and no operation of then is remembered.
+//   PG6. Of a slice each page is told once that has had a change: its stamp, whatever of it is home, and whether it is vacated.
 
-import type { VolumeId } from '../base/ids.ts'
+import type { Epoch, SliceId, VolumeId } from '../base/ids.ts'
 import { BLOCK_BYTES, PAGE_BYTES, RUN_BYTES } from '../base/sizes.ts'
 import type { Ordered } from '../peer/operation.ts'
 import { hasBit } from './bitmap.ts'
@@ -27,6 +31,15 @@ const DROPPED_RUNS = 256
 
 /** Where a change begins, and its stamp. */
 export type Extent = Pick<Ordered, 'volume' | 'offset' | 'slice' | 'epoch' | 'seq'>
+
+/** What a member has of a page, comparable with another member's. */
+export interface PageVersion {
+  readonly volume: VolumeId
+  readonly page: number
+  /** Of its newest change that is durable. */
+  readonly stamp: Stamp
+  readonly isTombstone: boolean
+}
 
 /** Pages that a range of bytes touches. */
 export function pagesIn(offset: number, bytes: number): number {
@@ -230,6 +243,15 @@ export class Pages {
     this.dropMore()
   }
 
+  /** PG5. `under`: the epoch that stays (SI2). What is lost stays lost: which of it was the slice's, nobody knows here. */
+  dropSlice(slice: SliceId, under: Epoch): void {
+    const { table } = this.homes
+    this.#dropping.push({ runs: table.forgetSlice(slice), next: 0 })
+    table.slices.drop(slice, under)
+    this.operations.forgetSlice(slice)
+    this.dropMore()
+  }
+
   /** PG2. False: nothing is left to do. */
   dropMore(): boolean {
     const { table } = this.homes
@@ -259,11 +281,32 @@ export class Pages {
 
   /** Of the page's last change that is durable; null: nobody knows of one. */
   stampOf(volume: VolumeId, page: number): Stamp | null {
+    const entry = this.homes.table.find(volume, page)
+    return entry === NO_ENTRY ? null : this.#newestOf(entry)
+  }
+
+  /** PG6. Nothing is copied: what changes while one looks is told as it is then, a page that is dropped and written again meanwhile once more. */
+  *versions(slice: SliceId): Generator<PageVersion> {
     const { table } = this.homes
-    const entry = table.find(volume, page)
-    if (entry === NO_ENTRY) return null
+    for (const entry of table.entriesOf(slice)) {
+      const stamp = this.#newestOf(entry)
+      if (stamp === null) continue
+      const isTombstone = !this.#holdsAnything(entry)
+      yield { volume: table.volumeOf(entry), page: table.pageOf(entry), stamp, isTombstone }
+    }
+  }
+
+  /** Pages of the slice that hold something, at home or on its way there. */
+  pagesOf(slice: SliceId): number {
+    let pages = 0
+    for (const entry of this.homes.table.entriesOf(slice))
+      if (this.#holdsAnything(entry)) pages += 1
+    return pages
+  }
+
+  #newestOf(entry: number): Stamp | null {
     const newest = new Newest()
-    newest.raise(table.stampOf(entry))
+    newest.raise(this.homes.table.stampOf(entry))
     newest.raise(this.overlay.homing(entry) ?? newest)
     newest.raise(this.overlay.dirty(entry) ?? newest)
     return newest.epoch === 0 ? null : newest

@@ -3,7 +3,16 @@
 // of the ring belongs there only if its number says so.
 import { readU16, readU32, writeU16, writeU32 } from '../base/bytes.ts'
 import { crc32c } from '../base/crc32c.ts'
-import { epoch, generation, sessionId, sliceId, type VolumeId, volumeId } from '../base/ids.ts'
+import {
+  type Epoch,
+  epoch,
+  generation,
+  type SliceId,
+  sessionId,
+  sliceId,
+  type VolumeId,
+  volumeId,
+} from '../base/ids.ts'
 import { BLOCK_BYTES } from '../base/sizes.ts'
 import type { Ordered } from '../peer/operation.ts'
 import { readU64, writeU64 } from './fields.ts'
@@ -151,6 +160,20 @@ export function encodeDrop(
   begin(header, recordKind.dropVolume, place)
   writeU16(header, RECORD.parts, 1)
   writeU64(header, RECORD.volume, volume)
+  finish(header, seed)
+}
+
+export function encodeSliceDrop(
+  header: Uint8Array,
+  place: RecordPlace,
+  slice: SliceId,
+  under: Epoch,
+  seed: number,
+): void {
+  begin(header, recordKind.dropSlice, place)
+  writeU16(header, RECORD.parts, 1)
+  writeU32(header, RECORD.slice, slice)
+  writeU64(header, RECORD.epoch, under)
   finish(header, seed)
 }
 

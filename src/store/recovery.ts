@@ -160,6 +160,11 @@ function apply(pages: Pages, records: readonly Replayed[]): void {
       while (pages.dropMore());
       continue
     }
+    if (header.kind === recordKind.dropSlice) {
+      pages.dropSlice(header.slice, header.epoch)
+      while (pages.dropMore());
+      continue
+    }
     if (header.kind === recordKind.promise) {
       pages.promises.add(decodeEpochs(payload.subarray(0, header.bytes)))
       continue

@@ -45,6 +45,16 @@ const rules: Readonly<Record<string, string>> = {
   'HC1 RD6 a block that was wrongly believed hot tells of all that was used no later':
     'wrong-belief-kept',
   'PG4 a run of a volume that is dropped is not folded beside the drop': 'dropped-run-folded',
+  'PG5 a slice that was dropped is gone after a cut, too': 'slice-drop-not-replayed',
+  'PG5 of a slice that is dropped no operation is remembered': 'slice-drop-remembers',
+  'PG5 what is written to a dropped slice gets a place of its own': 'dropped-run-found',
+  'SI2 of a slice that is dropped nothing is folded': 'slice-drop-keeps-folded',
+  'SI2 the epoch under which a slice was dropped is known': 'slice-drop-unknown',
+  'PG2 what is still to be taken of a dropped slice is in no checkpoint':
+    'dropped-slice-in-checkpoint',
+  'PG4 a run that the drop of its volume takes is not taken by that of its slice':
+    'run-dropped-twice',
+  'PG6 of a run that goes while one looks nothing is told': 'gone-run-told',
   'ID6 the layers of all records are judged before anything is replayed': 'layers-judged-late',
 }
 

@@ -3,6 +3,8 @@
 // Invariants:
 //   SI1. A tombstone that is listed no more is folded into its slice: a page of it that has none was never there, or was
 //        vacated at the folded stamp or before it, if the store had all changes of the slice up to there.
+//   SI2. A slice that was dropped has no change and nothing folded, but the epoch under which it was dropped, with seq 0,
+//        stays: a group's record that has not come to it is an older one (G26), by which the pages would be missed here.
 import { readU32, writeU32 } from '../base/bytes.ts'
 import { type Epoch, epoch, type SliceId, sliceId } from '../base/ids.ts'
 import { readU64, writeU64 } from './fields.ts'
@@ -10,7 +12,7 @@ import { SLICE_ENTRY } from './layout.ts'
 import { Newest, type Stamp } from './stamp.ts'
 
 interface Known {
-  /** The newest change that is in the store, also if what it changed is gone since. */
+  /** The newest change that is in the store, also if what it changed is gone since; the drop, if there is none since. */
   readonly newest: Newest
   /** The newest of the tombstones that are listed no more. */
   readonly folded: Newest
@@ -36,6 +38,15 @@ export class SliceIndex {
   /** SI1 */
   fold(slice: SliceId, stamp: Stamp): void {
     this.#at(slice).folded.raise(stamp)
+  }
+
+  /** SI2 */
+  drop(slice: SliceId, under: Epoch): void {
+    const { newest, folded } = this.#at(slice)
+    const last = newest.epoch > under ? newest.epoch : under
+    folded.clear()
+    newest.clear()
+    newest.raise({ epoch: last, seq: 0 })
   }
 
   /** Of the newest change of each. */
