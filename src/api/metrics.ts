@@ -116,6 +116,11 @@ function describeMember(readings: Readings, gauge: Describe, counter: Describe):
     one(readings.cache.misses),
   )
   gauge(
+    'evenkeel_store_tombstone_runs',
+    'Runs of 16 pages of which nothing is kept but when they were unmapped',
+    one(readings.tombstoneRuns),
+  )
+  gauge(
     'evenkeel_store_damaged_pages',
     'Pages of which a read found a block that has no good copy here, since the start',
     one(readings.damagedPages),

@@ -320,6 +320,7 @@ export class OperatorInMemory implements Operator {
         usedBytes: 1024,
         freeBytes: 2048,
         cache: { bytes: 8192, hits: 3, misses: 1 },
+        tombstones: { runs: 5, atMost: 16_384 },
       },
       {
         id: 'm2',
@@ -334,6 +335,7 @@ export class OperatorInMemory implements Operator {
         usedBytes: null,
         freeBytes: null,
         cache: null,
+        tombstones: null,
       },
     ]
   }
@@ -427,6 +429,7 @@ export class OperatorInMemory implements Operator {
       usedBytes: 1024,
       freeBytes: 2048,
       cache: { bytes: 8192, hits: 3, misses: 1 },
+      tombstoneRuns: 5,
       damagedPages: 0,
       commits: 40,
       commitSeconds: 0.032,

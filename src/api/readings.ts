@@ -30,6 +30,7 @@ export interface Readings {
   readonly usedBytes: number
   readonly freeBytes: number
   readonly cache: CacheFigures
+  readonly tombstoneRuns: number
   readonly damagedPages: number
   readonly commits: number
   readonly commitSeconds: number

@@ -293,6 +293,14 @@ export const cacheFigures = z.object({
   misses: count.describe('Blocks of reads that came from the disk, since then.'),
 })
 
+/** Of what a member lists of pages that were unmapped (tombstones, in the docs). */
+export const tombstoneFigures = z.object({
+  runs: count.describe('Runs of 16 pages that hold nothing else.'),
+  atMost: count.describe(
+    'Of these; beyond it the oldest are forgotten one by one, and only the newest change in them is kept of each slice.',
+  ),
+})
+
 export const member = z
   .object({
     id: z.string(),
@@ -307,6 +315,9 @@ export const member = z
     usedBytes: count.nullable(),
     freeBytes: count.nullable(),
     cache: cacheFigures.nullable(),
+    tombstones: tombstoneFigures
+      .nullable()
+      .describe('Stamps of pages that were unmapped, kept so that copies can be compared.'),
   })
   .meta({ id: 'Member' })
 

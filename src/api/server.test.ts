@@ -283,6 +283,7 @@ describe('health, metrics, OpenAPI and events', () => {
       'evenkeel_cache_bytes{member="m1"} 8192',
       'evenkeel_cache_hits_total{member="m1"} 3',
       'evenkeel_cache_misses_total{member="m1"} 1',
+      'evenkeel_store_tombstone_runs{member="m1"} 5',
       'evenkeel_problem{member="m1",code="MEMBER_DOWN",severity="error",subject="m2"} 1',
       'evenkeel_volume_io_total{member="m1",volume="vol1",op="write"} 20',
       'evenkeel_volume_io_errors_total{member="m1",volume="vol1",sense="noSpace"} 2',

@@ -46,7 +46,7 @@ export function memberCommand(contextOf: ContextOf): Command {
 }
 
 function describeMember(screen: Screen, member: Member, sessions: readonly Session[]): string {
-  const { id, portal, api, slices, pid, version, usedBytes, freeBytes, cache } = member
+  const { id, portal, api, slices, pid, version, usedBytes, freeBytes } = member
   return [
     screen.facts([
       ['member', `${id}, ${stateOf(member)}`],
@@ -55,7 +55,8 @@ function describeMember(screen: Screen, member: Member, sessions: readonly Sessi
       ['process', pid === null ? 'not known' : `${pid}, Evenkeel ${version}`],
       ['slices', `${slices}, which it is the primary of`],
       ['used', `${sizeOf(usedBytes)}; ${sizeOf(freeBytes)} free`],
-      ['memory', cacheSentence(cache)],
+      ['memory', cacheSentence(member.cache)],
+      ['unmapped', tombstoneSentence(member.tombstones)],
     ]),
     '',
     sessions.length === 0 ? 'It has no sessions.' : tableOf(screen, SESSION_COLUMNS, sessions),
@@ -73,6 +74,12 @@ function cacheSentence(cache: Member['cache']): string {
   if (hits + misses === 0) return kept
   const share = formatPercent(hits / (hits + misses))
   return `${kept}; ${share} of what was read since its start came from there`
+}
+
+function tombstoneSentence(tombstones: Member['tombstones']): string {
+  if (tombstones === null) return '–'
+  const { runs, atMost } = tombstones
+  return `${runs} runs of 16 pages that hold nothing more are listed, of at most ${atMost}`
 }
 
 function sizeOf(bytes: number | null): string {

@@ -133,6 +133,7 @@ export class GroupDesk {
           usedBytes: summary?.usedBytes ?? null,
           freeBytes: summary?.freeBytes ?? null,
           cache: summary?.cache ?? null,
+          tombstones: summary?.tombstones ?? null,
         }
       })
   }

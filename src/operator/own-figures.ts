@@ -51,6 +51,7 @@ export class OwnFigures {
       usedBytes: member.store.usage().takenBytes,
       freeBytes: member.freeBytes,
       cache: cacheOf(member),
+      tombstones: member.store.tombstones,
       volumes: [...member.group.volumes.keys()].map((id) => ({
         id,
         ...usageOf(id),
@@ -102,6 +103,7 @@ export class OwnFigures {
       usedBytes: usage.takenBytes,
       freeBytes: member.freeBytes,
       cache: cacheOf(member),
+      tombstoneRuns: member.store.tombstones.runs,
       damagedPages: member.store.damagedPages().length,
       commits: commitWork.commits,
       commitSeconds: commitWork.commitMs / 1_000,

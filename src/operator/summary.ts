@@ -1,7 +1,7 @@
 // What one member tells another that was asked by a person: its sessions, its store, its load. Asked for when it is
 // needed, so that it costs nothing otherwise; a member that does not answer in time is silent, never zero.
 import { z } from 'zod'
-import { cacheFigures, memberLoad } from '../api/schema.ts'
+import { cacheFigures, memberLoad, tombstoneFigures } from '../api/schema.ts'
 import { type MemberId, sessionId, volumeId } from '../base/ids.ts'
 import type { Json } from '../peer/message.ts'
 import { condition } from './condition.ts'
@@ -11,7 +11,7 @@ const ASK_MS = 800
 /** For one that has reported nothing lately: whoever asks need not wait long for what it will hardly answer. */
 const SILENT_ASK_MS = 400
 /** Members of one group run versions that know each other's frames; the format tells a summary of another form. */
-export const SUMMARY_FORMAT = 3
+export const SUMMARY_FORMAT = 4
 
 const sessionSummary = z.object({
   id: z.number().transform(sessionId),
@@ -36,6 +36,7 @@ const summary = z.object({
   usedBytes: z.number(),
   freeBytes: z.number(),
   cache: cacheFigures,
+  tombstones: tombstoneFigures,
   volumes: z.array(
     z.object({
       id: z.number().transform(volumeId),

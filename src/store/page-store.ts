@@ -356,6 +356,11 @@ export class PageStore {
     return this.#queue.underWayMs
   }
 
+  /** Runs that hold nothing but tombstones, and how many may be listed (PG3). */
+  get tombstones(): { readonly runs: number; readonly atMost: number } {
+    return this.#pages.bareRuns
+  }
+
   /** Blocks that were read from memory, and from home. */
   get cacheWork(): BlockCache['work'] {
     return this.#pages.homes.blocks.work

@@ -145,6 +145,11 @@ export class Pages {
     this.foldTombstones()
   }
 
+  /** PG3. A run counts until it is looked at whether it has been written again. */
+  get bareRuns(): { readonly runs: number; readonly atMost: number } {
+    return { runs: this.homes.table.bareRuns.size, atMost: this.#bareRunsMost }
+  }
+
   /** PG3 */
   foldTombstones(): void {
     const { table } = this.homes

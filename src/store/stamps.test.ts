@@ -106,6 +106,7 @@ describe('tombstones', () => {
       const pages = Array.from({ length: 8 }, (_, run) => store.isTombstone(one, run * 16))
       expect(pages).toEqual([false, false, false, false, false, true, true, true])
       expect(store.foldedOf(sliceId(1))).toMatchObject({ epoch: 2, seq: 10 })
+      expect(store.tombstones).toEqual({ runs: 3, atMost: 3 })
       store = await world.reopen(store)
     }
     await change(world, store, 0, 2, 20)
