@@ -64,6 +64,10 @@ class MemoryStore implements SliceStore {
     return null
   }
 
+  holds(): true {
+    return true
+  }
+
   write({ offset, data }: { offset: number; data: Uint8Array | null }): Promise<'done'> {
     if (data !== null) this.#bytes.set(data, offset % RUN_BYTES)
     return new Promise((resolve) => {

@@ -186,3 +186,32 @@ export function differing(a: Int32Array, b: Int32Array): number | null {
   for (let i = 0; i < a.length; i += 1) if (a[i] !== b[i]) return i
   return null
 }
+
+export function submitTo(store: PageStore, change: Change, acknowledged: number) {
+  const { kind, first, slice } = change
+  if (kind === 'drop') return store.dropVolume(placeOf(first).volume)
+  if (kind === 'dropSlice') return store.dropSlice(slice, epoch(change.epoch))
+  return store.write({ ...writeOf(change), acknowledged })
+}
+
+/** The store tells of it afterwards whether it has it: of all but drops of volumes, and what has not happened. */
+export function isTold({ kind, blocks, operation }: Change): boolean {
+  return operation > 0 || (kind === 'dropSlice' && blocks > 0)
+}
+
+/** The store tells that it has the change. */
+export function isIn(store: PageStore, change: Change): boolean {
+  if (!isTold(change)) return false
+  const { slice, operation } = change
+  if (change.kind === 'dropSlice') return (store.newestOf(slice)?.epoch ?? 0) >= change.epoch
+  return store.remembered(SESSION, GENERATION, slice, operation)
+}
+
+/** ST9: the unmap has found nothing, after all changes that were handed in. */
+export function mustBeEmpty(unmap: Change, base: Int32Array, changes: readonly Change[]): void {
+  for (let block = unmap.first; block < unmap.first + unmap.blocks; block += 1) {
+    if (takes(unmap, block) && valueAfter(base, changes, changes.length, block) !== 0) {
+      throw new Violation('lost', `an unmap did not find block ${block}`)
+    }
+  }
+}

@@ -139,15 +139,13 @@ export class Monitor {
   #watchStore({ store }: Member): void {
     const write = store.write.bind(store)
     store.write = async (change) => {
-      const { session, gen, slice, number } = change
+      const { number } = change
       const name = nameOf(change)
       if (number > 0 && this.#seen.get(name) === 'done') {
         this.#violation(`the write ${name} is carried out twice`)
       }
       const outcome = await write(change)
-      // An unmap that found nothing had no effect and is not remembered (ST9): asked again, it may have one.
-      const had = outcome === 'done' && store.remembered(session, gen, slice, number)
-      if (number > 0 && had) this.#seen.set(name, 'done')
+      if (number > 0 && outcome === 'done') this.#seen.set(name, 'done')
       return outcome
     }
   }

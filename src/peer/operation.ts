@@ -34,13 +34,13 @@ export interface Operation {
 /** An operation with its place in the order of its slice. */
 export interface Ordered extends Operation {
   readonly epoch: Epoch
-  /** Counts the mutations of the slice. */
+  /** Counts the mutations of the slice that were handed to the store (V10 of slice/primary.ts). */
   readonly seq: number
 }
 
 /** A write, an unmap, or a COMPARE AND WRITE. What it carries must not change before its outcome. */
 export interface Mutation extends Operation {
-  /** Which one of its slice's epoch it is, from the primary that took it; 0 before, and when it was carried out before a restart. */
+  /** Which one of its slice's epoch it is, from the primary that took it; 0 until something of it is written, and when it was carried out before a restart. */
   seq: number
   /** null: unmap. */
   readonly data: Uint8Array | null

@@ -34,7 +34,6 @@ class Turns {
     number = 0,
     checksums: Uint32Array | null = null,
   ): Promise<CompareOutcome | Stale> {
-    this.#seq += 1
     const extent = { volume: volumeId(1), slice: SLICE, offset, bytes }
     const turn = new MutationTurn(
       {
@@ -43,13 +42,20 @@ class Turns {
         gen: generation(1),
         number,
         acknowledged: 0,
-        seq: this.#seq,
+        seq: 0,
         data,
         checksums,
         verify: null,
       },
       {
-        ...{ primary: { store: this.#store, order: this.order, isOver: false } },
+        ...{
+          primary: {
+            store: this.#store,
+            order: this.order,
+            isOver: false,
+            nextSeq: () => ++this.#seq,
+          },
+        },
         ...{ window: this.#window, epoch: epoch(1), striped: STRIPED },
       },
     )

@@ -33,6 +33,8 @@ export interface TurnPlace {
     readonly order: BlockOrder
     /** V8 of primary.ts. */
     readonly isOver: boolean
+    /** V10 of primary.ts. */
+    nextSeq(): number
   }
   readonly window: OperationWindow<Remembered>
   readonly epoch: Epoch
@@ -56,6 +58,7 @@ export class MutationTurn implements Turn {
     this.volume = volume
     this.from = offset - (offset % BLOCK_BYTES)
     this.to = Math.ceil((offset + bytes) / BLOCK_BYTES) * BLOCK_BYTES
+    mutation.seq = 0
     this.#mutation = mutation
     this.#place = place
     const { promise, resolve, reject } = Promise.withResolvers<CompareOutcome | Stale>()
@@ -65,7 +68,7 @@ export class MutationTurn implements Turn {
     assert(data === null || data.length === bytes, 'a write has as many bytes as it names')
   }
 
-  /** Its place in the order of its slice. */
+  /** V10. 0: nothing of it has been written yet. */
   get seq(): number {
     return this.#mutation.seq
   }
@@ -189,8 +192,12 @@ export class MutationTurn implements Turn {
     const parts = [
       ...(head === null ? [] : [{ from, to: from, edges: { head, tail: null } }]),
       ...(tail === null ? [] : [{ from: to, to, edges: { head: null, tail } }]),
-      ...this.#ownRuns(from, to),
+      ...this.#ownRuns(from, to).filter((run) => this.#holds(run.from, run.to)),
     ]
+    if (parts.length === 0) {
+      this.#leave('done')
+      return
+    }
     const writes = parts.map((part, i) => {
       const write = this.#storeWrite(part.from, part.to, null, part.edges)
       return this.#place.primary.store.write(i < parts.length - 1 ? { ...write, number: 0 } : write)
@@ -212,14 +219,21 @@ export class MutationTurn implements Turn {
     return runs
   }
 
+  /** ST9 of store/page-store.ts: an unmap that finds nothing is not written. */
+  #holds(from: number, to: number): boolean {
+    const { volume, slice } = this.#mutation
+    return this.#place.primary.store.holds({ volume, slice, offset: from, bytes: to - from })
+  }
+
   #storeWrite(
     from: number,
     to: number,
     data: Uint8Array | null,
     edges: UnmapEdges | null,
   ): StoreWrite {
-    const { volume, slice, session, gen, number, acknowledged, seq } = this.#mutation
-    const { epoch } = this.#place
+    const { volume, slice, session, gen, number, acknowledged } = this.#mutation
+    const { epoch, primary } = this.#place
+    if (this.#mutation.seq === 0) this.#mutation.seq = primary.nextSeq()
     const bytes = to - from
     return {
       volume,
@@ -231,7 +245,7 @@ export class MutationTurn implements Turn {
       number,
       acknowledged,
       epoch,
-      seq,
+      seq: this.#mutation.seq,
       data,
       checksums: data === null ? null : this.#checksums,
       edges,
@@ -240,6 +254,10 @@ export class MutationTurn implements Turn {
 
   #write(from: number, to: number, data: Uint8Array | null, edges: UnmapEdges | null): void {
     if (this.#isLate()) return
+    if (data === null && edges === null && !this.#holds(from, to)) {
+      this.#leave('done')
+      return
+    }
     const write = this.#storeWrite(from, to, data, edges)
     this.#place.primary.store
       .write(write)

@@ -9,6 +9,8 @@
 //   V4. A write of part of a store block keeps the rest of it, and compares (COMPARE AND WRITE) inside its turn.
 //   V8. What is under way when the slice leaves comes to `stale`, late: nothing more is written, and whoever asked goes to
 //       the new primary. The slice comes back only when all of it is over.
+//   V10. The numbers of a slice's mutations (seq) count what is handed to the store, in that order: a COMPARE AND WRITE that
+//        miscompares, an unmap that finds nothing and what comes to `stale` or to a damaged block before that have none.
 import type { Epoch, VolumeId } from '../base/ids.ts'
 import type { Mutation } from '../peer/operation.ts'
 import { BlockOrder } from './block-order.ts'
@@ -55,8 +57,6 @@ export class Primary {
     window: OperationWindow<Remembered>,
     striped: Striped,
   ): Promise<CompareOutcome | Stale> {
-    this.#seq += 1
-    mutation.seq = this.#seq
     const turn = new MutationTurn(mutation, {
       primary: this,
       window,
@@ -66,6 +66,12 @@ export class Primary {
     window.answers.set(mutation.number, turn)
     this.order.enter(turn)
     return turn.outcome
+  }
+
+  /** V10 */
+  nextSeq(): number {
+    this.#seq += 1
+    return this.#seq
   }
 
   /** V8. Settles when nothing of it is under way any more. */

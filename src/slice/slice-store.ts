@@ -15,6 +15,8 @@ export interface SliceStore {
   ): 'done' | 'damaged' | Promise<'done' | 'damaged'>
   /** Of the blocks of a read that was done in this turn of the event loop; null: they are not known. */
   checksums(volume: VolumeId, offset: number, bytes: number): Uint32Array | null
+  /** Whether an unmap of these bytes would find anything that `slice` has: with nothing it need not be written (ST9 of the store). */
+  holds(range: Pick<StoreWrite, 'volume' | 'slice' | 'offset' | 'bytes'>): boolean
   /** Resolves when durable; rejects when the store has failed, and then refuses everything. */
   write(write: StoreWrite): Promise<'done' | 'full'>
   /** After 'full': true once room that unmaps and deletions made is there; false: there is none. Rejects when the store has failed. */

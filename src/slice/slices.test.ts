@@ -182,8 +182,24 @@ describe('primary', () => {
     if (one === undefined || two === undefined) throw new Error('two were made')
     const again = { ...one }
     const coming = [one, two, again].map((each) => slices.mutate(each))
-    expect([one.seq, two.seq, again.seq]).toEqual([1, 2, 1])
     expect(await world.finish(Promise.all(coming))).toEqual(['done', 'done', 'done'])
+    expect([one.seq, two.seq, again.seq]).toEqual([1, 2, 1])
+  })
+
+  it('V10 what writes nothing takes no number, so those of a slice have no gap', async () => {
+    const { world, session } = await alone(17)
+    const { slices, store } = world.member('a')
+    vi.spyOn(store, 'holds').mockImplementation(({ offset }) => offset === 0)
+    const one = mutation(session, 0, new Uint8Array(BLOCK).fill(1), { number: 1 })
+    const swap = { verify: new Uint8Array(512).fill(9), number: 2 }
+    const fails = mutation(session, 0, new Uint8Array(512).fill(2), swap)
+    const finds = mutation(session, 0, null, { bytes: BLOCK, number: 3 })
+    const nothing = mutation(session, BLOCK, null, { bytes: BLOCK, number: 4 })
+    const last = mutation(session, BLOCK, new Uint8Array(BLOCK).fill(3), { number: 5 })
+    const all = [one, fails, finds, nothing, last]
+    const outcomes = await world.finish(Promise.all(all.map((each) => slices.mutate(each))))
+    expect(outcomes).toEqual(['done', { kind: 'miscompare', offset: 0 }, 'done', 'done', 'done'])
+    expect(all.map(({ seq }) => seq)).toEqual([1, 0, 3, 0, 2])
   })
 
   it('V4 a miscompare names the first byte that differs and writes nothing', async () => {

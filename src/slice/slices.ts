@@ -298,6 +298,8 @@ export class Slices {
 /** V3 */
 function answeredAgain(known: Remembered, mutation: Mutation) {
   if (!(known instanceof MutationTurn)) return known
-  mutation.seq = known.seq
-  return known.outcome
+  return known.outcome.then((outcome) => {
+    mutation.seq = known.seq
+    return outcome
+  })
 }

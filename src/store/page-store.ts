@@ -16,8 +16,9 @@
 //        and reads go on.
 //   ST7. After an error of a write or of a sync nothing is retried, answered or written any more.
 //   ST8. What the medium does not give is 'damaged' for the read that wanted it; the store goes on.
-//   ST9. An unmap needs no room, and one that finds nothing changes nothing: it is answered at once, and not remembered.
-//        Carried out again it can only take what was written since, beside a command that still waits for its answer.
+//   ST9. An unmap needs no room. Whether it finds anything is asked by whoever orders it (`holds`), who need not write one that
+//        does not: carried out again it can only take what was written since, beside a command that still waits for its
+//        answer. What is handed in is written and remembered, whatever it finds here: a copy does as its primary has decided.
 //   ST10. A page has the stamp (epoch, seq) of its newest change that is in the store, as a slice has; members compare them.
 //   ST11. What a gateway had acknowledged when it sent an operation is remembered no more once that is in the store, also
 //        after a restart.
@@ -48,7 +49,7 @@ import { OperationMemory } from './operations.ts'
 import { Overlay } from './overlay.ts'
 import { type DamagedPage, PageReader, type ReadResult } from './page-reader.ts'
 import { PageTable, type VolumeUsage } from './page-table.ts'
-import { Pages, type PageVersion } from './pages.ts'
+import { Pages, type PageVersion, type Range } from './pages.ts'
 import { encodeEpochs } from './promises.ts'
 import { edgesOf, type StoreWrite, sizeOf } from './record.ts'
 import { type Recovered, type RecoveryReport, recover } from './recovery.ts'
@@ -220,10 +221,12 @@ export class PageStore {
       void this.#measureAgain()
       return Promise.resolve('full')
     }
-    if (edgesOf(write) === 0 && !this.#pages.isHeld(write, bytes)) {
-      return Promise.resolve('done') // ST9
-    }
     return this.#queue.add({ kind: 'write', write, firstSum: 0 })
+  }
+
+  /** ST9. Whether `slice` has, or is about to have, anything that an unmap of these bytes would take. */
+  holds(range: Range): boolean {
+    return this.#refusal !== null || this.#pages.isHeld(range, range.bytes)
   }
 
   /** RO4. For who was told 'full': true once what was unmapped or dropped has been given back, false if there is none of it. */

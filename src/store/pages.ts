@@ -29,8 +29,12 @@ import { Newest, type Stamp } from './stamp.ts'
 /** Taken from the index in one turn of the event loop: 4096 pages, about a millisecond. */
 const DROPPED_RUNS = 256
 
+type Place = Pick<Ordered, 'volume' | 'offset' | 'slice'>
 /** Where a change begins, and its stamp. */
-export type Extent = Pick<Ordered, 'volume' | 'offset' | 'slice' | 'epoch' | 'seq'>
+export type Extent = Place & Pick<Ordered, 'epoch' | 'seq'>
+
+/** Bytes of a volume, as far as they are on the slice. */
+export type Range = Pick<Ordered, 'volume' | 'offset' | 'bytes' | 'slice'>
 
 /** What a member has of a page, comparable with another member's. */
 export interface PageVersion {
@@ -171,7 +175,7 @@ export class Pages {
   }
 
   /** How many pages of the range have something that an unmap would take: 0, and it has nothing to do. */
-  heldIn(extent: Extent, bytes: number): number {
+  heldIn(extent: Place, bytes: number): number {
     let pages = this.expected.within(extent.volume, extent.offset, bytes)
     const count = () => {
       pages += 1
@@ -182,7 +186,7 @@ export class Pages {
   }
 
   /** False: an unmap of the range has nothing to do, since also the pages that it takes in part have none of its blocks. */
-  isHeld(extent: Extent, bytes: number): boolean {
+  isHeld(extent: Place, bytes: number): boolean {
     let held = this.expected.within(extent.volume, extent.offset, bytes) > 0
     this.#eachLost(extent, bytes, () => {
       held = true
@@ -200,7 +204,7 @@ export class Pages {
 
   /** With the blocks of each that are in the range. Pages of other slices are in it, too. */
   #eachHeld(
-    { volume, offset, slice }: Extent,
+    { volume, offset, slice }: Place,
     bytes: number,
     visit: (entry: number, first: number, last: number) => void,
     vacated: (entry: number) => void = () => {},
@@ -223,7 +227,7 @@ export class Pages {
 
   /** Lost pages of which nothing is held. Nobody knows the slice of a run that is lost, but the range begins and ends in runs of its own: what is lost between them stays lost, which is never wrong (LP1); whoever knows the lanes unmaps run by run. */
   #eachLost(
-    { volume, offset }: Extent,
+    { volume, offset }: Place,
     bytes: number,
     visit: (page: number, first: number, last: number) => void,
   ): void {

@@ -3,31 +3,32 @@ import { describe, expect, it } from 'vitest'
 import { SimClock } from '../../sim/clock.ts'
 import { SimDisk } from '../../sim/disk.ts'
 import { block, GENERATION, SESSION, SLICE, World, write } from '../../test/kit/store-world.ts'
-import { sliceId, volumeId } from '../base/ids.ts'
+import { epoch, sliceId, volumeId } from '../base/ids.ts'
 import { BLOCK_BYTES, PAGE_BYTES, RUN_BYTES } from '../base/sizes.ts'
 import { PageStore } from './page-store.ts'
 
 const GIB = 1024 ** 3
 
 describe('unmap', () => {
-  it('ST9 of nothing it is answered at once: no record, no commit, nothing to remember', async () => {
+  it('ST9 whether it finds anything is told before; handed in, it is written and remembered though it finds nothing', async () => {
     const world = new World()
-    const store = await world.open()
+    let store = await world.open()
     await world.write(store, 1, RUN_BYTES, block(1))
-    const before = { ...store.usage(), ...store.commitWork, nowMs: world.timeline.nowMs }
-    for (const [volume, offset, bytes] of [
-      [1, 0, RUN_BYTES],
-      [1, 2 * RUN_BYTES, 2 * GIB],
-      [2, 0, 2 * GIB],
-    ] as const) {
-      const unmap = write(volume, offset, null, bytes)
-      expect(await store.write(unmap)).toBe('done')
-      expect(store.remembered(SESSION, GENERATION, SLICE, unmap.number)).toBe(false)
+    const nothing = [write(1, 0, null, RUN_BYTES), write(1, 2 * RUN_BYTES, null, 2 * GIB)]
+    for (const unmap of [...nothing, write(2, 0, null, 2 * GIB)]) {
+      expect(store.holds(unmap)).toBe(false)
+      expect(await world.run(store.write({ ...unmap, epoch: epoch(4) }))).toBe('done')
+      expect(store.remembered(SESSION, GENERATION, SLICE, unmap.number)).toBe(true)
+      expect(store.newestOf(SLICE)).toMatchObject({ epoch: 4, seq: unmap.seq })
     }
-    expect({ ...store.usage(), ...store.commitWork, nowMs: world.timeline.nowMs }).toEqual(before)
+    expect(store.holds(write(1, 0, null, 2 * GIB))).toBe(true)
+    expect(store.holds({ ...write(1, 0, null, 2 * GIB), slice: sliceId(9) })).toBe(false)
+    store = await world.reopen(store)
+    expect([...store.versions(SLICE)]).toHaveLength(1)
+    expect(store.usage()).toMatchObject({ pages: 1 })
   })
 
-  it('ST9 nor of blocks that a page at home does not have', async () => {
+  it('ST9 it finds nothing in blocks that a page at home does not have', async () => {
     const world = new World()
     const store = await world.reopen(
       await world.open().then(async (first) => {
@@ -36,11 +37,9 @@ describe('unmap', () => {
       }),
     )
     await world.read(store, 1, 0) // its header is known now
-    const { commits } = store.commitWork
-    expect(await store.write(write(1, BLOCK_BYTES, null, PAGE_BYTES / 2))).toBe('done')
-    expect(store.commitWork.commits).toBe(commits)
+    expect(store.holds(write(1, BLOCK_BYTES, null, PAGE_BYTES / 2))).toBe(false)
+    expect(store.holds(write(1, 0, null, 2 * BLOCK_BYTES))).toBe(true)
     expect(await world.run(store.write(write(1, 0, null, 2 * BLOCK_BYTES)))).toBe('done')
-    expect(store.commitWork.commits).toBe(commits + 1)
     expect((await world.read(store, 1, 0)).into).toEqual(block(0))
   })
 

@@ -99,6 +99,10 @@ export class LateStore implements SliceStore {
     return 'done'
   }
 
+  holds(_range: Parameters<SliceStore['holds']>[0]): boolean {
+    return true
+  }
+
   write(write: StoreWrite): Promise<'done'> {
     const before = write.data?.slice() ?? null
     const [low, high] = this.delayMs
