@@ -323,12 +323,16 @@ class SimFile implements DiskFile {
     return this.#inode.read(into, offset)
   }
 
+  /** What was there when it was asked for, however late it comes. */
   read(into: Uint8Array, offset: number): Promise<number> {
     return this.#doing(async () => {
+      const taken = new Uint8Array(into.length)
+      const bytes = this.#inode.read(taken, offset)
       await this.#disk.access('read', this.#path, into.length)
       this.#mustGive(offset, into.length)
       this.#bringIn(offset, into.length)
-      return this.#inode.read(into, offset)
+      into.set(taken)
+      return bytes
     })
   }
 

@@ -29,7 +29,7 @@ import type { MemberSettings } from '../src/member/member-settings.ts'
 import { RecordRefused } from '../src/member/record-check.ts'
 import { laneOf } from '../src/slice/lanes.ts'
 import { FolderRefused } from '../src/store/failure.ts'
-import { type Accept, storeDefaults } from '../src/store/settings.ts'
+import type { Accept } from '../src/store/settings.ts'
 import type { Bounds } from '../src/target/memory-bounds.ts'
 import type { TargetEvent } from '../src/target/target-event.ts'
 import { SimClock } from './clock.ts'
@@ -40,6 +40,7 @@ import { Monitor, type SeenWrites } from './monitor.ts'
 import { SimNet } from './net.ts'
 import { OneHost } from './one-host.ts'
 import { ResetWatch } from './resets.ts'
+import { type SlowReads, simStore, slowReadsIn } from './store-settings.ts'
 import { Timeline } from './timeline.ts'
 import { noTotals, type Totals } from './totals.ts'
 import { Trace } from './trace.ts'
@@ -73,6 +74,7 @@ export class SimGroup {
   readonly distribution: DistributionSettings | null
   readonly bounds: Bounds
   readonly watch: DistributionWatch
+  readonly slowReads: SlowReads | null
   readonly resets = new ResetWatch()
   /** Members of which something is lost: what they hold may be a MEDIUM ERROR, and nothing else that is wrong. */
   readonly lossy = new Set<MemberId>()
@@ -92,6 +94,7 @@ export class SimGroup {
     const { timeline, prng } = this
     this.net = new SimNet(timeline, prng.fork(), { spikeOneIn: prng.pick([0, 0, 300]) })
     this.coordination = new SimCoordination(new SimClock(timeline), prng.fork())
+    this.slowReads = slowReadsIn(seed)
     this.blockBytes = prng.chance(0.3) ? 512 : 4096
     this.members = memberIds.map((id) => new SimMember(this, id, prng.fork()))
     this.#operator = this.coordination.handle('operator')
@@ -281,7 +284,8 @@ export class SimMember {
 
   #withLatency(disk: SimDisk): SimDisk {
     const latency = this.#prng.fork()
-    disk.faults.latencyMs = (operation) => (operation === 'read' ? 0 : latency.unit() * 1.5)
+    const read = this.#group.slowReads ?? (() => 0)
+    disk.faults.latencyMs = (operation) => (operation === 'read' ? read() : latency.unit() * 1.5)
     return disk
   }
 
@@ -407,7 +411,7 @@ export class SimMember {
     const monitor = new Monitor(group, this.#seen, (what) => group.violation(`${id}: ${what}`))
     const ports = { clock, net, disk, coordinator: monitor.coordinator(coordinator), newId }
     const accept = this.#isLossAccepted ? 'loss' : 'nothing'
-    const member = await Member.open(ports, settingsOf(id, accept, this.#group.bounds), tell)
+    const member = await Member.open(ports, settingsOf(id, accept, this.#group), tell)
     if (this.hasAnother) group.violation(`${id} serves from a folder that is not its own`)
     this.#isLossAccepted = false
     if (this.lacksSegments && member.store.recovery.damage === null) {
@@ -468,7 +472,7 @@ export const simBounds: Bounds = {
   receiveBytesPerConnection: 64 * 1024,
 }
 
-function settingsOf(id: MemberId, accept: Accept, bounds: Bounds): MemberSettings {
+function settingsOf(id: MemberId, accept: Accept, group: SimGroup): MemberSettings {
   return {
     memberId: id,
     groupName: 'sim',
@@ -479,16 +483,8 @@ function settingsOf(id: MemberId, accept: Accept, bounds: Bounds): MemberSetting
     peer: { kind: 'tcp', host: id, port: PEERS },
     api: `http://${id}:1`,
     groupAddress: null,
-    bounds,
-    store: {
-      ...storeDefaults,
-      journalBytes: 512 * 1024,
-      overlayBytes: 512 * 1024,
-      cacheBytes: 16 * 1024,
-      slotsPerSegment: 2,
-      checkpointAfterMs: 5_000,
-      accept,
-    },
+    bounds: group.bounds,
+    store: simStore(group.slowReads, accept),
     markEveryMs: 1_000,
   }
 }

@@ -173,10 +173,8 @@ class Program {
 
   async #step(store: PageStore, isCut: () => boolean): Promise<void> {
     if (this.#prng.chance(0.6)) {
-      for (let i = this.#prng.integer(1, 6); i > 0; i -= 1) {
-        this.#submit(store)
-        await null // What is refused at once is known before the next is asked about (ST9).
-      }
+      // What is refused at once is known before the next is asked about (ST9).
+      for (let i = this.#prng.integer(1, 6); i > 0; i -= 1) await this.#submit(store)
     } else if (this.#prng.chance(0.3) && this.#answered > 0) this.#acknowledge(store)
     else if (this.#prng.chance(0.8)) await this.#drive(this.#checkSome(store), isCut)
     await this.#timeline.run(this.#timeline.nowMs + this.#prng.integer(0, 8))
@@ -206,7 +204,7 @@ class Program {
     this.#disk.faults.capacityBytes = Number.MAX_SAFE_INTEGER
   }
 
-  #submit(store: PageStore): void {
+  async #submit(store: PageStore): Promise<void> {
     const index = this.#changes.length
     const change = this.#invent()
     // A primary asks first, and writes nothing if there is nothing; a copy does as it has decided (ST9).

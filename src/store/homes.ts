@@ -5,6 +5,7 @@
 //        was checked, and went at the latest in the turn in which the table told of another one.
 //   HO2. Nothing is found in memory of a slot that is no page's.
 //   HO3. Nothing is found in memory that is known to be damaged at home.
+//   HO4. A header that comes from the disk when its page has gone home or away meanwhile says nothing: it is read again.
 import { DiskError } from '../base/disk.ts'
 import type { BlockCache } from './block-cache.ts'
 import type { HeaderCache } from './header-cache.ts'
@@ -79,7 +80,7 @@ export class Homes {
     } catch (error) {
       return unreadable(error)
     }
-    if (table.slotOf(entry) !== slot || table.versionOf(entry) !== version) return 'changed'
+    if (table.slotOf(entry) !== slot || table.versionOf(entry) !== version) return 'changed' // HO4
     if (this.cache.find(entry) >= 0) return 'cached'
     return this.#take(entry, bytes)
   }
