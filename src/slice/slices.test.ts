@@ -188,7 +188,7 @@ describe('primary', () => {
 
   it('V10 what writes nothing takes no number, so those of a slice have no gap', async () => {
     const { world, session } = await alone(17)
-    const { slices, store } = world.member('a')
+    const { slices, store } = world.member(memberId('a'))
     vi.spyOn(store, 'holds').mockImplementation(({ offset }) => offset === 0)
     const one = mutation(session, 0, new Uint8Array(BLOCK).fill(1), { number: 1 })
     const swap = { verify: new Uint8Array(512).fill(9), number: 2 }
