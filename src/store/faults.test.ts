@@ -324,6 +324,31 @@ describe('a medium that is slow', () => {
     expect(await timeline.finish(reading, 7_200_000)).toBe('done')
     expect(store.failure()).toBeNull()
   })
+
+  it('HO4 a header that comes when its page has gone home meanwhile is read again', async () => {
+    const timeline = new Timeline()
+    const disk = new SimDisk(new SimClock(timeline))
+    const world = new World({ cachedPages: 1, homeAfterMs: 5 })
+    const open = () => timeline.finish(PageStore.open(disk, new SimClock(timeline), world.settings))
+    let store = await open()
+    const both = (value: number) =>
+      Promise.all([0, PAGE_BYTES].map((at) => store.write(write(1, at, block(value)))))
+    await timeline.finish(both(1))
+    await timeline.finish(store.close())
+    store = await open()
+    disk.faults.latencyMs = (kind) => (kind === 'read' ? 100 : 0)
+    // The round has its headers at 105 ms, and the reader what it asked for before that at 195.
+    await timeline.finish(both(2))
+    await timeline.run(timeline.nowMs + 95)
+    const into = block(9)
+    const reading = Promise.resolve(store.read(volumeId(1), BLOCK_BYTES, into))
+    expect(await timeline.finish(reading)).toBe('done')
+    expect(into).toEqual(block(0))
+    expect(store.usage().overlayPages).toBe(0)
+    expect(await timeline.finish(Promise.resolve(store.read(volumeId(1), 0, into)))).toBe('done')
+    expect(into).toEqual(block(2))
+    expect(store.damagedPages()).toEqual([])
+  })
 })
 
 describe('a disk of which others took the room', () => {
