@@ -11,6 +11,7 @@ import { join } from 'node:path'
 import { LOCK_FILE, lockFolder } from '../io/folder-lock.ts'
 import { hide, makePrivate } from '../io/folders.ts'
 import { LOG_NAME } from '../io/log-file.ts'
+import { HISTORY_NAME } from '../operator/history.ts'
 import { type Log, openLog, reopenLog } from '../operator/log.ts'
 import { paths } from '../store/layout.ts'
 import type { MemberConfig } from './config.ts'
@@ -19,7 +20,7 @@ import { takeFolder } from './own-folder.ts'
 const STOP_MS = 10_000
 /** By any of them a member's data folder is known. */
 const MEMBERS_FILES: readonly string[] = [
-  ...[LOCK_FILE, LOG_NAME, paths.superblock, paths.journal],
+  ...[LOCK_FILE, LOG_NAME, HISTORY_NAME, paths.superblock, paths.journal],
   ...paths.checkpoints,
 ]
 
