@@ -75,7 +75,8 @@ export const cliKnowsOfApi = [
 
 /** What the dashboard imports besides its own files and the pure words of src/base. */
 export const dashboardKnows = [
-  ...['src/api/schema.ts', 'src/api/errors.ts', 'preact', 'preact/hooks', '@preact/signals'],
+  ...['src/api/schema.ts', 'src/api/balance-schema.ts', 'src/api/errors.ts'],
+  ...['preact', 'preact/hooks', '@preact/signals'],
   'dashboard/src/page.css',
 ]
 

@@ -5,6 +5,7 @@ import { formatAge } from '../../src/base/figures.ts'
 import { ActionForm, useAction } from './action.tsx'
 import { ask } from './api.ts'
 import { useAsked } from './asked.ts'
+import { NextMoves } from './why.tsx'
 
 type Choice<V> = readonly (readonly [value: V, name: string, effect: string])[]
 
@@ -31,6 +32,8 @@ export function BalancePanel() {
           : `The highest load is ${now.imbalance.toFixed(2)} times the mean.`}
       </p>
       <Choices now={now} />
+      <h3>{now.mode === 'on' ? 'What moves next' : 'What would move next, if balance were on'}</h3>
+      <NextMoves />
       <h3>Decided lately by this member</h3>
       {now.decisions.length === 0 ? (
         <p class="quiet">Nothing: it has no sessions, or has just begun.</p>

@@ -1,6 +1,7 @@
 // What has moved, the newest first, and why: what was foretold, what it cost, what it gained.
 import type { Move } from '../../src/api/schema.ts'
 import { moves, status } from './live.ts'
+import { WhyItMoved } from './why.tsx'
 import { figuresOf, outcomeOf, shortName } from './words.ts'
 
 const SHOWN = 20
@@ -63,6 +64,7 @@ export function MoveStory({ move }: { readonly move: Move }) {
           </div>
         ))}
       </dl>
+      {by === 'balance' ? <WhyItMoved move={move.id} /> : null}
     </article>
   )
 }

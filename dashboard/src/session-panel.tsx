@@ -6,6 +6,7 @@ import { sentenceOf } from './api.ts'
 import { useAsked } from './asked.ts'
 import { MoveStory } from './moves.tsx'
 import { SessionMove } from './session-move.tsx'
+import { WhyItStays } from './why.tsx'
 import { shortName } from './words.ts'
 
 export function SessionPanel({ id }: { readonly id: string }) {
@@ -13,7 +14,7 @@ export function SessionPanel({ id }: { readonly id: string }) {
   const session = answer.value
   if (refused.value !== null) return <p class="refused">{sentenceOf(refused.value)}</p>
   if (session === null) return <p>Asking …</p>
-  const { initiator, member, why, decided, moves } = session
+  const { initiator, member, why, moves } = session
   return (
     <>
       <h2>{shortName(initiator)}</h2>
@@ -21,14 +22,7 @@ export function SessionPanel({ id }: { readonly id: string }) {
         Session {id}, on {member}
       </p>
       <p>{why}</p>
-      {decided === null ? null : (
-        <p>
-          <span class="quiet">
-            Last decided, {formatAge(Date.now() - Date.parse(decided.at))} ago:{' '}
-          </span>
-          {decided.sentence}
-        </p>
-      )}
+      <WhyItStays session={id} />
       <Facts session={session} />
       <SessionMove session={session} />
       <h3>Its moves</h3>

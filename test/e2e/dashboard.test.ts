@@ -95,6 +95,14 @@ test('a person creates a volume, watches its session move, reads why, and sees a
   await seen
   await headline.getByText(/^client1 is back, on m3$/).waitFor()
 
+  await page.getByRole('link', { name: 'Balance off' }).click()
+  await panel.getByText('What would move next, if balance were on').waitFor()
+  await panel.getByLabel('Advise').check()
+  await panel.getByRole('button', { name: 'Set for the whole group' }).click()
+  await panel.getByText('Balance is advise, placement is off, for the whole group.').waitFor()
+  await panel.getByRole('button', { name: 'Close' }).click()
+  await page.getByRole('link', { name: 'Balance advise' }).waitFor()
+
   const pid = await stopMember('m2')
   await headline.getByText('m2 does not answer').waitFor()
   await page.getByRole('listitem').filter({ hasText: 'MEMBER_DOWN' }).getByText('Do:').waitFor()
