@@ -8,6 +8,7 @@ import { Command, InvalidArgumentError, Option } from 'commander'
 import { API_PORT_DEFAULT } from '../api/caller.ts'
 import { formatSize } from '../base/figures.ts'
 import { memberId } from '../base/ids.ts'
+import { BACK_OFF_MAX_MS } from '../supervisor/child.ts'
 import { MEMBERS_DEFAULT, MEMBERS_MAX } from '../supervisor/plan.ts'
 import { membersIn } from '../supervisor/refusals.ts'
 import { type RunningGroup, superviseGroup } from '../supervisor/supervise.ts'
@@ -18,6 +19,7 @@ import {
   type Outside,
   screenOf,
 } from './context.ts'
+import { parseSeconds } from './listing.ts'
 import type { Screen } from './screen.ts'
 import { parseSize } from './size.ts'
 
@@ -29,6 +31,7 @@ interface UpOptions {
   readonly balance?: 'on' | 'off' | 'advise'
   readonly budget?: number
   readonly cache?: number
+  readonly restartWithin: number
   readonly acceptDamage: readonly string[]
   readonly acceptLoss: readonly string[]
 }
@@ -77,6 +80,12 @@ export function upCommand(outside: Outside): Command {
       parseSize,
     )
     .option(
+      '--restart-within <seconds>',
+      'the longest that a member that ends again and again waits for its next start',
+      parseSeconds,
+      BACK_OFF_MAX_MS / 1000,
+    )
+    .option(
       '--accept-damage <members...>',
       'go on with their folders, though acknowledged writes are missing from them',
       [],
@@ -110,6 +119,7 @@ async function up(options: UpOptions, screen: Screen, environment: Environment):
       temporaryFolder: tmpdir(),
     },
     command: serveChild,
+    restartWithinMs: 1000 * options.restartWithin,
     say: (line: string) => screen.note(line),
     giveUp: stopRequest.told,
   }

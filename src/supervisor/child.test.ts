@@ -72,6 +72,33 @@ test('U4 a minute after it serves again what was before is forgotten', async () 
   }
 })
 
+test('U1 a member that ends again and again waits twice as long each time, and never longer than it was told', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+  const said: string[] = []
+  const child = new Child({
+    ...{ id: 'm1', command: [process.execPath, '-e', loud], changed: () => {} },
+    restartWithinMs: 700,
+    say: (line: string) => said.push(line),
+  })
+  try {
+    await child.start()
+    // `expect.poll` would move the clock.
+    const becomes = async (isReady: boolean) => {
+      while ((child.ready !== null) !== isReady) await new Promise(setImmediate)
+    }
+    for (const waitMs of [250, 500, 700, 700]) {
+      process.kill(child.ready?.pid ?? 0, 'SIGKILL')
+      await becomes(false)
+      expect(said.at(-1)).toBe(`ended (SIGKILL); starts again in ${waitMs / 1000} s`)
+      vi.advanceTimersByTime(waitMs)
+      await becomes(true)
+    }
+  } finally {
+    vi.useRealTimers()
+    await child.stop()
+  }
+})
+
 test('U3 a child that has not stopped 12 s after it was asked is killed', async () => {
   const heard = Promise.withResolvers<string>()
   const child = new Child({

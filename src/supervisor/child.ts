@@ -4,8 +4,8 @@
 //      └──exit before it was ever ready──▶ failed
 //
 // Invariants:
-//   U1. A member that ends is started again, after 0.25 s at first and twice as long each time, 10 s at most; a minute of
-//       running makes it 0.25 s again.
+//   U1. A member that ends is started again, after 0.25 s at first and twice as long each time, 10 s at most unless it was
+//       told otherwise; a minute of running makes it 0.25 s again.
 //   U2. The child's standard input is a pipe that only this process holds: when this process is gone, however it went,
 //       the child reads the end of it and stops.
 //   U4. What a member that ended said last, how often it has ended and since when, is known until it has run for a minute.
@@ -18,7 +18,7 @@ import { z } from 'zod'
 import type { Launched } from '../operator/launcher-record.ts'
 
 const BACK_OFF_FIRST_MS = 250
-const BACK_OFF_MAX_MS = 10_000
+export const BACK_OFF_MAX_MS = 10_000
 const SETTLED_MS = 60_000
 /** A member answers what it accepted and asks its initiators to come back, and ends itself after 10 s. */
 const STOP_MS = 12_000
@@ -43,6 +43,8 @@ export interface ChildSettings {
   readonly command: readonly string[]
   /** More arguments, for the first start alone: an operator's word is not said again by a restart. */
   readonly firstWords?: readonly string[]
+  /** U1: the longest that it waits for its next start; `BACK_OFF_MAX_MS` unless it is given. */
+  readonly restartWithinMs?: number
   /** What the member printed to its standard error, and what becomes of it; line by line. */
   readonly say: (line: string) => void
   /** What happens to it, for the launcher's log; also before it serves for the first time. */
@@ -74,7 +76,8 @@ type Phase =
 export class Child {
   readonly #settings: ChildSettings
   #phase: Phase = { kind: 'ended' }
-  #backOffMs = BACK_OFF_FIRST_MS
+  readonly #backOffMostMs: number
+  #backOffMs: number
   #everReady = false
   #lastLines: string[] = []
   /** U6: the last sentence, until another one follows or it ends. */
@@ -87,6 +90,8 @@ export class Child {
 
   constructor(settings: ChildSettings) {
     this.#settings = settings
+    this.#backOffMostMs = settings.restartWithinMs ?? BACK_OFF_MAX_MS
+    this.#backOffMs = this.#backOffFirstMs
   }
 
   /** Settles when the member serves for the first time; rejects with its last words if it ends before that. */
@@ -208,7 +213,7 @@ export class Child {
     }
     if (this.#settles !== null) clearTimeout(this.#settles)
     const waitMs = this.#backOffMs
-    this.#backOffMs = Math.min(2 * waitMs, BACK_OFF_MAX_MS)
+    this.#backOffMs = Math.min(2 * waitMs, this.#backOffMostMs)
     this.#settings.say(`ended (${how}); starts again in ${waitMs / 1000} s`)
     this.#phase = { kind: 'waiting', timer: setTimeout(() => this.#spawn(), waitMs) }
     const lastAt = new Date().toISOString()
@@ -223,10 +228,14 @@ export class Child {
 
   /** U1, U4: it has run for a minute. */
   #settled(): void {
-    this.#backOffMs = BACK_OFF_FIRST_MS
+    this.#backOffMs = this.#backOffFirstMs
     if (this.#endings === null) return
     this.#endings = null
     this.#settings.changed()
+  }
+
+  get #backOffFirstMs(): number {
+    return Math.min(BACK_OFF_FIRST_MS, this.#backOffMostMs)
   }
 
   #end(): void {

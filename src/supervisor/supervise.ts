@@ -51,6 +51,8 @@ export interface Supervision {
   readonly say: (line: string) => void
   /** Settles when a start under way is to be given up. */
   readonly giveUp: Promise<unknown>
+  /** U1 of child.ts. */
+  readonly restartWithinMs?: number
 }
 
 export interface RunningGroup {
@@ -155,12 +157,13 @@ function makeChildren(
   files: readonly string[],
   { record, log }: { readonly record: () => void; readonly log: Log },
 ): readonly Child[] {
-  const { plan, command, say } = supervision
+  const { plan, command, say, restartWithinMs } = supervision
   return memberNames(plan.members).map((id, i) => {
     const settings = {
       id,
       command: command(files[i] ?? ''),
       firstWords: wordsFor(plan, id),
+      ...(restartWithinMs === undefined ? {} : { restartWithinMs }),
       say: (line: string) => say(`${id} ${line}`),
       told: (event: ChildEvent) => tellChild(log, id, event),
       changed: record,
