@@ -120,10 +120,14 @@ class Scene {
     return records.when((record) => isMine(record) && isSo(record), act)
   }
 
-  /** Orders the move; what becomes of it is told by its record alone. */
+  /** Orders the move, until the new member, which may just have been stopped, is ready for it; what becomes of it is told by its record alone. */
   move(): void {
     const path = `sessions/${this.session.id}/move`
-    group.call(path, { to: NEW, wait: false }, WITNESS).catch(() => {})
+    const order = async (): Promise<void> => {
+      const { body } = await group.call<{ code?: string }>(path, { to: NEW, wait: false }, WITNESS)
+      if (body.code === 'memberNotReady') return order()
+    }
+    order().catch(() => {})
   }
 
   /** Everybody is served again; judges, and tells the record of the move. `dies`: the member that has it, so that it comes back at any. */

@@ -186,12 +186,9 @@ const marked = async (records: Records) => (await records.folder(VICTIM)).positi
 /** In a group that has just started; false if a checkpoint came last, so that the journal is not needed. */
 async function writeCheckpointWriteAndMark(records: Records, round: number): Promise<boolean> {
   const first = await checkpointedMs()
-  const [lba = 0] = blocks.at(VICTIM)
-  const isCheckpointed = async () => {
-    await blocks.write(lba, round)
-    return (await checkpointedMs()) > first
-  }
-  await expect.poll(isCheckpointed, { interval: 500 }).toBe(true)
+  // A journal of which more than half is used up makes one at once.
+  for (const lba of blocks.at(VICTIM)) await blocks.fill(lba)
+  await expect.poll(async () => (await checkpointedMs()) > first, { interval: 100 }).toBe(true)
   const [at, before] = [await checkpointedMs(), await marked(records)]
   await writeAll(round)
   const isMarked = async () => (await marked(records)) > before
@@ -229,8 +226,9 @@ test('a journal that was zeroed is refused: at first since the epochs of the sta
   await records.close()
   await group.killAll()
   await zeroJournal()
+  // If the last checkpoint came while something was not at home, the folder itself knows that its journal had more.
   await expect(refusedStart()).rejects.toThrow(
-    /m2 did not start: The data folder of m2 is older than what the group has seen of it .its journal ends at position \d+, and the group saw it at \d+/,
+    /m2 did not start: The data folder of m2 is (?:older than what the group has seen of it .its journal ends at position \d+, and the group saw it at \d+|damaged: The journal is damaged at position \d+: acknowledged writes are lost)/,
   )
   await restoreJournal()
   await group.startAgain()

@@ -8,7 +8,7 @@ import { BLOCK_BYTES } from '../../src/base/sizes.ts'
 import { Clients, SERVED_AGAIN_MS } from '../kit/clients.ts'
 import { TestGroup } from '../kit/group.ts'
 
-const { EVENKEEL_FAULT_SECONDS = '35', EVENKEEL_SEED = String(Date.now() & 0x7fffffff) } =
+const { EVENKEEL_FAULT_SECONDS = '25', EVENKEEL_SEED = String(Date.now() & 0x7fffffff) } =
   process.env
 const FAULTS_MS = Number(EVENKEEL_FAULT_SECONDS) * 1000
 const SEED = Number(EVENKEEL_SEED)

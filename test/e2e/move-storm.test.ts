@@ -13,7 +13,7 @@ import { SystemClock } from '../../src/io/clock.ts'
 import { connectTo } from '../kit/connect.ts'
 import { quantile, TestGroup } from '../kit/group.ts'
 
-const { EVENKEEL_STORM_SECONDS = '20' } = process.env
+const { EVENKEEL_STORM_SECONDS = '10' } = process.env
 const STORM_MS = Number(EVENKEEL_STORM_SECONDS) * 1000
 const MOVE_EVERY_MS = 200
 const MIB = 2 ** 20

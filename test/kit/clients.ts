@@ -3,6 +3,7 @@
 import { expect } from 'vitest'
 import { judge } from '../../sim/checkers/linearizability.ts'
 import type { VolumeDetail } from '../../src/api/schema.ts'
+import { sleep } from '../../src/base/clock.ts'
 import type { Net } from '../../src/base/net.ts'
 import type { Prng } from '../../src/base/prng.ts'
 import { BLOCK_BYTES, RUN_BYTES } from '../../src/base/sizes.ts'
@@ -15,8 +16,12 @@ import { connectTo } from './connect.ts'
 import type { TestGroup } from './group.ts'
 import { primaryAt } from './primary-at.ts'
 
-/** A member that ends again and again is started again after up to 10 s. */
+/** A limit for what hangs: a member is started again after 0.25 s. */
 export const SERVED_AGAIN_MS = 30_000
+/** They try again soon, so that nobody waits for them when their member is back; one that is stopped costs them a login. */
+const EAGER = { retryMostMs: 250, loginLimitMs: 5_000 }
+/** Between two commands of a worker: else its initiators take the time in which members should come back. */
+const REST_MS = 2
 
 export interface Client {
   /** Its portal; a move takes the session elsewhere. */
@@ -76,7 +81,7 @@ export class Clients {
     const initiator = await connectTo(this.group, this.volume, {
       ...{ net, clock, prng: this.#prng.fork(), name, member },
       ...(isid === 'stable' ? { isid: stable } : {}),
-      ...(behaviour === undefined ? {} : { behaviour }),
+      behaviour: { ...EAGER, ...behaviour },
     })
     const history = new History({ nowMs: () => clock.nowMs(), writer, blockBytes: BLOCK_BYTES })
     const client = { member, initiator, history, good: new Map(), bad: [] }
@@ -110,6 +115,7 @@ export class Clients {
       if (answer.kind === 'answered' && answer.status === 0)
         good.set(home, goodOf(client, home) + 1)
       else bad.push(`block ${lba} at ${home} by ${client.member}: ${JSON.stringify(answer)}`)
+      await sleep(clock, REST_MS)
     }
   }
 

@@ -11,6 +11,8 @@ import type { Move, Session, Status, VolumeDetail } from '../../src/api/schema.t
 import { alive, launcher, startGroup, startGroupAnywhere, stopGroup } from '../e2e/running-group.ts'
 
 const QUIET = ['--placement', 'off', '--balance', 'off']
+/** A member is started again as soon the tenth time as the first. */
+const QUICK = ['--restart-within', '0.25']
 /** Longer than any call takes that waits for the outcome of a move. */
 const CALL_MS = 60_000
 
@@ -30,7 +32,7 @@ export class TestGroup {
   static async start(...more: string[]): Promise<TestGroup> {
     const folder = await mkdtemp(join(tmpdir(), 'evenkeel-group-'))
     try {
-      const options = [...QUIET, ...more]
+      const options = [...QUIET, ...QUICK, ...more]
       const dataFolder = join(folder, 'data')
       const { process, ready, basePort } = await startGroupAnywhere(dataFolder, ...options)
       // Nobody reads it any more, and a full pipe would stop the launcher.
@@ -57,7 +59,7 @@ export class TestGroup {
 
   /** In the same folder, on the same ports. */
   async startAgain(...more: string[]): Promise<void> {
-    const options = [...QUIET, ...more]
+    const options = [...QUIET, ...QUICK, ...more]
     const { process } = await startGroup(this.dataFolder, this.basePort, ...options)
     process.stdout?.resume()
     this.process = process

@@ -2,7 +2,7 @@
 // searched for them.
 import { expect } from 'vitest'
 import type { VolumeDetail } from '../../src/api/schema.ts'
-import { BLOCK_BYTES, RUN_BYTES } from '../../src/base/sizes.ts'
+import { BLOCK_BYTES, PAGE_BYTES, RUN_BYTES } from '../../src/base/sizes.ts'
 import { parseSense } from '../../src/initiator/cdb.ts'
 import type { Initiator } from '../../src/initiator/initiator.ts'
 import { connectTo } from './connect.ts'
@@ -60,6 +60,15 @@ export class MarkedBlocks {
   async write(lba: number, round: number): Promise<void> {
     const answer = await this.#initiator.write(lba, blockOf(lba, round))
     expect(answer).toMatchObject({ kind: 'answered', status: 0 })
+  }
+
+  /** Pages of a run, but for its first, with bytes that nobody looks at. */
+  async fill(lba: number): Promise<void> {
+    const data = new Uint8Array(PAGE_BYTES).fill(0x0f)
+    for (let at = PAGE_BYTES; at < RUN_BYTES; at += PAGE_BYTES) {
+      const answer = await this.#initiator.write(lba + at / BLOCK_BYTES, data)
+      expect(answer).toMatchObject({ kind: 'answered', status: 0 })
+    }
   }
 
   /** The sense if it is refused; else whether the bytes are what was written in that round (0: nothing was). */
