@@ -23,7 +23,7 @@ export const told = signal('')
 const TOP_MS = 1_000
 const STATUS_MS = 4_000
 const LISTS_MS = 30_000
-export const MOVES_KNOWN = 100
+const MOVES_KNOWN = 100
 /** A stream that ended for good is opened again after so long. */
 const STREAM_AGAIN_MS = 10_000
 
@@ -87,14 +87,17 @@ const listReading = new Reading(LISTS_MS, async () => {
 const all = [topReading, statusReading, listReading]
 
 export function startReading(): void {
-  for (const reading of all) reading.now()
-  openStream()
-  document.addEventListener('visibilitychange', () => {
+  const look = () => {
     for (const reading of all) {
       if (document.hidden) reading.stop()
       else reading.now()
     }
-  })
+    // A browser has six connections to one address for all its pages, and a stream takes one.
+    if (document.hidden) closeStream()
+    else openStream()
+  }
+  look()
+  document.addEventListener('visibilitychange', look)
 }
 
 /** Somebody has changed something here: what is shown follows at once. */
@@ -102,24 +105,36 @@ export function readAnew(): void {
   for (const reading of all) reading.now()
 }
 
+let stream: EventSource | null = null
+
+function closeStream(): void {
+  stream?.close()
+  stream = null
+}
+
 function openStream(): void {
-  const stream = new EventSource('/api/v1/events')
-  stream.addEventListener('move', ({ data }) => {
+  if (stream !== null) return
+  const opened = new EventSource('/api/v1/events')
+  stream = opened
+  opened.addEventListener('move', ({ data }) => {
     const move = JSON.parse(data) as Move
     moves.value = withMove(moves.value ?? [], move, MOVES_KNOWN)
-    if (!document.hidden) seeMove(move)
+    seeMove(move)
     if (move.outcome !== null && move.observed === null) {
       told.value = `${move.initiator}, session ${move.session}, ${move.outcome} from ${move.from} to ${move.to}: ${move.reason}`
     }
   })
   for (const kind of ['problem', 'volume', 'gap']) {
-    stream.addEventListener(kind, () => {
+    opened.addEventListener(kind, () => {
       statusReading.now()
       if (kind !== 'problem') listReading.now()
     })
   }
-  stream.addEventListener('error', () => {
-    if (stream.readyState !== EventSource.CLOSED) return
-    setTimeout(openStream, STREAM_AGAIN_MS)
+  opened.addEventListener('error', () => {
+    if (opened.readyState !== EventSource.CLOSED || stream !== opened) return
+    stream = null
+    setTimeout(() => {
+      if (!document.hidden) openStream()
+    }, STREAM_AGAIN_MS)
   })
 }

@@ -92,9 +92,11 @@ function Lead() {
   if (now === null || known === null) return <h1>Asking the group …</h1>
   const past = history.value
   if (past !== null && lookedAt.value !== null) return <Then past={past} place={lookedAt.value} />
+  const line = headline(now, known, replays.value)
+  document.title = `${line} – Evenkeel`
   return (
     <div class="lead">
-      <h1>{headline(now, known, replays.value)}</h1>
+      <h1>{line}</h1>
       <p>{subline(now, known)}</p>
     </div>
   )

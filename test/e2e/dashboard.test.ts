@@ -154,6 +154,16 @@ test.each([
   await table.getByText('host4711', { exact: true }).waitFor()
   expect(await table.getByRole('row').count()).toBe(2)
   await page.getByText(/^and 9,\d+ more$/).waitFor()
+  // By keyboard: from line to line, what is known of one, and back.
+  await page
+    .getByRole('link', { name: /^host\d+ on m1: session/ })
+    .first()
+    .focus()
+  await page.keyboard.press('ArrowRight')
+  await page.keyboard.press('Enter')
+  await page.getByRole('dialog').waitFor()
+  await page.keyboard.press('Escape')
+  await page.getByRole('dialog').waitFor({ state: 'hidden' })
   expect(await page.evaluate('document.documentElement.scrollWidth <= innerWidth')).toBe(true)
   expect([complaints, failures]).toEqual([[], []])
   await page.close()
