@@ -101,6 +101,10 @@ export class SimStream implements Stream {
     return this.#unwritten
   }
 
+  writeAll(parts: readonly Uint8Array[]): void {
+    for (const part of parts) this.write(part)
+  }
+
   write(bytes: Uint8Array): void {
     if (this.#phase === 'closed' || this.#finSent) return
     const sent = bytes.slice()

@@ -319,7 +319,7 @@ export class OperatorInMemory implements Operator {
         version: '0.1.0',
         usedBytes: 1024,
         freeBytes: 2048,
-        cache: { bytes: 8192, hits: 3, misses: 1 },
+        cache: { bytes: 8192, mostBytes: 65_536, hits: 3, misses: 1 },
         tombstones: { runs: 5, atMost: 16_384 },
       },
       {
@@ -428,7 +428,7 @@ export class OperatorInMemory implements Operator {
       pages: 1,
       usedBytes: 1024,
       freeBytes: 2048,
-      cache: { bytes: 8192, hits: 3, misses: 1 },
+      cache: { bytes: 8192, mostBytes: 65_536, hits: 3, misses: 1 },
       tombstoneRuns: 5,
       damagedPages: 0,
       commits: 40,

@@ -45,6 +45,8 @@ export interface Readings {
 /** Of the blocks in memory; hits and misses only grow. */
 export interface CacheFigures {
   readonly bytes: number
+  /** It may take so much; 0: it is off. */
+  readonly mostBytes: number
   readonly hits: number
   readonly misses: number
 }

@@ -289,6 +289,7 @@ export const memberState = z.enum(['up', 'silent'])
 /** Of the blocks that a member keeps in memory. */
 export const cacheFigures = z.object({
   bytes: count.describe('Of blocks that are in memory now.'),
+  mostBytes: count.describe('Of blocks that may be in memory; 0: the cache is off.'),
   hits: count.describe('Blocks of reads that came from memory, since the member was started.'),
   misses: count.describe('Blocks of reads that came from the disk, since then.'),
 })

@@ -26,6 +26,8 @@ export interface Stream {
   own(owner: StreamOwner): void
   /** Sends the bytes, which must not change until `written`. Never refuses; the owner bounds what it has unwritten. A write after `end` or close is dropped. */
   write(bytes: Uint8Array): void
+  /** As many writes, one after the other, in as few calls of the system as it takes. */
+  writeAll(parts: readonly Uint8Array[]): void
   /** Bytes handed to `write` and not yet reported `written`. */
   readonly unwrittenBytes: number
   /** Half-closes after what was written; what the other side still sends is delivered. */

@@ -69,8 +69,10 @@ function stateOf({ state, draining }: Member): string {
 
 function cacheSentence(cache: Member['cache']): string {
   if (cache === null) return '–'
-  const { bytes, hits, misses } = cache
-  const kept = `${formatSize(bytes)} of blocks that are read often`
+  const { bytes, mostBytes, hits, misses } = cache
+  if (mostBytes === 0)
+    return 'blocks that are read often are not kept: --cache, or cacheBytes, is 0'
+  const kept = `${formatSize(bytes)} of blocks that are read often, at most ${formatSize(mostBytes)}`
   if (hits + misses === 0) return kept
   const share = formatPercent(hits / (hits + misses))
   return `${kept}; ${share} of what was read since its start came from there`

@@ -239,7 +239,9 @@ describe('names, forms and lists', () => {
     expect((await evenkeel('session show 4 -o name')).out).toBe('42\n')
     expect((await evenkeel('member show m2 -o json')).json()).toMatchObject({ id: 'm2' })
     const shown = (await evenkeel('member show m1')).out
-    expect(shown).toMatch(/memory +8 KiB of blocks that are read often; 75 % of what was read/)
+    expect(shown).toMatch(
+      /memory +8 KiB of blocks that are read often, at most 64 KiB; 75 % of what was read/,
+    )
     expect(shown).toMatch(/unmapped +5 runs of 16 pages that hold nothing more .* at most 16384/)
     expect((await evenkeel('member show m')).err).toContain("2 members begin with 'm': m1, m2")
     expect((await evenkeel('session move 4 m2')).out).toContain('Session 42 moved from m1 to m2')

@@ -16,6 +16,10 @@ class Recorded implements Stream {
   readonly writes: Uint8Array[] = []
   destroyed = 0
   own(): void {}
+  writeAll(parts: readonly Uint8Array[]): void {
+    for (const part of parts) this.write(part)
+  }
+
   write(bytes: Uint8Array): void {
     this.writes.push(bytes)
   }

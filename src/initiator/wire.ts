@@ -112,10 +112,11 @@ export class Wire implements StreamOwner {
   #flush(): void {
     this.#flushing = false
     if (this.#over) return
-    for (const part of this.outbox.take()) {
+    const parts = this.outbox.take()
+    for (const part of parts) {
       this.#parts.push(part)
       this.#takenBytes += part.length
-      this.#stream.write(part)
     }
+    this.#stream.writeAll(parts)
   }
 }

@@ -158,6 +158,12 @@ class SocketStream implements Stream {
     socket.write(bytes, this.#written)
   }
 
+  writeAll(parts: readonly Uint8Array[]): void {
+    if (parts.length > 1) this.#socket?.cork()
+    for (const part of parts) this.write(part)
+    if (parts.length > 1) this.#socket?.uncork()
+  }
+
   // One function for all writes: Node calls it in their order.
   readonly #written = (error?: Error | null): void => {
     if (error || this.#destroyed) return

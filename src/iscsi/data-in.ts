@@ -1,7 +1,8 @@
 // The data of reads (RFC 7143 §11.7): cut into Data-In PDUs of at most the initiator's MaxRecvDataSegmentLength, in
 // bursts of at most MaxBurstLength, with GOOD status in the last one.
 //
-//   reserve ──views to fill──▶ finish | drop          the data is copied straight into what is sent, in one part or more
+//   reserve ──views to fill──▶ finish | drop          the data comes straight into what is sent, in one part or more
+//   send                                              the data is sent from where it lies
 //
 // Invariants:
 //   I1. The payloads of one read are its bytes in order, each once, and no more than the initiator expects.
@@ -13,6 +14,13 @@ import { bhsAt, dataInAt, dataInStatusBit, finalBit, opcode, reservedTag } from 
 import type { PduWriter } from './pdu-writer.ts'
 import { type Responses, residualBits, residualCount } from './responses.ts'
 import type { Task } from './task.ts'
+
+/** Bytes of a read behind its first `from`, in a buffer of the pool. */
+export interface ReadPart {
+  readonly data: Uint8Array<ArrayBuffer>
+  readonly from: number
+  readonly isLast: boolean
+}
 
 export class DataIn {
   readonly #parameters: Negotiated
@@ -83,6 +91,30 @@ export class DataIn {
       this.#fillPresent(task, at, this.#isLast && from === end ? cdbTransferLength : null)
       this.#writer.seal(at, count)
       at += this.#writer.wireBytes(count)
+    }
+  }
+
+  /** Whether a read of so many bytes is one PDU. */
+  isOne(task: Task, bytes: number): boolean {
+    const taken = this.takes(task, bytes)
+    return taken > 0 && taken === bytes && this.#segment(0, bytes) === bytes
+  }
+
+  /** Sends the first `bytes` of the part from where they lie; the last part carries the status. */
+  send(task: Task, part: ReadPart, bytes: number, cdbTransferLength: number): void {
+    assert(this.#reserved === null, 'what is reserved is sent before')
+    const writer = this.#writer
+    const { data, from: first, isLast } = part
+    const end = first + bytes
+    if (first === 0) task.dataSn = 0
+    for (let from = first; from < end; ) {
+      const to = from + this.#segment(from, end)
+      const at = writer.reserve(writer.headBytes)
+      writer.writeHeader(at, opcode.dataIn, this.#flags(to, end, isLast), to - from)
+      this.#fill(task, at, from)
+      this.#fillPresent(task, at, isLast && to === end ? cdbTransferLength : null)
+      writer.sealAroundLent(at, data.subarray(from - first, to - first))
+      from = to
     }
   }
 

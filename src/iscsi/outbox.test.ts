@@ -59,6 +59,24 @@ describe('Outbox', () => {
     expect(pool.freeBytes).toBe(0)
   })
 
+  it('O2 gives what was lent to the pool with its last part, and not before', () => {
+    const pool = new BufferPool(1 << 24)
+    const outbox = new Outbox(pool)
+    const buffer = pool.take(256 * 1024).fill(5)
+    outbox.lend(buffer.subarray(0, 3))
+    outbox.lend(buffer.subarray(3, 5))
+    const [first, second] = outbox.take()
+    expect([[...first!], [...second!]]).toEqual([
+      [5, 5, 5],
+      [5, 5],
+    ])
+    outbox.released(first!)
+    expect(pool.freeBytes).toBe(0)
+    outbox.released(second!)
+    expect(pool.freeBytes).toBe(256 * 1024)
+    expect(pool.take(256 * 1024).buffer).toBe(buffer.buffer)
+  })
+
   it('takes the last reservation back', () => {
     const pool = new BufferPool(1 << 24)
     const outbox = new Outbox(pool)
@@ -72,7 +90,7 @@ describe('Outbox', () => {
   })
 
   it('O1 O2 any use: the bytes come out as they went in, and every chunk comes back', () => {
-    const kind = fc.constantFrom('reserve', 'withdraw', 'attach', 'take', 'release')
+    const kind = fc.constantFrom('reserve', 'withdraw', 'attach', 'lend', 'take', 'release')
     const step = fc.record({ kind, bytes: fc.integer({ min: 1, max: 300_000 }) })
     fc.assert(
       fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
@@ -82,15 +100,31 @@ describe('Outbox', () => {
         used.step('release', 1000)
         expect(used.got).toEqual(used.expected)
         expect(used.outbox.bytes.length).toBe(0)
+        expect(used.pool.taken).toBe(0)
       }),
       { numRuns: 60 },
     )
   })
 })
 
+class CountedPool extends BufferPool {
+  taken = 0
+
+  override take(bytes: number): Uint8Array<ArrayBuffer> {
+    this.taken += 1
+    return super.take(bytes)
+  }
+
+  override give(view: Uint8Array<ArrayBuffer>): void {
+    this.taken -= 1
+    super.give(view)
+  }
+}
+
 /** Each reservation has a value of its own, so that its run of bytes can be told when it comes out. */
 class UsedOutbox {
-  readonly outbox = new Outbox(new BufferPool(1 << 28))
+  readonly pool = new CountedPool(1 << 28)
+  readonly outbox = new Outbox(this.pool)
   readonly expected: number[] = []
   readonly got: number[] = []
   readonly #inFlight: Uint8Array[] = []
@@ -105,6 +139,7 @@ class UsedOutbox {
     } else {
       this.expected.push(this.#value)
       if (kind === 'reserve') put(this.outbox, bytes, this.#value)
+      else if (kind === 'lend') this.outbox.lend(this.pool.take(bytes).fill(this.#value))
       else this.outbox.attach(new Uint8Array(bytes).fill(this.#value))
     }
   }

@@ -1,10 +1,10 @@
 // An outbox gathers what one turn of the event loop sends on a connection, so that it leaves in one write.
 //
-//   reserve, attach … take ──parts──▶ stream.write … stream.written ──released(part)──▶ chunk back to the pool
+//   reserve, attach, lend … take ──parts──▶ stream.write … stream.written ──released(part)──▶ chunk back to the pool
 //
 // Invariants:
 //   O1. Bytes leave in the order in which they were reserved or attached.
-//   O2. A chunk goes back to the pool when all parts cut from it were released, and not before.
+//   O2. A chunk, or a buffer that was lent, goes back to the pool when all parts of it were released, and not before.
 //   O3. An idle outbox holds no chunk.
 import { assert } from '../base/assert.ts'
 import type { BufferPool } from '../base/buffer-pool.ts'
@@ -30,7 +30,7 @@ export class Outbox {
   readonly #pool: BufferPool
   #chunk: Chunk | null = null
   #parts: Uint8Array[] = []
-  /** The chunks that parts were cut from, by their buffer. */
+  /** The chunks that parts were cut from, and what was lent, by their buffer. */
   readonly #owners = new Map<ArrayBufferLike, Chunk>()
   #waitingBytes = 0
 
@@ -77,6 +77,15 @@ export class Outbox {
     this.#cutPart()
     this.#parts.push(view)
     this.#waitingBytes += view.length
+  }
+
+  /** Attaches a part of a buffer of the pool, to which it goes when all that was lent of it is released. */
+  lend(view: Uint8Array<ArrayBuffer>): void {
+    this.attach(view)
+    const { buffer } = view
+    const owner = this.#owners.get(buffer)
+    if (owner !== undefined) owner.parts += 1
+    else this.#owners.set(buffer, { bytes: new Uint8Array(buffer), used: 0, cut: 0, parts: 1 })
   }
 
   /** What is to be written, in order. The array is the caller's; each part is given to `released` when it was written. */

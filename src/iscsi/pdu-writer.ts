@@ -70,6 +70,11 @@ export class PduWriter {
     if (!this.#silent) this.#outbox.attach(view)
   }
 
+  /** The same of a part of a buffer of the pool; see Outbox. */
+  lend(view: Uint8Array<ArrayBuffer>): void {
+    if (!this.#silent) this.#outbox.lend(view)
+  }
+
   /** `first` and `flags` are the header's first two bytes. Returns where the header begins in `bytes`; its other fields are zero, its data (from `dataAt`) is arbitrary. */
   begin(first: number, flags: number, dataBytes: number): number {
     const at = this.reserve(this.wireBytes(dataBytes))
@@ -107,6 +112,17 @@ export class PduWriter {
   sealAround(at: number, data: Uint8Array): void {
     if (this.headerDigest) sealRange(this.bytes, at, at + bhsBytes)
     this.attach(data)
+    this.#writeTail(data)
+  }
+
+  /** The same with a part of a buffer of the pool. */
+  sealAroundLent(at: number, data: Uint8Array<ArrayBuffer>): void {
+    if (this.headerDigest) sealRange(this.bytes, at, at + bhsBytes)
+    this.lend(data)
+    this.#writeTail(data)
+  }
+
+  #writeTail(data: Uint8Array): void {
     const padBytes = padded(data.length) - data.length
     const tailBytes = this.tailBytes(data.length)
     if (tailBytes === 0) return

@@ -22,7 +22,7 @@ import { readU32 } from '../base/bytes.ts'
 import { ProtocolError } from '../base/protocol-error.ts'
 import { readCommand } from './command.ts'
 import { CommandOrder, type Delivery } from './command-order.ts'
-import { DataIn } from './data-in.ts'
+import { DataIn, type ReadPart } from './data-in.ts'
 import { DataOut, type WriteRoom } from './data-out.ts'
 import type { Pdu } from './framer.ts'
 import { replyTo } from './full-feature-keys.ts'
@@ -210,29 +210,47 @@ export class Session {
     }
   }
 
-  /**
-   * Gives the payloads to fill for `bytes` of a read behind its first `from`, less if the initiator expects less (then only
-   * the first of them are to be filled). Nothing else may be written before `finishDataIn`.
-   */
+  /** Gives the payloads to fill for `bytes` of a read behind its first `from`, less if the initiator expects less (then only the first of them are to be filled). Nothing else may be written before `finishDataIn`. */
   reserveDataIn(task: Task, bytes: number, into: Uint8Array[], from = 0, isLast = true): void {
     const end = this.#dataIn.takes(task, from + bytes)
     if (end > from) this.#dataIn.reserve(task, from, end, isLast, into)
   }
 
+  /** A read of so many bytes is one PDU, and the initiator takes all of it: `reserveDataIn` will give one payload. */
+  isOneDataIn(task: Task, bytes: number): boolean {
+    return this.#dataIn.isOne(task, bytes)
+  }
+
+  /** What was reserved will not be filled; the task is as it was before. */
+  dropDataIn(): void {
+    this.#dataIn.drop()
+  }
+
   /** Sends what was reserved, with status GOOD if that is its last part. `cdbTransferLength` is what its CDB asked for, for the residual count. */
   finishDataIn(task: Task, cdbTransferLength: number): void {
-    if (!this.#dataIn.hasReserved(task)) {
+    const dataIn = this.#dataIn
+    if (!dataIn.hasReserved(task)) return this.respond(task, good, null, cdbTransferLength)
+    if (this.#isAwaited(task, dataIn.isLast)) dataIn.finish(task, cdbTransferLength)
+    else dataIn.drop()
+    if (dataIn.isLast) this.#tasks.give(task)
+  }
+
+  /** As it, with `part`, which is sent from where it lies. True: the part's buffer goes to the pool when it was sent; false: nothing of it is sent. */
+  sendDataIn(task: Task, part: ReadPart, cdbTransferLength: number): boolean {
+    const bytes = this.#dataIn.takes(task, part.from + part.data.length) - part.from
+    if (bytes <= 0) {
       this.respond(task, good, null, cdbTransferLength)
-      return
+      return false
     }
-    if (!this.#dataIn.isLast) {
-      if (task.state === 'aborted') this.#dataIn.drop()
-      else this.#dataIn.finish(task, cdbTransferLength)
-      return
-    }
-    if (this.#tasks.settle(task)) this.#dataIn.finish(task, cdbTransferLength)
-    else this.#dataIn.drop()
-    this.#tasks.give(task)
+    const isSent = this.#isAwaited(task, part.isLast) && !this.isSilent
+    if (isSent) this.#dataIn.send(task, part, bytes, cdbTransferLength)
+    if (part.isLast) this.#tasks.give(task)
+    return isSent
+  }
+
+  /** Whether a part of a read is to be sent; with the last one the task leaves the books. */
+  #isAwaited(task: Task, isLast: boolean): boolean {
+    return isLast ? this.#tasks.settle(task) : task.state !== 'aborted'
   }
 
   /** Sends the SCSI Response (§11.4); `cdbTransferLength` is what the command moved or would have, 0 if it failed. The task is another's afterwards. */

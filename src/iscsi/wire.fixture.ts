@@ -266,3 +266,12 @@ export class Wire {
     return pdusIn(takeBytes(this.outbox), this.parameters)
   }
 }
+
+export function pattern(length: number, seed = 1): Uint8Array {
+  return Uint8Array.from({ length }, (_, i) => (i * 31 + (i >> 8) * 7 + seed) & 0xff)
+}
+
+/** `toEqual` takes seconds for what this takes microseconds. */
+export function expectSame(got: Uint8Array, expected: Uint8Array): void {
+  if (Buffer.compare(got, expected) !== 0) throw new Error('other bytes came than were expected')
+}

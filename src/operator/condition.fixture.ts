@@ -26,7 +26,7 @@ export const noPast: Series = {
 export function summaryOf(member: string): Summary {
   return {
     ...{ format: SUMMARY_FORMAT, member, pid: 7, version: '1', usedBytes: 0, freeBytes: 9 },
-    cache: { bytes: 0, hits: 0, misses: 0 },
+    cache: { bytes: 0, mostBytes: 0, hits: 0, misses: 0 },
     tombstones: { runs: 0, atMost: 16_384 },
     volumes: [{ id: volumeId(1), pages: 1, bytes: 4096, takenBytes: 1024 ** 2 }],
     sessions: [

@@ -117,7 +117,8 @@ export class OwnFigures {
 }
 
 function cacheOf({ store }: ShownMember): CacheFigures {
-  return { bytes: store.usage().cachedBytes, ...store.cacheWork }
+  const { cachedBytes, cachedMostBytes } = store.usage()
+  return { bytes: cachedBytes, mostBytes: cachedMostBytes, ...store.cacheWork }
 }
 
 /** The coordinator answers, with the group's own record. */

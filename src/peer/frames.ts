@@ -8,7 +8,7 @@
 //   F3. A block's checksum is of its bytes as they were where they entered: it is checked at the other end, and nobody in
 //       between makes it anew. A payload is cut only between blocks.
 import { assert } from '../base/assert.ts'
-import { crc32c, crc32cOfHeader } from '../base/crc32c.ts'
+import { crc32c, crc32cOfBlocks, crc32cOfHeader } from '../base/crc32c.ts'
 import { epoch, generation, sessionId, sliceId, volumeId } from '../base/ids.ts'
 import { ProtocolError } from '../base/protocol-error.ts'
 import { BLOCK_BYTES } from '../base/sizes.ts'
@@ -164,9 +164,14 @@ export interface Checksums {
 }
 
 /** Header, checksums and payload of a frame. */
-export function frameBytes({ kind, phase, payloadBytes }: Readonly<FrameFields>): number {
-  if (isLasting(kind)) return lastingHeaderBytes + payloadBytes
-  return FRAME.end + 4 * blocksOf(phase, payloadBytes) + payloadBytes
+export function frameBytes(f: Readonly<FrameFields>): number {
+  if (isLasting(f.kind)) return lastingHeaderBytes + f.payloadBytes
+  return headBytes(f) + f.payloadBytes
+}
+
+/** Of a frame that has checksums of blocks: header and checksums. */
+export function headBytes({ phase, payloadBytes }: Readonly<FrameFields>): number {
+  return FRAME.end + 4 * blocksOf(phase, payloadBytes)
 }
 
 /** F3. */
@@ -177,14 +182,28 @@ export function writeFrame(
   payload: Uint8Array,
   checksums: Checksums,
 ): void {
-  assert(payload.length === f.payloadBytes, 'a frame has the payload that it names')
-  writeHeader(into, at, f)
   if (isLasting(f.kind)) {
+    assert(payload.length === f.payloadBytes, 'a frame has the payload that it names')
+    writeHeader(into, at, f)
     const end = at + lastingHeaderBytes
     into.set(payload, end)
     put32(into, at, crc32c(into.subarray(at + FRAME.magic, end + payload.length)))
     return
   }
+  const end = at + writeHead(into, at, f, payload, checksums)
+  if (payload.length > 0) into.set(payload, end)
+}
+
+/** F3. Of a frame that has checksums of blocks: what goes before its payload. Returns how many bytes that is. */
+export function writeHead(
+  into: Uint8Array,
+  at: number,
+  f: Readonly<FrameFields>,
+  payload: Uint8Array,
+  checksums: Checksums,
+): number {
+  assert(payload.length === f.payloadBytes, 'a frame has the payload that it names')
+  writeHeader(into, at, f)
   put32(into, at + FRAME.view, f.view)
   put48(into, at + FRAME.seq, f.seq)
   put16(into, at + FRAME.phase, f.phase)
@@ -195,7 +214,7 @@ export function writeFrame(
   }
   const end = at + FRAME.end + 4 * blocks
   put32(into, at, crc32cOfHeader(into, at + FRAME.magic, end))
-  if (payload.length > 0) into.set(payload, end)
+  return end - at
 }
 
 function writeHeader(into: Uint8Array, at: number, f: Readonly<FrameFields>): void {
@@ -218,7 +237,7 @@ function writeHeader(into: Uint8Array, at: number, f: Readonly<FrameFields>): vo
 }
 
 /** Of the frame that begins there with `have` bytes at least: the bytes before its payload; 0: more are needed to know. */
-function headBytes(from: Uint8Array, at: number, have: number): number {
+function headLength(from: Uint8Array, at: number, have: number): number {
   if (have < lastingHeaderBytes) return 0
   if (get16(from, at + FRAME.magic) !== MAGIC) throw broken('not a frame of a member')
   const kind = from[at + FRAME.kind] ?? 0
@@ -291,7 +310,7 @@ export class FrameReader {
 
   #nextInPlace(): Frame | null {
     const left = this.#chunk.length - this.#at
-    const head = headBytes(this.#chunk, this.#at, left)
+    const head = headLength(this.#chunk, this.#at, left)
     if (head > 0 && left >= head) {
       readHeader(this.#chunk, this.#at, head, this.#frame)
       const whole = head + this.#frame.payloadBytes
@@ -306,10 +325,10 @@ export class FrameReader {
 
   #nextCarried(): Frame | null {
     if (!this.#fill(lastingHeaderBytes)) return null
-    let head = headBytes(this.#carry, 0, this.#carried)
+    let head = headLength(this.#carry, 0, this.#carried)
     if (head === 0) {
       if (!this.#fill(FRAME.end)) return null
-      head = headBytes(this.#carry, 0, this.#carried)
+      head = headLength(this.#carry, 0, this.#carried)
     }
     if (!this.#fill(head)) return null
     readHeader(this.#carry, 0, head, this.#frame)
@@ -323,18 +342,17 @@ export class FrameReader {
     const f = this.#frame
     const start = at + head
     f.payload = f.payloadBytes === 0 ? nothing : from.subarray(start, start + f.payloadBytes)
-    f.isSound = true
     if (head === lastingHeaderBytes) {
+      f.isSound = true
       const sum = crc32c(from.subarray(at + FRAME.magic, start + f.payloadBytes))
       if (get32(from, at) !== sum) throw unsound()
       return f
     }
     const blocks = blocksOf(f.phase, f.payloadBytes)
     for (let block = 0; block < blocks; block += 1) {
-      const sum = get32(from, at + FRAME.end + 4 * block)
-      this.checksums[block] = sum
-      if (checksumOf(f.payload, f.phase, block) !== sum) f.isSound = false
+      this.checksums[block] = get32(from, at + FRAME.end + 4 * block)
     }
+    f.isSound = areTheirs(this.checksums, f.payload, f.phase)
     if (!f.isSound && f.kind !== frameKind.answer) throw unsound()
     return f
   }
@@ -351,6 +369,18 @@ export class FrameReader {
     this.#carried += taken
     this.#at += taken
   }
+}
+
+/** Whether all blocks of the payload have their checksums: whole ones are looked at together. */
+function areTheirs(checksums: Uint32Array, payload: Uint8Array, phase: number): boolean {
+  if (phase === 0 && payload.length % BLOCK_BYTES === 0) {
+    const count = payload.length / BLOCK_BYTES
+    return count === 0 || crc32c(payload) === crc32cOfBlocks(checksums, 0, count)
+  }
+  for (let block = 0; block < blocksOf(phase, payload.length); block += 1) {
+    if (checksumOf(payload, phase, block) !== checksums[block]) return false
+  }
+  return true
 }
 
 function put16(b: Uint8Array, at: number, value: number): void {

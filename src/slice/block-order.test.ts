@@ -52,6 +52,7 @@ function run(all: readonly Step[]): void {
     } else if (step.kind === 'read') {
       const after = turns.filter((turn) => !turn.over && overlaps(turn, extent))
       const read = { extent, after, begun: false }
+      expect(order.isTaken(extent)).toBe(after.length > 0)
       const waiting = order.readAfter(extent, () => {
         expect(read.begun).toBe(false)
         read.begun = true

@@ -71,15 +71,23 @@ export class BlockOrder {
     return this.#wait(extent, begin)
   }
 
+  /** Whether a read of it would have to wait. */
+  isTaken(extent: Extent): boolean {
+    return this.#places.some(({ turn }) => overlap(turn, extent))
+  }
+
   #wait(extent: Extent, begin: () => void): Waiting | null {
     let waiting: Waiting | null = null
     for (const { turn, behind } of this.#places) {
-      if (turn.volume !== extent.volume || turn.from >= extent.to || extent.from >= turn.to)
-        continue
+      if (!overlap(turn, extent)) continue
       waiting ??= { before: 0, begin }
       waiting.before += 1
       behind.push(waiting)
     }
     return waiting
   }
+}
+
+function overlap(one: Extent, other: Extent): boolean {
+  return one.volume === other.volume && one.from < other.to && other.from < one.to
 }

@@ -11,6 +11,9 @@ export type Outcome =
   /** The volume is gone. */
   | 'gone'
 
+/** What was asked to be done at once has to wait for something, and was not begun. */
+export type Later = 'later'
+
 /** Of a read that was carried out. */
 export type ReadOutcome = 'done' | 'damaged'
 

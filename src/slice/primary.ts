@@ -16,7 +16,7 @@ import type { Mutation } from '../peer/operation.ts'
 import { BlockOrder } from './block-order.ts'
 import type { Striped } from './lanes.ts'
 import { MutationTurn, type Remembered } from './mutation-turn.ts'
-import type { CompareOutcome, ReadOutcome, Stale } from './outcome.ts'
+import type { CompareOutcome, Later, ReadOutcome, Stale } from './outcome.ts'
 import type { OperationWindow } from './session-marks.ts'
 import type { SliceStore } from './slice-store.ts'
 
@@ -49,6 +49,14 @@ export class Primary {
       ? this.store.read(volume, offset, into)
       : this.#readInTurn(volume, offset, into)
     return typeof read === 'string' ? read : read.then(this.#late)
+  }
+
+  /** The same, if nothing need be waited for: neither a turn nor the medium. */
+  readNow(volume: VolumeId, offset: number, into: Uint8Array): ReadOutcome | Later {
+    const { order } = this
+    if (!order.isIdle && order.isTaken({ volume, from: offset, to: offset + into.length }))
+      return 'later'
+    return this.store.readNow(volume, offset, into)
   }
 
   /** Whether it is to be carried out has been judged. */

@@ -1,6 +1,7 @@
 // What a primary needs of the page store; store/page-store.ts has it.
 import type { Epoch, Generation, SessionId, SliceId, VolumeId } from '../base/ids.ts'
 import type { StoreWrite } from '../store/record.ts'
+import type { Later } from './outcome.ts'
 
 export interface SliceStore {
   /** The member is about to raise these slices to these epochs; resolves when that is durable, rejects when the store has failed. */
@@ -13,6 +14,8 @@ export interface SliceStore {
     offset: number,
     into: Uint8Array,
   ): 'done' | 'damaged' | Promise<'done' | 'damaged'>
+  /** The same, if nothing need be waited for; 'later': nothing is under way, and what `into` holds means nothing. */
+  readNow(volume: VolumeId, offset: number, into: Uint8Array): 'done' | 'damaged' | Later
   /** Of the blocks of a read that was done in this turn of the event loop; null: they are not known. */
   checksums(volume: VolumeId, offset: number, bytes: number): Uint32Array | null
   /** Whether an unmap of these bytes would find anything that `slice` has: with nothing it need not be written (ST9 of the store). */

@@ -35,7 +35,7 @@ import { activate, generationsIn } from './activation.ts'
 import type { AllocationQuestion, SliceAllocation } from './allocation.ts'
 import type { GroupSlices } from './group-slices.ts'
 import { MutationTurn, type Remembered } from './mutation-turn.ts'
-import type { CompareOutcome, ReadOutcome, Stale } from './outcome.ts'
+import type { CompareOutcome, Later, ReadOutcome, Stale } from './outcome.ts'
 import { Primary } from './primary.ts'
 import { SessionMarks } from './session-marks.ts'
 import type { SliceStore } from './slice-store.ts'
@@ -126,11 +126,20 @@ export class Slices {
     offset: number,
     into: Uint8Array,
   ): ReadOutcome | 'refused' | 'gone' | Stale | Promise<ReadOutcome | Stale> {
-    const primary = this.#primaryOf(slice)
-    if (primary === null) return 'stale'
-    if (!this.#deps.group.volumes.has(volume)) return this.#unknown(volume)
-    if (this.#marks.admit(origin.session, origin.gen) === null) return 'refused'
-    return primary.read(volume, offset, into)
+    const primary = this.#reader(origin, volume, slice)
+    return typeof primary === 'string' ? primary : primary.read(volume, offset, into)
+  }
+
+  /** The same, if nothing need be waited for; 'later': nothing is under way, and what `into` holds means nothing. */
+  readNow(
+    origin: Origin,
+    volume: VolumeId,
+    slice: SliceId,
+    offset: number,
+    into: Uint8Array,
+  ): ReadOutcome | 'refused' | 'gone' | Stale | Later {
+    const primary = this.#reader(origin, volume, slice)
+    return typeof primary === 'string' ? primary : primary.readNow(volume, offset, into)
   }
 
   /** F3 of peer/frames.ts: of what `read` has done in this turn, as far as they are known. */
@@ -175,6 +184,18 @@ export class Slices {
     } catch {
       return new Promise(() => {}) // V5
     }
+  }
+
+  /** The primary that answers a read of this session; else why there is none. */
+  #reader(
+    { session, gen }: Origin,
+    volume: VolumeId,
+    slice: SliceId,
+  ): Primary | 'refused' | 'gone' | Stale {
+    const primary = this.#primaryOf(slice)
+    if (primary === null) return 'stale'
+    if (!this.#deps.group.volumes.has(volume)) return this.#unknown(volume)
+    return this.#marks.admit(session, gen) === null ? 'refused' : primary
   }
 
   #primaryOf(slice: SliceId): Primary | null {

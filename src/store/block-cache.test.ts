@@ -4,7 +4,7 @@ import { Prng } from '../base/prng.ts'
 import { BLOCK_BYTES } from '../base/sizes.ts'
 import { BlockCache } from './block-cache.ts'
 
-const FRAME_BYTES = BLOCK_BYTES + 160
+const FRAME_BYTES = BLOCK_BYTES + 48
 
 function filled(value: number): Uint8Array {
   return new Uint8Array(new Uint32Array(BLOCK_BYTES / 4).fill(value).buffer)
@@ -45,6 +45,12 @@ function changesAndReads(seed: number): number {
     value += 1
     truth.set(`${slot}/${block}`, value)
   }
+  const look = (slot: number, block: number) => {
+    const is = truth.get(`${slot}/${block}`) ?? 0
+    const got = found(cache, slot, block)
+    if (got === null) cache.checked(slot, block, filled(is))
+    else expect(got).toBe(is)
+  }
   for (let step = 0; step < 4000; step += 1) {
     const slot = prng.integer(0, 5) * prng.pick([1, 1000])
     const block = prng.integer(0, 7)
@@ -52,15 +58,13 @@ function changesAndReads(seed: number): number {
     if (dice < 0.1) {
       cache.drop(slot, block)
       change(slot, block)
-    } else if (dice < 0.13) {
+    } else if (dice < 0.2) {
+      change(slot, block)
+      cache.renew(slot, block, filled(value))
+    } else if (dice < 0.23) {
       cache.dropSlot(slot)
       for (let each = 0; each < 8; each += 1) change(slot, each)
-    } else {
-      const is = truth.get(`${slot}/${block}`) ?? 0
-      const got = found(cache, slot, block)
-      if (got === null) cache.checked(slot, block, filled(is))
-      else expect(got).toBe(is)
-    }
+    } else look(slot, block)
     expect(cache.size).toBeLessThanOrEqual(frames)
   }
   const { hits } = cache.work
@@ -73,16 +77,33 @@ function changesAndReads(seed: number): number {
 }
 
 describe('the cache of blocks', () => {
-  it('admits a block when it is first read while there is room, and later when it is read again', () => {
+  it('admits a block when it is read for the second time, and takes the frame of one that was not read since', () => {
     const cache = new BlockCache(2 * FRAME_BYTES)
-    for (const block of [6, 7]) cache.checked(3, block, filled(block))
+    for (const block of [6, 7]) admit(cache, 3, block, block)
     expect(found(cache, 3, 7)).toBe(7)
     cache.checked(3, 8, filled(8))
     expect(found(cache, 3, 8)).toBeNull()
     cache.checked(3, 8, filled(8))
     expect(found(cache, 3, 8)).toBe(8)
     expect(found(cache, 3, 6)).toBeNull()
-    expect(cache.work).toEqual({ hits: 2, misses: 4 })
+    expect(cache.work).toEqual({ hits: 2, misses: 6 })
+  })
+
+  it('BC2 BC3 what is read once takes no memory, free or not', () => {
+    const cache = new BlockCache(64 * FRAME_BYTES)
+    for (let block = 0; block < 64; block += 1) cache.checked(1, block, filled(block))
+    expect(cache.size).toBe(0)
+  })
+
+  it('HO1 a block that is renewed is found with its new bytes, and one that is not there is not admitted', () => {
+    const cache = new BlockCache(8 * FRAME_BYTES)
+    for (const block of [1, 2]) admit(cache, 5, block, block)
+    cache.renew(5, 2, filled(77))
+    cache.renew(5, 3, filled(88))
+    cache.renew(6, 1, filled(99))
+    expect([1, 2, 3].map((block) => found(cache, 5, block))).toEqual([1, 77, null])
+    expect(found(cache, 6, 1)).toBeNull()
+    expect(cache.size).toBe(2)
   })
 
   it('reads a range if all of it is there, from any byte on, and leaves the buffer alone otherwise', () => {
@@ -118,7 +139,9 @@ describe('the cache of blocks', () => {
     const cache = new BlockCache(given)
     expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(given / 64)
     for (let slot = 0; slot < 100; slot += 1) {
-      for (let block = 0; block < 256; block += 1) admit(cache, slot, block, slot)
+      for (let block = 0; block < 256; block += 1) {
+        for (let i = 0; i < 4; i += 1) admit(cache, slot, block, slot)
+      }
     }
     expect(cache.size).toBe(cache.capacity)
     const blocks = cache.capacity * BLOCK_BYTES
@@ -174,6 +197,11 @@ describe('the cache of blocks', () => {
     for (let i = 0; i < 20_000; i += 1) cache.checked(prng.integer(0, 999), 0, bytes)
     expect(copy.mock.calls.length).toBeLessThan(2 * 256 + 20_000 / 32)
     copy.mockRestore()
+    // Nor where there is room: a start from nothing is not dear.
+    const large = new BlockCache(10_000 * FRAME_BYTES)
+    for (let i = 0; i < 8_000; i += 1) large.checked(i % 4_000, 0, bytes)
+    expect(large.size).toBeGreaterThan(8_000 / 4)
+    expect(large.size).toBeLessThan(8_000 / 4 + 600)
     for (let i = 0; i < 40; i += 1) {
       for (let slot = 2000; slot < 2200; slot += 1) access(cache, slot)
     }

@@ -1,25 +1,27 @@
 // Blocks of pages at home, in memory: what was read and found to fit its checksum, so that it need not be read and
 // checked again. It is of slots and blocks, and knows nothing of pages: who changes what a slot holds tells it (Homes).
 //
-// A block is admitted when it is read for the first time, while there are free frames. Later it is at the second time: of
-// the first nothing is kept but a ghost, four bytes; and it takes the frame of one that was not read since the hand of the
-// clock last passed. This is S3-FIFO whose small queue has no room at all: as many hits as with it on skewed reads, and a
-// copy for few misses only.
+// A block is admitted when it is read for the second time: of the first nothing is kept but a ghost, four bytes. So what is
+// read once takes no memory. It is given a free frame, else that of one that was not read since the hand of the clock last
+// passed. This is S3-FIFO whose small queue has no room at all: as many hits as with it on skewed reads, and a copy for few
+// misses only. What is written over is not dropped: its frame is given the new bytes when they are home.
 //
 // Invariants:
 //   BC1. What is in it is found, and nothing that was dropped, under whatever slot and block the frame is used again.
 //   BC2. It takes no more memory than it was given, but for four to eight bytes a slot, and takes it as it fills.
-//   BC3. One scan, however long, takes no frame from anybody; and a loop over more than fits leaves most of what is there.
+//   BC3. One scan, however long, takes no frame, free or somebody's; and a loop over more than fits leaves most of what is there.
 //   BC4. Admitting looks at a few frames at most, and dropping a slot only at those of that slot.
-//   BC5. Blocks are admitted as fast as others are hit, once as many were as fit: where nothing is hit, little is copied.
+//   BC5. Blocks are admitted as fast as others are hit. Where nothing is hit little is copied: of every four misses one block
+//        while frames are free, of every 32 later.
 import { assert } from '../base/assert.ts'
 import { BLOCK_BYTES } from '../base/sizes.ts'
 import { BLOCKS_PER_PAGE } from './layout.ts'
 
-const FRAMES_PER_SLAB = 256
+/** A GiB: memory of which nothing is taken before it is touched, while each slab brings the collector nearer. */
+const FRAMES_PER_SLAB = 262_144
 const SLAB_BYTES = FRAMES_PER_SLAB * BLOCK_BYTES
-/** Of a frame, beside its block: owner, lists, a place in the index that is at most half full, two ghosts or up to four, its view. */
-const OVERHEAD_BYTES = 160
+/** Of a frame, beside its block: owner, lists, a place in the index that is at most half full, two ghosts or up to four. */
+const OVERHEAD_BYTES = 48
 const NONE = -1
 const GHOSTS_PER_FRAME = 2
 /** Places where a ghost can be. */
@@ -28,6 +30,10 @@ const WAYS = 4
 const FREQ_MOST = 3
 /** What admitting a block costs where no frame is free: one hit earns it, or so many misses, so that what is never read again leaves in the end. */
 const ADMISSION = 32
+/** And what it costs where one is: its memory may be new, and the first touch of that costs half a read. */
+const FREE_ADMISSION = 4
+/** Of blocks that are admitted before anything was hit. */
+const FIRST_BLOCKS = 64
 /** Frames that the hand looks at for one block: if they were all read since it last came, the block is not admitted. */
 const LOOKS = 4
 
@@ -37,8 +43,6 @@ export class BlockCache {
   /** Blocks that were read from here, and from home; both only grow. */
   readonly work = { hits: 0, misses: 0 }
   readonly #slabs: Uint8Array[] = []
-  /** By frame: its bytes, so that no object is made to copy a block. */
-  readonly #views: Uint8Array[] = []
   /** By frame: of which slot and block it is; NONE if it is free. */
   readonly #slot: Int32Array
   readonly #block: Uint8Array
@@ -66,7 +70,7 @@ export class BlockCache {
   constructor(bytes: number) {
     const frames = Math.floor(bytes / (BLOCK_BYTES + OVERHEAD_BYTES))
     this.capacity = frames
-    this.#credit = frames * ADMISSION
+    this.#credit = Math.min(frames, FIRST_BLOCKS) * ADMISSION
     this.#slot = new Int32Array(frames).fill(NONE)
     this.#block = new Uint8Array(frames)
     this.#freq = new Uint8Array(frames)
@@ -116,10 +120,6 @@ export class BlockCache {
   checked(slot: number, block: number, bytes: Uint8Array): void {
     this.work.misses += 1
     if (this.capacity === 0) return
-    if (this.#isFree) {
-      if (!this.#has(slot, block)) this.#fill(this.#take(), slot, block, bytes)
-      return
-    }
     this.#earn(1)
     const hash = hashOf(slot, block)
     const ghost = this.#ghostOf(hash)
@@ -127,14 +127,22 @@ export class BlockCache {
       this.#ghosts[ghost] = hash
       return
     }
-    if (this.#credit < ADMISSION) return
+    const price = this.#isFree ? FREE_ADMISSION : ADMISSION
+    if (this.#credit < price) return
     // A range of which a part is here was read from home as a whole.
     if (this.#has(slot, block)) return
     const frame = this.#take()
     if (frame === NONE) return
-    this.#credit -= ADMISSION
+    this.#credit -= price
     this.#ghosts[ghost] = 0
     this.#fill(frame, slot, block, bytes)
+  }
+
+  /** These are the slot's bytes of the block from now on. */
+  renew(slot: number, block: number, bytes: Uint8Array): void {
+    if ((this.#firstOf[slot] ?? 0) === 0) return
+    const frame = this.#find(slot, block)
+    if (frame !== NONE) this.#bytesOf(frame, 0, BLOCK_BYTES).set(bytes)
   }
 
   /** So many were read from home, and are not to be kept. */
@@ -211,7 +219,6 @@ export class BlockCache {
     if (this.#made < this.capacity) {
       const frame = this.#made
       if (frame % FRAMES_PER_SLAB === 0) this.#slabs.push(this.#newSlab())
-      this.#views.push(this.#viewOf(frame, 0, BLOCK_BYTES))
       this.#made += 1
       return frame
     }
@@ -237,11 +244,6 @@ export class BlockCache {
 
   /** Of frames side by side. */
   #bytesOf(frame: number, from: number, bytes: number): Uint8Array {
-    const view = from === 0 && bytes === BLOCK_BYTES ? this.#views[frame] : undefined
-    return view ?? this.#viewOf(frame, from, bytes)
-  }
-
-  #viewOf(frame: number, from: number, bytes: number): Uint8Array {
     const slab = this.#slabs[Math.floor(frame / FRAMES_PER_SLAB)]
     assert(slab !== undefined, 'a frame that was made has memory')
     const at = (frame % FRAMES_PER_SLAB) * BLOCK_BYTES + from
@@ -249,7 +251,7 @@ export class BlockCache {
   }
 
   #fill(frame: number, slot: number, block: number, bytes: Uint8Array): void {
-    this.#views[frame]?.set(bytes)
+    this.#bytesOf(frame, 0, BLOCK_BYTES).set(bytes)
     if (slot >= this.#firstOf.length) this.#growTo(slot)
     const first = this.#firstOf[slot] ?? 0
     this.#slot[frame] = slot

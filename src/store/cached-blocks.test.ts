@@ -103,6 +103,20 @@ describe('blocks in memory', () => {
     }
   })
 
+  it('HO1 what is written over stays in memory: its next read is of the new bytes, and of no segment', async () => {
+    const own = world()
+    const store = await homeAt(own, 4)
+    await keep(own, store, 1, [0, 2])
+    await own.write(store, 1, 0, block(7, 3))
+    await settle(own)
+    expect(store.usage().cachedBytes).toBe(2 * BLOCK_BYTES)
+    const reads = await readsIn(own, async () => {
+      expect((await own.read(store, 1, 0)).into).toEqual(block(7))
+      expect((await own.read(store, 1, 2 * BLOCK_BYTES)).into).toEqual(block(7, 3).subarray(8192))
+    })
+    expect(reads).toBe(0)
+  })
+
   it('HO2 a slot that changes its page, by an unmap or by a drop, shows nothing of what was there', async () => {
     const own = new World({ homeAfterMs: 10, checkpointAfterMs: 10, slotsPerSegment: 1 })
     const store = await own.open()

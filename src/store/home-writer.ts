@@ -236,7 +236,7 @@ export class HomeWriter {
   }
 
   #settle(page: DirtyPage): void {
-    const { table, cache, blocks, lost } = this.#homes
+    const { table, cache, lost } = this.#homes
     const { entry } = page
     if (page.dropped) {
       // Its old slot was released by the drop; one that was taken for it here was not.
@@ -260,13 +260,19 @@ export class HomeWriter {
     table.headerLost[entry] = 0
     const place = cache.put(entry, page, page.copy)
     cache.use(place)
+    this.#settleBlocks(page, place)
+  }
+
+  /** What is in memory of the page, and what is believed to be in the page cache. */
+  #settleBlocks(page: DirtyPage, place: number): void {
+    const { cache, blocks } = this.#homes
     for (let block = 0; block < BLOCKS_PER_PAGE; block += 1) {
       const cell = page.cells[block] ?? UNTOUCHED
-      const isDamaged = hasBit(page.damaged, 0, block)
-      if (cell !== UNTOUCHED || isDamaged) blocks.drop(page.slot, block) // HO1 HO3
-      if (cell >= 0 && hasBit(page.present, 0, block)) {
-        cache.believe(place, block, block)
-      }
+      const isGone = cell === ABSENT || hasBit(page.damaged, 0, block)
+      if (isGone)
+        blocks.drop(page.slot, block) // HO1 HO3
+      else if (cell >= 0) blocks.renew(page.slot, block, this.#overlay.cell(cell)) // HO1
+      if (cell >= 0 && hasBit(page.present, 0, block)) cache.believe(place, block, block)
     }
   }
 }

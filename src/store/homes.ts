@@ -2,7 +2,8 @@
 //
 // Invariants:
 //   HO1. A block that is found in memory is what its home holds: it was read from the page's slot in the turn in which it
-//        was checked, and went at the latest in the turn in which the table told of another one.
+//        was checked, or was written there by a round that is over; and it went, or was renewed, at the latest in the turn
+//        in which the table told of another one.
 //   HO2. Nothing is found in memory of a slot that is no page's.
 //   HO3. Nothing is found in memory that is known to be damaged at home.
 //   HO4. A header that comes from the disk when its page has gone home or away meanwhile says nothing: it is read again.

@@ -12,7 +12,7 @@
 //        than what it may save (measured: 256 KiB reads took 1.6 times the CPU).
 //   RD6. The event loop stands still for the medium once, not as often as something was wrongly believed to be in the page
 //        cache: what is no longer believed (HC1) is brought there off the event loop.
-import { crc32c } from '../base/crc32c.ts'
+import { crc32c, crc32cOfBlocks } from '../base/crc32c.ts'
 import { DiskError, type DiskFile } from '../base/disk.ts'
 import type { VolumeId } from '../base/ids.ts'
 import { BLOCK_BYTES, PAGE_BYTES } from '../base/sizes.ts'
@@ -74,8 +74,14 @@ export class PageReader {
   }
 
   read(volume: VolumeId, offset: number, into: Uint8Array): ReadResult | Promise<ReadResult> {
+    const now = this.readNow(volume, offset, into)
+    return now === 'later' ? this.#readCold(volume, offset, into) : now
+  }
+
+  /** 'later': the medium has to be waited for; nothing is under way, and what `into` holds means nothing. */
+  readNow(volume: VolumeId, offset: number, into: Uint8Array): ReadResult | 'later' {
     const attempt = this.#attempt(volume, offset, into, null)
-    return attempt === 'cold' ? this.#readCold(volume, offset, into) : attempt
+    return attempt === 'cold' ? 'later' : attempt
   }
 
   async #readCold(volume: VolumeId, offset: number, into: Uint8Array): Promise<ReadResult> {
@@ -255,18 +261,31 @@ export class PageReader {
       cache.believe(place, first, first + into.length / BLOCK_BYTES - 1)
     }
     const sums = place * BLOCKS_PER_PAGE + first
-    const isKept = into.length <= KEPT_BYTES
-    if (!isKept) blocks.missed(into.length / BLOCK_BYTES)
-    for (let block = 0; block * BLOCK_BYTES < into.length; block += 1) {
+    const count = into.length / BLOCK_BYTES
+    if (crc32c(into) !== crc32cOfBlocks(cache.checksums, sums, count)) {
+      this.#dropDamaged(slot, place, first, into)
+      return 'damaged'
+    }
+    if (into.length > KEPT_BYTES) {
+      blocks.missed(count)
+      return 'done'
+    }
+    for (let block = 0; block < count; block += 1) {
       const from = block * BLOCK_BYTES
-      const bytes = into.length === BLOCK_BYTES ? into : into.subarray(from, from + BLOCK_BYTES)
-      if (crc32c(bytes) !== cache.checksums[sums + block]) {
-        blocks.drop(slot, first + block) // HO3
-        return 'damaged'
-      }
-      if (isKept) blocks.checked(slot, first + block, bytes)
+      const bytes = count === 1 ? into : into.subarray(from, from + BLOCK_BYTES)
+      blocks.checked(slot, first + block, bytes)
     }
     return 'done'
+  }
+
+  /** HO3. Those of the blocks that fail their checksums. */
+  #dropDamaged(slot: number, place: number, first: number, bytes: Uint8Array): void {
+    const { cache, blocks } = this.#homes
+    const sums = place * BLOCKS_PER_PAGE + first
+    for (let block = 0; block * BLOCK_BYTES < bytes.length; block += 1) {
+      const one = bytes.subarray(block * BLOCK_BYTES, (block + 1) * BLOCK_BYTES)
+      if (crc32c(one) !== cache.checksums[sums + block]) blocks.drop(slot, first + block)
+    }
   }
 
   /** Brings the range's headers and blocks into the page cache, off the event loop; returns the places that cannot be read. */

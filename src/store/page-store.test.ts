@@ -50,9 +50,16 @@ describe('PageStore', () => {
     const into = block(0)
     expect(store.read(volumeId(1), 0, into)).toBe('done')
     store = await world.reopen(store)
+    // Asked to be done now, it does not even begin.
+    for (let i = 0; i < 2; i += 1) {
+      expect(store.readNow(volumeId(1), 0, into)).toBe('later')
+      await world.timeline.run(world.timeline.nowMs + 100)
+    }
     expect(store.read(volumeId(1), 0, into)).toBeInstanceOf(Promise)
     await world.read(store, 1, 0)
     expect(store.read(volumeId(1), 0, into)).toBe('done')
+    expect(into).toEqual(block(3))
+    expect(store.readNow(volumeId(1), 0, into.fill(0))).toBe('done')
     expect(into).toEqual(block(3))
   })
 

@@ -73,6 +73,8 @@ export interface StoreUsage {
   readonly journalUsedBytes: number
   /** Blocks of pages at home that are in memory. */
   readonly cachedBytes: number
+  /** And that may be; 0: none are kept. */
+  readonly cachedMostBytes: number
 }
 
 type Drop = Extract<Change, { readonly kind: 'drop' | 'dropSlice' }>
@@ -196,6 +198,17 @@ export class PageStore {
       return result.catch((error: unknown) => {
         throw this.#fail(error)
       })
+    } catch (error) {
+      throw this.#fail(error)
+    }
+  }
+
+  /** The same, if the medium need not be waited for; 'later': nothing is under way, and what `into` holds means nothing. */
+  readNow(volume: VolumeId, offset: number, into: Uint8Array): ReadResult | 'later' {
+    if (this.#refusal !== null) throw this.#refusal
+    assert(insideRun(offset, into.length), 'a read stays inside one run')
+    try {
+      return this.#reader.readNow(volume, offset, into)
     } catch (error) {
       throw this.#fail(error)
     }
@@ -394,6 +407,7 @@ export class PageStore {
       overlayPages: this.#pages.overlay.pages,
       journalUsedBytes: this.#journal.used * 512,
       cachedBytes: this.#pages.homes.blocks.size * BLOCK_BYTES,
+      cachedMostBytes: this.#pages.homes.blocks.capacity * BLOCK_BYTES,
     }
   }
 

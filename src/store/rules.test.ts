@@ -27,7 +27,7 @@ const rules: Readonly<Record<string, string>> = {
   'GC5 a batch under way keeps its part of the overlay': 'cells-of-the-open-batch',
   'RO1 what was answered is counted before it is home': 'answered-takes-no-room',
   'ST9 an unmap looks for what is on its way, too': 'unmap-overtakes',
-  'HO1 a block that was written home is read anew': 'written-stays-cached',
+  'HO1 a block that was written home is renewed in memory': 'written-stays-cached',
   'HO1 a block that was unmapped is not in memory any more': 'unmapped-stays-cached',
   'HO2 nothing is in memory of a slot that a page left': 'released-stays-cached',
   'UP3 the tail waits for what the disk has no room for': 'tail-past-the-homeless',

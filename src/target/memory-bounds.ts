@@ -72,3 +72,5 @@ export const NEW_SESSIONS_MAX = 3840
 export const READ_BYTES = MIB
 export const READ_PART_BYTES = 1008 * KIB
 export const READ_PART_LEAST_BYTES = 240 * KIB
+/** Reads of less are copied into what is sent: a write of its own costs more than that. */
+export const LONG_BYTES = 32 * KIB

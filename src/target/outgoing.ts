@@ -62,10 +62,8 @@ export class Outgoing implements ReadRoom {
   /** Whether anything was sent. */
   flush(): boolean {
     const parts = this.outbox.take()
-    for (const part of parts) {
-      this.#unwritten.push(part)
-      this.#stream.write(part)
-    }
+    for (const part of parts) this.#unwritten.push(part)
+    this.#stream.writeAll(parts)
     this.#count()
     if (this.#pilesUp) this.#valve.close('responses')
     return parts.length > 0

@@ -41,10 +41,10 @@ describe('READs', () => {
   it('R1 R3 a long READ goes on as room comes, with parts of no more than there is room for', () => {
     const { room, turn, session, counters, told, read, isRight } = numbered()
     room.freeBytes = PART
-    const { reserveDataIn } = session
-    session.reserveDataIn = (...args) => {
-      room.freeBytes -= args[1]
-      reserveDataIn.apply(session, args)
+    const { sendDataIn } = session
+    session.sendDataIn = (...args) => {
+      room.freeBytes -= args[1].data.length
+      return sendDataIn.apply(session, args)
     }
     read(0, MIB)
     expect(session.parts).toEqual([[1, 0, PART]])

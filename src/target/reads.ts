@@ -12,6 +12,7 @@
 //   R5. In one turn of the event loop a session has one long READ, or part of one: what others ask for meanwhile waits for
 //       that, not for all that is in its queue.
 import type { BufferPool } from '../base/buffer-pool.ts'
+import type { ReadPart } from '../iscsi/data-in.ts'
 import type { Task } from '../iscsi/task.ts'
 import type { Outcome } from '../slice/outcome.ts'
 import { READ_BYTES, READ_PART_BYTES, READ_PART_LEAST_BYTES } from './memory-bounds.ts'
@@ -36,7 +37,8 @@ export interface ReadsDeps {
   /** The runner's; a READ that waits here, or of which parts are under way, is 'queued'. */
   readonly waiting: Map<Task, Waiting>
   readonly read: (offset: number, into: Uint8Array) => Outcome | Promise<Outcome>
-  readonly send: (task: Task, part: SentPart) => void
+  /** `transferBytes`: what the CDB asks for. Whether the buffer of the part is sent, and goes to the pool then. */
+  readonly send: (task: Task, part: ReadPart, transferBytes: number) => boolean
   readonly fail: (task: Task, outcome: Exclude<Outcome, 'done'>) => void
   /** Ended by the reset of another nexus. */
   readonly ended: (task: Task) => void
@@ -48,18 +50,10 @@ export interface ReadsDeps {
   readonly soon: (f: () => void) => void
 }
 
-interface SentPart {
-  readonly data: Uint8Array
-  readonly from: number
-  readonly isLast: boolean
-  /** What the CDB asks for. */
-  readonly transferBytes: number
-}
-
 interface Part {
   readonly from: number
   readonly buffer: Uint8Array<ArrayBuffer>
-  readonly into: Uint8Array
+  readonly into: Uint8Array<ArrayBuffer>
   outcome: Outcome | null
 }
 
@@ -209,13 +203,14 @@ export class Reads {
       const { from, into: data } = part
       room.reading(-data.length)
       const isWanted = !reading.isOver && waiting.get(task) === 'queued' // R4
+      let isLent = false
       if (isWanted && reading.failure === null) {
         const isLast = from + data.length === bytes
         reading.isOver = isLast
         if (isLast) waiting.delete(task)
-        send(task, { data, from, isLast, transferBytes })
+        isLent = send(task, { data, from, isLast }, transferBytes)
       }
-      buffers.give(part.buffer)
+      if (!isLent) buffers.give(part.buffer)
     }
   }
 

@@ -1,12 +1,14 @@
 // What an initiator hears of the end of a command: Data-In and SCSI Responses, their status and sense; and what the session's
 // counters are told of it.
 import { assert } from '../base/assert.ts'
+import type { ReadPart } from '../iscsi/data-in.ts'
 import type { Session } from '../iscsi/session.ts'
 import type { Task } from '../iscsi/task.ts'
 import type { SessionCounters } from '../load/counters.ts'
 import type { NexusState } from '../scsi/nexus-state.ts'
 import { type Condition, conditions, type SenseDetail, senseData } from '../scsi/sense.ts'
 import type { CompareOutcome } from '../slice/outcome.ts'
+import { LONG_BYTES } from './memory-bounds.ts'
 import { dataErrorSense } from './task-data.ts'
 
 const GOOD = 0x00
@@ -16,7 +18,10 @@ const UNIT_ATTENTION = 0x6
 const TASK_SET_FULL = 0x28
 
 /** What responses need of iscsi/session.ts. */
-export type RespondingSession = Pick<Session, 'reserveDataIn' | 'finishDataIn' | 'respond'>
+export type RespondingSession = Pick<
+  Session,
+  'isOneDataIn' | 'reserveDataIn' | 'finishDataIn' | 'dropDataIn' | 'sendDataIn' | 'respond'
+>
 
 export interface TaskResponsesDeps {
   readonly session: RespondingSession
@@ -50,12 +55,41 @@ export class TaskResponses {
     this.#respond(task, GOOD, null, transferBytes)
   }
 
-  /** `from`: bytes of the read that were sent before; GOOD comes with the last part. */
-  read(task: Task, data: Uint8Array, transferBytes: number, from = 0, isLast = true): void {
-    const { counters } = this.#deps
+  /** Where all bytes of a read go, until `filled` or `notFilled`; null: it takes several PDUs, or more than the initiator does. */
+  reserve(task: Task, bytes: number): Uint8Array | null {
+    const { session } = this.#deps
+    if (!session.isOneDataIn(task, bytes)) return null
+    const payloads = this.#payloads
+    session.reserveDataIn(task, bytes, payloads)
+    const [payload = null] = payloads
+    payloads.length = 0
+    return payload
+  }
+
+  filled(task: Task, bytes: number, transferBytes: number): void {
+    const { counters, session } = this.#deps
+    counters.reads += 1
+    counters.readBytes += bytes
+    this.#count(task)
+    session.finishDataIn(task, transferBytes)
+  }
+
+  notFilled(): void {
+    this.#deps.session.dropDataIn()
+  }
+
+  /** GOOD comes with the last part. True: it is sent from where it lies, and then its buffer is the pool's. */
+  read(task: Task, part: ReadPart, transferBytes: number): boolean {
+    const { counters, session } = this.#deps
+    const { data, from, isLast } = part
     if (isLast) counters.reads += 1
     counters.readBytes += data.length
-    this.#sendDataIn(task, data, transferBytes, from, isLast)
+    if (data.length < LONG_BYTES) {
+      this.#sendDataIn(task, data, transferBytes, from, isLast)
+      return false
+    }
+    if (isLast) this.#count(task)
+    return session.sendDataIn(task, part, transferBytes)
   }
 
   /** Of another command than a read. */
@@ -100,7 +134,6 @@ export class TaskResponses {
     this.#deps.session.respond(task, status, sense, transferBytes)
   }
 
-  /** X4 of task-runner.ts. */
   #sendDataIn(
     task: Task,
     data: Uint8Array,

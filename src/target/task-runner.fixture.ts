@@ -4,6 +4,7 @@ import { Budget } from '../base/budget.ts'
 import { BufferPool } from '../base/buffer-pool.ts'
 import { generation, sessionId, sliceId, volumeId } from '../base/ids.ts'
 import type { VolumeRecord } from '../group/record.ts'
+import type { ReadPart } from '../iscsi/data-in.ts'
 import type { TaskManagementRequest } from '../iscsi/requests.ts'
 import { Task } from '../iscsi/task.ts'
 import { SessionCounters } from '../load/counters.ts'
@@ -37,7 +38,7 @@ export interface ScsiResponse {
   readonly data: readonly number[]
 }
 
-/** The session as the runner sees it: tasks in, responses written down. Data-In is cut into two payloads. */
+/** The session as the runner sees it: tasks in, responses written down. Data-In is cut into two payloads at most. */
 export class FakeSession implements TaskSession {
   readonly responses: ScsiResponse[] = []
   readonly managed: (readonly [number, number])[] = []
@@ -47,6 +48,8 @@ export class FakeSession implements TaskSession {
   gone = false
   /** Tag, offset and length of what was sent of reads. */
   readonly parts: (readonly [number, number, number])[] = []
+  /** Of the first payload, at most. */
+  segmentBytes = Number.POSITIVE_INFINITY
   #payloads: Uint8Array[] = []
   #isLast = true
   readonly #sent = new Map<Task, number[]>()
@@ -58,8 +61,12 @@ export class FakeSession implements TaskSession {
     else task.state = 'collecting'
   }
 
+  isOneDataIn({ expectedDataTransferLength }: Task, bytes: number): boolean {
+    return bytes <= this.segmentBytes && bytes <= expectedDataTransferLength
+  }
+
   reserveDataIn(task: Task, bytes: number, into: Uint8Array[], from = 0, isLast = true): void {
-    const first = Math.min(300, bytes)
+    const first = Math.min(this.segmentBytes, bytes)
     this.#payloads = [new Uint8Array(first), new Uint8Array(bytes - first)]
     into.push(...this.#payloads.filter((payload) => payload.length > 0))
     this.parts.push([task.initiatorTaskTag, from, bytes])
@@ -73,6 +80,18 @@ export class FakeSession implements TaskSession {
     else this.#sent.set(task, data)
     if (!this.#isLast) return
     this.#settle(task, { status: 0, sense: null, transferBytes, data })
+  }
+
+  dropDataIn(): void {
+    this.#payloads = []
+  }
+
+  sendDataIn(task: Task, { data, from, isLast }: ReadPart, transferBytes: number): boolean {
+    this.#payloads = [data.slice()]
+    this.parts.push([task.initiatorTaskTag, from, data.length])
+    this.#isLast = isLast
+    this.finishDataIn(task, transferBytes)
+    return true
   }
 
   respond(task: Task, status: number, sense: Uint8Array | null, transferBytes: number): void {
@@ -134,6 +153,16 @@ export class FakeGateway implements VolumeGateway {
   read(from: unknown, _volume: VolumeRecord, offset: number, into: Uint8Array) {
     if (from !== origin) throw new Error('read for another session')
     return this.#run(() => into.set(this.bytes.subarray(offset, offset + into.length)))
+  }
+
+  readNow(from: unknown, volume: VolumeRecord, offset: number, into: Uint8Array) {
+    if (this.holding) {
+      into.fill(0xee) // what it holds means nothing
+      return 'later'
+    }
+    const outcome = this.read(from, volume, offset, into)
+    if (typeof outcome !== 'string') throw new Error('it is not held')
+    return outcome
   }
 
   write(_from: unknown, _volume: VolumeRecord, offset: number, data: Uint8Array) {

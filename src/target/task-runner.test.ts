@@ -50,7 +50,7 @@ describe('reads', () => {
       latencySumMs: 2,
     })
     expect(told.wrote).toBe(0)
-    expect(buffers.freeBytes).toBe(4096)
+    expect(buffers.freeBytes).toBe(0)
   })
 
   it('X4 are answered later when the gateway needs time, and their buffer is nobody else’s until then', async () => {
@@ -68,6 +68,29 @@ describe('reads', () => {
     expect(session.responses.length).toBe(2)
     expect(told.wrote).toBe(1)
     expect(counters.outstanding).toBe(0)
+  })
+
+  it('X4 are read into a buffer of their own, and sent from there, when they are long; cut into PDUs they are copied', () => {
+    const { gateway, start, last, session, buffers } = bench()
+    gateway.bytes.fill(7, 0, 65_536)
+    start(read10(0, 128), 'in', 65_536)
+    expect(last()?.data).toEqual([...filled(65_536, 7)])
+    session.segmentBytes = 300
+    start(read10(0, 1), 'in', 512)
+    expect(last()?.data).toEqual([...filled(512, 7)])
+    expect(gateway.calls).toBe(2)
+    expect(buffers.freeBytes).toBe(4096) // the long one is the outbox's
+  })
+
+  it('X4 what fails when it is read at once leaves nothing in the Data-In', () => {
+    const { gateway, start, last, session } = bench()
+    gateway.outcome = 'damaged'
+    start(read10(0, 1), 'in', 512)
+    expect(last()).toMatchObject({ status: 2, data: [] })
+    gateway.outcome = 'done'
+    start(read10(0, 1), 'in', 512)
+    expect(last()).toMatchObject({ status: 0 })
+    expect(session.responses.length).toBe(2)
   })
 
   it.each([

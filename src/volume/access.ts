@@ -3,13 +3,13 @@ import type { VolumeRecord } from '../group/record.ts'
 import type { SessionCounters } from '../load/counters.ts'
 import type { Origin } from '../peer/operation.ts'
 import type { Allocation } from '../slice/allocation.ts'
-import type { CompareOutcome, Outcome } from '../slice/outcome.ts'
+import type { CompareOutcome, Later, Outcome } from '../slice/outcome.ts'
 import type { Gateway } from './gateway.ts'
 
 /** What commands need of it. */
 export type VolumeGateway = Pick<
   Gateway,
-  'read' | 'write' | 'unmap' | 'compareAndWrite' | 'allocation'
+  'read' | 'readNow' | 'write' | 'unmap' | 'compareAndWrite' | 'allocation'
 >
 
 export class VolumeAccess {
@@ -33,6 +33,11 @@ export class VolumeAccess {
   /** `into` is the gateway's until the outcome, so it must not be given to anything else before. */
   read(offset: number, into: Uint8Array): Outcome | Promise<Outcome> {
     return this.#gateway.read(this.#origin, this.#volume, offset, into, this.#counters)
+  }
+
+  /** The same, if it is all here and nothing need be waited for; 'later': nothing is under way, and what `into` holds means nothing. */
+  readNow(offset: number, into: Uint8Array): Outcome | Later {
+    return this.#gateway.readNow(this.#origin, this.#volume, offset, into, this.#counters)
   }
 
   write(offset: number, data: Uint8Array): Outcome | Promise<Outcome> {

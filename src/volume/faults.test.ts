@@ -176,7 +176,9 @@ class Initiator {
     const into = new Uint8Array(sectors.length * SECTOR)
     const fromMs = this.#world.timeline.nowMs
     const offset = sectorOffset(sectors[0] ?? 0)
-    const read = gateway.read({ session, gen }, this.#world.volume, offset, into, this.#counters)
+    const where = [{ session, gen }, this.#world.volume, offset] as const
+    const now = gateway.readNow(...where, into, this.#counters)
+    const read = now === 'later' ? gateway.read(...where, into, this.#counters) : now
     const outcome = await Promise.race([read, login.over])
     if (outcome !== 'done') return this.#unanswered(outcome, login)
     const toMs = this.#world.timeline.nowMs

@@ -32,7 +32,7 @@ import type { Origin } from '../peer/operation.ts'
 import { type Allocation, encodeQuestion, readAllocation } from '../slice/allocation.ts'
 import type { GroupSlices } from '../slice/group-slices.ts'
 import { pieceBytes, sliceAt } from '../slice/lanes.ts'
-import type { CompareOutcome, Outcome } from '../slice/outcome.ts'
+import type { CompareOutcome, Later, Outcome } from '../slice/outcome.ts'
 import type { Slices } from '../slice/slices.ts'
 import { allocationMs, together } from './allocation.ts'
 import { Fences } from './fences.ts'
@@ -93,6 +93,29 @@ export class Gateway {
       at += length
     }
     return joined(outcomes)
+  }
+
+  /**
+   * The same, if it is all here and nothing need be waited for; 'later': nothing is under way, and what `into` holds means
+   * nothing.
+   */
+  readNow(
+    origin: Origin,
+    volume: VolumeRecord,
+    offset: number,
+    into: Uint8Array,
+    counters: SessionCounters,
+  ): Outcome | Later {
+    const bytes = into.length
+    if (pieceBytes(offset, bytes) !== bytes) return 'later'
+    const slice = sliceAt(volume, offset)
+    if (!this.#isLocal(slice)) return 'later'
+    const outcome = this.#isEnded(origin)
+      ? 'refused'
+      : this.#deps.slices.readNow(origin, volume.id, slice, offset, into)
+    if (outcome === 'later' || outcome === 'stale') return 'later'
+    this.#count(counters, slice, bytes)
+    return outcome
   }
 
   /** `data` must not change before the outcome. */

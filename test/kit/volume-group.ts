@@ -76,10 +76,15 @@ export class LateStore implements SliceStore {
   }
 
   read(volume: VolumeId, offset: number, into: Uint8Array): 'done' | Promise<'done'> {
-    if (this.#prng.chance(0.7)) return this.#readNow(volume, offset, into)
+    const now = this.readNow(volume, offset, into)
+    if (now === 'done') return now
     return new Promise((resolve) => {
-      this.#clock.after(this.#prng.unit() * 4, () => resolve(this.#readNow(volume, offset, into)))
+      this.#clock.after(this.#prng.unit() * 4, () => resolve(this.#read(volume, offset, into)))
     })
+  }
+
+  readNow(volume: VolumeId, offset: number, into: Uint8Array): 'done' | 'later' {
+    return this.#prng.chance(0.7) ? this.#read(volume, offset, into) : 'later'
   }
 
   /** As a store whose blocks are not at home. */
@@ -87,7 +92,7 @@ export class LateStore implements SliceStore {
     return null
   }
 
-  #readNow(volume: VolumeId, offset: number, into: Uint8Array): 'done' {
+  #read(volume: VolumeId, offset: number, into: Uint8Array): 'done' {
     for (let at = 0; at < into.length; ) {
       const within = (offset + at) % BLOCK
       const length = Math.min(BLOCK - within, into.length - at)

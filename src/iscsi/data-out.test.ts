@@ -1,4 +1,4 @@
-// Data of writes and reads (data-out.ts, data-in.ts) as a session gathers and sends it.
+// Data of writes (data-out.ts) as a session gathers it.
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { readU32 } from '../base/bytes.ts'
@@ -8,25 +8,15 @@ import type { Task } from './task.ts'
 import {
   type CommandShape,
   commandBytes,
-  concat,
   type DataOutShape,
   dataOutBytes,
+  expectSame,
   isWhole,
-  type SeenPdu,
+  pattern,
   Wire,
 } from './wire.fixture.ts'
 
 const allDigests = { headerDigest: true, dataDigest: true }
-
-function pattern(length: number, seed = 1): Uint8Array {
-  return Uint8Array.from({ length }, (_, i) => (i * 31 + (i >> 8) * 7 + seed) & 0xff)
-}
-
-/** `toEqual` takes seconds for what this takes microseconds. */
-function expectSame(got: Uint8Array, expected: Uint8Array): void {
-  expect(got.length).toBe(expected.length)
-  expect(Buffer.compare(got, expected)).toBe(0)
-}
 
 class Writing {
   readonly wire: Wire
@@ -340,139 +330,3 @@ function transfer(
   }
   return done
 }
-
-function reading(differing: Partial<Negotiated>, bytes: number): { wire: Wire; task: Task } {
-  const wire = new Wire(differing)
-  const shape = { tag: 7, cmdSn: 100, direction: 'read', bytes } as const
-  const [action] = wire.send(commandBytes(shape, wire.parameters))
-  if (action?.kind !== 'command') throw new Error('a command comes out')
-  return { wire, task: action.task }
-}
-
-function fill(payloads: readonly Uint8Array[], data: Uint8Array): void {
-  let from = 0
-  for (const payload of payloads) {
-    payload.set(data.subarray(from, from + payload.length))
-    from += payload.length
-  }
-  expect(from).toBe(data.length)
-}
-
-/** I1 and I2 of one read; returns its bytes. */
-function gathered(pdus: readonly SeenPdu[], limits: Negotiated): Uint8Array {
-  const parts: Uint8Array[] = []
-  let bytes = 0
-  pdus.forEach((pdu, i) => {
-    const last = i === pdus.length - 1
-    expect([pdu.opcode, readU32(pdu.header, 16), readU32(pdu.header, 20)]).toEqual([
-      0x25,
-      7,
-      reservedTag,
-    ])
-    expect([readU32(pdu.header, 36), readU32(pdu.header, 40)]).toEqual([i, bytes])
-    expect(pdu.data.length).toBeLessThanOrEqual(limits.maxSendDataSegmentLength)
-    parts.push(pdu.data)
-    bytes += pdu.data.length
-    const burstEnds = last || bytes % limits.maxBurstLength === 0
-    expect([(pdu.flags & 0x80) !== 0, (pdu.flags & 1) !== 0]).toEqual([burstEnds, last])
-  })
-  return concat(parts)
-}
-
-describe('data of reads', () => {
-  it('I2 answers a small read with one Data-In: F and S, GOOD, StatSN (§11.7)', () => {
-    const { wire, task } = reading({}, 4096)
-    const payloads: Uint8Array[] = []
-    wire.session.reserveDataIn(task, 4096, payloads)
-    fill(payloads, pattern(4096))
-    wire.session.finishDataIn(task, 4096)
-    const pdus = wire.seen()
-    expectSame(gathered(pdus, wire.parameters), pattern(4096))
-    expect([pdus[0]!.flags, pdus[0]!.header[3], readU32(pdus[0]!.header, 24)]).toEqual([0x81, 0, 2])
-    expect([readU32(pdus[0]!.header, 28), readU32(pdus[0]!.header, 32)]).toEqual([101, 108])
-    expect([wire.session.statSn, wire.session.outstanding]).toEqual([3, 0])
-  })
-
-  it('I1 sends what the initiator expects, and tells the rest as residual (§11.4.5)', () => {
-    const { wire, task } = reading({}, 1000)
-    const payloads: Uint8Array[] = []
-    wire.session.reserveDataIn(task, 4096, payloads)
-    fill(payloads, pattern(1000))
-    wire.session.finishDataIn(task, 4096)
-    const [pdu] = wire.seen()
-    expect([pdu!.data.length, pdu!.flags, readU32(pdu!.header, 44)]).toEqual([1000, 0x85, 3096])
-    const short = reading({}, 1000)
-    short.wire.session.reserveDataIn(short.task, 36, [])
-    short.wire.session.finishDataIn(short.task, 36)
-    const [under] = short.wire.seen()
-    expect([under!.data.length, under!.flags, readU32(under!.header, 44)]).toEqual([36, 0x83, 964])
-  })
-
-  it.each([0, 4096])(
-    'answers a read of which the initiator expects nothing without Data-In: %i',
-    (bytes) => {
-      const { wire, task } = reading({}, 0)
-      const payloads: Uint8Array[] = []
-      wire.session.reserveDataIn(task, bytes, payloads)
-      expect(payloads).toEqual([])
-      wire.session.finishDataIn(task, bytes)
-      const [pdu] = wire.seen()
-      expect([pdu!.opcode, pdu!.header[3], readU32(pdu!.header, 44)]).toEqual([0x21, 0, bytes])
-    },
-  )
-
-  it('I1 I2 a read in parts is as one in one go; what cannot be read ends it by a response that counts its Data-Ins', () => {
-    const data = pattern(100_000)
-    const part = (wire: Wire, task: Task, from: number, to: number) => {
-      const payloads: Uint8Array[] = []
-      wire.session.reserveDataIn(task, to - from, payloads, from, to === data.length)
-      fill(payloads, data.subarray(from, to))
-      wire.session.finishDataIn(task, data.length)
-    }
-    const limits = { maxBurstLength: 30_000, maxSendDataSegmentLength: 20_000 }
-    const whole = reading(limits, data.length)
-    for (const at of [0, 30_000, 70_000]) {
-      part(whole.wire, whole.task, at, Math.min(data.length, at === 0 ? 30_000 : at + 40_000))
-    }
-    const pdus = whole.wire.seen()
-    expectSame(gathered(pdus, whole.wire.parameters), data)
-    expect([whole.wire.session.statSn, whole.wire.session.outstanding]).toEqual([3, 0])
-    const broken = reading(limits, data.length)
-    part(broken.wire, broken.task, 0, 50_000)
-    broken.wire.session.respond(broken.task, 2, null, 0)
-    const seen = broken.wire.seen()
-    const last = seen.at(-1)!
-    expect([last.opcode, readU32(last.header, 36)]).toEqual([opcode.scsiResponse, seen.length - 1])
-    const aborted = reading(limits, data.length)
-    part(aborted.wire, aborted.task, 0, 50_000)
-    aborted.wire.session.abort(aborted.task)
-    const before = aborted.wire.seen().length
-    part(aborted.wire, aborted.task, 50_000, 60_000)
-    expect([before, aborted.wire.seen()]).toEqual([3, []])
-  })
-
-  it('I1 I2 any lengths, any limits', () => {
-    fc.assert(
-      fc.property(
-        fc.integer({ min: 1, max: 140_000 }),
-        fc.record({
-          maxSendDataSegmentLength: fc.integer({ min: 512, max: 70_000 }),
-          maxBurstLength: fc.integer({ min: 512, max: 70_000 }),
-          headerDigest: fc.boolean(),
-          dataDigest: fc.boolean(),
-        }),
-        (bytes, limits) => {
-          const { wire, task } = reading(limits, bytes)
-          const data = pattern(bytes)
-          const payloads: Uint8Array[] = []
-          wire.session.reserveDataIn(task, bytes, payloads)
-          fill(payloads, data)
-          wire.session.finishDataIn(task, bytes)
-          expectSame(gathered(wire.seen(), wire.parameters), data)
-          expect(wire.session.statSn).toBe(3)
-        },
-      ),
-      { numRuns: 60 },
-    )
-  })
-})
