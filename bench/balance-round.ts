@@ -29,7 +29,8 @@ import { withReserved } from '../src/distribution/view.ts'
 import type { SessionRecord } from '../src/group/record.ts'
 import type { StoredSession } from '../src/group/sessions.ts'
 import { MemberEstimate } from '../src/load/estimate.ts'
-import { clampReport, parseReport, REPORT_FORMAT, type Report } from '../src/load/report.ts'
+import { clampReport, REPORT_FORMAT, type Report } from '../src/load/report.ts'
+import { decodeReport, encodeReport } from '../src/load/report-bytes.ts'
 import type { SessionSample } from '../src/load/sample.ts'
 
 const { values: options } = parseArgs({
@@ -213,11 +214,12 @@ await rounds('a round, all level: nothing is moved', own())
 await rounds('a round, the others fuller', own() * 1.2)
 await rounds('a round, the others emptier, each move denied', own() * 0.3)
 const report = reportOf(names[1] ?? SELF, 0.3, 1e9)
-const text = JSON.stringify(report)
-await each('a report heard', 4_000, () => {
-  others.hear(parseReport(JSON.parse(text)) as Report)
+const bytes = encodeReport(report)
+await each('a report read', 4_000, () => {
+  const heard = decodeReport(bytes, report.member)
+  if (!('refused' in heard)) others.hear(heard)
 })
 await each('a second measured', 40, () => measure(300))
 const fits = names.map(() => estimate.evidence())
 await each('costs learnt from all members', 40, () => estimate.learn(fits, MEMBERS))
-console.log(`${'a report on the wire'.padEnd(44)} ${text.length} bytes`)
+console.log(`${'a report on the wire'.padEnd(44)} ${bytes.length} bytes`)

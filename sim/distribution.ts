@@ -16,6 +16,7 @@ import type { Prng } from '../src/base/prng.ts'
 import type { SystemLook, SystemProbe } from '../src/base/system-probe.ts'
 import { DEFAULT_POLICY, type Mode, type Policy } from '../src/distribution/policy.ts'
 import type { SessionCounters } from '../src/load/counters.ts'
+import { decodeReport } from '../src/load/report-bytes.ts'
 import type { Member } from '../src/member/member.ts'
 import type { MoveEnd, MoveOrder } from '../src/target/move-order.ts'
 import type { TargetEvent } from '../src/target/target-event.ts'
@@ -135,7 +136,7 @@ export class DistributionWatch {
     const { peers } = member
     const tell = peers.tell.bind(peers)
     peers.tell = (to, kind, body) => {
-      if (kind === 'report') this.#reserved.set(member.id, reservedIn(body))
+      if (kind === 'report') this.#reserved.set(member.id, reservedIn(body, member.id))
       tell(to, kind, body)
     }
   }
@@ -235,7 +236,8 @@ export class DistributionWatch {
   }
 }
 
-function reservedIn(body: unknown): number {
-  const { reserved } = body as { readonly reserved: readonly number[] }
-  return reserved.reduce((sum, one) => sum + one, 0)
+function reservedIn(body: unknown, from: MemberId): number {
+  const report = body instanceof Uint8Array ? decodeReport(body, from) : { refused: 'no bytes' }
+  if ('refused' in report) throw new Error(`a report of ${from}: ${report.refused}`)
+  return report.reserved.reduce((sum, one) => sum + one, 0)
 }

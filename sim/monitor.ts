@@ -155,6 +155,7 @@ export class Monitor {
     controls.answer = (from, kind, body) => {
       const reply = answer(from, kind, body)
       if (kind !== 'probe' || !(reply instanceof Promise)) return reply
+      if (body instanceof Uint8Array) return reply
       const asked = askedIn(body).map((id) => {
         const session = target.registry.get(id)
         return { session, tag: [...probesOf(session)].at(-1) }

@@ -8,6 +8,7 @@ import type { Reservations } from '../distribution/reservations.ts'
 import { type End, withReserved } from '../distribution/view.ts'
 import { MemberEstimate } from '../load/estimate.ts'
 import { clampReport, REPORT_FORMAT, type Report } from '../load/report.ts'
+import { asTold, encodeReport } from '../load/report-bytes.ts'
 import { type CounterMark, counterMark, readCounters, type SystemSample } from '../load/sample.ts'
 import type { CommitWork } from '../store/commit-queue.ts'
 import type { HeardReports } from './heard.ts'
@@ -174,7 +175,7 @@ export class Monitor {
     }
     this.estimate.observe(systemSample(look, own, handled, this.#disk), samples)
     const fits = this.#others.fits()
-    fits.push([id, this.estimate.evidence()])
+    fits.push([id, asTold(this.estimate.evidence())])
     fits.sort(([a], [b]) => (a < b ? -1 : 1))
     this.estimate.learn(
       fits.map(([, fit]) => fit),
@@ -223,8 +224,10 @@ export class Monitor {
       loopUtilisation: this.#look?.loopUtilisation ?? 0,
       fit: estimate.evidence(),
     })
-    for (const member of group.members.keys())
-      if (member !== id) peers.tell(member, 'report', report)
+    const bytes = encodeReport(report)
+    for (const member of group.members.keys()) {
+      if (member !== id) peers.tell(member, 'report', bytes)
+    }
   }
 }
 

@@ -50,7 +50,7 @@ test('UX3 links to a member whose socket was removed heal, and what was open liv
       clock,
       addressOf: (member) => unix(`${member}.sock`),
       server: {
-        control: (_from, _kind, body) => body,
+        control: (_from, _kind, body) => (body instanceof Uint8Array ? null : body),
         operation: () => ({ status: 0 }),
         fence: () => undefined,
         serving: () => Promise.resolve(),

@@ -1,13 +1,13 @@
 // What a member's monitor publishes each second to the others, over the peer links. A report says when it was taken by
 // the sender's own clock; how old it is, is judged by when it was received.
 import type { MemberId } from '../base/ids.ts'
-import { COST_KINDS, type CostEvidence } from './cost-model.ts'
-import { NO_SUMS, type ScaleSums } from './cost-scale.ts'
+import type { CostEvidence } from './cost-model.ts'
+import type { ScaleSums } from './cost-scale.ts'
 import type { LoadTable } from './load-table.ts'
 
-export const REPORT_FORMAT = 1
+export const REPORT_FORMAT = 2
 /** Load is clamped to this multiple of the capacity: a wild sample must not make a member look colder or hotter than any can be. */
-const MOST_UTILISED = 2
+export const MOST_UTILISED = 2
 
 export type MemberState = 'up' | 'joining' | 'draining'
 
@@ -47,16 +47,19 @@ export function clampReport(report: Report): Report {
     sigma: report.sigma.map((x) => tidy(x, 10)),
     reserved: bounded(report.reserved),
     loopUtilisation: tidy(report.loopUtilisation, 1),
-    fit: {
-      factors: report.fit.factors.map((x) => tidy(x, 1e3)),
-      evidence: report.fit.evidence.map((x) => tidy(x, 1e9)),
-      sums: tidySums(report.fit.sums),
-    },
+    fit: clampFit(report.fit),
   }
 }
 
-/** Of a member of an older version there are none. */
-function tidySums(sums: ScaleSums = NO_SUMS): ScaleSums {
+export function clampFit({ factors, evidence, sums }: CostEvidence): CostEvidence {
+  return {
+    factors: factors.map((x) => tidy(x, 1e3)),
+    evidence: evidence.map((x) => tidy(x, 1e9)),
+    sums: tidySums(sums),
+  }
+}
+
+function tidySums(sums: ScaleSums): ScaleSums {
   return {
     seconds: tidy(sums.seconds, 1e6),
     cpu: tidy(sums.cpu, 1e3),
@@ -72,54 +75,21 @@ function tidy(x: number, most: number): number {
   return x >= most ? most : Number(x.toPrecision(6))
 }
 
-type Fields = Partial<Record<keyof Report, unknown>>
-
-/** The report as JSON brought it, or the reason why it is none. */
-export function parseReport(value: unknown): Report | { readonly refused: string } {
-  if (typeof value !== 'object' || value === null) return { refused: 'not an object' }
-  const refused = wrongIdentity(value) ?? wrongNumbers(value)
-  return refused === null ? clampReport(value as Report) : { refused }
+/** What of a report that came from elsewhere cannot be; null: nothing. */
+export function refusedReport({
+  atMs,
+  capacity,
+  load,
+  sigma,
+  reserved,
+  fit,
+}: Report): string | null {
+  if (!amounts(capacity) || capacity.some((x) => x === 0)) return 'capacity'
+  if (![load.slow, load.long, load.fast, load.variance].every(amounts)) return 'load'
+  if (!amounts([...sigma, ...reserved, atMs])) return 'sigma, reserved or atMs'
+  return amounts([...fit.factors, ...fit.evidence, ...Object.values(fit.sums)]) ? null : 'fit'
 }
 
-function wrongIdentity(r: Fields): string | null {
-  if (r.format !== REPORT_FORMAT) return `format ${String(r.format)}`
-  if (typeof r.member !== 'string' || r.member === '') return 'member'
-  if (typeof r.incarnation !== 'string') return 'incarnation'
-  if (!Number.isSafeInteger(r.sequence)) return 'sequence'
-  if (r.state !== 'up' && r.state !== 'joining' && r.state !== 'draining') return 'state'
-  return null
-}
-
-function wrongNumbers(r: Fields): string | null {
-  if (!amounts(r.capacity) || r.capacity.some((x) => x <= 0)) return 'capacity'
-  const resources = r.capacity.length
-  if (resources < 1 || resources > 2) return 'capacity'
-  for (const key of ['sigma', 'reserved'] as const) {
-    const list = r[key]
-    if (!amounts(list) || list.length !== resources) return key
-  }
-  if (!table(r.load, resources)) return 'load'
-  if (!amounts([r.atMs, r.sessions, r.loopUtilisation])) return 'atMs, sessions or loopUtilisation'
-  const fit = r.fit as Partial<Record<keyof CostEvidence, unknown>> | undefined | null
-  for (const list of [fit?.factors, fit?.evidence]) {
-    if (!amounts(list) || list.length !== COST_KINDS.length) return 'fit'
-  }
-  if (fit?.sums !== undefined && !sums(fit.sums)) return 'sums'
-  return null
-}
-
-function amounts(x: unknown): x is number[] {
-  return Array.isArray(x) && x.every((n) => Number.isFinite(n) && n >= 0)
-}
-
-function sums(x: unknown): boolean {
-  if (typeof x !== 'object' || x === null) return false
-  const s = x as Partial<Record<keyof ScaleSums, unknown>>
-  return amounts([s.seconds, s.cpu, s.priced, s.square, s.product, s.scale])
-}
-
-function table(x: unknown, resources: number): boolean {
-  if (typeof x !== 'object' || x === null) return false
-  const t = x as Partial<Record<keyof LoadTable, unknown>>
-  return [t.slow, t.long, t.fast, t.variance].every((a) => amounts(a) && a.length === resources)
+function amounts(list: readonly number[]): boolean {
+  return list.every((x) => Number.isFinite(x) && x >= 0)
 }

@@ -2,7 +2,6 @@ import { expect, test } from 'vitest'
 import { memberId, sessionId } from '../base/ids.ts'
 import { newestWeight } from './average.ts'
 import { SessionCounters } from './counters.ts'
-import { parseReport, REPORT_FORMAT, type Report } from './report.ts'
 import { counterMark, readCounters, WORK } from './sample.ts'
 import { parseSessionMemory, SessionEstimate } from './session-load.ts'
 
@@ -59,46 +58,6 @@ test('an average is the mean of few samples and forgets many', () => {
   expect(x).toBeCloseTo(2.5, 1)
   for (let n = 0; n < 60; n++) x += (9 - x) * newestWeight(5, 1, 100 + n)
   expect(x).toBeCloseTo(9, 4)
-})
-
-const REPORT: Report = {
-  format: REPORT_FORMAT,
-  member: memberId('m1'),
-  incarnation: 'boot',
-  sequence: 1,
-  atMs: 5,
-  state: 'up',
-  capacity: [1],
-  load: { slow: [0.5], long: [0.4], fast: [0.6], variance: [0.01] },
-  sigma: [0.02],
-  reserved: [0],
-  sessions: 3,
-  loopUtilisation: 0.5,
-  fit: {
-    factors: new Array(12).fill(1),
-    evidence: new Array(12).fill(0),
-    sums: { seconds: 60, cpu: 0.5, priced: 0.4, square: 0.2, product: 0.25, scale: 1.2 },
-  },
-}
-
-test('a report passes through JSON unchanged, and a wild one is clamped', () => {
-  expect(parseReport(JSON.parse(JSON.stringify(REPORT)))).toEqual(REPORT)
-  const wild = parseReport({ ...REPORT, load: { ...REPORT.load, fast: [1e300] } })
-  if ('refused' in wild) throw new Error(wild.refused)
-  expect(wild.load.fast).toEqual([2])
-})
-
-test.each([
-  ['format', { ...REPORT, format: 2 }],
-  ['state', { ...REPORT, state: 'zombie' }],
-  ['capacity', { ...REPORT, capacity: [0] }],
-  ['load', { ...REPORT, load: { ...REPORT.load, slow: [0.1, 0.2] } }],
-  ['sigma', { ...REPORT, sigma: [Number.NaN] }],
-  ['fit', { ...REPORT, fit: { factors: [1], evidence: [1] } }],
-  ['not an object', null],
-])('a report with a wrong %s is refused', (what, value) => {
-  const parsed = parseReport(value)
-  expect('refused' in parsed && parsed.refused).toContain(what)
 })
 
 test('a memory that is none is refused, and one that is makes the same estimate', () => {

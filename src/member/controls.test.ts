@@ -63,11 +63,11 @@ it('P10 a report counts only as that of the member that sent it', async () => {
     () => balancer.isHeard(memberId('m2')) && balancer.isHeard(memberId('m3')),
     20_000,
   )
-  let report: Json = null
+  let report: Uint8Array | null = null
   const { controls } = member
   const answer = controls.answer.bind(controls)
   controls.answer = (from, kind, body) => {
-    if (from === 'm3' && kind === 'report') report = body
+    if (from === 'm3' && kind === 'report' && body instanceof Uint8Array) report = body.slice()
     return answer(from, kind, body)
   }
   await timeline.until(() => report !== null)
@@ -76,8 +76,9 @@ it('P10 a report counts only as that of the member that sent it', async () => {
   let forged = 0
   const forging = () => {
     forged += 1
-    const { sequence = 0, ...rest } = report as { readonly sequence?: number }
-    controls.answer(memberId('m2'), 'report', { ...rest, sequence: sequence + forged })
+    const bytes = Uint8Array.from(report ?? [])
+    new DataView(bytes.buffer).setUint32(6, 1e6 + forged, true)
+    controls.answer(memberId('m2'), 'report', bytes)
     timeline.after(500, forging)
   }
   forging()

@@ -12,7 +12,14 @@ import { NOT_KEPT } from '../operator/balance-desk.ts'
 import type { MemberOperator } from '../operator/operator.ts'
 import { readSpan } from '../operator/past.ts'
 import { readOrder } from '../operator/session-desk.ts'
-import { type Control, type ControlKind, message, nothing, question } from '../peer/controls.ts'
+import {
+  bytesMessage,
+  type Control,
+  type ControlKind,
+  message,
+  nothing,
+  question,
+} from '../peer/controls.ts'
 import { encodeAllocation, readQuestion as readAllocated } from '../slice/allocation.ts'
 import type { Slices } from '../slice/slices.ts'
 import { readProbes } from '../target/barrier.ts'
@@ -64,7 +71,7 @@ export function controlTable({
     release: message(readMove, (move) => staff().balancer?.receiver.release(move)),
     'move session': question(readOrder, (order) => staff().operator?.moveHere(order) ?? null),
     // Load
-    report: message(readReport, (report) => staff().balancer?.hear(report)),
+    report: bytesMessage(readReport, (report) => staff().balancer?.hear(report)),
     plan: question(nothing, () => staff().balancer?.account.plan() ?? null),
     why: question(readMoveName, (move) => staff().balancer?.account.why(move) ?? NOT_KEPT),
     'why not': question(

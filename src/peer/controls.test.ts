@@ -4,6 +4,7 @@ import { memberId } from '../base/ids.ts'
 import { ProtocolError } from '../base/protocol-error.ts'
 import {
   Body,
+  bytesMessage,
   type Control,
   type ControlKind,
   Controls,
@@ -38,6 +39,23 @@ describe('controls', () => {
     expect(controls.answer(memberId('m2'), 'grant', order)).toEqual([7, 'n', 'm2'])
     expect(controls.answer(memberId('m2'), 'renew', order)).toBeNull()
     expect(heard).toEqual([7, 'm2'])
+  })
+
+  it('P9 bytes are read by what asks for bytes, and by nothing else', () => {
+    const heard: unknown[] = []
+    const { controls, malformed } = scene({
+      report: bytesMessage(
+        (bytes) => bytes.length,
+        (length, from) => heard.push(length, from),
+      ),
+      renew: message(readOrder, (one) => heard.push(one.id)),
+    })
+    expect(controls.answer(memberId('m2'), 'report', Uint8Array.of(1, 2))).toBeNull()
+    expect(heard).toEqual([2, 'm2'])
+    expect(controls.answer(memberId('m2'), 'report', order)).toBeNull()
+    expect(controls.answer(memberId('m2'), 'renew', Uint8Array.of(1))).toBeNull()
+    expect(heard).toEqual([2, 'm2'])
+    expect(malformed).toEqual(['m2 report', 'm2 renew'])
   })
 
   it('P9 whatever is malformed has no effect, and null for an answer', () => {

@@ -38,14 +38,30 @@ export type ControlKind =
 export type Reply = Json | Promise<Json>
 
 /** Reads a body, and throws a ProtocolError for one that is malformed; what it gives back answers. */
-export type Control = (body: Json, from: MemberId) => () => Reply
+export type Control = (body: Json | Uint8Array, from: MemberId) => () => Reply
 
 type Read<T> = (body: Json, from: MemberId) => T
 
 export function question<T>(read: Read<T>, answer: (body: T, from: MemberId) => Reply): Control {
   return (body, from) => {
+    if (body instanceof Uint8Array) wrong('bytes where JSON is needed')
     const known = read(body, from)
     return () => answer(known, from)
+  }
+}
+
+/** A message whose body is bytes. */
+export function bytesMessage<T>(
+  read: (body: Uint8Array, from: MemberId) => T,
+  hear: (body: T, from: MemberId) => void,
+): Control {
+  return (body, from) => {
+    if (!(body instanceof Uint8Array)) wrong('JSON where bytes are needed')
+    const known = read(body, from)
+    return () => {
+      hear(known, from)
+      return null
+    }
   }
 }
 
@@ -69,7 +85,7 @@ export class Controls {
     this.#malformed = malformed
   }
 
-  answer(from: MemberId, kind: string, body: Json): Reply {
+  answer(from: MemberId, kind: string, body: Json | Uint8Array): Reply {
     const control = this.#kinds.get(kind)
     if (control === undefined) return null
     let answer: () => Reply

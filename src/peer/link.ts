@@ -36,6 +36,7 @@ import {
 } from './frames.ts'
 import {
   answerStatus,
+  encodeControl,
   encodeJson,
   type Hello,
   type Identity,
@@ -188,8 +189,8 @@ export class Link {
     })
   }
 
-  tell(kind: string, body: Json): void {
-    const payload = encodeJson({ kind, body })
+  tell(kind: string, body: Json | Uint8Array): void {
+    const payload = encodeControl({ kind, body })
     this.#control({ kind: frameKind.tell, request: this.#number(), payload })
   }
 

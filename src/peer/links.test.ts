@@ -12,7 +12,7 @@ import {
 import { memberId } from '../base/ids.ts'
 import type { Stream } from '../base/net.ts'
 import { Prng } from '../base/prng.ts'
-import { type Frame, FrameReader, frameFields, frameKind } from './frames.ts'
+import { type Frame, FrameReader, frameFields, frameKind, frameVersion } from './frames.ts'
 import { encodeJson } from './message.ts'
 import { Sender } from './sender.ts'
 
@@ -69,7 +69,7 @@ describe('links', () => {
   it('a member of an older or newer version is refused with a sentence', async () => {
     const world = new World()
     await world.member(memberId('b'))
-    for (const version of [1, 3]) {
+    for (const version of [frameVersion - 1, frameVersion + 1]) {
       const clock = new SimClock(world.timeline)
       const stream = await world.dialB(clock)
       const answers = listenTo(stream)
@@ -78,7 +78,9 @@ describe('links', () => {
       new Sender(stream, clock).send(fields, encodeJson(hello))
       await world.timeline.until(() => answers.closed)
       expect(answers.kinds).toEqual([frameKind.refusal])
-      expect(answers.texts[0]).toContain(`b speaks version 2 between members, n version ${version}`)
+      expect(answers.texts[0]).toContain(
+        `b speaks version ${frameVersion} between members, n version ${version}`,
+      )
     }
   })
 

@@ -71,7 +71,7 @@ export class PeerLinks {
   }
 
   /** Sent if the member can be reached soon; lost otherwise. */
-  tell(to: MemberId, kind: ControlKind, body: Json): void {
+  tell(to: MemberId, kind: ControlKind, body: Json | Uint8Array): void {
     if (!this.#isClosed) this.link(to).tell(kind, body)
   }
 

@@ -113,9 +113,33 @@ export function parseRefusal(json: Json): string {
   return typeof json === 'string' ? json : 'refused without a sentence'
 }
 
-/** A question or message: what it is about and its body. */
-export function parseControl(json: Json): { readonly kind: string; readonly body: Json } {
-  const fields = messageFields(json)
+/** What a question or message is about, and what it says: JSON, or bytes of a form of its own. */
+export interface Control {
+  readonly kind: string
+  readonly body: Json | Uint8Array
+}
+
+/** No JSON begins so. */
+const BYTES_FOLLOW = 0
+
+export function encodeControl({ kind, body }: Control): Uint8Array {
+  if (!(body instanceof Uint8Array)) return encodeJson({ kind, body })
+  const name = encodeText(kind)
+  const bytes = new Uint8Array(2 + name.length + body.length)
+  bytes.set([BYTES_FOLLOW, name.length])
+  bytes.set(name, 2)
+  bytes.set(body, 2 + name.length)
+  return bytes
+}
+
+/** Its bytes are the caller's: valid as long as those that were given. */
+export function parseControl(bytes: Uint8Array): Control {
+  if (bytes[0] === BYTES_FOLLOW) {
+    const end = 2 + (bytes[1] ?? 0)
+    if (bytes.length < end) throw broken('a message without its name')
+    return { kind: decodeText(bytes.subarray(2, end)), body: bytes.subarray(end) }
+  }
+  const fields = messageFields(parseJson(bytes))
   return { kind: text(fields.kind), body: fields.body ?? null }
 }
 

@@ -34,7 +34,7 @@ async function pair() {
     const server: PeerServer = {
       control: (_, kind, body) => {
         log.push(kind)
-        return late(body)
+        return late(body instanceof Uint8Array ? null : body)
       },
       operation: (_, { number }) => {
         log.push(`operation ${number}`)

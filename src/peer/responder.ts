@@ -79,7 +79,7 @@ export interface Answer {
 
 /** What this member does for the others. A ProtocolError that it throws closes the stream. */
 export interface PeerServer {
-  control(from: MemberId, kind: string, body: Json): Json | null | Promise<Json | null>
+  control(from: MemberId, kind: string, body: Json | Uint8Array): Json | null | Promise<Json | null>
   /** A rejection closes the stream: the operation is unanswered, and will be sent again. */
   operation(from: MemberId, request: Incoming): Answer | Promise<Answer>
   fence(session: SessionId, gen: Generation): void
@@ -369,7 +369,7 @@ export class Responder implements StreamOwner {
     }
     const message = this.#controls.add(f)
     if (message === null) return
-    const control = parseControl(parseJson(message))
+    const control = parseControl(message)
     const reply = this.#deps.server.control(from, control.kind, control.body)
     if (!(reply instanceof Promise)) {
       this.#reply(kind, request, reply)

@@ -30,13 +30,8 @@ import {
 import { type CostEvidence, type Costs, PRIOR_COSTS, scaled } from '../load/cost-model.ts'
 import { MemberEstimate } from '../load/estimate.ts'
 import { asTable, type LoadTable, type SessionLoad, shareAt } from '../load/load-table.ts'
-import {
-  clampReport,
-  type MemberState,
-  parseReport,
-  REPORT_FORMAT,
-  type Report,
-} from '../load/report.ts'
+import { clampReport, type MemberState, REPORT_FORMAT, type Report } from '../load/report.ts'
+import { asTold, decodeReport, encodeReport } from '../load/report-bytes.ts'
 import type { SessionSample, SystemSample } from '../load/sample.ts'
 import { parseSessionMemory } from '../load/session-load.ts'
 import { COST } from './scenario.ts'
@@ -176,7 +171,9 @@ export class SimulatedMember {
 
   /** The group's costs from all fits that it has heard, its own included. */
   learn(members: number): void {
-    const fits: (readonly [MemberId, CostEvidence])[] = [[this.id, this.estimate.evidence()]]
+    const fits: (readonly [MemberId, CostEvidence])[] = [
+      [this.id, asTold(this.estimate.evidence())],
+    ]
     for (const { report } of this.heard.values()) {
       if (report.member !== this.id) fits.push([report.member, report.fit])
     }
@@ -259,7 +256,7 @@ const NOBODY: SessionView['barred'] = new Map()
 
 /** A report as it arrives: through its wire form, so that the simulation uses what members use. */
 export function overTheWire(report: Report): Report {
-  const parsed = parseReport(JSON.parse(JSON.stringify(report)))
+  const parsed = decodeReport(encodeReport(report), report.member)
   if ('refused' in parsed) throw new Error(`report of ${report.member}: ${parsed.refused}`)
   return parsed
 }
