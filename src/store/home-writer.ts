@@ -1,10 +1,10 @@
 // Writing home: a round takes everything that is dirty, writes it to the slots, syncs them, and only then tells the
 // table. One round at a time; some pages of it are handed to the disk together, since an operation of the disk costs more
-// than what it writes. Reads meanwhile find the blocks in the overlay (OV1).
+// than what it writes, and synced before the next ones. Reads meanwhile find the blocks in the overlay (OV1).
 //
 // Invariants:
 //   HW1. A round takes only what the journal has made durable.
-//   HW2. The table and the overlay change only after every touched segment is synced.
+//   HW2. The table and the overlay change only after everything that was written is synced.
 //   HW3. A header copy that the index names is not overwritten: the other copy is (SH1). A slot that is new for its page
 //        gets both, the second empty, so that nothing of an earlier owner can be taken for it.
 //   HW4. A page for which the disk has no room stays in the overlay, and its old home counts as before.
@@ -13,6 +13,7 @@
 //   HW6. A page whose home is lost (lost-pages.ts, SL4) gets a slot of its own, in which all but what was touched is damaged.
 //   HW7. Bytes that were handed over stay as they are until the disk is done with all of them: blocks in cells of the
 //        round, headers each in a place of its own.
+//   HW8. What a round has written and not synced is bounded: a batch of the journal waits for the disk behind all of it.
 import { type DiskFile, isFull, sharedBytes, type WriteJob } from '../base/disk.ts'
 import { BLOCK_BYTES } from '../base/sizes.ts'
 import { clearBit, countBits, hasBit, setBit } from './bitmap.ts'
@@ -26,8 +27,8 @@ import { encodeHeader } from './slot-header.ts'
 const LANES = 2
 /** Gathered in one turn of the event loop, half a millisecond at worst, and written at the price of one operation. */
 const LANE_PAGES = 64
-/** With more it is handed over after the page that brought them. */
-const LANE_PARTS = 1024
+/** HW8: with more it is handed over after the page that brought it. */
+const LANE_BYTES = 1024 * 1024
 
 /** What a page's new header starts from. */
 type Base = 'none' | 'lost' | 'cached'
@@ -48,10 +49,10 @@ class Lane {
   readonly owners: DirtyPage[] = []
   readonly #headers = sharedBytes(LANE_PAGES * SLOT_HEADER_BYTES)
   #pages = 0
-  #parts = 0
+  #bytes = 0
 
   get isFull(): boolean {
-    return this.#pages === LANE_PAGES || this.#parts >= LANE_PARTS
+    return this.#pages === LANE_PAGES || this.#bytes >= LANE_BYTES
   }
 
   /** To encode the next page's into. */
@@ -64,14 +65,14 @@ class Lane {
   add(page: DirtyPage, job: WriteJob): void {
     this.jobs.push(job)
     this.owners.push(page)
-    this.#parts += job.parts.length
+    for (const { length } of job.parts) this.#bytes += length
   }
 
   clear(): void {
     this.jobs.length = 0
     this.owners.length = 0
     this.#pages = 0
-    this.#parts = 0
+    this.#bytes = 0
   }
 }
 
@@ -108,7 +109,6 @@ export class HomeWriter {
     pages.sort((a, b) => a.slot - b.slot)
     const left = pages.values()
     await Promise.all(this.#lanes.map((lane) => this.#writePages(lane, left, round)))
-    await segments.syncTouched()
     for (const page of pages) {
       const isLeft = round.homeless.has(page) || round.headless.has(page)
       if (isLeft && !page.dropped) this.#putBack(page)
@@ -166,7 +166,7 @@ export class HomeWriter {
     page.version = Math.max(position, page.isNew ? 0 : table.versionOf(entry) + 1)
     this.version = Math.max(this.version, page.version)
     if (page.blocks === 0) return
-    const file = segments.touch(page.slot)
+    const file = segments.fileOf(page.slot)
     const at = segments.offsetOf(page.slot)
     this.#gatherBlocks(page, lane, file, at + SLOT_HEADER_BYTES)
     const identity = {

@@ -86,6 +86,25 @@ describe('PageStore', () => {
     expect(read(0)).toBe('done')
   })
 
+  it('HW8 what was written home and is not synced is bounded, however much a round has', async () => {
+    const MIB = 1024 * 1024
+    const large = { journalBytes: 32 * MIB, overlayBytes: 32 * MIB, slotsPerSegment: 16 }
+    const world = new World({ ...large, homeAfterMs: 10 })
+    const store = await world.open()
+    for (let page = 0; page < 12; page += 1)
+      await world.write(store, 1, page * PAGE_BYTES, block(page + 1, PAGE_BYTES / BLOCK_BYTES))
+    const unsynced = { bytes: 0, most: 0, all: 0 }
+    world.disk.faults.latencyMs = (operation, bytes) => {
+      unsynced.bytes = operation === 'sync' ? 0 : unsynced.bytes + bytes
+      unsynced.most = Math.max(unsynced.most, unsynced.bytes)
+      unsynced.all += bytes
+      return 0
+    }
+    await world.timeline.run(world.timeline.nowMs + 1_000)
+    expect(unsynced.all).toBeGreaterThan(12 * MIB)
+    expect(unsynced.most).toBeLessThan(5 * MIB)
+  })
+
   it('counts what the disk took for its commits, and what waited for them', async () => {
     const { timeline } = new World()
     const clock = new SimClock(timeline)

@@ -60,7 +60,6 @@ interface Segment extends SegmentEntry {
   /** Free slots whose bytes may still take space. */
   readonly unpunched: Uint8Array
   free: number
-  touched: boolean
 }
 
 export class Segments {
@@ -250,15 +249,12 @@ export class Segments {
     }
   }
 
-  /** For writing: the file will be part of the next `syncTouched`. */
-  touch(slot: number): DiskFile {
-    this.#segmentOf(slot).touched = true
-    return this.fileOf(slot)
-  }
-
-  /** Into files that were touched. */
-  writeMany(jobs: readonly WriteJob[]): Promise<readonly FailedJob[]> {
-    return this.#disk.writeMany(jobs)
+  /** What was written is on stable media when it resolves. */
+  async writeMany(jobs: readonly WriteJob[]): Promise<readonly FailedJob[]> {
+    const failed = await this.#disk.writeMany(jobs)
+    // One after the other: side by side they take all of libuv's threads, and the journal waits for one.
+    for (const file of new Set(jobs.map((job) => job.file))) await file.sync()
+    return failed
   }
 
   fileOf(slot: number): DiskFile {
@@ -270,15 +266,6 @@ export class Segments {
   /** Where the slot begins in its file. */
   offsetOf(slot: number): number {
     return (slot % this.#slots) * SLOT_BYTES
-  }
-
-  /** One after the other: side by side they take all of libuv's threads, and the journal waits for one. */
-  async syncTouched(): Promise<void> {
-    const touched = [...this.#segments.values()].filter((segment) => segment.touched)
-    for (const segment of touched) {
-      segment.touched = false
-      await segment.file?.sync()
-    }
   }
 
   async close(): Promise<void> {
@@ -395,7 +382,6 @@ export class Segments {
       states: new Uint8Array(this.#slots),
       unpunched: new Uint8Array(this.#slots),
       free: this.#slots,
-      touched: false,
     }
     this.#segments.set(number, segment)
     this.#lowest = Math.min(this.#lowest, number)
