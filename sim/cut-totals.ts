@@ -1,4 +1,4 @@
-// What came out of the programs of sim/power-cuts.ts.
+// What programs of sim/power-cuts.ts are asked for, and what came out of them.
 
 export interface CutTotals {
   seeds: number
@@ -28,3 +28,13 @@ export function noCuts(): CutTotals {
 export function violations(totals: CutTotals): number {
   return totals.lost + totals.torn + totals.damaged + totals.forgotten + totals.broken
 }
+
+export interface CutOptions {
+  readonly seeds: number
+  readonly start: number
+  readonly stopFirst: boolean
+  readonly focus: CutFocus | null
+}
+
+export const FOCUSES = ['large', 'stale', 'reuse', 'full', 'budget'] as const
+export type CutFocus = (typeof FOCUSES)[number]

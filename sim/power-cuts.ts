@@ -41,9 +41,16 @@ import {
   writeOf,
 } from './block-model.ts'
 import { SimClock } from './clock.ts'
-import { type CutTotals, noCuts, violations } from './cut-totals.ts'
+import { chooseEach, chooseRuns } from './crash-choices.ts'
+import {
+  type CutFocus,
+  type CutOptions,
+  type CutTotals,
+  FOCUSES,
+  noCuts,
+  violations,
+} from './cut-totals.ts'
 import { SimDisk } from './disk.ts'
-import type { Choose } from './inode.ts'
 import { Timeline } from './timeline.ts'
 
 const LIVES = 6
@@ -53,6 +60,8 @@ const FEET_MOST = VOLUMES.length * PAGES.length + 1
 
 class Program {
   readonly #prng: Prng
+  /** For slow reads of whole pages, beside everything else; its own, so that the other programs are as they would be without. */
+  readonly #beside: Prng | null = null
   readonly #timeline = new Timeline()
   readonly #disk: SimDisk
   readonly #settings: StoreSettings
@@ -91,7 +100,12 @@ class Program {
     // The disk's own clock: the host's dies with it.
     this.#disk = new SimDisk(new SimClock(this.#timeline))
     const latency = this.#prng.fork()
-    if (this.#prng.chance(0.7)) this.#disk.faults.latencyMs = () => latency.integer(0, 20) / 10
+    if (seed % 4 === 0) this.#beside = new Prng(seed)
+    const slow = this.#beside === null ? 0.1 : 3
+    if (this.#prng.chance(0.7)) {
+      this.#disk.faults.latencyMs = (kind) =>
+        latency.integer(0, 20) * (kind === 'read' ? slow : 0.1)
+    }
     this.#large = focus === null ? this.#prng.chance(0.25) : focus === 'large'
     this.#uniform = focus === 'stale' || (!this.#large && this.#prng.chance(0.3))
     this.#short = focus === 'stale'
@@ -180,9 +194,19 @@ class Program {
     await this.#timeline.run(this.#timeline.nowMs + this.#prng.integer(0, 8))
     if (this.#failure !== null) throw this.#failure
     this.#checkBudget(store)
+    this.#readBeside(store)
     if (!this.#full || this.#prng.chance(0.8)) return
     if (this.#prng.chance(0.5)) this.#takeRoom()
     else this.#giveRoom()
+  }
+
+  /** RD4: the page may change, or go with its segment, while it is read. That it is whole and not damaged is all that is judged. */
+  #readBeside(store: PageStore): void {
+    const page = this.#beside?.integer(0, 4 * (BLOCKS / BLOCKS_PER_PAGE)) ?? BLOCKS
+    if (page * BLOCKS_PER_PAGE >= BLOCKS) return
+    readBlocks(store, page * BLOCKS_PER_PAGE, BLOCKS_PER_PAGE).catch((error: unknown) => {
+      this.#failure ??= error
+    })
   }
 
   /** RO1. Feet of segments are counted when they are made. */
@@ -324,21 +348,7 @@ class Program {
     this.#totals.cuts += 1
     this.#clock.kill()
     this.#clock = new SimClock(this.#timeline)
-    this.#disk.crash(this.#prng.chance(0.3) ? this.#chooseEach() : this.#chooseRuns())
-  }
-
-  #chooseEach(): Choose {
-    return (choices) => this.#prng.integer(0, choices - 1)
-  }
-
-  /** Neighbouring sectors mostly share their fate, so that whole records vanish before others that stay. */
-  #chooseRuns(): Choose {
-    let fate = this.#prng.unit()
-    const changeable = this.#prng.pick([0.06, 0.06, 0.005, 0.001])
-    return (choices) => {
-      if (this.#prng.chance(changeable)) fate = this.#prng.chance(0.5) ? 0 : this.#prng.unit()
-      return Math.min(choices - 1, Math.floor(fate * 1.5 * choices))
-    }
+    this.#disk.crash(this.#prng.chance(0.3) ? chooseEach(this.#prng) : chooseRuns(this.#prng))
   }
 
   /** Finds k, and makes the state after k the new base. */
@@ -451,16 +461,6 @@ function refusedForRoom(error: unknown): null {
   if (error instanceof FolderRefused && error.message.includes('no room')) return null
   throw error
 }
-
-export interface CutOptions {
-  readonly seeds: number
-  readonly start: number
-  readonly stopFirst: boolean
-  readonly focus: CutFocus | null
-}
-
-const FOCUSES = ['large', 'stale', 'reuse', 'full', 'budget'] as const
-export type CutFocus = (typeof FOCUSES)[number]
 
 export async function runPowerCuts(options: CutOptions): Promise<CutTotals> {
   const totals = noCuts()
