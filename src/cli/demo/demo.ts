@@ -21,6 +21,7 @@ import type { Screen } from '../screen.ts'
 import { serveChild } from '../up.ts'
 import { conclude, facts, ms, picture } from './outcome.ts'
 import { fig5, type Scenario, unequal } from './scenario.ts'
+import { isSteady } from './steady.ts'
 import { Worker } from './worker.ts'
 
 /** CPU that a client of one unit costs its member by the group's cost model, at most: a small machine gives less (SHARE_ASKED). */
@@ -39,6 +40,8 @@ const WARM_UP_MS = 8_000
 const WARM_UP_RATE = 100_000
 const WARM_UP_CLIENTS = [13, 14, 15] as const
 const SETTLE_MS = 14_000
+const STEADY_WITHIN_MS = 45_000
+const LOOK_MS = 1_000
 const MOVE_WITHIN_MS = 90_000
 const WATCH_MS = 50
 /** Long enough for a second move to be decided, if there were a reason for one. */
@@ -122,7 +125,7 @@ async function show(scenario: Scenario, group: RunningGroup, screen: Screen): Pr
         `${Math.round(rate)} commands a second. Distribution is off.`,
     )
     await sleep(SETTLE_MS)
-    const before = await caller.top()
+    const before = await steadyTop(caller)
     const kappa = priceFor(scenario, before)
     if (screen.isForPeople) screen.print(`\n${picture(before, screen)}\n\n`)
     screen.note(
@@ -191,6 +194,26 @@ async function calibrate(group: RunningGroup, scenario: Scenario, caller: Caller
     return Math.min((UNIT_CORES * iops) / load, (SHARE_ASKED * given) / units)
   } finally {
     await Promise.all(workers.map((worker) => worker.stop()))
+  }
+}
+
+/** Once the group knows what this machine's commands cost, or that takes too long. */
+async function steadyTop(caller: Caller): Promise<Top> {
+  const until = performance.now() + STEADY_WITHIN_MS
+  const prices: number[] = []
+  for (;;) {
+    const top = await caller.top()
+    const sum = (of: (session: Top['sessions'][number]) => number) =>
+      top.sessions.reduce((all, session) => all + of(session), 0)
+    prices.push(
+      sum(({ load }) => load ?? 0) /
+        Math.max(
+          1,
+          sum(({ iops }) => iops),
+        ),
+    )
+    if (isSteady(prices) || performance.now() >= until) return top
+    await sleep(LOOK_MS)
   }
 }
 
