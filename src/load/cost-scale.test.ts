@@ -78,6 +78,29 @@ test.each([
   expect((group[0]?.scale ?? 0) / before).toBeCloseTo(1, 1)
 })
 
+test.each([0.33, 3])(
+  'S2 level members learn it too, in minutes, from what each shows alone: %f',
+  (times) => {
+    const group = members(3)
+    run(
+      group,
+      60,
+      [0.4, 0.4, 0.4].map((x) => x / times),
+      times,
+    )
+    const learn = (own: readonly number[]) => {
+      const sums = group.map(({ measure, scale }, i) => measure.sums(scale, own[i]))
+      for (const member of group) member.scale = groupScale(sums, 1)
+    }
+    const before = group[0]?.scale ?? 0
+    for (let t = 0; t < 60; t++) learn([0, times, 0])
+    expect(group[0]?.scale).toBeCloseTo(before, 9)
+    for (let t = 0; t < 60; t++) learn([0, times, times * 1.1])
+    expect((group[0]?.scale ?? 0) / times).toBeGreaterThan(0.7)
+    expect((group[0]?.scale ?? 0) / times).toBeLessThan(1.4)
+  },
+)
+
 test('S3 the work of the group is never priced at more than its processes use, even while all are level', () => {
   const group = members(3)
   run(group, 5, [0.6, 0.6, 0.6], 1 / 3)
@@ -94,7 +117,7 @@ test('S4 what one of many uses beside its work does not make the scale', () => {
 })
 
 test('the scale is bounded, whatever is published', () => {
-  const wild = { seconds: 60, cpu: 1e3, priced: 1e-3, square: 0, product: 1e6, scale: 0 }
+  const wild = { seconds: 60, cpu: 1e3, priced: 1e-3, square: 0, product: 1e6, scale: 0, own: 0 }
   const other = { ...wild, cpu: 0, priced: 1e3, product: 0, scale: 1e3 }
   const scale = groupScale([wild, other], 1)
   expect(Number.isFinite(scale)).toBe(true)

@@ -7,10 +7,13 @@
 //     started takes the group's.
 // S2. Where there is nothing to learn from, as when all are level or idle, the scale stays what it was; and it follows only
 //     what is more than chance.
+//     Level members tell it in minutes: by what CPU follows work at each of them alone (own-slope.ts). If these slopes are
+//     far from the scale, or not alike, the scale is the one in the middle.
 // S3. The group's work is never priced at more, in sum, than what its processes use.
 // S4. What one member uses beside its work does not make the scale: members differ by more than work, and who differs most
 //     counts least.
 import { newestWeight } from './average.ts'
+import { isLike, usualSlope } from './own-slope.ts'
 
 export const LEAST_SCALE = 0.1
 export const MOST_SCALE = 10
@@ -25,9 +28,14 @@ export type ScaleSums = {
   readonly square: number
   readonly product: number
   readonly scale: number
+  /** What CPU follows work by at this member alone, over minutes (own-slope.ts); 0: not known. */
+  readonly own: number
 }
 
-export const NO_SUMS: ScaleSums = { seconds: 0, cpu: 0, priced: 0, square: 0, product: 0, scale: 1 }
+export const NO_SUMS: ScaleSums = {
+  ...{ seconds: 0, cpu: 0, priced: 0, square: 0, product: 0 },
+  ...{ scale: 1, own: 0 },
+}
 
 /** Short: what was learnt is remembered in the scale. */
 const MEMORY_SECONDS = 60
@@ -67,7 +75,7 @@ export class ScaleMeasure {
     this.#product += (priced * cpu - this.#product) * weight
   }
 
-  sums(scale: number): ScaleSums {
+  sums(scale: number, own = 0): ScaleSums {
     return {
       seconds: Math.min(MEMORY_SECONDS, this.#seconds),
       cpu: this.#cpu,
@@ -75,6 +83,7 @@ export class ScaleMeasure {
       square: this.#square,
       product: this.#product,
       scale,
+      own,
     }
   }
 }
@@ -84,16 +93,38 @@ export function groupScale(sums: readonly ScaleSums[], seconds: number): number 
   const known = sums.filter((one) => one.seconds > 0)
   if (known.length === 0) return 1
   const last = lastScale(known)
-  const { slope, precision } = slopeOf(known)
-  // Relative to the scale on both sides, so that neither work that is priced too low nor chance among level members decides.
-  const clear = Math.max(0, slope) * last * precision
-  const sure = Math.min(1, Math.max(0, clear - CHANCE) / CLEAR)
+  const between = slopeOf(known)
+  const told = isTold(known, between, last) ? between : (usualSlope(known) ?? between)
+  const clear = clearnessOf(told, last)
+  const sure = surenessOf(clear)
   if (sure === 0) return bounded(Math.min(last, mostUsed(known)))
-  const towards = bounded(slope)
+  const towards = bounded(told.slope)
   const off = Math.min(1, (Math.abs(Math.log(towards / last)) * Math.sqrt(clear)) / DEVIATIONS)
   const rate = (sure * off ** STILL) / FOLLOW_SECONDS
   const scale = last * (towards / last) ** -Math.expm1(-rate * seconds)
   return bounded(Math.min(scale, mostUsed(known)))
+}
+
+interface Slope {
+  readonly slope: number
+  readonly precision: number
+}
+
+/** S2. Whether what lies between the members tells what work costs, or nothing else tells it better. */
+function isTold(known: readonly ScaleSums[], between: Slope, last: number): boolean {
+  const usual = usualSlope(known)
+  if (usual === null) return true
+  if (known.some(({ own }) => own > 0 && !isLike(own, usual.slope))) return false
+  return isLike(usual.slope, last) || surenessOf(clearnessOf(between, last)) > 0
+}
+
+/** Relative to the scale on both sides, so that neither work that is priced too low nor chance among level members decides. */
+function clearnessOf({ slope, precision }: Slope, last: number): number {
+  return Math.max(0, slope) * last * precision
+}
+
+function surenessOf(clear: number): number {
+  return Math.min(1, Math.max(0, (clear - CHANCE) / CLEAR))
 }
 
 /** S1. The mean of all, by how long each has measured. */

@@ -224,7 +224,7 @@ test('E6 a change of the costs is no change of load: base, residue and noise are
   for (let t = 0; t < 300; t++) m.observe(system(cpu * (0.95 + 0.1 * random.unit()), primary), here)
   const before = { total: m.now.slow[0] ?? 0, own: m.load(sessionId(1))?.slow.remote[0] ?? 0 }
   // The group finds that all work costs twice as much.
-  const twice = { seconds: 60, cpu: 0.5, priced: 0.25, square: 0.1, product: 0.2, scale: 2 }
+  const twice = { seconds: 60, cpu: 0.5, priced: 0.25, square: 0.1, product: 0.2, scale: 2, own: 0 }
   m.learn([{ ...m.evidence(), sums: twice }], 2)
   m.observe(system(cpu, primary), here)
   const after = { total: m.now.slow[0] ?? 0, own: m.load(sessionId(1))?.slow.remote[0] ?? 0 }

@@ -24,6 +24,7 @@ import {
   expectedCpu,
   groupCosts,
   PRIOR_COSTS,
+  scaled,
   workCpu,
   workRates,
 } from './cost-model.ts'
@@ -40,6 +41,7 @@ import {
   weightAt,
 } from './load-table.ts'
 import { Noise } from './noise.ts'
+import { OwnSlope, slownessOf } from './own-slope.ts'
 import { Residue } from './residue.ts'
 import type { SessionSample, SystemSample } from './sample.ts'
 import { WORK, WORK_KINDS } from './sample.ts'
@@ -76,6 +78,8 @@ export class MemberEstimate {
   readonly #loads = new Map<SessionId, SessionLoad>()
   readonly #base: Base[] = []
   readonly #scaleMeasure = new ScaleMeasure()
+  readonly #ownSlope = new OwnSlope()
+  #slowness = 1
   #scale = 1
   /** Age at which the costs were last learnt. */
   #learntAt = 0
@@ -106,7 +110,8 @@ export class MemberEstimate {
   /** What no move of a session changes, by resource, on slow averages. */
   get base(): readonly number[] {
     return this.#base.map(
-      (base, r) => base.value('slow', this.#priceOf(r)) + (r === 0 ? this.#residue.value : 0),
+      (base, r) =>
+        base.value('slow', this.#priceOf(r)) + (r === 0 ? this.#residue.value / this.#slowness : 0),
     )
   }
 
@@ -131,7 +136,8 @@ export class MemberEstimate {
   get sigma(): readonly number[] {
     return this.#noise.map((noise, r) => {
       const own = noise.sigma ?? Math.sqrt(this.#promised(r))
-      const sigma = r === 0 ? Math.sqrt(own * own + this.#residue.valueVariance) : own
+      const sigma =
+        r === 0 ? Math.sqrt(own * own + this.#residue.valueVariance / this.#slowness ** 2) : own
       return sigma / (this.#capacity[r] ?? 1)
     })
   }
@@ -143,7 +149,7 @@ export class MemberEstimate {
   }
 
   evidence(): CostEvidence {
-    return this.#fit.fitted(this.#scaleMeasure.sums(this.#scale))
+    return this.#fit.fitted(this.#scaleMeasure.sums(this.#scale, this.#ownSlope.value))
   }
 
   /** The fits of all members that are heard, this one's included, in the order of their ids; and how many members hold pages. */
@@ -151,22 +157,26 @@ export class MemberEstimate {
     this.#members = members
     const seconds = this.#ageSeconds - this.#learntAt
     this.#learntAt = this.#ageSeconds
-    this.#scale = groupScale(
-      fits.map(({ sums }) => sums),
-      seconds,
-    )
-    const before = this.#costs
+    const sums = fits.map((fit) => fit.sums)
+    this.#scale = groupScale(sums, seconds)
+    const [before, beforeHere] = [this.#costs, this.#costsHere]
     this.#costs = groupCosts(fits, this.#prior, this.#scale)
+    this.#slowness = slownessOf(this.#ownSlope.value, this.#scale, sums)
+    this.#residue.restate(beforeHere, this.#costsHere)
     this.#restate(before)
   }
 
   /** E6. Base and sessions are kept as work, and need none of it. */
   #restate(before: Costs): void {
-    this.#residue.restate(before, this.#costs)
     const was = expectedCpu(this.#residue.work, before)
     const times = was > 1e-6 ? expectedCpu(this.#residue.work, this.#costs) / was : 1
     this.#noise[0]?.restate(times)
     this.#base[0]?.restate(times)
+  }
+
+  /** What work costs on this machine (S5). */
+  get #costsHere(): Costs {
+    return scaled(this.#costs, this.#slowness)
   }
 
   #priceOf(r: number): (amounts: readonly number[]) => number {
@@ -235,10 +245,13 @@ export class MemberEstimate {
     if (this.#ageSeconds > START_UP_SECONDS) {
       const cpu = system.cpuSeconds / seconds
       this.#fit.observe(seconds, system.cpuSeconds, rates)
-      this.#scaleMeasure.observe(seconds, cpu, workCpu(rates, this.#prior))
+      const priced = workCpu(rates, this.#prior)
+      this.#scaleMeasure.observe(seconds, cpu, priced)
+      this.#ownSlope.observe(seconds, cpu, priced)
       const could = Math.min(cpu, system.capacityCpu)
       const busy = could / system.capacityCpu
-      this.#residue.observe({ cpu: could, expected, rates, busy, seconds })
+      const here = expectedCpu(rates, this.#costsHere)
+      this.#residue.observe({ cpu: could, expected: here, rates, busy, seconds })
     }
     this.#now = now
     const base = rates.map((rate, i) => rate - (attributed[i] ?? 0) / seconds)
@@ -283,7 +296,7 @@ export class MemberEstimate {
   #withBase(sessions: LoadTable): LoadTable {
     const part = (kind: AverageKind) =>
       sessions[kind].map((value, r) => {
-        const rest = r === 0 ? this.#residue.value : 0
+        const rest = r === 0 ? this.#residue.value / this.#slowness : 0
         return Math.max(0, value + (this.#base[r]?.value(kind, this.#priceOf(r)) ?? 0) + rest)
       })
     const variance = sessions.variance.map((value, r) =>
@@ -306,7 +319,8 @@ export class MemberEstimate {
       if (this.#attainable > 0.99 * capacityCpu) this.#attainable = Number.POSITIVE_INFINITY
     }
     const network = Math.max(1e-3, system.networkCapacityBytes / NETWORK_UNIT_BYTES)
-    const cpuCapacity = Math.max(1e-3, Math.min(capacityCpu, this.#attainable))
+    const attainable = Math.min(capacityCpu, this.#attainable)
+    const cpuCapacity = Math.max(1e-3, attainable / this.#slowness)
     this.#capacity = this.#resources === 1 ? [cpuCapacity] : [cpuCapacity, network]
   }
 }

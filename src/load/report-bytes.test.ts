@@ -20,7 +20,7 @@ const REPORT: Report = {
   fit: {
     factors: COST_KINDS.map((_, i) => 0.2 + i / 3),
     evidence: COST_KINDS.map((_, i) => (i === 0 ? 0 : 10 ** (i - 4))),
-    sums: { seconds: 60, cpu: 0.5, priced: 0.4, square: 0.2, product: 0.25, scale: 1.2 },
+    sums: { seconds: 60, cpu: 0.5, priced: 0.4, square: 0.2, product: 0.25, scale: 1.2, own: 1.5 },
   },
 }
 const ONE: Report = {
@@ -35,9 +35,9 @@ function read(report: Report): Report {
   return decoded
 }
 
-test('RB1 a report takes 124 bytes, and 152 of two resources', () => {
-  expect(encodeReport(ONE)).toHaveLength(124)
-  expect(encodeReport(REPORT)).toHaveLength(152)
+test('RB1 a report takes 128 bytes, and 156 of two resources', () => {
+  expect(encodeReport(ONE)).toHaveLength(128)
+  expect(encodeReport(REPORT)).toHaveLength(156)
 })
 
 test('RB2 what is read is what was written; a start anew is told from it', () => {
@@ -80,7 +80,7 @@ test('RB3 what is wild is clamped, and what is no report is refused with the rea
   expect(refused(() => {})).toBeNull()
   expect(refused((view) => view.setUint8(0, 1))).toBe('format 1')
   expect(refused((view) => view.setUint8(1, 3))).toBe('state')
-  expect(refused((view) => view.setUint8(1, 4))).toBe('124 bytes')
+  expect(refused((view) => view.setUint8(1, 4))).toBe('128 bytes')
   expect(refused((view) => view.setFloat32(24, 0, true))).toBe('capacity')
   expect(refused((view) => view.setFloat32(28, Number.NaN, true))).toBe('load')
   expect(refused((view) => view.setFloat32(44, -1, true))).toBe('sigma, reserved or atMs')

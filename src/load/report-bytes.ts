@@ -1,7 +1,7 @@
 // A report as it goes over the wire: each second from each member to each other one, so it is short and cheap to read. Who sent it
 // is known by the stream that brings it.
 //
-// RB1. Of one resource it takes 124 bytes, of two 152: 160 at most.
+// RB1. Of one resource it takes 128 bytes, of two 156: 160 at most.
 // RB2. What is read is what was written, to 24 bits; what a fit makes of the costs, to half a thousandth.
 // RB3. Bytes that are no report are refused, with the reason.
 //
@@ -18,7 +18,7 @@
 //  24 28  of each resource: capacity, slow, long, fast, variance, sigma, reserved; floats
 //     24  factors of the fit, two bytes each (see `packed`)
 //     24  evidence of the fit, two bytes each
-//     24  sums of the fit: seconds, cpu, priced, square, product, scale; floats
+//     28  sums of the fit: seconds, cpu, priced, square, product, scale, own; floats
 // ```
 import type { MemberId } from '../base/ids.ts'
 import { seedOf } from '../base/prng.ts'
@@ -37,7 +37,7 @@ const SECOND_RESOURCE = 4
 const HEAD_BYTES = 24
 const RESOURCE_BYTES = 28
 const KINDS = COST_KINDS.length
-const FIT_BYTES = 4 * KINDS + 24
+const FIT_BYTES = 4 * KINDS + 28
 
 export function encodeReport(report: Report): Uint8Array<ArrayBuffer> {
   const resources = report.capacity.length
@@ -67,8 +67,8 @@ export function encodeReport(report: Report): Uint8Array<ArrayBuffer> {
   for (const list of [factors, evidence]) {
     for (let i = 0; i < KINDS; i++, at += 2) view.setUint16(at, packed(list[i] ?? 0), true)
   }
-  for (const x of [sums.seconds, sums.cpu, sums.priced, sums.square, sums.product, sums.scale])
-    float(x)
+  const { seconds, cpu, priced, square, product, scale, own } = sums
+  for (const x of [seconds, cpu, priced, square, product, scale, own]) float(x)
   return bytes
 }
 
@@ -109,7 +109,7 @@ export function decodeReport(
   }
   const sums = {
     ...{ seconds: float(), cpu: float(), priced: float() },
-    ...{ square: float(), product: float(), scale: float() },
+    ...{ square: float(), product: float(), scale: float(), own: float() },
   }
   const report: Report = {
     format,
@@ -143,14 +143,14 @@ function bound(list: number[], capacity: readonly number[]): void {
 export function asTold(fit: CostEvidence): CostEvidence {
   const { factors, evidence, sums } = clampFit(fit)
   const told = (list: readonly number[]) => list.map((x) => unpacked(packed(x)))
-  const { seconds, cpu, priced, square, product, scale } = sums
+  const { seconds, cpu, priced, square, product, scale, own } = sums
   return {
     factors: told(factors),
     evidence: told(evidence),
     sums: {
       ...{ seconds: Math.fround(seconds), cpu: Math.fround(cpu), priced: Math.fround(priced) },
       ...{ square: Math.fround(square), product: Math.fround(product) },
-      scale: Math.fround(scale),
+      ...{ scale: Math.fround(scale), own: Math.fround(own) },
     },
   }
 }

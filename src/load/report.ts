@@ -67,6 +67,7 @@ function tidySums(sums: ScaleSums): ScaleSums {
     square: tidy(sums.square, 1e6),
     product: tidy(sums.product, 1e6),
     scale: tidy(sums.scale, 1e3),
+    own: tidy(sums.own, 1e3),
   }
 }
 
