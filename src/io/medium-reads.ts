@@ -10,6 +10,10 @@ export class MediumReads {
   readonly #fd: number | null = opened('/proc/thread-self/io')
   #bytes = 0
 
+  constructor() {
+    void this.cameSince
+  }
+
   /** Whether there was one since it was asked last. 5 µs. */
   get cameSince(): boolean {
     if (this.#fd === null) return false

@@ -3,8 +3,9 @@
 // stays.
 //
 // Invariants:
-//   HC1. The operating system forgets first what was used longest ago, and does not say so. So a block that was believed
-//        resident and was not tells of every page that was used no later than its own: nothing of them is believed any more.
+//   HC1. The operating system forgets first what was used longest ago, and does not say so. So when a block was believed resident
+//        and was not, nothing of its page is believed any more, and soon after another one nothing of any page that was used no
+//        later either. One alone may be an accident: the disk may have read ahead, and not for what was wanted.
 import { assert } from '../base/assert.ts'
 import { clearBit, hasBit, setBit } from './bitmap.ts'
 import { BLOCKS_PER_PAGE, MAP_WORDS } from './layout.ts'
@@ -12,6 +13,8 @@ import type { PageTable } from './page-table.ts'
 import { type HeaderContent, readContent } from './slot-header.ts'
 
 const FREE = -1
+/** HC1: so many uses later is no more soon. */
+const SOON_USES = 64
 
 export class HeaderCache implements HeaderContent {
   readonly present: Uint32Array
@@ -24,6 +27,7 @@ export class HeaderCache implements HeaderContent {
   readonly #lastUse: Float64Array
   /** HC1: up to this use. */
   #doubtedUpTo = 0
+  #lastDoubt = Number.NEGATIVE_INFINITY
   /** Of the page in use: when it was used before. */
   #useBefore = 0
   /** Which copy on disk this is. */
@@ -77,7 +81,9 @@ export class HeaderCache implements HeaderContent {
 
   /** HC1: of the page in use something was believed resident that was not. */
   doubt(place: number): void {
-    this.#doubtedUpTo = Math.max(this.#doubtedUpTo, this.#useBefore)
+    const isSoon = this.#uses - this.#lastDoubt <= SOON_USES
+    this.#lastDoubt = this.#uses
+    if (isSoon) this.#doubtedUpTo = Math.max(this.#doubtedUpTo, this.#useBefore)
     this.#believeNothing(place)
   }
 

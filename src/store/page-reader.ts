@@ -10,13 +10,14 @@
 //   RD4. A page that goes while it is brought into the page cache ends that, and not the store: its file may be closed.
 //   RD5. Blocks that are read many at a time are not kept in memory: one pread gives them all, and a copy of each costs more
 //        than what it may save (measured: 256 KiB reads took 1.6 times the CPU).
-//   RD6. The event loop stands still for the medium once, not as often as something was wrongly believed to be in the page
+//   RD6. The event loop stands still for the medium twice, not as often as something was wrongly believed to be in the page
 //        cache: what is no longer believed (HC1) is brought there off the event loop.
 import { crc32c, crc32cOfBlocks } from '../base/crc32c.ts'
 import { DiskError, type DiskFile } from '../base/disk.ts'
 import type { VolumeId } from '../base/ids.ts'
 import { BLOCK_BYTES, PAGE_BYTES } from '../base/sizes.ts'
 import { hasBit } from './bitmap.ts'
+import { ColdReads } from './cold-reads.ts'
 import type { Homes } from './homes.ts'
 import { BLOCKS_PER_PAGE, MAP_WORDS, SLOT_HEADER_BYTES } from './layout.ts'
 import { ABSENT, DAMAGED, type DirtyPage, type Overlay, UNTOUCHED } from './overlay.ts'
@@ -48,6 +49,7 @@ export class PageReader {
   readonly #homes: Homes
   readonly #overlay: Overlay
   readonly #block = new Uint8Array(BLOCK_BYTES)
+  readonly #coldReads = new ColdReads()
   readonly #damaged = new Map<string, DamagedPage>()
   /** Of the attempt under way, which nothing interrupts. */
   #unreadable: Unreadable = null
@@ -86,7 +88,7 @@ export class PageReader {
 
   async #readCold(volume: VolumeId, offset: number, into: Uint8Array): Promise<ReadResult> {
     for (let i = 0; i < WARM_ATTEMPTS; i += 1) {
-      const unreadable = await this.#warm(volume, offset, into.length)
+      const unreadable = await this.#bringIn(volume, offset, into.length)
       let attempt = this.#attempt(volume, offset, into, null)
       if (attempt === 'cold' && unreadable.size > 0) {
         attempt = this.#attempt(volume, offset, into, unreadable)
@@ -94,6 +96,16 @@ export class PageReader {
       if (attempt !== 'cold') return attempt
     }
     return this.#attempt(volume, offset, into, NONE) === 'done' ? 'done' : 'damaged'
+  }
+
+  /** When it is its turn. */
+  async #bringIn(volume: VolumeId, offset: number, bytes: number): Promise<ReadonlySet<number>> {
+    await this.#coldReads.begun(volume)
+    try {
+      return await this.#warm(volume, offset, bytes)
+    } finally {
+      this.#coldReads.ended()
+    }
   }
 
   #attempt(volume: VolumeId, offset: number, into: Uint8Array, unreadable: Unreadable): Attempt {

@@ -42,7 +42,8 @@ const rules: Readonly<Record<string, string>> = {
     'closed-under-a-read',
   'SL5 nobody waits for what is still being read of a segment that is unlinked':
     'waits-for-readers',
-  'HC1 RD6 a block that was wrongly believed hot tells of all that was used no later':
+  'CR1 reads that wait for the medium are bounded': 'cold-reads-unbounded',
+  'HC1 RD6 blocks that were wrongly believed hot tell of all that was used no later':
     'wrong-belief-kept',
   'PG4 a run of a volume that is dropped is not folded beside the drop': 'dropped-run-folded',
   'PG5 a slice that was dropped is gone after a cut, too': 'slice-drop-not-replayed',
