@@ -39,6 +39,9 @@ export interface OwnSettings {
 /** Every fourth round is timed: asking the time costs more than some rounds. */
 const TIMED = 4
 const DEAR_SECONDS = 20
+/** Members learn each second. In a large group all of them together would take most of the run, and so do it less often. */
+const LARGE = 100
+const LARGE_LEARNS_SECONDS = 5
 const NOBODY: SessionView['barred'] = new Map()
 
 export class OwnDistributor implements Distributor {
@@ -250,8 +253,9 @@ export class OwnDistributor implements Distributor {
         if (timing.loss === 0 || luck.unit() >= timing.loss) member.hear(report, t * 1000)
       }
     }
-    for (const member of live) member.learn(world.liveCount)
     delete this.#reports[t - timing.delay]
+    const everySeconds = world.members > LARGE ? LARGE_LEARNS_SECONDS : 1
+    if (t % everySeconds === 0) for (const member of live) member.learn(world.liveCount)
   }
 
   #group(): MemberFacts[] {
