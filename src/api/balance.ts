@@ -67,8 +67,6 @@ export function balanceRoutes(api: Api, operator: Operator): void {
           'balance',
           'Set the mode, and settings of the policy, for the whole group',
           'coordinatorDown',
-          'notJson',
-          'tooLarge',
         ),
         body: balanceRequest,
         response: { 200: answer(balance), ...problems },

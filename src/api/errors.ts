@@ -176,6 +176,10 @@ export function titleOf(code: ErrorCode): string {
   return catalogue[code].title
 }
 
+export function actionOf(code: ErrorCode): string {
+  return catalogue[code].action
+}
+
 export interface Problem {
   readonly schema: typeof SCHEMA
   readonly type: string

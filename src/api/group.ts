@@ -74,7 +74,7 @@ export function groupRoutes(api: Api, operator: Operator): void {
     {
       schema: {
         ...described('readMetrics', 'group', 'Counters for Prometheus'),
-        produces: ['text/plain'],
+        response: { 200: { content: { 'text/plain': { schema: z.string() } } }, ...problems },
       },
     },
     async (_request, reply) =>

@@ -1,42 +1,120 @@
-// The OpenAPI document, finished: of each operation only the errors that it can answer, each status with words.
+// The OpenAPI document, finished: what the libraries make of the schemas, without twins, and of each operation only the
+// errors that it can answer, each status with words. docs/openapi.json is what comes out; scripts/openapi.ts writes it.
+//
+// Invariants:
+//   OA1. A schema has one form and one name: that of requests if a request has it, else that of answers.
+//   OA2. An operation lists the errors that it can answer, and no others; so every status has words.
 import { STATUS_CODES } from 'node:http'
-import { type ErrorCode, statusOf, titleOf } from './errors.ts'
+import { actionOf, type ErrorCode, PROBLEM_TYPE, statusOf, titleOf } from './errors.ts'
 import { CODES } from './route.ts'
+
+interface Answer {
+  description?: string
+  readonly content?: Readonly<Record<string, unknown>>
+}
 
 interface Operation {
   readonly operationId?: string
   readonly tags?: readonly string[]
-  readonly [CODES]?: readonly ErrorCode[]
-  responses?: Record<string, { description?: string }>
+  readonly requestBody?: unknown
+  readonly parameters?: unknown
+  [CODES]?: readonly ErrorCode[]
+  responses?: Record<string, Answer>
 }
+
+type Schemas = Readonly<Record<string, unknown>>
 
 export interface Document {
   readonly paths?: Readonly<Record<string, Readonly<Record<string, Operation>>>>
+  readonly components?: { readonly schemas?: Schemas }
 }
 
-/** Changes the document that was just made. */
+/** Any request may be refused so. */
+const ANYWHERE: readonly ErrorCode[] = ['badHost', 'crossSite', 'internal']
+/** Whatever has no body of its own may be sent one. */
+const WITH_BODY: readonly ErrorCode[] = ['notJson', 'tooLarge']
+const BODILESS = ['get', 'head', 'options']
+
+/** Of the document that was just made. */
 export function finishDocument<D extends object>(document: D): D {
   const { paths = {} } = document as Document
-  for (const path of Object.values(paths)) {
-    for (const operation of Object.values(path)) {
-      const codes = operation[CODES]
-      if (codes !== undefined) describe(operation, codes)
+  for (const [path, methods] of Object.entries(paths)) {
+    for (const [method, operation] of Object.entries(methods)) {
+      const codes = [
+        ...ANYWHERE,
+        // A4 holds there; and what names no volume, session or member is no path at all.
+        ...(path.startsWith('/api/') ? (['badRequest'] as const) : []),
+        ...(BODILESS.includes(method) ? [] : WITH_BODY),
+        ...(operation[CODES] ?? []),
+      ]
+      operation[CODES] = codes
+      describe(operation, codes)
     }
   }
-  return document
+  return withoutTwins(document)
 }
 
+/** OA2. */
 function describe(operation: Operation, codes: readonly ErrorCode[]): void {
-  const responses: Record<string, { description?: string }> = {}
+  const responses: Record<string, Answer> = {}
   for (const [status, response] of Object.entries(operation.responses ?? {})) {
     const own = codes.filter((code) => String(statusOf(code)) === status)
     // An answer that is no problem is described by its form: /healthz is 503 with a body of its own.
     const isProblem = JSON.stringify(response).includes('/Problem"')
-    if (isProblem && own.length === 0) continue
-    const words = isProblem
-      ? own.map((code) => `${code}: ${titleOf(code)}`)
-      : [STATUS_CODES[status]]
-    responses[status] = { ...response, description: words.join('; ') }
+    if (!isProblem) responses[status] = { ...response, description: STATUS_CODES[status] ?? '' }
+    else if (own.length > 0) {
+      const words = own.map((code) => `\`${code}\`: ${titleOf(code)}. ${actionOf(code)}`)
+      const content = { [PROBLEM_TYPE]: Object.values(response.content ?? {})[0] }
+      responses[status] = { description: words.join('\n\n'), content }
+    }
   }
   operation.responses = responses
+}
+
+const PLACE = '#/components/schemas/'
+const TWIN = 'Input'
+
+/** OA1. The libraries make two of each schema, `X` as it is answered and `XInput` as it is asked for. */
+function withoutTwins<D extends object>(document: D): D {
+  const { paths = {}, components = {} } = document as Document
+  const schemas = components.schemas ?? {}
+  const named = reachedFrom(paths, schemas)
+  const kept = [...named].map((name) => [singleName(name, schemas), schemas[name]] as const)
+  const one = new Map<string, unknown>()
+  for (const [name, schema] of kept.sort(([a], [b]) => (a < b ? -1 : 1))) {
+    if (one.has(name)) throw new Error(`${name} is both asked for and answered: name two schemas`)
+    one.set(name, schema)
+  }
+  const whole = { ...document, components: { ...components, schemas: Object.fromEntries(one) } }
+  return rewritten(whole, (key, value) => {
+    if (key === '$ref') return PLACE + singleName(String(value).slice(PLACE.length), schemas)
+    // What every whole number of JavaScript has says nothing.
+    return key === 'maximum' && value === Number.MAX_SAFE_INTEGER ? undefined : value
+  })
+}
+
+function singleName(name: string, schemas: Schemas): string {
+  const single = name.slice(0, -TWIN.length)
+  return name.endsWith(TWIN) && Object.hasOwn(schemas, single) ? single : name
+}
+
+/** The names of all schemas that `from` refers to, and that these refer to. */
+function reachedFrom(from: unknown, schemas: Schemas): ReadonlySet<string> {
+  const reached = new Set<string>()
+  const waiting = [from]
+  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+    rewritten(next, (key, value) => {
+      const name = key === '$ref' ? String(value).slice(PLACE.length) : null
+      if (name !== null && !reached.has(name)) {
+        reached.add(name)
+        waiting.push(schemas[name])
+      }
+      return value
+    })
+  }
+  return reached
+}
+
+function rewritten<T>(value: T, change: (key: string, value: unknown) => unknown): T {
+  return JSON.parse(JSON.stringify(value, change))
 }

@@ -28,21 +28,19 @@ export const problems = {
   409: problemAnswer,
   413: problemAnswer,
   415: problemAnswer,
+  429: problemAnswer,
   500: problemAnswer,
   503: problemAnswer,
 } as const
 
-/** Any request may be refused so. */
-const ANYWHERE: readonly ErrorCode[] = ['badRequest', 'badHost', 'crossSite', 'internal']
-
-/** The words of a route for OpenAPI, with what it may refuse besides what any route may. */
+/** The words of a route for OpenAPI, with what it may refuse besides what any route may (openapi.ts). */
 export function described(
   operationId: string,
   tag: 'volumes' | 'sessions' | 'balance' | 'group',
   summary: string,
   ...codes: readonly ErrorCode[]
 ) {
-  return { operationId, tags: [tag], summary, [CODES]: [...ANYWHERE, ...codes] }
+  return { operationId, tags: [tag], summary, [CODES]: codes }
 }
 
 /** The name of an operation's error codes in the OpenAPI document. */

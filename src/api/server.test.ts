@@ -1,9 +1,7 @@
 import { connect } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import type { Document } from './openapi.ts'
 import { OperatorInMemory } from './operator-in-memory.fixture.ts'
-import { CODES } from './route.ts'
 import { buildApi, startApi } from './server.ts'
 
 const settings = (failed: (error: unknown) => void) => ({
@@ -257,7 +255,7 @@ describe('who calls', () => {
   })
 })
 
-describe('health, metrics, OpenAPI and events', () => {
+describe('health, metrics and events', () => {
   test('health is 200 or 503 with the same object', async () => {
     expect((await get('/healthz')).statusCode).toBe(200)
     await app.inject({ method: 'PUT', url: '/api/v1/balance', headers, payload: { mode: 'off' } })
@@ -302,41 +300,11 @@ describe('health, metrics, OpenAPI and events', () => {
     expect((await get('/metrics')).body).toContain('evenkeel_logins_total{member="m1"} 5')
   })
 
-  test('the OpenAPI document comes from the same schemas', async () => {
-    const document = (await get('/openapi.json')).json()
-    expect(document.openapi).toBe('3.1.0')
-    const { post: create } = document.paths['/api/v1/volumes']
-    expect(JSON.stringify(create.requestBody)).toContain('VolumeRequest')
-    expect(
-      document.components.schemas.VolumeRequestInput ?? document.components.schemas.VolumeRequest,
-    ).toBeDefined()
-  })
-
   test('what is not there is a problem too', async () => {
     expect((await get('/nothing')).json()).toMatchObject({
       schema: 'evenkeel/v1',
       code: 'routeNotFound',
     })
-  })
-
-  test('an operation names the errors that it can answer, and no others; each status has words', async () => {
-    const document: Document = (await get('/openapi.json')).json()
-    const operations = Object.values(document.paths ?? {}).flatMap((path) => Object.values(path))
-    const ids = operations.map(({ operationId }) => operationId)
-    expect(new Set(ids).size).toBe(operations.length)
-    expect(ids).toContain('moveSession')
-    for (const { operationId, tags, responses } of operations) {
-      expect(tags, operationId).toHaveLength(1)
-      for (const { description } of Object.values(responses ?? {}))
-        expect(description, operationId).toMatch(
-          /^(OK|Created|Accepted|Service Unavailable|\w+: .*)$/,
-        )
-    }
-    const { get: list, delete: remove } = document.paths?.['/api/v1/volumes/{name}'] ?? {}
-    expect(Object.keys(list?.responses ?? {})).toEqual(['200', '400', '403', '404', '500'])
-    expect(Object.keys(remove?.responses ?? {})).toContain('409')
-    expect(remove?.responses?.['409']?.description).toBe('volumeInUse: The volume has sessions')
-    expect(remove?.[CODES]).toContain('volumeInUse')
   })
 
   test('what happens is told as it happens, and an open stream does not hold up closing', async () => {

@@ -165,8 +165,6 @@ function moveRoutes(api: Api, operator: Operator): void {
           'memberNotReady',
           'memberSilent',
           'coordinatorDown',
-          'notJson',
-          'tooLarge',
         ),
         params,
         body: moveRequest,
