@@ -21,8 +21,8 @@ import { WriteWorker } from './write-worker.ts'
 
 const { O_CREAT, O_DSYNC, O_RDWR } = fs.constants
 const FILE_MODE = 0o600
-/** Longer than a copy out of the page cache takes, shorter than any medium: then it is asked what it was. */
-const HIT_MS = 0.04
+/** Longer than a copy out of the page cache takes, also with a request to read ahead (50 µs): then it is asked what it was. */
+const HIT_MS = 0.08
 const mediumReads = new MediumReads()
 
 export class FolderDisk implements Disk {
