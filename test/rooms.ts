@@ -20,7 +20,7 @@ export const plan: Readonly<Record<string, readonly string[]>> = {
     ...['coordination', 'peer', 'slice', 'volume'],
   ],
   io: ['base', 'coordination'],
-  api: ['base', 'group'],
+  api: ['base', 'group', 'distribution'],
   balance: [
     ...['base', 'group', 'load', 'distribution', 'coordination'],
     ...['store', 'peer', 'volume', 'target', 'api'],

@@ -1,9 +1,17 @@
 import { readFile } from 'node:fs/promises'
 import { beforeAll, expect, test } from 'vitest'
+import { DEFAULT_POLICY, parsePolicy } from '../distribution/policy.ts'
 import { DOCUMENT_FILE, documentText } from './document.fixture.ts'
 import { type ErrorCode, statusOf } from './errors.ts'
 import { type Document, finishDocument } from './openapi.ts'
 import { CODES } from './route.ts'
+
+interface Described {
+  readonly minimum?: number
+  readonly maximum?: number
+  readonly default: unknown
+  readonly description: string
+}
 
 let text: string
 let document: Document
@@ -65,4 +73,22 @@ test('OA2 an operation answers no error of another one', () => {
     "`volumeInUse`: The volume has sessions. Log its initiators out first; 'evenkeel session list' names them.",
   )
   expect(remove?.[CODES]).toContain('recordNotKept')
+})
+
+test('each setting of the policy is described with its range, unit, effect and default, as it is checked', () => {
+  const { PolicyChange, Policy } = document.components?.schemas ?? {}
+  const { properties } = PolicyChange as { properties: Record<string, Described> }
+  const { mode: _, ...defaults } = DEFAULT_POLICY
+  expect(Object.keys(properties).sort()).toEqual(Object.keys(defaults).sort())
+  expect(Policy).toMatchObject({ required: Object.keys(DEFAULT_POLICY), properties })
+  for (const [name, { minimum, maximum, description, ...one }] of Object.entries(properties)) {
+    expect(one.default, name).toEqual(defaults[name as keyof typeof defaults])
+    if (minimum === undefined || maximum === undefined) continue
+    expect(description, name).toMatch(/^[A-Z].+\. Unit: .+\.$/)
+    const isTaken = (value: number) => parsePolicy({ horizonSeconds: 86_400, [name]: value }).kind
+    expect([minimum, maximum].map(isTaken), name).toEqual(
+      name === 'horizonSeconds' ? ['wrong', 'policy'] : ['policy', 'policy'],
+    )
+    expect([minimum - 1, maximum + 1].map(isTaken), name).toEqual(['wrong', 'wrong'])
+  }
 })

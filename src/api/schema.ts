@@ -5,6 +5,7 @@ import { z } from 'zod'
 import { BLOCK_BYTES, LOGICAL_BLOCKS, VOLUME_BYTES_MAX, VOLUME_BYTES_MIN } from '../base/sizes.ts'
 import { VOLUME_NAME, VOLUME_NAME_RULE } from '../group/volumes.ts'
 import { errorCodes, SCHEMA } from './errors.ts'
+import { policyChange, policySettings } from './policy-schema.ts'
 
 const schema = z.literal(SCHEMA)
 export const count = z.number().int().min(0)
@@ -211,10 +212,7 @@ export const balanceRequest = z
     placement: placementMode
       .optional()
       .describe('Whether new sessions are sent to where the load is lower.'),
-    policy: z
-      .record(z.string(), z.number())
-      .default({})
-      .describe('Settings to change, by name; what is not named stays as it is.'),
+    policy: policyChange.default({}),
   })
   .meta({ id: 'BalanceRequest', description: 'A move under way is let finish.' })
 
@@ -242,7 +240,7 @@ export const balance = z
     ),
     underWay: z.array(move),
     decisions: z.array(decision).describe('The last ones, the newest first.'),
-    policy: z.record(z.string(), z.unknown()).describe("The group's settings, by name."),
+    policy: policySettings,
   })
   .meta({ id: 'Balance' })
 

@@ -186,6 +186,11 @@ describe('sessions and balance', () => {
     const payload = { placement: 'off' }
     const placed = await app.inject({ method: 'PUT', url: '/api/v1/balance', headers, payload })
     expect(placed.json()).toMatchObject({ mode: 'advise', placement: 'off' })
+    const wrong = { policy: { kappa: '2', partitionedOnly: true, blackouts: [] } }
+    const refused = await app.inject({
+      ...{ method: 'PUT', url: '/api/v1/balance', headers, payload: wrong },
+    })
+    expect(refused.json().detail).toMatch(/^policy.kappa: a setting is a number; [^;]*$/)
   })
 
   test('a fault is told as such, without what it was, and handed to the log', async () => {

@@ -1,5 +1,7 @@
 // How, and how eagerly, sessions are distributed: set by the operator, one record for the group. Defaults are those
-// under which the reference passes its gates; a number outside its range is refused with the reason, never bent.
+// under which the reference passes its gates; a number outside its range is refused with the reason, never bent. What each number
+// does is in settings.ts.
+import { SETTINGS, type Setting, type SettingName } from './settings.ts'
 
 export type Mode = 'off' | 'advise' | 'on'
 
@@ -11,63 +13,10 @@ export interface Blackout {
   readonly toMinute: number
 }
 
-export interface Policy {
+export interface Policy extends Readonly<Record<SettingName, number>> {
   readonly mode: Mode
-  /** κ, the price of disruption of any move, in request-seconds. */
-  readonly kappa: number
-  /** Within this time a move must have earned its price; also how long regret lasts. */
-  readonly horizonSeconds: number
-  readonly intervalSeconds: number
-  readonly minAgeSeconds: number
-  /** R1: the gap must exceed this many σ, or on the long averages this share of that. */
-  readonly sigmas: number
-  readonly longFactor: number
-  /** Effective load = mean + margin · √variance. */
-  readonly burstMargin: number
-  /** R2: how far below the mean a source may fall, and what the pair's maximum must fall by if it does. */
-  readonly undershoot: number
-  readonly topImprovement: number
-  /** R3: destination at most max(source − slack, min(floor, multiple · mean)). */
-  readonly sourceSlack: number
-  readonly capFloor: number
-  readonly capMean: number
-  /** From this difference in share on, a move is for locality: neither R1 nor R2. */
-  readonly localityStep: number
-  readonly candidates: number
-  readonly tries: number
-  readonly movesPerRound: number
-  readonly grantsPerRound: number
-  /** A member is urgent from this utilisation on the fast averages on; or from the next one on, if that is by so many σ, and by so much, more than on the slow ones. For so many rounds. */
-  readonly urgentUtilisation: number
-  readonly riseUtilisation: number
-  readonly riseSigmas: number
-  readonly riseStep: number
-  readonly urgentRounds: number
-  /** The clearer a lasting gap, the less of κ regret must reach: at least this share. */
-  readonly leastRegret: number
-  /** Predictions that are off by more than this factor make moves dearer (trust.ts). */
-  readonly mostOff: number
-  /** Rest of a session after its nth move of an hour: base · 2^n. */
-  readonly restSeconds: number
-  readonly restDoublings: number
-  /** R4. */
-  readonly returnBanSeconds: number
-  readonly suspectSeconds: number
-  /** A report older than this is no report: the member is absent. */
-  readonly silentSeconds: number
-  readonly reservationSeconds: number
-  readonly badPathSeconds: number
-  /** Planned moves away from one member in any hour, drains aside. */
-  readonly movesPerHour: number
-  /** Pauses that one session is given by moves in any hour, in milliseconds. */
-  readonly pauseMsPerHour: number
-  /** What a move is expected to cost an initiator: one that keeps its ISID (Linux), and one that does not (libiscsi, QEMU). */
-  readonly pauseStableSeconds: number
-  readonly pauseRandomSeconds: number
   /** A destination must be primary of a lane of the volume. */
   readonly partitionedOnly: boolean
-  /** A new session is sent away only if that lowers its member's utilisation by this much. */
-  readonly placementStep: number
   readonly blackouts: readonly Blackout[]
 }
 
@@ -113,51 +62,6 @@ export const DEFAULT_POLICY: Policy = {
   blackouts: [],
 }
 
-type NumberKey = {
-  [K in keyof Policy]: Policy[K] extends number ? K : never
-}[keyof Policy]
-
-/** Least and most of every number, and whether it counts whole things. */
-const RANGES: Readonly<Record<NumberKey, readonly [least: number, most: number, whole?: 'whole']>> =
-  {
-    kappa: [0, 1e6],
-    horizonSeconds: [10, 86_400],
-    intervalSeconds: [1, 300],
-    minAgeSeconds: [0, 86_400],
-    sigmas: [0, 20],
-    longFactor: [0, 1],
-    burstMargin: [0, 5],
-    undershoot: [0, 1],
-    topImprovement: [0, 1],
-    sourceSlack: [0, 0.5],
-    capFloor: [0, 1],
-    capMean: [1, 5],
-    localityStep: [0, 1],
-    candidates: [1, 64, 'whole'],
-    tries: [1, 16, 'whole'],
-    movesPerRound: [1, 64, 'whole'],
-    grantsPerRound: [1, 64, 'whole'],
-    urgentUtilisation: [0.1, 1],
-    riseUtilisation: [0, 1],
-    riseSigmas: [0, 100],
-    riseStep: [0, 1],
-    urgentRounds: [1, 100, 'whole'],
-    leastRegret: [0, 1],
-    mostOff: [1, 1e6],
-    restSeconds: [0, 86_400],
-    restDoublings: [0, 10, 'whole'],
-    returnBanSeconds: [0, 86_400],
-    suspectSeconds: [0, 3600],
-    silentSeconds: [2, 300],
-    reservationSeconds: [2, 60],
-    badPathSeconds: [0, 86_400],
-    movesPerHour: [0, 1e6, 'whole'],
-    pauseMsPerHour: [0, 3_600_000],
-    pauseStableSeconds: [0, 60],
-    pauseRandomSeconds: [0, 60],
-    placementStep: [0, 1],
-  }
-
 export type ParsedPolicy =
   | { readonly kind: 'policy'; readonly policy: Policy }
   /** One sentence for each setting that is wrong. */
@@ -190,8 +94,8 @@ function wrongSetting(key: string, value: unknown): string | null {
     return typeof value === 'boolean' ? null : 'partitionedOnly must be true or false.'
   }
   if (key === 'blackouts') return wrongBlackouts(value)
-  if (!Object.hasOwn(RANGES, key)) return `${key} is not a setting of the policy.`
-  const [least, most, whole] = RANGES[key as NumberKey]
+  if (!Object.hasOwn(SETTINGS, key)) return `${key} is not a setting of the policy.`
+  const { least, most, whole }: Setting = SETTINGS[key as SettingName]
   if (typeof value !== 'number' || !(value >= least && value <= most)) {
     return `${key} must be a number from ${least} to ${most}, not ${JSON.stringify(value)}.`
   }
