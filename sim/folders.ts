@@ -87,12 +87,15 @@ export class FolderFaults {
     return epochs
   }
 
-  /** The group has seen it further, or in a later epoch, or knows that it is a copy. */
+  /**
+   * The group has seen it further, or in a later epoch, or knows that it is a copy: of a folder that is not closed. One that was
+   * closed since, without a write, is the same as its copy, also while its member starts and has not opened it (seed 40000118).
+   */
   #isOlder(member: SimMember, { isOfFiles, position, epochs }: Copy): boolean {
-    if (isOfFiles) return true
     const item = this.#group.coordination.inspect(keys.folder(member.id))[0]
     const known = item === undefined ? '' : parseFolder(item.value)
-    if (typeof known !== 'string' && known.position > position) return true
+    if (typeof known === 'string') return isOfFiles
+    if (known.position > position || (isOfFiles && known.openAs !== null)) return true
     return [...this.#epochsOf(member)].some(([key, epoch]) => epoch > (epochs.get(key) ?? 0))
   }
 
