@@ -4,18 +4,18 @@
 // Judge: after recovery the store must be exactly as some number k of its first changes left it, with k at least the
 // number of answered ones (ST1, ST2), no block damaged (ST3), and the operations of the first k remembered (ST5).
 //
-//   node sim/power-cuts.ts [--seeds N] [--start SEED] [--stop-first] [--focus large|stale|reuse|full|budget]
+//   node sim/power-cuts.ts [--seeds N] [--start SEED] [--stop-first] [--focus large|stale|reuse|full|budget|direct]
 // 'large': writes of several records. 'stale': records of one size in short lives, so that those which a cut left
 // behind lie where new ones are expected. 'reuse': few blocks, unmapped as often as written, so that slots change their
 // pages. 'full': others take all the room of the disk and give it back, again and again. 'budget': the pages may take less
-// than the program writes, and never take more (RO1). A change that is answered 'full' has not happened.
+// than the program writes, and never take more (RO1). 'direct': writes go straight into slots, every third time beside 'full'. A change that is
+// answered 'full' has not happened.
 
 import { pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
 import { memberId } from '../src/base/ids.ts'
 import { Prng } from '../src/base/prng.ts'
 import { BLOCK_BYTES } from '../src/base/sizes.ts'
-import { FolderRefused } from '../src/store/failure.ts'
 import { BLOCKS_PER_PAGE } from '../src/store/layout.ts'
 import { PageStore } from '../src/store/page-store.ts'
 import { type StoreSettings, storeDefaults } from '../src/store/settings.ts'
@@ -48,6 +48,7 @@ import {
   type CutTotals,
   FOCUSES,
   noCuts,
+  refusedForRoom,
   violations,
 } from './cut-totals.ts'
 import { SimDisk } from './disk.ts'
@@ -110,7 +111,8 @@ class Program {
     this.#uniform = focus === 'stale' || (!this.#large && this.#prng.chance(0.3))
     this.#short = focus === 'stale'
     this.#reuse = focus === 'reuse'
-    this.#full = focus === 'full'
+    const isDirect = focus === 'direct'
+    this.#full = focus === 'full' || (isDirect && seed % 3 === 0)
     this.#budgetBytes = focus === 'budget' ? this.#prng.integer(20, 80) * BLOCK_BYTES : null
     this.#settings = {
       ...storeDefaults,
@@ -121,11 +123,14 @@ class Program {
       newFolderId: `folder-${seed}`,
       journalBytes: this.#large ? 1536 * 1024 : this.#prng.integer(180, 400) * 512,
       tombstoneRuns: seed % 3,
-      slotsPerSegment: this.#prng.integer(1, 3),
+      directPages: isDirect ? this.#prng.integer(1, 4) : 0,
+      directBytes: (1 + (seed % 3)) * BLOCK_BYTES,
+      ...{ directAfterBytes: 0, directLeastBlocks: 1 },
+      slotsPerSegment: isDirect ? this.#prng.integer(6, 12) : this.#prng.integer(1, 3),
       overlayBytes: (this.#large ? 200 : this.#prng.integer(12, 60)) * BLOCK_BYTES,
       cachedPages: this.#prng.integer(1, 4),
       cacheBytes: this.#prng.integer(0, 24) * 5_000,
-      homeAfterMs: this.#reuse ? 1 : this.#prng.integer(2, 30),
+      homeAfterMs: this.#reuse ? 1 : this.#prng.integer(2, isDirect ? 8 : 30),
       checkpointAfterMs: this.#prng.integer(5, this.#reuse ? 1000 : 100),
     }
   }
@@ -164,7 +169,8 @@ class Program {
 
   async #live(store: PageStore): Promise<void> {
     let isCut = false
-    const after = this.#prng.integer(1, this.#short ? 4 : this.#prng.pick([6, 40, 160]))
+    const most = this.#settings.directPages > 0 ? [20, 80, 300] : [6, 40, 160]
+    const after = this.#prng.integer(1, this.#short ? 4 : this.#prng.pick(most))
     void this.#disk.cutAfter(after).then(() => {
       isCut = true
     })
@@ -454,12 +460,6 @@ class Program {
     if (settled) await watched
     return settled
   }
-}
-
-/** As good as a cut in the middle of it. */
-function refusedForRoom(error: unknown): null {
-  if (error instanceof FolderRefused && error.message.includes('no room')) return null
-  throw error
 }
 
 export async function runPowerCuts(options: CutOptions): Promise<CutTotals> {

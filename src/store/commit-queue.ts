@@ -12,8 +12,9 @@
 //   GC5. What is under way in one batch takes its part of the overlay from the next: what was placed always has its cells.
 import type { Clock } from '../base/clock.ts'
 import { BLOCK_BYTES } from '../base/sizes.ts'
+import type { DirectPiece, DirectWrites } from './direct-writes.ts'
 import { type Change, type DurableBatch, type Journal, OPEN_BATCHES } from './journal.ts'
-import { type Pages, pagesInPart } from './pages.ts'
+import { type Pages, pagesIn, pagesInPart } from './pages.ts'
 import { edgesOf, partsOf, type StoreWrite } from './record.ts'
 
 export type WriteResult =
@@ -47,6 +48,8 @@ interface OpenBatch {
   /** What they may need of the overlay. */
   readonly blocks: number
   readonly barePages: number
+  /** Called when it has taken effect, or never will. */
+  readonly ended: (() => void)[]
 }
 
 /** What the disk was asked for since the store was opened; only grows. */
@@ -69,6 +72,7 @@ export interface QueueOwner {
 
 export class CommitQueue {
   readonly #journal: Journal
+  readonly #direct: DirectWrites
   readonly #pages: Pages
   readonly #clock: Clock
   readonly #owner: QueueOwner
@@ -88,8 +92,14 @@ export class CommitQueue {
   #refusal: Error | null = null
   #idle: (() => void)[] = []
 
-  constructor(journal: Journal, pages: Pages, clock: Clock, owner: QueueOwner) {
+  constructor(
+    { journal, direct }: { readonly journal: Journal; readonly direct: DirectWrites },
+    pages: Pages,
+    clock: Clock,
+    owner: QueueOwner,
+  ) {
     this.#journal = journal
+    this.#direct = direct
     this.#pages = pages
     this.#clock = clock
     this.#owner = owner
@@ -105,6 +115,11 @@ export class CommitQueue {
   /** The largest write, in blocks. */
   get blocksMost(): number {
     return this.#pages.overlay.capacity - KEPT_CELLS
+  }
+
+  write(write: StoreWrite, reserved = 0): Promise<WriteResult> {
+    const isSuited = this.#direct.isSuited(write)
+    return this.add({ kind: 'write', write, firstSum: 0, isSuited, direct: null }, reserved)
   }
 
   /** Resolves when the change is durable and visible. `reserved`: blocks, for room.ts. */
@@ -147,6 +162,15 @@ export class CommitQueue {
     return hopeless.flatMap(({ change }) => (change.kind === 'write' ? [change.write] : []))
   }
 
+  /** Resolves when the batches that are under way have taken effect, or never will. */
+  openApplied(): Promise<void> {
+    const last = this.#open.at(-1)
+    if (last === undefined) return Promise.resolve()
+    return new Promise((resolve) => {
+      last.ended.push(resolve)
+    })
+  }
+
   /** Resolves when nothing waits and nothing is under way, or everything is refused. */
   idle(): Promise<void> {
     if (this.#refusal !== null) return Promise.resolve()
@@ -160,6 +184,7 @@ export class CommitQueue {
     if (this.#refusal !== null) return
     this.#refusal = error
     const open = this.#open.flatMap(({ changes }) => changes)
+    for (const batch of this.#open) endOf(batch)
     for (const waiting of [...open, ...this.#waiting]) waiting.reject(error)
     this.#open = []
     this.#waiting = []
@@ -191,12 +216,15 @@ export class CommitQueue {
   }
 
   async #commit(batch: OpenBatch): Promise<void> {
-    const durable = await this.#journal.commit()
+    const pieces = batch.changes.flatMap(({ change }) => piecesOf(change) ?? [])
+    const writeDirect = pieces.length === 0 ? null : () => this.#direct.write(pieces)
+    const durable = await this.#journal.commit(writeDirect)
     if (this.#refusal !== null) return
     this.#countWaiting()
     this.#open.shift()
     this.#apply(batch, durable)
     this.#journal.giveBack(durable)
+    endOf(batch)
     this.#owner.upkeep()
     this.#fill()
   }
@@ -222,12 +250,17 @@ export class CommitQueue {
     let count = 0
     for (const waiting of this.#waiting) {
       const kept = givesBack(waiting.change) ? 0 : KEPT_CELLS
-      if (waiting.blocks + kept > cells || waiting.barePages > barePages) break
+      const need = this.#goDirect(waiting, barePages) ?? waiting
+      if (need.blocks + kept > cells || need.barePages > barePages) break
       if (count > 0 && unmapped + waiting.unmapped > BATCH_UNMAPPED_PAGES) break
+      if (need === waiting && this.#isHeldUp(waiting.change)) break
       const room = this.#journal.place(waiting.change)
-      if (room !== 'placed') break
-      cells -= waiting.blocks
-      barePages -= waiting.barePages
+      if (room !== 'placed') {
+        this.#undoDirect(waiting.change)
+        break
+      }
+      cells -= need.blocks
+      barePages -= need.barePages
       unmapped += waiting.unmapped
       count += 1
     }
@@ -242,8 +275,33 @@ export class CommitQueue {
     this.stalled = false
     const blocks = free.cells - cells
     const { atMs } = this.#counted
-    this.#open.push({ changes, atMs, blocks, barePages: free.barePages - barePages })
+    const bare = free.barePages - barePages
+    this.#open.push({ changes, atMs, blocks, barePages: bare, ended: [] })
     return true
+  }
+
+  /** What it needs of the overlay if its blocks go straight into slots; null: they do not. */
+  #goDirect(
+    { change }: Waiting,
+    freeBarePages: number,
+  ): Pick<Waiting, 'blocks' | 'barePages'> | null {
+    if (change.kind !== 'write' || !change.isSuited) return null
+    const { offset, bytes } = change.write
+    const pages = pagesIn(offset, bytes)
+    if (pages > freeBarePages) return null
+    change.direct = this.#direct.place(change.write)
+    return change.direct === null ? null : { blocks: 0, barePages: pages }
+  }
+
+  #undoDirect(change: Change): void {
+    const pieces = piecesOf(change)
+    if (pieces === null || change.kind !== 'write') return
+    this.#direct.undo(pieces)
+    change.direct = null
+  }
+
+  #isHeldUp(change: Change): boolean {
+    return change.kind === 'write' && this.#direct.isHeldUp(change.write)
   }
 
   #apply({ changes, atMs }: OpenBatch, durable: DurableBatch): void {
@@ -255,7 +313,7 @@ export class CommitQueue {
     for (const { change, reserved } of changes) {
       if (reserved > 0) this.#owner.released(reserved)
       if (change.kind === 'write') {
-        this.#applyWrite(change.write, durable.checksums, change.firstSum)
+        this.#applyData(change, durable.checksums)
         operations.applied(change.write)
       } else if (change.kind === 'drop') this.#pages.drop(change.volume)
       else if (change.kind === 'dropSlice') this.#pages.dropSlice(change.slice, change.under)
@@ -264,6 +322,12 @@ export class CommitQueue {
     // Not what is durable: that may be of the next batch, which has not taken effect yet.
     this.applied = durable.end
     for (const waiting of changes) waiting.resolve('done')
+  }
+
+  #applyData(change: Extract<Change, { readonly kind: 'write' }>, checksums: Uint32Array): void {
+    const { write, firstSum, direct } = change
+    if (direct === null) this.#applyWrite(write, checksums, firstSum)
+    else this.#applyDirect(write, direct, checksums, firstSum)
   }
 
   #applyWrite(write: StoreWrite, checksums: Uint32Array, firstSum: number): void {
@@ -277,6 +341,22 @@ export class CommitQueue {
       if (part.data === null) this.#pages.unmap(part, part.bytes)
       else this.#pages.write(part, part.data, checksums, sum++)
     }
+  }
+
+  #applyDirect(
+    write: StoreWrite,
+    pieces: readonly DirectPiece[],
+    checksums: Uint32Array,
+    firstSum: number,
+  ): void {
+    const { volume, slice, epoch, seq } = write
+    this.#pages.expected.remove(write)
+    for (const { slot, first, blocks } of pieces) {
+      const extent = { volume, slice, epoch, seq, offset: write.offset + first * BLOCK_BYTES }
+      const part = { slot: slot.at.slot, blocks }
+      this.#pages.writeDirect(extent, part, checksums, firstSum + first)
+    }
+    this.#direct.applied(pieces)
   }
 
   /** At most, whatever of it is in the overlay already. */
@@ -298,6 +378,14 @@ export class CommitQueue {
     this.#idle = []
     for (const resolve of idle) resolve()
   }
+}
+
+function endOf({ ended }: OpenBatch): void {
+  for (const resolve of ended) resolve()
+}
+
+function piecesOf(change: Change): readonly DirectPiece[] | null {
+  return change.kind === 'write' ? change.direct : null
 }
 
 function sumOf(open: readonly OpenBatch[], need: 'blocks' | 'barePages'): number {

@@ -14,12 +14,23 @@
 //   HW7. Bytes that were handed over stay as they are until the disk is done with all of them: blocks in cells of the
 //        round, headers each in a place of its own.
 //   HW8. What a round has written and not synced is bounded: a batch of the journal waits for the disk behind all of it.
-import { type DiskFile, isFull, sharedBytes, type WriteJob } from '../base/disk.ts'
+//   HW9. At recovery blocks are taken out of direct slots, and none is written to: records that are still to be replayed may
+//        tell of what is in it.
+import { DiskError, type DiskFile, isFull, sharedBytes, type WriteJob } from '../base/disk.ts'
 import { BLOCK_BYTES } from '../base/sizes.ts'
 import { clearBit, countBits, hasBit, setBit } from './bitmap.ts'
+import type { DirectWrites } from './direct-writes.ts'
 import type { Homes } from './homes.ts'
 import { BLOCKS_PER_PAGE, HEADER_COPY_BYTES, MAP_WORDS, SLOT_HEADER_BYTES } from './layout.ts'
-import { ABSENT, DAMAGED, type DirtyPage, type Overlay, UNTOUCHED } from './overlay.ts'
+import {
+  ABSENT,
+  DAMAGED,
+  DIRECT,
+  type DirtyPage,
+  hasBytes,
+  type Overlay,
+  UNTOUCHED,
+} from './overlay.ts'
 import { NO_SLOT } from './page-table.ts'
 import { encodeHeader } from './slot-header.ts'
 
@@ -29,6 +40,12 @@ const LANES = 2
 const LANE_PAGES = 64
 /** HW8: with more it is handed over after the page that brought it. */
 const LANE_BYTES = 1024 * 1024
+
+/** Blocks side by side, to be written where their page will be. */
+interface Copy {
+  readonly block: number
+  readonly bytes: Uint8Array
+}
 
 /** What a page's new header starts from. */
 type Base = 'none' | 'lost' | 'cached'
@@ -79,49 +96,62 @@ class Lane {
 export class HomeWriter {
   readonly #homes: Homes
   readonly #overlay: Overlay
+  readonly #direct: DirectWrites
   readonly #lanes = Array.from({ length: LANES }, () => new Lane())
   /** The highest version given so far. */
   version = 0
   /** Pages that the last round left to the next because of HW5. */
   headless = 0
 
-  constructor(homes: Homes, overlay: Overlay) {
+  constructor(homes: Homes, overlay: Overlay, direct: DirectWrites) {
     this.#homes = homes
     this.#overlay = overlay
+    this.#direct = direct
   }
 
   /** Everything that was dirty at the call is home when it resolves, but for as many pages as it returns, for which the disk had no room, and for the `headless`. `position`: everything before it in the journal was dirty or home then. */
   async round(position: number, isPatient = false): Promise<number> {
-    const { table, segments } = this.#homes
-    table.reuseRetired()
+    this.#homes.table.reuseRetired()
     const pages = this.#overlay.beginRound()
+    this.#direct.beginRound(directSlotsOf(pages))
     const round = { position, isPatient, homeless: new Set(), headless: new Set() } satisfies Round
-    for (const page of pages) {
-      if (page.dropped) continue
-      page.isLost = this.#homes.isLost(page.entry)
-      page.slot = page.isLost ? NO_SLOT : table.slotOf(page.entry)
-      page.isNew = page.slot === NO_SLOT
-      if (!page.isNew || !holdsBlocks(page)) continue
-      const slot = await segments.take()
-      if (slot === null) round.homeless.add(page)
-      else page.slot = slot
-    }
+    for (const page of pages) if (!page.dropped) await this.#chooseSlot(page, round)
     pages.sort((a, b) => a.slot - b.slot)
     const left = pages.values()
     await Promise.all(this.#lanes.map((lane) => this.#writePages(lane, left, round)))
+    const isComplete = round.homeless.size + round.headless.size === 0
     for (const page of pages) {
       const isLeft = round.homeless.has(page) || round.headless.has(page)
-      if (isLeft && !page.dropped) this.#putBack(page)
+      const stays = page.isMoving && !isComplete // DW5
+      if ((isLeft || stays) && !page.dropped) this.#putBack(page)
       else this.#settle(page)
     }
     this.#overlay.endRound()
+    if (isComplete) this.#direct.roundComplete()
     this.headless = round.headless.size
     return round.homeless.size
   }
 
+  /** Its home, or the one that it will have. */
+  async #chooseSlot(page: DirtyPage, { homeless }: Round): Promise<void> {
+    const { table, segments, recovering } = this.#homes
+    page.isLost = this.#homes.isLost(page.entry)
+    page.slot = page.isLost ? NO_SLOT : table.slotOf(page.entry)
+    page.isNew = page.slot === NO_SLOT
+    if (!page.isNew || !holdsBlocks(page)) return
+    page.isMoving = page.direct !== NO_SLOT && !recovering // HW9
+    const slot = page.isMoving ? page.direct : await segments.take()
+    if (slot === null) homeless.add(page)
+    else page.slot = slot
+  }
+
   /** HW4 HW5 */
   #putBack(page: DirtyPage): void {
-    if (page.isNew && page.slot !== NO_SLOT) this.#homes.segments.giveBack(page.slot)
+    const { table, segments } = this.#homes
+    if (page.isNew && !page.isMoving && page.slot !== NO_SLOT) segments.giveBack(page.slot)
+    if (page.direct !== NO_SLOT) {
+      this.#direct.takeBack(table.volumeOf(page.entry), table.pageOf(page.entry), page.direct)
+    }
     this.#overlay.putBack(page)
   }
 
@@ -131,16 +161,32 @@ export class HomeWriter {
     for (let next = left.next(); next.done !== true; next = left.next()) {
       const page = next.value
       if (page.slot === NO_SLOT || page.dropped) continue
-      let base: Base | 'headless' | null = this.#knownBase(page)
-      // The cache may give the place away between a load and the turn that merges, so it is looked up again in that turn.
-      while (base === null && !page.dropped) {
-        base = (await this.#load(page, round)) ?? this.#knownBase(page)
-      }
-      if (base === 'headless') round.headless.add(page)
-      else if (base !== null && !page.dropped) this.#gather(page, base, lane, round)
+      const base = this.#knownBase(page)
+      if (base !== null && page.direct === NO_SLOT) this.#gather(page, base, lane, round)
+      else await this.#gatherSlowly(page, lane, round)
       if (lane.isFull) await this.#writeGathered(lane, round)
     }
     await this.#writeGathered(lane, round)
+  }
+
+  /** What it starts from is to be read first. */
+  async #gatherSlowly(page: DirtyPage, lane: Lane, round: Round): Promise<void> {
+    let copies: readonly Copy[] | null = page.direct === NO_SLOT ? [] : null
+    // The cache may give the place away between a load and the turn that merges, so it is looked up again in that turn.
+    while (!page.dropped) {
+      const base = this.#knownBase(page) ?? (await this.#load(page, round)) ?? this.#knownBase(page)
+      if (base === null) continue
+      if (page.dropped) return
+      if (base !== 'headless' && copies !== null) {
+        this.#gather(page, base, lane, round, copies)
+        return
+      }
+      copies = base === 'headless' ? null : await this.#copiesOf(page, base, round)
+      if (copies === null) {
+        round.headless.add(page)
+        return
+      }
+    }
   }
 
   /** Null: its header is to be read first. */
@@ -157,8 +203,67 @@ export class HomeWriter {
     return loaded === 'lost' || loaded === 'unreadable' ? 'lost' : null
   }
 
+  /** Decides whether a page moves into its direct slot, and reads what is missing there or, if it stays, at its home. Null: the disk does not give it. */
+  async #copiesOf(page: DirtyPage, base: Base, round: Round): Promise<readonly Copy[] | null> {
+    if (page.isMoving) return []
+    const { segments, recovering } = this.#homes
+    const there = blocksWhere((block) => page.cells[block] === DIRECT)
+    const rest = base === 'cached' ? this.#restOf(page) : []
+    if (base === 'cached' && !recovering && rest.length <= there.length) {
+      const copies = await this.#read(page.slot, rest)
+      if (copies !== null) {
+        page.isMoving = true
+        page.slot = page.direct
+        return copies
+      }
+    }
+    const copies = segments.isLost(page.direct) ? null : await this.#read(page.direct, there)
+    if (copies !== null || round.isPatient) return copies
+    for (const block of there) page.cells[block] = DAMAGED
+    return []
+  }
+
+  /** Blocks at its home that stay as they are. */
+  #restOf(page: DirtyPage): readonly number[] {
+    const { cache } = this.#homes
+    const maps = cache.find(page.entry) * MAP_WORDS
+    return blocksWhere((block) => {
+      if (page.cells[block] !== UNTOUCHED || !hasBit(cache.present, maps, block)) return false
+      return !hasBit(cache.damaged, maps, block)
+    })
+  }
+
+  /** Their checksums go with them, so they are not checked. Null: the medium does not give all of them. */
+  async #read(slot: number, blocks: readonly number[]): Promise<readonly Copy[] | null> {
+    const { segments } = this.#homes
+    const file = segments.fileOf(slot)
+    const at = segments.offsetOf(slot) + SLOT_HEADER_BYTES
+    const copies: Copy[] = []
+    try {
+      for (let i = 0; i < blocks.length; ) {
+        const block = blocks[i] ?? 0
+        let count = 1
+        while (blocks[i + count] === block + count) count += 1
+        const bytes = sharedBytes(count * BLOCK_BYTES)
+        if ((await file.read(bytes, at + block * BLOCK_BYTES)) < bytes.length) return null
+        copies.push({ block, bytes })
+        i += count
+      }
+    } catch (error) {
+      if (error instanceof DiskError) return null
+      throw error
+    }
+    return copies
+  }
+
   /** What is to be written of the page; nothing of it is read or changed by others before the round has ended. */
-  #gather(page: DirtyPage, base: Base, lane: Lane, { position }: Round): void {
+  #gather(
+    page: DirtyPage,
+    base: Base,
+    lane: Lane,
+    { position }: Round,
+    copies: readonly Copy[] = [],
+  ): void {
     const { table, segments, seed } = this.#homes
     const { entry } = page
     this.#merge(page, base)
@@ -169,6 +274,10 @@ export class HomeWriter {
     const file = segments.fileOf(page.slot)
     const at = segments.offsetOf(page.slot)
     this.#gatherBlocks(page, lane, file, at + SLOT_HEADER_BYTES)
+    for (const { block, bytes } of copies) {
+      const offset = at + SLOT_HEADER_BYTES + block * BLOCK_BYTES
+      lane.add(page, { file, parts: [bytes], offset })
+    }
     const identity = {
       volume: table.volumeOf(entry),
       page: table.pageOf(entry),
@@ -176,7 +285,8 @@ export class HomeWriter {
     }
     const header = lane.nextHeader()
     const content = { present: page.present, damaged: page.damaged, checksums: page.checksums }
-    if (base !== 'cached') header.fill(0, HEADER_COPY_BYTES)
+    const isKept = base === 'cached' && !page.isMoving
+    if (!isKept) header.fill(0, HEADER_COPY_BYTES)
     encodeHeader(header, identity, page, content, seed)
     const whole = { file, parts: [header], offset: at }
     const copy = {
@@ -184,7 +294,7 @@ export class HomeWriter {
       parts: [header.subarray(0, HEADER_COPY_BYTES)],
       offset: at + page.copy * HEADER_COPY_BYTES,
     }
-    lane.add(page, base === 'cached' ? copy : whole)
+    lane.add(page, isKept ? copy : whole)
   }
 
   #gatherBlocks(page: DirtyPage, lane: Lane, file: DiskFile, at: number): void {
@@ -224,7 +334,7 @@ export class HomeWriter {
       page.present.fill(base === 'lost' ? 0xffffffff : 0)
       page.damaged.fill(base === 'lost' ? 0xffffffff : 0)
     }
-    page.copy = place >= 0 && cache.copy[place] === 0 ? 1 : 0
+    page.copy = place >= 0 && !page.isMoving && cache.copy[place] === 0 ? 1 : 0
     const sums = place * BLOCKS_PER_PAGE
     page.added = 0
     for (let block = 0; block < BLOCKS_PER_PAGE; block += 1) {
@@ -233,6 +343,21 @@ export class HomeWriter {
       else page.checksums[block] = place >= 0 ? (cache.checksums[sums + block] ?? 0) : 0
     }
     page.blocks = countBits(page.present)
+    if (page.isMoving) page.added = BLOCKS_PER_PAGE
+  }
+
+  /** At recovery its records may be replayed again, and recovery gives up all of them in the end. */
+  #giveUp(page: DirtyPage): void {
+    if (page.direct !== NO_SLOT && !this.#homes.recovering) this.#direct.giveUp(page.direct)
+  }
+
+  #move({ entry, slot }: DirtyPage): void {
+    const { table, segments } = this.#homes
+    segments.settled(slot)
+    const before = table.slotOf(entry)
+    if (before === NO_SLOT) return
+    this.#homes.release(before, table.takenOf(entry))
+    table.move(entry, slot)
   }
 
   #settle(page: DirtyPage): void {
@@ -240,7 +365,10 @@ export class HomeWriter {
     const { entry } = page
     if (page.dropped) {
       // Its old slot was released by the drop; one that was taken for it here was not.
-      if (page.isNew && page.slot !== NO_SLOT) this.#homes.release(page.slot, page.held)
+      if (page.isNew && !page.isMoving && page.slot !== NO_SLOT) {
+        this.#homes.release(page.slot, page.held)
+      }
+      this.#giveUp(page)
       return
     }
     if (page.isLost) {
@@ -249,6 +377,7 @@ export class HomeWriter {
       if (before !== NO_SLOT) this.#homes.release(before, table.takenOf(entry))
       table.vacate(entry)
     }
+    if (!page.isMoving) this.#giveUp(page)
     if (page.slot === NO_SLOT || page.blocks === 0) {
       if (page.slot !== NO_SLOT) this.#homes.release(page.slot, table.takenOf(entry))
       cache.evict(entry)
@@ -256,6 +385,7 @@ export class HomeWriter {
       table.bury(entry, page)
       return
     }
+    if (page.isMoving) this.#move(page)
     table.settle(entry, page.slot, page, page)
     table.headerLost[entry] = 0
     const place = cache.put(entry, page, page.copy)
@@ -269,17 +399,35 @@ export class HomeWriter {
     for (let block = 0; block < BLOCKS_PER_PAGE; block += 1) {
       const cell = page.cells[block] ?? UNTOUCHED
       const isGone = cell === ABSENT || hasBit(page.damaged, 0, block)
-      if (isGone)
+      if (isGone || cell === DIRECT)
         blocks.drop(page.slot, block) // HO1 HO3
       else if (cell >= 0) blocks.renew(page.slot, block, this.#overlay.cell(cell)) // HO1
-      if (cell >= 0 && hasBit(page.present, 0, block)) cache.believe(place, block, block)
+      const isHere = hasBytes(cell) || page.isMoving
+      if (isHere && hasBit(page.present, 0, block)) cache.believe(place, block, block)
     }
   }
 }
 
+/** Those that have blocks in them. */
+function directSlotsOf(pages: readonly DirtyPage[]): ReadonlySet<number> {
+  const slots = new Set<number>()
+  for (const page of pages) {
+    if (page.direct === NO_SLOT) continue
+    if (page.cells.includes(DIRECT)) slots.add(page.direct)
+    else page.direct = NO_SLOT
+  }
+  return slots
+}
+
+function blocksWhere(isWanted: (block: number) => boolean): readonly number[] {
+  const blocks: number[] = []
+  for (let block = 0; block < BLOCKS_PER_PAGE; block += 1) if (isWanted(block)) blocks.push(block)
+  return blocks
+}
+
 /** Before the block is merged: its bytes are written where the home has none. */
 function isAdded(page: DirtyPage, block: number): boolean {
-  if ((page.cells[block] ?? UNTOUCHED) < 0) return false
+  if (!hasBytes(page.cells[block] ?? UNTOUCHED)) return false
   return page.isNew || !hasBit(page.present, 0, block)
 }
 
@@ -293,6 +441,6 @@ function mergeTouched(page: DirtyPage, block: number): void {
 
 function holdsBlocks(page: DirtyPage): boolean {
   if (page.isLost) return page.cells.some((cell) => cell !== ABSENT)
-  for (const cell of page.cells) if (cell >= 0 || cell === DAMAGED) return true
+  for (const cell of page.cells) if (hasBytes(cell) || cell === DAMAGED) return true
   return false
 }

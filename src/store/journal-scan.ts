@@ -6,8 +6,9 @@
 import { crc32c } from '../base/crc32c.ts'
 import type { DiskFile } from '../base/disk.ts'
 import { BLOCK_BYTES } from '../base/sizes.ts'
+import type { Folder } from './folder.ts'
 import { RECORD_BYTES, recordKind, SECTOR_BYTES } from './layout.ts'
-import { BLOCK_SECTORS, decodeRecord, type RecordHeader } from './record.ts'
+import { BLOCK_SECTORS, decodeRecord, payloadBlocks, type RecordHeader } from './record.ts'
 
 const CHUNK_SECTORS = 2048
 
@@ -61,12 +62,18 @@ export async function survey(
   return { records, syncedUpTo, checkpoint }
 }
 
+/** What is to be replayed. */
+export interface Log {
+  readonly tail: number
+  readonly found: Survey
+  /** The bytes that a direct record tells of are in their slot. */
+  readonly isThere: (header: RecordHeader) => Promise<boolean>
+}
+
 /** Hands every whole write to `apply`, all records of it at once, in order; returns where the log ends. */
 export async function replay(
-  file: DiskFile,
-  ring: number,
-  tail: number,
-  found: Survey,
+  { journal, ring }: Pick<Folder, 'journal' | 'ring'>,
+  { tail, found, isThere }: Log,
   apply: (records: readonly Replayed[]) => void | Promise<void>,
 ): Promise<LogEnd> {
   const gaps: number[] = []
@@ -78,8 +85,10 @@ export async function replay(
   for (;;) {
     const header = found.records.get(position)
     const proven = position < found.syncedUpTo
-    const next = header === undefined ? null : await readPayload(file, ring, header)
-    if (next === null || (next.bad.length > 0 && !(proven && isInBlocks(next)))) {
+    // DW1
+    const isTorn = !proven && header?.kind === recordKind.direct && !(await isThere(header))
+    const next = header === undefined ? null : await readPayload(journal, ring, header)
+    if (next === null || isTorn || (next.bad.length > 0 && !(proven && isInBlocks(next)))) {
       if (!proven) return { position: end, gaps, badBlocks }
       gaps.push(position)
       parts = []
@@ -104,7 +113,7 @@ function isInBlocks({ header }: Replayed): boolean {
 
 function after(header: RecordHeader, ring: number): number {
   if (header.kind === recordKind.pad) return header.jseq + ring - (header.jseq % ring)
-  return header.jseq + 1 + header.blocks * BLOCK_SECTORS
+  return header.jseq + 1 + payloadBlocks(header) * BLOCK_SECTORS
 }
 
 /** After a gap: the next header that is known, or the end of what is proven. */
@@ -119,13 +128,18 @@ export async function readPayload(
   ring: number,
   header: RecordHeader,
 ): Promise<Replayed> {
-  const payload = new Uint8Array(header.blocks * BLOCK_BYTES)
+  const payload = new Uint8Array(payloadBlocks(header) * BLOCK_BYTES)
   if (payload.length > 0)
     await file.read(payload, (header.jseq % ring) * SECTOR_BYTES + RECORD_BYTES)
+  return { header, payload, bad: badBlocks(payload, header) }
+}
+
+/** By index: the blocks that do not fit the record. */
+export function badBlocks(bytes: Uint8Array, header: RecordHeader): number[] {
   const bad: number[] = []
-  for (let block = 0; block < header.blocks; block += 1) {
+  for (let block = 0; block * BLOCK_BYTES < bytes.length; block += 1) {
     const at = block * BLOCK_BYTES
-    if (crc32c(payload.subarray(at, at + BLOCK_BYTES)) !== header.checksum(block)) bad.push(block)
+    if (crc32c(bytes.subarray(at, at + BLOCK_BYTES)) !== header.checksum(block)) bad.push(block)
   }
-  return { header, payload, bad }
+  return bad
 }

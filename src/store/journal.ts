@@ -17,6 +17,7 @@ import { assert } from '../base/assert.ts'
 import type { DiskFile } from '../base/disk.ts'
 import type { Epoch, SliceId, VolumeId } from '../base/ids.ts'
 import { BLOCK_BYTES, RUN_BYTES } from '../base/sizes.ts'
+import type { DirectPiece } from './direct-writes.ts'
 import { RECORD_BLOCKS, RECORD_BYTES, SECTOR_BYTES } from './layout.ts'
 import {
   BLOCK_SECTORS,
@@ -54,6 +55,10 @@ export type Change =
       readonly write: StoreWrite
       /** Where the checksums of its blocks were put, once it is placed. */
       firstSum: number
+      /** Its blocks may go straight into slots. */
+      readonly isSuited: boolean
+      /** Where its blocks go; null: into the journal. */
+      direct: readonly DirectPiece[] | null
     }
   | { readonly kind: 'drop'; readonly volume: VolumeId }
   | { readonly kind: 'dropSlice'; readonly slice: SliceId; readonly under: Epoch }
@@ -163,7 +168,8 @@ export class Journal {
     if (batch.sealed) return 'nextBatch'
     const full =
       batch.parts.length + 2 * records > BATCH_PARTS ||
-      this.#head - batch.start + sectors > BATCH_SECTORS
+      this.#head - batch.start + sectors > BATCH_SECTORS ||
+      batch.sumsUsed + blocksOf(change) > BATCH_BLOCKS
     if (full && !this.isEmptyBatch) return 'nextBatch'
     const toEnd = this.ring - (this.#head % this.ring)
     const filler = sectors > toEnd ? toEnd : 0
@@ -177,7 +183,7 @@ export class Journal {
     }
     if (change.kind === 'write') {
       change.firstSum = batch.sumsUsed
-      this.#placeWrite(batch, change.write, records)
+      this.#placeWrite(batch, change, records)
     } else {
       this.#placeOther(batch, change)
       this.#head += sectors
@@ -187,13 +193,15 @@ export class Journal {
     return 'placed'
   }
 
-  /** Writes the batch; when it resolves, the batch and everything before it is durable. */
-  commit(): Promise<DurableBatch> {
+  /** Writes the batch; when it resolves, the batch, what its records tell of elsewhere (`writeDirect`, begun behind it), and everything before it is durable. */
+  commit(writeDirect: (() => Promise<void>) | null = null): Promise<DurableBatch> {
     const batch = this.#batch()
     this.#placing = null
     batch.end = this.#head
     const at = (batch.start % this.ring) * SECTOR_BYTES
-    const durable = this.#inOrder(batch, this.#newest, this.#file.writeDurable(batch.parts, at))
+    const record = this.#file.writeDurable(batch.parts, at)
+    const write = writeDirect === null ? record : Promise.all([record, writeDirect()])
+    const durable = this.#inOrder(batch, this.#newest, write)
     this.#newest = durable
     return durable
   }
@@ -205,7 +213,7 @@ export class Journal {
   }
 
   /** J5 */
-  async #inOrder(batch: Batch, before: Promise<unknown>, write: Promise<void>): Promise<Batch> {
+  async #inOrder(batch: Batch, before: Promise<unknown>, write: Promise<unknown>): Promise<Batch> {
     await Promise.all([before, write])
     this.#durable = batch.end
     return batch
@@ -227,10 +235,10 @@ export class Journal {
     this.#checkpoint = checkpoint
   }
 
-  #placeWrite(batch: Batch, write: StoreWrite, records: number): void {
-    const { data } = write
-    if (data === null) this.#placeUnmap(batch, write, records)
-    else this.#placeData(batch, write, records)
+  #placeWrite(batch: Batch, { write, direct }: WriteChange, records: number): void {
+    if (write.data === null) this.#placeUnmap(batch, write, records)
+    else if (direct === null) this.#placeData(batch, write, records)
+    else this.#placeDirect(batch, write, direct, records)
   }
 
   #placeUnmap(batch: Batch, write: StoreWrite, parts: number): void {
@@ -242,7 +250,7 @@ export class Journal {
         header,
         this.#place(),
         one,
-        { part, parts, first: 0, blocks },
+        { part, parts, first: 0, blocks, at: null },
         sums,
       )
       if (payload !== null) batch.parts.push(payload)
@@ -257,7 +265,7 @@ export class Journal {
     for (let part = 0; part < records; part += 1) {
       const first = part * RECORD_BLOCKS
       const count = Math.min(RECORD_BLOCKS, blocks - first)
-      const piece = { part, parts: records, first, blocks: count }
+      const piece = { part, parts: records, first, blocks: count, at: null }
       const header = batch.nextHeader()
       const payload = encodeWrite(header, this.#place(), write, piece, sums)
       if (payload !== null) batch.parts.push(payload)
@@ -281,15 +289,49 @@ export class Journal {
     }
   }
 
+  #placeDirect(
+    batch: Batch,
+    write: StoreWrite,
+    pieces: readonly DirectPiece[],
+    parts: number,
+  ): void {
+    const sums = { seed: this.#seed, blocks: batch.checksums, first: batch.sumsUsed }
+    let part = 0
+    for (const { slot, first, blocks } of pieces) {
+      for (let from = 0; from < blocks; from += RECORD_BLOCKS) {
+        const count = Math.min(RECORD_BLOCKS, blocks - from)
+        const piece = { part, parts, first: first + from, blocks: count, at: slot.at }
+        encodeWrite(batch.nextHeader(), this.#place(), write, piece, sums)
+        this.#head += 1
+        part += 1
+      }
+    }
+    batch.sumsUsed += write.bytes / BLOCK_BYTES
+  }
+
   #place() {
     return { jseq: this.#head, syncedUpTo: this.#durable, checkpoint: this.#checkpoint }
   }
 }
 
+type WriteChange = Extract<Change, { readonly kind: 'write' }>
+
+function blocksOf(change: Change): number {
+  return change.kind === 'write' && change.write.data !== null
+    ? change.write.bytes / BLOCK_BYTES
+    : 0
+}
+
+function sizeOfDirect(pieces: readonly DirectPiece[]): { records: number; sectors: number } {
+  let records = 0
+  for (const { blocks } of pieces) records += Math.ceil(blocks / RECORD_BLOCKS)
+  return { records, sectors: records }
+}
+
 function sizeOfChange(change: Change): { readonly records: number; readonly sectors: number } {
   switch (change.kind) {
     case 'write':
-      return sizeOf(change.write)
+      return change.direct === null ? sizeOf(change.write) : sizeOfDirect(change.direct)
     case 'drop':
     case 'dropSlice':
       return { records: 1, sectors: 1 }

@@ -3,7 +3,7 @@
 import { BLOCK_BYTES, PAGE_BYTES, RUN_BYTES } from '../base/sizes.ts'
 
 /** Raised with any change of these bytes. A store refuses a folder of another format. */
-export const FORMAT = 4
+export const FORMAT = 5
 
 /** The layer of a volume that a page belongs to: every page is named with its own, so that snapshots, which have more of them, need no other format. This release writes and reads only this one. */
 export const BASE_LAYER = 0
@@ -89,6 +89,8 @@ export const RECORD = derive({
   offset: 8,
   bytes: 8,
   checksums: RECORD_BLOCKS * CHECKSUM_BYTES,
+  slot: 4,
+  born: 8,
 })
 /** The header's own checksum is its last field, over everything before it. */
 export const RECORD_CHECKSUM = RECORD_BYTES - CHECKSUM_BYTES
@@ -103,6 +105,8 @@ export const recordKind = {
   promise: 5,
   /** What the member has of a slice is gone; its epoch is that under which it was dropped. */
   dropSlice: 6,
+  /** A write whose blocks go straight into a slot: the record names it, and brings nothing but their checksums. */
+  direct: 7,
 } as const
 /** An epoch that was promised, in a record of the journal and in a checkpoint. */
 export const PROMISE = derive({

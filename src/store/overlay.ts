@@ -19,6 +19,13 @@ export const UNTOUCHED = -1
 export const ABSENT = -2
 /** Its bytes in the journal failed their checksum. */
 export const DAMAGED = -3
+/** Its bytes are in the page's direct slot, durable. */
+export const DIRECT = -4
+
+/** The block's bytes are here, or in the page's direct slot. */
+export function hasBytes(cell: number): boolean {
+  return cell >= 0 || cell === DIRECT
+}
 
 /** A page takes about as much memory as a cell, 3.9 KiB: those without one add at most a quarter to the cells'. */
 const CELLS_PER_BARE_PAGE = 4
@@ -38,6 +45,8 @@ export class DirtyPage implements Stamp {
   freshBlocks = 0
   readonly cells = new Int32Array(BLOCKS_PER_PAGE).fill(UNTOUCHED)
   readonly checksums = new Uint32Array(BLOCKS_PER_PAGE)
+  /** Where its DIRECT blocks are, −1 if it never had any. */
+  direct = -1
   // From here on: the header that home writing prepares. The checksums of untouched blocks are filled in beside the others.
   readonly present = new Uint32Array(MAP_WORDS)
   readonly damaged = new Uint32Array(MAP_WORDS)
@@ -46,6 +55,8 @@ export class DirtyPage implements Stamp {
   isNew = false
   /** What is at home of it is lost: blocks that are not touched are damaged. */
   isLost = false
+  /** It moves into its direct slot in this round. */
+  isMoving = false
   copy: 0 | 1 = 0
   version = 0
   blocks = 0
@@ -133,8 +144,8 @@ export class Overlay {
 
   /** A block's bytes are here. */
   holds(entry: number, block: number): boolean {
-    if ((this.#dirty.get(entry)?.cells[block] ?? UNTOUCHED) >= 0) return true
-    return (this.homing(entry)?.cells[block] ?? UNTOUCHED) >= 0
+    if (hasBytes(this.#dirty.get(entry)?.cells[block] ?? UNTOUCHED)) return true
+    return hasBytes(this.homing(entry)?.cells[block] ?? UNTOUCHED)
   }
 
   /** A change of the page, whose blocks are put in next. */
@@ -145,7 +156,7 @@ export class Overlay {
   /** Copies the block in. `isFresh`: the home does not have it, as far as is known. */
   put(entry: number, block: number, bytes: Uint8Array, checksum: number, isFresh: boolean): void {
     const page = this.#open(entry)
-    if (isFresh && (this.homing(entry)?.cells[block] ?? UNTOUCHED) < 0) this.#setFresh(page, block)
+    if (isFresh) this.#noteFresh(page, block)
     let cell = page.cells[block] ?? UNTOUCHED
     if (cell < 0) {
       cell = this.#takeCell()
@@ -154,6 +165,22 @@ export class Overlay {
     }
     page.checksums[block] = checksum
     this.cell(cell).set(bytes)
+  }
+
+  /** The block's bytes are in `slot`, durable. */
+  putDirect(entry: number, block: number, slot: number, checksum: number, isFresh: boolean): void {
+    const page = this.#open(entry)
+    assert(page.direct < 0 || page.direct === slot, 'DW4: a page has one direct slot at a time')
+    page.direct = slot
+    if (isFresh) this.#noteFresh(page, block)
+    const cell = page.cells[block] ?? UNTOUCHED
+    if (cell >= 0) {
+      this.#freeCell(cell)
+      this.#hold(page, -1)
+    }
+    page.cells[block] = DIRECT
+    page.checksums[block] = checksum
+    assert(this.freeBarePages >= 0, 'OV2: pages without a cell are bounded')
   }
 
   /** ABSENT or DAMAGED. */
@@ -202,13 +229,16 @@ export class Overlay {
     const newer = this.#dirty.get(page.entry)
     page.slot = -1
     page.isNew = false
+    page.isMoving = false
     if (newer === undefined) {
       this.#dirty.set(page.entry, page)
       return
     }
     newer.newest.raise(page)
+    assert(page.direct < 0 || newer.direct < 0, 'DW4: a page has one direct slot at a time')
+    newer.direct = Math.max(newer.direct, page.direct)
     for (const [block, cell] of page.cells.entries()) {
-      const isKept = newer.cells[block] === UNTOUCHED || (newer.cells[block] ?? 0) >= 0
+      const isKept = newer.cells[block] === UNTOUCHED || hasBytes(newer.cells[block] ?? 0)
       if (isKept && hasBit(page.fresh, 0, block)) this.#setFresh(newer, block)
       if (cell === UNTOUCHED || newer.cells[block] !== UNTOUCHED) continue
       newer.checksums[block] = page.checksums[block] ?? 0
@@ -247,6 +277,11 @@ export class Overlay {
     return page
   }
 
+  /** Unless it is on its way home already. */
+  #noteFresh(page: DirtyPage, block: number): void {
+    if (!hasBytes(this.homing(page.entry)?.cells[block] ?? UNTOUCHED)) this.#setFresh(page, block)
+  }
+
   #setFresh(page: DirtyPage, block: number): void {
     if (hasBit(page.fresh, 0, block)) return
     setBit(page.fresh, 0, block)
@@ -283,6 +318,8 @@ export class Overlay {
     page.newest.clear()
     page.slot = -1
     page.isNew = false
+    page.isMoving = false
+    page.direct = -1
     if (this.#pool.length < POOLED_PAGES) this.#pool.push(page)
   }
 

@@ -20,7 +20,7 @@ import { hasBit } from './bitmap.ts'
 import { ColdReads } from './cold-reads.ts'
 import type { Homes } from './homes.ts'
 import { BLOCKS_PER_PAGE, MAP_WORDS, SLOT_HEADER_BYTES } from './layout.ts'
-import { ABSENT, DAMAGED, type DirtyPage, type Overlay, UNTOUCHED } from './overlay.ts'
+import { ABSENT, DAMAGED, DIRECT, type DirtyPage, type Overlay, UNTOUCHED } from './overlay.ts'
 import { NO_ENTRY, NO_SLOT } from './page-table.ts'
 
 export type ReadResult = 'done' | 'damaged'
@@ -146,24 +146,58 @@ export class PageReader {
     if (dirty === undefined && homing === undefined) return this.#readHome(entry, offset, into)
     for (let at = offset; at < end; ) {
       const block = Math.floor(at / BLOCK_BYTES)
-      const cell = newestCell(dirty, homing, block)
+      const page = newestPage(dirty, homing, block)
+      const cell = page?.cells[block] ?? UNTOUCHED
       let to = Math.min(end, (block + 1) * BLOCK_BYTES)
-      if (cell === UNTOUCHED) {
-        while (to < end && newestCell(dirty, homing, to / BLOCK_BYTES) === UNTOUCHED) {
+      if (cell === UNTOUCHED || cell === DIRECT) {
+        while (to < end && isLike(page, cell, newestPage(dirty, homing, to / BLOCK_BYTES), to)) {
           to = Math.min(end, to + BLOCK_BYTES)
         }
-        const piece = into.subarray(at - offset, to - offset)
-        const got = this.#readHome(entry, at, piece)
-        if (got !== 'done') return got
-      } else if (cell === DAMAGED) return 'damaged'
-      else if (cell === ABSENT) into.fill(0, at - offset, to - offset)
-      else {
-        const from = at - block * BLOCK_BYTES
-        into.set(this.#overlay.cell(cell).subarray(from, from + to - at), at - offset)
       }
+      const piece = to - at === into.length ? into : into.subarray(at - offset, to - offset)
+      const got =
+        page === undefined
+          ? this.#readHome(entry, at, piece)
+          : this.#readOverlay(page, cell, at, piece)
+      if (got !== 'done') return got
       at = to
     }
     return 'done'
+  }
+
+  /** A block, or DIRECT ones side by side. */
+  #readOverlay(page: DirtyPage, cell: number, offset: number, into: Uint8Array): ReadResult {
+    if (cell === DAMAGED) return 'damaged'
+    if (cell === DIRECT) return this.#readDirect(page, offset, into) ? 'done' : 'damaged'
+    if (cell === ABSENT) return zeros(into)
+    const from = offset % BLOCK_BYTES
+    into.set(this.#overlay.cell(cell).subarray(from, from + into.length))
+    return 'done'
+  }
+
+  /** DIRECT blocks: they were written just now, so they are read at once. False: one of them is damaged. */
+  #readDirect(page: DirtyPage, offset: number, into: Uint8Array): boolean {
+    const { segments } = this.#homes
+    const at = segments.offsetOf(page.direct) + SLOT_HEADER_BYTES
+    const file = segments.fileOf(page.direct)
+    const end = offset + into.length
+    try {
+      for (let from = offset; from < end; ) {
+        const block = Math.floor(from / BLOCK_BYTES)
+        const start = block * BLOCK_BYTES
+        const isWhole = from === start && end - from >= BLOCK_BYTES
+        const to = isWhole ? end - (end % BLOCK_BYTES) : Math.min(end, start + BLOCK_BYTES)
+        const bytes = isWhole ? into.subarray(from - offset, to - offset) : this.#block
+        if (file.readSync(bytes, at + start) < bytes.length) return false
+        if (!areGood(bytes, page.checksums, block)) return false
+        if (!isWhole) into.set(bytes.subarray(from - start, to - start), from - offset)
+        from = to
+      }
+    } catch (error) {
+      if (error instanceof DiskError) return false
+      throw error
+    }
+    return true
   }
 
   #readHome(entry: number, offset: number, into: Uint8Array): Attempt {
@@ -382,14 +416,34 @@ async function isReadable(file: DiskFile, into: Uint8Array, offset: number): Pro
   }
 }
 
-function newestCell(
+/** The page that says where the block is; undefined: its home does. */
+function newestPage(
   dirty: DirtyPage | undefined,
   homing: DirtyPage | undefined,
   block: number,
-): number {
-  const cell = dirty === undefined ? UNTOUCHED : (dirty.cells[block] ?? UNTOUCHED)
-  if (cell !== UNTOUCHED || homing === undefined) return cell
-  return homing.cells[block] ?? UNTOUCHED
+): DirtyPage | undefined {
+  if (dirty !== undefined && dirty.cells[block] !== UNTOUCHED) return dirty
+  return homing !== undefined && homing.cells[block] !== UNTOUCHED ? homing : undefined
+}
+
+/** The block at `offset`, of which `next` says where it is, lies beside those of `page`. */
+function isLike(
+  page: DirtyPage | undefined,
+  cell: number,
+  next: DirtyPage | undefined,
+  offset: number,
+): boolean {
+  return next === page && (page === undefined || page.cells[offset / BLOCK_BYTES] === cell)
+}
+
+/** RD1. Whole blocks; their checksums are those from `first` on. */
+function areGood(bytes: Uint8Array, checksums: Uint32Array, first: number): boolean {
+  for (let at = 0; at < bytes.length; at += BLOCK_BYTES) {
+    if (crc32c(bytes.subarray(at, at + BLOCK_BYTES)) !== checksums[first + at / BLOCK_BYTES]) {
+      return false
+    }
+  }
+  return true
 }
 
 function zeros(into: Uint8Array): 'done' {

@@ -359,7 +359,7 @@ describe('PageStore', () => {
     await expect(world.open({ memberId: memberId('m2') })).rejects.toThrow(/belongs to member 'm1'/)
     await expect(world.open({ groupId: 'other' })).rejects.toBeInstanceOf(FolderRefused)
     for (const copy of [0, 1]) world.disk.flip(paths.superblock, (copy * 4096 + 7) * 8 + 6)
-    await expect(world.open()).rejects.toThrow(/format 68; this release knows format 4/)
+    await expect(world.open()).rejects.toThrow(/format 69; this release knows format 5/)
     await world.disk.remove(paths.superblock)
     await expect(world.open()).rejects.toThrow(/holds pages but no file 'super'/)
   })

@@ -36,6 +36,7 @@ import {
 import { BLOCK_BYTES, PAGE_BYTES, RUN_BYTES } from '../base/sizes.ts'
 import { BlockCache } from './block-cache.ts'
 import { CommitQueue, type CommitWork, type WriteResult } from './commit-queue.ts'
+import { DirectWrites } from './direct-writes.ts'
 import { FolderRefused, StoreFailed } from './failure.ts'
 import { type Folder, openFolder, replaceFolder } from './folder.ts'
 import { HeaderCache } from './header-cache.ts'
@@ -105,7 +106,7 @@ export class PageStore {
     ports: { readonly disk: Disk; readonly clock: Clock; readonly settings: StoreSettings },
     folder: Folder,
     pages: Pages,
-    home: HomeWriter,
+    { home, direct }: { readonly home: HomeWriter; readonly direct: DirectWrites },
     recovered: { readonly journal: Journal; readonly report: RecoveryReport },
   ) {
     const { clock, settings } = ports
@@ -119,7 +120,8 @@ export class PageStore {
       this.#tellFailed = resolve
     })
     this.#room = new Room(pages, ports.disk, settings)
-    this.#queue = new CommitQueue(this.#journal, pages, clock, {
+    direct.serve((slots) => this.#room.hasRoomFor(slots))
+    this.#queue = new CommitQueue({ journal: this.#journal, direct }, pages, clock, {
       released: (reserved) => this.#room.release(reserved),
       upkeep: () => this.#upkeep.look(),
       failed: (error) => this.#fail(error),
@@ -130,6 +132,7 @@ export class PageStore {
       journal: this.#journal,
       queue: this.#queue,
       home,
+      direct,
       checkpoints: folder.checkpoints,
       homeAfterMs: settings.homeAfterMs,
       checkpointAfterMs: settings.checkpointAfterMs,
@@ -168,7 +171,8 @@ export class PageStore {
     const homes = new Homes({ table, cache, segments, blocks }, folder.seed)
     const overlay = new Overlay(settings.overlayBytes)
     const pages = new Pages(homes, overlay, new OperationMemory(), settings.tombstoneRuns)
-    const home = new HomeWriter(homes, overlay)
+    const direct = new DirectWrites(homes, overlay, settings)
+    const home = new HomeWriter(homes, overlay, direct)
     let recovered: Recovered
     try {
       recovered = await recover(folder, pages, home, settings)
@@ -176,9 +180,10 @@ export class PageStore {
       await closeFiles(folder, segments)
       throw error
     }
-    const store = new PageStore({ disk, clock, settings }, folder, pages, home, recovered)
+    const ports = { disk, clock, settings }
+    const store = new PageStore(ports, folder, pages, { home, direct }, recovered)
     await segments.removeStrays()
-    await segments.unlinkEmpty()
+    await segments.unlinkEmpty(0)
     await store.#room.measure()
     return store
   }
@@ -230,11 +235,11 @@ export class PageStore {
     if (data !== null) {
       assert(bytes / BLOCK_BYTES <= this.#queue.blocksMost, 'a write fits into the overlay')
       const reserved = this.#room.admit(write)
-      if (reserved !== null) return this.#queue.add({ kind: 'write', write, firstSum: 0 }, reserved)
+      if (reserved !== null) return this.#queue.write(write, reserved)
       void this.#measureAgain()
       return Promise.resolve('full')
     }
-    return this.#queue.add({ kind: 'write', write, firstSum: 0 })
+    return this.#queue.write(write)
   }
 
   /** ST9. Whether `slice` has, or is about to have, anything that an unmap of these bytes would take. */

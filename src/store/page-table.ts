@@ -215,6 +215,12 @@ export class PageTable {
     this.present[entry] = blocks
   }
 
+  /** The page at home has moved to another slot, which takes its place on disk whole; the old one is the caller's to release. */
+  move(entry: number, slot: number): void {
+    this.slot[entry] = slot
+    this.#take(entry, BLOCKS_PER_PAGE - this.takenOf(entry))
+  }
+
   /** The page has no blocks left; its slot is the caller's to release. */
   vacate(entry: number): void {
     const table = this.#tableOf(entry)

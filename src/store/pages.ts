@@ -125,6 +125,38 @@ export class Pages {
     }
   }
 
+  /** Blocks of one page that are durable in `slot`; their checksums are those from index `firstSum` on. */
+  writeDirect(
+    extent: Extent,
+    { slot, blocks }: { readonly slot: number; readonly blocks: number },
+    checksums: Uint32Array,
+    firstSum: number,
+  ): void {
+    const { table } = this.homes
+    table.slices.raise(extent.slice, extent)
+    const page = Math.floor(extent.offset / PAGE_BYTES)
+    const entry = table.entryFor(extent.volume, page, extent.slice)
+    table.claim(entry)
+    this.overlay.raise(entry, extent)
+    const first = (extent.offset / BLOCK_BYTES) % BLOCKS_PER_PAGE
+    for (let i = 0; i < blocks; i += 1) {
+      const isFresh = !this.isAtHome(entry, first + i)
+      this.overlay.putDirect(entry, first + i, slot, checksums[firstSum + i] ?? 0, isFresh)
+    }
+  }
+
+  /** Blocks of one page of which nobody has the bytes. */
+  damage(extent: Extent, blocks: number): void {
+    const { table } = this.homes
+    table.slices.raise(extent.slice, extent)
+    const page = Math.floor(extent.offset / PAGE_BYTES)
+    const entry = table.entryFor(extent.volume, page, extent.slice)
+    table.claim(entry)
+    this.overlay.raise(entry, extent)
+    const first = (extent.offset / BLOCK_BYTES) % BLOCKS_PER_PAGE
+    for (let i = 0; i < blocks; i += 1) this.overlay.putMark(entry, first + i, DAMAGED)
+  }
+
   /** PG1. A page that is unmapped whole is gone at once; of the two at the ends, the blocks in the range. */
   unmap(extent: Extent, bytes: number): void {
     const { table, lost } = this.homes

@@ -14,7 +14,8 @@ it(
     const reuse = await runPowerCuts({ seeds: 60, start: 1, stopFirst: false, focus: 'reuse' })
     const full = await runPowerCuts({ seeds: 60, start: 1, stopFirst: false, focus: 'full' })
     const budget = await runPowerCuts({ seeds: 40, start: 1, stopFirst: false, focus: 'budget' })
-    for (const totals of [plain, large, stale, reuse, full, budget]) {
+    const direct = await runPowerCuts({ seeds: 60, start: 1, stopFirst: false, focus: 'direct' })
+    for (const totals of [plain, large, stale, reuse, full, budget, direct]) {
       const { cuts, recoveryCuts, acknowledged, lost, torn, firstReason } = totals
       process.stdout.write(
         `power cuts: ${cuts} (${recoveryCuts} in recovery), ${acknowledged} changes answered, ${totals.full} full, ` +

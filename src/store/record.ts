@@ -62,16 +62,24 @@ export interface RecordPart {
   readonly parts: number
   readonly first: number
   readonly blocks: number
+  /** Where the blocks are; null: they follow the record. */
+  readonly at: SlotPlace | null
+}
+
+/** A slot, and its segment as it was made: a number is used again. */
+export interface SlotPlace {
+  readonly slot: number
+  readonly born: number
 }
 
 export type RecordKind = (typeof recordKind)[keyof typeof recordKind]
 
-export interface RecordHeader extends RecordPlace, Ordered {
+export interface RecordHeader extends RecordPlace, Ordered, SlotPlace {
   readonly kind: RecordKind
   readonly layer: number
   readonly part: number
   readonly parts: number
-  /** Blocks of payload. */
+  /** Blocks that it tells of: its payload, unless they are in a slot. */
   readonly blocks: number
   /** One a block, valid while the bytes that it was decoded from are. */
   checksum(block: number): number
@@ -109,7 +117,7 @@ export function partsOf(write: StoreWrite): readonly StoreWrite[] {
   ]
 }
 
-/** Fills the header for one part of a write and returns its payload, null if it has none. `sums.blocks` gets the checksums of the write's blocks from index `sums.first` on. */
+/** Fills the header for one part of a write and returns its payload, null if none follows. `sums.blocks` gets the checksums of the write's blocks from index `sums.first` on. */
 export function encodeWrite(
   header: Uint8Array,
   place: RecordPlace,
@@ -118,7 +126,7 @@ export function encodeWrite(
   sums: { readonly seed: number; readonly blocks: Uint32Array; readonly first: number },
 ): Uint8Array | null {
   const { data } = write
-  begin(header, data === null ? recordKind.unmap : recordKind.write, place)
+  begin(header, kindOf(write, part), place)
   writeU16(header, RECORD.part, part.part)
   writeU16(header, RECORD.parts, part.parts)
   writeU32(header, RECORD.slice, write.slice)
@@ -147,8 +155,22 @@ export function encodeWrite(
     sums.blocks[sums.first + part.first + block] = sum
     writeU32(header, RECORD.checksums + block * 4, sum)
   }
+  if (part.at !== null) {
+    writeU32(header, RECORD.slot, part.at.slot)
+    writeU64(header, RECORD.born, part.at.born)
+  }
   finish(header, sums.seed)
-  return payload
+  return part.at === null ? payload : null
+}
+
+function kindOf({ data }: StoreWrite, { at }: RecordPart): RecordKind {
+  if (data === null) return recordKind.unmap
+  return at === null ? recordKind.write : recordKind.direct
+}
+
+/** Blocks that follow the record. */
+export function payloadBlocks({ kind, blocks }: Pick<RecordHeader, 'kind' | 'blocks'>): number {
+  return kind === recordKind.direct ? 0 : blocks
 }
 
 export function encodeDrop(
@@ -226,6 +248,8 @@ export function decodeRecord(bytes: Uint8Array, seed: number): RecordHeader | nu
     layer: readU32(bytes, RECORD.layer),
     offset: readU64(bytes, RECORD.offset),
     bytes: readU64(bytes, RECORD.bytes),
+    slot: readU32(bytes, RECORD.slot),
+    born: readU64(bytes, RECORD.born),
     checksum: (block) => readU32(bytes, RECORD.checksums + block * 4),
   }
 }

@@ -9,18 +9,27 @@
 //        so.
 //   RC5. Nothing is changed before the group's record has been judged by what the store knows of it.
 //   RC4. What was durable when the group saw it (the mark of its record) is proven, whatever the journal itself can tell.
+import { BLOCK_BYTES, PAGE_BYTES } from '../base/sizes.ts'
 import { FolderRefused } from './failure.ts'
 import type { Folder } from './folder.ts'
 import type { HomeWriter } from './home-writer.ts'
 import { judgeHistory, judgeLayer, olderCopy, refuse } from './identity.ts'
 import { Journal } from './journal.ts'
-import { type LogEnd, type Replayed, replay, type Survey, survey } from './journal-scan.ts'
-import { recordKind, TOMBSTONE_SLOT } from './layout.ts'
+import {
+  badBlocks,
+  type LogEnd,
+  type Replayed,
+  replay,
+  type Survey,
+  survey,
+} from './journal-scan.ts'
+import { BLOCKS_PER_PAGE, recordKind, SLOT_HEADER_BYTES, TOMBSTONE_SLOT } from './layout.ts'
 import { knowledgeOf } from './look.ts'
-import type { Overlay } from './overlay.ts'
 import { type Pages, pagesIn, pagesInPart } from './pages.ts'
 import { decodeEpochs } from './promises.ts'
-import { decodeSegments, type LostSegment } from './segments.ts'
+import { payloadBlocks, type RecordHeader } from './record.ts'
+import { decodeSegments } from './segment-foot.ts'
+import type { LostSegment, Segments } from './segments.ts'
 import type { StoreSettings } from './settings.ts'
 
 export interface RecoveryReport {
@@ -82,19 +91,22 @@ export async function recover(
   const { slices } = table
   const checkpointed = { groupId, sessions: operations.sessions(), volumes, slices }
   settings.judge(await knowledgeOf({ ...checkpointed, promises }, folder, found)) // RC5
+  const named = await adoptDirect(segments, found)
   // Beyond the end of any log that starts at this tail, whatever its length, and beyond every stale record.
   const beyond = tail + 2 * folder.ring
   let replayed = 0
   const proven = { ...found, syncedUpTo: Math.max(found.syncedUpTo, known?.position ?? 0) } // RC4
-  const end = await replay(folder.journal, folder.ring, tail, proven, async (records) => {
-    if (!hasRoom(pages.overlay, records)) await bringHome(home, beyond)
-    apply(pages, records)
+  const isThere = (header: RecordHeader) => areThere(segments, named, header)
+  const end = await replay(folder, { tail, found: proven, isThere }, async (records) => {
+    if (!hasRoom(pages, records)) await bringHome(home, beyond)
+    apply(pages, records, named)
     replayed += 1
   })
   judgeHistory(promises, settings)
   if (end.gaps.length > 0 && accept !== 'damage') refuseGaps(memberId, end, found)
   await bringHome(home, beyond)
   homes.recovering = false
+  for (const slot of named) homes.release(slot, BLOCKS_PER_PAGE)
   const head = Math.max(beyond, home.version) + 1
   const limbo = segments.takeLimbo()
   const newest = { tail: head, syncedUpTo: head }
@@ -130,13 +142,43 @@ function tellSegment({ path, reason, pages }: LostSegment): string {
   )
 }
 
-/** OV2 */
-function hasRoom(overlay: Overlay, records: readonly Replayed[]): boolean {
+/** DW6: the slots that any record tells of, so that nobody takes them for something else. */
+async function adoptDirect(segments: Segments, { records }: Survey): Promise<ReadonlySet<number>> {
+  const named = new Set<number>()
+  for (const header of records.values()) {
+    if (header.kind !== recordKind.direct || named.has(header.slot)) continue
+    if (await segments.adopt(header)) named.add(header.slot)
+  }
+  return named
+}
+
+/** DW1: the bytes that a direct record tells of. */
+async function areThere(
+  segments: Segments,
+  named: ReadonlySet<number>,
+  header: RecordHeader,
+): Promise<boolean> {
+  const { slot, offset, blocks } = header
+  if (!named.has(slot)) return false
+  const bytes = new Uint8Array(blocks * BLOCK_BYTES)
+  const at = segments.offsetOf(slot) + SLOT_HEADER_BYTES + (offset % PAGE_BYTES)
+  await segments.fileOf(slot).read(bytes, at)
+  return badBlocks(bytes, header).length === 0
+}
+
+/** OV2 DW4 */
+function hasRoom({ homes, overlay }: Pages, records: readonly Replayed[]): boolean {
   let blocks = 0
   let barePages = 0
   for (const { header, bad } of records) {
-    blocks += header.blocks
-    if (header.kind === recordKind.unmap) barePages += pagesInPart(header.offset, header.bytes)
+    blocks += payloadBlocks(header)
+    if (header.kind === recordKind.direct) {
+      barePages += 1
+      const entry = homes.table.find(header.volume, Math.floor(header.offset / PAGE_BYTES))
+      const { direct = -1 } = overlay.dirty(entry) ?? {}
+      if (direct >= 0 && direct !== header.slot) return false
+    } else if (header.kind === recordKind.unmap)
+      barePages += pagesInPart(header.offset, header.bytes)
     else if (bad.length > 0) barePages += pagesIn(header.offset, header.bytes)
   }
   return blocks <= overlay.freeCells && barePages <= overlay.freeBarePages
@@ -153,7 +195,7 @@ function noRoom(): FolderRefused {
   )
 }
 
-function apply(pages: Pages, records: readonly Replayed[]): void {
+function apply(pages: Pages, records: readonly Replayed[], named: ReadonlySet<number>): void {
   for (const { header, payload, bad } of records) {
     if (header.kind === recordKind.dropVolume) {
       pages.drop(header.volume)
@@ -170,13 +212,21 @@ function apply(pages: Pages, records: readonly Replayed[]): void {
       continue
     }
     if (header.kind === recordKind.unmap) pages.unmap(header, header.bytes)
-    else {
-      const sums = new Uint32Array(header.blocks)
-      for (let block = 0; block < header.blocks; block += 1) sums[block] = header.checksum(block)
-      pages.write(header, payload, sums, 0, bad)
-    }
+    else applyWrite(pages, { header, payload, bad }, named)
     pages.operations.applied(header)
   }
+}
+
+function applyWrite(
+  pages: Pages,
+  { header, payload, bad }: Replayed,
+  named: ReadonlySet<number>,
+): void {
+  const sums = new Uint32Array(header.blocks)
+  for (let block = 0; block < header.blocks; block += 1) sums[block] = header.checksum(block)
+  if (header.kind !== recordKind.direct) pages.write(header, payload, sums, 0, bad)
+  else if (named.has(header.slot)) pages.writeDirect(header, header, sums, 0)
+  else pages.damage(header, header.blocks)
 }
 
 function journalDamage(end: LogEnd): string[] {

@@ -11,6 +11,7 @@
 //   RO4. Who was refused can wait until what was unmapped or dropped is given back, and try once more.
 import type { Disk } from '../base/disk.ts'
 import { BLOCK_BYTES, PAGE_BYTES } from '../base/sizes.ts'
+import { BLOCKS_PER_PAGE, SLOT_BYTES } from './layout.ts'
 import { NO_ENTRY, NO_SLOT } from './page-table.ts'
 import { eachPage, type Pages } from './pages.ts'
 import type { StoreWrite } from './record.ts'
@@ -55,6 +56,11 @@ export class Room {
     return this.#atMost - this.#taken < PAGE_BYTES / BLOCK_BYTES + 1
   }
 
+  /** There is some for so many whole slots. */
+  hasRoomFor(slots: number): boolean {
+    return this.#atMost - this.#taken >= (slots * SLOT_BYTES) / BLOCK_BYTES
+  }
+
   /** Promises room to the write, and returns how many blocks are reserved for it; null: there is not enough. */
   admit(write: StoreWrite): number | null {
     const { volume, offset, bytes, slice } = write
@@ -96,7 +102,8 @@ export class Room {
 
   get #onDisk(): number {
     const { table, segments } = this.#pages.homes
-    return table.takenBlocks + segments.usedSlots + segments.limboBlocks + segments.count
+    const direct = segments.directSlots * BLOCKS_PER_PAGE
+    return table.takenBlocks + direct + segments.usedSlots + segments.limboBlocks + segments.count
   }
 
   /** RO1 */

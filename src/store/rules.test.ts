@@ -56,6 +56,17 @@ const rules: Readonly<Record<string, string>> = {
   'PG4 a run that the drop of its volume takes is not taken by that of its slice':
     'run-dropped-twice',
   'PG6 of a run that goes while one looks nothing is told': 'gone-run-told',
+  'DW1 a direct write is durable when its bytes are': 'direct-bytes-not-awaited',
+  'DW1 a record that nothing proves counts only if its bytes are there': 'direct-bytes-not-judged',
+  'DW2 a block of a direct slot is written once': 'direct-block-twice',
+  'DW3 what takes the place of bytes proves their record': 'direct-overtaken',
+  'DW4 a round begins when nothing is on its way to a slot': 'direct-beside-a-round',
+  'DW5 a page moves in a round that leaves nothing behind': 'direct-moves-too-soon',
+  'DW6 a direct slot is released when its records are behind the tail': 'direct-slot-free-early',
+  'DW7 a direct slot has been written whole before': 'direct-slot-not-whole',
+  'DW8 no direct slot is taken without room for whole slots': 'direct-without-room',
+  'RC1 recovery takes no slot of which a record tells': 'direct-slot-not-adopted',
+  'HW9 recovery writes to no direct slot': 'recovery-into-direct-slot',
   'ID6 the layers of all records are judged before anything is replayed': 'layers-judged-late',
 }
 

@@ -13,37 +13,25 @@
 //   SL5. Nobody waits for what is still being read of a segment that is unlinked: a medium that does not answer one read
 //        must not stop the round, and with it the journal.
 import { assert } from '../base/assert.ts'
-import { readU32, writeU32 } from '../base/bytes.ts'
-import { crc32c } from '../base/crc32c.ts'
 import {
   type Disk,
   DiskError,
   type DiskFile,
   type FailedJob,
   isFull,
+  sharedBytes,
   type WriteJob,
 } from '../base/disk.ts'
-import { readU64, writeU64 } from './fields.ts'
-import {
-  paths,
-  SEGMENT,
-  SEGMENT_ENTRY,
-  SEGMENT_FOOT_BYTES,
-  SEGMENT_MAGIC,
-  SLOT_BYTES,
-} from './layout.ts'
+import { BLOCKS_PER_PAGE, paths, SEGMENT_FOOT_BYTES, SLOT_BYTES } from './layout.ts'
+import type { SlotPlace } from './record.ts'
+import { encodeFoot, encodeSegments, isFootOf, type SegmentEntry } from './segment-foot.ts'
 
 const FREE = 0
 const USED = 1
 const LIMBO = 2
+/** Free, and being written or given back to the file system. */
+const HELD = 3
 const SPARES = 1
-
-/** Which segment a file must be: files of other folders, under other numbers or from earlier times are not. */
-export interface SegmentEntry {
-  readonly number: number
-  /** Counts the segments of the folder as they are made. */
-  readonly born: number
-}
 
 /** A segment that is lost, with the pages that were in it. */
 export interface LostSegment {
@@ -60,6 +48,8 @@ interface Segment extends SegmentEntry {
   /** Free slots whose bytes may still take space. */
   readonly unpunched: Uint8Array
   free: number
+  /** Its name is durable. */
+  isMade: boolean
 }
 
 export class Segments {
@@ -70,6 +60,10 @@ export class Segments {
   /** No segment with a lower number has a free slot. */
   #lowest = 0
   #limbo: number[] = []
+  /** Taken by `takeDirect`, and no page's home yet. */
+  readonly #direct = new Set<number>()
+  /** DW7: free slots that have their place on disk whole. */
+  readonly #warm = new Set<number>()
   readonly #limboBlocks = new Map<number, number>()
   /** Blocks that slots in limbo take, with their headers. */
   limboBlocks = 0
@@ -96,6 +90,11 @@ export class Segments {
     return this.#segments.size
   }
 
+  /** Taken by `takeDirect`: as long as nobody counts their blocks otherwise, all of them count. */
+  get directSlots(): number {
+    return this.#direct.size
+  }
+
   /** Segments made so far. */
   get made(): number {
     return this.#made
@@ -116,12 +115,7 @@ export class Segments {
   /** The segments that hold pages, for a checkpoint. */
   encode(): Uint8Array {
     const holding = [...this.#segments.values()].filter(({ states }) => states.includes(USED))
-    const bytes = new Uint8Array(holding.length * SEGMENT_ENTRY.end)
-    for (const [i, { number, born }] of holding.entries()) {
-      writeU32(bytes, i * SEGMENT_ENTRY.end + SEGMENT_ENTRY.number, number)
-      writeU64(bytes, i * SEGMENT_ENTRY.end + SEGMENT_ENTRY.born, born)
-    }
-    return bytes
+    return encodeSegments(holding)
   }
 
   isLost(slot: number): boolean {
@@ -150,22 +144,115 @@ export class Segments {
   markUsed(slot: number): void {
     const segment = this.#segmentOf(slot)
     assert(segment.states[slot % this.#slots] === FREE, 'SL1: one slot, one page')
-    segment.states[slot % this.#slots] = USED
-    segment.unpunched[slot % this.#slots] = 0
-    segment.free -= 1
-    this.#used += 1
+    this.#use(segment, slot % this.#slots)
   }
 
   /** Null: all are taken, and the disk has no room for another segment. */
   async take(): Promise<number | null> {
-    const segment = this.#withFree() ?? (await this.#tryCreate(this.#unusedNumber()))
+    const slot = this.#takeFree()
+    if (slot !== null) return slot
+    await this.#tryCreate(this.#unusedNumber())
+    return this.#takeFree()
+  }
+
+  /** For blocks that go straight there, in any turn of the event loop. Null: none is prepared. */
+  takeDirect(): SlotPlace | null {
+    const [slot] = this.#warm
+    if (slot === undefined) return null
+    const segment = this.#segmentOf(slot)
+    this.#use(segment, slot % this.#slots)
+    this.#direct.add(slot)
+    return { slot, born: segment.born }
+  }
+
+  /** The direct slot is the home of a page now, whose blocks count. */
+  settled(slot: number): void {
+    this.#direct.delete(slot)
+  }
+
+  bornOf(slot: number): number {
+    return this.#segmentOf(slot).born
+  }
+
+  /** At recovery: a record tells of this slot. False: its segment is not the one that it was. */
+  async adopt({ slot, born }: SlotPlace): Promise<boolean> {
+    const number = Math.floor(slot / this.#slots)
+    if (!this.#segments.has(number)) {
+      const file = await this.#openListed({ number, born })
+      if (typeof file === 'string') return false
+      this.#add({ number, born }, file).unpunched.fill(1)
+    }
+    const segment = this.#segmentOf(slot)
+    if (segment.born !== born || segment.file === null) return false
+    assert(segment.states[slot % this.#slots] === FREE, 'DW5: no record after the tail tells of it')
+    this.#use(segment, slot % this.#slots)
+    return true
+  }
+
+  /** DW7. Some free slots get their place on disk, until there are `most` beside the pages' homes; fewer if the disk has no room. */
+  async prepare(some: number, most: number): Promise<void> {
+    const zeros = sharedBytes(SLOT_BYTES)
+    for (let i = 0; i < some; i += 1) {
+      if (this.#warm.size + this.#direct.size + this.#limbo.length >= most) return
+      if (this.#coldSlot() === null) await this.#tryCreate(this.#unusedNumber())
+      const slot = this.#coldSlot()
+      if (slot === null) return
+      const segment = this.#segmentOf(slot)
+      const at = slot % this.#slots
+      this.#hold(segment, at, at + 1)
+      const job = { file: this.fileOf(slot), parts: [zeros], offset: this.offsetOf(slot) }
+      const [failed] = await this.#disk.writeMany([job])
+      if (failed === undefined) await job.file.sync()
+      this.#letGo(segment, at, at + 1)
+      segment.unpunched[at] = 1
+      if (failed === undefined) this.#warm.add(slot)
+      else if (isFull(failed.error)) return
+      else throw failed.error
+    }
+  }
+
+  #coldSlot(): number | null {
+    for (const segment of this.#segments.values()) {
+      if (segment.free === 0 || segment.file === null || !segment.isMade) continue
+      for (let at = 0; at < this.#slots; at += 1) {
+        const slot = segment.number * this.#slots + at
+        if (segment.states[at] === FREE && !this.#warm.has(slot)) return slot
+      }
+    }
+    return null
+  }
+
+  /** Slots are taken in any turn of the event loop, but not these until they are let go. */
+  #hold(segment: Segment, from: number, end: number): void {
+    segment.states.fill(HELD, from, end)
+    segment.free -= end - from
+    for (let at = from; at < end; at += 1) this.#warm.delete(segment.number * this.#slots + at)
+  }
+
+  #letGo(segment: Segment, from: number, end: number): void {
+    segment.states.fill(FREE, from, end)
+    segment.free += end - from
+    this.#lowest = Math.min(this.#lowest, segment.number)
+  }
+
+  #takeFree(): number | null {
+    const segment = this.#withFree()
     if (segment === null) return null
-    const at = segment.states.indexOf(FREE)
+    const first = segment.number * this.#slots
+    // What is prepared for direct writes last: a page of few blocks takes all of the room there.
+    const isFree = (state: number, at: number) => state === FREE && !this.#warm.has(first + at)
+    const cold = segment.states.findIndex(isFree)
+    const at = cold >= 0 ? cold : segment.states.indexOf(FREE)
+    this.#use(segment, at)
+    return first + at
+  }
+
+  #use(segment: Segment, at: number): void {
+    this.#warm.delete(segment.number * this.#slots + at)
     segment.states[at] = USED
     segment.unpunched[at] = 0
     segment.free -= 1
     this.#used += 1
-    return segment.number * this.#slots + at
   }
 
   /** Taken since the last checkpoint was written, so none names it. */
@@ -186,6 +273,7 @@ export class Segments {
     assert(segment.states[slot % this.#slots] === USED, 'a slot is released once')
     segment.states[slot % this.#slots] = LIMBO
     this.#limbo.push(slot)
+    this.#direct.delete(slot)
     this.#limboBlocks.set(slot, 1 + blocks)
     this.limboBlocks += 1 + blocks
     this.#used -= 1
@@ -206,6 +294,7 @@ export class Segments {
   /** That checkpoint is durable. */
   free(slots: readonly number[]): void {
     for (const slot of slots) {
+      if (this.#limboBlocks.get(slot) === 1 + BLOCKS_PER_PAGE) this.#warm.add(slot)
       const segment = this.#segmentOf(slot)
       const at = slot % this.#slots
       assert(segment.states[at] === LIMBO, 'SL1: only released slots become free')
@@ -218,13 +307,18 @@ export class Segments {
     }
   }
 
-  /** Unlinks empty segments beyond the spare, highest first. */
-  async unlinkEmpty(): Promise<void> {
+  /** Unlinks empty segments beyond the spare, and beyond so many slots as are kept for `takeDirect`, highest first. */
+  async unlinkEmpty(kept: number): Promise<void> {
     this.#forgetLost()
     const empty = [...this.#segments.values()].filter((segment) => segment.free === this.#slots)
     empty.sort((a, b) => b.number - a.number)
-    const excess = empty.slice(0, Math.max(0, empty.length - SPARES))
+    const excess = empty.slice(
+      0,
+      Math.max(0, empty.length - SPARES - Math.ceil(kept / this.#slots)),
+    )
     for (const segment of excess) {
+      if (segment.free < this.#slots) continue
+      this.#hold(segment, 0, this.#slots)
       this.#segments.delete(segment.number)
       await this.#disk.remove(paths.segment(segment.number))
       if (segment.file !== null) this.#closeInTime(segment.file)
@@ -232,10 +326,15 @@ export class Segments {
     if (excess.length > 0) await this.#disk.syncFolder(paths.segments)
   }
 
-  /** Gives free slots' space back, at most `limit` ranges at a time. */
-  async punch(limit: number): Promise<void> {
+  /** Gives free slots' space back, at most `limit` ranges at a time, but for so many slots as are kept for `takeDirect`. */
+  async punch(limit: number, kept: number): Promise<void> {
     let left = limit
+    let stay = kept
     for (const segment of this.#segments.values()) {
+      if (stay > 0) {
+        for (const isUnpunched of segment.unpunched) stay -= isUnpunched
+        continue
+      }
       while (left > 0) {
         const from = segment.unpunched.indexOf(1)
         if (from < 0) break
@@ -244,7 +343,9 @@ export class Segments {
         segment.unpunched.fill(0, from, end)
         if (segment.file === null) continue
         left -= 1
+        this.#hold(segment, from, end)
         await segment.file.punch(from * SLOT_BYTES, (end - from) * SLOT_BYTES)
+        this.#letGo(segment, from, end)
       }
     }
   }
@@ -300,7 +401,8 @@ export class Segments {
   #withFree(): Segment | null {
     let best: Segment | null = null
     for (const segment of this.#segments.values()) {
-      if (segment.free === 0 || segment.number < this.#lowest || segment.file === null) continue
+      if (segment.free === 0 || segment.number < this.#lowest) continue
+      if (segment.file === null || !segment.isMade) continue
       if (best === null || segment.number < best.number) best = segment
       if (best.number === this.#lowest) break
     }
@@ -314,15 +416,15 @@ export class Segments {
     return number
   }
 
-  async #tryCreate(number: number): Promise<Segment | null> {
+  /** Not if the disk has no room. */
+  async #tryCreate(number: number): Promise<void> {
     const lowest = this.#lowest
     try {
-      return await this.#create(number)
+      await this.#create(number)
     } catch (error) {
       if (!isFull(error)) throw error
       this.#lowest = lowest
       await this.#discard(number)
-      return null
     }
   }
 
@@ -339,17 +441,19 @@ export class Segments {
     return this.#slots * SLOT_BYTES
   }
 
-  async #create(number: number): Promise<Segment> {
+  async #create(number: number): Promise<void> {
     const file = await this.#disk.open(paths.segment(number), 'create')
     this.#made += 1
     const segment = this.#add({ number, born: this.#made }, file)
+    segment.isMade = false
     // A stray from before a crash may be there.
     if (file.sizeBytes() > 0) await file.truncate(0)
     await file.truncate(this.#footAt + SEGMENT_FOOT_BYTES)
     await file.write([encodeFoot(segment, this.#seed)], this.#footAt)
     await file.sync()
     await this.#disk.syncFolder(paths.segments)
-    return segment
+    segment.isMade = true
+    this.#lowest = Math.min(this.#lowest, number)
   }
 
   /** SL4 */
@@ -382,36 +486,10 @@ export class Segments {
       states: new Uint8Array(this.#slots),
       unpunched: new Uint8Array(this.#slots),
       free: this.#slots,
+      isMade: true,
     }
     this.#segments.set(number, segment)
     this.#lowest = Math.min(this.#lowest, number)
     return segment
-  }
-}
-
-function encodeFoot({ number, born }: SegmentEntry, seed: number): Uint8Array {
-  const foot = new Uint8Array(SEGMENT_FOOT_BYTES)
-  writeU32(foot, SEGMENT.magic, SEGMENT_MAGIC)
-  writeU32(foot, SEGMENT.number, number)
-  writeU64(foot, SEGMENT.born, born)
-  writeU32(foot, SEGMENT.checksum, crc32c(foot.subarray(0, SEGMENT.checksum), seed))
-  return foot
-}
-
-function isFootOf(entry: SegmentEntry, foot: Uint8Array, seed: number): boolean {
-  return (
-    readU32(foot, SEGMENT.magic) === SEGMENT_MAGIC &&
-    readU32(foot, SEGMENT.checksum) === crc32c(foot.subarray(0, SEGMENT.checksum), seed) &&
-    readU32(foot, SEGMENT.number) === entry.number &&
-    readU64(foot, SEGMENT.born) === entry.born
-  )
-}
-
-export function* decodeSegments(bytes: Uint8Array): Generator<SegmentEntry> {
-  for (let at = 0; at < bytes.length; at += SEGMENT_ENTRY.end) {
-    yield {
-      number: readU32(bytes, at + SEGMENT_ENTRY.number),
-      born: readU64(bytes, at + SEGMENT_ENTRY.born),
-    }
   }
 }

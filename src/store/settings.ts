@@ -44,6 +44,14 @@ export interface StoreSettings {
   readonly homeAfterMs: number
   /** Runs of pages that hold nothing but tombstones: of each 16 pages up to 0.7 KiB of memory, and 0.8 KiB of a checkpoint. */
   readonly tombstoneRuns: number
+  /** So many pages may have blocks in a direct slot at once (direct-writes.ts), and up to three times as many slots take room beside the pages' own; 0: every write goes into the journal. */
+  readonly directPages: number
+  /** Writes of at least so many bytes may go straight into a slot … */
+  readonly directBytes: number
+  /** … once so many follow one another, or if they write a page whole. */
+  readonly directAfterBytes: number
+  /** Only to pages that have at least so many blocks at home: a direct slot takes the room of a whole page. */
+  readonly directLeastBlocks: number
   readonly checkpointAfterMs: number
   /** Null: the group knows no folder of this member. */
   readonly known: KnownFolder | null
@@ -64,6 +72,10 @@ export const storeDefaults = {
   cacheBytes: 0,
   homeAfterMs: 1000,
   tombstoneRuns: 16_384,
+  directPages: 64,
+  directBytes: 64 * 1024,
+  directAfterBytes: 1024 * 1024,
+  directLeastBlocks: 128,
   checkpointAfterMs: 30_000,
   known: null,
   accept: 'nothing',

@@ -14,6 +14,7 @@
 import { type Clock, type Timer, turnOf } from '../base/clock.ts'
 import type { Checkpoints } from './checkpoints.ts'
 import type { CommitQueue } from './commit-queue.ts'
+import type { DirectWrites } from './direct-writes.ts'
 import type { HomeWriter } from './home-writer.ts'
 import type { Journal } from './journal.ts'
 import type { Pages } from './pages.ts'
@@ -30,6 +31,7 @@ export interface UpkeepParts {
   readonly journal: Journal
   readonly queue: CommitQueue
   readonly home: HomeWriter
+  readonly direct: DirectWrites
   readonly checkpoints: Checkpoints
   readonly homeAfterMs: number
   readonly checkpointAfterMs: number
@@ -122,7 +124,8 @@ export class Upkeep {
       const old = this.#parts.clock.nowMs() - this.#checkpointMs >= this.#parts.checkpointAfterMs
       const ringHalf = journal.used * 2 > journal.ring
       if (this.#closing) return
-      if (old || ringHalf || queue.stalled || this.#spaceWanted || isGivenBack) {
+      const slots = this.#parts.direct.wantsSlots
+      if (old || ringHalf || slots || queue.stalled || this.#spaceWanted || isGivenBack) {
         hasRoom = (await this.#checkpoint()) && hasRoom
       }
       if (!hasRoom) {
@@ -150,11 +153,12 @@ export class Upkeep {
   }
 
   #due(): boolean {
-    const { journal, queue } = this.#parts
+    const { journal, queue, direct } = this.#parts
     const { overlay } = this.#parts.pages
     const progress = queue.applied > journal.tail || overlay.dirtyPages > 0
     if (this.#spaceWanted || (this.#aged && this.#hasLimbo)) return true
     if (!progress) return false
+    if (direct.isPressing || direct.wantsSlots) return true
     return this.#isPressed() || (this.#aged && overlay.dirtyPages > 0)
   }
 
@@ -170,13 +174,21 @@ export class Upkeep {
 
   /** False: the disk had no room for all of it. What waits for its header (HW5) waits while nothing presses. */
   async #round(): Promise<boolean> {
-    const { queue, home } = this.#parts
+    const { queue, home, direct } = this.#parts
     this.#aged = false
+    if (direct.underWay > 0) await this.#haltDirect()
     const position = queue.applied
     const isPatient = !this.#isPressed()
     if ((await home.round(position, isPatient)) > 0) return false
     if (home.headless === 0) this.#homeUpTo = position
     return true
+  }
+
+  /** DW4. In the turn in which it resolves nothing is on its way to a direct slot. */
+  async #haltDirect(): Promise<void> {
+    const { queue, direct } = this.#parts
+    direct.halt()
+    await queue.openApplied()
   }
 
   /** False: the disk had no room for it. */
@@ -196,8 +208,9 @@ export class Upkeep {
     await this.#free(limbo)
     journal.release(tail, checkpoints.sequence)
     queue.wake()
-    await segments.unlinkEmpty()
-    if (!queue.stalled) await segments.punch(PUNCHES)
+    const kept = await this.#parts.direct.prepareSlots()
+    await segments.unlinkEmpty(kept)
+    if (!queue.stalled) await segments.punch(PUNCHES, kept)
     await measureSpace()
     return true
   }

@@ -1,0 +1,164 @@
+import { describe, expect, it } from 'vitest'
+import { block, World, write } from '../../test/kit/store-world.ts'
+import { Prng } from '../base/prng.ts'
+import { BLOCK_BYTES, PAGE_BYTES } from '../base/sizes.ts'
+import type { PageStore } from './page-store.ts'
+
+const own = {
+  budgetBytes: null,
+  slotsPerSegment: 8,
+  directPages: 2,
+  directBytes: 2 * BLOCK_BYTES,
+  directAfterBytes: 0,
+  directLeastBlocks: 2,
+  homeAfterMs: 50,
+  checkpointAfterMs: 1e9,
+} as const
+
+function pass(world: World): Promise<void> {
+  return world.timeline.run(world.timeline.nowMs + 200)
+}
+
+/** Page 0 is at home with so many blocks of 1, and slots are prepared. */
+async function prepared(world: World, blocks: number): Promise<PageStore> {
+  const store = await world.open()
+  await world.write(store, 1, 0, block(1, blocks))
+  await pass(world)
+  // The first one finds no slot.
+  await world.write(store, 1, 0, block(1, blocks))
+  await pass(world)
+  return store
+}
+
+/** What a power cut now would leave, if the disk chooses so. */
+async function afterCut(
+  world: World,
+  choose: (choices: number) => number,
+): Promise<{ readonly world: World; readonly store: PageStore }> {
+  const disk = world.disk.clone()
+  disk.faults.latencyMs = null
+  disk.faults.capacityBytes = Number.MAX_SAFE_INTEGER
+  disk.crash(choose)
+  const again = new World(world.settings, disk)
+  return { world: again, store: await again.open() }
+}
+
+describe('a large write over a page that is at home', () => {
+  it('DW1 goes straight into a slot, is read there, and is at home there after the next round', async () => {
+    const world = new World(own)
+    const store = await prepared(world, 4)
+    const before = store.position
+    expect(await world.write(store, 1, 0, block(2, 4))).toBe('done')
+    expect(store.position - before).toBe(1)
+    expect(store.usage().overlayBytes).toBe(0)
+    for (const at of [0, 3 * BLOCK_BYTES]) {
+      expect((await world.read(store, 1, at)).into).toEqual(block(2))
+    }
+    expect((await world.read(store, 1, 100, 2 * BLOCK_BYTES)).into).toEqual(block(2, 2))
+    await pass(world)
+    expect(store.usage().overlayPages).toBe(0)
+    expect((await world.read(store, 1, 0, 4 * BLOCK_BYTES)).into).toEqual(block(2, 4))
+    const again = await world.reopen(store)
+    expect(again.recovery.replayed).toBe(0)
+    expect((await world.read(again, 1, 0, 4 * BLOCK_BYTES)).into).toEqual(block(2, 4))
+  })
+
+  it('DW2 goes into the journal if it meets one that went straight', async () => {
+    const world = new World(own)
+    const store = await prepared(world, 4)
+    await world.write(store, 1, 0, block(2, 4))
+    const before = store.position
+    await world.write(store, 1, BLOCK_BYTES, block(3, 2))
+    expect(store.position - before).toBe(17)
+    const { store: left, world: again } = await afterCut(world, () => 0)
+    const { into } = await again.read(left, 1, 0, 4 * BLOCK_BYTES)
+    expect(into).toEqual(Uint8Array.from([...block(2), ...block(3, 2), ...block(2)]))
+  })
+
+  it('DW8 goes into the journal if there is no room for whole slots, or if its page has few blocks', async () => {
+    for (const less of [{ budgetBytes: 2 * PAGE_BYTES }, { directLeastBlocks: 5 }]) {
+      const world = new World({ ...own, ...less })
+      const store = await prepared(world, 4)
+      const before = store.position
+      await world.write(store, 1, 0, block(2, 4))
+      expect(store.position - before).toBe(33)
+    }
+  })
+
+  it('goes into the journal while nothing shows that others follow', async () => {
+    const world = new World({ ...own, directAfterBytes: PAGE_BYTES })
+    const store = await prepared(world, 4)
+    const before = store.position
+    await world.write(store, 1, 0, block(2, 4))
+    expect(store.position - before).toBe(33)
+  })
+
+  it('DW1 DW3 is there wholly or not at all, whichever of its bytes and its record a cut leaves', async () => {
+    const prng = new Prng(5)
+    const extremes = [() => 0, (choices: number) => choices - 1]
+    const some = Array.from({ length: 8 }, () => (choices: number) => prng.integer(0, choices - 1))
+    const found = new Set<number>()
+    for (const operations of [1, 2]) {
+      const world = new World(own)
+      const store = await prepared(world, 4)
+      const isCut = world.disk.cutAfter(operations)
+      void store.write(write(1, 0, block(2, 4)))
+      await world.run(isCut)
+      for (const choose of [...extremes, ...some]) {
+        const { store: left, world: again } = await afterCut(world, choose)
+        const { result, into } = await again.read(left, 1, 0, 4 * BLOCK_BYTES)
+        expect(result).toBe('done')
+        expect(into).toEqual(block(into[0] ?? 0, 4))
+        found.add(into[0] ?? 0)
+      }
+    }
+    expect([...found].sort()).toEqual([1, 2])
+  })
+
+  it('DW4 an unmap of its page while it is under way leaves nothing of it, and nothing of its slot', async () => {
+    const world = new World(own)
+    const store = await prepared(world, 4)
+    const taken = store.usage().takenBytes
+    const writing = store.write(write(1, 0, block(2, 4)))
+    const unmapping = store.write(write(1, 0, null, PAGE_BYTES))
+    await world.run(Promise.all([writing, unmapping]))
+    expect((await world.read(store, 1, 0)).into).toEqual(block(0))
+    await pass(world)
+    await world.run(store.makeRoom())
+    expect(store.usage().takenBytes).toBeLessThan(taken)
+    expect((await world.read(store, 1, 0)).into).toEqual(block(0))
+  })
+})
+
+describe('a round that leaves something behind', () => {
+  /** A new page finds no room, while page 0 has blocks in its direct slot; checkpoints come all the time. */
+  async function leftBehind(blocks: number): Promise<World> {
+    const world = new World({ ...own, checkpointAfterMs: 5 })
+    const store = await prepared(world, blocks)
+    const writes = [write(1, 0, block(2, 2)), write(1, 40 * PAGE_BYTES, block(3, 12))]
+    const answers = world.run(Promise.all(writes.map((each) => store.write(each))))
+    // More than what is given back of slots that are kept for direct writes.
+    world.disk.faults.capacityBytes = world.disk.storedBytes() - 16 * PAGE_BYTES
+    expect(await answers).toEqual(['done', 'done'])
+    expect(store.usage().overlayBytes).toBe(12 * BLOCK_BYTES)
+    await pass(world)
+    expect(store.usage().overlayPages).toBeGreaterThan(0)
+    expect(store.failure()).toBeNull()
+    return world
+  }
+
+  for (const [rule, blocks] of [
+    ['DW5 moves no page', 3],
+    ['DW6 frees no slot', 8],
+  ] as const) {
+    it(`${rule}: a cut leads back to the records`, async () => {
+      const left = await leftBehind(blocks)
+      for (const choose of [() => 0, (choices: number) => choices - 1]) {
+        const { store, world } = await afterCut(left, choose)
+        expect((await world.read(store, 1, 0, 2 * BLOCK_BYTES)).into).toEqual(block(2, 2))
+        expect((await world.read(store, 1, 2 * BLOCK_BYTES)).into).toEqual(block(1))
+        expect((await world.read(store, 1, 40 * PAGE_BYTES)).into).toEqual(block(3))
+      }
+    })
+  }
+})
