@@ -166,7 +166,8 @@ export class Balancer {
     const { policy } = this.policy.settings
     const target = unpackEnd(there)
     const view = others.view()
-    const how = { view, policy, debts: new Map(), caution: this.trust.caution }
+    const { pauses } = this.#decider
+    const how = { view, policy, debts: new Map(), caution: this.trust.caution, pauses }
     const session = sessions.view(id, how)
     if (session === null || 'refused' in target) return null
     const source = monitor.end()

@@ -18,6 +18,7 @@ import {
 } from '../distribution/explain.ts'
 import { gainOf } from '../distribution/judge.ts'
 import { Negotiation } from '../distribution/negotiation.ts'
+import { LearntPauses, type PausedMove } from '../distribution/pauses.ts'
 import type { Policy } from '../distribution/policy.ts'
 import { type JudgedMove, type Trust, trustOf } from '../distribution/trust.ts'
 import type { Own, View } from '../distribution/view.ts'
@@ -40,6 +41,7 @@ export class Decider {
   #begun: Begun = { atMs: [], thisRound: 0 }
   #urgent = 0
   #caution = 1
+  #pauses = new LearntPauses([])
   #isMoving = false
 
   constructor(shared: Shared, account: Account) {
@@ -70,6 +72,7 @@ export class Decider {
     const nowMs = this.#nowMs()
     this.#urgent = urgentRounds(this.#urgent, monitor.end(), policy)
     this.#caution = this.trust.caution
+    this.#pauses = new LearntPauses(pausedMoves(this.#shared.member.group.moves.values()))
     const view = others.view()
     const own = this.own(policy, view)
     const negotiation = new Negotiation(own, view, { nowMs, seed }, policy)
@@ -202,8 +205,13 @@ export class Decider {
     return { ...monitor.end(), urgent, sessions: views }
   }
 
+  /** What moves cost initiators, as of the last round. */
+  get pauses(): LearntPauses {
+    return this.#pauses
+  }
+
   #circumstances(policy: Policy, view: View): Circumstances {
-    return { view, policy, debts: this.#debts, caution: this.#caution }
+    return { view, policy, debts: this.#debts, caution: this.#caution, pauses: this.#pauses }
   }
 
   #nowMs(): number {
@@ -243,5 +251,11 @@ function* judgedMoves(moves: Iterable<MoveRecord>): Iterable<JudgedMove> {
   for (const { by, at, predicted, observed } of moves) {
     if (by !== 'balance' || predicted === null || observed === undefined) continue
     yield { atWallMs: Date.parse(at), predicted: predicted.gain, observed }
+  }
+}
+
+function* pausedMoves(moves: Iterable<MoveRecord>): Iterable<PausedMove> {
+  for (const { initiator, pauseMs } of moves) {
+    if (pauseMs !== undefined) yield { initiator, pauseMs }
   }
 }

@@ -15,6 +15,7 @@ import {
   withMove,
 } from '../distribution/history.ts'
 import { MovedLately } from '../distribution/moved-lately.ts'
+import type { LearntPauses } from '../distribution/pauses.ts'
 import { meanSession } from '../distribution/place.ts'
 import type { Policy } from '../distribution/policy.ts'
 import type { End, SessionView, View } from '../distribution/view.ts'
@@ -42,6 +43,7 @@ export interface Circumstances {
   readonly debts: ReadonlyMap<SessionId, number>
   /** By which moves are dearer now (distribution/trust.ts). */
   readonly caution: number
+  readonly pauses: LearntPauses
 }
 
 export function readMovedAgo(json: Json): MovedAgo {
@@ -80,7 +82,7 @@ export class OwnSessions {
 
   #viewOf(
     session: LiveSession,
-    { view, policy, debts, caution }: Circumstances,
+    { view, policy, debts, caution, pauses }: Circumstances,
   ): SessionView | null {
     const nowMs = this.#nowMs()
     const load = this.#estimate.load(session.id)
@@ -88,7 +90,7 @@ export class OwnSessions {
     if (load === null || estimate === null || carrierOf(session) === null) return null
     const history = this.#history(session.id)
     const facts = factsOf(this.#member, session, history, nowMs, policy)
-    const pause = pauseSeconds(policy, facts.stableIsid)
+    const pause = pauses.seconds(facts.initiator, pauseSeconds(policy, facts.stableIsid))
     return {
       id: session.id,
       load,

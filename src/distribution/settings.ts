@@ -194,7 +194,7 @@ const moods = {
   pauseStableSeconds: {
     ...{ least: 0, most: 60, unit: 's' },
     effect:
-      'Pause by a move that is expected of an initiator that keeps its ISID (Linux): with its queue, part of the price.',
+      'Pause by a move that is expected of an initiator that keeps its ISID (Linux), until moves have told: with its queue, part of the price. 0: pauses do not count.',
   },
   pauseRandomSeconds: {
     ...{ least: 0, most: 60, unit: 's' },
