@@ -5,6 +5,7 @@ import { SimClock } from '../../sim/clock.ts'
 import { startGroup } from '../../test/kit/sim-group.ts'
 import { sleep } from '../base/clock.ts'
 import { memberId } from '../base/ids.ts'
+import { unpackBecame } from '../distribution/wire.ts'
 import { carrierOf } from '../target/live-session.ts'
 import { SessionDesk } from './session-desk.ts'
 
@@ -76,6 +77,35 @@ it('what a move would bring is told by both ends, and nothing moves', async () =
   expect(predicted?.to.after).toBeGreaterThan(predicted?.to.before ?? 0)
   expect(sentence).toMatch(new RegExp(`^${at.id} would go from \\d+ % to \\d+ %, and ${to} from`))
   expect([session.phase.kind, initiator.travels.logins]).toEqual(['live', 1])
+})
+
+it('what has become of a session that was moved is told by where it is: its load, and that end without it', async () => {
+  const { at, initiator, session, timeline, to, move } = await scene(38)
+  const ask = (agoMs: number) =>
+    timeline.finish(
+      at.member?.peers.ask(to, 'became', { session: session.id, agoMs }, 1_000) ??
+        Promise.reject(new Error('the member is down')),
+    )
+  const work = async () => {
+    for (let n = 0; n < 200; n += 1) {
+      await timeline.finish(initiator.write(0, new Uint8Array(initiator.blockBytes)))
+      await timeline.finish(sleep(new SimClock(timeline), 10))
+    }
+  }
+  await work()
+  expect(unpackBecame(await ask(60_000))).toMatchObject({ load: null })
+  expect(await move()).toMatchObject({ kind: 'done', value: { outcome: 'returned' } })
+  const movedMs = timeline.nowMs
+  await work()
+  const [became, later] = [unpackBecame(await ask(60_000)), unpackBecame(await ask(0))]
+  if ('refused' in became || 'refused' in later) throw new Error('it was not told')
+  expect(timeline.nowMs - movedMs).toBeLessThan(60_000)
+  const weight = became.load?.slow.remote[0] ?? 0
+  expect(weight).toBeGreaterThan(0)
+  // What came before that is part of the end.
+  const without = (later.end.load.slow[0] ?? 0) - (became.end.load.slow[0] ?? 0)
+  expect(without).toBeGreaterThan(0.3 * weight)
+  expect(without).toBeLessThanOrEqual(weight)
 })
 
 it('a move that would be refused is refused before it is asked for', async () => {

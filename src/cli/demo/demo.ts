@@ -33,6 +33,8 @@ const UNIT_CORES = 0.15
 const KAPPA = 18
 /** By so much the group's prices may be too high on a machine that it does not know yet. */
 const MOST_OFF = 4
+/** Units below the mean: the wrong move of the picture leaves its member 0.67 below, the right one 0.33 above. */
+const UNDERSHOOT = 0.3
 /** Of what the machine was seen to give, so that rates stay fixed while others use it. */
 const SHARE_ASKED = 0.6
 const WARM_UP_MS = 8_000
@@ -50,12 +52,11 @@ const MOVES = 50
 
 /**
  * The policy of a group that should show in a minute what it otherwise takes its time for; κ goes with the clients' rate. On a
- * machine that gives little, loads are a few percent: who decides first must not move the wrong one then, so regret is waited for
- * in full, and nobody may fall below the mean.
+ * machine that gives little, loads are a few percent, and who decides first must not move the wrong one: regret is waited for in
+ * full, and nobody may fall below the mean by as much as the wrong move would make it.
  */
 const POLICY = {
   leastRegret: 1,
-  undershoot: 0,
   horizonSeconds: 20,
   intervalSeconds: 2,
   minAgeSeconds: 5,
@@ -132,16 +133,20 @@ async function show(scenario: Scenario, group: RunningGroup, screen: Screen): Pr
     )
     await sleep(SETTLE_MS)
     const before = await steadyTop(caller)
-    const kappa = priceFor(scenario, before)
+    const cores = unitCores(scenario, before)
+    const kappa = Number((KAPPA * cores ** 2).toPrecision(2))
     if (screen.isForPeople) screen.print(`\n${picture(before, screen)}\n\n`)
     screen.note(
       `${scenario.lesson}\n\n` +
         'Distribution is switched on. To show in a minute what otherwise takes several,\n' +
         `the policy decides every ${POLICY.intervalSeconds} s (default 5 s) about sessions that are ${POLICY.minAgeSeconds} s old (30 s),\n` +
         `wants a move to pay back within ${POLICY.horizonSeconds} s (900 s) a price of ${kappa} request-seconds (5),\n` +
-        `and takes a gap of ${POLICY.sigmas} σ (3 σ) for real; nobody may fall below the mean. Pauses cost nothing.\n`,
+        `and takes a gap of ${POLICY.sigmas} σ (3 σ) for real. Pauses cost nothing.\n`,
     )
-    await caller.setBalance({ mode: 'on', policy: { ...POLICY, kappa } })
+    await caller.setBalance({
+      mode: 'on',
+      policy: { ...POLICY, kappa, undershoot: UNDERSHOOT * cores },
+    })
     await watchMove(caller, screen)
     screen.note(`Verifying, and watching for moves that should not be, for ${AFTER_MS / 1_000} s …`)
     await sleep(AFTER_MS)
@@ -223,8 +228,8 @@ async function steadyTop(caller: Caller): Promise<Top> {
   }
 }
 
-/** By what a unit costs: as the group prices it, or as the loads of the members differ, if that is less. */
-function priceFor({ clients }: Scenario, { members, sessions }: Top): number {
+/** What a unit costs: as the group prices it, or as the loads of the members differ, if that is less. */
+function unitCores({ clients }: Scenario, { members, sessions }: Top): number {
   const units = members.map(() => 0)
   for (const { member, units: more } of clients) units[member] = (units[member] ?? 0) + more
   const sum = units.reduce((all, some) => all + some, 0)
@@ -233,8 +238,7 @@ function priceFor({ clients }: Scenario, { members, sessions }: Top): number {
   const loadOf = (at: number) => members[at]?.load?.utilisation ?? 0
   const apart = (units[most] ?? 0) - (units[least] ?? 0)
   const seen = (loadOf(most) - loadOf(least)) / apart
-  const cores = Math.min(priced, Math.max(seen, priced / MOST_OFF))
-  return Number((KAPPA * cores ** 2).toPrecision(2))
+  return Math.min(priced, Math.max(seen, priced / MOST_OFF))
 }
 
 /** Tells the move in its steps, as they become known. */
