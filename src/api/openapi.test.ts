@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { beforeAll, expect, test } from 'vitest'
+import { z } from 'zod'
 import { DEFAULT_POLICY, parsePolicy } from '../distribution/policy.ts'
 import { DOCUMENT_FILE, documentText } from './document.fixture.ts'
 import { type ErrorCode, statusOf } from './errors.ts'
@@ -90,5 +91,25 @@ test('each setting of the policy is described with its range, unit, effect and d
       name === 'horizonSeconds' ? ['wrong', 'policy'] : ['policy', 'policy'],
     )
     expect([minimum - 1, maximum + 1].map(isTaken), name).toEqual(['wrong', 'wrong'])
+  }
+})
+
+test('OA3 what is JSON has an example, and every example has the form of its schema', () => {
+  const bodies = operations().flatMap(({ operationId, requestBody, responses }) =>
+    [requestBody, ...Object.values(responses ?? {})].flatMap((body) =>
+      Object.entries(body?.content ?? {}).map(([type, one]) => ({ operationId, type, ...one })),
+    ),
+  )
+  const asDefinitions = (value: unknown) =>
+    JSON.parse(JSON.stringify(value).replaceAll('#/components/schemas/', '#/$defs/'))
+  const $defs = asDefinitions(document.components?.schemas)
+  const forms = new Map<string, z.ZodType>()
+  const json = bodies.filter(({ type }) => type.endsWith('json'))
+  expect(json.length).toBeGreaterThan(100)
+  for (const { operationId, schema, example } of json) {
+    const key = JSON.stringify(schema)
+    const form = forms.get(key) ?? z.fromJSONSchema({ ...asDefinitions(schema), $defs })
+    forms.set(key, form)
+    expect(form.safeParse(example).error, operationId).toBeUndefined()
   }
 })

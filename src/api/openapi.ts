@@ -4,19 +4,23 @@
 // Invariants:
 //   OA1. A schema has one form and one name: that of requests if a request has it, else that of answers.
 //   OA2. An operation lists the errors that it can answer, and no others; so every status has words.
+//   OA3. Whatever is JSON has an example (examples.ts), and every example has the form of its schema.
 import { STATUS_CODES } from 'node:http'
 import { actionOf, type ErrorCode, PROBLEM_TYPE, statusOf, titleOf } from './errors.ts'
+import { ANSWERS, problemExample, REQUESTS } from './examples.ts'
 import { CODES } from './route.ts'
 
 interface Answer {
   description?: string
-  readonly content?: Readonly<Record<string, unknown>>
+  readonly content?: Content
 }
+
+type Content = Readonly<Record<string, { readonly schema?: unknown; readonly example?: unknown }>>
 
 interface Operation {
   readonly operationId?: string
   readonly tags?: readonly string[]
-  readonly requestBody?: unknown
+  requestBody?: { readonly content?: Content }
   readonly parameters?: unknown
   [CODES]?: readonly ErrorCode[]
   responses?: Record<string, Answer>
@@ -56,19 +60,38 @@ export function finishDocument<D extends object>(document: D): D {
 
 /** OA2. */
 function describe(operation: Operation, codes: readonly ErrorCode[]): void {
+  const { operationId = '', requestBody } = operation
   const responses: Record<string, Answer> = {}
   for (const [status, response] of Object.entries(operation.responses ?? {})) {
     const own = codes.filter((code) => String(statusOf(code)) === status)
     // An answer that is no problem is described by its form: /healthz is 503 with a body of its own.
     const isProblem = JSON.stringify(response).includes('/Problem"')
-    if (!isProblem) responses[status] = { ...response, description: STATUS_CODES[status] ?? '' }
-    else if (own.length > 0) {
-      const words = own.map((code) => `\`${code}\`: ${titleOf(code)}. ${actionOf(code)}`)
-      const content = { [PROBLEM_TYPE]: Object.values(response.content ?? {})[0] }
-      responses[status] = { description: words.join('\n\n'), content }
+    const content = isProblem
+      ? { [PROBLEM_TYPE]: Object.values(response.content ?? {})[0] ?? {} }
+      : response.content
+    const words = own.map((code) => `\`${code}\`: ${titleOf(code)}. ${actionOf(code)}`)
+    const [first] = own
+    if (!isProblem) {
+      const answer = {
+        ...response,
+        ...withExample(content, ANSWERS[`${operationId} ${status}`] ?? ANSWERS[operationId]),
+      }
+      responses[status] = { ...answer, description: STATUS_CODES[status] ?? '' }
+    } else if (first !== undefined) {
+      const answer = withExample(content, problemExample(first))
+      responses[status] = { description: words.join('\n\n'), ...answer }
     }
   }
   operation.responses = responses
+  const asked = withExample(requestBody?.content, REQUESTS[operationId])
+  if (requestBody !== undefined) operation.requestBody = { ...requestBody, ...asked }
+}
+
+/** OA3. */
+function withExample(content: Content | undefined, example: object | undefined) {
+  if (content === undefined || example === undefined) return {}
+  const all = Object.entries(content).map(([type, one]) => [type, { ...one, example }] as const)
+  return { content: Object.fromEntries(all) }
 }
 
 const PLACE = '#/components/schemas/'
