@@ -2,7 +2,7 @@
 // first: all recorded scenarios, of 3, 30 and 300 members. Writes bench/BALANCE.md and its plots. A run that was made is not made
 // again: figures lie in a file, so it can be done in parts.
 //
-//   npm run bench:balance -- [--members 3,30,300] [--seeds 5] [--seconds 300] [--figures FILE]
+//   npm run bench:balance -- [--members 3,30,300] [--seeds 5] [--priced 1,0.33,3] [--seconds 300] [--figures FILE]
 import { appendFile, readFile, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -19,6 +19,7 @@ const { values: options } = parseArgs({
   options: {
     members: { type: 'string', default: '3,30,300' },
     seeds: { type: 'string', default: '5' },
+    priced: { type: 'string', default: '1,0.33,0.5,2,3' },
     seconds: { type: 'string', default: '300' },
     figures: { type: 'string', default: join(tmpdir(), 'evenkeel-balance.jsonl') },
   },
@@ -58,12 +59,15 @@ const isOver = () => {
 
 let left = 0
 const sizes = options.members.split(',').map(Number)
-// Seed by seed, so that a part of it has something of everything.
+const priced = options.priced.split(',').map(Number)
+// Seed by seed, and right costs first, so that a part of it has something of everything.
 for (let seed = 1; seed <= Number(options.seeds); seed++) {
-  for (const [scenario, params] of Object.entries(WORLDS)) {
-    if (!sizes.includes(params.N) || (params.horizon ?? 0) > 10_000) continue
-    for (const policy of POLICIES) await make(scenario, policy, seed, 1)
-    for (const priced of PRICED.slice(1)) await make(scenario, 'sgr', seed, priced)
+  for (const times of PRICED.filter((one) => priced.includes(one))) {
+    for (const [scenario, params] of Object.entries(WORLDS)) {
+      if (!sizes.includes(params.N) || (params.horizon ?? 0) > 10_000) continue
+      const asked = times === 1 ? POLICIES : (['sgr'] as const)
+      for (const policy of asked) await make(scenario, policy, seed, times)
+    }
   }
 }
 
