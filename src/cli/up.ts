@@ -8,6 +8,8 @@ import { Command, InvalidArgumentError, Option } from 'commander'
 import { API_PORT_DEFAULT } from '../api/caller.ts'
 import { formatSize } from '../base/figures.ts'
 import { memberId } from '../base/ids.ts'
+import { machineMemoryBytes } from '../io/machine-memory.ts'
+import { defaultCacheBytes } from '../member/cache-size.ts'
 import { BACK_OFF_MAX_MS } from '../supervisor/child.ts'
 import { MEMBERS_DEFAULT, MEMBERS_MAX } from '../supervisor/plan.ts'
 import { membersIn } from '../supervisor/refusals.ts'
@@ -76,7 +78,7 @@ export function upCommand(outside: Outside): Command {
     )
     .option(
       '--cache <size>',
-      'memory of all members together for blocks that are read often; none',
+      'memory of all members together for blocks that are read often; a 16th of what there is',
       parseSize,
     )
     .option(
@@ -104,16 +106,17 @@ export function upCommand(outside: Outside): Command {
 async function up(options: UpOptions, screen: Screen, environment: Environment): Promise<void> {
   const dataFolder = resolve(options.data)
   const stopRequest = watchForStop(environment)
+  const members = options.members ?? ((await membersIn(dataFolder)) || MEMBERS_DEFAULT)
   const supervision = {
     plan: {
-      members: options.members ?? ((await membersIn(dataFolder)) || MEMBERS_DEFAULT),
+      members,
       dataFolder,
       basePort: options.basePort,
       placement: options.placement,
       balance: options.balance ?? null,
       policy: {},
       budgetBytes: options.budget ?? null,
-      cacheBytes: options.cache ?? 0,
+      cacheBytes: options.cache ?? members * defaultCacheBytes(machineMemoryBytes(), members),
       acceptDamage: options.acceptDamage.map(memberId),
       acceptLoss: options.acceptLoss.map(memberId),
       temporaryFolder: tmpdir(),

@@ -44,7 +44,7 @@ describe('the configuration of a member', () => {
       slotsPerSegment: 256,
       bounds: boundsDefaults,
       budgetBytes: null,
-      cacheBytes: 0,
+      cacheBytes: null,
       accept: 'nothing',
       insecure: false,
     })

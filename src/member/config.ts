@@ -136,8 +136,11 @@ export const memberConfig = z
       .int()
       .min(0)
       .max(MOST_BYTES)
-      .default(0)
-      .describe('Memory for blocks that are read often; 0: none.'),
+      .nullable()
+      .default(null)
+      .describe(
+        'Memory for blocks that are read often; 0: none; null: a 16th of what the machine has, at most 1 GiB.',
+      ),
     bounds: z
       .strictObject({
         sendBytes: bytes(MIB, boundsDefaults.sendBytes),

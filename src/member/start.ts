@@ -12,6 +12,7 @@ import { EmbeddedCoordinator } from '../coordination/embedded.ts'
 import { DEFAULT_POLICY, parsePolicy } from '../distribution/policy.ts'
 import { SystemClock } from '../io/clock.ts'
 import { FolderDisk } from '../io/disk.ts'
+import { machineMemoryBytes } from '../io/machine-memory.ts'
 import { listenError, SystemNet } from '../io/net.ts'
 import { SqliteWorker } from '../io/sqlite-worker.ts'
 import { RealSystemProbe } from '../io/system-probe.ts'
@@ -33,6 +34,7 @@ import { Tally } from '../operator/tally.ts'
 import { WatchedCoordinator } from '../operator/watched-coordinator.ts'
 import { storeDefaults } from '../store/settings.ts'
 import type { TargetEvent } from '../target/target-event.ts'
+import { defaultCacheBytes } from './cache-size.ts'
 import type { MemberConfig } from './config.ts'
 import { ConfigError } from './config-file.ts'
 import { lookNowAndThen } from './looks.ts'
@@ -177,7 +179,7 @@ function settingsOf(config: MemberConfig): MemberSettings {
       journalBytes: config.journalBytes,
       slotsPerSegment: config.slotsPerSegment,
       budgetBytes: config.budgetBytes,
-      cacheBytes: config.cacheBytes,
+      cacheBytes: config.cacheBytes ?? defaultCacheBytes(machineMemoryBytes(), 1),
       accept: config.accept,
     },
   }

@@ -108,7 +108,7 @@ describe('a group under supervision', () => {
     expect(await budgets()).toEqual([2_000_000, 2_000_000, 2_000_000])
   })
 
-  test('its members share what they keep in memory, which is nothing unless it is said', async () => {
+  test('its members share what they keep in memory, which is nothing if that is said', async () => {
     const configured = async () => {
       await (await up())?.stop()
       const texts = ['m1', 'm3'].map((id) => readFile(join(plan.dataFolder, `${id}.json`), 'utf8'))

@@ -155,6 +155,10 @@ export class FakeGateway implements VolumeGateway {
     return this.#run(() => into.set(this.bytes.subarray(offset, offset + into.length)))
   }
 
+  isHere(): boolean {
+    return true
+  }
+
   readNow(from: unknown, volume: VolumeRecord, offset: number, into: Uint8Array) {
     if (this.holding) {
       into.fill(0xee) // what it holds means nothing

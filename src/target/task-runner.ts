@@ -255,6 +255,7 @@ export class TaskRunner {
 
   /** X4. Whether it was answered. */
   #readNow(task: Task, offset: number, bytes: number, transferBytes: number): boolean {
+    if (!this.#access.isHere(offset, bytes)) return false
     const payload = this.#responses.reserve(task, bytes)
     if (payload === null) return false
     const outcome = this.#access.readNow(offset, payload)

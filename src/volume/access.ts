@@ -9,7 +9,7 @@ import type { Gateway } from './gateway.ts'
 /** What commands need of it. */
 export type VolumeGateway = Pick<
   Gateway,
-  'read' | 'readNow' | 'write' | 'unmap' | 'compareAndWrite' | 'allocation'
+  'read' | 'isHere' | 'readNow' | 'write' | 'unmap' | 'compareAndWrite' | 'allocation'
 >
 
 export class VolumeAccess {
@@ -33,6 +33,11 @@ export class VolumeAccess {
   /** `into` is the gateway's until the outcome, so it must not be given to anything else before. */
   read(offset: number, into: Uint8Array): Outcome | Promise<Outcome> {
     return this.#gateway.read(this.#origin, this.#volume, offset, into, this.#counters)
+  }
+
+  /** Worth trying `readNow`. */
+  isHere(offset: number, bytes: number): boolean {
+    return this.#gateway.isHere(this.#volume, offset, bytes)
   }
 
   /** The same, if it is all here and nothing need be waited for; 'later': nothing is under way, and what `into` holds means nothing. */

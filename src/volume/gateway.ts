@@ -95,6 +95,11 @@ export class Gateway {
     return joined(outcomes)
   }
 
+  /** It lies in one run, of which this member is the primary: worth trying `readNow`. */
+  isHere(volume: VolumeRecord, offset: number, bytes: number): boolean {
+    return pieceBytes(offset, bytes) === bytes && this.#isLocal(sliceAt(volume, offset))
+  }
+
   /**
    * The same, if it is all here and nothing need be waited for; 'later': nothing is under way, and what `into` holds means
    * nothing.

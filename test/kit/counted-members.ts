@@ -17,6 +17,7 @@ import { SystemClock } from '../../src/io/clock.ts'
 import { FolderDisk } from '../../src/io/disk.ts'
 import { SystemNet } from '../../src/io/net.ts'
 import { SqliteWorker } from '../../src/io/sqlite-worker.ts'
+import { defaultCacheBytes } from '../../src/member/cache-size.ts'
 import { Member } from '../../src/member/member.ts'
 import { laneOf } from '../../src/slice/lanes.ts'
 import { storeDefaults } from '../../src/store/settings.ts'
@@ -55,6 +56,8 @@ const VOLUME_BYTES = 256 * MIB
 const LOOK_MS = 20
 /** Sooner than otherwise: the test waits for it. */
 const HOME_AFTER_MS = 250
+/** As on a machine with 2 GiB. */
+const CACHE_BYTES = defaultCacheBytes(2 * 1024 * MIB, 2)
 const ids = ['m1', 'm2'].map(memberId)
 
 let copiedBytes = 0
@@ -88,7 +91,7 @@ async function start(id: MemberId): Promise<Member> {
       ...{
         api: '',
         bounds: boundsDefaults,
-        store: { ...storeDefaults, homeAfterMs: HOME_AFTER_MS },
+        store: { ...storeDefaults, homeAfterMs: HOME_AFTER_MS, cacheBytes: CACHE_BYTES },
       },
     },
     () => undefined,
