@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { OperatorInMemory } from './operator-in-memory.fixture.ts'
+import { referencePage } from './reference.ts'
 import { buildApi } from './server.ts'
 
 let app: FastifyInstance
@@ -69,7 +70,42 @@ describe('the dashboard', () => {
       'sec-fetch-dest': 'document',
     }
     expect((await get('/', visit)).statusCode).toBe(200)
+    expect((await get('/docs', visit)).statusCode).toBe(200)
     expect((await get('/api/v1/status', visit)).statusCode).toBe(403)
     expect((await get('/', { ...visit, 'sec-fetch-dest': 'iframe' })).statusCode).toBe(403)
+  })
+})
+
+describe('the description of the API for people', () => {
+  test('W1 has every operation, answer and schema, asks nothing of anybody and runs nothing', async () => {
+    const page = await get('/docs')
+    expect(page.headers['content-type']).toBe('text/html; charset=utf-8')
+    expect(page.headers['content-security-policy']).toContain("default-src 'none'")
+    expect(page.body).not.toMatch(/<script|<style|<img|\son\w+=|\sstyle=|(src|href)="(?![/#])/)
+    expect((await get('/docs.css')).headers['content-type']).toBe('text/css; charset=utf-8')
+    const { paths, components } = (await get('/openapi.json')).json()
+    const names = Object.values(paths as object).flatMap((path) =>
+      Object.values(path as object).map(({ operationId }) => operationId),
+    )
+    const ids = [...page.body.matchAll(/ id="([^"]+)"/g)].map(([, id]) => id)
+    expect(ids).toEqual(expect.arrayContaining(names))
+    const schemas = Object.keys(components.schemas).map((name) => `schema-${name}`)
+    expect(ids).toEqual(expect.arrayContaining(schemas))
+    const links = [...page.body.matchAll(/href="#([^"]+)"/g)].map(([, id]) => id)
+    expect(new Set(ids).size).toBe(ids.length)
+    expect(links.filter((id) => !ids.includes(id))).toEqual([])
+    expect(page.body).toContain('Price of any move, whatever it brings.')
+  })
+
+  test('what a description says is text, never a part of the page', () => {
+    const operation = { tags: ['t'], operationId: 'x', summary: '<b>&"', responses: {} }
+    const info = { title: '<script>', version: '1' }
+    const page = referencePage({
+      info,
+      tags: [{ name: 't' }],
+      paths: { '/<i>': { get: operation } },
+    })
+    expect(page).not.toMatch(/<script|<b>|<i>/)
+    expect(page).toContain('&lt;b&gt;&amp;&quot;')
   })
 })

@@ -159,10 +159,15 @@ export async function buildApi(
   return app
 }
 
+/** What people open; the one asks the API by itself, the other asks nothing. */
+const VISITED = ['/', '/docs']
+
 /** Only a browser can say so, and no page can make it say so of anything but a new page. */
 function isVisit({ method, url, headers }: FastifyRequest): boolean {
   const { 'sec-fetch-mode': mode, 'sec-fetch-dest': destination } = headers
-  return method === 'GET' && url === '/' && mode === 'navigate' && destination === 'document'
+  return (
+    method === 'GET' && VISITED.includes(url) && mode === 'navigate' && destination === 'document'
+  )
 }
 
 function tellChanges(app: FastifyInstance, { changed }: ApiSettings): void {
