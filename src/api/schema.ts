@@ -23,6 +23,12 @@ export function list<S extends z.ZodType>(item: S) {
   return z.object({ schema, items: z.array(item) })
 }
 
+/** An answer that is a part of a list. */
+export function page<S extends z.ZodType>(item: S) {
+  const next = z.string().nullable().describe('`after` of the next page; null: that was all.')
+  return z.object({ schema, items: z.array(item), next })
+}
+
 export const problemAnswer = z
   .object({
     schema,

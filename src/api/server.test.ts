@@ -149,6 +149,46 @@ describe('lists', () => {
   })
 })
 
+describe('pages', () => {
+  class Many extends OperatorInMemory {
+    ids = [2, 10, 7, 42, 100]
+    override async sessions() {
+      const [session] = await super.sessions()
+      if (session === undefined) throw new Error('there is no session to make more of')
+      return this.ids.map((id) => ({ ...session, id: String(id) }))
+    }
+  }
+
+  test('PG1 sessions are read page by page, whatever comes and goes between', async () => {
+    const operator = new Many()
+    const many = await buildApi(
+      operator,
+      settings(() => {}),
+    )
+    const page = async (path: string) => {
+      const { items, next } = (await many.inject({ url: path, headers })).json()
+      return [items.map(({ id }: { id: string }) => Number(id)), next]
+    }
+    expect(await page('/api/v1/sessions')).toEqual([[2, 7, 10, 42, 100], null])
+    expect(await page('/api/v1/sessions?limit=2')).toEqual([[2, 7], '7'])
+    operator.ids = [10, 42, 100, 101]
+    expect(await page('/api/v1/sessions?limit=2&after=7')).toEqual([[10, 42], '42'])
+    expect(await page('/api/v1/sessions?limit=2&after=42')).toEqual([[100, 101], null])
+    await many.close()
+  })
+
+  test('PG1 moves are read page by page while others begin', async () => {
+    for (const to of ['m2', 'm1', 'm2']) await post('/api/v1/sessions/42/move', { to })
+    const first = (await get('/api/v1/moves?limit=2')).json()
+    expect([first.items.length, first.next]).toEqual([2, 'move-2'])
+    await post('/api/v1/sessions/42/move', { to: 'm1' })
+    const rest = (await get('/api/v1/moves?limit=2&after=move-2')).json()
+    expect([rest.items.map(({ id }: { id: string }) => id), rest.next]).toEqual([['move-1'], null])
+    const gone = await get('/api/v1/moves?after=move-9')
+    expect(gone.json()).toMatchObject({ code: 'moveNotFound', status: 404 })
+  })
+})
+
 describe('sessions and balance', () => {
   test('what a move would bring is told, and nothing moves', async () => {
     const plan = await get('/api/v1/sessions/42/move?to=m2')

@@ -1,4 +1,8 @@
 // /api/v1/sessions and /api/v1/moves
+//
+// Invariants:
+//   PG1. Who reads page after page reads each session, and each move, that is there all the while, and none twice: a page
+//        begins after what was last read, not at a number that shifts with what comes and goes.
 import { z } from 'zod'
 import { moveWhy, stayReason } from './balance-schema.ts'
 import { type Refusal, refusal } from './errors.ts'
@@ -6,26 +10,33 @@ import { type Answered, answered, type Operator } from './operator.ts'
 import { type Api, described, problems, query, settle } from './route.ts'
 import {
   answer,
-  list,
   type Move,
   move,
   movePlan,
   moveRequest,
+  page,
   type Session,
   session,
   sessionDetail,
 } from './schema.ts'
 
-export const MOVES_MAX = 1000
+const MOVES_MAX = 1000
 const MOVES_DEFAULT = 100
+const SESSIONS_MAX = 10_000
 
 const params = z.object({ id: z.string().regex(/^\d{1,16}$/, 'a session id is a decimal number') })
+const limit = (most: number) => z.coerce.number().int().min(1).max(most)
+const after = (id: z.ZodString) =>
+  id.optional().describe('Only what follows this one: `next` of the page before.')
 const sessionQuery = query({
   volume: z.string().optional().describe('Only those of the volume of this name.'),
   member: z.string().optional().describe('Only those on this member.'),
+  limit: limit(SESSIONS_MAX).optional().describe('Not more at once; all if it is not named.'),
+  after: after(params.shape.id),
 })
 const moveQuery = query({
-  limit: z.coerce.number().int().min(1).max(MOVES_MAX).default(MOVES_DEFAULT),
+  limit: limit(MOVES_MAX).default(MOVES_DEFAULT).describe('Not more at once.'),
+  after: after(z.string().min(1).max(64)),
   session: params.shape.id.optional().describe('Only those of this session.'),
   volume: z.string().optional().describe('Only those of the volume of this name.'),
   member: z.string().optional().describe('Only those from or to this member.'),
@@ -41,12 +52,12 @@ export function sessionRoutes(api: Api, operator: Operator): void {
         ...described(
           'listSessions',
           'sessions',
-          'List sessions',
+          'List sessions, by their ids',
           'volumeNotFound',
           'memberNotFound',
         ),
         querystring: sessionQuery,
-        response: { 200: list(session), ...problems },
+        response: { 200: page(session), ...problems },
       },
     },
     async (request, reply) =>
@@ -180,9 +191,15 @@ function moveRoutes(api: Api, operator: Operator): void {
     '/api/v1/moves',
     {
       schema: {
-        ...described('listMoves', 'sessions', 'List moves, the newest first', 'memberNotFound'),
+        ...described(
+          'listMoves',
+          'sessions',
+          'List moves, the newest first',
+          'memberNotFound',
+          'moveNotFound',
+        ),
         querystring: moveQuery,
-        response: { 200: list(move), ...problems },
+        response: { 200: page(move), ...problems },
       },
     },
     async (request, reply) =>
@@ -208,35 +225,54 @@ async function refuseUnknown(operator: Operator, filter: Filter): Promise<Refusa
   return null
 }
 
-async function sessionsOf(
-  operator: Operator,
-  filter: Filter,
-): Promise<Answered<{ items: Session[] }>> {
-  const { volume, member } = filter
-  const refused = await refuseUnknown(operator, filter)
-  if (refused !== null) return refused
-  const items = (await operator.sessions()).filter(
-    (session) =>
-      (volume === undefined || session.volume === volume) &&
-      (member === undefined || session.member === member),
-  )
-  return answered({ items })
+interface Page<T> {
+  readonly items: T[]
+  readonly next: string | null
 }
 
-/** Moves outlive their volumes and sessions, so only the member must exist. */
+function pageOf<T extends { readonly id: string }>(items: readonly T[], limit: number): Page<T> {
+  const page = items.slice(0, limit)
+  return { items: page, next: items.length > limit ? (page.at(-1)?.id ?? null) : null }
+}
+
+/** PG1: ids only grow, so one that is gone is a place in the list too. */
+async function sessionsOf(
+  operator: Operator,
+  { volume, member, limit = Number.POSITIVE_INFINITY, after }: z.infer<typeof sessionQuery>,
+): Promise<Answered<Page<Session>>> {
+  const refused = await refuseUnknown(operator, { volume, member })
+  if (refused !== null) return refused
+  const items = (await operator.sessions())
+    .filter(
+      (session) =>
+        (volume === undefined || session.volume === volume) &&
+        (member === undefined || session.member === member) &&
+        (after === undefined || Number(session.id) > Number(after)),
+    )
+    .sort((a, b) => Number(a.id) - Number(b.id))
+  return answered(pageOf(items, limit))
+}
+
+/** Moves outlive their volumes and sessions, so only the member must exist, and the move after which it goes on (PG1). */
 async function movesOf(
   operator: Operator,
-  { limit, session, volume, member }: z.infer<typeof moveQuery>,
-): Promise<Answered<{ items: Move[] }>> {
+  { limit, after, session, volume, member }: z.infer<typeof moveQuery>,
+): Promise<Answered<Page<Move>>> {
   const refused = await refuseUnknown(operator, { member })
   if (refused !== null) return refused
-  const all = session ?? volume ?? member
-  const moves = await operator.moves(all === undefined ? limit : MOVES_MAX)
-  const items = moves.filter(
-    (move) =>
-      (session === undefined || move.session === session) &&
-      (volume === undefined || move.volume === volume) &&
-      (member === undefined || move.from === member || move.to === member),
-  )
-  return answered({ items: items.slice(0, limit) })
+  const sought = after ?? session ?? volume ?? member
+  const moves = await operator.moves(sought === undefined ? limit + 1 : Number.POSITIVE_INFINITY)
+  const at = after === undefined ? -1 : moves.findIndex(({ id }) => id === after)
+  if (after !== undefined && at < 0) {
+    return refusal('moveNotFound', `move ${after} is not on record any more: begin anew`)
+  }
+  const items = moves
+    .slice(at + 1)
+    .filter(
+      (move) =>
+        (session === undefined || move.session === session) &&
+        (volume === undefined || move.volume === volume) &&
+        (member === undefined || move.from === member || move.to === member),
+    )
+  return answered(pageOf(items, limit))
 }
