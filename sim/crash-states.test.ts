@@ -51,7 +51,7 @@ function stateAfter(steps: readonly Step[], k: number): string {
     const last = Math.floor((step.at + step.blocks * BLOCK_BYTES - 1) / PAGE_BYTES)
     for (let page = Math.floor(step.at / PAGE_BYTES); page <= last; page += 1) {
       if (step.value !== null) stamps[page] = `${number}`
-      else if (/^\d+$/.test(stamps[page] ?? '')) stamps[page] = `v${number}`
+      else if (stamps[page] !== '-') stamps[page] = `v${number}` // a tombstone is raised, and none is made
     }
     for (const [i, place] of PLACES.entries()) {
       if (place >= step.at && place < step.at + step.blocks * BLOCK_BYTES) {
