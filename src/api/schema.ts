@@ -68,15 +68,15 @@ export const volumeChange = z
 
 export const volume = z
   .object({
-    id: z.string(),
-    name: z.string(),
-    iqn: z.string(),
+    id: z.string().describe('Decimal; never given twice.'),
+    name: z.string().describe('May be changed.'),
+    iqn: z.string().describe('Its target name; never changes.'),
     url: z.string().describe('At the portal of the member that answers; any member serves it.'),
-    bytes: count,
+    bytes: count.describe('What initiators see as its size.'),
     blockBytes: z.literal(LOGICAL_BLOCKS),
-    shared: z.boolean(),
-    sessions: count,
-    createdAt: z.string(),
+    shared: z.boolean().describe('Sessions of several initiator names are welcome.'),
+    sessions: count.describe('That are live now.'),
+    createdAt: z.string().describe('ISO 8601, UTC.'),
     usage: z
       .object({
         bytes: count.describe('Of the blocks that were written, at all members that answered.'),
@@ -117,16 +117,16 @@ export const sessionState = z.enum(['login', 'live', 'moving'])
 
 export const session = z
   .object({
-    id: z.string(),
-    initiator: z.string(),
-    isid: z.string(),
+    id: z.string().describe('Decimal; never given twice, and kept when it moves.'),
+    initiator: z.string().describe('Its iSCSI name.'),
+    isid: z.string().describe('Of its login, in hexadecimal.'),
     source: z.string().describe("The initiator's address as the portal saw it."),
     volume: z.string().describe('Its name.'),
-    member: z.string(),
+    member: z.string().describe('The one that serves it.'),
     state: sessionState,
-    since: z.string(),
-    iops: rate,
-    bytesPerSecond: rate,
+    since: z.string().describe('When it first logged in: ISO 8601, UTC.'),
+    iops: rate.describe('Commands answered in a second, lately.'),
+    bytesPerSecond: rate.describe('Read and written, lately.'),
     forwardedShare: share.describe('Share of its pieces that another member holds, 0 … 1.'),
   })
   .meta({ id: 'Session' })
@@ -149,14 +149,17 @@ export const move = z
     session: z.string(),
     volume: z.string(),
     initiator: z.string(),
-    from: z.string(),
-    to: z.string(),
+    from: z.string().describe('The member that it leaves.'),
+    to: z.string().describe('Its destination.'),
     by: z.enum(['balance', 'operator', 'drain']),
-    code: z.string(),
-    reason: z.string(),
+    code: z.string().describe('The rule by which it was moved.'),
+    reason: z.string().describe('The same as a sentence.'),
     predicted: prediction.nullable().describe('null for a move by hand'),
     observed: z.number().nullable().describe('Gain by the same formula once it has settled.'),
-    drainMs: z.number().nullable(),
+    drainMs: z
+      .number()
+      .nullable()
+      .describe('From the freeze to nothing outstanding; null: not known yet.'),
     pauseMs: z
       .number()
       .nullable()
@@ -171,7 +174,7 @@ export const move = z
       .string()
       .nullable()
       .describe('Why it was abandoned or lost, as the end of a sentence; null: it was neither.'),
-    at: z.string(),
+    at: z.string().describe('When it began: ISO 8601, UTC.'),
   })
   .meta({ id: 'Move' })
 
@@ -310,15 +313,15 @@ export const member = z
   .object({
     id: z.string(),
     state: memberState,
-    portal: z.string(),
-    api: z.string(),
-    draining: z.boolean(),
+    portal: z.string().describe('Where initiators reach it: address and port.'),
+    api: z.string().describe('Where its API is.'),
+    draining: z.boolean().describe('It is being emptied.'),
     sessions: count,
     slices: count.describe('Slices that it is the primary of.'),
     pid: z.number().int().nullable().describe('null: silent'),
     version: z.string().nullable(),
-    usedBytes: count.nullable(),
-    freeBytes: count.nullable(),
+    usedBytes: count.nullable().describe('Of its disk, by what its store keeps; null: silent.'),
+    freeBytes: count.nullable().describe('Of its disk; null: silent.'),
     cache: cacheFigures.nullable(),
     tombstones: tombstoneFigures
       .nullable()
