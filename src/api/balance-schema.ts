@@ -11,18 +11,18 @@ const gapAndNeed = {
 
 export const moveOption = z
   .object({
-    to: z.string(),
+    to: z.string().describe('The member.'),
     code: z.string().nullable().describe('The rule that it breaks; null: it would do.'),
     gain: z.number().nullable().describe('null: it is no destination.'),
-    sentence: z.string(),
+    sentence: z.string().describe('Why it would do, or not.'),
   })
   .meta({ id: 'MoveOption' })
 
 export const endSeen = z
   .object({
-    member: z.string(),
-    reportAgeMs: z.number(),
-    capacity: z.number(),
+    member: z.string().describe('Whose figures these are.'),
+    reportAgeMs: z.number().describe('How old the report was.'),
+    capacity: z.number().describe('In cores.'),
     slow: z.number().describe('Utilisation, as average of 40 s.'),
     long: z.number().describe('Of 5 minutes.'),
     fast: z.number().describe('Of 5 s.'),
@@ -51,16 +51,16 @@ export const moveWhy = z
   .meta({ id: 'MoveWhy', description: 'What the decision for a move had seen.' })
 
 const judged = {
-  session: z.string(),
-  member: z.string(),
-  code: z.string(),
-  to: z.string().nullable(),
-  gain: z.number(),
+  session: z.string().describe('Its id.'),
+  member: z.string().describe('Where it is.'),
+  code: z.string().describe('The rule that holds it, or moves it.'),
+  to: z.string().nullable().describe('The best destination; null: there is none.'),
+  gain: z.number().describe('Waiting requests that a move would save.'),
   regret,
   owed: z.number().describe('What regret must reach.'),
-  price: z.number(),
+  price: z.number().describe('What the move would cost, in request-seconds.'),
   ...gapAndNeed,
-  sentence: z.string(),
+  sentence: z.string().describe('The same for people.'),
 }
 
 export const stayReason = z
@@ -87,7 +87,7 @@ const byResource = z.array(z.number())
 
 export const recordedEntry = z
   .object({
-    n: count,
+    n: count.describe('Counts the entries of a member.'),
     atMs: z.number().describe('Since 1970.'),
     capacity: byResource.describe('CPU seconds a second that it can have.'),
     slow: byResource.describe('Its load, as it reports it: average of 40 s.'),

@@ -113,3 +113,16 @@ test('OA3 what is JSON has an example, and every example has the form of its sch
     expect(form.safeParse(example).error, operationId).toBeUndefined()
   }
 })
+
+test('OA4 every key of a named schema is described, or refers to what is', () => {
+  const schemas = Object.entries(document.components?.schemas ?? {}) as [
+    string,
+    { readonly properties?: Readonly<Record<string, object>> },
+  ][]
+  const silent = schemas.flatMap(([name, { properties = {} }]) =>
+    Object.entries(properties)
+      .filter(([, schema]) => !('description' in schema || '$ref' in schema))
+      .map(([key]) => `${name}.${key}`),
+  )
+  expect(silent).toEqual([])
+})

@@ -5,6 +5,7 @@
 //   OA1. A schema has one form and one name: that of requests if a request has it, else that of answers.
 //   OA2. An operation lists the errors that it can answer, and no others; so every status has words.
 //   OA3. Whatever is JSON has an example (examples.ts), and every example has the form of its schema.
+//   OA4. Every key of a named schema has words, or is a named schema, which has its own.
 import { STATUS_CODES } from 'node:http'
 import { actionOf, type ErrorCode, PROBLEM_TYPE, statusOf, titleOf } from './errors.ts'
 import { ANSWERS, problemExample, REQUESTS } from './examples.ts'

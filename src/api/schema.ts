@@ -31,13 +31,13 @@ export function page<S extends z.ZodType>(item: S) {
 
 export const problemAnswer = z
   .object({
-    schema,
-    type: z.string(),
-    title: z.string(),
-    status: z.number().int(),
-    detail: z.string(),
-    code: z.enum(errorCodes),
-    action: z.string(),
+    schema: schema.describe('Of this API.'),
+    type: z.string().describe('A name of this kind of problem.'),
+    title: z.string().describe('What is wrong, in general.'),
+    status: z.number().int().describe('The HTTP status.'),
+    detail: z.string().describe('What is wrong in this very case.'),
+    code: z.enum(errorCodes).describe('The name that programs go by; it does not change.'),
+    action: z.string().describe('What to do next.'),
   })
   .meta({ id: 'Problem', description: 'RFC 9457; `action` says what to do next.' })
 
@@ -52,16 +52,19 @@ const volumeBytes = z
 
 export const volumeRequest = z
   .strictObject({
-    name: volumeName,
-    bytes: volumeBytes,
-    blockBytes: z.literal(LOGICAL_BLOCKS).default(512),
+    name: volumeName.describe('By which people call it; one of the group.'),
+    bytes: volumeBytes.describe('Its size: thin, so it takes only what is written.'),
+    blockBytes: z
+      .literal(LOGICAL_BLOCKS)
+      .default(512)
+      .describe('Of a logical block; never changes.'),
     shared: z.boolean().default(false).describe('Sessions of several initiator names are welcome.'),
   })
   .meta({ id: 'VolumeRequest' })
 
 export const volumeChange = z
   .strictObject({
-    name: volumeName.optional(),
+    name: volumeName.optional().describe('The new one.'),
     bytes: volumeBytes.optional().describe('Not less than it has: a volume only grows.'),
   })
   .meta({ id: 'VolumeChange', description: 'What is not named stays as it is.' })
@@ -73,7 +76,7 @@ export const volume = z
     iqn: z.string().describe('Its target name; never changes.'),
     url: z.string().describe('At the portal of the member that answers; any member serves it.'),
     bytes: count.describe('What initiators see as its size.'),
-    blockBytes: z.literal(LOGICAL_BLOCKS),
+    blockBytes: z.literal(LOGICAL_BLOCKS).describe('Of a logical block.'),
     shared: z.boolean().describe('Sessions of several initiator names are welcome.'),
     sessions: count.describe('That are live now.'),
     createdAt: z.string().describe('ISO 8601, UTC.'),
@@ -123,7 +126,7 @@ export const session = z
     source: z.string().describe("The initiator's address as the portal saw it."),
     volume: z.string().describe('Its name.'),
     member: z.string().describe('The one that serves it.'),
-    state: sessionState,
+    state: sessionState.describe('moving: it is on its way to another member.'),
     since: z.string().describe('When it first logged in: ISO 8601, UTC.'),
     iops: rate.describe('Commands answered in a second, lately.'),
     bytesPerSecond: rate.describe('Read and written, lately.'),
@@ -137,21 +140,23 @@ const ends = z.object({ before: z.number(), after: z.number() })
 export const prediction = z
   .object({
     gain: z.number().describe('Waiting requests saved.'),
-    price: z.number(),
+    price: z.number().describe('What the move costs, in request-seconds.'),
     from: ends.describe('Utilisation of the member that it leaves.'),
-    to: ends,
+    to: ends.describe('The same of its destination.'),
   })
   .meta({ id: 'Prediction' })
 
 export const move = z
   .object({
-    id: z.string(),
-    session: z.string(),
-    volume: z.string(),
-    initiator: z.string(),
+    id: z.string().describe('By which moves/ID/why is asked for.'),
+    session: z.string().describe('The id of the session.'),
+    volume: z.string().describe('Its name.'),
+    initiator: z.string().describe('Its iSCSI name.'),
     from: z.string().describe('The member that it leaves.'),
     to: z.string().describe('Its destination.'),
-    by: z.enum(['balance', 'operator', 'drain']),
+    by: z
+      .enum(['balance', 'operator', 'drain'])
+      .describe('Who wanted it: the load, a person, or the emptying of a member.'),
     code: z.string().describe('The rule by which it was moved.'),
     reason: z.string().describe('The same as a sentence.'),
     predicted: prediction.nullable().describe('null for a move by hand'),
@@ -198,7 +203,7 @@ export const sessionDetail = session
 
 export const moveRequest = z
   .strictObject({
-    to: z.string().min(1),
+    to: z.string().min(1).describe('The member, as m2.'),
     wait: z.boolean().default(true).describe('Answer when the outcome is known.'),
   })
   .meta({ id: 'MoveRequest' })
@@ -227,12 +232,12 @@ export const balanceRequest = z
 
 export const decision = z
   .object({
-    at: z.string(),
-    member: z.string(),
-    session: z.string().nullable(),
-    to: z.string().nullable(),
-    code: z.string(),
-    sentence: z.string(),
+    at: z.string().describe('When: ISO 8601, UTC.'),
+    member: z.string().describe('The one that decided.'),
+    session: z.string().nullable().describe('What it decided about; null: none in particular.'),
+    to: z.string().nullable().describe('The member that was considered; null: none.'),
+    code: z.string().describe('The rule that decided.'),
+    sentence: z.string().describe('The same for people.'),
   })
   .meta({ id: 'Decision' })
 
@@ -274,10 +279,12 @@ export const healthCode = z.enum([
 
 export const healthProblem = z
   .object({
-    code: healthCode,
-    severity,
+    code: healthCode.describe('The same for the same kind of fault; docs/OPERATING.md lists them.'),
+    severity: severity.describe(
+      'error: something does not work; warning: it works badly, or may soon not.',
+    ),
     subject: z.string().describe('A member, or what of the group it is about.'),
-    since: z.string(),
+    since: z.string().describe('When it began: ISO 8601, UTC.'),
     sentence: z.string().describe('What is wrong.'),
     action: z.string().describe('What to do.'),
     volumes: z
@@ -311,18 +318,18 @@ export const tombstoneFigures = z.object({
 
 export const member = z
   .object({
-    id: z.string(),
-    state: memberState,
+    id: z.string().describe('m1, m2 …'),
+    state: memberState.describe('silent: it does not answer the one that was asked.'),
     portal: z.string().describe('Where initiators reach it: address and port.'),
     api: z.string().describe('Where its API is.'),
     draining: z.boolean().describe('It is being emptied.'),
-    sessions: count,
+    sessions: count.describe('That it serves.'),
     slices: count.describe('Slices that it is the primary of.'),
     pid: z.number().int().nullable().describe('null: silent'),
-    version: z.string().nullable(),
+    version: z.string().nullable().describe('null: silent'),
     usedBytes: count.nullable().describe('Of its disk, by what its store keeps; null: silent.'),
     freeBytes: count.nullable().describe('Of its disk; null: silent.'),
-    cache: cacheFigures.nullable(),
+    cache: cacheFigures.nullable().describe('null: silent'),
     tombstones: tombstoneFigures
       .nullable()
       .describe('Stamps of pages that were unmapped, kept so that copies can be compared.'),
@@ -332,23 +339,23 @@ export const member = z
 /** What a load monitor publishes; a silent member has none, never zeros. */
 export const memberLoad = z
   .object({
-    reportAgeMs: z.number(),
+    reportAgeMs: z.number().describe('How old these figures are.'),
     utilisation: z.number().describe('Load over capacity, as decisions see it.'),
     cpu: share.describe('Cores in use by the process.'),
-    hostCpu: share,
+    hostCpu: share.describe('Of all cores of its machine, in use by anybody.'),
     eventLoop: share.describe('Event-loop utilisation: only signals saturation.'),
-    eventLoopDelayMs: z.number(),
-    memoryBytes: count,
+    eventLoopDelayMs: z.number().describe('By how much its timers come late, on average.'),
+    memoryBytes: count.describe('Resident, of the process.'),
     diskLatencyMs: z
       .number()
       .nullable()
       .describe("Mean of the journal's commits; null: nothing was written in the last second"),
     diskQueue: z.number().describe('Changes that waited for the journal, on average.'),
     networkBytesPerSecond: rate.describe('On all its sockets: initiators and members.'),
-    iops: rate,
-    bytesPerSecond: rate,
-    latencyMs: z.number().nullable(),
-    forwardedShare: share,
+    iops: rate.describe('Commands answered in a second.'),
+    bytesPerSecond: rate.describe('Read and written.'),
+    latencyMs: z.number().nullable().describe('Mean of its commands; null: none was answered'),
+    forwardedShare: share.describe('Share of its pieces that other members hold, 0 … 1.'),
     handledIops: rate.describe('Pieces per second done here for sessions of other members.'),
   })
   .meta({ id: 'MemberLoad' })
