@@ -11,6 +11,7 @@ import { formatPortal, type Portal } from '../iscsi/names.ts'
 import { isAskedFor, printTargets } from '../iscsi/send-targets.ts'
 import { PORTAL_GROUP_TAG } from '../scsi/logical-unit.ts'
 import { Connection, type ConnectionDeps } from './connection.ts'
+import { Contention } from './contention.ts'
 import { Doorway } from './doorway.ts'
 import type { Taken } from './logins.ts'
 import { type Bounds, budgetsOf, CONNECTIONS_MAX, NEW_SESSIONS_MAX } from './memory-bounds.ts'
@@ -42,6 +43,7 @@ export interface PortalDeps extends Pick<ConnectionDeps, OfMember> {
 export class TargetPortal {
   readonly #deps: PortalDeps
   readonly #buffers = new BufferPool(BUFFER_BYTES)
+  readonly #contention = new Contention()
   readonly #ofConnections: ConnectionDeps
   readonly #doorway = new Doorway()
   readonly #connections = new Set<Connection>()
@@ -95,6 +97,7 @@ export class TargetPortal {
       ...this.#deps,
       ...budgetsOf(bounds),
       buffers: this.#buffers,
+      contention: this.#contention,
       volumeByIqn: (iqn) => group.volumeByIqn(iqn),
       refresh: () => group.refresh(),
       discover: (wanted, at, own) => this.#discover(wanted, at, own),

@@ -179,19 +179,32 @@ describe('READs', () => {
     expect([session.responses.length, session.parts.length, told.refused]).toEqual([0, 0, 1])
   })
 
-  it('R5 one long READ is read in a turn of the event loop, and as many short ones as there are', () => {
-    const { session, read, turn } = numbered()
+  it('R5 beside others one long READ is read in a turn of the event loop, and as many short ones as there are', () => {
+    const { session, contention, read, turn } = numbered()
+    const answered = () => session.responses.length
     for (let i = 0; i < 8; i += 1) read(i, 4096)
     for (let i = 0; i < 3; i += 1) read(0, PART)
     read(0, BLOCK)
-    const answered = () => session.responses.length
     expect(answered()).toBe(9)
+    contention.came({})
     turn()
     expect(answered()).toBe(10)
+    contention.came({})
     turn()
     expect(answered()).toBe(12)
-    turn()
+  })
+
+  it('R5 who asks alone has all long READs at once, until somebody else asks', () => {
+    const { session, contention, read, turn } = numbered()
+    const answered = () => session.responses.length
     read(0, PART)
-    expect(answered()).toBe(13)
+    turn()
+    for (let i = 0; i < 3; i += 1) read(0, PART)
+    expect(answered()).toBe(4)
+    contention.came({})
+    read(0, PART)
+    expect(answered()).toBe(4)
+    turn()
+    expect(answered()).toBe(5)
   })
 })

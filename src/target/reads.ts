@@ -9,12 +9,13 @@
 //   R2. No READ overtakes one that waits.
 //   R3. The data of a READ is sent once, in order; its status comes with the last part, or instead of what is missing.
 //   R4. A READ that was aborted, or whose session is over, is read no further, and sends nothing more.
-//   R5. In one turn of the event loop a session has one long READ, or part of one: what others ask for meanwhile waits for
-//       that, not for all that is in its queue.
+//   R5. While several sessions ask, each has one long READ, or part of one, in a turn of the event loop: what others ask for
+//       meanwhile waits for that, not for all that is in its queue. One that asks alone has as many as there is room for.
 import type { BufferPool } from '../base/buffer-pool.ts'
 import type { ReadPart } from '../iscsi/data-in.ts'
 import type { Task } from '../iscsi/task.ts'
 import type { Outcome } from '../slice/outcome.ts'
+import type { Contention } from './contention.ts'
 import { READ_BYTES, READ_PART_BYTES, READ_PART_LEAST_BYTES } from './memory-bounds.ts'
 import type { Waiting } from './task-management.ts'
 
@@ -34,6 +35,8 @@ export interface ReadRoom {
 export interface ReadsDeps {
   readonly room: ReadRoom
   readonly buffers: BufferPool
+  /** Of the member. */
+  readonly contention: Contention
   /** The runner's; a READ that waits here, or of which parts are under way, is 'queued'. */
   readonly waiting: Map<Task, Waiting>
   readonly read: (offset: number, into: Uint8Array) => Outcome | Promise<Outcome>
@@ -82,6 +85,9 @@ export class Reads {
   readonly #queue: Reading[] = []
   /** R5: there was a long one in this turn. */
   #hadLong = false
+  /** R5: of the member, at the first long one of the last turn that had one. */
+  #turnovers = -1
+  #isAlone = false
 
   constructor(deps: ReadsDeps) {
     this.#deps = deps
@@ -148,7 +154,10 @@ export class Reads {
   /** R5. If not, what waits is looked at again in the next turn. */
   #isItsTurn(bytes: number): boolean {
     if (bytes <= SHORT_BYTES) return true
-    if (this.#hadLong) return false
+    const { turnovers } = this.#deps.contention
+    if (this.#hadLong) return this.#isAlone && turnovers === this.#turnovers
+    this.#isAlone = turnovers === this.#turnovers
+    this.#turnovers = turnovers
     this.#hadLong = true
     this.#deps.soon(this.#nextTurn)
     return true

@@ -17,6 +17,7 @@ import type { Session, SessionAction } from '../iscsi/session.ts'
 import { type LogicalUnit, logicalUnit } from '../scsi/logical-unit.ts'
 import { holdsState } from '../scsi/nexus-state.ts'
 import type { VolumeGateway } from '../volume/access.ts'
+import type { Contention } from './contention.ts'
 import type { Incoming } from './incoming.ts'
 import { KeepAlive, SIGN_OF_LIFE_TAG } from './keep-alive.ts'
 import type { Carrier, EndReason, LiveSession, ProbeVerdict, SentAway } from './live-session.ts'
@@ -33,6 +34,7 @@ const BEAT_MS = TICK_MS / 4
 export interface ServingDeps {
   readonly clock: Clock
   readonly buffers: BufferPool
+  readonly contention: Contention
   readonly gateway: VolumeGateway
   /** The volume, grown as far as this member has heard. */
   readonly grown: (volume: VolumeRecord) => VolumeRecord
@@ -99,6 +101,7 @@ export class Serving implements Carrier {
       unit: logicalUnit(now),
       toldBytes: live.record.bytes ?? now.bytes,
       buffers: deps.buffers,
+      contention: deps.contention,
       room: host.outgoing,
       gateway: deps.gateway,
       volume,

@@ -11,6 +11,7 @@ import { SessionCounters } from '../load/counters.ts'
 import { logicalUnit } from '../scsi/logical-unit.ts'
 import type { CompareOutcome, Outcome } from '../slice/outcome.ts'
 import type { VolumeGateway } from '../volume/access.ts'
+import { Contention } from './contention.ts'
 import type { ReadRoom } from './reads.ts'
 import { TaskRunner, type TaskSession } from './task-runner.ts'
 
@@ -246,11 +247,10 @@ class Turns {
 }
 
 export function bench({ toldBytes = volume.bytes } = {}) {
-  const session = new FakeSession()
-  const gateway = new FakeGateway()
+  const [session, gateway] = [new FakeSession(), new FakeGateway()]
   const counters = new SessionCounters()
   const buffers = new BufferPool(16 * MIB)
-  const [room, turns] = [new FakeRoom(), new Turns()]
+  const [room, turns, contention] = [new FakeRoom(), new Turns(), new Contention()]
   const share = new Budget({ total: 64 * MIB, each: 64 * MIB, least: 0 }).share()
   const told = { wrote: 0, refused: 0, resets: 0 }
   const others = Promise.withResolvers<boolean>()
@@ -263,6 +263,7 @@ export function bench({ toldBytes = volume.bytes } = {}) {
     origin,
     counters,
     buffers,
+    contention,
     room,
     nowMs: () => 5,
     soon: turns.soon,
@@ -322,7 +323,7 @@ export function bench({ toldBytes = volume.bytes } = {}) {
   }
 
   const last = () => session.responses.at(-1)
-  const bases = { session, gateway, counters, buffers, room, told, runner, others }
+  const bases = { session, gateway, counters, buffers, contention, room, told, runner, others }
   return { ...bases, ...turns, command, start, arrive, last }
 }
 

@@ -35,6 +35,7 @@ import { type NexusState, newNexusState } from '../scsi/nexus-state.ts'
 import { type LbaStatusPlan, type Plan, planData } from '../scsi/plan.ts'
 import type { CompareOutcome, Outcome } from '../slice/outcome.ts'
 import { VolumeAccess, type VolumeGateway } from '../volume/access.ts'
+import type { Contention } from './contention.ts'
 import { LONG_BYTES } from './memory-bounds.ts'
 import { type ReadRoom, Reads } from './reads.ts'
 import { misfit, type OutPlan, wantedBytes } from './task-data.ts'
@@ -59,6 +60,7 @@ export interface TaskDeps {
   readonly buffers: BufferPool
   /** Of its connection. */
   readonly room: ReadRoom
+  readonly contention: Contention
   readonly nowMs: () => number
   /** In the next turn of the event loop. */
   readonly soon: (f: () => void) => void
@@ -107,6 +109,7 @@ export class TaskRunner {
     this.#reads = new Reads({
       room: deps.room,
       buffers: deps.buffers,
+      contention: deps.contention,
       waiting: this.#waiting,
       read: (offset, into) => this.#access.read(offset, into),
       send: (task, part, transferBytes) => this.#responses.read(task, part, transferBytes),
@@ -125,7 +128,8 @@ export class TaskRunner {
       this.#deps.session.release(task)
       return
     }
-    const { counters } = this.#deps
+    const { counters, contention } = this.#deps
+    contention.came(this)
     counters.outstanding += 1
     if (counters.outstanding > counters.deepest) counters.deepest = counters.outstanding
     if (task.dataError === 'none') {
