@@ -45,14 +45,14 @@ have_packages() {
   trap - EXIT INT TERM
 }
 
-# Prints the path of a Node that is new enough: the project's own, else the one on the PATH. What was found to run is
+# Prints the path of a Node that is new enough: the project's own, one that npm installed beside it, else the one on the PATH. What was found to run is
 # remembered as long as the packages stay as they are, since asking it costs as much as a whole short command.
 find_node() {
   known=$1/node_modules/.evenkeel-node
   if [ "$known" -nt "$1/node_modules/.package-lock.json" ]; then
     read -r candidate <"$known" && [ -x "$candidate" ] && [ ! "$candidate" -nt "$known" ] && echo "$candidate" && return 0
   fi
-  for candidate in "$1/node_modules/.bin/node" "$(command -v node || true)"; do
+  for candidate in "$1/node_modules/.bin/node" "$1/../.bin/node" "$(command -v node || true)"; do
     [ -x "$candidate" ] || continue
     major=$("$candidate" -p 'process.versions.node.split(".")[0]' 2>/dev/null || echo 0)
     if [ "$major" -ge 24 ]; then
@@ -62,6 +62,6 @@ find_node() {
       return 0
     fi
   done
-  echo 'evenkeel: Node.js 24 is needed, and the package that brings it does not run here: install Node.js 24 or newer.' >&2
+  echo 'evenkeel: Node.js 24 is needed, and none was found that runs here: install Node.js 24 or newer.' >&2
   return 1
 }

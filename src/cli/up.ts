@@ -41,6 +41,9 @@ interface UpOptions {
 /** Megabytes; V8's own choice is 16. Measured: as fast, and 50 MB less of each member stays resident. */
 const YOUNG_GENERATION = '--max-semi-space-size=4'
 
+/** How one calls this program: what is installed is JavaScript (scripts/package.ts), and on the PATH. */
+const COMMAND = import.meta.url.endsWith('.js') ? 'evenkeel' : './bin/evenkeel'
+
 const PORT_MAX = 65_535
 
 /** How often it is looked whether npm, if that started us, is still there. */
@@ -173,7 +176,7 @@ function readyText(group: RunningGroup, screen: Screen, dataFolder: string): str
       '',
     )
   }
-  const command = `./bin/evenkeel${group.api === API_DEFAULT ? '' : ` --api ${group.api}`}`
+  const command = `${COMMAND}${group.api === API_DEFAULT ? '' : ` --api ${group.api}`}`
   lines.push(
     `Watch it in a browser: ${group.api}; in another terminal: ${command} status`,
     'Ctrl-C stops everything.',

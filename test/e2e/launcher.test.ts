@@ -106,6 +106,14 @@ describe('bin/evenkeel', () => {
     expect(mode & 0o077).toBe(0)
   })
 
+  test('as it was installed by npm, it runs what is there on the Node on the PATH, and installs nothing', async () => {
+    await writeFile(join(root, 'src/cli/main.js'), 'console.log(process.execPath)')
+    await pretend('node', `exec "${process.execPath}" "$@"`)
+    const { stdout, stderr } = await evenkeel('status')
+    expect([stdout.trim(), stderr]).toEqual([process.execPath, ''])
+    await expect(installs()).rejects.toMatchObject({ code: 'ENOENT' })
+  })
+
   test('two at once install once', async () => {
     await Promise.all([evenkeel('a'), evenkeel('b'), evenkeel('c')])
     expect(await installs()).toHaveLength(1)
