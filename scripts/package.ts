@@ -3,7 +3,7 @@
 // It is JavaScript with the types blanked out, since Node strips no types below node_modules; lines and columns stay as they are
 // here. Packages are pinned as they are here, those of the run time alone. A Node is not among them: who installs with npm has one.
 import { execFile } from 'node:child_process'
-import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { stripTypeScriptTypes } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -30,10 +30,12 @@ interface Lock {
 await rm(dist, { recursive: true, force: true })
 for (const path of AS_THEY_ARE) await cp(join(root, path), join(target, path), { recursive: true })
 for (const path of await readdir(join(root, 'src'), { recursive: true })) {
-  if (!path.endsWith('.ts') || /\.(test|fixture)\.ts$/.test(path)) continue
-  const file = join(target, 'src', path.replace(/ts$/, 'js'))
+  const source = join(root, 'src', path)
+  if (/\.(md|test\.ts|fixture\.ts)$/.test(path) || (await stat(source)).isDirectory()) continue
+  const file = join(target, 'src', path.replace(/\.ts$/, '.js'))
   await mkdir(dirname(file), { recursive: true })
-  await writeFile(file, await asJavaScript(join(root, 'src', path)))
+  // What is no code (a style sheet) is read beside the code.
+  await writeFile(file, path.endsWith('.ts') ? await asJavaScript(source) : await readFile(source))
 }
 await writePackageFiles()
 const options = ['--pack-destination', dist, '--loglevel=error']
