@@ -127,7 +127,9 @@ function hotBesideCold(
     await group.makeCold()
     await hot.load.once({ ...coldWork, order: 'sequential' }, hot.region)
     const beside = isBeside ? [{ work: coldWork, ...cold }] : []
-    return measureWork(hotWork, { ...local, sessions: [hot] }, ms, beside)
+    const figures = await measureWork(hotWork, { ...local, sessions: [hot] }, ms, beside)
+    await group.makeWarm(hot.load)
+    return figures
   }
   return [
     { name: `${name}, alone`, measure: () => measure(false) },

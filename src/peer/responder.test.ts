@@ -22,7 +22,7 @@ import type { PeerServer } from './responder.ts'
 
 const BYTES = 100_000
 
-it('P8 buffers of requests are used again, but not before they are answered and sent', async () => {
+it('P8 buffers of requests are used again, but not before they are answered and framed', async () => {
   const timeline = new Timeline()
   const net = new SimNet(timeline, new Prng(1))
   const used = new Set<ArrayBuffer>()

@@ -11,7 +11,7 @@
 //       What counts is the bytes that are kept for it, not those that it names.
 //   P12. There are two gates. Who is greeted finds the store open, as nobody listens before: questions and messages are
 //       taken. Fences and operations are taken when this member serves, which it says by `ready`.
-//   P8. The buffers of a request are another one's only when it is answered, and what was read is sent.
+//   P8. The buffers of a request are another one's only when it is answered, and what was read is framed.
 
 import { BufferPool } from '../base/buffer-pool.ts'
 import type { Clock } from '../base/clock.ts'
@@ -51,7 +51,7 @@ const OPERATION_LEAST_BYTES = 1024
 /** Half-sent operations: no gateway has more under way than fit P4 of link.ts. */
 const ASSEMBLIES_MAX = 32 * 1024
 const GREETING_MS = 5_000
-/** Of all streams: what is written until its answer, what is read until it is sent. As much as one link has under way. */
+/** Of all streams: what is written until its answer, what is read until it is framed. As much as one link has under way. */
 const buffers = new BufferPool(16 * 1024 * 1024)
 
 /** A whole request of another member. Its buffers are its own until its answer; `data` and `verify` are parts of `payload`. */
@@ -345,7 +345,7 @@ export class Responder implements StreamOwner {
     this.#stream.resume()
   }
 
-  /** The primary is done with the request's buffers; what was read is still to be sent. */
+  /** The primary is done with the request's buffers; what was read is still to be framed. */
   #answer(number: number, request: Incoming, answer: Answer): void {
     const { payload, into } = request
     if (payload !== null) buffers.give(payload)

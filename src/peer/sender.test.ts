@@ -165,30 +165,6 @@ describe('the sender of a stream', () => {
     expect(b.stream.mostBytes).toBeLessThanOrEqual(UNWRITTEN_MAX)
   })
 
-  it('Q3 a long payload is its sender’s again when the last of it is written, and not before; a short one at once', async () => {
-    const b = bench()
-    const payloads = [filled(200 * KIB, 1), filled(4 * KIB, 2), filled(64 * KIB, 3)]
-    const wanted = payloads.map((payload) => payload.slice())
-    const given: number[] = []
-    for (const [at, payload] of payloads.entries()) {
-      b.sender.send(frameFields(frameKind.answer, at + 1), payload, null, () => {
-        given.push(at + 1)
-        payload.fill(0) // it is another one's
-      })
-    }
-    await b.timeline.run(1)
-    expect(given).toEqual([2])
-    while (b.writeOne()) {
-      const isWhole = (request: number) => b.whole().includes(request)
-      expect(given.toSorted()).toEqual([1, 2, 3].filter((one) => one === 2 || isWhole(one)))
-    }
-    await b.writeAll()
-    expect(given.toSorted()).toEqual([1, 2, 3])
-    for (const [at, bytes] of wanted.entries()) {
-      expect(Buffer.compare(payloadOf(b.frames, at + 1), bytes)).toBe(0)
-    }
-  })
-
   it('Q2 nearly empty chunks are bounded by their number', async () => {
     const b = bench()
     for (let request = 1; request <= 40; request += 1) {

@@ -1,12 +1,10 @@
 // What a stream to another member still has to send. Short messages go first; the frames of long ones take turns and
 // leave room, so that a 4 KiB request passes a megabyte. Bytes are copied into chunks, one write a turn of the event
-// loop; but long payloads whose sender waits until they are gone are written from where they lie, between the chunks' parts.
+// loop.
 //
 // Invariants:
 //   Q1. Short messages keep their order. A long one is whole after those that were sent before it began to be.
 //   Q2. What is handed to the stream and not yet written is bounded; the rest waits here and can still be withdrawn.
-//   Q3. A payload is its sender's again when the stream has written the last of it, and a chunk is used again when the
-//       stream has written its last part.
 import { assert } from '../base/assert.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Stream } from '../base/net.ts'
@@ -15,11 +13,9 @@ import {
   type FrameFields,
   frameBytes,
   frameKind,
-  headBytes,
   lastFlag,
   payloadBytesMax,
   writeFrame,
-  writeHead,
 } from './frames.ts'
 
 const nothing = new Uint8Array(0)
@@ -34,17 +30,11 @@ const SHORT_BYTES = 16 * 1024
 const SHORT_UNWRITTEN_BYTES = 1024 * 1024
 const LONG_UNWRITTEN_BYTES = 256 * 1024
 
-interface Part {
-  /** To be used again. */
-  chunk: Uint8Array | null
-  readonly sentAll: (() => void) | null
-}
-
 class Sending {
   readonly fields: FrameFields
   readonly payload: Uint8Array
   readonly checksums: Uint32Array | null
-  readonly sentAll: (() => void) | null
+  readonly framed: (() => void) | null
   sent = 0
   /** Of `checksums`, those whose blocks are framed. */
   checksumsSent = 0
@@ -54,17 +44,12 @@ class Sending {
     fields: FrameFields,
     payload: Uint8Array | null,
     checksums: Uint32Array | null,
-    sentAll: (() => void) | null,
+    framed: (() => void) | null,
   ) {
     this.fields = fields
     this.payload = payload ?? nothing
     this.checksums = checksums
-    this.sentAll = sentAll
-  }
-
-  /** Its payload is written from where it lies. */
-  get isLent(): boolean {
-    return this.sentAll !== null && this.payload.length > SHORT_BYTES
+    this.framed = framed
   }
 
   get isWhole(): boolean {
@@ -78,17 +63,9 @@ export class Sender {
   readonly #short: Sending[] = []
   readonly #long: Sending[] = []
   readonly #free: Uint8Array[] = []
-  /** By part that was handed over and is not written: whose it is then, if it is the last one of anybody's. */
-  readonly #unwritten: Part[] = []
-  #chunksUnwritten = 0
+  readonly #unwritten: Uint8Array[] = []
   #chunk: Uint8Array | null = null
   #used = 0
-  /** Of the chunk: where the bytes begin that are in no part yet. */
-  #cut = 0
-  /** To be handed over next, and what of them is known by now. */
-  #parts: Uint8Array[] = []
-  #next: Part[] = []
-  #partBytes = 0
   #isScheduled = false
   #isEnding = false
 
@@ -99,18 +76,18 @@ export class Sender {
 
   /**
    * `payloadBytes`, `phase` of all frames but the first, and the last flag are set frame by frame. The payload must not change
-   * before it is answered or withdrawn, or `sentAll` is called: nothing of it is looked at any more (Q3). `checksums`: of its
+   * before it is answered or withdrawn, or `framed` is called: nothing of it is looked at any more. `checksums`: of its
    * blocks, if they are known (F3 of frames.ts).
    */
   send(
     fields: FrameFields,
     payload: Uint8Array | null,
     checksums: Uint32Array | null = null,
-    sentAll: (() => void) | null = null,
+    framed: (() => void) | null = null,
   ): void {
     const isShort = payload === null || payload.length <= SHORT_BYTES
     const queue = isShort ? this.#short : this.#long
-    queue.push(new Sending(fields, payload, checksums, sentAll))
+    queue.push(new Sending(fields, payload, checksums, framed))
     this.#schedule()
   }
 
@@ -132,16 +109,11 @@ export class Sender {
     this.#schedule()
   }
 
-  /** The stream has written one part. */
+  /** The stream has written one chunk. */
   written(): void {
-    const part = this.#unwritten.shift()
-    assert(part !== undefined, 'Q2: one report for each write')
-    const { chunk, sentAll } = part
-    if (chunk !== null) {
-      this.#chunksUnwritten -= 1
-      if (this.#free.length < FREE_CHUNKS) this.#free.push(chunk)
-    }
-    sentAll?.()
+    const chunk = this.#unwritten.shift()
+    assert(chunk !== undefined, 'Q2: one report for each write')
+    if (this.#free.length < FREE_CHUNKS) this.#free.push(chunk)
     this.#pump()
   }
 
@@ -155,7 +127,7 @@ export class Sender {
   }
 
   #pump(): void {
-    if (this.#chunksUnwritten >= UNWRITTEN_CHUNKS) return // `written` pumps again
+    if (this.#unwritten.length >= UNWRITTEN_CHUNKS) return // `written` pumps again
     let framed = 0
     for (const message of this.#short) {
       if (this.#ahead >= SHORT_UNWRITTEN_BYTES) break
@@ -178,7 +150,7 @@ export class Sender {
 
   /** Bytes that go before whatever is framed now. */
   get #ahead(): number {
-    return this.#stream.unwrittenBytes + this.#partBytes + this.#used - this.#cut
+    return this.#stream.unwrittenBytes + this.#used
   }
 
   #frame(message: Sending): void {
@@ -188,22 +160,15 @@ export class Sender {
     fields.payloadBytes = bytes
     fields.flags = sent + bytes === payload.length ? lastFlag : 0
     const part = bytes === payload.length ? payload : payload.subarray(sent, sent + bytes)
-    const sums = { of: checksums, first: message.checksumsSent }
+    const whole = frameBytes(fields)
+    const chunk = this.#room(whole)
+    writeFrame(chunk, this.#used, fields, part, { of: checksums, first: message.checksumsSent })
+    this.#used += whole
     message.sent += bytes
     message.checksumsSent += blocksOf(fields.phase, bytes)
-    message.isStarted = true
-    if (message.isLent) {
-      const chunk = this.#room(headBytes(fields))
-      this.#used += writeHead(chunk, this.#used, fields, part, sums)
-      this.#cutPart()
-      this.#add(part, message.isWhole ? message.sentAll : null)
-    } else {
-      const whole = frameBytes(fields)
-      writeFrame(this.#room(whole), this.#used, fields, part, sums)
-      this.#used += whole
-      if (message.isWhole) message.sentAll?.()
-    }
     fields.phase = 0
+    message.isStarted = true
+    if (message.isWhole) message.framed?.()
   }
 
   #room(bytes: number): Uint8Array {
@@ -213,33 +178,13 @@ export class Sender {
     return this.#chunk
   }
 
-  #cutPart(): void {
-    if (this.#chunk === null || this.#cut === this.#used) return
-    this.#add(this.#chunk.subarray(this.#cut, this.#used), null)
-    this.#cut = this.#used
-  }
-
-  #add(part: Uint8Array, sentAll: (() => void) | null): void {
-    this.#parts.push(part)
-    this.#next.push({ chunk: null, sentAll })
-    this.#partBytes += part.length
-  }
-
-  /** Q3. Hands everything over; the chunk is free with the last part. */
   #flush(): void {
-    this.#cutPart()
-    const last = this.#next.at(-1)
-    if (last === undefined) return
-    last.chunk = this.#chunk
-    this.#chunksUnwritten += 1
-    this.#unwritten.push(...this.#next)
-    const parts = this.#parts
+    const chunk = this.#chunk
+    if (chunk === null || this.#used === 0) return
+    const used = this.#used
     this.#chunk = null
     this.#used = 0
-    this.#cut = 0
-    this.#parts = []
-    this.#next = []
-    this.#partBytes = 0
-    this.#stream.writeAll(parts)
+    this.#unwritten.push(chunk)
+    this.#stream.write(chunk.subarray(0, used))
   }
 }
