@@ -3,8 +3,11 @@
 // Invariants:
 //   G1. What is kept for a session that does not come is forgotten, whether its move was denied by a lost answer, taken
 //       back elsewhere or expired.
+//   G2. Once the record of the move says how it ended, nothing comes by it any more, and what is kept is forgotten at the
+//       next round. One that is lost may have been committed after all: it waits as long as G1 lets it.
 import type { MemberId } from '../base/ids.ts'
 import { type MoveHistory, recallHistory } from '../distribution/history.ts'
+import type { MoveOutcome } from '../group/record.ts'
 import { parseSessionMemory, type SessionMemory } from '../load/session-load.ts'
 import { fieldsOf, type Json } from '../peer/message.ts'
 
@@ -69,10 +72,11 @@ export class Arrivals {
     return this.#placed.has(key)
   }
 
-  /** G1. */
-  forget(nowMs: number): void {
+  /** G1, G2. `moves`: the records of moves, as far as this member knows them. */
+  forget(nowMs: number, moves: ReadonlyMap<string, { readonly outcome?: MoveOutcome }>): void {
     for (const [move, { heardMs }] of this.#coming) {
-      if (nowMs - heardMs > COMES_MS) this.#coming.delete(move)
+      const { outcome = 'lost' } = moves.get(move) ?? {}
+      if (outcome !== 'lost' || nowMs - heardMs > COMES_MS) this.#coming.delete(move)
     }
   }
 }

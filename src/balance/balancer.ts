@@ -107,7 +107,7 @@ export class Balancer {
   #forget(): void {
     const { member, arrivals, sessions, badPaths } = this.#shared
     const nowMs = member.ports.clock.nowMs()
-    arrivals.forget(nowMs)
+    arrivals.forget(nowMs, member.group.moves)
     sessions.forget()
     badPaths.forget(nowMs)
   }
