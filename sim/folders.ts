@@ -1,6 +1,9 @@
 // Data folders that are not what the group knows: swapped for an empty one or an older copy while the member is down, or
 // without files of segments. The member must refuse the first two, and is then given its own folder again, or what it
 // held is given up; of lost segments it must say so, and answer MEDIUM ERROR.
+//
+// Invariants:
+//   SF1. A member is given an older copy only if it must refuse it, whatever of its own words is still on the way to the group.
 import type { Prng } from '../src/base/prng.ts'
 import { parseFolder, parseSlice } from '../src/group/parse.ts'
 import { keys } from '../src/group/record.ts'
@@ -88,14 +91,16 @@ export class FolderFaults {
   }
 
   /**
-   * The group has seen it further, or in a later epoch, or knows that it is a copy: of a folder that is not closed. One that was
-   * closed since, without a write, is the same as its copy, also while its member starts and has not opened it (seed 40000118).
+   * SF1. The group has seen it further, or in a later epoch, or knows that it is a copy: of a folder that is open. One that was
+   * closed since, without a write, is the same as its copy, also while its member starts and has not opened it (seed 40000118),
+   * and while the word that it is closed may yet come (seed 60000375).
    */
   #isOlder(member: SimMember, { isOfFiles, position, epochs }: Copy): boolean {
     const item = this.#group.coordination.inspect(keys.folder(member.id))[0]
     const known = item === undefined ? '' : parseFolder(item.value)
     if (typeof known === 'string') return isOfFiles
-    if (known.position > position || (isOfFiles && known.openAs !== null)) return true
+    const staysOpen = known.openAs !== null && member.holdsFolder
+    if (known.position > position || (isOfFiles && staysOpen)) return true
     return [...this.#epochsOf(member)].some(([key, epoch]) => epoch > (epochs.get(key) ?? 0))
   }
 

@@ -304,6 +304,11 @@ export class SimMember {
     return this.#right === null && !this.#isLossAccepted
   }
 
+  /** It has opened its folder in this life, which voids what an earlier one said of it, and is not stopping: nobody says that it is closed. */
+  get holdsFolder(): boolean {
+    return this.member !== null && this.member !== this.#stopping
+  }
+
   /** While it is down. */
   mountRight(): void {
     this.disk = this.#right ?? this.disk
