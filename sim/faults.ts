@@ -255,7 +255,7 @@ export class Faults {
 
   /** As a growth does, but that there is no size of which initiators are told (V9 of slice/slices.ts). */
   #raiseView(): void {
-    const { members, volumes, coordination, trace } = this.#group
+    const { members, volumes, operator, trace } = this.#group
     const { id } = this.#prng.pick(volumes)
     for (const { member } of members) {
       const record = member?.group.volumes.get(id)
@@ -265,7 +265,7 @@ export class Faults {
       const value = JSON.stringify({ ...record, view: record.view + 1 })
       trace.add('*', `view ${record.view + 1} of volume ${id}`)
       const change = { compare: [{ key, rev }], put: [{ key, value }] }
-      return void coordination.handle('operator').txn(change)
+      return void operator.txn(change)
     }
   }
 

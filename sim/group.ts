@@ -4,7 +4,7 @@
 // Invariants:
 //   S1. With equal seeds two runs are equal, event for event (trace.ts).
 //   S2. What a member's life left behind reaches nobody: its clock is dead, its files and streams are.
-
+//   S3. The simulation itself writes to the record by `operator` alone, which holds to the store that it knows (C3, LR1).
 import { Balancer } from '../src/balance/balancer.ts'
 import type { DistributionSettings } from '../src/balance/policy-record.ts'
 import type { Clock } from '../src/base/clock.ts'
@@ -82,7 +82,8 @@ export class SimGroup {
   readonly listeners: ((member: SimMember, event: TargetEvent) => void)[] = []
   /** Its operator has stopped it: no member starts. */
   isHeld = false
-  #operator: Coordinator
+  /** S3. */
+  operator: Coordinator
   #oneHost = new OneHost()
   #volumes: readonly [shared: VolumeRecord, own: VolumeRecord] | null = null
   #ids = 0
@@ -97,7 +98,7 @@ export class SimGroup {
     this.slowReads = slowReadsIn(seed)
     this.blockBytes = prng.chance(0.3) ? 512 : 4096
     this.members = memberIds.map((id) => new SimMember(this, id, prng.fork()))
-    this.#operator = this.coordination.handle('operator')
+    this.operator = this.coordination.handle('operator')
     const distribution = simDistribution(prng.fork())
     this.distribution = distributes ? distribution : null
     this.watch = new DistributionWatch(this, prng.fork())
@@ -162,8 +163,8 @@ export class SimGroup {
 
   /** Another store has taken the place of the group record: what is judged of it begins anew. */
   recordReplaced(): void {
-    void this.#operator.close()
-    this.#operator = this.coordination.handle('operator')
+    void this.operator.close()
+    this.operator = this.coordination.handle('operator')
     this.#oneHost = new OneHost()
     void this.#watch()
   }
@@ -197,14 +198,14 @@ export class SimGroup {
     const at = new Date(0).toISOString()
     const counterRev = this.coordination.inspect(volumeCounterKey)[0]?.rev ?? NO_REVISION
     const { record, change } = createVolume({ group, id, wish, slices, counterRev, at })
-    const result = await this.#operator.txn(change)
+    const result = await this.operator.txn(change)
     if (result.kind !== 'done') throw new Error(`${volumeCounterKey} is taken`)
     return record
   }
 
   /** Judges every change of a session's record, and counts how moves end. */
   async #watch(): Promise<void> {
-    const watch = this.#operator.watch(keys.sessions, NO_REVISION)
+    const watch = this.operator.watch(keys.sessions, NO_REVISION)
     const known = new Map<number, SessionRecord>()
     for (;;) {
       const batch = await watch.next()

@@ -1,6 +1,11 @@
 // The group record is lost, or an older one is put in its place, once in some simulations. Members go on serving I/O; then
 // the operator stops them all, starts them on the older record (each refuses, having seen a later one), and recovers the
 // record from the copies on their disks, as src/supervisor/recover.ts does.
+//
+// Invariants:
+//   LR1. An older record stays as it is until one is recovered: who knew the later one holds to that (C3), and who starts
+//        refuses it (G24 G26). One that grew could come to all that a member has seen, which would then take it for its own.
+import type { Revision } from '../src/base/ids.ts'
 import { readCopy, readSeen } from '../src/coordination/record-copy.ts'
 import { rebuildRecord } from '../src/group/recover.ts'
 import { lookAtStore } from '../src/store/look.ts'
@@ -15,8 +20,8 @@ const REFUSES_MS = 1_500
 export class LostRecord {
   readonly #group: SimGroup
   readonly #images: StoreImage[] = []
-  /** An older record is in place. */
-  #isOlder = false
+  /** The revision of the older record that is in place. */
+  #olderRev: Revision | null = null
   #state: 'whole' | 'lost' | 'recovering' | 'recovered' = 'whole'
 
   constructor(group: SimGroup) {
@@ -34,7 +39,7 @@ export class LostRecord {
     trace.add('*', older === null ? 'the record is lost' : `the record goes back to ${older.rev}`)
     if (older === null) coordination.lose()
     else coordination.restore(older)
-    this.#isOlder = older !== null
+    this.#olderRev = older?.rev ?? null
     await new Promise<void>((resolve) => {
       timeline.after(prng.unit() * GOES_ON_MS, resolve)
     })
@@ -44,7 +49,7 @@ export class LostRecord {
   /** At once, if it is lost; the group is started by it. */
   heal(): void {
     if (this.#state !== 'lost') return
-    this.#isOlder = false
+    this.#olderRev = null
     void this.#stopAndRecover()
   }
 
@@ -54,7 +59,7 @@ export class LostRecord {
     const group = this.#group
     const { members, timeline, trace } = group
     this.#stopAll()
-    if (this.#isOlder) {
+    if (this.#olderRev !== null) {
       group.isHeld = false
       for (const member of members) member.start()
       await new Promise<void>((resolve) => {
@@ -63,6 +68,11 @@ export class LostRecord {
       for (const { id, member } of members) {
         if (member !== null)
           group.violation(`${id} goes on with a record that is older than its own`)
+      }
+      const { rev } = group.coordination
+      if (rev !== this.#olderRev) {
+        const was = `it was at ${this.#olderRev}, and is at ${rev}`
+        group.violation(`somebody wrote to the older record: ${was}`) // LR1
       }
       this.#stopAll()
     }
@@ -104,9 +114,10 @@ export class LostRecord {
   }
 }
 
-/** Of its disk as it is, whoever uses it. */
+/** Of its disk as it is, whoever uses it: what is durable, and no more. */
 async function evidenceOf({ id, disk }: SimMember) {
   const copy = disk.clone()
+  copy.crash(() => 0)
   const [seen, record] = [await readSeen(copy), await readCopy(copy)]
   return { member: id, seen, copy: record, store: await lookAtStore(copy) }
 }
