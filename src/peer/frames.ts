@@ -164,14 +164,9 @@ export interface Checksums {
 }
 
 /** Header, checksums and payload of a frame. */
-export function frameBytes(f: Readonly<FrameFields>): number {
-  if (isLasting(f.kind)) return lastingHeaderBytes + f.payloadBytes
-  return headBytes(f) + f.payloadBytes
-}
-
-/** Of a frame that has checksums of blocks: header and checksums. */
-export function headBytes({ phase, payloadBytes }: Readonly<FrameFields>): number {
-  return FRAME.end + 4 * blocksOf(phase, payloadBytes)
+export function frameBytes({ kind, phase, payloadBytes }: Readonly<FrameFields>): number {
+  if (isLasting(kind)) return lastingHeaderBytes + payloadBytes
+  return FRAME.end + 4 * blocksOf(phase, payloadBytes) + payloadBytes
 }
 
 /** F3. */
@@ -182,28 +177,14 @@ export function writeFrame(
   payload: Uint8Array,
   checksums: Checksums,
 ): void {
+  assert(payload.length === f.payloadBytes, 'a frame has the payload that it names')
+  writeHeader(into, at, f)
   if (isLasting(f.kind)) {
-    assert(payload.length === f.payloadBytes, 'a frame has the payload that it names')
-    writeHeader(into, at, f)
     const end = at + lastingHeaderBytes
     into.set(payload, end)
     put32(into, at, crc32c(into.subarray(at + FRAME.magic, end + payload.length)))
     return
   }
-  const end = at + writeHead(into, at, f, payload, checksums)
-  if (payload.length > 0) into.set(payload, end)
-}
-
-/** F3. Of a frame that has checksums of blocks: what goes before its payload. Returns how many bytes that is. */
-export function writeHead(
-  into: Uint8Array,
-  at: number,
-  f: Readonly<FrameFields>,
-  payload: Uint8Array,
-  checksums: Checksums,
-): number {
-  assert(payload.length === f.payloadBytes, 'a frame has the payload that it names')
-  writeHeader(into, at, f)
   put32(into, at + FRAME.view, f.view)
   put48(into, at + FRAME.seq, f.seq)
   put16(into, at + FRAME.phase, f.phase)
@@ -214,7 +195,7 @@ export function writeHead(
   }
   const end = at + FRAME.end + 4 * blocks
   put32(into, at, crc32cOfHeader(into, at + FRAME.magic, end))
-  return end - at
+  if (payload.length > 0) into.set(payload, end)
 }
 
 function writeHeader(into: Uint8Array, at: number, f: Readonly<FrameFields>): void {
@@ -237,7 +218,7 @@ function writeHeader(into: Uint8Array, at: number, f: Readonly<FrameFields>): vo
 }
 
 /** Of the frame that begins there with `have` bytes at least: the bytes before its payload; 0: more are needed to know. */
-function headLength(from: Uint8Array, at: number, have: number): number {
+function headBytes(from: Uint8Array, at: number, have: number): number {
   if (have < lastingHeaderBytes) return 0
   if (get16(from, at + FRAME.magic) !== MAGIC) throw broken('not a frame of a member')
   const kind = from[at + FRAME.kind] ?? 0
@@ -310,7 +291,7 @@ export class FrameReader {
 
   #nextInPlace(): Frame | null {
     const left = this.#chunk.length - this.#at
-    const head = headLength(this.#chunk, this.#at, left)
+    const head = headBytes(this.#chunk, this.#at, left)
     if (head > 0 && left >= head) {
       readHeader(this.#chunk, this.#at, head, this.#frame)
       const whole = head + this.#frame.payloadBytes
@@ -325,10 +306,10 @@ export class FrameReader {
 
   #nextCarried(): Frame | null {
     if (!this.#fill(lastingHeaderBytes)) return null
-    let head = headLength(this.#carry, 0, this.#carried)
+    let head = headBytes(this.#carry, 0, this.#carried)
     if (head === 0) {
       if (!this.#fill(FRAME.end)) return null
-      head = headLength(this.#carry, 0, this.#carried)
+      head = headBytes(this.#carry, 0, this.#carried)
     }
     if (!this.#fill(head)) return null
     readHeader(this.#carry, 0, head, this.#frame)
