@@ -13,11 +13,14 @@ import { loadMutations, type Mutation, root } from './mutation.ts'
 /** 'broken': it did not even come to a judgement, and says nothing about the rule. */
 export type Outcome = 'killed' | 'SURVIVED' | 'BROKEN'
 
-export interface MutationRun {
-  readonly mutation: Mutation
+interface Judged {
   readonly outcome: Outcome
   /** The end of what it printed, or what it failed by. */
   readonly output: string
+}
+
+export interface MutationRun extends Judged {
+  readonly mutation: Mutation
 }
 
 interface Ended {
@@ -26,6 +29,7 @@ interface Ended {
 }
 
 const OUTPUT_CHARACTERS = 4000
+const NOT_FOUND: Judged = { outcome: 'BROKEN', output: 'its scenario was not run' }
 const here = join(root, 'sim', 'mutations')
 
 /** Runs `script` (a path from the project's root) without the rule. Null: with all of them; it must succeed. */
@@ -54,29 +58,39 @@ export async function runRoom(
   const mutations = await loadMutations(room)
   const scenarios = mutations.some(({ scenario }) => scenario !== null)
     ? await runScenarios(room)
-    : new Map<string, Pick<MutationRun, 'outcome' | 'output'>>()
+    : new Map<string, Judged>()
   const runs: MutationRun[] = []
   const left = mutations.entries()
   // As many at once as the machine has processors: each script is a process of its own.
   const work = async () => {
     for (const [at, mutation] of left) {
-      const known = scenarios.get(mutation.name)
       const all = [...parameters, ...mutation.parameters]
-      const ended = known ?? (await runScript(`${room}/${mutation.name}`, script, all))
-      const outcome = 'outcome' in ended ? ended.outcome : outcomeOf(ended)
-      runs[at] = { mutation, outcome, output: ended.output }
+      const judged =
+        mutation.scenario === null
+          ? await judgedBy(script, `${room}/${mutation.name}`, all)
+          : (scenarios.get(mutation.name) ?? NOT_FOUND)
+      runs[at] = { mutation, ...judged }
     }
   }
   await Promise.all(Array.from({ length: availableParallelism() }, work))
   return runs
 }
 
-async function runScenarios(room: string) {
+async function judgedBy(
+  script: string,
+  name: string,
+  parameters: readonly string[],
+): Promise<Judged> {
+  const ended = await runScript(name, script, parameters)
+  return { outcome: outcomeOf(ended), output: ended.output }
+}
+
+async function runScenarios(room: string): Promise<Map<string, Judged>> {
   const { output } = await run([join(here, 'scenarios.ts'), room], {}, Number.POSITIVE_INFINITY)
   const lines = output.split('\n').filter((line) => line.startsWith('{'))
   return new Map(
     lines.map((line) => {
-      const run: { name: string; outcome: Outcome; output: string } = JSON.parse(line)
+      const run: Judged & { readonly name: string } = JSON.parse(line)
       return [run.name, run]
     }),
   )
