@@ -8,9 +8,8 @@
 // 'large': writes of several records. 'stale': records of one size in short lives, so that those which a cut left
 // behind lie where new ones are expected. 'reuse': few blocks, unmapped as often as written, so that slots change their
 // pages. 'full': others take all the room of the disk and give it back, again and again. 'budget': the pages may take less
-// than the program writes, and never take more (RO1). 'direct': writes go straight into slots, every third time beside 'full'. A change that is
-// answered 'full' has not happened.
-
+// than the program writes, and never take more (RO1). 'direct': writes go straight into slots, every third time beside
+// 'full'. A change that is answered 'full' has not happened.
 import { pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
 import { memberId } from '../src/base/ids.ts'

@@ -15,7 +15,7 @@ export class ModelPrimary {
   readonly #members: number
   readonly #min: number
   #seq = 0
-  inFlight: InFlight[] = []
+  readonly #inFlight: InFlight[] = []
   committed = 0
 
   constructor(members: number, min: number) {
@@ -25,39 +25,37 @@ export class ModelPrimary {
 
   write(now: number): number {
     this.#seq += 1
-    this.inFlight.push({ seq: this.#seq, since: now, acks: new Set() })
+    this.#inFlight.push({ seq: this.#seq, since: now, acks: new Set() })
     return this.#seq
   }
 
   acknowledged(member: number, seq: number): void {
-    this.inFlight.find((write) => write.seq === seq)?.acks.add(member)
+    this.#inFlight.find((write) => write.seq === seq)?.acks.add(member)
     if (this.#members < this.#min) return
     for (;;) {
-      const first = this.inFlight[0]
+      const first = this.#inFlight[0]
       if (first === undefined || first.acks.size < this.#members) return
       this.committed = first.seq
-      this.inFlight.shift()
+      this.#inFlight.shift()
     }
   }
 
   /** The age of the oldest write that a member has not acknowledged; 0: there is none. */
   oldest(member: number, now: number): number {
-    const waiting = this.inFlight.find((write) => !write.acks.has(member))
+    const waiting = this.#inFlight.find((write) => !write.acks.has(member))
     return waiting === undefined ? 0 : now - waiting.since
   }
 }
 
-/** A copy's side: `promised` may be ahead of what is durable, `accepting` is the epoch of the last activation, `expected` the next seq. */
+/** A copy's side: `promised` is what was asked for, durable or not yet, `accepting` is the epoch of the last activation, `expected` the next seq. */
 export class ModelCopy {
   promised: number
-  durable: number
   accepting = -1
   expected = -1
   stored = 0
 
   constructor(promised: number) {
     this.promised = promised
-    this.durable = promised
   }
 
   /** False: refused. */
@@ -70,7 +68,6 @@ export class ModelCopy {
   }
 
   promiseIsDurable(epoch: number): boolean {
-    this.durable = Math.max(this.durable, epoch)
     if (this.promised !== epoch) return false
     this.accepting = epoch
     this.expected = -1

@@ -97,10 +97,10 @@ export class Reads {
     return this.#queue.length === 0
   }
 
-  /** A READ that need not be queued: it is read now, and at once. */
+  /** A READ that need not be queued: it takes its turn, and is to be read now, and at once. */
   admits(bytes: number): boolean {
     if (bytes > READ_BYTES || this.#queue.length > 0 || !this.#deps.room.allows(bytes)) return false
-    return this.#isItsTurn(bytes)
+    return this.#takesTurn(bytes)
   }
 
   /** Reads `bytes` from `offset` on, more than 0, when its turn has come. */
@@ -148,11 +148,11 @@ export class Reads {
     const large = Math.min(bytes - begun, READ_PART_BYTES)
     const small = Math.min(large, READ_PART_LEAST_BYTES, room.leastBytes)
     const next = room.allows(large) ? large : room.allows(small) ? small : 0
-    return this.#isItsTurn(next) ? next : 0
+    return this.#takesTurn(next) ? next : 0
   }
 
-  /** R5. If not, what waits is looked at again in the next turn. */
-  #isItsTurn(bytes: number): boolean {
+  /** R5. Whether it may be read in this turn, which is then its own; if not, what waits is looked at again in the next one. */
+  #takesTurn(bytes: number): boolean {
     if (bytes <= SHORT_BYTES) return true
     const { turnovers } = this.#deps.contention
     if (this.#hadLong) return this.#isAlone && turnovers === this.#turnovers

@@ -40,7 +40,7 @@ export class VolumeAccess {
     return this.#gateway.isHere(this.#volume, offset, bytes)
   }
 
-  /** The same, if it is all here and nothing need be waited for; 'later': nothing is under way, and what `into` holds means nothing. */
+  /** As `read`, if `isHere` and nothing need be waited for; 'later': nothing is under way, and what `into` holds means nothing. */
   readNow(offset: number, into: Uint8Array): Outcome | Later {
     return this.#gateway.readNow(this.#origin, this.#volume, offset, into, this.#counters)
   }

@@ -100,10 +100,7 @@ export class Gateway {
     return pieceBytes(offset, bytes) === bytes && this.#isLocal(sliceAt(volume, offset))
   }
 
-  /**
-   * The same, if it is all here and nothing need be waited for; 'later': nothing is under way, and what `into` holds means
-   * nothing.
-   */
+  /** As `read`, if `isHere` and nothing need be waited for; 'later': nothing is under way, and what `into` holds means nothing. */
   readNow(
     origin: Origin,
     volume: VolumeRecord,
@@ -111,15 +108,13 @@ export class Gateway {
     into: Uint8Array,
     counters: SessionCounters,
   ): Outcome | Later {
-    const bytes = into.length
-    if (pieceBytes(offset, bytes) !== bytes) return 'later'
+    if (!this.isHere(volume, offset, into.length)) return 'later'
     const slice = sliceAt(volume, offset)
-    if (!this.#isLocal(slice)) return 'later'
     const outcome = this.#isEnded(origin)
       ? 'refused'
       : this.#deps.slices.readNow(origin, volume.id, slice, offset, into)
     if (outcome === 'later' || outcome === 'stale') return 'later'
-    this.#count(counters, slice, bytes)
+    this.#count(counters, slice, into.length)
     return outcome
   }
 
