@@ -12,6 +12,9 @@ describe('what is asked of the past', () => {
     expect(spanOf({ points: 300 }, NOW_MS)).toMatchObject({ stepSeconds: 12, count: 300 })
     const lately = { from: at(NOW_MS - 60_000), points: 300 }
     expect(spanOf(lately, NOW_MS)).toMatchObject({ stepSeconds: 1, count: 61 })
+    // By the clock of who asks, before the question was on its way.
+    const hour = spanOf({ from: at(NOW_MS - 3_600_250), points: 300 }, NOW_MS)
+    expect(hour).toMatchObject({ stepSeconds: 13 })
     const hours = spanOf({ from: at(NOW_MS - 2 * 3_600_000), points: 600 }, NOW_MS)
     expect(hours).toMatchObject({ stepSeconds: 60, count: 121 })
     const month = spanOf({ from: at(NOW_MS - 30 * 86_400_000), points: 600 }, NOW_MS)

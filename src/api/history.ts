@@ -11,6 +11,8 @@ import { answer, history } from './schema.ts'
 const POINTS_MAX = 600
 const POINTS_DEFAULT = 300
 const HOUR_MS = 3_600_000
+/** For so long a question may have been on its way. */
+const WAY_MS = 60_000
 const DAYS_MAX = 30
 /** Of what is kept for longer than an hour. */
 const MINUTE_SECONDS = 60
@@ -58,7 +60,8 @@ export function spanOf(
   const longMs = toMs - fromMs
   if (longMs <= 0 || longMs > DAYS_MAX * 24 * HOUR_MS) return null
   const seconds = Math.ceil(longMs / 1_000 / points)
-  const isLately = nowMs - fromMs <= HOUR_MS && seconds < MINUTE_SECONDS
+  // Who asks for the last hour did so a little ago.
+  const isLately = nowMs - fromMs <= HOUR_MS + WAY_MS && seconds < MINUTE_SECONDS
   const unit = isLately ? 1 : MINUTE_SECONDS
   const stepSeconds = Math.max(1, Math.ceil(seconds / unit)) * unit
   const stepMs = stepSeconds * 1_000

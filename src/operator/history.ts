@@ -114,12 +114,10 @@ export class History {
     await this.#file?.write(packRecord(ring, atMs, figures), 0, RECORD_BYTES, placeOf(ring, atMs))
   }
 
-  /** By seconds while these are there, else by minutes. */
+  /** By minutes where no more is asked for, else by seconds. */
   async read(span: Span): Promise<Series> {
     const { fromMs, stepMs, count } = span
-    const seconds = SECONDS.records * SECONDS.stepMs
-    const isLately = this.#settings.clock.wallMs() - fromMs < seconds
-    const ring = isLately && stepMs < MINUTES.stepMs ? SECONDS : MINUTES
+    const ring = stepMs < MINUTES.stepMs ? SECONDS : MINUTES
     const buckets = Array.from({ length: count }, () => new Mean())
     const bytes = await this.#bytesOf(ring)
     const records = Math.min(ring.records, Math.ceil((count * stepMs) / ring.stepMs) + 1)
