@@ -178,7 +178,9 @@ function readyText(group: RunningGroup, screen: Screen, dataFolder: string): str
   }
   const command = `${COMMAND}${group.api === API_DEFAULT ? '' : ` --api ${group.api}`}`
   lines.push(
-    `Watch it in a browser: ${group.api}; in another terminal: ${command} status`,
+    `Look at it in another terminal: ${command} status`,
+    // Terminals take what follows an address as a part of it.
+    `Watch it in a browser: ${group.api}`,
     'Ctrl-C stops everything.',
   )
   return lines.join('\n')
