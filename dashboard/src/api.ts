@@ -1,5 +1,6 @@
 // The API as this page calls it: the member that served it, which answers for the whole group.
 import type { Problem } from '../../src/api/errors.ts'
+import { sentence } from './words.ts'
 
 /** A member that is well answers within this time; a move by hand takes its drain and its return. */
 const ANSWER_MS = 5_000
@@ -48,7 +49,7 @@ function isProblem(answer: unknown): answer is Problem {
 export function sentenceOf(error: unknown): string {
   if (error instanceof Refused) {
     const { detail, action } = error.problem
-    return `${detail.charAt(0).toUpperCase()}${detail.slice(1)}${/[.!?]$/.test(detail) ? '' : '.'} ${action}`
+    return `${sentence(detail)} ${action}`
   }
   return 'This member does not answer. Try again, or go on at another member.'
 }

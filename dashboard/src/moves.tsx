@@ -2,7 +2,7 @@
 import type { Move } from '../../src/api/schema.ts'
 import { moves, status } from './live.ts'
 import { WhyItMoved } from './why.tsx'
-import { figuresOf, outcomeOf, shortName } from './words.ts'
+import { figuresOf, outcomeOf, sentence, shortName } from './words.ts'
 
 const SHOWN = 20
 
@@ -73,9 +73,4 @@ const BY: Readonly<Record<Move['by'], string>> = {
   balance: 'the balancer',
   operator: 'an operator',
   drain: 'a drain of its member',
-}
-
-function sentence(text: string): string {
-  const begun = text.charAt(0).toUpperCase() + text.slice(1)
-  return /[.!?]$/.test(begun) ? begun : `${begun}.`
 }

@@ -6,6 +6,7 @@ import { formatMs } from '../../src/base/figures.ts'
 import { ActionForm, useAction } from './action.tsx'
 import { ask, read, sentenceOf } from './api.ts'
 import { status } from './live.ts'
+import { outcomeOf } from './words.ts'
 
 export function SessionMove({ session }: { readonly session: SessionDetail }) {
   const { id, member } = session
@@ -35,7 +36,7 @@ export function SessionMove({ session }: { readonly session: SessionDetail }) {
     })
     return made.outcome === 'returned'
       ? `It is on ${made.to}. Its I/O paused for ${formatMs(made.pauseMs)}.`
-      : `It ${made.outcome === null ? 'is on its way' : `was ${made.outcome}`}: ${made.cause ?? 'see its moves'}.`
+      : `It ${outcomeOf(made)}: ${made.cause ?? 'see its moves'}.`
   }
   if (members.length === 0) return null
   return (

@@ -5,7 +5,7 @@ import { formatAge } from '../../src/base/figures.ts'
 import { sentenceOf } from './api.ts'
 import { useAsked } from './asked.ts'
 import { top } from './live.ts'
-import { shortName } from './words.ts'
+import { begun, shortName } from './words.ts'
 
 /** The rule that holds a session back, and what speaks for each other member. */
 export function WhyItStays({ session }: { readonly session: string }) {
@@ -99,8 +99,4 @@ export function NextMoves() {
 
 function inTime(ms: number): string {
   return ms < 1_000 ? 'now' : `in ${formatAge(ms)}`
-}
-
-function begun(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1)
 }

@@ -39,11 +39,12 @@ export function headline(
     load === null ? [] : [{ id, utilisation: load.utilisation }],
   )
   const mean = meanOf(members)
-  if (mean === null || loaded.length < 2) return 'One member has all sessions'
+  if (mean === null) return 'No load is known yet'
   const most = loaded.reduce((a, b) => (b.utilisation > a.utilisation ? b : a))
   if (most.utilisation < AT_REST_BELOW) {
     return sessions.length === 0 ? 'Nobody is connected' : 'The group is at rest'
   }
+  if (loaded.length < 2) return 'One member has all sessions'
   if (most.utilisation - mean <= LEVEL_WITHIN) return 'The group is level'
   return `${most.id} carries more than the others`
 }
@@ -81,6 +82,14 @@ const MODE_LINES: Readonly<Record<Status['balance'], string>> = {
 
 export function countOf(count: number, noun: string): string {
   return `${count.toLocaleString('en')} ${noun}${count === 1 ? '' : 's'}`
+}
+
+export function begun(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1)
+}
+
+export function sentence(text: string): string {
+  return /[.!?]$/.test(text) ? begun(text) : `${begun(text)}.`
 }
 
 const OUTCOMES: Readonly<Record<string, string>> = {
