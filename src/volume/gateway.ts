@@ -108,13 +108,15 @@ export class Gateway {
     into: Uint8Array,
     counters: SessionCounters,
   ): Outcome | Later {
-    if (!this.isHere(volume, offset, into.length)) return 'later'
+    const bytes = into.length
+    if (pieceBytes(offset, bytes) !== bytes) return 'later'
     const slice = sliceAt(volume, offset)
+    if (!this.#isLocal(slice)) return 'later'
     const outcome = this.#isEnded(origin)
       ? 'refused'
       : this.#deps.slices.readNow(origin, volume.id, slice, offset, into)
     if (outcome === 'later' || outcome === 'stale') return 'later'
-    this.#count(counters, slice, into.length)
+    this.#count(counters, slice, bytes)
     return outcome
   }
 
