@@ -12,7 +12,7 @@
 // S3. The group's work is never priced at more, in sum, than what its processes use.
 // S4. What one member uses beside its work does not make the scale: members differ by more than work, and who differs most
 //     counts least.
-import { newestWeight } from './average.ts'
+import { CpuOverWork, DEPENDENT_SECONDS } from './cpu-over-work.ts'
 import { isLike, usualSlope } from './own-slope.ts'
 
 export const LEAST_SCALE = 0.1
@@ -44,7 +44,6 @@ const APART_CORES = 0.02
 /** What a member's CPU swings by, beside its work, for about `DEPENDENT_SECONDS` at a time. */
 const SWING_CORES = 0.02
 const SWING_SHARE = 0.1
-const DEPENDENT_SECONDS = 20
 /** A member further off than this many deviations counts the less, the further it is off. */
 const OUTLIER = 2
 const ROUNDS = 4
@@ -59,32 +58,15 @@ const STILL = 4
 const TOLERANCE = 1.1
 
 export class ScaleMeasure {
-  #seconds = 0
-  #cpu = 0
-  #priced = 0
-  #square = 0
-  #product = 0
+  readonly #means = new CpuOverWork(MEMORY_SECONDS)
 
-  /** `priced`: the work of these seconds by the prior, a second. */
   observe(seconds: number, cpu: number, priced: number): void {
-    this.#seconds += seconds
-    const weight = newestWeight(MEMORY_SECONDS, seconds, this.#seconds)
-    this.#cpu += (cpu - this.#cpu) * weight
-    this.#priced += (priced - this.#priced) * weight
-    this.#square += (priced * priced - this.#square) * weight
-    this.#product += (priced * cpu - this.#product) * weight
+    this.#means.observe(seconds, cpu, priced)
   }
 
   sums(scale: number, own = 0): ScaleSums {
-    return {
-      seconds: Math.min(MEMORY_SECONDS, this.#seconds),
-      cpu: this.#cpu,
-      priced: this.#priced,
-      square: this.#square,
-      product: this.#product,
-      scale,
-      own,
-    }
+    const { seconds, cpu, priced, pricedSquare: square, product } = this.#means
+    return { seconds: Math.min(MEMORY_SECONDS, seconds), cpu, priced, square, product, scale, own }
   }
 }
 
@@ -139,7 +121,7 @@ function lastScale(known: readonly ScaleSums[]): number {
 }
 
 /** CPU over work as priced, between the members and within each of them; and 1 / its variance. */
-function slopeOf(known: readonly ScaleSums[]): { slope: number; precision: number } {
+function slopeOf(known: readonly ScaleSums[]): Slope {
   const trust = known.map((one) => 1 / (APART_CORES ** 2 + varianceOfMean(one)))
   let weights = trust
   let between = lineThrough(known, weights)

@@ -119,19 +119,6 @@ export class MemberEstimate {
     return this.#capacity
   }
 
-  get costs(): Costs {
-    return this.#costs
-  }
-
-  /** What all work costs as a multiple of the prior. */
-  get scale(): number {
-    return this.#scale
-  }
-
-  get ageSeconds(): number {
-    return this.#ageSeconds
-  }
-
   /** Noise in units of utilisation, by resource. */
   get sigma(): readonly number[] {
     return this.#noise.map((noise, r) => {

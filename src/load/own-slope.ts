@@ -4,15 +4,13 @@
 //
 // S5. A member is taken to be as fast as most unless its own work, that must have changed for it, shows it clearly to be
 //     otherwise, and most have shown what is usual.
-import { newestWeight } from './average.ts'
+import { CpuOverWork, DEPENDENT_SECONDS } from './cpu-over-work.ts'
 
 const MEMORY_SECONDS = 600
 /** A process that starts is not yet as it will be. */
 const SETTLED_SECONDS = 120
 /** What work costs a loop that is mostly idle says little of what it costs (E5 of estimate.ts). */
 const LEAST_CPU = 0.25
-/** What a member's CPU swings by stays so for about so long. */
-const DEPENDENT_SECONDS = 20
 /** What the CPU of a second is wrong by at least. */
 const LEAST_SWING = 0.005
 /** A slope is told only if it is known to this share. */
@@ -23,32 +21,21 @@ const COUNTS_FULLY = 0.5
 const MOST = Math.log(4)
 
 export class OwnSlope {
-  #seconds = 0
-  #cpu = 0
-  #priced = 0
-  #cpuSquare = 0
-  #pricedSquare = 0
-  #product = 0
+  readonly #means = new CpuOverWork(MEMORY_SECONDS)
 
-  /** A second; `priced`: the work by the prior. */
   observe(seconds: number, cpu: number, priced: number): void {
-    this.#seconds += seconds
-    const weight = newestWeight(MEMORY_SECONDS, seconds, this.#seconds)
-    this.#cpu += (cpu - this.#cpu) * weight
-    this.#priced += (priced - this.#priced) * weight
-    this.#cpuSquare += (cpu * cpu - this.#cpuSquare) * weight
-    this.#pricedSquare += (priced * priced - this.#pricedSquare) * weight
-    this.#product += (priced * cpu - this.#product) * weight
+    this.#means.observe(seconds, cpu, priced)
   }
 
   /** CPU over work by the prior; 0: not known. */
   get value(): number {
-    if (this.#seconds < SETTLED_SECONDS || this.#cpu < LEAST_CPU) return 0
-    const variance = this.#pricedSquare - this.#priced ** 2
-    const slope = (this.#product - this.#priced * this.#cpu) / Math.max(variance, 1e-9)
+    const { seconds, cpu, priced, cpuSquare, pricedSquare, product } = this.#means
+    if (seconds < SETTLED_SECONDS || cpu < LEAST_CPU) return 0
+    const variance = pricedSquare - priced ** 2
+    const slope = (product - priced * cpu) / Math.max(variance, 1e-9)
     if (slope <= 0) return 0
-    const unexplained = this.#cpuSquare - this.#cpu ** 2 - slope ** 2 * variance
-    const samples = Math.min(MEMORY_SECONDS, this.#seconds) / DEPENDENT_SECONDS
+    const unexplained = cpuSquare - cpu ** 2 - slope ** 2 * variance
+    const samples = Math.min(MEMORY_SECONDS, seconds) / DEPENDENT_SECONDS
     const rest = Math.max(LEAST_SWING ** 2, unexplained) / samples
     return Math.sqrt(rest / Math.max(variance, 1e-9)) / slope < KNOWN ? slope : 0
   }

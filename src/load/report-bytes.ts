@@ -8,7 +8,7 @@
 // Little-endian.
 //
 // ```
-//   0  1  format            7
+//   0  1  format            2
 //   1  1  bits 0, 1: up, joining, draining; bit 2: a second resource
 //   2  4  incarnation       a hash of the boot id
 //   6  4  sequence
