@@ -35,10 +35,7 @@ export class Placer implements Placement {
       .map(unpackEnd)
       .filter((end, at): end is End => !('refused' in end) && end.member === asked[at])
     const load = sessions.meanLoad()
-    const placed = placeLogin({ load, barred }, { ...here, draining, stays: false }, ends, {
-      ...policy,
-      mode: 'on',
-    })
+    const placed = placeLogin({ load, barred }, { ...here, draining }, ends, policy)
     return placed?.to ?? null
   }
 

@@ -3,8 +3,7 @@
 // to the same member.
 //
 // P1. A new session is sent away only for a clear difference (`placementStep`): a redirect costs the initiator a login.
-// P2. What returns here after it was sent away stays: the caller passes `stays`.
-// P3. Never onto a member that the session is barred from (bounds.ts).
+// P2. Never onto a member that the session is barred from (bounds.ts).
 import type { MemberId } from '../base/ids.ts'
 import { Prng } from '../base/prng.ts'
 import type { SessionLoad } from '../load/load-table.ts'
@@ -45,12 +44,10 @@ export interface Placed {
 /** Where a login that arrived here goes; null: it stays. `fresh` are the answers of those asked. */
 export function placeLogin(
   newcomer: Newcomer,
-  here: End & { readonly draining: boolean; readonly stays: boolean },
+  here: End & { readonly draining: boolean },
   fresh: readonly End[],
   policy: Policy,
 ): Placed | null {
-  if (policy.mode === 'off' && !here.draining) return null
-  if (here.stays) return null
   const best = leastUtilised(newcomer, fresh, policy)
   if (best === null) return null
   const mine = utilisationWith(here, newcomer, policy)

@@ -368,9 +368,9 @@ export class OwnDistributor implements Distributor {
       .map((s) => this.#member(s).end(nowMs))
     const placed = placeLogin(
       { load: member.meanLoad(world.liveCount), barred: NOBODY },
-      { ...member.end(nowMs), draining: draining.has(home), stays: false },
+      { ...member.end(nowMs), draining: draining.has(home) },
       fresh,
-      { ...policy, mode: 'on' },
+      policy,
     )
     if (placed === null) return home
     const to = memberNumber(placed.to)
