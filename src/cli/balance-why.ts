@@ -96,7 +96,7 @@ function describeReason(screen: Screen, reason: StayReason): string {
       ['gain', `${figure(gain)} request-seconds each second`],
       ['regret', `${figure(regret)} of ${figure(owed)} request-seconds`],
       ['price', `${figure(price)} request-seconds`],
-      ['until', until ?? 'time alone does not end it'],
+      ['until', until ?? (code === 'MOVED' ? 'its member decides' : 'time alone does not end it')],
     ]),
     '',
     describeOptions(screen, options),

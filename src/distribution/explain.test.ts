@@ -90,7 +90,11 @@ test('what makes the difference more than noise is the rule that let the move pa
   expect(whyMoved(local, 'c17', P)).toContain(
     '70 % of its load is for pages at B, 20 % for pages at A.',
   )
-  expect(whyMoved({ ...noisy, urgent: true }, 'c17', P)).toContain('A is saturated.')
+  const risen = { ...noisy, urgent: true }
+  expect(whyMoved(risen, 'c17', P)).toContain(
+    'The load of A has just risen by far more than comes and goes.',
+  )
+  expect(whyMoved(risen, 'c17', { ...P, urgentUtilisation: 0.75 })).toContain('A is saturated.')
 })
 
 test.each<[string, Partial<SessionView>, number, number, string]>([

@@ -1,6 +1,6 @@
 // What people are told: why a session moved, and why another stays. A sentence names the two members, what staying costs
 // and what the move costs, all in request-seconds: one request waiting for one second.
-import { type MemberId, type SessionId, sessionId } from '../base/ids.ts'
+import type { MemberId, SessionId } from '../base/ids.ts'
 import type { MovePrediction } from '../group/record.ts'
 import { shareAt } from '../load/load-table.ts'
 import { CODES, type Code } from './code.ts'
@@ -40,7 +40,12 @@ export function whyMoved(proposal: Proposal, name: string, policy: Policy): stri
 
 /** What makes the difference between the two members more than noise: the condition of R1 that let the proposal pass. */
 function evidenceOf({ source, session, to, urgent, verdict }: Proposal, policy: Policy): string {
-  if (urgent) return `${source.member} is saturated`
+  if (urgent) {
+    const { before } = verdict.effect.source[verdict.effect.top] ?? { before: 0 }
+    return before >= policy.urgentUtilisation
+      ? `${source.member} is saturated`
+      : `The load of ${source.member} has just risen by far more than comes and goes`
+  }
   const { gap, need } = verdict
   if (gap >= need)
     return `The difference of ${percent(gap)} is more than comes and goes (${percent(need)})`
@@ -71,23 +76,22 @@ export function whyDenied(
 ): string {
   const { session, to, gain, debt, price, verdict } = proposal
   const { gap, need } = verdict
-  const reason = { session: session.id, to, gain, debt, price, owed: price, gap, need, untilMs: 0 }
-  const why = inWords(answer, reason, self, policy)
+  const why = inWords(
+    answer,
+    { to, gain, debt, price, owed: price, gap, need, untilMs: 0 },
+    self,
+    policy,
+  )
   return `session ${session.id} stays at ${self}: ${to} denied it, for ${why}.`
 }
 
 /** Why a session is not moved that an operator wants moved: a code, or a sentence of the target's. */
 export function whyNotByHand(
   answer: string,
-  {
-    session,
-    self,
-    to,
-  }: { readonly session: SessionId; readonly self: MemberId; readonly to: MemberId },
+  { self, to }: { readonly self: MemberId; readonly to: MemberId },
   policy: Policy,
 ): string {
-  const reason = { session, to, gain: 0, debt: 0, price: 0, owed: 0, gap: 0, need: 0, untilMs: 0 }
-  return inWords(answer, reason, self, policy)
+  return inWords(answer, { ...NO_FIGURES, to }, self, policy)
 }
 
 /** What a destination would be to a session that this member serves: what it would bring, or why it is none. */
@@ -96,20 +100,10 @@ export function whyNotThere(option: Option, self: MemberId, policy: Policy): str
   if (code === null)
     return `it would save ${amount(gain ?? 0)} request-seconds each second at ${to}`
   if (code in ABSENCES) return `${to} ${ABSENCES[code as Absence]}`
-  const session = sessionId(0)
-  const figures = {
-    session,
-    to,
-    gain: gain ?? 0,
-    debt: 0,
-    price: 0,
-    owed: 0,
-    gap,
-    need,
-    untilMs: 0,
-  }
-  return inWords(code, figures, self, policy)
+  return inWords(code, { ...NO_FIGURES, to, gain: gain ?? 0, gap, need }, self, policy)
 }
+
+const NO_FIGURES = { gain: 0, debt: 0, price: 0, owed: 0, gap: 0, need: 0, untilMs: 0 }
 
 const ABSENCES: Readonly<Record<Absence, string>> = {
   silent: 'is silent',
@@ -118,21 +112,16 @@ const ABSENCES: Readonly<Record<Absence, string>> = {
   unheard: 'has not reported yet',
 }
 
-function inWords(
-  answer: string,
-  reason: Omit<Reason, 'code'>,
-  self: MemberId,
-  policy: Policy,
-): string {
+function inWords(answer: string, figures: Figures, self: MemberId, policy: Policy): string {
   const code = CODES.find((one) => one === answer)
-  if (code === undefined) return answer
-  const names = { session: `session ${reason.session}`, self, nowMs: 0 }
-  return SENTENCES[code]({ ...reason, code }, names, policy)
+  return code === undefined ? answer : SENTENCES[code](figures, { self, nowMs: 0 }, policy)
 }
 
-type Text = (reason: Reason, names: Names, policy: Policy) => string
+/** What sentences say of a session. */
+type Figures = Omit<Reason, 'session' | 'code'>
+type Text = (reason: Figures, names: Omit<Names, 'session'>, policy: Policy) => string
 
-const there = ({ to }: Reason) => to ?? 'another member'
+const there = ({ to }: Figures) => to ?? 'another member'
 
 const SENTENCES: Readonly<Record<Code, Text>> = {
   MOVED: (r) => `it is being moved to ${there(r)}`,

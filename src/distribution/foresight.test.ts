@@ -56,7 +56,8 @@ test('FO1 what is due is foretold one after the other, with the earlier ones don
 test('what only time holds back is foretold with its time, the soonest first; nothing is remembered', () => {
   const building = session(1, { debt: 0 })
   const resting = session(2, { restUntilMs: NOW.nowMs + 5_000 })
-  const { own, view } = scene([building, resting, session(3, { held: 'PINNED' })])
+  const tooDear = session(4, { restUntilMs: NOW.nowMs + 5_000, price: 1e6 })
+  const { own, view } = scene([building, resting, session(3, { held: 'PINNED' }), tooDear])
   const { now, later } = foresee(own, view, NOW, policy)
   expect(now).toEqual([])
   expect(later.map(({ session, code }) => [session, code])).toEqual(

@@ -80,7 +80,7 @@ export function whyItStays(
 
 export interface Foreseen {
   readonly now: readonly Proposal[]
-  /** Those that only time holds back, the soonest first. */
+  /** Those that only time holds back, and that then pay, the soonest first. */
   readonly later: readonly Reason[]
 }
 
@@ -93,6 +93,7 @@ export function foresee(own: Own, view: View, moment: Moment, policy: Policy): F
     if (best === undefined || now.length >= policy.movesPerRound) {
       const later = round.reasons
         .filter(({ untilMs }) => untilMs > moment.nowMs)
+        .filter(({ gain, price }) => gain * policy.horizonSeconds >= price)
         .sort((a, b) => a.untilMs - b.untilMs)
       return { now, later: later.slice(0, LATER_MAX) }
     }

@@ -202,7 +202,7 @@ export class SessionDesk {
     const { target, id, ports } = this.#member
     const denied = (answer: string): Json => {
       const { policy } = this.#balancer.policy.settings
-      const why = whyNotByHand(answer, { session, self: id, to }, policy)
+      const why = whyNotByHand(answer, { self: id, to }, policy)
       return { code: denials[answer] ?? 'memberNotReady', why } satisfies Denied
     }
     const live = target.registry.get(session)
