@@ -30,6 +30,8 @@ test('a scenario keeps what it says; a key that is not known is told', async () 
   expect(notes).toEqual([])
   await read({ params: { ...params, colour: 'red' } })
   expect(notes).toEqual(['/one.json: params.colour is not known, and is passed over'])
+  await read({ params: { N: 3, explicit: [{ q: 0.1, at: 0, til: 9 }] } })
+  expect(notes).toEqual(['/one.json: params.explicit.0.til is not known, and is passed over'])
 })
 
 test('a recorded scenario has a name; what is neither a file nor one is told', async () => {

@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises'
 import { z } from 'zod'
 import { isScenarioName, SCENARIOS } from '../simulate/recorded.ts'
-import { type Params, type Scenario, serversOf } from '../simulate/scenario.ts'
+import { type Params, serversOf } from '../simulate/scenario.ts'
 import { CommandFailed, EXIT } from './exit-code.ts'
 import { complaintsOf, parsedFile, wrongFile } from './file-complaints.ts'
 
@@ -76,6 +76,7 @@ const params = z
         period: positive,
         amp: amount,
         groups: whole.min(1),
+        /** Of the form; no figure depends on it. */
         correlated: z.boolean().optional(),
       })
       .optional(),
@@ -110,6 +111,11 @@ const params = z
       issues.push({ code: 'custom', message, path: [...path], input: value })
     }
   })
+
+interface Scenario {
+  readonly name: string
+  readonly params: Params
+}
 
 const file = z.object({ name: z.string().optional(), description: z.string().optional(), params })
 
@@ -172,10 +178,10 @@ export async function readScenario(path: string, note: (line: string) => void): 
   const value = parsedFile(path, FORM, text)
   const read = file.safeParse(value)
   if (!read.success) throw wrongFile(path, FORM, complaintsOf(read.error))
-  for (const key of unknownKeys(value))
-    note(`${path}: params.${key} is not known, and is passed over`)
-  const { name = path, description } = read.data
-  return { name, description, params: read.data.params }
+  const { name = path, params } = read.data
+  for (const key of unknownKeys((value as { readonly params: unknown }).params, params, 'params'))
+    note(`${path}: ${key} is not known, and is passed over`)
+  return { name, params }
 }
 
 function noScenario(path: string): CommandFailed {
@@ -186,7 +192,12 @@ function noScenario(path: string): CommandFailed {
   )
 }
 
-function unknownKeys(value: unknown): string[] {
-  const given = (value as { readonly params?: object }).params ?? {}
-  return Object.keys(given).filter((key) => !Object.hasOwn(params.shape, key))
+/** What was given and not read, however deep it lies. */
+function unknownKeys(given: unknown, read: unknown, path: string): string[] {
+  if (typeof given !== 'object' || given === null) return []
+  const known = new Map<string, unknown>(Object.entries(read ?? {}))
+  return Object.entries(given).flatMap(([key, value]) => {
+    const at = `${path}.${key}`
+    return known.has(key) ? unknownKeys(value, known.get(key), at) : [at]
+  })
 }

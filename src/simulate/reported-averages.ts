@@ -1,5 +1,5 @@
-// The averages that the usual distributors go by, and how old they are where they are seen. Those by sessions follow a move
-// at once; the average of the whole member follows what it measures.
+// The averages that the usual distributors go by, as the reference of the form has them, and how old they are where they are
+// seen. Those by sessions follow a move at once; the average of the whole member follows what it measures.
 import type { Measured } from './policies.ts'
 import type { Running } from './running.ts'
 

@@ -86,7 +86,6 @@ export interface Params {
     readonly period: number
     readonly amp: number
     readonly groups: number
-    readonly correlated?: Maybe<boolean>
   }>
   readonly churn?: Maybe<{ readonly life: number }>
   readonly background?: Maybe<readonly Background[]>
@@ -104,12 +103,6 @@ export interface Params {
   readonly speeds?: Maybe<readonly number[]>
   /** Decisions are made before, but figures are of what follows. */
   readonly judgedFrom?: Maybe<number>
-}
-
-export interface Scenario {
-  readonly name: string
-  readonly description?: string | undefined
-  readonly params: Params
 }
 
 /** What most of a run asks for, with the defaults of the form. */
