@@ -10,6 +10,7 @@ import type {
   PlannedMove,
   StayReason,
 } from '../api/balance-schema.ts'
+import { isoAt } from '../base/clock.ts'
 import { type SessionId, sessionId } from '../base/ids.ts'
 import type { Moment, Proposal, Reason } from '../distribution/decide.ts'
 import { whyMoved, whyNot, whyNotThere } from '../distribution/explain.ts'
@@ -154,10 +155,8 @@ export class Account {
     return { nowMs: this.#shared.member.ports.clock.nowMs(), seed: 0 }
   }
 
-  /** ISO time of a moment on this member's clock. */
   #wall(atMs: number): string {
-    const { clock } = this.#shared.member.ports
-    return new Date(clock.wallMs() - (clock.nowMs() - atMs)).toISOString()
+    return isoAt(this.#shared.member.ports.clock, atMs)
   }
 }
 

@@ -1,6 +1,7 @@
 // The distribution of one member: the drivers, wired; its rounds; and what people are told about it. Decisions are pure
 // (distribution/); here they meet the group.
 import type { Balance, MemberLoad } from '../api/schema.ts'
+import { isoAt } from '../base/clock.ts'
 import type { MemberId, SessionId } from '../base/ids.ts'
 import { isRandomIsid } from '../base/isid.ts'
 import { seedOf } from '../base/prng.ts'
@@ -271,10 +272,8 @@ export class Balancer {
     }
   }
 
-  /** ISO time of a moment on this member's clock. */
   #wall(atMs: number): string {
-    const { clock } = this.#shared.member.ports
-    return new Date(clock.wallMs() - (clock.nowMs() - atMs)).toISOString()
+    return isoAt(this.#shared.member.ports.clock, atMs)
   }
 }
 

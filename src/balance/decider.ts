@@ -72,7 +72,7 @@ export class Decider {
     const nowMs = this.#nowMs()
     this.#urgent = urgentRounds(this.#urgent, monitor.end(), policy)
     this.#caution = this.trust.caution
-    this.#pauses = new LearntPauses(pausedMoves(this.#shared.member.group.moves.values()))
+    this.#pauses = new LearntPauses(pausedMoves(member.group.moves.values()))
     const view = others.view()
     const own = this.own(policy, view)
     const negotiation = new Negotiation(own, view, { nowMs, seed }, policy)

@@ -142,11 +142,12 @@ export class OwnSessions {
   }
 
   #note(id: SessionId, sign: 1 | -1): void {
-    const load = this.#estimate.load(id)
-    if (load !== null) this.#lately.note(id, sign, this.#weight(load), this.#nowMs())
+    const table = this.#weighs(this.#estimate.load(id))
+    if (table !== null) this.#lately.note(id, sign, table, this.#nowMs())
   }
 
-  #weight(load: SessionLoad): LoadTable {
+  #weighs(load: SessionLoad | null): LoadTable | null {
+    if (load === null) return null
     return asTable(load, shareAt(load, this.#member.id), load.slow.remote.length)
   }
 
@@ -154,10 +155,7 @@ export class OwnSessions {
 
   /** Of one that came here after `sinceMs`; `end`: this member as it is. */
   became(id: SessionId, end: End, sinceMs: number): Became {
-    const weighs = (other: SessionId) => {
-      const load = this.#estimate.load(other)
-      return load === null ? null : this.#weight(load)
-    }
+    const weighs = (other: SessionId) => this.#weighs(this.#estimate.load(other))
     const isHere = this.#member.target.registry.get(id) !== undefined
     return {
       end: this.#lately.without(end, sinceMs, weighs),
@@ -167,10 +165,8 @@ export class OwnSessions {
 
   /** This member (`end`: as it is) with a session that left after `sinceMs`, by what it weighs now, and without what has come and gone since. */
   withAgain(id: SessionId, load: SessionLoad, end: End, sinceMs: number): End {
-    const weighs = (other: SessionId) => {
-      const now = other === id ? load : this.#estimate.load(other)
-      return now === null ? null : this.#weight(now)
-    }
+    const weighs = (other: SessionId) =>
+      this.#weighs(other === id ? load : this.#estimate.load(other))
     return this.#lately.without(end, sinceMs, weighs)
   }
 

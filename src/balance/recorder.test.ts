@@ -42,6 +42,20 @@ test('RC1 the oldest goes first, and what is kept has a bound', () => {
   expect(kept[0]?.n).toBe(61 - kept.length)
 })
 
+test.each([
+  [10, 11],
+  [100, 1],
+])('RC1 of %i sessions in a group of three %i hours are kept', (count, hours) => {
+  const recorder = new Recorder(memberId('m1'))
+  const owners = [1, 2, 3].map((i) => [memberId(`m${i}`), 0.123456] as const)
+  for (let k = 0; k < 360 * hours; k++) {
+    const { sessions, ...rest } = moment(count, 1.7e12)
+    const spread = [...sessions].map(([id, load]) => [100 + id, { ...load, owners }] as const)
+    recorder.note({ ...rest, sessions: spread })
+  }
+  expect([...allOf(recorder)][0]?.n).toBe(1)
+})
+
 test('RC2 what does not fit into a page is in the next ones, each entry once', () => {
   const recorder = new Recorder(memberId('m1'))
   for (let k = 0; k < 20; k++) recorder.note(moment(1_500))

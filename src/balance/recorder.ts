@@ -3,8 +3,8 @@
 // take a part of what writes have, for something that is of little use once a member has started anew; and the others keep theirs.
 //
 // Invariants:
-//   RC1. What is kept has a bound, 4 MiB of text: a day of ten sessions, two hours of a hundred, a quarter of an hour of a
-//        thousand. The oldest goes first.
+//   RC1. What is kept has a bound, 4 MiB of text: in a group of three half a day of ten sessions, an hour of a hundred. The oldest
+//        goes first.
 //   RC2. A page of it is short enough to be sent between two writes.
 import type { RecordedEntry, RecordingPage } from '../api/balance-schema.ts'
 import type { MemberId } from '../base/ids.ts'
@@ -15,7 +15,7 @@ import type { Json } from '../peer/message.ts'
 
 export const RECORD_SECONDS = 10
 const KEPT_MAX = 4 * 1024 * 1024
-/** An entry alone that is larger is not kept: some 20,000 sessions at one member. */
+/** An entry alone that is larger is not kept: some 10,000 sessions at one member. */
 const ENTRY_MAX = 1024 * 1024
 const PAGE_MAX = 256 * 1024
 

@@ -17,6 +17,11 @@ export interface Clock {
   soon(f: () => void): void
 }
 
+/** ISO time of a moment on this clock, for people. */
+export function isoAt(clock: Pick<Clock, 'nowMs' | 'wallMs'>, atMs: number): string {
+  return new Date(clock.wallMs() - (clock.nowMs() - atMs)).toISOString()
+}
+
 /** Of a wait by which another one is judged. */
 const TURNS = 4
 

@@ -141,7 +141,8 @@ async function show(scenario: Scenario, group: RunningGroup, screen: Screen): Pr
         'Distribution is switched on. To show in a minute what otherwise takes several,\n' +
         `the policy decides every ${POLICY.intervalSeconds} s (default 5 s) about sessions that are ${POLICY.minAgeSeconds} s old (30 s),\n` +
         `wants a move to pay back within ${POLICY.horizonSeconds} s (900 s) a price of ${kappa} request-seconds (5),\n` +
-        `and takes a gap of ${POLICY.sigmas} σ (3 σ) for real. Pauses cost nothing.\n`,
+        `and takes a gap of ${POLICY.sigmas} σ (3 σ) for real. Regret is waited for in full,\n` +
+        'and pauses cost nothing.\n',
     )
     await caller.setBalance({
       mode: 'on',
