@@ -13,7 +13,7 @@ import {
 import type { LogicalBlockBytes } from '../base/sizes.ts'
 
 /** Bumped with any change of a key's form or meaning; a member refuses a group of another format. */
-export const RECORD_FORMAT = 2
+export const RECORD_FORMAT = 3
 
 /** A life of the record before this one: `evenkeel recover` ended it. */
 export interface EarlierIncarnation {
