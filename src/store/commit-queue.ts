@@ -251,11 +251,12 @@ export class CommitQueue {
     for (const waiting of this.#waiting) {
       const kept = givesBack(waiting.change) ? 0 : KEPT_CELLS
       const need = this.#goDirect(waiting, barePages) ?? waiting
-      if (need.blocks + kept > cells || need.barePages > barePages) break
-      if (count > 0 && unmapped + waiting.unmapped > BATCH_UNMAPPED_PAGES) break
       if (need === waiting && this.#isHeldUp(waiting.change)) break
-      const room = this.#journal.place(waiting.change)
-      if (room !== 'placed') {
+      const fits =
+        need.blocks + kept <= cells &&
+        need.barePages <= barePages &&
+        (count === 0 || unmapped + waiting.unmapped <= BATCH_UNMAPPED_PAGES)
+      if (!fits || this.#journal.place(waiting.change) !== 'placed') {
         this.#undoDirect(waiting.change)
         break
       }

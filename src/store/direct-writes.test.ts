@@ -1,7 +1,12 @@
 import { describe, expect, it } from 'vitest'
+import { SimClock } from '../../sim/clock.ts'
+import { SimDisk } from '../../sim/disk.ts'
+import { Timeline } from '../../sim/timeline.ts'
 import { block, World, write } from '../../test/kit/store-world.ts'
+import { DiskError } from '../base/disk.ts'
 import { Prng } from '../base/prng.ts'
 import { BLOCK_BYTES, PAGE_BYTES } from '../base/sizes.ts'
+import { paths } from './layout.ts'
 import type { PageStore } from './page-store.ts'
 
 const own = {
@@ -127,6 +132,77 @@ describe('a large write over a page that is at home', () => {
     await world.run(store.makeRoom())
     expect(store.usage().takenBytes).toBeLessThan(taken)
     expect((await world.read(store, 1, 0)).into).toEqual(block(0))
+  })
+})
+
+describe('what a large write meets', () => {
+  it('DW4 one that finds no room after all leaves nothing on its way', async () => {
+    const world = new World({ ...own, overlayBytes: 12 * BLOCK_BYTES })
+    const store = await prepared(world, 4)
+    const edges = { head: block(6), tail: block(7) }
+    const trim = { ...write(1, 3 * PAGE_BYTES + BLOCK_BYTES, null, BLOCK_BYTES), edges }
+    const writes = [write(1, 2 * PAGE_BYTES, block(5, 8)), trim, write(1, 0, block(2, 4))]
+    const answers = await world.run(Promise.all(writes.map((each) => store.write(each))))
+    expect(answers).toEqual(['done', 'done', 'done'])
+    await pass(world)
+    expect(store.failure()).toBeNull()
+    expect((await world.read(store, 1, 0, 4 * BLOCK_BYTES)).into).toEqual(block(2, 4))
+  })
+
+  it('SL4 goes into no slot of a segment that is lost', async () => {
+    const small = { ...own, slotsPerSegment: 1, overlayBytes: 4 * PAGE_BYTES }
+    const world = new World({ ...small, journalBytes: 8 * PAGE_BYTES })
+    let store = await world.open()
+    await world.write(store, 1, 0, block(1, 256))
+    await pass(world)
+    await world.write(store, 1, PAGE_BYTES, block(1, 4))
+    await world.run(store.close())
+    await world.disk.remove(paths.segment(0))
+    store = await world.open()
+    await world.write(store, 1, 0, block(2, 256))
+    await pass(world)
+    await world.run(store.makeRoom())
+    for (const value of [3, 4]) {
+      await world.write(store, 1, PAGE_BYTES, block(value, 4))
+      await pass(world)
+    }
+    expect(store.failure()).toBeNull()
+    expect((await world.read(store, 1, PAGE_BYTES, 4 * BLOCK_BYTES)).into).toEqual(block(4, 4))
+  })
+
+  it('RC3 is told to be lost if its segment is gone before its page has moved', async () => {
+    const world = new World({ ...own, slotsPerSegment: 1 })
+    const store = await prepared(world, 4)
+    await world.write(store, 1, 0, block(2, 4))
+    await world.write(store, 1, 9 * PAGE_BYTES, block(3))
+    const disk = world.disk.clone()
+    disk.crash((choices) => choices - 1)
+    for (const name of await disk.list(paths.segments)) {
+      if (Number(name) > 0) await disk.remove(paths.segment(Number(name)))
+    }
+    const again = new World(world.settings, disk)
+    const left = await again.open()
+    expect(left.recovery.damage).toMatch(/4 acknowledged blocks are lost/)
+    expect((await again.read(left, 1, 0)).result).toBe('damaged')
+  })
+
+  it('ST7 if it fails while a round waits for it, that round writes nothing', async () => {
+    const timeline = new Timeline()
+    const world = new World(own, new SimDisk(new SimClock(timeline)), timeline)
+    const store = await prepared(world, 4)
+    const { faults } = world.disk
+    faults.latencyMs = () => 100
+    await world.write(store, 1, 9 * PAGE_BYTES, block(3))
+    const slow = store.write(write(1, 0, block(2, 4)))
+    await timeline.run(timeline.nowMs + 60)
+    faults.fail = (operation) =>
+      operation === 'writeDurable' ? new DiskError('IO', 'it is broken') : null
+    const failing = store.write(write(1, 9 * PAGE_BYTES, block(4)))
+    const answers = world.run(Promise.allSettled([slow, failing]))
+    const before = world.disk.operations
+    expect((await answers).map(({ status }) => status)).toEqual(['rejected', 'rejected'])
+    await pass(world)
+    expect(world.disk.operations).toBe(before)
   })
 })
 

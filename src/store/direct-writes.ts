@@ -19,6 +19,7 @@
 //   DW7. Direct slots have been written whole before: as in the journal, a write there needs no room that others may have
 //        taken, and changes nothing of the file but its bytes.
 //   DW8. A direct slot counts whole from the moment in which it is taken, and none is taken without room for all that there may be.
+import { assert } from '../base/assert.ts'
 import type { VolumeId } from '../base/ids.ts'
 import { BLOCK_BYTES, PAGE_BYTES, RUN_BYTES } from '../base/sizes.ts'
 import { clearBit, hasBit, setBit } from './bitmap.ts'
@@ -182,6 +183,7 @@ export class DirectWrites {
 
   /** Those in use are the round's business now, and the others are given up. */
   beginRound(inUse: ReadonlySet<number>): void {
+    assert(this.#underWay === 0, 'DW4: when a round begins nothing is on its way to a slot')
     for (const { at } of this.#slots.values()) if (!inUse.has(at.slot)) this.giveUp(at.slot)
     this.#slots.clear()
     this.#isHalted = false

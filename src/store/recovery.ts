@@ -95,12 +95,14 @@ export async function recover(
   // Beyond the end of any log that starts at this tail, whatever its length, and beyond every stale record.
   const beyond = tail + 2 * folder.ring
   let replayed = 0
+  let gone = 0
   const proven = { ...found, syncedUpTo: Math.max(found.syncedUpTo, known?.position ?? 0) } // RC4
   const isThere = (header: RecordHeader) => areThere(segments, named, header)
   const end = await replay(folder, { tail, found: proven, isThere }, async (records) => {
     if (!hasRoom(pages, records)) await bringHome(home, beyond)
     apply(pages, records, named)
     replayed += 1
+    gone += blocksGone(records, named)
   })
   judgeHistory(promises, settings)
   if (end.gaps.length > 0 && accept !== 'damage') refuseGaps(memberId, end, found)
@@ -115,7 +117,8 @@ export async function recover(
   segments.free(limbo)
   const checkpoint = folder.checkpoints.sequence
   const journal = new Journal(folder.journal, folder.ring, folder.seed, { head, checkpoint })
-  const damage = [...journalDamage(end), ...segments.lost().map(tellSegment)].join(' ')
+  const lostBlocks = { ...end, badBlocks: end.badBlocks + gone }
+  const damage = [...journalDamage(lostBlocks), ...segments.lost().map(tellSegment)].join(' ')
   return { journal, report: { replayed, pages: table.homePages, damage: damage || null } }
 }
 
@@ -227,6 +230,15 @@ function applyWrite(
   if (header.kind !== recordKind.direct) pages.write(header, payload, sums, 0, bad)
   else if (named.has(header.slot)) pages.writeDirect(header, header, sums, 0)
   else pages.damage(header, header.blocks)
+}
+
+/** RC3: blocks that went straight into a segment that is gone. */
+function blocksGone(records: readonly Replayed[], named: ReadonlySet<number>): number {
+  let blocks = 0
+  for (const { header } of records) {
+    if (header.kind === recordKind.direct && !named.has(header.slot)) blocks += header.blocks
+  }
+  return blocks
 }
 
 function journalDamage(end: LogEnd): string[] {

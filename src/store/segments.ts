@@ -294,9 +294,10 @@ export class Segments {
   /** That checkpoint is durable. */
   free(slots: readonly number[]): void {
     for (const slot of slots) {
-      if (this.#limboBlocks.get(slot) === 1 + BLOCKS_PER_PAGE) this.#warm.add(slot)
       const segment = this.#segmentOf(slot)
       const at = slot % this.#slots
+      const isWhole = this.#limboBlocks.get(slot) === 1 + BLOCKS_PER_PAGE
+      if (isWhole && segment.file !== null) this.#warm.add(slot) // SL4
       assert(segment.states[at] === LIMBO, 'SL1: only released slots become free')
       this.limboBlocks -= this.#limboBlocks.get(slot) ?? 0
       this.#limboBlocks.delete(slot)

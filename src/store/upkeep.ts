@@ -1,7 +1,8 @@
 // The one background loop: rounds of home writing, checkpoints, giving space back. Level-triggered: each pass looks at
 // what is, and does what is due.
 //
-//   due: blocks are old, the overlay or the ring is half full, a write waits for room, space is wanted, slots were released
+//   due: blocks are old, the overlay or the ring is half full, a write waits for room, space is wanted, slots were released,
+//        direct slots run short
 //
 // Invariants:
 //   UP1. A checkpoint's tail is a position of which everything before had taken effect in memory when the last round
@@ -176,7 +177,7 @@ export class Upkeep {
   async #round(): Promise<boolean> {
     const { queue, home, direct } = this.#parts
     this.#aged = false
-    if (direct.underWay > 0) await this.#haltDirect()
+    if (direct.underWay > 0 && !(await this.#haltDirect())) return false
     const position = queue.applied
     const isPatient = !this.#isPressed()
     if ((await home.round(position, isPatient)) > 0) return false
@@ -184,11 +185,12 @@ export class Upkeep {
     return true
   }
 
-  /** DW4. In the turn in which it resolves nothing is on its way to a direct slot. */
-  async #haltDirect(): Promise<void> {
+  /** DW4. In the turn in which it resolves nothing is on its way to a direct slot; false: something failed there (ST7). */
+  async #haltDirect(): Promise<boolean> {
     const { queue, direct } = this.#parts
     direct.halt()
     await queue.openApplied()
+    return direct.underWay === 0
   }
 
   /** False: the disk had no room for it. */
@@ -205,8 +207,9 @@ export class Upkeep {
       segments.returnLimbo(limbo)
       return false
     }
-    await this.#free(limbo)
+    // First: a record that tells of a slot that is free now tells of the checkpoint that freed it.
     journal.release(tail, checkpoints.sequence)
+    await this.#free(limbo)
     queue.wake()
     const kept = await this.#parts.direct.prepareSlots()
     await segments.unlinkEmpty(kept)

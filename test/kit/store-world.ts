@@ -55,11 +55,12 @@ export function write(
 }
 
 export class World {
-  readonly timeline = new Timeline()
+  readonly timeline: Timeline
   readonly disk: SimDisk
   readonly settings: StoreSettings
 
-  constructor(own: Partial<StoreSettings> = {}, disk = new SimDisk()) {
+  constructor(own: Partial<StoreSettings> = {}, disk = new SimDisk(), timeline = new Timeline()) {
+    this.timeline = timeline
     this.disk = disk
     this.settings = { ...settings, ...own }
   }
