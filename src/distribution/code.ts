@@ -18,7 +18,6 @@ export const CODES = [
   'BUSY',
   'RATE_LIMIT',
   'PAUSE_BUDGET',
-  'NOT_MOVABLE',
   'HOLDS_STATE',
   'LAST_MOVE_FAILED',
   'SIBLING_SILENT',

@@ -12,7 +12,6 @@
 //     of it.
 import type { MemberId, SessionId } from '../base/ids.ts'
 import { Prng } from '../base/prng.ts'
-import { shareAt } from '../load/load-table.ts'
 import type { Code } from './code.ts'
 import { judge, utilisation, utilisationOf, type Verdict } from './judge.ts'
 import type { Policy } from './policy.ts'
@@ -56,9 +55,6 @@ export interface Round {
   readonly proposals: readonly Proposal[]
   readonly reasons: readonly Reason[]
   readonly candidates: readonly MemberId[]
-  readonly mean: readonly number[]
-  /** This member is above the mean, and moving all it holds would not change that. */
-  readonly notMovable: boolean
 }
 
 export interface Moment {
@@ -101,8 +97,7 @@ export function decide(
   }
   const worth = (p: Proposal) => p.gain - p.price / policy.horizonSeconds
   proposals.sort((a, b) => worth(b) - worth(a) || a.session.id - b.session.id)
-  const notMovable = !again && isNotMovable(own, mean)
-  return { debts, proposals, reasons, candidates, mean, notMovable }
+  return { debts, proposals, reasons, candidates }
 }
 
 interface Situation {
@@ -303,18 +298,6 @@ function draw(
     sum -= taken.weight
   }
   return drawn
-}
-
-/** Its pages, its forwarded requests or its host alone hold it above the mean: page placement must help, not moves. */
-function isNotMovable(own: Own, mean: readonly number[]): boolean {
-  return own.capacity.some((capacity, r) => {
-    let base = own.load.slow[r] ?? 0
-    for (const { load } of own.sessions) {
-      const v = shareAt(load, own.member)
-      base -= Math.max(0, (load.slow.remote[r] ?? 0) - (load.slow.local[r] ?? 0) * v)
-    }
-    return base / capacity > Math.max(mean[r] ?? 0, 0.05)
-  })
 }
 
 /** Rounds in a row in which the fast averages were urgent (D4): input and output of one round. */

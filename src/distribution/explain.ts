@@ -151,8 +151,6 @@ const SENTENCES: Readonly<Record<Code, Text>> = {
   RATE_LIMIT: () => 'enough sessions were moved for now',
   PAUSE_BUDGET: (_, __, policy) =>
     `moves have paused it for ${Math.round(policy.pauseMsPerHour)} ms within the hour, which is its limit`,
-  NOT_MOVABLE: (_, { self }) =>
-    `what fills ${self} is its pages and the requests of other members, which no move of a session changes`,
   HOLDS_STATE: () =>
     'its initiator has changed mode pages, or has not yet been told of a reset, and neither would go with it',
   LAST_MOVE_FAILED: () => 'its last move went badly, so it is left alone for an hour',
@@ -164,18 +162,15 @@ const SENTENCES: Readonly<Record<Code, Text>> = {
   NO_DESTINATION: () => 'no other member is known to take sessions',
   SUSPECT_VIEW: () => 'reports of the other members were interrupted and are not trusted yet',
   PAUSED: (_, __, policy) =>
-    policy.mode === 'on'
-      ? 'moves are paused in this window of time'
-      : `the policy's mode is ${policy.mode}`,
+    policy.mode === 'on' ? 'moves are paused in this window of time' : `balance is ${policy.mode}`,
   DRAIN: (r) => `${there(r)} is being emptied`,
   BY_HAND: () => 'an operator moves it',
   FAILED: (r) => `its move to ${there(r)} failed`,
 }
 
-/** The last decision records of a member, newest last, and how often each code was given. */
+/** The last decision records of a member, newest last. */
 export class DecisionLog {
   readonly #records: DecisionRecord[] = []
-  readonly #counts = new Map<Code, number>()
   readonly #last = new Map<SessionId, DecisionRecord>()
   readonly #limit: number
 
@@ -184,7 +179,6 @@ export class DecisionLog {
   }
 
   add(record: DecisionRecord): void {
-    this.#counts.set(record.code, (this.#counts.get(record.code) ?? 0) + 1)
     this.#last.set(record.session, record)
     this.#records.push(record)
     if (this.#records.length > this.#limit) this.#records.shift()
@@ -201,10 +195,6 @@ export class DecisionLog {
 
   get records(): readonly DecisionRecord[] {
     return this.#records
-  }
-
-  get counts(): ReadonlyMap<Code, number> {
-    return this.#counts
   }
 }
 

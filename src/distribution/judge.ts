@@ -159,7 +159,7 @@ function overfills(effect: Effect, mean: readonly number[], policy: Policy): boo
   })
 }
 
-export function wasLeft(
+function wasLeft(
   left: SessionView['left'],
   member: MemberId,
   nowMs: number,

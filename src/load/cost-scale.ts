@@ -15,7 +15,7 @@
 import { CpuOverWork, DEPENDENT_SECONDS } from './cpu-over-work.ts'
 import { isLike, usualSlope } from './own-slope.ts'
 
-export const LEAST_SCALE = 0.1
+const LEAST_SCALE = 0.1
 export const MOST_SCALE = 10
 
 /** What a member publishes for it: means of the last minute or so, and the scale that it prices by. */
