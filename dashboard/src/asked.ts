@@ -1,4 +1,4 @@
-// One answer of the API that a panel shows, asked anew while it is open.
+// One answer of the API that a panel shows, asked anew while it is open and seen (L1 of live.ts).
 import { type Signal, useSignal } from '@preact/signals'
 import { useEffect } from 'preact/hooks'
 import { Refused, read } from './api.ts'
@@ -22,9 +22,11 @@ export function useAsked<T>(path: string): Asked<T> {
     const again = async () => {
       const begunMs = performance.now()
       try {
-        const value = await read<T>(path)
-        if (isOpen) answer.value = value
-        refused.value = null
+        if (!document.hidden) {
+          const value = await read<T>(path)
+          if (isOpen) answer.value = value
+          refused.value = null
+        }
       } catch (error) {
         if (error instanceof Refused && isOpen) refused.value = error
       }

@@ -2,7 +2,6 @@
 
 import type { Member, Top } from '../../src/api/schema.ts'
 import { formatMs, formatPercent, formatRate, formatSize } from '../../src/base/figures.ts'
-import { countOf } from './words.ts'
 
 interface Props {
   readonly member: Top['members'][number]
@@ -20,7 +19,7 @@ export function MemberFacts({ member, known }: Props) {
       </h3>
       <p class="used">{load === null ? '–' : formatPercent(load.utilisation)}</p>
       <dl>
-        <Fact name="Sessions" value={countOf(sessions, 'session').replace(/ .*/, '')} />
+        <Fact name="Sessions" value={sessions.toLocaleString('en')} />
         <Fact name="CPU" value={load === null ? '–' : `${load.cpu.toFixed(2)} cores`} />
         <Fact name="Host" value={load === null ? '–' : `${formatPercent(load.hostCpu)} busy`} />
         <Fact name="Memory" value={load === null ? '–' : formatSize(load.memoryBytes)} />

@@ -15,7 +15,7 @@ export function NewVolume() {
   const create = async () => {
     const wish = { name: name.value, bytes, shared: isShared.value }
     const made = await ask<VolumeDetail>('POST', '/api/v1/volumes', wish)
-    location.hash = `#volume/${encodeURIComponent(made.name)}`
+    location.hash = `#volume/${made.name}`
     return `${made.name} is there.`
   }
   return (

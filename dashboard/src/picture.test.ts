@@ -235,7 +235,8 @@ describe('looking back', () => {
 
 test('an address names what is open beside the page', () => {
   expect(readPlace('#session/42')).toEqual({ kind: 'session', name: '42' })
-  expect(readPlace('#volume/a%2Fb')).toEqual({ kind: 'volume', name: 'a/b' })
+  expect(readPlace('#volume/a.b-1')).toEqual({ kind: 'volume', name: 'a.b-1' })
+  expect(readPlace('#volume/50%')).toEqual({ kind: 'volume', name: '50%' })
   expect([readPlace('#volumes'), readPlace(''), readPlace('#session/')]).toEqual([null, null, null])
 })
 

@@ -13,5 +13,5 @@ export function readPlace(hash: string): Place | null {
   const match = /^#(session|volume)\/(.+)$/.exec(hash)
   if (match === null) return null
   const [, kind, name = ''] = match
-  return { kind: kind === 'session' ? 'session' : 'volume', name: decodeURIComponent(name) }
+  return { kind: kind === 'session' ? 'session' : 'volume', name }
 }

@@ -63,7 +63,7 @@ function Rename({ volume }: Props) {
   const action = useAction()
   const rename = async () => {
     const now = await ask<VolumeDetail>('PATCH', pathOf(volume.name), { name: name.value })
-    location.hash = `#volume/${encodeURIComponent(now.name)}`
+    location.hash = `#volume/${now.name}`
     return `It is called ${now.name}.`
   }
   return (
