@@ -1,4 +1,4 @@
-// The other end of the API: what CLI, dashboard and CSI driver call it with. It takes types from the schemas and not the
+// The other end of the API: what the CLI calls it with. It takes types from the schemas and not the
 // schemas themselves: to load them costs as much as all the rest of a short command.
 
 import type { BalancePlan, MoveWhy, RecordingPage, StayReason } from './balance-schema.ts'

@@ -1,14 +1,12 @@
 // evenkeel balance why | why-not | plan: what the distribution has seen, what holds a session back, and what it would do next.
 import type { Command } from 'commander'
 import type { BalancePlan, MoveOption, MoveWhy, StayReason } from '../api/balance-schema.ts'
-import { ApiRefusal, type Caller } from '../api/caller.ts'
 import { formatPercent } from '../base/figures.ts'
 import { ageOf } from './age.ts'
 import type { ContextOf } from './context.ts'
-import { meantBy, named } from './names.ts'
+import { twoDigits } from './move.ts'
+import { named } from './names.ts'
 import type { Screen } from './screen.ts'
-
-const MOVES_MAX = 1000
 
 export function whyCommands(balance: Command, contextOf: ContextOf): void {
   balance
@@ -17,7 +15,8 @@ export function whyCommands(balance: Command, contextOf: ContextOf): void {
     .argument('<move>', "as in 'evenkeel move list -o wide'")
     .action(async (id: string, _options: object, command: Command) => {
       const { caller, screen } = contextOf(command)
-      screen.show(await whyOf(caller, id), (why) => describeWhy(screen, why))
+      const why = await named(caller, 'move', id, (whole) => caller.whyMoved(whole))
+      screen.show(why, (told) => describeWhy(screen, told))
     })
   balance
     .command('why-not')
@@ -41,20 +40,6 @@ export function whyCommands(balance: Command, contextOf: ContextOf): void {
     })
 }
 
-/** A beginning of its id will do. */
-async function whyOf(caller: Caller, text: string): Promise<MoveWhy> {
-  try {
-    return await caller.whyMoved(text)
-  } catch (error) {
-    if (!(error instanceof ApiRefusal) || error.problem.code !== 'moveNotFound') throw error
-    const { items } = await caller.moves(MOVES_MAX)
-    const ids = items.map(({ id }) => id)
-    const meant = meantBy('move', text, ids)
-    if (meant === null) throw error
-    return caller.whyMoved(meant)
-  }
-}
-
 function describeWhy(screen: Screen, why: MoveWhy): string {
   const { session, at, from, to, weight, share, gain, regret, price, gap, need, urgent } = why
   const ends = [from, ...(to === null ? [] : [to])]
@@ -66,9 +51,9 @@ function describeWhy(screen: Screen, why: MoveWhy): string {
       ['at', `${at} (${ageOf(at)} ago)`],
       ['weight', `${weight.here.toFixed(3)} cores there, ${weight.there.toFixed(3)} where it went`],
       ['pages', `${formatPercent(share.here)} there, ${formatPercent(share.there)} where it went`],
-      ['gain', `${figure(gain)} request-seconds each second`],
-      ['regret', `${figure(regret)} request-seconds`],
-      ['price', `${figure(price)} request-seconds`],
+      ['gain', `${twoDigits(gain)} request-seconds each second`],
+      ['regret', `${twoDigits(regret)} request-seconds`],
+      ['price', `${twoDigits(price)} request-seconds`],
       ['gap', `${formatPercent(gap)}, of which ${formatPercent(need)} comes and goes`],
       ['urgent', urgent ? 'yes: judged by the averages of 5 s' : 'no'],
     ]),
@@ -93,9 +78,9 @@ function describeReason(screen: Screen, reason: StayReason): string {
     screen.paragraph(`${reason.sentence} (${code})`, ''),
     '',
     screen.facts([
-      ['gain', `${figure(gain)} request-seconds each second`],
-      ['regret', `${figure(regret)} of ${figure(owed)} request-seconds`],
-      ['price', `${figure(price)} request-seconds`],
+      ['gain', `${twoDigits(gain)} request-seconds each second`],
+      ['regret', `${twoDigits(regret)} of ${twoDigits(owed)} request-seconds`],
+      ['price', `${twoDigits(price)} request-seconds`],
       ['until', until ?? (code === 'MOVED' ? 'its member decides' : 'time alone does not end it')],
     ]),
     '',
@@ -123,6 +108,3 @@ function describePlan(screen: Screen, { mode, moves }: BalancePlan): string {
     }),
   ].join('\n')
 }
-
-/** Two digits that matter. */
-const figure = (x: number) => String(Number(x.toPrecision(2)))

@@ -66,6 +66,10 @@ test('names are those that there are now', async () => {
   expect(await offered('session', 'move', '42', '')).toEqual(['m1', 'm2'])
   expect(await offered('session', 'list', '--volume', 'd')).toEqual(['data'])
   expect(await offered('member', 'show', 'm2')).toEqual(['m2'])
+  expect(await offered('balance', 'why-not', '')).toEqual(['42'])
+  await printed(['session', 'move', '42', 'm2'])
+  expect(await offered('move', 'show', '')).toEqual(['move-1'])
+  expect(await offered('balance', 'why', 'mo')).toEqual(['move-1'])
 })
 
 test('without an API there are no names, and no error', async () => {

@@ -1,5 +1,5 @@
 // evenkeel completion bash | zsh | fish: the script for the shell, which asks `evenkeel complete -- WORDS` at each Tab.
-// What can be typed is taken from the commands themselves; names of volumes, sessions and members from the API.
+// What can be typed is taken from the commands themselves; names of volumes, sessions, members and moves from the API.
 import { fileURLToPath } from 'node:url'
 import { RootCommand } from '@bomb.sh/tab'
 import { Argument, type Command, type Option, Command as Program } from 'commander'
@@ -27,6 +27,9 @@ const ARGUMENTS: Readonly<Record<string, Kind>> = {
   'session id': 'session',
   'session member': 'member',
   'member id': 'member',
+  'move id': 'move',
+  'balance move': 'move',
+  'balance session': 'session',
 }
 const OPTIONS: Readonly<Record<string, Kind>> = {
   '--volume': 'volume',
@@ -87,12 +90,12 @@ function apiIn(words: readonly string[]): string | null {
 /** Of the kinds that may be meant; nothing of what the API does not tell in time. */
 async function knownNames(api: string, words: readonly string[]): Promise<Names> {
   const caller = new Caller(api)
-  const kinds = new Set<Kind>()
-  for (const word of words) {
-    if (word === 'volume' || word === '--volume') kinds.add('volume')
-    if (word === 'session' || word === '--session') kinds.add('session')
-    if (['session', 'member', '--member'].includes(word)) kinds.add('member')
-  }
+  const taken = Object.entries(ARGUMENTS).map(([key, kind]) => [key.split(' ')[0], kind] as const)
+  const noun = words.find((word) => taken.some(([one]) => one === word))
+  const kinds = new Set([
+    ...taken.filter(([one]) => one === noun).map(([, kind]) => kind),
+    ...words.flatMap((word) => OPTIONS[word] ?? []),
+  ])
   const late = new Promise<string[]>((resolve) => {
     setTimeout(resolve, NAMES_WITHIN_MS, []).unref()
   })

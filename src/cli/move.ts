@@ -7,13 +7,12 @@ import { type Column, tableOf } from './columns.ts'
 import type { ContextOf } from './context.ts'
 import { CommandFailed, EXIT } from './exit-code.ts'
 import { type Filter, listing } from './listing.ts'
-import { meantBy } from './names.ts'
+import { MOVES_MAX, meantBy } from './names.ts'
 import type { Screen } from './screen.ts'
 
 type Prediction = NonNullable<Move['predicted']>
 
 const MOVES_SHOWN = 50
-const MOVES_MAX = 1000
 
 const MOVE_COLUMNS: readonly Column<Move>[] = [
   { head: 'AGE>', cell: ({ at }) => ageOf(at), rank: ({ at }) => -Date.parse(at) },
@@ -134,7 +133,7 @@ function broughtBy({ observed }: Move, { gain }: Prediction): string {
   return `${brought}, ${twoDigits(gain)} predicted`
 }
 
-function twoDigits(x: number): string {
+export function twoDigits(x: number): string {
   return String(Number(x.toPrecision(2)))
 }
 

@@ -5,6 +5,9 @@
 import { ApiRefusal, type Caller } from '../api/caller.ts'
 import { CommandFailed, EXIT } from './exit-code.ts'
 
+/** What the API gives at once. */
+export const MOVES_MAX = 1000
+
 const KINDS = {
   volume: {
     notFound: 'volumeNotFound',
@@ -17,6 +20,10 @@ const KINDS = {
   member: {
     notFound: 'memberNotFound',
     all: async (caller: Caller) => (await caller.members()).items.map(({ id }) => id),
+  },
+  move: {
+    notFound: 'moveNotFound',
+    all: async (caller: Caller) => (await caller.moves(MOVES_MAX)).items.map(({ id }) => id),
   },
 } as const
 
@@ -48,11 +55,7 @@ export async function named<T>(
 }
 
 /** The one that `text` names or begins (N1); null: none. Several are refused with a sentence that names them. */
-export function meantBy(
-  kind: Kind | 'move',
-  text: string,
-  names: readonly string[],
-): string | null {
+export function meantBy(kind: Kind, text: string, names: readonly string[]): string | null {
   if (names.includes(text)) return text
   const meant = text === '' ? [] : names.filter((name) => name.startsWith(text))
   if (meant.length <= 1) return meant[0] ?? null
