@@ -2,7 +2,14 @@
 // touched.
 import type { Command } from 'commander'
 import type { LoggedMove } from '../simulate/figures.ts'
-import { ownPolicy, type Run, replay, type Settings, simulate } from '../simulate/simulate.ts'
+import {
+  ownPolicy,
+  type Replay,
+  type Run,
+  replay,
+  type Settings,
+  simulate,
+} from '../simulate/simulate.ts'
 import { type GlobalOptions, type Outside, screenOf } from './context.ts'
 import { CommandFailed, EXIT } from './exit-code.ts'
 import { readRecording } from './recording-file.ts'
@@ -39,18 +46,26 @@ function settingsOf({ policy, seed, set = {}, priced }: SimulateOptions): Settin
   return { policy, seed, priced, own: own.policy, cpuUs }
 }
 
-function tellRun(screen: Screen, scenario: string, options: SimulateOptions, run: Run): void {
+function tellRun(
+  screen: Screen,
+  scenario: string,
+  options: SimulateOptions,
+  run: Run & Partial<Replay>,
+): void {
   const { policy, seed, moves } = options
   const { movesOverLowerBound, ...figures } = run.figures
   const { decisionCpuUs } = run
-  if (moves) for (const move of run.log) screen.note(inWords(move))
+  if (moves) for (const move of run.log) screen.note(inWords(move, run))
   screen.show({ scenario, policy, seed, ...figures, decisionCpuUs, movesOverLowerBound }, (all) =>
     screen.facts(Object.entries(all).map(([key, value]) => [key, String(value ?? '–')])),
   )
 }
 
-const inWords = ({ t, session, from, to, forced }: LoggedMove) =>
-  `${t} s: session ${session} ${from} → ${to}${forced ? ' (its member is emptied)' : ''}`
+function inWords({ t, session, from, to, forced }: LoggedMove, run: Partial<Replay>): string {
+  const { members = [], sessions = [] } = run
+  const ends = `${members[from] ?? from} → ${members[to] ?? to}`
+  return `${t} s: session ${sessions[session] ?? session} ${ends}${forced ? ' (its member is emptied)' : ''}`
+}
 
 function cpuUs(): number {
   const { user, system } = process.cpuUsage()

@@ -32,8 +32,12 @@ function recorded(moved: number): Recording {
 }
 
 test('RP1 with the moves that were made, every member has the load that was recorded', () => {
-  const { log, figures } = replay(recorded(20), { seed: 1, policy: 'recorded' })
+  const { log, figures, members, sessions } = replay(recorded(20), { seed: 1, policy: 'recorded' })
   expect(log).toEqual([{ t: 199, session: 0, from: 0, to: 1, forced: false }])
+  expect([members, sessions]).toEqual([
+    ['m1', 'm2', 'm3'],
+    [1, 2, 3, 4, 5],
+  ])
   expect(figures.moves).toBe(1)
   const most = 0.2 + 3 * weigh(0.15)
   const level = 0.2 + 2 * weigh(0.15)

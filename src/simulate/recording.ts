@@ -49,6 +49,9 @@ interface Lived {
 }
 
 export class RecordedDemand implements Demand {
+  /** What members and sessions are called in the group, by their numbers here. */
+  readonly names: readonly string[]
+  readonly ids: readonly number[]
   readonly members: number
   readonly resources = 1
   readonly capacity: Float64Array
@@ -74,7 +77,7 @@ export class RecordedDemand implements Demand {
   constructor({ everySeconds, members }: Recording) {
     const told = members.filter(({ entries }) => entries.length > 0)
     this.#every = everySeconds
-    const names = told.map(({ member }) => member)
+    this.names = told.map(({ member }) => member)
     this.members = told.length
     const times = told.flatMap(({ entries }) => entries.map(({ atMs }) => atMs))
     const begin = times.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY)
@@ -92,6 +95,7 @@ export class RecordedDemand implements Demand {
     this.#sessions = [...sessions.values()].sort((a, b) => a.id - b.id)
     for (const session of this.#sessions) closeGaps(session)
     this.count = this.#sessions.length
+    this.ids = this.#sessions.map(({ id }) => id)
     const each = (of: (session: Lived) => number) => Float64Array.from(this.#sessions, of)
     this.mean = each(({ q, first, last }) => sum(q) / (last - first + 1))
     this.home = Int32Array.from(this.#sessions, (one) => one.at[one.first] ?? 0)
@@ -101,7 +105,7 @@ export class RecordedDemand implements Demand {
     )
     this.owners = this.#sessions.map(({ owners, elsewhere }) =>
       owners.flatMap(([name, share]): [number, number][] => {
-        const s = names.indexOf(name)
+        const s = this.names.indexOf(name)
         return s < 0 || share <= elsewhere ? [] : [[s, share - elsewhere]]
       }),
     )

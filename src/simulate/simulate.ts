@@ -43,6 +43,12 @@ export interface Run {
   readonly judged: readonly JudgedMove[]
 }
 
+export interface Replay extends Run {
+  /** What members and sessions are called in the group, by their numbers. */
+  readonly members: readonly string[]
+  readonly sessions: readonly number[]
+}
+
 const ATTRIBUTION = 0.1
 const BAN_SECONDS = 600
 const DRAIN_SECONDS = 5
@@ -63,10 +69,11 @@ export function simulate(params: Params, settings: Settings): Run {
 }
 
 /** What another policy would have made of a recording, from where sessions were at its beginning. */
-export function replay(recording: Recording, settings: Settings): Run {
+export function replay(recording: Recording, settings: Settings): Replay {
   const demand = new RecordedDemand(recording)
   const logins = new Chance(settings.seed, STREAM.logins)
-  return new Simulation(demand.params, demand, { attribution: 0, ...settings }, logins).run()
+  const run = new Simulation(demand.params, demand, { attribution: 0, ...settings }, logins).run()
+  return { ...run, members: demand.names, sessions: demand.ids }
 }
 
 function distributorOf(
