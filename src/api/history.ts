@@ -8,7 +8,7 @@ import { answered, type HistorySpan, type Operator } from './operator.ts'
 import { type Api, described, problems, query, settle } from './route.ts'
 import { answer, history } from './schema.ts'
 
-const POINTS_MAX = 600
+export const POINTS_MAX = 600
 const POINTS_DEFAULT = 300
 const HOUR_MS = 3_600_000
 /** For so long a question may have been on its way. */

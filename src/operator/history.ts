@@ -37,7 +37,7 @@ export interface Span {
 }
 
 /** One number for each bucket; null: nothing is known of it. */
-export type Series = Readonly<Record<Figure, readonly (number | null)[]>>
+export type Series = Readonly<Record<Figure, (number | null)[]>>
 
 export interface HistorySettings {
   readonly folder: string

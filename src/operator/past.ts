@@ -1,6 +1,7 @@
 // The past of all members, asked from each when a person looks back (history.ts keeps it).
+import { POINTS_MAX } from '../api/history.ts'
 import type { HistorySpan } from '../api/operator.ts'
-import { type History as Answer, type PastFigures, pastFigures } from '../api/schema.ts'
+import { type History as Answer, pastFigures } from '../api/schema.ts'
 import type { MemberId } from '../base/ids.ts'
 import { ProtocolError } from '../base/protocol-error.ts'
 import { Body } from '../peer/controls.ts'
@@ -11,8 +12,6 @@ import type { ShownMember } from './shown-member.ts'
 /** It reads its disk. */
 const ASK_MS = 2_000
 const SILENT_ASK_MS = 400
-/** What a member gives of its past at most. */
-const COUNT_MAX = 600
 
 export function readSpan(json: Json): Span {
   const body = new Body(json)
@@ -21,7 +20,7 @@ export function readSpan(json: Json): Span {
     stepMs: body.whole('stepMs'),
     count: body.whole('count'),
   }
-  if (span.stepMs === 0 || span.count > COUNT_MAX) {
+  if (span.stepMs === 0 || span.count > POINTS_MAX) {
     throw new ProtocolError('no span of time', 'peer/DESIGN.md')
   }
   return span
@@ -37,16 +36,11 @@ export async function pastOfAll(
   const ids = [...member.group.members.keys()].sort()
   const members = await Promise.all(
     ids.map(async (id) => {
-      if (id === member.id) return { id, past: mutable(await own.read(span)) }
+      if (id === member.id) return { id, past: await own.read(span) }
       const patienceMs = isHeard(id) ? ASK_MS : SILENT_ASK_MS
       const told = await member.peers.ask(id, 'history', span, patienceMs)
       return { id, past: pastFigures.safeParse(told).data ?? null }
     }),
   )
   return { from: new Date(fromMs).toISOString(), stepSeconds, count, members }
-}
-
-/** As the schema has lists. */
-function mutable(series: Awaited<ReturnType<History['read']>>): PastFigures {
-  return pastFigures.parse(series)
 }
