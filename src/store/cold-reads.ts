@@ -6,7 +6,7 @@
 //   CR2. Volumes are served in turn: much that is asked of one holds up another by one read for each place.
 import type { VolumeId } from '../base/ids.ts'
 
-/** Of the eight threads that bin/evenkeel asks for: two batches of the journal and two syncs have the others. */
+/** Of the eight threads that bin/evenkeel asks for: two batches of the journal, with what goes straight beside them, and two syncs share the others. */
 const COLD_READS = 4
 
 export class ColdReads {

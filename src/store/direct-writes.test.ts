@@ -6,7 +6,7 @@ import { block, World, write } from '../../test/kit/store-world.ts'
 import { DiskError } from '../base/disk.ts'
 import { Prng } from '../base/prng.ts'
 import { BLOCK_BYTES, PAGE_BYTES } from '../base/sizes.ts'
-import { paths } from './layout.ts'
+import { paths, SLOT_HEADER_BYTES } from './layout.ts'
 import type { PageStore } from './page-store.ts'
 
 const own = {
@@ -184,6 +184,36 @@ describe('what a large write meets', () => {
     const left = await again.open()
     expect(left.recovery.damage).toMatch(/4 acknowledged blocks are lost/)
     expect((await again.read(left, 1, 0)).result).toBe('damaged')
+  })
+
+  it('HW5 what waits beside a header that cannot be read is not written home again and again', async () => {
+    const world = new World({ ...own, cachedPages: 8 })
+    let store = await world.open()
+    for (const page of [0, 1, 2]) await world.write(store, 1, page * PAGE_BYTES, block(1, 4))
+    store = await world.reopen(store)
+    for (const value of [2, 3]) {
+      for (const page of [0, 1]) await world.write(store, 1, page * PAGE_BYTES, block(value, 4))
+      await pass(world)
+    }
+    const from = 2 * (SLOT_HEADER_BYTES + PAGE_BYTES)
+    world.disk.faults.unreadable = { path: paths.segment(0), from, to: from + 512 }
+    let operations = 0
+    world.disk.faults.fail = () => {
+      operations += 1
+      return operations > 1000 ? new DiskError('IO', 'it is asked too often') : null
+    }
+    const before = store.position
+    const direct = [0, 1].map((page) => write(1, page * PAGE_BYTES, block(4, 4)))
+    const writes = [write(1, 2 * PAGE_BYTES, block(4)), ...direct]
+    await world.run(Promise.all(writes.map((each) => store.write(each))))
+    expect(store.position - before).toBe(9 + 1 + 1)
+    await pass(world)
+    expect(store.failure()).toBeNull()
+    expect(store.usage().overlayPages).toBe(3)
+    world.disk.faults.unreadable = null
+    await pass(world)
+    expect(store.usage().overlayPages).toBe(0)
+    expect((await world.read(store, 1, PAGE_BYTES, 4 * BLOCK_BYTES)).into).toEqual(block(4, 4))
   })
 
   it('ST7 if it fails while a round waits for it, that round writes nothing', async () => {

@@ -74,6 +74,8 @@ export class DirectWrites {
   #isHalted = false
   #placedSince = 0
   #underWay = 0
+  /** Of the slots, those that the last round has left: their pages wait for what it waits for (HW4, HW5). */
+  #takenBack = 0
   /** A slot was wanted and there was none. */
   #lacks = false
 
@@ -95,7 +97,7 @@ export class DirectWrites {
 
   /** So many pages wait for a round that one is due. */
   get isPressing(): boolean {
-    return this.#slots.size * 2 > this.#settings.directPages
+    return (this.#slots.size - this.#takenBack) * 2 > this.#settings.directPages
   }
 
   /** Released slots that wait for a checkpoint are about to be needed, or some are to be prepared. */
@@ -186,6 +188,7 @@ export class DirectWrites {
     assert(this.#underWay === 0, 'DW4: when a round begins nothing is on its way to a slot')
     for (const { at } of this.#slots.values()) if (!inUse.has(at.slot)) this.giveUp(at.slot)
     this.#slots.clear()
+    this.#takenBack = 0
     this.#isHalted = false
   }
 
@@ -205,6 +208,7 @@ export class DirectWrites {
     const at = { slot, born: this.#homes.segments.bornOf(slot) }
     const used = new Uint32Array(MAP_WORDS).fill(0xffffffff)
     this.#slots.set(keyOf(volume, page), { at, used, underWay: 0 })
+    this.#takenBack += 1
   }
 
   /** DW7. After a checkpoint: returns how many free slots are kept for what comes; others are given back. */

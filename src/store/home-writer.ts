@@ -8,8 +8,8 @@
 //   HW3. A header copy that the index names is not overwritten: the other copy is (SH1). A slot that is new for its page
 //        gets both, the second empty, so that nothing of an earlier owner can be taken for it.
 //   HW4. A page for which the disk has no room stays in the overlay, and its old home counts as before.
-//   HW5. So does a page whose header the disk does not give, while the round is patient; then the blocks under that
-//        header are damaged.
+//   HW5. So does a page whose header, or blocks in its direct slot, the disk does not give, while the round is patient; then
+//        the blocks under that header, or those, are damaged.
 //   HW6. A page whose home is lost (lost-pages.ts, SL4) gets a slot of its own, in which all but what was touched is damaged.
 //   HW7. Bytes that were handed over stay as they are until the disk is done with all of them: blocks in cells of the
 //        round, headers each in a place of its own.
@@ -55,7 +55,7 @@ interface Round {
   readonly isPatient: boolean
   /** Pages that found no room. */
   readonly homeless: Set<DirtyPage>
-  /** Pages whose header the disk does not give. */
+  /** Pages of which the disk does not give the header, or blocks in the direct slot. */
   readonly headless: Set<DirtyPage>
 }
 

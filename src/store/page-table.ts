@@ -2,7 +2,7 @@
 // consecutive entries, since a run belongs to one slice and so to one member. About 42 bytes a page.
 //
 // It says what is *home* (written to its slot, synced). What is durable in the journal alone is the overlay's. It changes
-// when a round of home writing has finished and when a volume or a slice is dropped, nowhere else.
+// when a round of home writing has finished and when whole pages are unmapped or dropped, nowhere else.
 import { assert } from '../base/assert.ts'
 import { epoch, type SliceId, sliceId, type VolumeId } from '../base/ids.ts'
 import { BLOCK_BYTES } from '../base/sizes.ts'
