@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, test } from 'vitest'
@@ -185,6 +185,19 @@ describe('commands', () => {
         moves: 0,
         gap: 0,
       })
+      const quiet = { n: 1, capacity: [1], slow: [0.5], fast: [0.5], sigma: [0.01], base: [0.2] }
+      const entry = (k: number, here: boolean) => ({
+        ...{ ...quiet, atMs: 10_000 * k, sessions: here ? [[42, [0.15], [0], 0.5, []]] : [] },
+      })
+      const members = ['m1', 'm2'].map((member, s) => ({
+        ...{ member, entries: [0, 1, 2].map((k) => entry(k, s === Number(k > 1))) },
+      }))
+      await writeFile(
+        path,
+        JSON.stringify({ ...JSON.parse(await readFile(path, 'utf8')), members }),
+      )
+      const { err } = await evenkeel(`balance replay ${path} --policy recorded --moves`)
+      expect(err).toBe('19 s: session 42 m1 → m2\n')
       expect(await evenkeel('balance replay package.json')).toMatchObject({
         code: 2,
         err: expect.stringContaining('package.json is no recording: schema: '),
