@@ -268,7 +268,9 @@ describe('GroupView', () => {
       {
         key: keys.group,
         value: JSON.stringify({ ...group, format: RECORD_FORMAT + 1 }),
-        sentence: /record format 3; this version of Evenkeel knows format 2/,
+        sentence: new RegExp(
+          `record format ${RECORD_FORMAT + 1}; this version of Evenkeel knows format ${RECORD_FORMAT}`,
+        ),
       },
     ]
     for (const { key, value, sentence } of bad) {

@@ -7,10 +7,11 @@ import {
   parseSlice,
   parseVolume,
 } from './parse.ts'
+import { RECORD_FORMAT } from './record.ts'
 
 const good = {
   group: {
-    format: 2,
+    format: RECORD_FORMAT,
     name: 'lab',
     groupId: 'g',
     incarnation: 'i',
@@ -112,8 +113,10 @@ describe('records', () => {
   })
 
   it('a group of a newer format is refused with the format and what to do', () => {
-    expect(parseGroup(JSON.stringify({ ...good.group, format: 3, name: 'lab' }))).toBe(
-      'The group lab has record format 3; this version of Evenkeel knows format 2. Use a newer one.',
+    expect(
+      parseGroup(JSON.stringify({ ...good.group, format: RECORD_FORMAT + 1, name: 'lab' })),
+    ).toBe(
+      `The group lab has record format ${RECORD_FORMAT + 1}; this version of Evenkeel knows format ${RECORD_FORMAT}. Use a newer one.`,
     )
   })
 

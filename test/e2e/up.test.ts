@@ -155,7 +155,7 @@ describe('up', () => {
     })
     await makeRecordNewer(join(folder, 'data', 'coordination.sqlite'))
     await expect.poll(() => pids(running).filter(alive)).toEqual([])
-    const sentence = 'record format 3; this version of Evenkeel knows format 2'
+    const sentence = `record format ${RECORD_FORMAT + 1}; this version of Evenkeel knows format ${RECORD_FORMAT}`
     await expect.poll(() => said).toMatch(/m1 ended \(exit code 1\)/)
     expect(said).toContain(sentence)
     const log = await readFile(join(folder, 'data', 'm1', 'member.log'), 'utf8')
