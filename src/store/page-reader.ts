@@ -189,7 +189,8 @@ export class PageReader {
         const to = isWhole ? end - (end % BLOCK_BYTES) : Math.min(end, start + BLOCK_BYTES)
         const bytes = isWhole ? into.subarray(from - offset, to - offset) : this.#block
         if (file.readSync(bytes, at + start) < bytes.length) return false
-        if (!areGood(bytes, page.checksums, block)) return false
+        const sum = crc32cOfBlocks(page.checksums, block, bytes.length / BLOCK_BYTES)
+        if (crc32c(bytes) !== sum) return false // RD1
         if (!isWhole) into.set(bytes.subarray(from - start, to - start), from - offset)
         from = to
       }
@@ -434,16 +435,6 @@ function isLike(
   offset: number,
 ): boolean {
   return next === page && (page === undefined || page.cells[offset / BLOCK_BYTES] === cell)
-}
-
-/** RD1. Whole blocks; their checksums are those from `first` on. */
-function areGood(bytes: Uint8Array, checksums: Uint32Array, first: number): boolean {
-  for (let at = 0; at < bytes.length; at += BLOCK_BYTES) {
-    if (crc32c(bytes.subarray(at, at + BLOCK_BYTES)) !== checksums[first + at / BLOCK_BYTES]) {
-      return false
-    }
-  }
-  return true
 }
 
 function zeros(into: Uint8Array): 'done' {
