@@ -28,7 +28,7 @@ export function parseGroup(value: string): GroupRecord | string {
       throw new Malformed(`The group ${fields.text('name')} has record format ${format}; ${what}`)
     }
     return {
-      format,
+      format: RECORD_FORMAT,
       name: fields.text('name'),
       groupId: fields.text('groupId'),
       incarnation: fields.text('incarnation'),

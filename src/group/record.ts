@@ -23,7 +23,8 @@ export interface EarlierIncarnation {
 }
 
 export interface GroupRecord {
-  readonly format: number
+  /** A record of another format never becomes a GroupRecord. */
+  readonly format: typeof RECORD_FORMAT
   readonly name: string
   /** Random, so that members and peer links of different groups never mix. */
   readonly groupId: string

@@ -18,7 +18,7 @@ import type { Change, Coordinator, Transaction } from '../coordination/coordinat
 import { storedSession } from '../coordination/group-view.ts'
 import { foundGroup } from '../group/founding.ts'
 import { parseSlice } from '../group/parse.ts'
-import { keys } from '../group/record.ts'
+import { type GroupRecord, keys, RECORD_FORMAT } from '../group/record.ts'
 import { closeSession, createSession, retireSession } from '../group/sessions.ts'
 import { activate } from './activation.ts'
 
@@ -39,8 +39,15 @@ async function bench({ seed = 1, raising }: BenchSettings = {}) {
   const clock = new SimClock(timeline)
   const coordination = new SimCoordination(clock, new Prng(seed))
   const others = coordination.handle('m2')
-  const group = {
-    ...{ format: 2, name: 'g', groupId: 'x', incarnation: 'i', lineage: [], slices: SLICES },
+  const group: GroupRecord = {
+    ...{
+      format: RECORD_FORMAT,
+      name: 'g',
+      groupId: 'x',
+      incarnation: 'i',
+      lineage: [],
+      slices: SLICES,
+    },
     namingAuthority: 'iqn.2026-11.x',
   }
   for (const change of foundGroup(group, [memberId('m1'), memberId('m2')]))

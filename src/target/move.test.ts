@@ -10,7 +10,7 @@ import { Prng } from '../base/prng.ts'
 import type { Coordinator } from '../coordination/coordinator.ts'
 import { GroupView, storedSession } from '../coordination/group-view.ts'
 import { foundGroup } from '../group/founding.ts'
-import { keys, type MoveRecord } from '../group/record.ts'
+import { type GroupRecord, keys, type MoveRecord, RECORD_FORMAT } from '../group/record.ts'
 import { createSession, takeSession } from '../group/sessions.ts'
 import type { EndReason, SentAway } from './live-session.ts'
 import { Mover, QUIESCE_MS } from './move.ts'
@@ -117,8 +117,8 @@ async function bench({ seed = 1, asked, quiet, committing }: BenchSettings = {})
     },
     close: () => handle.close(),
   }
-  const group = {
-    format: 2,
+  const group: GroupRecord = {
+    format: RECORD_FORMAT,
     name: 'g',
     groupId: 'x',
     incarnation: 'i',

@@ -14,7 +14,7 @@ import { Prng } from '../../src/base/prng.ts'
 import { GroupView, type StoredSession, storedSession } from '../../src/coordination/group-view.ts'
 import type { GroupChange } from '../../src/group/change.ts'
 import { foundGroup, startMember } from '../../src/group/founding.ts'
-import { keys, RECORD_FORMAT } from '../../src/group/record.ts'
+import { type GroupRecord, keys, RECORD_FORMAT } from '../../src/group/record.ts'
 import { type Creating, completeBarrier, createSession } from '../../src/group/sessions.ts'
 import { SessionCounters } from '../../src/load/counters.ts'
 import type { Json } from '../../src/peer/message.ts'
@@ -25,7 +25,7 @@ export const initiator = 'iqn.2026-11.example:host'
 export const stableIsid = '00023d000001'
 export const randomIsid = '800000000001'
 
-const group = {
+const group: GroupRecord = {
   format: RECORD_FORMAT,
   name: 'lab',
   groupId: 'g',

@@ -25,6 +25,7 @@ import type { Coordinator } from '../../src/coordination/coordinator.ts'
 import { GroupView } from '../../src/coordination/group-view.ts'
 import { foundGroup } from '../../src/group/founding.ts'
 import {
+  type GroupRecord,
   keys,
   RECORD_FORMAT,
   type SessionRecord,
@@ -280,7 +281,7 @@ export class VolumeGroup {
       createdAt: '',
     }
     const world = new VolumeGroup(seed, members, volume)
-    const group = {
+    const group: GroupRecord = {
       format: RECORD_FORMAT,
       name: 'g',
       groupId: 'g',
