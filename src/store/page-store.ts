@@ -45,38 +45,20 @@ import { homeChecksums } from './home-checksums.ts'
 import { HomeWriter } from './home-writer.ts'
 import { Homes } from './homes.ts'
 import type { Change, Journal } from './journal.ts'
-import { BLOCKS_PER_PAGE } from './layout.ts'
 import { OperationMemory } from './operations.ts'
 import { Overlay } from './overlay.ts'
 import { type DamagedPage, PageReader, type ReadResult } from './page-reader.ts'
-import { PageTable, type VolumeUsage } from './page-table.ts'
+import { PageTable } from './page-table.ts'
 import { Pages, type PageVersion, type Range } from './pages.ts'
 import { encodeEpochs } from './promises.ts'
 import { edgesOf, type StoreWrite, sizeOf } from './record.ts'
 import { type Recovered, type RecoveryReport, recover } from './recovery.ts'
-import { Room } from './room.ts'
+import { type Admitted, isFor, type Reservation, Room } from './room.ts'
 import { type LostSegment, Segments } from './segments.ts'
 import type { StoreSettings } from './settings.ts'
 import type { Stamp } from './stamp.ts'
 import { Upkeep } from './upkeep.ts'
-
-export interface StoreUsage {
-  readonly pages: number
-  /** Of blocks at home. */
-  readonly bytes: number
-  /** What pages take, or are promised: room.ts. */
-  readonly takenBytes: number
-  /** From where on new blocks are refused. */
-  readonly atMostBytes: number
-  /** Blocks that are durable in the journal alone. */
-  readonly overlayBytes: number
-  readonly overlayPages: number
-  readonly journalUsedBytes: number
-  /** Blocks of pages at home that are in memory. */
-  readonly cachedBytes: number
-  /** And that may be; 0: none are kept. */
-  readonly cachedMostBytes: number
-}
+import { type StoreUsage, storeUsage, type VolumeUsage, volumeUsages } from './usage.ts'
 
 type Drop = Extract<Change, { readonly kind: 'drop' | 'dropSlice' }>
 
@@ -224,22 +206,32 @@ export class PageStore {
     return homeChecksums(this.#pages, volume, offset, bytes)
   }
 
-  /** Resolves when the write is durable and visible, or says 'full'. Rejects with StoreFailed. */
-  write(write: StoreWrite): Promise<WriteResult> {
+  /** RO5. Promises room to a write before it has its number, which is wasted if there is none; null: there is not enough. A `write` with it must follow. */
+  admit(write: Admitted): Reservation | null {
+    const reservation = this.#room.admit(write)
+    if (reservation === null) void this.#measureAgain()
+    return reservation
+  }
+
+  /**
+   * Resolves when the write is durable and visible, or says 'full': nothing of it has happened then. With a reservation that
+   * means that the disk has no room to write home (GC3), without one also that there was none to promise. Rejects with StoreFailed.
+   */
+  write(
+    write: StoreWrite,
+    reservation: Reservation | null = this.admit(write),
+  ): Promise<WriteResult> {
     const { offset, bytes, data } = write
     assert(offset % BLOCK_BYTES === 0 && bytes % BLOCK_BYTES === 0, 'a write is of whole blocks')
     assert(data === null || insideRun(offset, bytes), 'a write stays inside one run')
     assert(bytes > 0 || edgesOf(write) > 0, 'an unmap names something')
     assert(data === null || data.length === bytes, 'a write brings all its bytes')
     assert(sizeOf(write).sectors <= this.#journal.largest, 'a write is at most half of the journal')
-    if (data !== null) {
-      assert(bytes / BLOCK_BYTES <= this.#queue.blocksMost, 'a write fits into the overlay')
-      const reserved = this.#room.admit(write)
-      if (reserved !== null) return this.#queue.write(write, reserved)
-      void this.#measureAgain()
-      return Promise.resolve('full')
-    }
-    return this.#queue.write(write)
+    const blocks = data === null ? 0 : bytes / BLOCK_BYTES
+    assert(blocks <= this.#queue.blocksMost, 'a write fits into the overlay')
+    if (reservation === null) return Promise.resolve('full')
+    assert(isFor(reservation, write), 'RO5: a reservation is for the write that was admitted')
+    return this.#queue.write(write, reservation.blocks)
   }
 
   /** ST9. Whether `slice` has, or is about to have, anything that an unmap of these bytes would take. */
@@ -389,31 +381,11 @@ export class PageStore {
 
   /** Of any volume, at this instant: the overlay is walked once for all of them. */
   volumeUsages(): (volume: VolumeId) => VolumeUsage {
-    const { homes, overlay } = this.#pages
-    const { table } = homes
-    const fresh = new Map<VolumeId, number>()
-    for (const [entry, blocks] of overlay.fresh()) {
-      const volume = table.volumeOf(entry)
-      // Whether a page that was not read since the start has a block at home is not known; how many it has is.
-      const more = Math.min(blocks, BLOCKS_PER_PAGE - (table.present[entry] ?? 0))
-      fresh.set(volume, (fresh.get(volume) ?? 0) + more)
-    }
-    return (volume) => table.usageOf(volume, fresh.get(volume) ?? 0)
+    return volumeUsages(this.#pages)
   }
 
   usage(): StoreUsage {
-    const { table } = this.#pages.homes
-    return {
-      pages: table.homePages + table.claims,
-      bytes: table.homeBlocks * BLOCK_BYTES,
-      takenBytes: this.#room.takenBytes,
-      atMostBytes: this.#room.atMostBytes,
-      overlayBytes: this.#pages.overlay.usedCells * BLOCK_BYTES,
-      overlayPages: this.#pages.overlay.pages,
-      journalUsedBytes: this.#journal.used * 512,
-      cachedBytes: this.#pages.homes.blocks.size * BLOCK_BYTES,
-      cachedMostBytes: this.#pages.homes.blocks.capacity * BLOCK_BYTES,
-    }
+    return storeUsage(this.#pages, this.#room, this.#journal)
   }
 
   damagedPages(): readonly DamagedPage[] {

@@ -5,7 +5,6 @@
 // when a round of home writing has finished and when whole pages are unmapped or dropped, nowhere else.
 import { assert } from '../base/assert.ts'
 import { epoch, type SliceId, sliceId, type VolumeId } from '../base/ids.ts'
-import { BLOCK_BYTES } from '../base/sizes.ts'
 import { BLOCKS_PER_PAGE, PAGES_PER_RUN } from './layout.ts'
 import { SliceIndex } from './slice-index.ts'
 import type { PageAge } from './slot-header.ts'
@@ -29,15 +28,6 @@ interface VolumeTable {
   taken: number
   /** Its pages are being taken from the index. */
   isForgotten: boolean
-}
-
-export interface VolumeUsage {
-  /** Pages allocated, or durable and about to be. */
-  readonly pages: number
-  /** Bytes of the blocks that were written; what was unmapped counts until that is home. */
-  readonly bytes: number
-  /** What they take on disk, with headers, and with blocks that were unmapped in pages that live on. */
-  readonly takenBytes: number
 }
 
 export class PageTable {
@@ -345,12 +335,9 @@ export class PageTable {
     this.#retiredRuns = []
   }
 
-  /** `fresh`: blocks that are not at home yet. */
-  usageOf(volume: VolumeId, fresh: number): VolumeUsage {
-    const table = this.#volumes.get(volume)
-    const { pages = 0, blocks = 0, taken = 0 } = table ?? {}
-    const bytes = (blocks + fresh) * BLOCK_BYTES
-    return { pages, bytes, takenBytes: (taken + fresh + pages) * BLOCK_BYTES }
+  /** What the volume has at home, and pages that are promised a slot. */
+  countsOf(volume: VolumeId): Pick<VolumeTable, 'pages' | 'blocks' | 'taken'> {
+    return this.#volumes.get(volume) ?? { pages: 0, blocks: 0, taken: 0 }
   }
 
   volumes(): VolumeId[] {

@@ -102,6 +102,23 @@ describe('room', () => {
     expect(again.usage().takenBytes).toBeLessThanOrEqual(BLOCK_BYTES)
   })
 
+  it('RO5 room that was promised is kept for the write, is counted once, and nothing that comes between takes it', async () => {
+    const { world, store } = await small({ homeAfterMs: 60_000 })
+    const first = write(1, 0, block(1, 50))
+    const other = write(1, PAGE_BYTES, block(2, 40))
+    const promised = store.admit({ ...first, data: block(0, 50) })
+    expect(promised?.blocks).toBe(50)
+    expect(store.admit(other)).toBeNull()
+    expect(await world.run(store.write(other))).toBe('full')
+    const unmap = write(1, 0, null, PAGE_BYTES)
+    expect(store.admit(unmap)?.blocks).toBe(0)
+    expect(await world.run(store.write(first, promised))).toBe('done')
+    expect(store.usage().takenBytes).toBe(51 * BLOCK_BYTES)
+    expect(() => store.write(other, promised)).toThrow('RO5')
+    expect(await world.write(store, 2, 0, block(3, 28))).toBe('done')
+    expect(await world.write(store, 2, PAGE_BYTES, block(3))).toBe('full')
+  })
+
   it('RO4 what was just unmapped is given back to the write that needs it', async () => {
     const { world, store } = await small({ homeAfterMs: 60_000 })
     for (let page = 0; page < 3; page += 1)

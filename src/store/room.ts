@@ -9,6 +9,7 @@
 //   RO3. Whether blocks of a page are there is known if its header is in the cache. If it is not, they are taken to be there,
 //        in what is kept between `fullAt` and the whole budget; beyond that the header is read.
 //   RO4. Who was refused can wait until what was unmapped or dropped is given back, and try once more.
+//   RO5. Room that was promised before a write is handed in is kept for it until it is, and counted once.
 import type { Disk } from '../base/disk.ts'
 import { BLOCK_BYTES, PAGE_BYTES } from '../base/sizes.ts'
 import { BLOCKS_PER_PAGE, SLOT_BYTES } from './layout.ts'
@@ -24,6 +25,22 @@ interface Need {
   fresh: number
   /** Of pages whose header is not in the cache. */
   unknown: number
+}
+
+/** What is known of a write before it has its number. */
+export type Admitted = Pick<StoreWrite, 'volume' | 'slice' | 'offset' | 'bytes' | 'data'>
+
+/** Room for one write. */
+export interface Reservation {
+  /** Beside those that are there; 0 for an unmap, which needs none. */
+  readonly blocks: number
+  readonly write: Admitted
+}
+
+/** The reservation was made for this write, whatever its number is now. */
+export function isFor({ write }: Reservation, { volume, offset, bytes, data }: Admitted): boolean {
+  const isSame = write.volume === volume && write.offset === offset && write.bytes === bytes
+  return isSame && (write.data === null) === (data === null)
 }
 
 export class Room {
@@ -61,8 +78,13 @@ export class Room {
     return this.#atMost - this.#taken >= (slots * SLOT_BYTES) / BLOCK_BYTES
   }
 
-  /** Promises room to the write, and returns how many blocks are reserved for it; null: there is not enough. */
-  admit(write: StoreWrite): number | null {
+  /** Promises room to the write; null: there is not enough. */
+  admit(write: Admitted): Reservation | null {
+    const blocks = write.data === null ? 0 : this.#admitBlocks(write)
+    return blocks === null ? null : { blocks, write }
+  }
+
+  #admitBlocks(write: Admitted): number | null {
     const { volume, offset, bytes, slice } = write
     const { table } = this.#pages.homes
     const blocks = bytes / BLOCK_BYTES
@@ -120,7 +142,7 @@ export class Room {
   }
 
   /** RO2 RO3 */
-  #exact(write: StoreWrite, taken: number): number | null {
+  #exact(write: Admitted, taken: number): number | null {
     const before = this.#needOf(write, false)
     const certain = before.fresh + before.headers
     if (certain > 0 && taken + certain > this.#atMost) return null
@@ -131,7 +153,7 @@ export class Room {
   }
 
   /** With `load`, nothing is unknown: headers that are not in the cache are read at once, which is seldom. */
-  #needOf({ volume, offset, bytes }: StoreWrite, load: boolean): Need {
+  #needOf({ volume, offset, bytes }: Admitted, load: boolean): Need {
     const need = { headers: 0, fresh: 0, unknown: 0 }
     eachPage(offset, offset + bytes, (page, first, last) => {
       const entry = this.#pages.homes.table.find(volume, page)

@@ -26,6 +26,7 @@ const rules: Readonly<Record<string, string>> = {
   'J5 no record proves a batch that is under way': 'open-batch-proven',
   'GC5 a batch under way keeps its part of the overlay': 'cells-of-the-open-batch',
   'RO1 what was answered is counted before it is home': 'answered-takes-no-room',
+  'RO5 room that was promised to a write is kept for it': 'promised-room-again',
   'ST9 an unmap looks for what is on its way, too': 'unmap-overtakes',
   'HO1 a block that was written home is renewed in memory': 'written-stays-cached',
   'HO1 a block that was unmapped is not in memory any more': 'unmapped-stays-cached',
