@@ -168,6 +168,11 @@ export class Caller {
     return this.#ask<Top>('GET', '/api/v1/top')
   }
 
+  /** To a question that nobody here looks into: for what passes the answer on. */
+  answerOf(path: string) {
+    return this.#ask<object>('GET', path)
+  }
+
   async #ask<T extends object>(method: string, path: string, body?: object): Promise<T> {
     const { ok, value, url } = await this.#send(method, path, body)
     if (ok && speaksOurSchema(value)) return value as T
@@ -187,6 +192,12 @@ export class Caller {
       throw new ApiUnreachable(`${message}${taken}`, isSilent, { cause })
     }
   }
+}
+
+/** What one member says of itself, and no other for it. Rejects if it says nothing within the time. */
+export async function ownAnswer(api: string, path: string, waitMs: number): Promise<string> {
+  const response = await fetch(`${api}${path}`, { signal: AbortSignal.timeout(waitMs) })
+  return response.text()
 }
 
 function query(values: Readonly<Record<string, string | undefined>> | Filter): string {

@@ -95,6 +95,12 @@ export const COMMANDS: readonly Entry[] = [
     make: async (outside) => (await import('./log.ts')).logCommand(outside),
   },
   {
+    name: 'support',
+    nameless: true,
+    about: 'pack what somebody who helps needs to see into one archive, without names of clients',
+    make: async (_, contextOf) => (await import('./support/support.ts')).supportCommand(contextOf),
+  },
+  {
     name: 'completion',
     nameless: true,
     about: 'print what makes your shell complete commands and names at Tab',
