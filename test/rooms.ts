@@ -5,7 +5,8 @@ export const plan: Readonly<Record<string, readonly string[]>> = {
   base: [],
   iscsi: ['base'],
   scsi: ['base'],
-  group: ['base'],
+  placement: ['base'],
+  group: ['base', 'placement'],
   load: ['base'],
   distribution: ['base', 'group', 'load'],
   simulate: ['base', 'load', 'distribution'],
@@ -36,7 +37,10 @@ export const plan: Readonly<Record<string, readonly string[]>> = {
   supervisor: ['base', 'group', 'coordination', 'store', 'io', 'api', 'operator', 'member'],
   cli: ['base', 'simulate', 'initiator', 'io', 'api', 'member', 'supervisor'],
 }
-export const pure = ['base', 'iscsi', 'scsi', 'group', 'load', 'distribution', 'simulate']
+export const pure = [
+  ...['base', 'iscsi', 'scsi', 'placement', 'group', 'load'],
+  ...['distribution', 'simulate'],
+]
 export const quiet = [
   'store',
   'peer',

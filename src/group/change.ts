@@ -29,3 +29,12 @@ export interface Stored<T> {
   readonly rev: Revision
   readonly record: T
 }
+
+/** Keys that one transaction changes; the coordinator allows 100. */
+const CHUNK = 90
+
+/** For transactions that fit. */
+export function chunks<T>(items: readonly T[]): readonly (readonly T[])[] {
+  const count = Math.ceil(items.length / CHUNK)
+  return Array.from({ length: count }, (_, at) => items.slice(at * CHUNK, (at + 1) * CHUNK))
+}

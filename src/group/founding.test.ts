@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
-import { epoch, memberId, revision, sliceId } from '../base/ids.ts'
+import { memberId } from '../base/ids.ts'
 import {
   DEFAULT_AUTHORITY,
   foundGroup,
-  raiseEpochs,
+  refuseCopies,
   refuseGroup,
   refuseMemberId,
   setDraining,
@@ -54,6 +54,56 @@ describe('foundGroup', () => {
     const primaries = slicesIn(store).map(({ primary }) => primary)
     expect(primaries.slice(0, 4)).toEqual(['m1', 'm2', 'm3', 'm1'])
     expect(founders.map((id) => primaries.filter((one) => one === id).length)).toEqual([22, 21, 21])
+  })
+
+  it.each([
+    { members: 3, copies: 2 },
+    { members: 3, copies: 3 },
+    { members: 7, copies: 3 },
+  ])(
+    'G6 $copies copies over $members members: all in sync, on different ones, equally many each',
+    (shape) => {
+      const { members, copies } = shape
+      const ids = Array.from({ length: members }, (_, i) => memberId(`m${i + 1}`))
+      const store = new Keys()
+      const min = copies - 1
+      for (const change of foundGroup(groupOf(1024), ids, { copies, min })) store.apply(change)
+      const slices = slicesIn(store)
+      expect(slices).toHaveLength(1024)
+      for (const slice of slices) {
+        expect(slice).toMatchObject({ epoch: 1, min, want: slice.inSync })
+        expect(slice.inSync[0]).toBe(slice.primary)
+        expect(new Set(slice.inSync).size).toBe(copies)
+      }
+      const primaries = ids.map((id) => slices.filter(({ primary }) => primary === id).length)
+      const held = ids.map((id) => slices.filter(({ inSync }) => inSync.includes(id)).length)
+      expect(Math.max(...primaries) - Math.min(...primaries)).toBeLessThanOrEqual(1)
+      expect(Math.max(...held) - Math.min(...held)).toBeLessThanOrEqual(1)
+    },
+  )
+
+  it('G6 with copies has the same primaries as without', () => {
+    const primaries = (copies: number) => {
+      const store = new Keys()
+      for (const change of foundGroup(groupOf(64), founders, { copies, min: 1 }))
+        store.apply(change)
+      return slicesIn(store).map(({ primary }) => primary)
+    }
+    expect(primaries(2)).toEqual(primaries(1))
+    expect(primaries(3)).toEqual(primaries(1))
+  })
+
+  it('copies that cannot be are refused with a sentence', () => {
+    for (const [copies, members] of [
+      [1, 1],
+      [2, 2],
+      [3, 32],
+    ] as const)
+      expect(refuseCopies(copies, members)).toBeNull()
+    for (const copies of [0, 4, 1.5])
+      expect(refuseCopies(copies, 9)).toBe(`A group keeps 1 to 3 copies, not ${copies}.`)
+    expect(refuseCopies(2, 1)).toBe('2 copies need as many members, and there is 1.')
+    expect(refuseCopies(3, 2)).toBe('3 copies need as many members, and there are 2.')
   })
 
   it('G6 two that found at once, stopped anywhere, leave one whole group', () => {
@@ -122,43 +172,5 @@ describe('members', () => {
     const before = read(store)
     store.apply(setDraining(before, true))
     expect(store.apply(startMember(before, member))).toBe(false)
-  })
-})
-
-describe('raiseEpochs', () => {
-  it('raises each epoch as it is told to, compared with what was read, in transactions that fit', () => {
-    const store = new Keys()
-    for (const change of foundGroup(groupOf(256), founders)) store.apply(change)
-    const own = store.list(keys.slices).flatMap(({ key, value, rev }) => {
-      const record = parseSlice(value)
-      if (typeof record === 'string' || record.primary !== 'm2') return []
-      return [{ id: keys.sliceOf(key), rev, record }]
-    })
-    expect(own).toHaveLength(85)
-    const epochs = new Map(own.map(({ id }) => [id, epoch(2)]))
-    const changes = raiseEpochs(own, epochs)
-    expect(changes.every(({ compare, put }) => compare.length === put.length)).toBe(true)
-    const again = raiseEpochs(own, epochs)
-    for (const change of changes) expect(store.apply(change)).toBe(true)
-    for (const change of again) expect(store.apply(change)).toBe(false)
-    for (const { epoch, primary } of slicesIn(store)) expect(epoch).toBe(primary === 'm2' ? 2 : 1)
-  })
-
-  it('no transaction has more than 100 keys', () => {
-    const record: SliceRecord = {
-      epoch: epoch(1),
-      primary: memberId('m'),
-      inSync: [memberId('m')],
-      want: [memberId('m')],
-      min: 1,
-    }
-    const slices = Array.from({ length: 1000 }, (_, id) => ({
-      id: sliceId(id),
-      rev: revision(1),
-      record,
-    }))
-    const changes = raiseEpochs(slices, new Map())
-    expect(changes.flatMap(({ put }) => put)).toHaveLength(1000)
-    expect(Math.max(...changes.map(({ put }) => put.length))).toBeLessThanOrEqual(100)
   })
 })

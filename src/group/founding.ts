@@ -1,26 +1,18 @@
-// How a group begins, how a member takes its place in it, and how it takes up its slices.
+// How a group begins, and how a member takes its place in it.
 //
 // Invariants:
-//   G6. A group that exists is whole: every slice has a primary, and its founders are primaries of equally many, give or
-//       take one.
+//   G6. A group that exists is whole: every slice has a primary and all its copies, and its founders are primaries of equally
+//       many and have equally many copies, give or take one.
 import { assert } from '../base/assert.ts'
-import {
-  type Epoch,
-  epoch,
-  type MemberId,
-  NO_REVISION,
-  type Revision,
-  type SliceId,
-  sliceId,
-} from '../base/ids.ts'
-import type { GroupChange, Stored } from './change.ts'
+import { epoch, type MemberId, NO_REVISION, type Revision, sliceId } from '../base/ids.ts'
+import { equalBearers, layOut } from '../placement/layout.ts'
+import { chunks, type GroupChange, type Stored } from './change.ts'
 import { parseGroup } from './parse.ts'
 import { type GroupRecord, keys, type MemberRecord, type SliceRecord } from './record.ts'
+import { COPIES_MAX } from './slices.ts'
 
 const SLICES_MAX = 16_384
 export const DEFAULT_AUTHORITY = 'iqn.2026-11.dev.evenkeel'
-/** Keys that one transaction changes; the coordinator allows 100. */
-const CHUNK = 90
 /** Both names end up in iSCSI names, host names and file names. */
 const NAME = /^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$/
 /** RFC 7143 §4.2.7.3.1: a year and month, and a domain name in reverse. */
@@ -70,27 +62,42 @@ export function refuseMemberId(id: string): string | null {
 const NAME_RULE =
   "use 1 to 32 lower-case letters, digits and '-', beginning and ending with a letter or digit"
 
+/** How many copies a slice has. */
+export function refuseCopies(copies: number, members: number): string | null {
+  if (!Number.isInteger(copies) || copies < 1 || copies > COPIES_MAX)
+    return `A group keeps 1 to ${COPIES_MAX} copies, not ${copies}.`
+  return copies > members
+    ? `${copies} copies need as many members, and there ${members === 1 ? 'is 1' : `are ${members}`}.`
+    : null
+}
+
+export interface Copies {
+  readonly copies: number
+  /** The least number in sync with which writes go on. */
+  readonly min: number
+}
+
 /**
  * The changes in order; the group itself comes last (G6). Whoever finds no group may begin anew: a slice is written only
- * while there is no group, and equal founders deal equally.
+ * while there is no group, and equal founders deal equally. All copies are in sync: a new member's folder holds nothing.
  */
 export function foundGroup(
   group: GroupRecord,
   founders: readonly MemberId[],
+  { copies, min }: Copies = { copies: 1, min: 1 },
 ): readonly GroupChange[] {
-  const refused = refuseGroup(group, founders)
+  const refused = refuseGroup(group, founders) ?? refuseCopies(copies, founders.length)
   assert(refused === null, refused ?? '')
   const compare = [{ key: keys.group, rev: NO_REVISION }]
-  const slices = Array.from({ length: group.slices }, (_, slice) => {
+  const inTurn = Array.from({ length: group.slices }, (_, slice) => {
     const primary = founders[slice % founders.length]
     assert(primary !== undefined, 'there is a founder')
-    const record: SliceRecord = {
-      epoch: epoch(1),
-      primary,
-      inSync: [primary],
-      want: [primary],
-      min: 1,
-    }
+    return [primary]
+  })
+  const slices = layOut(inTurn, equalBearers(founders), copies).map((members, slice) => {
+    const [primary] = members
+    assert(primary !== undefined, 'G6: every slice has a primary')
+    const record: SliceRecord = { epoch: epoch(1), primary, inSync: members, want: members, min }
     return { key: keys.slice(sliceId(slice)), value: JSON.stringify(record) }
   })
   const changes = chunks(slices).map((put): GroupChange => ({ compare, put, remove: [] }))
@@ -127,24 +134,4 @@ export function setDraining(stored: Stored<MemberRecord>, draining: boolean): Gr
 
 function compareMember(rev: Revision, member: MemberRecord): GroupChange {
   return { ...writeMember(member), compare: [{ key: keys.member(member.id), rev }] }
-}
-
-/** Slices as they were read are given these epochs, which are higher, in transactions that each fit. */
-export function raiseEpochs(
-  slices: readonly { readonly id: SliceId; readonly rev: Revision; readonly record: SliceRecord }[],
-  epochs: ReadonlyMap<SliceId, Epoch>,
-): readonly GroupChange[] {
-  return chunks(slices).map((some) => ({
-    compare: some.map(({ id, rev }) => ({ key: keys.slice(id), rev })),
-    put: some.map(({ id, record }) => ({
-      key: keys.slice(id),
-      value: JSON.stringify({ ...record, epoch: epochs.get(id) ?? epoch(record.epoch + 1) }),
-    })),
-    remove: [],
-  }))
-}
-
-function chunks<T>(items: readonly T[]): readonly (readonly T[])[] {
-  const count = Math.ceil(items.length / CHUNK)
-  return Array.from({ length: count }, (_, at) => items.slice(at * CHUNK, (at + 1) * CHUNK))
 }

@@ -112,6 +112,23 @@ describe('records', () => {
     bad(parseMove, good.move, { outcome: 'odd' })
   })
 
+  it('a slice that nobody could have, or nobody could write to, is refused', () => {
+    const slice = { epoch: 3, primary: 'm1', inSync: ['m1', 'm2'], want: ['m2', 'm1'], min: 1 }
+    const wrong = (some: object) => parseSlice(JSON.stringify({ ...slice, ...some }))
+    expect(wrong({})).toEqual(slice)
+    expect(wrong({ want: ['m1', 'm3'] })).toMatchObject({ inSync: ['m1', 'm2'] })
+    for (const [some, why] of [
+      [{ inSync: [] }, 'its primary is not in sync'],
+      [{ primary: 'm3' }, 'its primary is not in sync'],
+      [{ inSync: ['m1', 'm1'] }, 'a member is in sync twice'],
+      [{ want: ['m1', 'm1'] }, 'a member is wanted twice'],
+      [{ want: [] }, '1 to 3 members are to have it, not 0'],
+      [{ want: ['m1', 'm2', 'm3', 'm4'] }, '1 to 3 members are to have it, not 4'],
+      [{ min: 3 }, 'it needs 3 members in sync, and wants 2'],
+    ] as const)
+      expect(wrong(some)).toBe(`The record of a slice cannot be: ${why}.`)
+  })
+
   it('a group of a newer format is refused with the format and what to do', () => {
     expect(
       parseGroup(JSON.stringify({ ...good.group, format: RECORD_FORMAT + 1, name: 'lab' })),

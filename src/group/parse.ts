@@ -16,6 +16,7 @@ import {
   type SliceRecord,
   type VolumeRecord,
 } from './record.ts'
+import { refuseSlice } from './slices.ts'
 
 export function parseGroup(value: string): GroupRecord | string {
   return parse('the group', value, (fields) => {
@@ -81,13 +82,18 @@ export function parseVolume(value: string): VolumeRecord | string {
 }
 
 export function parseSlice(value: string): SliceRecord | string {
-  return parse('a slice', value, (fields) => ({
-    epoch: epoch(fields.integer('epoch', 1)),
-    primary: memberId(fields.text('primary')),
-    inSync: fields.texts('inSync').map(memberId),
-    want: fields.texts('want').map(memberId),
-    min: fields.integer('min', 1),
-  }))
+  return parse('a slice', value, (fields) => {
+    const slice: SliceRecord = {
+      epoch: epoch(fields.integer('epoch', 1)),
+      primary: memberId(fields.text('primary')),
+      inSync: fields.texts('inSync').map(memberId),
+      want: fields.texts('want').map(memberId),
+      min: fields.integer('min', 1),
+    }
+    const wrong = refuseSlice(slice)
+    if (wrong !== null) throw new Malformed(`The record of a slice cannot be: ${wrong}.`)
+    return slice
+  })
 }
 
 export function parseSession(value: string): SessionRecord | string {

@@ -78,10 +78,13 @@ export interface VolumeRecord {
   readonly createdAt: string
 }
 
+/** slices.ts says what it may become. */
 export interface SliceRecord {
   readonly epoch: Epoch
   readonly primary: MemberId
+  /** Those that have all that was answered. */
   readonly inSync: readonly MemberId[]
+  /** Those that are to have a copy; the first one is to be the primary. */
   readonly want: readonly MemberId[]
   /** Least size of `inSync` with which writes go on. */
   readonly min: number

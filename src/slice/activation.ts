@@ -22,9 +22,9 @@ import {
 } from '../base/ids.ts'
 import type { Coordinator, Versioned } from '../coordination/coordinator.ts'
 import { storedSession, usable } from '../coordination/group-view.ts'
-import { raiseEpochs } from '../group/founding.ts'
 import { parseSlice } from '../group/parse.ts'
-import { keys, type SliceRecord } from '../group/record.ts'
+import { keys } from '../group/record.ts'
+import { raiseEpochs, type StoredSlice } from '../group/slices.ts'
 import type { SliceStore } from './slice-store.ts'
 
 const AGAIN_MS = 100
@@ -34,12 +34,6 @@ export interface Activation {
   /** Generation by session, as of `rev`. Empty, and `rev` 0, if there was no slice to raise. */
   readonly sessions: readonly (readonly [SessionId, Generation])[]
   readonly rev: Revision
-}
-
-interface Own {
-  readonly id: SliceId
-  readonly rev: Revision
-  readonly record: SliceRecord
 }
 
 export interface ActivationDeps {
@@ -84,7 +78,7 @@ function above(recorded: Epoch, promised: Epoch): Epoch {
 /** Null: some slice changed meanwhile, or the outcome is unknown (A2): all are to be read and raised once more. */
 async function raiseAll(
   coordinator: Coordinator,
-  own: readonly Own[],
+  own: readonly StoredSlice[],
   epochs: ReadonlyMap<SliceId, Epoch>,
 ): Promise<Activation | null> {
   const changes = raiseEpochs(own, epochs)
@@ -109,7 +103,7 @@ export function generationsIn(
   })
 }
 
-function toOwn({ key, value, rev }: Versioned): Own {
+function toOwn({ key, value, rev }: Versioned): StoredSlice {
   return {
     id: keys.sliceOf(key),
     rev,
