@@ -35,6 +35,7 @@ import type { Outcome } from '../src/slice/outcome.ts'
 import { PeerRequests } from '../src/slice/peer-requests.ts'
 import type { SliceStore } from '../src/slice/slice-store.ts'
 import { Slices } from '../src/slice/slices.ts'
+import type { Admitted, Reservation } from '../src/store/room.ts'
 import { Gateway } from '../src/volume/gateway.ts'
 
 const BYTES = 4096
@@ -70,6 +71,10 @@ class MemoryStore implements SliceStore {
 
   holds(): true {
     return true
+  }
+
+  admit(write: Admitted): Reservation {
+    return { blocks: 0, write }
   }
 
   write({ offset, data }: { offset: number; data: Uint8Array | null }): Promise<'done'> {

@@ -20,7 +20,8 @@ class Turns {
   readonly #store: PageStore
   readonly order = new BlockOrder()
   readonly #window = new OperationWindow<Remembered>()
-  #seq = 10
+  /** Numbers of the slice. */
+  given = 0
 
   constructor(world: World, store: PageStore) {
     this.#world = world
@@ -53,7 +54,7 @@ class Turns {
             store: this.#store,
             order: this.order,
             isOver: false,
-            nextSeq: () => ++this.#seq,
+            nextSeq: () => ++this.given + 10,
           },
         },
         ...{ window: this.#window, epoch: epoch(1), striped: STRIPED },
@@ -75,6 +76,16 @@ it('M2 a write has the room that an unmap before it has made, and is refused whe
   expect((await world.read(store, 1, 3 * PAGE_BYTES)).into).toEqual(block(7))
   expect(await turns.run(4 * PAGE_BYTES, block(8, BLOCKS))).toBe('full')
   expect(turns.order.isIdle).toBe(true)
+})
+
+it('M5 a write that there is no room for takes no number of its slice', async () => {
+  const world = new World({ budgetBytes: 100 * BLOCK_BYTES, fullAt: 0.8, homeAfterMs: 60_000 })
+  const turns = new Turns(world, await world.reopen(await filled(world)))
+  expect(await turns.run(3 * PAGE_BYTES, block(7, BLOCKS))).toBe('full')
+  expect(turns.given).toBe(0)
+  expect(await turns.run(0, null, PAGE_BYTES)).toBe('done')
+  expect(await turns.run(3 * PAGE_BYTES, block(7, BLOCKS))).toBe('done')
+  expect(turns.given).toBe(2)
 })
 
 it('M1 an unmap makes no block: it writes over what is left of one, and unmaps the rest', async () => {

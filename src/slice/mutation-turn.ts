@@ -8,6 +8,7 @@
 //   M1. An unmap never makes a block: one of which it takes a part is written over if anything else is left in it, and
 //       unmapped if not. So what is absent stays absent, and it needs no room.
 //   M2. No write is refused for want of room that unmaps or deletions before it have made.
+//   M5. A write has its room before it has its number: one that there is no room for takes no number of its slice.
 //   M3. An unmap of a volume of which pages are lost is done run by run: what is lost of each run is lost no more.
 //   M4. Checksums that came with a write are those of its blocks in the store: only a block that is written in part, and so
 //       is put together here, gets one anew.
@@ -17,6 +18,7 @@ import type { Epoch, VolumeId } from '../base/ids.ts'
 import { BLOCK_BYTES } from '../base/sizes.ts'
 import type { Mutation } from '../peer/operation.ts'
 import type { StoreWrite, UnmapEdges } from '../store/record.ts'
+import type { Reservation } from '../store/room.ts'
 import type { BlockOrder, Turn } from './block-order.ts'
 import { pieceBytes, type Striped, sliceAt } from './lanes.ts'
 import type { CompareOutcome, ReadOutcome, Stale } from './outcome.ts'
@@ -40,6 +42,9 @@ export interface TurnPlace {
   readonly epoch: Epoch
   readonly striped: Striped
 }
+
+/** Its place in the order of its slice comes when it is handed in. */
+type Unnumbered = { -readonly [K in keyof StoreWrite]: StoreWrite[K] }
 
 export class MutationTurn implements Turn {
   readonly volume: VolumeId
@@ -200,7 +205,10 @@ export class MutationTurn implements Turn {
     }
     const writes = parts.map((part, i) => {
       const write = this.#storeWrite(part.from, part.to, null, part.edges)
-      return this.#place.primary.store.write(i < parts.length - 1 ? { ...write, number: 0 } : write)
+      if (i < parts.length - 1) write.number = 0
+      const room = this.#place.primary.store.admit(write)
+      assert(room !== null, 'an unmap needs no room')
+      return this.#handIn(write, room)
     })
     Promise.all(writes)
       .then((outcomes) => this.#leave(outcomes.includes('full') ? 'full' : 'done'))
@@ -225,27 +233,25 @@ export class MutationTurn implements Turn {
     return this.#place.primary.store.holds({ volume, slice, offset: from, bytes: to - from })
   }
 
+  /** Without its number yet. */
   #storeWrite(
     from: number,
     to: number,
     data: Uint8Array | null,
     edges: UnmapEdges | null,
-  ): StoreWrite {
+  ): Unnumbered {
     const { volume, slice, session, gen, number, acknowledged } = this.#mutation
-    const { epoch, primary } = this.#place
-    if (this.#mutation.seq === 0) this.#mutation.seq = primary.nextSeq()
-    const bytes = to - from
     return {
       volume,
       slice,
       offset: from,
-      bytes,
+      bytes: to - from,
       session,
       gen,
       number,
       acknowledged,
-      epoch,
-      seq: this.#mutation.seq,
+      epoch: this.#place.epoch,
+      seq: 0,
       data,
       checksums: data === null ? null : this.#checksums,
       edges,
@@ -259,17 +265,30 @@ export class MutationTurn implements Turn {
       return
     }
     const write = this.#storeWrite(from, to, data, edges)
-    this.#place.primary.store
-      .write(write)
-      .then((outcome) => (outcome === 'full' ? this.#writeAgain(write) : this.#leave(outcome)))
-      .catch(this.#reject) // V5
+    const room = this.#place.primary.store.admit(write)
+    if (room === null)
+      this.#writeAgain(write).catch(this.#reject) // V5
+    else
+      this.#handIn(write, room)
+        .then((outcome) => (outcome === 'full' ? this.#writeAgain(write) : this.#leave(outcome)))
+        .catch(this.#reject) // V5
+  }
+
+  /** V10 M5 */
+  #handIn(write: Unnumbered, room: Reservation): Promise<'done' | 'full'> {
+    const { primary } = this.#place
+    write.seq = primary.nextSeq()
+    this.#mutation.seq = write.seq
+    return primary.store.write(write, room)
   }
 
   /** M2 */
-  async #writeAgain(write: StoreWrite): Promise<void> {
+  async #writeAgain(write: Unnumbered): Promise<void> {
     const { store } = this.#place.primary
     const isFreed = await store.makeRoom()
-    this.#leave(isFreed ? await store.write(write) : 'full')
+    if (this.#isLate()) return
+    const room = isFreed ? store.admit(write) : null
+    this.#leave(room === null ? 'full' : await this.#handIn(write, room))
   }
 
   /** V8: the slice has left before anything was written. */

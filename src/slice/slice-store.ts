@@ -1,6 +1,7 @@
 // What a primary needs of the page store; store/page-store.ts has it.
 import type { Epoch, Generation, SessionId, SliceId, VolumeId } from '../base/ids.ts'
 import type { StoreWrite } from '../store/record.ts'
+import type { Admitted, Reservation } from '../store/room.ts'
 import type { Later } from './outcome.ts'
 
 export interface SliceStore {
@@ -20,9 +21,11 @@ export interface SliceStore {
   checksums(volume: VolumeId, offset: number, bytes: number): Uint32Array | null
   /** Whether an unmap of these bytes would find anything that `slice` has: with nothing it need not be written (ST9 of the store). */
   holds(range: Pick<StoreWrite, 'volume' | 'slice' | 'offset' | 'bytes'>): boolean
-  /** Resolves when durable; rejects when the store has failed, and then refuses everything. */
-  write(write: StoreWrite): Promise<'done' | 'full'>
-  /** After 'full': true once room that unmaps and deletions made is there; false: there is none. Rejects when the store has failed. */
+  /** Promises room to a write before it has its number; null: there is not enough. It is handed in at once then. */
+  admit(write: Admitted): Reservation | null
+  /** Resolves when durable; rejects when the store has failed, and then refuses everything. 'full': nothing of it has happened; the disk has no room to write home. */
+  write(write: StoreWrite, room: Reservation): Promise<'done' | 'full'>
+  /** After `admit` or 'full': true once room that unmaps and deletions made is there; false: there is none. Rejects when the store has failed. */
   makeRoom(): Promise<boolean>
   /** Some pages of the volume may have been in a folder that was given up. */
   hasLost(volume: VolumeId): boolean

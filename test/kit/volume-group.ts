@@ -40,6 +40,7 @@ import { PeerRequests } from '../../src/slice/peer-requests.ts'
 import type { SliceStore } from '../../src/slice/slice-store.ts'
 import { Slices } from '../../src/slice/slices.ts'
 import type { StoreWrite } from '../../src/store/record.ts'
+import type { Admitted, Reservation } from '../../src/store/room.ts'
 import { Gateway } from '../../src/volume/gateway.ts'
 
 const BLOCK = 4096
@@ -107,6 +108,10 @@ export class LateStore implements SliceStore {
 
   holds(_range: Parameters<SliceStore['holds']>[0]): boolean {
     return true
+  }
+
+  admit(write: Admitted): Reservation {
+    return { blocks: 0, write }
   }
 
   write(write: StoreWrite): Promise<'done'> {
