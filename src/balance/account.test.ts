@@ -51,7 +51,13 @@ it('AC1 what a decision saw is kept as it was then, of the last 200 moves; of ot
   const view = { members, absent: new Map() }
   const [proposal] = decide(own, view, { nowMs: 1e6, seed: 1 }, DEFAULT_POLICY).proposals
   if (proposal === undefined) throw new Error('it would be moved')
-  for (let i = 0; i <= 200; i++) account.keep(`move ${i}`, proposal, own, view)
+  account.begins('denied', proposal, own, view)
+  for (let i = 0; i <= 200; i++) {
+    account.begins(`move ${i}`, proposal, own, view)
+    expect(account.why(`move ${i}`)?.move).toBe(`move ${i}`)
+    account.keep()
+  }
+  expect(account.why('denied')).toBeNull()
   expect(account.why('move 0')).toBeNull()
   expect(account.why('move 200')).toMatchObject({
     ...{ session: '5', regret: proposal.debt, price: 6.6, urgent: false },

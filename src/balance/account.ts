@@ -31,20 +31,39 @@ const OPTIONS_MAX = 16
 export const readMoveName = (json: Json): string => new Body(json).text('move')
 export const readSessionName = (json: Json): SessionId => sessionId(new Body(json).whole('session'))
 
+/** By which it is decided. */
+interface State {
+  readonly own: Own
+  readonly view: View
+  readonly moment: Moment
+}
+
 export class Account {
   readonly #shared: Shared
   readonly #decider: () => Decider
   readonly #moves = new Map<string, MoveWhy>()
+  /** Of the move that is under way: made only if it is asked for, or the move is made. */
+  #underWay: { readonly move: string; readonly why: () => MoveWhy } | null = null
 
   constructor(shared: Shared, decider: () => Decider) {
     this.#shared = shared
     this.#decider = decider
   }
 
-  /** AC1. `own` and `view`: by which it was decided. */
-  keep(move: string, proposal: Proposal, own: Own, view: View): void {
+  /** A move begins. `own` and `view`: by which it was decided. */
+  begins(move: string, proposal: Proposal, own: Own, view: View): void {
     const { policy } = this.#shared.policy.settings
-    this.#moves.set(move, this.#whyOf(move, proposal, own, view, policy))
+    const state = { own, view, moment: this.#moment() }
+    const why = () => this.#whyOf(move, proposal, state, policy)
+    this.#underWay = { move, why }
+  }
+
+  /** AC1. It was not denied. In a large group that is most of what a move takes to decide, and most are denied. */
+  keep(): void {
+    if (this.#underWay === null) return
+    const { move, why } = this.#underWay
+    this.#underWay = null
+    this.#moves.set(move, why())
     for (const oldest of this.#moves.keys()) {
       if (this.#moves.size <= KEPT) break
       this.#moves.delete(oldest)
@@ -53,10 +72,11 @@ export class Account {
 
   /** null: it is not kept, or was decided elsewhere. */
   why(move: string): MoveWhy | null {
+    if (this.#underWay?.move === move) return this.#underWay.why()
     return this.#moves.get(move) ?? null
   }
 
-  #whyOf(move: string, proposal: Proposal, own: Own, view: View, policy: Policy): MoveWhy {
+  #whyOf(move: string, proposal: Proposal, { own, view, moment }: State, policy: Policy): MoveWhy {
     const { session, to, gain, price, debt, urgent, verdict } = proposal
     const target = view.members.get(to)
     const r = verdict.effect.top
@@ -66,7 +86,7 @@ export class Account {
     return {
       move,
       session: String(session.id),
-      at: this.#wall(this.#moment().nowMs),
+      at: this.#wall(moment.nowMs),
       from: seen(own, r, 0, policy),
       to: target === undefined ? null : seen(target, r, target.ageMs, policy),
       weight: {
@@ -76,24 +96,23 @@ export class Account {
       share: { here, there },
       ...{ urgent, gain, price, regret: debt, gap: verdict.gap, need: verdict.need },
       sentence: whyMoved(proposal, `session ${session.id}`, policy),
-      options: this.#options(session.id, own, view, policy),
+      options: this.#options(session.id, { own, view, moment }, policy),
     }
   }
 
   /** null: this member does not serve it, or has not measured it yet. */
   whyNot(id: SessionId): StayReason | null {
     const { policy, mode } = this.#shared.policy.settings
-    const { own, view } = this.#state(policy)
+    const { own, view, moment } = this.#state(policy)
     const session = own.sessions.find((one) => one.id === id)
     if (session === undefined) return null
-    const moment = this.#moment()
     const found = whyItStays(session, own, view, moment, policy)
     const { member } = this.#shared
     const names = { session: `session ${id}`, self: member.id, nowMs: moment.nowMs }
     const told = {
       session: String(id),
       member: member.id,
-      options: this.#options(id, own, view, policy),
+      options: this.#options(id, { own, view, moment }, policy),
     }
     if ('code' in found) {
       return {
@@ -113,8 +132,7 @@ export class Account {
 
   plan(): PlannedMove[] {
     const { policy } = this.#shared.policy.settings
-    const { own, view } = this.#state(policy)
-    const moment = this.#moment()
+    const { own, view, moment } = this.#state(policy)
     const { now, later } = foresee(own, view, moment, policy)
     const self = own.member
     const at = this.#wall(moment.nowMs)
@@ -131,15 +149,15 @@ export class Account {
     return [...due, ...expected]
   }
 
-  #state(policy: Policy): { own: Own; view: View } {
+  #state(policy: Policy): State {
     const view = this.#shared.others.view()
-    return { own: this.#decider().own(policy, view), view }
+    return { own: this.#decider().own(policy, view), view, moment: this.#moment() }
   }
 
-  #options(id: SessionId, own: Own, view: View, policy: Policy): MoveOption[] {
+  #options(id: SessionId, { own, view, moment }: State, policy: Policy): MoveOption[] {
     const session = own.sessions.find((one) => one.id === id)
     if (session === undefined) return []
-    return optionsOf(session, own, view, this.#moment(), policy)
+    return optionsOf(session, own, view, moment, policy)
       .slice(0, OPTIONS_MAX)
       .map((option) => {
         const { to, code, gain } = option

@@ -129,7 +129,7 @@ export class Decider {
     const { id } = proposal.session
     const { policy } = this.#shared.policy.settings
     const move = member.ports.newId()
-    this.#account.keep(move, proposal, own, view)
+    this.#account.begins(move, proposal, own, view)
     const end = await member.target.move(id, {
       id: move,
       to: proposal.to,
@@ -145,6 +145,7 @@ export class Decider {
       this.#note(proposal, 'DENIED', this.#nowMs(), why)
       return false
     }
+    this.#account.keep()
     this.#begun = withBegun(this.#begun, this.#nowMs())
     if (end.kind !== 'committed') {
       sessions.moveFailed(id)

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { type MemberId, memberId, sessionId } from '../base/ids.ts'
 import type { SessionLoad } from '../load/load-table.ts'
 import type { Code } from './code.ts'
-import { decide, urgentRounds } from './decide.ts'
+import { decide, proposeAgain, situationOf, urgentRounds } from './decide.ts'
 import { grant } from './grant.ts'
 import { DEFAULT_POLICY as P } from './policy.ts'
 import type { End, Own, SessionView, View } from './view.ts'
@@ -64,16 +64,15 @@ test.each<[Code, Partial<SessionView>]>([
   expect(reasons.map((r) => [r.session, r.code])).toEqual([[7, code]])
 })
 
-test('D2 debt grows once a round, and not while the round is continued', () => {
+test('D2 debt grows once a round, and not where a session is judged again', () => {
   const nearly = { ...RIPE, price: 100, debt: 95 }
   const first = decide(own(nearly), view(0.1), NOW, P)
   const gain = first.proposals[0]?.gain ?? 0
   expect(gain).toBeCloseTo(4 - 0.6 / 0.4 - (0.3 / 0.7 - 0.1 / 0.9), 9)
   expect(first.debts.get(sessionId(7))).toBeCloseTo(95 * Math.exp(-5 / 900) + 5 * gain, 9)
-  const continued = decide(own(nearly), view(0.1), NOW, P, first.candidates)
-  expect(continued.debts.size).toBe(0)
-  expect(continued.proposals).toEqual([])
-  expect(continued.reasons.map((r) => [r.code, r.debt])).toEqual([['DEBT_BUILDING', 95]])
+  const situation = situationOf(own(nearly), view(0.1), NOW, P, first.candidates)
+  expect(proposeAgain(nearly, situation)).toBeNull()
+  expect(proposeAgain({ ...nearly, debt: 100 }, situation)?.debt).toBe(100)
 })
 
 test('D3 what a stale report made the source propose is judged anew by the receiver', () => {

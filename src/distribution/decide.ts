@@ -4,7 +4,7 @@
 //
 // D1. A session is proposed only if it may be moved, is rested and old enough, its gain pays its price within the
 //     horizon, and its debt has reached what is owed.
-// D2. Debt grows once a round, and not while the round is continued after an answer.
+// D2. Debt grows once a round, and not where a session is judged again after an answer.
 // D3. Stale reports only decide whom to ask: what is proposed is judged anew by the receiver.
 // D4. What has risen by far more than comes and goes is a rise, and is judged by what it has come to (the fast averages)
 //     before it saturates anybody.
@@ -62,45 +62,74 @@ export interface Moment {
   readonly seed: number
 }
 
-/** `again`: the candidates of the round that this call continues after an answer. */
-export function decide(
+export function decide(own: Own, view: View, moment: Moment, policy: Policy): Round {
+  const fade = Math.exp(-policy.intervalSeconds / policy.horizonSeconds)
+  const grown = (debt: number, gain: number) => debt * fade + policy.intervalSeconds * gain
+  return judgeAll(situationOf(own, view, moment, policy, null), grown)
+}
+
+/** D2. What a round would find with debts as they are; `among`: candidates that are not to be drawn. */
+export function asItStands(
   own: Own,
   view: View,
   moment: Moment,
   policy: Policy,
-  again: readonly MemberId[] | null = null,
+  among: readonly MemberId[] | null,
 ): Round {
-  const mean = meanUtilisation(own, view, policy)
-  const candidates = again ?? draw(own, view, mean, moment.seed, policy)
-  const situation: Situation = {
-    own,
-    view,
-    policy,
-    mean,
-    candidates,
-    nowMs: moment.nowMs,
-    topmost: isTopmost(own, view, policy),
-  }
-  const fade = Math.exp(-policy.intervalSeconds / policy.horizonSeconds)
+  return judgeAll(situationOf(own, view, moment, policy, among), (debt) => debt)
+}
+
+function judgeAll(situation: Situation, debtOf: (debt: number, gain: number) => number): Round {
   const debts = new Map<SessionId, number>()
   const proposals: Proposal[] = []
   const reasons: Reason[] = []
-  for (const session of own.sessions) {
+  for (const session of situation.own.sessions) {
     const found = bestMove(session, situation)
-    const grown = session.debt * fade + policy.intervalSeconds * (found.best?.gain ?? 0)
-    const debt = again === null ? grown : session.debt
-    if (again === null) debts.set(session.id, debt)
+    const debt = debtOf(session.debt, found.best?.gain ?? 0)
+    debts.set(session.id, debt)
     const reason = reasonFor(session, found, debt, situation)
     if (reason.code === 'MOVED' && found.best !== null) {
       proposals.push(propose(session, found, debt, situation))
     } else reasons.push(reason)
   }
-  const worth = (p: Proposal) => p.gain - p.price / policy.horizonSeconds
-  proposals.sort((a, b) => worth(b) - worth(a) || a.session.id - b.session.id)
-  return { debts, proposals, reasons, candidates }
+  proposals.sort((a, b) => before(a, b, situation.policy))
+  return { debts, proposals, reasons, candidates: situation.candidates }
 }
 
-interface Situation {
+/** Who comes first: what is worth more. */
+export function before(a: Proposal, b: Proposal, policy: Policy): number {
+  const worth = (p: Proposal) => p.gain - p.price / policy.horizonSeconds
+  return worth(b) - worth(a) || a.session.id - b.session.id
+}
+
+/** D2. One session later in the round, by what is known then; its debt is what the round has made of it. null: it stays. */
+export function proposeAgain(session: SessionView, situation: Situation): Proposal | null {
+  const found = bestMove(session, situation)
+  const { code } = reasonFor(session, found, session.debt, situation)
+  return code === 'MOVED' ? propose(session, found, session.debt, situation) : null
+}
+
+export function situationOf(
+  own: Own,
+  view: View,
+  moment: Moment,
+  policy: Policy,
+  among: readonly MemberId[] | null,
+): Situation {
+  const mean = meanUtilisation(own, view, policy)
+  return {
+    own,
+    view,
+    policy,
+    mean,
+    candidates: among ?? draw(own, view, mean, moment.seed, policy),
+    nowMs: moment.nowMs,
+    topmost: isTopmost(own, view, policy),
+  }
+}
+
+/** By which all sessions of a member are judged. */
+export interface Situation {
   readonly own: Own
   readonly view: View
   readonly policy: Policy

@@ -8,7 +8,7 @@ import type { MemberId } from '../base/ids.ts'
 import { addTables, asTable, shareAt } from '../load/load-table.ts'
 import type { Code } from './code.ts'
 import {
-  decide,
+  asItStands,
   isTopmost,
   type Moment,
   meanUtilisation,
@@ -72,7 +72,7 @@ export function whyItStays(
   policy: Policy,
 ): Reason | Proposal {
   const alone = { ...own, sessions: [session] }
-  const { proposals, reasons } = decide(alone, view, moment, policy, asked(view))
+  const { proposals, reasons } = asItStands(alone, view, moment, policy, asked(view))
   const found = proposals[0] ?? reasons[0]
   if (found === undefined) throw new RangeError('a round judges each of its sessions')
   return found
@@ -88,7 +88,7 @@ export function foresee(own: Own, view: View, moment: Moment, policy: Policy): F
   const now: Proposal[] = []
   let state = { own, view }
   for (;;) {
-    const round = decide(state.own, state.view, moment, policy, asked(view))
+    const round = asItStands(state.own, state.view, moment, policy, asked(view))
     const [best] = round.proposals
     if (best === undefined || now.length >= policy.movesPerRound) {
       const later = round.reasons

@@ -182,6 +182,8 @@ function effectOf(
   policy: Policy,
 ): Effect {
   const { load } = session
+  const demand = load[kind]
+  const margin = policy.burstMargin
   const from: { before: number; after: number }[] = []
   const to: { before: number; after: number }[] = []
   let gain = 0
@@ -189,8 +191,10 @@ function effectOf(
   let before = 0
   let after = 0
   for (let r = 0; r < source.capacity.length; r++) {
-    const s = changed(source, load, kind, { v: vFrom, sign: -1, r, margin: policy.burstMargin })
-    const t = changed(target, load, kind, { v: vTo, sign: 1, r, margin: policy.burstMargin })
+    const left = [-weightAt(demand, vFrom, r), -varianceAt(load, vFrom, r)] as const
+    const came = [weightAt(demand, vTo, r), varianceAt(load, vTo, r)] as const
+    const s = changedBy(left, source, kind, r, margin)
+    const t = changedBy(came, target, kind, r, margin)
     gain += (source.capacity[r] ?? 1) * (waiting(s.before) - waiting(s.after))
     gain -= (target.capacity[r] ?? 1) * (waiting(t.after) - waiting(t.before))
     if (s.before > (from[top]?.before ?? 0)) top = r
@@ -202,25 +206,18 @@ function effectOf(
   return { gain, drop: before - after, top, source: from, target: to }
 }
 
-function changed(
-  end: End,
-  session: SessionLoad,
+function changedBy(
+  [more, moreVariance]: readonly [load: number, variance: number],
+  { capacity, load }: End,
   kind: AverageKind,
-  how: {
-    readonly v: number
-    readonly sign: 1 | -1
-    readonly r: number
-    readonly margin: number
-  },
+  r: number,
+  margin: number,
 ): { before: number; after: number } {
-  const { v, sign, r, margin } = how
-  const capacity = end.capacity[r] ?? 1
-  const mean = end.load[kind][r] ?? 0
-  const variance = end.load.variance[r] ?? 0
-  const moved = sign * weightAt(session[kind], v, r)
-  const movedVariance = sign * varianceAt(session, v, r)
+  const of = capacity[r] ?? 1
+  const mean = load[kind][r] ?? 0
+  const variance = load.variance[r] ?? 0
   return {
-    before: effective(mean, variance, margin) / capacity,
-    after: effective(mean + moved, variance + movedVariance, margin) / capacity,
+    before: effective(mean, variance, margin) / of,
+    after: effective(mean + more, variance + moreVariance, margin) / of,
   }
 }

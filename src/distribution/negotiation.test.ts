@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest'
 import { type MemberId, memberId, sessionId } from '../base/ids.ts'
 import type { SessionLoad } from '../load/load-table.ts'
-import { Negotiation } from './negotiation.ts'
+import { asItStands } from './decide.ts'
+import { AGAIN_MAX, Negotiation } from './negotiation.ts'
 import { DEFAULT_POLICY } from './policy.ts'
 import type { End, MemberView, Own, SessionView, View } from './view.ts'
 
@@ -95,4 +96,45 @@ test('N3 what was denied is not proposed again, though it would still pay', () =
   if (first === null) return
   round.answered(first, false, here, null)
   expect(round.next()).toBeNull()
+})
+
+test('N4 after an answer as few are judged again as it takes: the next is the one that judging all would have found', () => {
+  let judged = 0
+  const barred = {
+    get: () => {
+      judged += 1
+      return undefined
+    },
+  }
+  const sizes = Array.from({ length: 100 }, (_, i) => 0.05 * 0.9 ** ((i * 37) % 100))
+  const sessions = (ids: readonly number[]) =>
+    ids.map((id): SessionView => {
+      const asked = { remote: [sizes[id] ?? 0], local: [0] }
+      return {
+        ...ripe(id),
+        ...{ price: 0.01, barred, load: { ...load, slow: asked, long: asked, fast: asked } },
+      }
+    })
+  const here = (full: number, ids: readonly number[]): Own => ({
+    ...own(full, []),
+    sessions: sessions(ids),
+  })
+  const policy = { ...P, movesPerRound: 10 }
+  let ids = sizes.map((_, i) => i)
+  const round = new Negotiation(here(0.9, ids), view({ b: 0.1, c: 0.3 }), MOMENT, policy)
+  expect(judged).toBe(2 * sizes.length)
+  let full = 0.9
+  for (let answers = 0; answers < 9; answers++) {
+    judged = 0
+    const next = round.next()
+    expect(judged).toBeLessThanOrEqual(2 * AGAIN_MAX)
+    if (next === null) throw new Error('much is still worth a move')
+    const all = asItStands(here(full, ids), round.view, MOMENT, policy, round.round.candidates)
+    expect([next.session.id, next.to]).toEqual([all.proposals[0]?.session.id, all.proposals[0]?.to])
+    const weight = next.session.load.slow.remote[0] ?? 0
+    ids = ids.filter((id) => id !== next.session.id)
+    full -= weight
+    const there = (round.view.members.get(next.to)?.load.slow[0] ?? 0) + weight
+    round.answered(next, true, here(full, ids), end(next.to, there))
+  }
 })

@@ -148,10 +148,32 @@ export function workRates(
   return amounts.map((amount) => amount / seconds)
 }
 
+/** Adds what a session's own weight is made of, where a share of its pages is held: amounts as those of `workRates`. Being alive is nobody's. */
+export function addOwnWork(amounts: number[], work: readonly number[], share: number): void {
+  const pieces = work[WORK.piece] ?? 0
+  const bytes = work[WORK.pieceByte] ?? 0
+  const add = (i: number, amount: number) => {
+    amounts[i] = (amounts[i] ?? 0) + amount
+  }
+  add(0, work[WORK.read] ?? 0)
+  add(1, work[WORK.write] ?? 0)
+  add(2, work[WORK.other] ?? 0)
+  add(3, work[WORK.readByte] ?? 0)
+  add(4, work[WORK.writtenByte] ?? 0)
+  add(5, pieces * (1 - share))
+  add(6, bytes * (1 - share))
+  add(7, -pieces * share)
+  add(8, -bytes * share)
+}
+
 /** CPU seconds a second that this work should cost. */
 export function expectedCpu(rates: readonly number[], costs: Costs): number {
-  return COST_KINDS.reduce((sum, kind, i) => sum + (rates[i] ?? 0) * costs[kind], 0)
+  let sum = 0
+  for (let i = 0; i < KINDS; i++) sum += (rates[i] ?? 0) * costs[kindOf(i)]
+  return sum
 }
+
+const kindOf = (i: number): CostKind => COST_KINDS[i] ?? 'alive'
 
 /** As `expectedCpu`, without being alive. */
 export function workCpu(rates: readonly number[], costs: Costs): number {

@@ -145,13 +145,25 @@ function slopeOf(known: readonly ScaleSums[]): Slope {
 const LEVEL = { slope: 0, precision: 0 }
 
 function lineThrough(known: readonly ScaleSums[], weights: readonly number[]) {
-  const sum = (of: (one: ScaleSums) => number) =>
-    known.reduce((total, one, i) => total + (weights[i] ?? 0) * of(one), 0)
-  const weight = sum(() => 1)
-  const priced = sum((one) => one.priced) / weight
-  const cpu = sum((one) => one.cpu) / weight
-  const square = sum((one) => (one.priced - priced) ** 2)
-  const product = sum((one) => (one.priced - priced) * (one.cpu - cpu))
+  let weight = 0
+  let priced = 0
+  let cpu = 0
+  known.forEach((one, i) => {
+    const w = weights[i] ?? 0
+    weight += w
+    priced += w * one.priced
+    cpu += w * one.cpu
+  })
+  priced /= weight
+  cpu /= weight
+  let square = 0
+  let product = 0
+  known.forEach((one, i) => {
+    const w = weights[i] ?? 0
+    const away = one.priced - priced
+    square += w * away ** 2
+    product += w * (away * (one.cpu - cpu))
+  })
   const slope = square > 1e-9 ? product / square : 0
   return { square, product, slope, intercept: cpu - slope * priced }
 }

@@ -16,6 +16,7 @@
 import type { MemberId, SessionId } from '../base/ids.ts'
 import { Base } from './base.ts'
 import {
+  addOwnWork,
   COST_KINDS,
   type CostEvidence,
   CostFit,
@@ -31,6 +32,7 @@ import {
 import { groupScale, ScaleMeasure } from './cost-scale.ts'
 import {
   type AverageKind,
+  addSession,
   addTables,
   asTable,
   emptyTable,
@@ -217,14 +219,14 @@ export class MemberEstimate {
     const sent = { pieces: 0, bytes: 0 }
     const attributed = new Array<number>(COST_KINDS.length).fill(0)
     let attributedBytes = 0
-    let now = emptyTable(this.#resources)
+    const now = emptyTable(this.#resources)
     for (const sample of samples) {
       const load = this.#observeSession(sample)
       const share = shareAt(load, this.#self)
-      now = addTables(now, asTable(load, share, this.#resources), 1)
+      addSession(now, load, share)
       for (let i = 0; i < WORK_KINDS; i++) asked[i] = (asked[i] ?? 0) + (sample.work[i] ?? 0)
       addSent(sent, sample, this.#self, this.#members)
-      attribute(attributed, sample, share)
+      addOwnWork(attributed, sample.work, share)
       attributedBytes += bytesAt(sample, share)
     }
     const rates = workRates(seconds, asked, sent, system)
@@ -310,26 +312,6 @@ export class MemberEstimate {
     const cpuCapacity = Math.max(1e-3, attainable / this.#slowness)
     this.#capacity = this.#resources === 1 ? [cpuCapacity] : [cpuCapacity, network]
   }
-}
-
-/** What a session's own weight is made of, in amounts of work. */
-function attribute(attributed: number[], { work }: SessionSample, share: number): void {
-  const pieces = work[WORK.piece] ?? 0
-  const bytes = work[WORK.pieceByte] ?? 0
-  const own = workRates(
-    1,
-    work,
-    { pieces: pieces * (1 - share), bytes: bytes * (1 - share) },
-    {
-      ...{ handledPieces: -pieces * share, handledBytes: -bytes * share },
-      ...{ storedPieces: 0, storedBytes: 0 },
-    },
-  )
-  // Being alive is nobody's.
-  own[own.length - 1] = 0
-  own.forEach((amount, i) => {
-    attributed[i] = (attributed[i] ?? 0) + amount
-  })
 }
 
 function bytesAt({ work, seconds }: SessionSample, share: number): number {

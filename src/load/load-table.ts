@@ -16,6 +16,8 @@ export type LoadTable = {
   readonly variance: readonly number[]
 }
 
+export type MutableTable = Record<keyof LoadTable, number[]>
+
 /** One session's work by destination: own weight of the session at a member that is primary of the share v of what it touches = remote − local·v. */
 export type Demand = {
   /** Everything forwarded. */
@@ -50,13 +52,19 @@ export function weightAt(demand: Demand, v: number, resource: number): number {
 
 /** The session's part in a load table if it is served by a member with share `v`. */
 export function asTable(load: SessionLoad, v: number, resources: number): LoadTable {
-  const part = (of: (resource: number) => number) =>
-    Array.from({ length: resources }, (_, r) => of(r))
-  return {
-    slow: part((r) => weightAt(load.slow, v, r)),
-    long: part((r) => weightAt(load.long, v, r)),
-    fast: part((r) => weightAt(load.fast, v, r)),
-    variance: part((r) => varianceAt(load, v, r)),
+  const table = emptyTable(resources)
+  addSession(table, load, v)
+  return table
+}
+
+/** Each second asked of each session, and so in place. */
+export function addSession(table: MutableTable, load: SessionLoad, v: number): void {
+  const { slow, long, fast, variance } = table
+  for (let r = 0; r < slow.length; r++) {
+    slow[r] = (slow[r] ?? 0) + weightAt(load.slow, v, r)
+    long[r] = (long[r] ?? 0) + weightAt(load.long, v, r)
+    fast[r] = (fast[r] ?? 0) + weightAt(load.fast, v, r)
+    variance[r] = (variance[r] ?? 0) + varianceAt(load, v, r)
   }
 }
 
@@ -79,7 +87,7 @@ export function addTables(a: LoadTable, b: LoadTable, sign: 1 | -1): LoadTable {
   }
 }
 
-export function emptyTable(resources: number): LoadTable {
-  const zero = new Array<number>(resources).fill(0)
-  return { slow: zero, long: zero, fast: zero, variance: zero }
+export function emptyTable(resources: number): MutableTable {
+  const none = () => new Array<number>(resources).fill(0)
+  return { slow: none(), long: none(), fast: none(), variance: none() }
 }

@@ -132,10 +132,7 @@ export class SessionEstimate {
   load(costs: Costs, members: number, resources: number): SessionLoad {
     const assumed = forwardCost(ASSUMED_PIECES, 0, costs)
     const whole = forwardCost(this.#pieces, this.#bytes, costs) + assumed
-    const named = [...this.#primaries]
-      .map(([member, held]) => ({ member, cost: forwardCost(held.pieces, held.bytes, costs) }))
-      .sort((a, b) => b.cost - a.cost || (a.member < b.member ? -1 : 1))
-      .slice(0, OWNERS_KEPT)
+    const named = this.#largest(costs)
     const listed = named.reduce((sum, { cost }) => sum + cost, 0)
     const elsewhere = Math.max(0, whole - listed) / Math.max(1, members)
     return {
@@ -146,6 +143,15 @@ export class SessionEstimate {
       owners: named.map(({ member, cost }) => [member, Math.min(1, (cost + elsewhere) / whole)]),
       elsewhere: elsewhere / whole,
     }
+  }
+
+  /** The primaries of most of its work. */
+  #largest(costs: Costs): { readonly member: MemberId; readonly cost: number }[] {
+    if (this.#primaries.size === 0) return []
+    return [...this.#primaries]
+      .map(([member, held]) => ({ member, cost: forwardCost(held.pieces, held.bytes, costs) }))
+      .sort((a, b) => b.cost - a.cost || (a.member < b.member ? -1 : 1))
+      .slice(0, OWNERS_KEPT)
   }
 
   #demand(kind: AverageKind, costs: Costs, resources: number): Demand {

@@ -31,7 +31,7 @@ import { type CostEvidence, type Costs, PRIOR_COSTS, scaled } from '../load/cost
 import { MemberEstimate } from '../load/estimate.ts'
 import { asTable, type LoadTable, type SessionLoad, shareAt } from '../load/load-table.ts'
 import { clampReport, type MemberState, REPORT_FORMAT, type Report } from '../load/report.ts'
-import { asTold, decodeReport, encodeReport } from '../load/report-bytes.ts'
+import { decodeReport, encodeReport } from '../load/report-bytes.ts'
 import type { SessionSample, SystemSample } from '../load/sample.ts'
 import { parseSessionMemory } from '../load/session-load.ts'
 import { COST } from './scenario.ts'
@@ -79,6 +79,8 @@ export class SimulatedMember {
   readonly #boot: number
   readonly #kept = new Map<SessionId, Kept>()
   #sequence = 0
+  /** Its own fit, as the others have heard it last. */
+  #told: CostEvidence | null = null
   urgentRounds = 0
   grantedThisRound = 0
   begun: Begun = { atMs: [], thisRound: 0 }
@@ -144,10 +146,11 @@ export class SimulatedMember {
     this.estimate.observe(system, samples)
   }
 
+  /** As the others hear it. */
   report(state: MemberState, nowMs: number): Report {
     this.#sequence += 1
     const { estimate } = this
-    return clampReport({
+    const report = clampReport({
       format: REPORT_FORMAT,
       member: this.id,
       incarnation: `${this.id} ${this.#boot}`,
@@ -162,6 +165,9 @@ export class SimulatedMember {
       loopUtilisation: 0,
       fit: estimate.evidence(),
     })
+    const told = overTheWire(report)
+    this.#told = told.fit
+    return told
   }
 
   hear(report: Report, nowMs: number): void {
@@ -171,9 +177,8 @@ export class SimulatedMember {
 
   /** The group's costs from all fits that it has heard, its own included. */
   learn(members: number): void {
-    const fits: (readonly [MemberId, CostEvidence])[] = [
-      [this.id, asTold(this.estimate.evidence())],
-    ]
+    if (this.#told === null) return
+    const fits: (readonly [MemberId, CostEvidence])[] = [[this.id, this.#told]]
     for (const { report } of this.heard.values()) {
       if (report.member !== this.id) fits.push([report.member, report.fit])
     }
@@ -254,8 +259,8 @@ export class SimulatedMember {
 
 const NOBODY: SessionView['barred'] = new Map()
 
-/** A report as it arrives: through its wire form, so that the simulation uses what members use. */
-export function overTheWire(report: Report): Report {
+/** Through its wire form, so that the simulation uses what members use. */
+function overTheWire(report: Report): Report {
   const parsed = decodeReport(encodeReport(report), report.member)
   if ('refused' in parsed) throw new Error(`report of ${report.member}: ${parsed.refused}`)
   return parsed

@@ -16,7 +16,7 @@ import type { SessionSample } from '../load/sample.ts'
 import { Chance, STREAM } from './chance.ts'
 import { BACK, ON } from './demand.ts'
 import { JudgedMoves } from './judged-moves.ts'
-import { memberName, memberNumber, overTheWire, RATE, SimulatedMember } from './member.ts'
+import { memberName, memberNumber, RATE, SimulatedMember } from './member.ts'
 import type { Distributor, Measured } from './policies.ts'
 import type { Running } from './running.ts'
 import { COST } from './scenario.ts'
@@ -239,7 +239,7 @@ export class OwnDistributor implements Distributor {
     const { world, timing, luck, draining } = this.#run
     const live = world.live.map((s) => this.#member(s))
     this.#reports[t] = world.live.map((s) =>
-      overTheWire(this.#member(s).report(draining.has(s) ? 'draining' : 'up', t * 1000)),
+      this.#member(s).report(draining.has(s) ? 'draining' : 'up', t * 1000),
     )
     const due = this.#reports[t - timing.delay] ?? []
     for (const report of due) {
