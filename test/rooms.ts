@@ -27,7 +27,7 @@ export const plan: Readonly<Record<string, readonly string[]>> = {
     ...['store', 'peer', 'volume', 'target', 'api'],
   ],
   operator: [
-    ...['base', 'group', 'distribution', 'coordination'],
+    ...['base', 'group', 'load', 'distribution', 'coordination'],
     ...['peer', 'target', 'io', 'api', 'balance'],
   ],
   member: [

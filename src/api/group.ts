@@ -1,7 +1,8 @@
 // /api/v1/members, /api/v1/status, /api/v1/top, /healthz and /metrics
 import { z } from 'zod'
 import { refusal } from './errors.ts'
-import { METRICS_TYPE, metricsText } from './metrics.ts'
+import { METRICS_TYPE } from './exposition.ts'
+import { metricsText } from './metrics.ts'
 import { answered, type Operator } from './operator.ts'
 import { type Api, described, listed, problems, settle, whole } from './route.ts'
 import { answer, health, list, member, status, top } from './schema.ts'

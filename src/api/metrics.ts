@@ -1,83 +1,41 @@
-// Prometheus' text, made anew from the readings at each scrape: names, help and units live here and nowhere else, and
+// What /metrics tells, made anew from the readings at each scrape: names, help and units live here and nowhere else, and
 // nothing of it is on the data path.
-import { Counter, Gauge, Registry } from 'prom-client'
-import type { DurationCounts, Readings, VolumeReadings } from './readings.ts'
-
-export const METRICS_TYPE = Registry.PROMETHEUS_CONTENT_TYPE
+//
+// Invariants:
+//   ME1. A series is of this member, and one `sum` over members is right; what every member tells alike says so in its help.
+//   ME2. Labels are bounded: by the members, by what this software knows (ops, senses, codes), and by the number of volumes
+//        that are told by name.
+import { Exposition, type Value } from './exposition.ts'
+import { MEMBER_STATES, type Readings, type VolumeReadings } from './readings.ts'
 
 const startedSeconds = Math.round(Date.now() - process.uptime() * 1_000) / 1_000
+/** No volume can be called so. */
+const REST = '(rest)'
+/** There from the beginning, so that their first is seen: no room, and what cannot be read. */
+const FAILURES_AT_LEAST = [
+  { status: 'check_condition', sense: '7/27/07', count: 0 },
+  { status: 'check_condition', sense: '3/11/00', count: 0 },
+]
 
-type Labels = Readonly<Record<string, string>>
-interface Value {
-  readonly labels?: Labels
-  readonly value: number
+export function metricsText(readings: Readings): Promise<string> {
+  const text = new Exposition()
+  describeMember(readings, text)
+  describeGroup(readings, text)
+  describeStore(readings, text)
+  describeMachine(readings, text)
+  describeMoves(readings, text)
+  describeVolumes(readings, text)
+  describeCommands(readings, text)
+  return text.text()
 }
 
-export async function metricsText(readings: Readings): Promise<string> {
-  const registry = new Registry()
-  const gauge = (name: string, help: string, values: readonly Value[]): void => {
-    const metric = new Gauge({ name, help, labelNames: labelsOf(values), registers: [registry] })
-    for (const { labels = {}, value } of values) metric.set(labels, value)
-  }
-  const counter = (name: string, help: string, values: readonly Value[]): void => {
-    const metric = new Counter({ name, help, labelNames: labelsOf(values), registers: [registry] })
-    for (const { labels = {}, value } of values) metric.inc(labels, value)
-  }
-  describeMember(readings, gauge, counter)
-  describeSystem(readings, gauge, counter)
-  describeMoves(readings, counter)
-  describeVolumes(readings, gauge, counter)
-  const histograms = [
-    histogram(
-      'evenkeel_io_duration_seconds',
-      'Commands from first byte to response',
-      readings,
-      readings.latency,
-    ),
-    histogram(
-      'evenkeel_session_drain_duration_seconds',
-      'Moves: window frozen to nothing outstanding',
-      readings,
-      readings.drain,
-    ),
-    histogram(
-      'evenkeel_session_move_duration_seconds',
-      'Moves: last response at the old member to the first at the new',
-      readings,
-      readings.pause,
-    ),
-  ]
-  return `${await registry.metrics()}\n${histograms.join('\n')}`
-}
-
-type Describe = (name: string, help: string, values: readonly Value[]) => void
-
-function describeMember(readings: Readings, gauge: Describe, counter: Describe): void {
-  const { member, version } = readings
+function describeMember(readings: Readings, text: Exposition): void {
+  const { member, version, group } = readings
   const one = (value: number): readonly Value[] => [{ labels: { member }, value }]
-  gauge('evenkeel_build_info', 'Version in use', [{ labels: { member, version }, value: 1 }])
-  gauge(
-    'evenkeel_member_state',
-    'Members as this one sees them: 1 for the state they are in',
-    readings.members.flatMap(({ id, up }) => [
-      { labels: { member: id, state: 'up' }, value: up ? 1 : 0 },
-      { labels: { member: id, state: 'silent' }, value: up ? 0 : 1 },
-    ]),
-  )
-  gauge(
-    'evenkeel_coordination_up',
-    'Whether the coordination file answered this member when it last asked',
-    one(readings.coordinationUp ? 1 : 0),
-  )
-  gauge(
-    'evenkeel_problem',
-    'What is wrong with the group, as this member sees it: 1 while it is',
-    readings.problems.map(({ code, severity, subject }) => ({
-      labels: { member, code, severity, subject },
-      value: 1,
-    })),
-  )
-  gauge(
+  text.gauge('evenkeel_build_info', 'Version in use, and the name of the group', [
+    { labels: { member, version, group }, value: 1 },
+  ])
+  text.gauge(
     'evenkeel_member_load_ratio',
     'Load over capacity',
     readings.loadRatio.map(({ resource, ratio }) => ({
@@ -85,183 +43,244 @@ function describeMember(readings: Readings, gauge: Describe, counter: Describe):
       value: ratio,
     })),
   )
-  gauge('evenkeel_sessions', 'Sessions that this member holds', one(readings.sessions))
-  counter('evenkeel_logins_total', 'Logins that this member took', one(readings.logins))
-  counter(
+  text.gauge('evenkeel_sessions', 'Sessions that this member holds', one(readings.sessions))
+  text.counter('evenkeel_logins_total', 'Logins that this member took', one(readings.logins))
+  text.counter(
     'evenkeel_login_redirects_total',
     'Logins that this member sent elsewhere',
     one(readings.loginRedirects),
   )
-  counter(
+  text.counter(
     'evenkeel_login_barriers_total',
     'Login barriers that this member ran',
     one(readings.barriers),
   )
-  gauge('evenkeel_pages', 'Pages stored on this member', one(readings.pages))
-  gauge('evenkeel_store_used_bytes', 'Bytes of the data folder in use', one(readings.usedBytes))
-  gauge('evenkeel_store_free_bytes', 'Bytes that pages may still take', one(readings.freeBytes))
-  gauge(
+  text.counter(
+    'evenkeel_forwarded_pieces_total',
+    'Pieces of commands that this member sent to the primary of their slice',
+    readings.forwarded.map(({ to, pieces }) => ({ labels: { member, to }, value: pieces })),
+  )
+}
+
+/** As this member sees it; the others tell the same (ME1). */
+function describeGroup(readings: Readings, text: Exposition): void {
+  const { member, members, balance, predictions } = readings
+  text.gauge(
+    'evenkeel_member_state',
+    'Members as the one that is asked sees them, itself included: 1 for the state they are in',
+    members.flatMap(({ id, state }) =>
+      MEMBER_STATES.map((one) => ({
+        labels: { member: id, state: one },
+        value: Number(one === state),
+      })),
+    ),
+  )
+  text.counter(
+    'evenkeel_member_restarts_total',
+    'How often members have started anew, as the one that is asked has seen since it started: take the maximum by member',
+    members.map(({ id, restarts }) => ({ labels: { member: id }, value: restarts })),
+  )
+  text.gauge(
+    'evenkeel_problem',
+    'What is wrong with the group, as this member sees it: 1 while it is',
+    readings.problems.map(({ code, severity, subject }) => ({
+      labels: { member, code, severity, subject },
+      value: 1,
+    })),
+  )
+  text.gauge(
+    'evenkeel_balance_mode',
+    'The mode of the balance, the same from each member: 1 for the one in force',
+    ['on', 'advise', 'off'].map((mode) => ({
+      labels: { member, mode },
+      value: Number(mode === balance),
+    })),
+  )
+  text.gauge(
+    'evenkeel_move_prediction_ratio',
+    'What the last moves have brought over what was predicted, as the middle one; 1 if too few are known',
+    [{ labels: { member }, value: predictions.brought }],
+  )
+  text.gauge(
+    'evenkeel_move_caution_ratio',
+    'By which the price of moves is multiplied since predictions were off; 1 if they were not',
+    [{ labels: { member }, value: predictions.caution }],
+  )
+}
+
+function describeStore(readings: Readings, text: Exposition): void {
+  const { member, cache } = readings
+  const one = (value: number): readonly Value[] => [{ labels: { member }, value }]
+  text.gauge(
+    'evenkeel_coordination_up',
+    'Whether the coordination file answered this member when it last asked',
+    one(readings.coordinationUp ? 1 : 0),
+  )
+  text.histogram(
+    'evenkeel_coordination_duration_seconds',
+    'How long the coordination file took to answer this member: a commit, or a list of records',
+    readings.coordination.map(({ ask, durations }) => ({ labels: { member, ask }, durations })),
+  )
+  text.gauge('evenkeel_pages', 'Pages stored on this member', one(readings.pages))
+  const { usedBytes, freeBytes } = readings
+  text.gauge('evenkeel_store_used_bytes', 'Bytes of the data folder in use', one(usedBytes))
+  text.gauge('evenkeel_store_free_bytes', 'Bytes that pages may still take', one(freeBytes))
+  text.gauge(
     'evenkeel_cache_bytes',
     'Bytes of the blocks that are kept in memory since they are read often',
-    one(readings.cache.bytes),
+    one(cache.bytes),
   )
-  counter(
+  text.counter(
     'evenkeel_cache_hits_total',
     'Blocks of 4 KiB, of reads, that came from memory',
-    one(readings.cache.hits),
+    one(cache.hits),
   )
-  counter(
+  text.counter(
     'evenkeel_cache_misses_total',
     'Blocks of 4 KiB, of reads, that came from the disk, or from the page cache of the kernel',
-    one(readings.cache.misses),
+    one(cache.misses),
   )
-  gauge(
+  text.gauge(
     'evenkeel_store_tombstone_runs',
     'Runs of 16 pages of which nothing is kept but when they were unmapped',
     one(readings.tombstoneRuns),
   )
-  gauge(
+  text.gauge(
     'evenkeel_store_damaged_pages',
     'Pages of which a read found a block that has no good copy here, since the start',
     one(readings.damagedPages),
   )
-}
-
-function describeSystem(readings: Readings, gauge: Describe, counter: Describe): void {
-  const { member } = readings
-  const one = (value: number): readonly Value[] => [{ labels: { member }, value }]
-  counter(
-    'evenkeel_journal_commits_total',
-    'Batches of changes made durable together',
-    one(readings.commits),
+  text.histogram(
+    'evenkeel_journal_commit_duration_seconds',
+    'How long the disk took to make a batch of changes durable',
+    [{ labels: { member }, durations: readings.commits }],
   )
-  counter(
-    'evenkeel_journal_commit_seconds_total',
-    'Time that the disk took to make them durable',
-    one(readings.commitSeconds),
-  )
-  gauge(
+  text.gauge(
     'evenkeel_journal_queue',
     'Changes that waited for the journal, mean of the last sample',
     one(readings.diskQueue),
   )
-  counter(
+}
+
+function describeMachine(readings: Readings, text: Exposition): void {
+  const { member, networkBytes } = readings
+  const one = (value: number): readonly Value[] => [{ labels: { member }, value }]
+  text.counter(
     'evenkeel_network_bytes_total',
     'Bytes on the sockets of initiators and members',
-    Object.entries(readings.networkBytes).map(([direction, value]) => ({
+    Object.entries(networkBytes).map(([direction, value]) => ({
       labels: { member, direction },
       value,
     })),
   )
-  gauge('evenkeel_host_cpu_ratio', 'CPU of the host in use', one(readings.hostCpu))
-  gauge(
+  text.gauge('evenkeel_host_cpu_ratio', 'CPU of the host in use', one(readings.hostCpu))
+  text.gauge(
     'evenkeel_event_loop_delay_seconds',
     'Event-loop delay at the last sample',
     one(readings.eventLoopDelaySeconds),
   )
-  gauge(
+  text.gauge(
     'evenkeel_event_loop_utilisation_ratio',
     'Event-loop utilisation',
     one(readings.eventLoopUtilisation),
   )
   const { user, system } = process.cpuUsage()
-  counter('process_cpu_seconds_total', 'User and system CPU of the process', [
+  text.counter('process_cpu_seconds_total', 'User and system CPU of the process', [
     { value: (user + system) / 1e6 },
   ])
-  gauge('process_start_time_seconds', 'When the process started, in seconds since 1970', [
+  text.gauge('process_start_time_seconds', 'When the process started, in seconds since 1970', [
     { value: startedSeconds },
   ])
-  gauge('process_resident_memory_bytes', 'Resident memory of the process', [
+  text.gauge('process_resident_memory_bytes', 'Resident memory of the process', [
     { value: process.memoryUsage.rss() },
   ])
 }
 
-function describeMoves(readings: Readings, counter: Describe): void {
-  counter(
+function describeMoves({ member, moves, drain, pause }: Readings, text: Exposition): void {
+  text.counter(
     'evenkeel_session_moves_total',
     'Moves of sessions that this member held',
-    readings.moves.map(({ from, to, by, outcome, count }) => ({
-      labels: { member: readings.member, from, to, reason: by, result: outcome },
+    moves.map(({ from, to, by, outcome, count }) => ({
+      labels: { member, from, to, reason: by, result: outcome },
       value: count,
     })),
   )
-  counter(
-    'evenkeel_forwarded_pieces_total',
-    'Pieces of commands that this member sent to the primary of their slice',
-    readings.forwarded.map(({ to, pieces }) => ({
-      labels: { member: readings.member, to },
-      value: pieces,
-    })),
+  text.histogram(
+    'evenkeel_session_drain_duration_seconds',
+    'Moves: window frozen to nothing outstanding',
+    [{ labels: { member }, durations: drain }],
+  )
+  text.histogram(
+    'evenkeel_session_move_duration_seconds',
+    'Moves: last response at the old member to the first at the new',
+    [{ labels: { member }, durations: pause }],
   )
 }
 
-function describeVolumes({ member, volumes }: Readings, gauge: Describe, counter: Describe): void {
+function describeVolumes({ member, volumes }: Readings, text: Exposition): void {
   const each = (of: (volume: VolumeReadings) => number): readonly Value[] =>
-    volumes.map((volume) => ({ labels: { member, volume: volume.name }, value: of(volume) }))
-  const eachOp = (of: (volume: VolumeReadings) => Readonly<Record<string, number>>) =>
-    volumes.flatMap((volume) =>
-      Object.entries(of(volume)).map(([op, value]) => ({
-        labels: { member, volume: volume.name, op },
-        value,
-      })),
-    )
-  gauge(
+    volumes.map((one) => ({ labels: { member, volume: one.name ?? REST }, value: of(one) }))
+  text.gauge(
     'evenkeel_volume_size_bytes',
-    'Size as initiators see it: of the volume, and the same from each member',
-    each(({ sizeBytes }) => sizeBytes),
+    'Size of volumes as initiators see it, told by the primary of their first lane alone',
+    volumes.flatMap(({ name, sizeBytes }) =>
+      sizeBytes === null ? [] : [{ labels: { member, volume: name ?? REST }, value: sizeBytes }],
+    ),
   )
-  gauge(
+  text.gauge(
     'evenkeel_volume_held_bytes',
     'Bytes of the blocks of the volume that this member has',
     each(({ heldBytes }) => heldBytes),
   )
-  gauge(
+  text.gauge(
     'evenkeel_volume_taken_bytes',
     'What they take of the disk of this member',
     each(({ takenBytes }) => takenBytes),
   )
-  counter(
-    'evenkeel_volume_io_total',
-    'Commands of sessions of this member',
-    eachOp(({ reads, writes, others }) => ({ read: reads, write: writes, other: others })),
-  )
-  counter(
-    'evenkeel_volume_io_errors_total',
-    'Commands of sessions of this member that ended with CHECK CONDITION, by what their sense says',
-    volumes.flatMap(({ name, errors }) =>
-      Object.entries(errors).map(([sense, value]) => ({
-        labels: { member, volume: name, sense },
+}
+
+/** Of sessions of this member. */
+function describeCommands({ member, volumes }: Readings, text: Exposition): void {
+  const eachOp = (of: (volume: VolumeReadings) => Readonly<Record<string, number>>) =>
+    volumes.flatMap((one) =>
+      Object.entries(of(one)).map(([op, value]) => ({
+        labels: { member, volume: one.name ?? REST, op },
         value,
       })),
-    ),
+    )
+  text.counter(
+    'evenkeel_volume_io_total',
+    'Commands of sessions of this member that ended with GOOD',
+    eachOp(({ reads, writes, others }) => ({ read: reads, write: writes, other: others })),
   )
-  counter(
+  text.counter(
     'evenkeel_volume_io_bytes_total',
     'Bytes of sessions of this member',
     eachOp(({ readBytes, writtenBytes }) => ({ read: readBytes, write: writtenBytes })),
   )
-}
-
-function labelsOf(values: readonly Value[]): string[] {
-  return Object.keys(values[0]?.labels ?? {})
-}
-
-/** prom-client can only observe one value at a time; these were counted in buckets. */
-function histogram(
-  name: string,
-  help: string,
-  { member }: Readings,
-  counts: DurationCounts,
-): string {
-  const own = `member="${member}"`
-  const lines = [`# HELP ${name} ${help}`, `# TYPE ${name} histogram`]
-  let below = 0
-  for (let i = 0; i + 1 < counts.buckets.length; i += 1) {
-    below += counts.buckets[i] ?? 0
-    lines.push(`${name}_bucket{${own},le="${2 ** i / 64_000}"} ${below}`)
-  }
-  lines.push(`${name}_bucket{${own},le="+Inf"} ${counts.count}`)
-  lines.push(`${name}_sum{${own}} ${counts.sumMs / 1000}`)
-  lines.push(`${name}_count{${own}} ${counts.count}`, '')
-  return lines.join('\n')
+  text.counter(
+    'evenkeel_volume_io_errors_total',
+    'Commands of sessions of this member that failed, by SCSI status and sense (key/ASC/ASCQ); no unit attentions',
+    volumes.flatMap(({ name, failures }) => {
+      const known = (one: (typeof failures)[number]) =>
+        failures.some(({ status, sense }) => status === one.status && sense === one.sense)
+      const all = [...failures, ...FAILURES_AT_LEAST.filter((one) => !known(one))]
+      return all.map(({ status, sense, count }) => ({
+        labels: { member, volume: name ?? REST, status, sense },
+        value: count,
+      }))
+    }),
+  )
+  text.histogram(
+    'evenkeel_io_duration_seconds',
+    'Commands of sessions of this member, from first byte to response; failed: that did not end with GOOD',
+    volumes.flatMap(({ name, durations: byOp }) =>
+      byOp
+        .filter(({ durations }) => durations.count > 0)
+        .map(({ op, durations }) => ({
+          labels: { member, volume: name ?? REST, op },
+          durations,
+        })),
+    ),
+  )
 }

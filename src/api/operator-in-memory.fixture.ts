@@ -1,10 +1,11 @@
 // An operator without a group, for the tests of the API and the CLI: it keeps volumes in a list and knows one session.
 
+import type { DurationCounts } from '../base/durations.ts'
 import type { BalancePlan, MoveWhy, RecordingPage, StayReason } from './balance-schema.ts'
 import type { MemberApi } from './doors.ts'
 import { refusal } from './errors.ts'
 import { type Answered, answered, type HistorySpan, type Operator } from './operator.ts'
-import type { DurationCounts, Readings } from './readings.ts'
+import type { Readings } from './readings.ts'
 import type {
   Balance,
   BalanceMode,
@@ -395,12 +396,19 @@ export class OperatorInMemory implements Operator {
     return {
       member: 'm1',
       version: '0.1.0',
+      group: 'g',
       coordinationUp: true,
+      coordination: [
+        { ask: 'commit', durations },
+        { ask: 'list', durations },
+      ],
       problems: [problem],
       members: [
-        { id: 'm1', up: true },
-        { id: 'm2', up: false },
+        { id: 'm1', state: 'up', restarts: 0 },
+        { id: 'm2', state: 'silent', restarts: 3 },
       ],
+      balance: this.#mode,
+      predictions: { brought: 0.9, caution: 1 },
       loadRatio: [{ resource: 'cpu', ratio: 0.31 }],
       sessions: 1,
       moves: [{ from: 'm1', to: 'm2', by: 'balance', outcome: 'returned', count: 2 }],
@@ -420,10 +428,16 @@ export class OperatorInMemory implements Operator {
           others: 3,
           readBytes: 40_960,
           writtenBytes: 81_920,
-          errors: { noSpace: 2, medium: 1, other: 0 },
+          failures: [
+            { status: 'check_condition', sense: '7/27/07', count: 2 },
+            { status: 'task_set_full', sense: 'none', count: 1 },
+          ],
+          durations: [
+            { op: 'read', durations },
+            { op: 'failed', durations: { buckets: [], sumMs: 0, count: 0 } },
+          ],
         },
       ],
-      latency: durations,
       forwarded: [{ to: 'm2', pieces: 9 }],
       pages: 1,
       usedBytes: 1024,
@@ -431,8 +445,7 @@ export class OperatorInMemory implements Operator {
       cache: { bytes: 8192, mostBytes: 65_536, hits: 3, misses: 1 },
       tombstoneRuns: 5,
       damagedPages: 0,
-      commits: 40,
-      commitSeconds: 0.032,
+      commits: durations,
       diskQueue: 1.5,
       networkBytes: { received: 9000, sent: 12_000 },
       hostCpu: 0.4,

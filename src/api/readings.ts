@@ -1,16 +1,33 @@
 // The counters of one member as they stand when Prometheus asks: plain numbers, counted elsewhere in plain fields. What
 // is counted only ever grows while the process lives.
+import type { DurationCounts } from '../base/durations.ts'
 import type { MoveOutcome } from '../group/record.ts'
 import type { HealthProblem } from './schema.ts'
 
 export interface Readings {
   readonly member: string
   readonly version: string
+  readonly group: string
   /** The coordinator answered when it was last asked. */
   readonly coordinationUp: boolean
+  /** How long its answers took, by what it was asked for. */
+  readonly coordination: readonly { readonly ask: string; readonly durations: DurationCounts }[]
   /** What is wrong with the group as this member sees it. */
   readonly problems: readonly HealthProblem[]
-  readonly members: readonly { readonly id: string; readonly up: boolean }[]
+  /** `restarts`: as this member has seen them since it started; of itself, none. */
+  readonly members: readonly {
+    readonly id: string
+    readonly state: MemberState
+    readonly restarts: number
+  }[]
+  /** The mode of the balance. */
+  readonly balance: string
+  readonly predictions: {
+    /** What the last moves have brought, as a multiple of what was predicted; 1: too few are known. */
+    readonly brought: number
+    /** By which the price of a move is multiplied. */
+    readonly caution: number
+  }
   /** Load over capacity by resource: cpu, network; empty before the first sample. */
   readonly loadRatio: readonly { readonly resource: string; readonly ratio: number }[]
   readonly sessions: number
@@ -22,8 +39,6 @@ export interface Readings {
   readonly logins: number
   readonly barriers: number
   readonly volumes: readonly VolumeReadings[]
-  /** Commands of sessions of this member. */
-  readonly latency: DurationCounts
   /** Pieces that this member sent to the primary `to`. */
   readonly forwarded: readonly { readonly to: string; readonly pieces: number }[]
   readonly pages: number
@@ -32,8 +47,8 @@ export interface Readings {
   readonly cache: CacheFigures
   readonly tombstoneRuns: number
   readonly damagedPages: number
-  readonly commits: number
-  readonly commitSeconds: number
+  /** How long the disk took to make each batch of changes durable. */
+  readonly commits: DurationCounts
   readonly diskQueue: number
   readonly networkBytes: { readonly received: number; readonly sent: number }
   /** 0 … 1 of the whole host. */
@@ -41,6 +56,9 @@ export interface Readings {
   readonly eventLoopDelaySeconds: number
   readonly eventLoopUtilisation: number
 }
+
+export const MEMBER_STATES = ['up', 'draining', 'silent'] as const
+export type MemberState = (typeof MEMBER_STATES)[number]
 
 /** Of the blocks in memory; hits and misses only grow. */
 export interface CacheFigures {
@@ -59,18 +77,12 @@ export interface MoveCount {
   readonly count: number
 }
 
-/** `buckets[i]` counts durations under 2^i / 64 ms, as SessionCounters.latencyBuckets; each duration is in one bucket, the last takes all longer ones. */
-export interface DurationCounts {
-  readonly buckets: ArrayLike<number>
-  readonly sumMs: number
-  readonly count: number
-}
-
+/** Of one volume; `name` is null: of all that have none here (operator/volume-tally.ts). Commands are those of sessions of this member. */
 export interface VolumeReadings {
-  readonly name: string
-  readonly sizeBytes: number
-  /** On this member. */
-  /** Of the blocks that were written; those that were unmapped count for a second or so. */
+  readonly name: string | null
+  /** null: another member tells it. */
+  readonly sizeBytes: number | null
+  /** Of the blocks that were written, on this member; those that were unmapped count for a second or so. */
   readonly heldBytes: number
   readonly takenBytes: number
   readonly reads: number
@@ -78,6 +90,15 @@ export interface VolumeReadings {
   readonly others: number
   readonly readBytes: number
   readonly writtenBytes: number
-  /** Commands that ended with CHECK CONDITION. */
-  readonly errors: { readonly noSpace: number; readonly medium: number; readonly other: number }
+  /** Commands that ended otherwise than with GOOD, without unit attentions. */
+  readonly failures: readonly FailureCount[]
+  /** From the first byte of a command to its response. */
+  readonly durations: readonly { readonly op: string; readonly durations: DurationCounts }[]
+}
+
+/** `sense` is key/ASC/ASCQ as 7/27/07, or none. */
+export interface FailureCount {
+  readonly status: string
+  readonly sense: string
+  readonly count: number
 }

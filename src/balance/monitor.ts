@@ -37,7 +37,7 @@ export class Monitor {
   #handled = { pieces: 0, bytes: 0 }
   #look: SystemLook | null = null
   #lookedMs = 0
-  #work: CommitWork = { commits: 0, commitMs: 0, waitedMs: 0 }
+  #work: Omit<CommitWork, 'durations'> = { commits: 0, commitMs: 0, waitedMs: 0 }
   #disk: DiskSince = { latencyMs: null, queue: 0 }
   /** When the next tick is due, and by how much the loop had let the last one wait. */
   #dueMs = 0

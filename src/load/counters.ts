@@ -4,10 +4,28 @@
 // CN1. What is counted by primary has a place for every member of a group, however many there are; a session pays for as many as
 //      it has met.
 
+// CN2. Failures are counted by kind, and the kinds are fixed (target/failures.ts): a session that fails in every way holds as
+//      many counts, and one that never fails holds none.
+import { DURATION_BUCKETS, durationBucket } from '../base/durations.ts'
+
 /** Of a group of that size nothing has to grow. */
 const PLACES = 64
 /** As many as members get numbers (volume/primary-numbers.ts). */
 export const PRIMARIES_MAX = 4096
+
+/** What a command turned out to be, for its duration; `failed`: it was answered otherwise than with GOOD. */
+export const OPS = ['read', 'write', 'other', 'failed'] as const
+export const READ = 0
+export const WRITE = 1
+export const OTHER = 2
+export const FAILED = 3
+export type Op = typeof READ | typeof WRITE | typeof OTHER | typeof FAILED
+
+/** How a command failed: its SCSI status, and its sense as key/ASC/ASCQ. */
+export interface FailureKind {
+  readonly status: string
+  readonly sense: string
+}
 
 export class SessionCounters {
   reads = 0
@@ -16,20 +34,20 @@ export class SessionCounters {
   others = 0
   readBytes = 0
   writtenBytes = 0
-  /** Commands that ended with CHECK CONDITION: no room (7/27/07), MEDIUM ERROR, everything else. */
-  noSpace = 0
-  mediumErrors = 0
-  otherErrors = 0
+  /** CN2; null: none has failed. A unit attention is news, and no failure. */
+  failures: Map<FailureKind, number> | null = null
   /** Pieces and bytes of them by the member that held the page; index is the member's number in `PrimaryNumbers`. */
   piecesByPrimary = new Float64Array(PLACES)
   bytesByPrimary = new Float64Array(PLACES)
   /** Commands received and not yet answered, now and at most since it was last read by the monitor. */
   outstanding = 0
   deepest = 0
-  /** Sum and count of command latencies in ms, from the first byte of the command to its response, and a histogram of them: bucket i counts latencies < 2^i / 64 ms. */
+  /** Sum and count of command latencies in ms, from the first byte of the command to its response. */
   latencySumMs = 0
   latencyCount = 0
-  readonly latencyBuckets = new Uint32Array(24)
+  /** The same by what they turned out to be: sums, and for each its buckets one after the other (base/durations.ts). */
+  readonly opSumMs = new Float64Array(OPS.length)
+  readonly opBuckets = new Uint32Array(OPS.length * DURATION_BUCKETS)
 
   /** A piece of so many bytes, for the member with this number. */
   piece(primary: number, bytes: number): void {
@@ -41,12 +59,17 @@ export class SessionCounters {
     this.bytesByPrimary[primary] = (this.bytesByPrimary[primary] ?? 0) + bytes
   }
 
-  answered(latencyMs: number): void {
+  answered(op: Op, latencyMs: number): void {
     this.latencySumMs += latencyMs
     this.latencyCount += 1
-    const bucket = latencyMs <= 0 ? 0 : Math.max(0, Math.ceil(Math.log2(latencyMs * 64)))
-    const index = Math.min(bucket, 23)
-    this.latencyBuckets[index] = (this.latencyBuckets[index] ?? 0) + 1
+    this.opSumMs[op] = (this.opSumMs[op] ?? 0) + latencyMs
+    const at = op * DURATION_BUCKETS + durationBucket(latencyMs)
+    this.opBuckets[at] = (this.opBuckets[at] ?? 0) + 1
+  }
+
+  failed(kind: FailureKind): void {
+    this.failures ??= new Map()
+    this.failures.set(kind, (this.failures.get(kind) ?? 0) + 1)
   }
 }
 

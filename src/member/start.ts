@@ -57,7 +57,7 @@ export async function startMember(config: MemberConfig, log: Log): Promise<Runni
     clock,
     (answer) => tellSlow(log, answer),
   )
-  const tally = new Tally()
+  const tally = new Tally(clock.wallMs())
   const opened: { member: Member | null } = { member: null }
   const nameOf = (id: VolumeId) => opened.member?.group.volumes.get(id)?.name ?? `volume ${id}`
   const tell = (event: TargetEvent) => {
@@ -94,7 +94,7 @@ export async function startMember(config: MemberConfig, log: Log): Promise<Runni
   })
   const history = await openHistory(config, member, balancer, log)
   const operator = new MemberOperator({
-    ...{ member, balancer, health, tally, traffic, history, version, pid },
+    ...{ member, balancer, health, tally, traffic, coordinator, history, version, pid },
   })
   const api = await startApi(operator, {
     host: config.api.host,

@@ -11,6 +11,7 @@ import { type Condition, parseCondition } from './condition.ts'
 import { type HealthMemory, problemsOf } from './health.ts'
 import type { GroupFacts } from './health-facts.ts'
 import { type LaunchedMembers, readLauncherRecord } from './launcher-record.ts'
+import { Restarts } from './restarts.ts'
 import type { ShownMember } from './shown-member.ts'
 import type { WatchedCoordinator } from './watched-coordinator.ts'
 
@@ -53,6 +54,7 @@ export class HealthWatch {
   #looks = 0
   /** What the launcher's record said, and the starts of the members at which it was read. */
   #launched: LaunchedMembers = {}
+  readonly #restarts = new Restarts()
   #starts = ''
 
   constructor(sources: HealthSources) {
@@ -76,6 +78,11 @@ export class HealthWatch {
   /** As the last look found them, the worst first. */
   get problems(): readonly HealthProblem[] {
     return this.#problems
+  }
+
+  /** How often that member has started anew, as seen from here since the start. */
+  restartsOf(id: MemberId): number {
+    return this.#restarts.of(id)
   }
 
   condition(): Condition {
@@ -119,6 +126,7 @@ export class HealthWatch {
 
   async #round(): Promise<void> {
     const { member } = this.#sources
+    this.#restarts.look(member.group.members)
     const isDue = this.#looks % LOOKS_PER_ASK === 0 || this.#sources.coordinator.trouble !== null
     this.#looks += 1
     if (isDue) await this.#sources.coordinator.probe()

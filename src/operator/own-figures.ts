@@ -11,6 +11,7 @@ import { Rates } from './rates.ts'
 import type { ShownMember } from './shown-member.ts'
 import { type SessionSummary, SUMMARY_FORMAT, type Summary } from './summary.ts'
 import type { Tally } from './tally.ts'
+import type { WatchedCoordinator } from './watched-coordinator.ts'
 
 export interface FigureSources {
   readonly history: History
@@ -18,6 +19,7 @@ export interface FigureSources {
   readonly balancer: Balancer
   readonly health: HealthWatch
   readonly tally: Tally
+  readonly coordinator: Pick<WatchedCoordinator, 'answered'>
   readonly traffic: Readonly<Traffic>
   readonly version: string
   readonly pid: number
@@ -83,19 +85,25 @@ export class OwnFigures {
   }
 
   readings(): Readings {
-    const { member, tally, traffic, version, balancer, health } = this.#sources
-    const { commitWork } = member.store
+    const { member, tally, traffic, version, balancer, health, coordinator } = this.#sources
     const usage = member.store.usage()
     const load = balancer.memberLoad()
     return {
       member: member.id,
       version,
+      group: member.group.group.name,
       coordinationUp: isUp(health.condition()),
-      problems: health.problems,
-      members: [...member.group.members.keys()].map((id) => ({
-        id,
-        up: id === member.id || balancer.isHeard(id),
+      coordination: Object.entries(coordinator.answered).map(([ask, durations]) => ({
+        ...{ ask, durations },
       })),
+      problems: health.problems,
+      members: [...member.group.members.values()].map(({ id, draining }) => ({
+        id,
+        state: id !== member.id && !balancer.isHeard(id) ? 'silent' : draining ? 'draining' : 'up',
+        restarts: health.restartsOf(id),
+      })),
+      balance: balancer.mode,
+      predictions: balancer.trust,
       loadRatio: balancer.loadRatios(),
       sessions: member.target.registry.size,
       ...tally.readings(member),
@@ -105,8 +113,7 @@ export class OwnFigures {
       cache: cacheOf(member),
       tombstoneRuns: member.store.tombstones.runs,
       damagedPages: member.store.damagedPages().length,
-      commits: commitWork.commits,
-      commitSeconds: commitWork.commitMs / 1_000,
+      commits: member.store.commitWork.durations,
       diskQueue: load?.diskQueue ?? 0,
       networkBytes: { received: traffic.receivedBytes, sent: traffic.sentBytes },
       hostCpu: load?.hostCpu ?? 0,

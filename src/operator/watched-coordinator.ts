@@ -1,9 +1,10 @@
-// A coordinator that is watched as it is used: whether it answers, since when not, and which of its answers took long.
+// A coordinator that is watched as it is used: whether it answers, since when not, and how long its answers take.
 //
 // Invariants:
 //   WC1. A store that answers reads, and whose lock for changes somebody holds, does not count as up.
 //   WC2. A probe wants that lock and changes nothing.
 import type { Clock } from '../base/clock.ts'
+import { Durations } from '../base/durations.ts'
 import type { Revision } from '../base/ids.ts'
 import type { Coordinator, Transaction, Watch } from '../coordination/coordinator.ts'
 import { probeChange } from '../group/change.ts'
@@ -16,6 +17,11 @@ export interface SlowAnswer {
 }
 
 export class WatchedCoordinator implements Coordinator {
+  /** How long it took to answer, since the start. */
+  readonly answered: Readonly<Record<SlowAnswer['what'], Durations>> = {
+    commit: new Durations(),
+    list: new Durations(),
+  }
   readonly #coordinator: Coordinator
   readonly #clock: Clock
   readonly #tellSlow: (answer: SlowAnswer) => void
@@ -73,6 +79,7 @@ export class WatchedCoordinator implements Coordinator {
     const isUnknown = 'reason' in answer && answer.kind === 'unknown'
     this.#troubles[kind] = isUnknown ? String(answer.reason) : null
     const ms = this.#clock.nowMs() - begunMs
+    this.answered[what].add(ms)
     if (ms >= SLOW_MS && !isUnknown) this.#tellSlow({ what, ms })
     return answer
   }

@@ -11,6 +11,7 @@
 //   GC4. What a batch does in one turn of the event loop is bounded, also if it is of unmaps that name terabytes.
 //   GC5. What is under way in one batch takes its part of the overlay from the next: what was placed always has its cells.
 import type { Clock } from '../base/clock.ts'
+import { type DurationCounts, Durations } from '../base/durations.ts'
 import { BLOCK_BYTES } from '../base/sizes.ts'
 import type { DirectPiece, DirectWrites } from './direct-writes.ts'
 import { type Change, type DurableBatch, type Journal, OPEN_BATCHES } from './journal.ts'
@@ -57,6 +58,8 @@ export interface CommitWork {
   readonly commits: number
   /** From handing a batch to the disk until it was durable. */
   readonly commitMs: number
+  /** The same, each. */
+  readonly durations: DurationCounts
   /** Changes that waited, times how long: over a time, its mean is the depth of the queue. */
   readonly waitedMs: number
 }
@@ -85,7 +88,7 @@ export class CommitQueue {
   #counted = { atMs: 0, waiting: 0 }
   /** Journal position up to which changes have taken effect in memory. */
   applied: number
-  readonly work = { commits: 0, commitMs: 0, waitedMs: 0 }
+  readonly work = { commits: 0, commitMs: 0, durations: new Durations(), waitedMs: 0 }
   /** The first change in the queue waits for room. */
   stalled = false
   /** Set once: nothing is taken or settled otherwise any more. */
@@ -309,6 +312,7 @@ export class CommitQueue {
     const ms = this.#clock.nowMs() - atMs
     this.work.commits += 1
     this.work.commitMs += ms
+    this.work.durations.add(ms)
     this.work.waitedMs += ms * changes.length
     const { operations } = this.#pages
     for (const { change, reserved } of changes) {

@@ -4,17 +4,16 @@ import { assert } from '../base/assert.ts'
 import type { ReadPart } from '../iscsi/data-in.ts'
 import type { Session } from '../iscsi/session.ts'
 import type { Task } from '../iscsi/task.ts'
-import type { SessionCounters } from '../load/counters.ts'
+import { FAILED, type Op, OTHER, READ, type SessionCounters, WRITE } from '../load/counters.ts'
 import type { NexusState } from '../scsi/nexus-state.ts'
 import { type Condition, conditions, type SenseDetail, senseData } from '../scsi/sense.ts'
 import type { CompareOutcome } from '../slice/outcome.ts'
+import { failureOf, taskSetFull } from './failures.ts'
 import { LONG_BYTES } from './memory-bounds.ts'
 import { dataErrorSense } from './task-data.ts'
 
 const GOOD = 0x00
 const CHECK_CONDITION = 0x02
-const MEDIUM_ERROR = 0x3
-const UNIT_ATTENTION = 0x6
 const TASK_SET_FULL = 0x28
 
 /** What responses need of iscsi/session.ts. */
@@ -33,6 +32,11 @@ export interface TaskResponsesDeps {
 /** An outcome of which the initiator hears: a refused generation is none of its matters. */
 export type Failure = Exclude<CompareOutcome, 'done' | 'refused'>
 
+/** It is copied, so it may be anybody's. */
+interface CopiedPart extends Omit<ReadPart, 'data'> {
+  readonly data: Uint8Array
+}
+
 /** `transferBytes` is what the command moved, or would have, for the residual count; 0 where nothing of it counts. */
 export class TaskResponses {
   readonly #deps: TaskResponsesDeps
@@ -45,14 +49,14 @@ export class TaskResponses {
 
   good(task: Task, transferBytes: number): void {
     this.#deps.counters.others += 1
-    this.#respond(task, GOOD, null, transferBytes)
+    this.#respond(task, OTHER, GOOD, null, transferBytes)
   }
 
   written(task: Task, transferBytes: number): void {
     const { counters } = this.#deps
     counters.writes += 1
     counters.writtenBytes += Math.min(transferBytes, task.expectedDataTransferLength)
-    this.#respond(task, GOOD, null, transferBytes)
+    this.#respond(task, WRITE, GOOD, null, transferBytes)
   }
 
   /** Where all bytes of a read go, until `filled` or `notFilled`; null: it takes several PDUs, or more than the initiator does. */
@@ -70,7 +74,7 @@ export class TaskResponses {
     const { counters, session } = this.#deps
     counters.reads += 1
     counters.readBytes += bytes
-    this.#count(task)
+    this.#count(task, READ)
     session.finishDataIn(task, transferBytes)
   }
 
@@ -81,14 +85,14 @@ export class TaskResponses {
   /** GOOD comes with the last part. True: it is sent from where it lies, and then its buffer is the pool's. */
   read(task: Task, part: ReadPart, transferBytes: number): boolean {
     const { counters, session } = this.#deps
-    const { data, from, isLast } = part
+    const { data, isLast } = part
     if (isLast) counters.reads += 1
     counters.readBytes += data.length
     if (data.length < LONG_BYTES) {
-      this.#sendDataIn(task, data, transferBytes, from, isLast)
+      this.#sendDataIn(task, READ, part, transferBytes)
       return false
     }
-    if (isLast) this.#count(task)
+    if (isLast) this.#count(task, READ)
     return session.sendDataIn(task, part, transferBytes)
   }
 
@@ -100,14 +104,16 @@ export class TaskResponses {
       return
     }
     this.#deps.counters.others += 1
-    this.#sendDataIn(task, data.subarray(0, bytes), data.length, 0, true)
+    const part = { data: data.subarray(0, bytes), from: 0, isLast: true }
+    this.#sendDataIn(task, OTHER, part, data.length)
   }
 
   fail(task: Task, condition: Condition, detail: SenseDetail, transferBytes: number): void {
     const { counters, nexus } = this.#deps
-    countSense(counters, condition)
+    const failure = failureOf(condition)
+    if (failure !== null) counters.failed(failure)
     const sense = senseData(condition, nexus.descriptorSense, detail)
-    this.#respond(task, CHECK_CONDITION, sense, transferBytes)
+    this.#respond(task, FAILED, CHECK_CONDITION, sense, transferBytes)
   }
 
   failed(task: Task, outcome: Failure, transferBytes: number): void {
@@ -119,8 +125,12 @@ export class TaskResponses {
   refuseData(task: Task): void {
     const { dataError } = task
     assert(dataError !== 'none', 'data is refused for an error in it')
-    if (dataError === 'noRoom') this.#respond(task, TASK_SET_FULL, null, 0)
-    else this.fail(task, dataErrorSense[dataError], {}, 0)
+    if (dataError !== 'noRoom') {
+      this.fail(task, dataErrorSense[dataError], {}, 0)
+      return
+    }
+    this.#deps.counters.failed(taskSetFull)
+    this.#respond(task, FAILED, TASK_SET_FULL, null, 0)
   }
 
   /** By the reset of another nexus. */
@@ -129,18 +139,19 @@ export class TaskResponses {
     this.fail(task, attentions.take() ?? conditions.logicalUnitReset, {}, 0)
   }
 
-  #respond(task: Task, status: number, sense: Uint8Array | null, transferBytes: number): void {
-    this.#count(task)
+  #respond(
+    task: Task,
+    op: Op,
+    status: number,
+    sense: Uint8Array | null,
+    transferBytes: number,
+  ): void {
+    this.#count(task, op)
     this.#deps.session.respond(task, status, sense, transferBytes)
   }
 
-  #sendDataIn(
-    task: Task,
-    data: Uint8Array,
-    transferBytes: number,
-    from: number,
-    isLast: boolean,
-  ): void {
+  #sendDataIn(task: Task, op: Op, part: CopiedPart, transferBytes: number): void {
+    const { data, from, isLast } = part
     const { session } = this.#deps
     const payloads = this.#payloads
     session.reserveDataIn(task, data.length, payloads, from, isLast)
@@ -151,15 +162,15 @@ export class TaskResponses {
       at = to
     }
     payloads.length = 0
-    if (isLast) this.#count(task)
+    if (isLast) this.#count(task, op)
     session.finishDataIn(task, transferBytes)
   }
 
   /** Before its response: after it, the task is another command's. */
-  #count(task: Task): void {
+  #count(task: Task, op: Op): void {
     const { counters, nowMs } = this.#deps
     counters.outstanding -= 1
-    counters.answered(nowMs() - task.receivedAtMs)
+    counters.answered(op, nowMs() - task.receivedAtMs)
   }
 }
 
@@ -168,10 +179,3 @@ const outcomeSense = {
   damaged: conditions.unrecoveredReadError,
   gone: conditions.logicalUnitNotSupported,
 } as const
-
-/** A unit attention is news, and no error. */
-function countSense(counters: SessionCounters, condition: Condition): void {
-  if (condition === conditions.spaceAllocationFailed) counters.noSpace += 1
-  else if (condition.key === MEDIUM_ERROR) counters.mediumErrors += 1
-  else if (condition.key !== UNIT_ATTENTION) counters.otherErrors += 1
-}

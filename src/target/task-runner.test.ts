@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest'
+import { DURATION_BUCKETS } from '../base/durations.ts'
+import { FAILED } from '../load/counters.ts'
 import { logicalUnit } from '../scsi/logical-unit.ts'
 import { holdsState } from '../scsi/nexus-state.ts'
 import { bench, code, filled, manage, read10, volume, write10 } from './task-runner.fixture.ts'
@@ -224,10 +226,10 @@ describe('outcomes', () => {
       expect(last()?.status).toBe(2)
       expect(code(last())).toEqual(expected)
       expect(counters).toMatchObject({ reads: 0, writes: 0, outstanding: 0 })
-      const { noSpace, mediumErrors, otherErrors } = counters
-      const [key] = expected
-      expect([noSpace, mediumErrors, otherErrors]).toEqual(
-        [7, 3, 5].map((one) => Number(one === key)),
+      const sense = { 7: '7/27/07', 3: '3/11/00', 5: '5/25/00' }[expected[0]]
+      expect([...(counters.failures ?? [])]).toEqual([[{ status: 'check_condition', sense }, 1]])
+      expect(counters.opBuckets.slice(FAILED * DURATION_BUCKETS).some((one) => one === 1)).toBe(
+        true,
       )
     }
   })
