@@ -23,7 +23,7 @@ async function alone(seed: number) {
 }
 
 const zeros = new Uint8Array(512)
-const ofOne = { inSync: ['a'], want: ['a'], min: 1 }
+const of = (primary: string) => ({ primary, inSync: [primary], want: [primary], min: 1 })
 let numbers = 100
 
 /** Each with a number of its own. */
@@ -277,7 +277,7 @@ describe('primary', () => {
       slices.mutate(mutation(session, 512, zeros, { verify: new Uint8Array(512).fill(1) })),
       slices.read(originOf(session), volumeId(1), sliceId(0), 0, new Uint8Array(BLOCK)),
     ]
-    await world.finish(world.put(keys.slice(sliceId(0)), { ...ofOne, epoch: 9, primary: 'b' }))
+    await world.finish(world.put(keys.slice(sliceId(0)), { ...of('b'), epoch: 9 }))
     expect(await world.finish(Promise.all(outcomes))).toEqual(outcomes.map(() => 'stale'))
     const { applied } = world.durable.get(memberId('a')) ?? expect.unreachable('it has a disk')
     expect([...applied.keys()]).toEqual([`${session.sessionId}:1:0:${first.number}`])
@@ -294,9 +294,9 @@ describe('primary', () => {
     void late.then(() => {
       isOver = true
     })
-    await world.finish(world.put(keys.slice(sliceId(0)), { ...ofOne, epoch: 9, primary: 'b' }))
+    await world.finish(world.put(keys.slice(sliceId(0)), { ...of('b'), epoch: 9 }))
     await world.timeline.until(() => slices.epochOf(sliceId(0)) === 0)
-    await world.finish(world.put(keys.slice(sliceId(0)), { ...ofOne, epoch: 10, primary: 'a' }))
+    await world.finish(world.put(keys.slice(sliceId(0)), { ...of('a'), epoch: 10 }))
     await world.timeline.until(() => slices.epochOf(sliceId(0)) > 10)
     expect(isOver).toBe(true)
     expect(await late).toBe('stale')
