@@ -19,7 +19,7 @@ export class Refused extends Error {
 
 /** Rejects with Refused, or with what kept the answer away. */
 export async function ask<T>(method: string, path: string, body?: object): Promise<T> {
-  const waitMs = path.endsWith('/move') ? MOVE_ANSWER_MS : ANSWER_MS
+  const waitMs = method !== 'GET' && /\/(move|pin)$/.test(path) ? MOVE_ANSWER_MS : ANSWER_MS
   const response = await fetch(path, {
     method,
     signal: AbortSignal.timeout(waitMs),

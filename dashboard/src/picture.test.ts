@@ -33,7 +33,15 @@ const members = (...used: (number | null)[]): Top['members'] =>
   }))
 const session = (id: number, member: string, cores = 0): Session => ({
   ...{ id: String(id), initiator: `iqn.2026-11.test:c${id}`, isid: '', source: '', volume: 'vol1' },
-  ...{ member, state: 'live', since: '', iops: 1, bytesPerSecond: 1, forwardedShare: 0 },
+  ...{
+    member,
+    state: 'live',
+    pinned: null,
+    since: '',
+    iops: 1,
+    bytesPerSecond: 1,
+    forwardedShare: 0,
+  },
   ...{ queueDepth: 0, latencyMs: null, load: cores },
 })
 const move = (change: Partial<Move> = {}): Move => ({

@@ -6,6 +6,7 @@ import { sentenceOf } from './api.ts'
 import { useAsked } from './asked.ts'
 import { MoveStory } from './moves.tsx'
 import { SessionMove } from './session-move.tsx'
+import { SessionPin } from './session-pin.tsx'
 import { WhyItStays } from './why.tsx'
 import { shortName } from './words.ts'
 
@@ -24,7 +25,8 @@ export function SessionPanel({ id }: { readonly id: string }) {
       <p>{why}</p>
       <WhyItStays session={id} />
       <Facts session={session} />
-      <SessionMove session={session} />
+      {session.pinned === null ? <SessionMove session={session} /> : null}
+      <SessionPin session={session} />
       <h3>Its moves</h3>
       {moves.length === 0 ? (
         <p class="quiet">It has not moved.</p>

@@ -28,7 +28,7 @@ const COLUMNS: readonly Column<Row>[] = [
   },
   {
     head: 'State',
-    cell: ({ state }) => state,
+    cell: ({ state, pinned }) => (state === 'live' && pinned !== null ? 'pinned' : state),
     rank: ({ state }) => state,
     from: 'wide',
   },

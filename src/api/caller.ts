@@ -11,6 +11,8 @@ import type {
   Move,
   MovePlan,
   MoveRequest,
+  Pin,
+  PinRequest,
   Session,
   SessionDetail,
   Status,
@@ -120,6 +122,18 @@ export class Caller {
     return this.#ask<MovePlan>('GET', path)
   }
 
+  pinSession(id: string, request: PinRequest) {
+    return this.#ask<Pin>('PUT', pinOf(id), request)
+  }
+
+  foretellPin(id: string, member?: string) {
+    return this.#ask<Pin>('GET', `${pinOf(id)}${query({ member })}`)
+  }
+
+  unpinSession(id: string) {
+    return this.#ask<Pin>('DELETE', pinOf(id))
+  }
+
   moves(limit: number, filter: Filter = {}) {
     return this.#ask<List<Move>>(
       'GET',
@@ -181,7 +195,8 @@ export class Caller {
   }
 
   async #send(method: string, path: string, body?: object) {
-    const waitMs = method === 'POST' && path.endsWith('/move') ? MOVE_ANSWER_MS : ANSWER_MS
+    const moves = method !== 'GET' && /\/(move|pin)$/.test(path)
+    const waitMs = moves ? MOVE_ANSWER_MS : ANSWER_MS
     try {
       const { ok, text, url } = await this.#doors.send({ method, path, body, waitMs })
       return { ok, url, value: parseJson(text) }
@@ -203,6 +218,10 @@ export async function ownAnswer(api: string, path: string, waitMs: number): Prom
 function query(values: Readonly<Record<string, string | undefined>> | Filter): string {
   const given = Object.entries(values).filter((pair) => pair[1] !== undefined)
   return given.length === 0 ? '' : `?${new URLSearchParams(given as [string, string][])}`
+}
+
+function pinOf(session: string): string {
+  return `/api/v1/sessions/${encodeURIComponent(session)}/pin`
 }
 
 /** By its name: what an answer of this schema has is promised by the member, which checks each before it sends it. */

@@ -102,6 +102,11 @@ const catalogue = {
     title: 'The session may not be moved',
     action: 'It goes on where it is; see whether another member may have it.',
   },
+  sessionPinned: {
+    status: 409,
+    title: 'The session is pinned',
+    action: "Unpin it first ('evenkeel session unpin'), or pin it to the other member.",
+  },
   alreadyThere: {
     status: 409,
     title: 'The session is on that member already',

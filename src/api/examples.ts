@@ -14,6 +14,8 @@ import type {
   Move,
   MovePlan,
   MoveRequest,
+  Pin,
+  PinRequest,
   Session,
   SessionDetail,
   Status,
@@ -46,7 +48,7 @@ const volumeDetail: VolumeDetail = {
 }
 const session: Session = {
   ...{ id: '42', initiator: INITIATOR, isid: '00023d000001', source: '192.0.2.50' },
-  ...{ volume: 'vol1', member: 'm1', state: 'live', since: AT },
+  ...{ volume: 'vol1', member: 'm1', state: 'live', pinned: null, since: AT },
   ...{ iops: 900, bytesPerSecond: 3_686_400, forwardedShare: 0.5 },
 }
 const measured = { queueDepth: 8, latencyMs: 1.1, load: 0.12 }
@@ -120,6 +122,14 @@ const movePlan: MovePlan = {
   ...{ session: '42', from: 'm1', to: 'm2', predicted },
   sentence: 'm1 would go from 71 % to 59 %, m2 from 42 % to 55 %.',
 }
+const pin: Pin = {
+  ...{ session: '42', member: 'm2', predicted: null },
+  sentence: 'Session 42 is pinned to m2: it stays there until it is unpinned.',
+}
+const unpinned: Pin = {
+  ...{ ...pin, member: null },
+  sentence: 'Session 42 is not pinned: it may be moved again.',
+}
 const recording: RecordingPage = {
   ...{ member: 'm1', everySeconds: 10, next: null },
   entries: [
@@ -182,6 +192,9 @@ export const ANSWERS: Readonly<Record<string, object>> = {
   showSession: whole(sessionDetail),
   foretellMove: whole(movePlan),
   moveSession: whole(byHand),
+  foretellPin: whole({ ...pin, predicted }),
+  pinSession: whole(pin),
+  unpinSession: whole(unpinned),
   'moveSession 202': whole(begun),
   listMoves: { ...listed(move), next: null },
   whyNot: whole(whyNot),
@@ -202,6 +215,7 @@ export const ANSWERS: Readonly<Record<string, object>> = {
 const create: VolumeRequest = { name: 'vol1', bytes: volume.bytes, blockBytes: 512, shared: false }
 const grow: VolumeChange = { bytes: 2 * volume.bytes }
 const moving: MoveRequest = { to: 'm2', wait: true }
+const pinning: PinRequest = { member: 'm2' }
 const calmer: BalanceRequest = { mode: 'on', policy: { kappa: 10 } }
 
 /** The body of each operation that takes one. */
@@ -209,6 +223,7 @@ export const REQUESTS: Readonly<Record<string, object>> = {
   createVolume: create,
   changeVolume: grow,
   moveSession: moving,
+  pinSession: pinning,
   setBalance: calmer,
 }
 

@@ -18,6 +18,8 @@ import type {
   Move,
   MovePlan,
   MoveRequest,
+  Pin,
+  PinRequest,
   Session,
   SessionDetail,
   Status,
@@ -93,6 +95,7 @@ export class OperatorInMemory implements Operator {
     volume: 'vol1',
     member: 'm1',
     state: 'live',
+    pinned: null,
     since: AT,
     iops: 900,
     bytesPerSecond: 3_686_400,
@@ -205,6 +208,27 @@ export class OperatorInMemory implements Operator {
     const predicted = { gain: 0.1, price: 5, from: ends, to: ends }
     const sentence = `${this.#session.member} would go from 30 % to 20 %.`
     return answered({ session: id, from: this.#session.member, to, predicted, sentence })
+  }
+
+  async foretellPin(id: string, member = this.#session.member): Promise<Answered<Pin>> {
+    if (id !== this.#session.id) return refusal('sessionNotFound', `there is no session ${id}`)
+    const sentence = `Session ${id} would stay at ${member}.`
+    return answered({ session: id, member, predicted: null, sentence })
+  }
+
+  async pinSession(id: string, request: PinRequest): Promise<Answered<Pin>> {
+    if (id !== this.#session.id) return refusal('sessionNotFound', `there is no session ${id}`)
+    const { member = this.#session.member } = request
+    this.#session = { ...this.#session, pinned: member, member }
+    const sentence = `Session ${id} is pinned to ${member}.`
+    return answered({ session: id, member, predicted: null, sentence })
+  }
+
+  async unpinSession(id: string): Promise<Answered<Pin>> {
+    if (id !== this.#session.id) return refusal('sessionNotFound', `there is no session ${id}`)
+    this.#session = { ...this.#session, pinned: null }
+    const sentence = `Session ${id} is not pinned.`
+    return answered({ session: id, member: null, predicted: null, sentence })
   }
 
   async moveSession(id: string, request: MoveRequest): Promise<Answered<Move>> {

@@ -15,6 +15,8 @@ import type {
   Move,
   MovePlan,
   MoveRequest,
+  Pin,
+  PinRequest,
   Session,
   SessionDetail,
   Status,
@@ -56,12 +58,21 @@ export interface Operator {
   session(id: string): Promise<Answered<SessionDetail>>
   /**
    * With `wait`, answers when the outcome, drain and pause are known or will not be; else when the move has begun. An outcome other than
-   * 'returned' is an answer, not a refusal. sessionNotFound, memberNotFound, alreadyThere, sessionMoving, sessionFixed,
+   * 'returned' is an answer, not a refusal. sessionNotFound, memberNotFound, alreadyThere, sessionMoving, sessionFixed, sessionPinned,
    * memberNotReady, memberSilent, coordinatorDown.
    */
   moveSession(id: string, request: MoveRequest): Promise<Answered<Move>>
   /** What a move would bring; nothing moves. Refused as a move by hand is, as far as that is known before. */
   foretellMove(id: string, to: string): Promise<Answered<MovePlan>>
+  /**
+   * It stays where it is, or at the member that is named, to which it is moved first, until it is unpinned. Refused as a move by
+   * hand is.
+   */
+  pinSession(id: string, request: PinRequest): Promise<Answered<Pin>>
+  /** What a pin would do; nothing is changed. */
+  foretellPin(id: string, member?: string): Promise<Answered<Pin>>
+  /** sessionNotFound, sessionMoving, memberSilent, coordinatorDown. */
+  unpinSession(id: string): Promise<Answered<Pin>>
   /** The newest first, at most `limit`. */
   moves(limit: number): Promise<readonly Move[]>
 

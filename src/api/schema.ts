@@ -127,6 +127,10 @@ export const session = z
     volume: z.string().describe('Its name.'),
     member: z.string().describe('The one that serves it.'),
     state: sessionState.describe('moving: it is on its way to another member.'),
+    pinned: z
+      .string()
+      .nullable()
+      .describe('The member that it stays at until it is unpinned; null: it is not pinned.'),
     since: z.string().describe('When it first logged in: ISO 8601, UTC.'),
     iops: rate.describe('Commands answered in a second, lately.'),
     bytesPerSecond: rate.describe('Read and written, lately.'),
@@ -217,6 +221,29 @@ export const movePlan = z
     sentence: z.string().describe('What the move would bring.'),
   })
   .meta({ id: 'MovePlan', description: 'What a move would do. Nothing has moved.' })
+
+export const pinRequest = z
+  .strictObject({
+    member: z
+      .string()
+      .min(1)
+      .optional()
+      .describe('Where it is to stay, as m2: it is moved there first. Not named: where it is.'),
+  })
+  .meta({ id: 'PinRequest' })
+
+export const pin = z
+  .object({
+    session: z.string().describe('The id of the session.'),
+    member: z.string().nullable().describe('Where it stays; null: it is not pinned.'),
+    predicted: prediction
+      .nullable()
+      .describe(
+        'Of the move there, if it was asked what a pin would do; null: none, or not known.',
+      ),
+    sentence: z.string().describe('What this means, or would mean.'),
+  })
+  .meta({ id: 'Pin' })
 
 export const balanceMode = z.enum(['on', 'off', 'advise'])
 export const placementMode = z.enum(['on', 'off'])
@@ -455,6 +482,8 @@ export type Session = z.infer<typeof session>
 export type SessionDetail = z.infer<typeof sessionDetail>
 export type Move = z.infer<typeof move>
 export type MoveRequest = z.infer<typeof moveRequest>
+export type Pin = z.infer<typeof pin>
+export type PinRequest = z.infer<typeof pinRequest>
 export type MovePlan = z.infer<typeof movePlan>
 export type Balance = z.infer<typeof balance>
 export type BalanceRequest = z.infer<typeof balanceRequest>

@@ -7,6 +7,7 @@ import { z } from 'zod'
 import { moveWhy, stayReason } from './balance-schema.ts'
 import { type Refusal, refusal } from './errors.ts'
 import { type Answered, answered, type Operator } from './operator.ts'
+import { pinRoutes } from './pins.ts'
 import { type Api, described, problems, query, settle } from './route.ts'
 import {
   answer,
@@ -85,6 +86,7 @@ export function sessionRoutes(api: Api, operator: Operator): void {
       ),
   )
   moveRoutes(api, operator)
+  pinRoutes(api, operator)
   whyRoutes(api, operator)
 }
 
@@ -147,6 +149,7 @@ function moveRoutes(api: Api, operator: Operator): void {
           'alreadyThere',
           'sessionMoving',
           'sessionFixed',
+          'sessionPinned',
           'memberNotReady',
           'memberSilent',
         ),
@@ -173,6 +176,7 @@ function moveRoutes(api: Api, operator: Operator): void {
           'alreadyThere',
           'sessionMoving',
           'sessionFixed',
+          'sessionPinned',
           'memberNotReady',
           'memberSilent',
           'coordinatorDown',

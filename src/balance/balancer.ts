@@ -147,10 +147,10 @@ export class Balancer {
 
   // For moves by hand
 
-  /** Why an operator may not have it moved; null: safety allows it. */
-  heldByHand(session: LiveSession): Code | null {
+  /** Why an operator may not have it moved there; null: safety allows it, and no pin forbids it. */
+  heldByHand(session: LiveSession, to: MemberId): Code | null {
     const { sessions, others } = this.#shared
-    return sessions.heldByHand(session, others.view(), this.policy.settings.policy)
+    return sessions.heldByHand(session, to, others.view(), this.policy.settings.policy)
   }
 
   /** What goes with a session that is moved. */

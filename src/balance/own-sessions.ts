@@ -1,7 +1,7 @@
 // The sessions that this member serves, as the distribution sees them: their load, what holds them, and what they have been
 // through, which goes with them when they are moved.
 
-import { type SessionId, sessionId } from '../base/ids.ts'
+import { type MemberId, type SessionId, sessionId } from '../base/ids.ts'
 import { isRandomIsid } from '../base/isid.ts'
 import { type BadPaths, barredBy, heldBy } from '../distribution/bounds.ts'
 import type { Code } from '../distribution/code.ts'
@@ -104,11 +104,15 @@ export class OwnSessions {
     }
   }
 
-  /** Why an operator may not have it moved; null: safety allows it. Rates and rests do not count. */
-  heldByHand(session: LiveSession, view: View, policy: Policy): Code | null {
+  /**
+   * Why it may not be moved to `to` though an operator or a drain wants it; null: safety allows it, and no pin forbids it. Rates
+   * and rests do not count.
+   */
+  heldByHand(session: LiveSession, to: MemberId | null, view: View, policy: Policy): Code | null {
     const nowMs = this.#nowMs()
     const facts = factsOf(this.#member, session, this.#history(session.id), nowMs, policy)
-    return heldBy(facts, view, nowMs, 'operator')
+    const pinned = facts.pinned && session.record.pinned !== to
+    return heldBy({ ...facts, pinned }, view, nowMs, 'operator')
   }
 
   /** What one of the sessions here, or a new one, is like. */

@@ -21,7 +21,7 @@ export function factsOf(
   const stableIsid = !isRandomIsid(record.isid)
   return {
     initiator: record.initiator,
-    pinned: false,
+    pinned: record.pinned !== undefined,
     moving: phase.kind === 'moving',
     stableIsid,
     holdsState: member.target.holdsState(id),

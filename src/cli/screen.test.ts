@@ -18,6 +18,7 @@ const longest: Session = {
   member: 'm32',
   source: '2001:db8:aaaa:bbbb:cccc:dddd:eeee:ffff',
   state: 'moving',
+  pinned: 'm32',
   since: '2020-01-01T00:00:00.000Z',
   iops: 123_456,
   bytesPerSecond: 1023 * 2 ** 20,

@@ -8,7 +8,10 @@ export const SESSION_COLUMNS: readonly Column<Session>[] = [
   { head: 'ID', cell: ({ id }) => id },
   { head: 'VOLUME~', cell: ({ volume }) => volume },
   { head: 'MEMBER', cell: ({ member }) => member },
-  { head: 'STATE', cell: ({ state }) => state },
+  {
+    head: 'STATE',
+    cell: ({ state, pinned }) => (state === 'live' && pinned !== null ? 'pinned' : state),
+  },
   { head: 'IOPS>', cell: ({ iops }) => iops.toFixed(0), rank: ({ iops }) => iops },
   {
     head: 'BYTES/S>',

@@ -1,4 +1,4 @@
-// evenkeel session list | show | move | moves
+// evenkeel session list | show | move | pin | unpin | moves
 import { Command } from 'commander'
 import type { SessionDetail } from '../api/schema.ts'
 import { formatMs, formatPercent, formatRate } from '../base/figures.ts'
@@ -62,18 +62,54 @@ export function sessionCommand(contextOf: ContextOf): Command {
         )
       }
     })
+  pinCommands(session, contextOf)
   moveList(session.command('moves'), contextOf)
   return session
 }
 
+interface PinOptions {
+  readonly member?: string
+  readonly dryRun?: boolean
+}
+
+function pinCommands(session: Command, contextOf: ContextOf): void {
+  session
+    .command('pin')
+    .description('keep a session where it is, whatever the load')
+    .argument('<id>')
+    .option('--member <member>', 'keep it there, and move it there first')
+    .option('--dry-run', 'say what it would mean, and change nothing')
+    .action(async (id: string, { member, dryRun = false }: PinOptions, command: Command) => {
+      const { caller, screen } = contextOf(command)
+      const pin = (whole: string, at?: string) =>
+        dryRun
+          ? caller.foretellPin(whole, at)
+          : caller.pinSession(whole, at === undefined ? {} : { member: at })
+      const done = await named(caller, 'session', id, (whole) =>
+        member === undefined ? pin(whole) : named(caller, 'member', member, (at) => pin(whole, at)),
+      )
+      screen.show(done, ({ sentence }) => sentence)
+    })
+  session
+    .command('unpin')
+    .description('let a session be moved again')
+    .argument('<id>')
+    .action(async (id: string, _options: object, command: Command) => {
+      const { caller, screen } = contextOf(command)
+      const done = await named(caller, 'session', id, (whole) => caller.unpinSession(whole))
+      screen.show(done, ({ sentence }) => sentence)
+    })
+}
+
 function describeSession(screen: Screen, detail: SessionDetail): string {
-  const { id, initiator, isid, source, volume, member, state, since, load, decided, moves } = detail
+  const { id, initiator, isid, source, volume, member, state, since, pinned } = detail
+  const { load, decided, moves } = detail
   const parts = [
     screen.facts([
       ['session', `${id}, ${state}`],
       ['initiator', `${initiator}, ISID ${isid}, from ${source}`],
       ['volume', volume],
-      ['member', member],
+      ['member', pinned === null ? member : `${member}, pinned to ${pinned}`],
       ['since', `${since} (${ageOf(since)})`],
       [
         'doing',

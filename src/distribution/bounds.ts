@@ -14,6 +14,7 @@ import type { Barred, View } from './view.ts'
 
 export interface SessionFacts {
   readonly initiator: string
+  /** To a member, and it is not on its way there. */
   readonly pinned: boolean
   readonly moving: boolean
   /** Its ISID is not of the random kind: the return is matched by it. */
@@ -29,7 +30,7 @@ export interface SessionFacts {
   readonly partitionedOn: Pick<ReadonlySet<MemberId>, 'has'> | null
 }
 
-/** `byHand`: an operator's or a drain's move passes over rests and budgets, and an operator's over a pin. */
+/** `byHand`: an operator's or a drain's move passes over rests and budgets. */
 export function heldBy(
   facts: SessionFacts,
   view: View,
@@ -37,7 +38,7 @@ export function heldBy(
   byHand: 'operator' | 'drain' | null,
 ): Code | null {
   if (facts.moving) return 'ALREADY_MOVING'
-  if (facts.pinned && byHand !== 'operator') return 'PINNED'
+  if (facts.pinned) return 'PINNED'
   if (facts.holdsState) return 'HOLDS_STATE'
   if (!facts.stableIsid && facts.siblings.some((s) => isSilent(view, s.member))) {
     return 'SIBLING_SILENT'

@@ -142,7 +142,7 @@ const FACTS: SessionFacts = {
 const ALL = { members: new Map(), absent: new Map([[memberId('c'), 'silent' as const]]) }
 
 test.each<[Code, Partial<SessionFacts>, 'operator' | null]>([
-  ['PINNED', { pinned: true }, null],
+  ['PINNED', { pinned: true }, 'operator'],
   ['ALREADY_MOVING', { moving: true }, 'operator'],
   ['HOLDS_STATE', { holdsState: true }, 'operator'],
   [

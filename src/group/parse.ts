@@ -111,6 +111,7 @@ export function parseSession(value: string): SessionRecord | string {
       state: fields.oneOf('state', ['live', 'dead']),
       ...(fields.has('bytes') ? { bytes: fields.integer('bytes', 1) } : {}),
       ...(fields.has('barrierDue') && fields.flag('barrierDue') ? { barrierDue: true } : {}),
+      ...(fields.has('pinned') ? { pinned: memberId(fields.text('pinned')) } : {}),
       ...(fields.has('move') ? { move: openMoveOf(fields.inner('move')) } : {}),
       since: fields.string('since'),
     }

@@ -13,7 +13,7 @@ import {
 import type { LogicalBlockBytes } from '../base/sizes.ts'
 
 /** Bumped with any change of a key's form or meaning; a member refuses a group of another format. */
-export const RECORD_FORMAT = 3
+export const RECORD_FORMAT = 4
 
 /** A life of the record before this one: `evenkeel recover` ended it. */
 export interface EarlierIncarnation {
@@ -108,6 +108,8 @@ export interface SessionRecord {
   readonly bytes?: number
   /** The barrier of the login that took it is not known to be complete: one that comes by its ISID runs one, too (G29). */
   readonly barrierDue?: true
+  /** An operator's word: it belongs there and stays there until he takes that back (G35). */
+  readonly pinned?: MemberId
   readonly move?: OpenMove
   /** ISO time of the first login. */
   readonly since: string

@@ -12,6 +12,7 @@ import {
   completeBarrier,
   createSession,
   noteIntent,
+  pinSession,
   retireSession,
   type StoredSession,
   takeSession,
@@ -250,6 +251,30 @@ describe('session records', () => {
     expect(isDue()).toBe(false)
     store.apply(takeSession(now(), { ...who, isid: ISIDS[1] ?? '', loginToken: 'w' }))
     expect(isDue()).toBe(true)
+  })
+
+  it('G35 a pin stays through takes, moves and closes, also under another ISID, until it is taken back', () => {
+    const { store } = created()
+    const now = () => {
+      const [stored] = read(store)
+      if (stored === undefined) throw new Error('gone')
+      return stored
+    }
+    const m2 = memberId('m2')
+    store.apply(pinSession(now(), m2))
+    store.apply(completeBarrier(now()))
+    store.apply(noteIntent(now(), { id: 'x', to: m2 }))
+    store.apply(commitMove(now(), { id: 'x', to: m2 }, 8192))
+    expect(() => pinSession(now(), null)).toThrow(/G10/)
+    store.apply(takeSession(now(), { ...who, owner: m2, isid: ISIDS[1] ?? '' }))
+    store.apply(closeSession(now()))
+    expect(now().record).toMatchObject({ pinned: m2, state: 'dead' })
+    store.apply(takeSession(now(), who))
+    expect(now().record).toMatchObject({ pinned: m2, state: 'live', owner: memberId('m1') })
+    const { gen } = now().record
+    store.apply(pinSession(now(), null))
+    expect(now().record).not.toHaveProperty('pinned')
+    expect(now().record.gen).toBe(gen)
   })
 
   it('G10 a session in an open move is not moved, and a dead one not closed', () => {

@@ -9,6 +9,7 @@
 //       with the session: the next owner knows whether a growth is still to be told.
 //   G29. A record that was not taken by its ISID says that a barrier is due until that is complete, through every take and
 //       close: the login may die in its barrier, and the next one by the same ISID, anywhere, must not do without it.
+//   G35. A pin stays with its session through every take, move and close, and goes only with the operator's word or the record.
 import { assert } from '../base/assert.ts'
 import {
   generation,
@@ -80,7 +81,7 @@ export function createSession(who: Creating): GroupChange {
 
 /** Reinstates, revives, returns or reclaims: the same session, under a new generation, at `owner`. */
 export function takeSession(stored: StoredSession, who: Taking): GroupChange {
-  const { volume, initiator, isid, gen, since, bytes } = stored.record
+  const { volume, initiator, isid, gen, since, bytes, pinned } = stored.record
   const isDue = isid !== who.isid || stored.record.barrierDue === true // G29
   const record: SessionRecord = {
     volume,
@@ -93,6 +94,7 @@ export function takeSession(stored: StoredSession, who: Taking): GroupChange {
     state: 'live',
     ...(bytes === undefined ? {} : { bytes }),
     ...(isDue ? { barrierDue: true } : {}),
+    ...(pinned === undefined ? {} : { pinned }), // G35
     since,
   }
   const change = rewrite(stored, record)
@@ -110,6 +112,13 @@ export function completeBarrier(stored: StoredSession): GroupChange {
   assertServed(stored)
   const { barrierDue: _, ...record } = stored.record
   return rewrite(stored, record)
+}
+
+/** Where an operator wants it to stay; null: wherever it is best. */
+export function pinSession(stored: StoredSession, to: MemberId | null): GroupChange {
+  assertServed(stored)
+  const { pinned: _, ...record } = stored.record
+  return rewrite(stored, to === null ? record : { ...record, pinned: to })
 }
 
 /** The intent of a move: for people; the session goes on. */

@@ -26,7 +26,8 @@ it('P9 no body of any kind ends a member', async () => {
     condition: () => well,
     pastHere: async () => noPast,
   }
-  const staff = { balancer, operator: { ...people, moveHere: desk.moveHere.bind(desk) } }
+  const orders = { moveHere: desk.moveHere.bind(desk), pinHere: desk.pinHere.bind(desk) }
+  const staff = { balancer, operator: { ...people, ...orders } }
   const { slices, target } = member
   const { coordinator } = member.ports
   const table = controlTable({

@@ -11,7 +11,7 @@ import type { Coordinator } from '../coordination/coordinator.ts'
 import { NOT_KEPT } from '../operator/balance-desk.ts'
 import type { MemberOperator } from '../operator/operator.ts'
 import { readSpan } from '../operator/past.ts'
-import { readOrder } from '../operator/session-desk.ts'
+import { readOrder, readPin } from '../operator/session-orders.ts'
 import {
   bytesMessage,
   type Control,
@@ -32,7 +32,10 @@ import { readReset } from '../target/unit-reset.ts'
 /** Who decides for a member by its load, and who answers for it to people; null: nobody, and nobody here is asked. */
 export interface Staff {
   readonly balancer: Balancer | null
-  readonly operator: Pick<MemberOperator, 'summary' | 'condition' | 'moveHere' | 'pastHere'> | null
+  readonly operator: Pick<
+    MemberOperator,
+    'summary' | 'condition' | 'moveHere' | 'pinHere' | 'pastHere'
+  > | null
 }
 
 export interface Answerers {
@@ -70,6 +73,7 @@ export function controlTable({
     renew: message(readMove, (move) => staff().balancer?.receiver.renew(move)),
     release: message(readMove, (move) => staff().balancer?.receiver.release(move)),
     'move session': question(readOrder, (order) => staff().operator?.moveHere(order) ?? null),
+    'pin session': question(readPin, (pin) => staff().operator?.pinHere(pin) ?? null),
     // Load
     report: bytesMessage(readReport, (report) => staff().balancer?.hear(report)),
     plan: question(nothing, () => staff().balancer?.account.plan() ?? null),

@@ -14,6 +14,8 @@ import type {
   Move,
   MovePlan,
   MoveRequest,
+  Pin,
+  PinRequest,
   Session,
   SessionDetail,
   Status,
@@ -30,7 +32,8 @@ import { GroupDesk } from './group-desk.ts'
 import type { Series, Span } from './history.ts'
 import { type FigureSources, OwnFigures } from './own-figures.ts'
 import { pastOfAll } from './past.ts'
-import { type Order, SessionDesk } from './session-desk.ts'
+import { SessionDesk } from './session-desk.ts'
+import type { Order, PinOrder } from './session-orders.ts'
 import { askAll, type Summary } from './summary.ts'
 import { VolumeDesk } from './volume-desk.ts'
 
@@ -167,6 +170,18 @@ export class MemberOperator implements Operator {
     return this.#sessions.foretell(id, to)
   }
 
+  pinSession(id: string, request: PinRequest): Promise<Answered<Pin>> {
+    return this.#sessions.pin(id, request)
+  }
+
+  foretellPin(id: string, member?: string): Promise<Answered<Pin>> {
+    return this.#sessions.foretellPin(id, member)
+  }
+
+  unpinSession(id: string): Promise<Answered<Pin>> {
+    return this.#sessions.unpin(id)
+  }
+
   async moves(limit: number): Promise<readonly Move[]> {
     return this.#sessions.moves(limit)
   }
@@ -189,5 +204,10 @@ export class MemberOperator implements Operator {
   /** A move that another member was asked for by a person: this one serves the session. */
   moveHere(order: Order): Promise<Json> {
     return this.#sessions.moveHere(order)
+  }
+
+  /** The same of a pin. */
+  pinHere(pin: PinOrder): Promise<Json> {
+    return this.#sessions.pinHere(pin)
   }
 }

@@ -164,3 +164,43 @@ it('SD2 a session that has just begun is there, though this member has not heard
   const desk = new SessionDesk(member, balancer, async () => new Map())
   expect(await timeline.finish(desk.show(String(session.id)))).toMatchObject({ kind: 'done' })
 })
+
+it('SD3 a session is moved to where it is pinned, no load and no hand moves it from there, and it may go when it is unpinned', async () => {
+  const { at, group, timeline, connect, session, to, move } = await scene(41)
+  const deskOf = (of: typeof at) => {
+    const { member, balancer } = of
+    if (member === null || balancer === null) throw new Error('the member is down')
+    return new SessionDesk(member, balancer, async () => new Map())
+  }
+  const desk = deskOf(at)
+  const id = String(session.id)
+  const would = await timeline.finish(desk.foretellPin(id, to))
+  expect(would).toMatchObject({ kind: 'done', value: { member: to } })
+  expect(JSON.stringify(would)).toContain('It would be moved there first')
+  expect(session.record.owner).toBe(at.id)
+  const pinned = await timeline.finish(desk.pin(id, { member: to }))
+  expect(pinned).toMatchObject({ kind: 'done', value: { member: to } })
+  expect(JSON.stringify(pinned)).toContain('it comes back there, still pinned')
+  const there = group.member(to)
+  const now = () => there.member?.target.registry.get(session.id)?.record
+  expect(now()).toMatchObject({ owner: to, pinned: to })
+  const back = await timeline.finish(deskOf(there).move(id, { to: at.id, wait: true }))
+  expect(back).toMatchObject({ kind: 'refused', code: 'sessionPinned' })
+  expect(await timeline.finish(desk.pin('999999', {}))).toMatchObject({ code: 'sessionNotFound' })
+  const nowhere = await timeline.finish(desk.pin(id, { member: 'm9' }))
+  expect(nowhere).toMatchObject({ kind: 'refused', code: 'memberNotFound' })
+  expect(await timeline.finish(deskOf(there).unpin(id))).toMatchObject({ value: { member: null } })
+  expect(now()).not.toHaveProperty('pinned')
+  const free = await timeline.finish(deskOf(there).move(id, { to: at.id, wait: true }))
+  expect(free).toMatchObject({ kind: 'done', value: { outcome: 'returned' } })
+  expect(await move()).toMatchObject({ kind: 'done' })
+
+  const random = await connect(at.id, { isid: null, host: 'guest' })
+  await timeline.finish(random.write(0, new Uint8Array(random.blockBytes)))
+  const guest = [...(at.member?.group.sessions.values() ?? [])].find(
+    ({ record }) => record.initiator.endsWith(':guest') && record.owner === at.id,
+  )
+  expect(JSON.stringify(await timeline.finish(desk.pin(String(guest?.id), {})))).toContain(
+    'the pin holds as long as the connection',
+  )
+})

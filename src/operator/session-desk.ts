@@ -2,35 +2,40 @@
 //
 // Invariants:
 //   SD1. A move by hand begins only if the group record can be changed now; else it is refused at once, and says so.
+//   SD3. A session is pinned to a member only where a move there was made, or would not be refused.
 //   SD2. No session is said not to be there that began before the call, at whichever member.
 
-import { type ErrorCode, errorCodes, refusal } from '../api/errors.ts'
+import { type ErrorCode, type Refusal, refusal } from '../api/errors.ts'
 import { type Answered, answered } from '../api/operator.ts'
 import {
   type Move,
   type MovePlan,
   type MoveRequest,
+  type Pin,
+  type PinRequest,
   prediction,
   type Session,
   type SessionDetail,
 } from '../api/schema.ts'
 import type { Balancer } from '../balance/balancer.ts'
-import { sleep } from '../base/clock.ts'
-import { type MemberId, memberId, type SessionId, sessionId, type VolumeId } from '../base/ids.ts'
+import { sleep, within } from '../base/clock.ts'
+import { type MemberId, memberId, sessionId, type VolumeId } from '../base/ids.ts'
 import { whyNotByHand } from '../distribution/explain.ts'
 import { probeChange } from '../group/change.ts'
 import type { MovePrediction, MoveRecord } from '../group/record.ts'
 import type { StoredSession } from '../group/sessions.ts'
-import { Body } from '../peer/controls.ts'
 import { fieldsOf, type Json } from '../peer/message.ts'
+import { type Denied, deniedIn, type Order, type PinOrder } from './session-orders.ts'
 import {
   isMeasured,
   loadView,
   moveView,
+  pinView,
   sessionView,
   toldIn,
   whatWouldCome,
   whyHere,
+  whyPinnedElsewhere,
 } from './session-views.ts'
 import { hearNews, type ShownMember } from './shown-member.ts'
 import type { SessionSummary, Summary } from './summary.ts'
@@ -39,38 +44,12 @@ import type { SessionSummary, Summary } from './summary.ts'
 const MOVE_ASK_MS = 12_000
 /** An open move expires after 10 s, seen at the next sweep. */
 const OUTCOME_MS = 15_000
+/** A pin is one write to the coordination file, tried again while that does not answer. */
+const PIN_MS = 5_000
 const LOOK_MS = 20
 /** For the load of a destination, as it is now. */
 const END_ASK_MS = 500
 const MOVES_SHOWN = 10
-
-/** What the member that serves a session is asked to do. */
-export type Order = {
-  /** The id of the move; null: nothing is moved, and only what would come of it is asked. */
-  readonly move: string | null
-  readonly session: SessionId
-  readonly to: MemberId
-}
-
-export function readOrder(json: Json): Order {
-  const body = new Body(json)
-  return {
-    move: body.json('move') === null ? null : body.text('move'),
-    session: sessionId(body.whole('session')),
-    to: memberId(body.text('to')),
-  }
-}
-
-type Denied = {
-  readonly code: ErrorCode
-  readonly why: string
-}
-
-function deniedIn(reply: Json): Denied {
-  const { code, why } = fieldsOf(reply) ?? {}
-  const known = errorCodes.find((one) => one === code) ?? 'memberNotReady'
-  return { code: known, why: typeof why === 'string' ? why : 'its member does not say why' }
-}
 
 const RECORD_SHUT = {
   code: 'coordinatorDown',
@@ -89,7 +68,7 @@ function silentNow(member: MemberId): Denied {
 /** The others are the destination's matter: it takes no sessions now, or not this one. */
 const denials: Readonly<Record<string, ErrorCode>> = {
   ALREADY_MOVING: 'sessionMoving',
-  PINNED: 'sessionFixed',
+  PINNED: 'sessionPinned',
   HOLDS_STATE: 'sessionFixed',
   SIBLING_SILENT: 'sessionFixed',
   MULTIPATH: 'sessionFixed',
@@ -174,6 +153,85 @@ export class SessionDesk {
     })
   }
 
+  async foretellPin(id: string, member?: string): Promise<Answered<Pin>> {
+    const found = await this.#movable(id, member)
+    if (found.kind === 'refused') return found
+    const { stored, to } = found.value
+    if (stored.record.owner === to) return answered(pinView(stored, to, 'would', null))
+    const plan = await this.foretell(id, to)
+    if (plan.kind === 'done') return answered(pinView(stored, to, 'would', plan.value))
+    return plan.code === 'sessionPinned' ? answered(pinView(stored, to, 'would', null)) : plan
+  }
+
+  /** SD3: it is moved there first. A pin to another member gives way to this one. */
+  async pin(id: string, { member }: PinRequest): Promise<Answered<Pin>> {
+    const found = await this.#movable(id, member)
+    if (found.kind === 'refused') return found
+    const { stored, to } = found.value
+    const isThere = stored.record.owner === to
+    if (!isThere) {
+      const plan = await this.foretell(id, to)
+      if (plan.kind === 'refused' && plan.code !== 'sessionPinned') return plan
+    }
+    const refused = await this.#write(stored, to)
+    if (refused !== null) return refused
+    if (isThere) return answered(pinView(stored, to, 'is', null))
+    const moved = await this.move(id, { to, wait: true })
+    if (moved.kind === 'done' && moved.value.outcome === 'returned')
+      return answered(pinView(stored, to, 'is', null))
+    const why = moved.kind === 'refused' ? moved.detail : (moved.value.cause ?? moved.value.outcome)
+    return answered({
+      ...pinView(stored, to, 'is', null),
+      sentence: whyPinnedElsewhere(id, to, why),
+    })
+  }
+
+  async unpin(id: string): Promise<Answered<Pin>> {
+    const stored = await this.#find(id)
+    if (stored === undefined) return refusal('sessionNotFound', `there is no session ${id}`)
+    const refused = await this.#write(stored, null)
+    return refused ?? answered(pinView(stored, null, 'is', null))
+  }
+
+  /** `member`: where it is, unless it is named. */
+  async #movable(
+    id: string,
+    member?: string,
+  ): Promise<Answered<{ readonly stored: StoredSession; readonly to: MemberId }>> {
+    const stored = await this.#find(id)
+    if (stored === undefined) return refusal('sessionNotFound', `there is no session ${id}`)
+    const to = member === undefined ? stored.record.owner : memberId(member)
+    if (!this.#member.group.members.has(to))
+      return refusal('memberNotFound', `there is no member '${to}'`)
+    return answered({ stored, to })
+  }
+
+  async #write({ id, record }: StoredSession, to: MemberId | null): Promise<Refusal | null> {
+    const { peers } = this.#member
+    const order = { session: id, to }
+    const reply =
+      record.owner === this.#member.id
+        ? await this.pinHere(order)
+        : await peers.ask(record.owner, 'pin session', order, PIN_MS + 500)
+    if (reply === null)
+      return refusal('memberSilent', `${record.owner}, which serves the session, does not answer`)
+    await hearNews(this.#member)
+    if (reply === 'done') return null
+    const { code, why } = deniedIn(reply)
+    return refusal(code, `session ${id} was not ${to === null ? 'un' : ''}pinned: ${why}`)
+  }
+
+  /** At the member that serves the session. */
+  async pinHere({ session, to }: PinOrder): Promise<Json> {
+    const { target, ports } = this.#member
+    const end = await within(ports.clock, PIN_MS, target.pin(session, to), 'late')
+    if (end === 'done') return end
+    if (end === 'late') return RECORD_SHUT
+    return end === 'busy'
+      ? ({ code: 'sessionMoving', why: 'it is being moved, or is logging in' } satisfies Denied)
+      : ({ code: 'sessionNotFound', why: 'it has ended' } satisfies Denied)
+  }
+
   /** What the member that serves the session says to it. */
   async #order(
     id: string,
@@ -206,7 +264,7 @@ export class SessionDesk {
       return { code: denials[answer] ?? 'memberNotReady', why } satisfies Denied
     }
     const live = target.registry.get(session)
-    const held = live === undefined ? null : this.#balancer.heldByHand(live)
+    const held = live === undefined ? null : this.#balancer.heldByHand(live, to)
     if (held !== null) return denied(held)
     if (move === null) {
       const end = await this.#member.peers.ask(to, 'end', null, END_ASK_MS)

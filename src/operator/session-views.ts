@@ -1,8 +1,9 @@
 // Sessions and moves as people see them: what the group record says of them, with what their members tell. Pure.
 
-import type { Move, Session } from '../api/schema.ts'
+import type { Move, MovePlan, Pin, Session } from '../api/schema.ts'
 import { formatPercent } from '../base/figures.ts'
 import type { MemberId } from '../base/ids.ts'
+import { isRandomIsid } from '../base/isid.ts'
 import { amount } from '../distribution/explain.ts'
 import type { MovePrediction, MoveRecord } from '../group/record.ts'
 import type { StoredSession } from '../group/sessions.ts'
@@ -25,7 +26,7 @@ export function sessionView(
   summary: SessionSummary | undefined,
   volume: string,
 ): Session {
-  const { initiator, isid, source, owner, since, move } = record
+  const { initiator, isid, source, owner, pinned = null, since, move } = record
   return {
     id: String(id),
     initiator,
@@ -34,6 +35,7 @@ export function sessionView(
     volume,
     member: owner,
     state: move === undefined ? (summary?.state ?? 'login') : 'moving',
+    pinned,
     since,
     iops: summary?.iops ?? 0,
     bytesPerSecond: summary?.bytesPerSecond ?? 0,
@@ -100,6 +102,46 @@ export function whatWouldCome(from: string, to: string, predicted: MovePredictio
   return gain > 0
     ? `${loads}. On average ${amount(gain)} fewer requests would wait.`
     : `${loads}. No fewer requests would wait: by load it is better where it is.`
+}
+
+/**
+ * `to`: the member that it stays at, null: it is not pinned. `says`: that it is so, or would be. `plan`: of the move that is needed
+ * first.
+ */
+export function pinView(
+  { id, record }: StoredSession,
+  to: MemberId | null,
+  says: 'is' | 'would',
+  plan: MovePlan | null,
+): Pin {
+  const session = `Session ${id}`
+  const predicted = plan?.predicted ?? null
+  if (to === null) {
+    const sentence = `${session} is not pinned: it may be moved by load, and by hand.`
+    return { session: String(id), member: to, predicted, sentence }
+  }
+  const first =
+    says === 'is'
+      ? `${session} is pinned to ${to}: no load moves it, and it stays there until it is unpinned.`
+      : `${session} would stay at ${to} until it is unpinned.`
+  const move = plan === null ? '' : ` It would be moved there first: ${plan.sentence}`
+  return {
+    session: String(id),
+    member: to,
+    predicted,
+    sentence: `${first}${move} ${lasts(record)}`,
+  }
+}
+
+function lasts({ isid }: StoredSession['record']): string {
+  return isRandomIsid(isid)
+    ? 'Its initiator makes a new ISID at each login, as QEMU and libiscsi do: the pin holds as long as the connection, and a login after that is a new session, which is not pinned.'
+    : 'When its initiator logs in again within an hour, it comes back there, still pinned.'
+}
+
+/** The pin is written, and the move there has not been made. */
+export function whyPinnedElsewhere(id: string, to: MemberId, why: string | null): string {
+  return `Session ${id} is pinned to ${to}, and has not come there: ${why ?? 'it is not known why'}.`
 }
 
 /** The drain, the pause and what was sent again are known. */

@@ -34,6 +34,7 @@ export type ControlKind =
   | 'condition'
   | 'history'
   | 'move session'
+  | 'pin session'
 
 export type Reply = Json | Promise<Json>
 

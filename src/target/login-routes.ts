@@ -3,6 +3,7 @@
 //
 // Invariants:
 //   L4. A login is redirected to the last owner of its record once a generation; a repeat after a second is taken here.
+//   L9. Of a session that is pinned, it is redirected to the member that it is pinned to instead, as often.
 //   L8. A new login that was routed here stays here while it is taken, unless a record of it appears elsewhere.
 
 import { type Clock, sleep } from '../base/clock.ts'
@@ -144,8 +145,8 @@ export class LoginRoutes {
       return this.#followMove(attempt, stored, move)
     }
     const why = stored.record.state === 'dead' ? 'revived' : 'reinstated'
-    if (stored.record.owner === self) return { kind: 'take', stored, why }
-    return this.#toLastOwner(attempt, stored, why)
+    if (homeOf(stored) === self) return { kind: 'take', stored, why }
+    return this.#toItsHome(attempt, stored, why)
   }
 
   /** The session was moved to another member: send it there, or take it back if it cannot get there. */
@@ -164,19 +165,19 @@ export class LoginRoutes {
     return (await this.#redirect(attempt, move.to, move.id, 'move')) ?? reclaim
   }
 
-  /** L4. Linux comes to its original portal after every loss: its session is better served where it was. */
-  async #toLastOwner(
+  /** L4, L9. Linux comes to its original portal after every loss: its session is better served where it was. */
+  async #toItsHome(
     attempt: LoginAttempt,
     stored: StoredSession,
     why: 'revived' | 'reinstated',
   ): Promise<Route> {
-    const { owner, gen } = stored.record
+    const { gen } = stored.record
     const take: Route = { kind: 'take', stored, why }
     const once = `${stored.id}:${gen}`
     const now = this.#deps.clock.nowMs()
     const mark = this.#redirected.get(once, now)
     if (mark !== undefined && now - mark.atMs >= REPEAT_MS) return take
-    return (await this.#redirect(attempt, owner, once, 'owner')) ?? take
+    return (await this.#redirect(attempt, homeOf(stored), once, 'owner')) ?? take
   }
 
   async #routeNew(attempt: LoginAttempt): Promise<Route> {
@@ -226,6 +227,11 @@ export async function recordsOf(
 ): Promise<readonly StoredSession[] | null> {
   const listed = await coordinator.list(keys.pair(volume.id, initiator))
   return listed.kind === 'done' ? listed.items.map(storedSession) : null
+}
+
+/** L9. */
+function homeOf({ record }: StoredSession): MemberId {
+  return record.pinned ?? record.owner
 }
 
 function keyOf(attempt: LoginAttempt): string {

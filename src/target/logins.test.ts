@@ -11,7 +11,7 @@ import type { Clock } from '../base/clock.ts'
 import { memberId, sliceId, volumeId } from '../base/ids.ts'
 import type { Coordinator } from '../coordination/coordinator.ts'
 import type { VolumeRecord } from '../group/record.ts'
-import { closeSession, commitMove } from '../group/sessions.ts'
+import { closeSession, commitMove, pinSession } from '../group/sessions.ts'
 import { Barrier } from './barrier.ts'
 import { Ending } from './ending.ts'
 import type { EndReason } from './live-session.ts'
@@ -300,6 +300,22 @@ describe('the session that a login makes', () => {
     sent.at.routes.reserve({ id: 'm2:1', key, reserve: true })
     expect(await sent.finish()).toMatchObject({ kind: 'taken', why: 'new' })
     expect([asked, sent.post.asked]).toEqual([1, []])
+  })
+
+  it('L9 a pinned session goes to the member that it is pinned to, whoever had it last, and is taken if it cannot', async () => {
+    const { create, write, finish, stored, post, timeline } = await logins()
+    const mine = await create({ owner: memberId('m1') })
+    await write(pinSession(mine, memberId('m2')))
+    expect(await finish()).toMatchObject({ kind: 'redirect', to: memberId('m2'), why: 'owner' })
+    await timeline.run(timeline.nowMs + 1_500)
+    expect(await finish()).toMatchObject({ kind: 'taken', why: 'reinstated' })
+    expect(stored(mine.id).record).toMatchObject({ owner: 'm1', pinned: 'm2' })
+    post.members.set('m2', () => ({ yes: false }))
+    expect(await finish()).toMatchObject({ kind: 'taken' })
+
+    const other = await create({ owner: memberId('m2'), isid: '00023d000009' })
+    await write(pinSession(other, memberId('m1')))
+    expect(await finish('00023d000009')).toMatchObject({ kind: 'taken', why: 'reinstated' })
   })
 
   it('N1 has the generation that was taken, and an older one here ends first', async () => {

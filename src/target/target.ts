@@ -25,6 +25,7 @@ import type { Bounds } from './memory-bounds.ts'
 import { Mover } from './move.ts'
 import { MoveLog } from './move-log.ts'
 import type { MoveEnd, MoveOrder } from './move-order.ts'
+import { type PinEnd, Pins } from './pins.ts'
 import { TargetPortal } from './portal.ts'
 import { type RedirectQuestion, RedirectQuestions } from './redirect-questions.ts'
 import { Registry } from './registry.ts'
@@ -63,6 +64,7 @@ export class Target {
   readonly #questions: RedirectQuestions
   readonly #barrier: Barrier
   readonly #mover: Mover
+  readonly #pins: Pins
   readonly #resets: UnitResets
   readonly #handles = new SessionHandles()
   readonly #portal: TargetPortal
@@ -108,6 +110,7 @@ export class Target {
     })
     this.#resets = new UnitResets({ self, clock, coordinator, peers, gateway, registry })
     this.#mover = new Mover({ self, clock, coordinator, peers, log: this.log, end })
+    this.#pins = new Pins({ clock, coordinator })
     this.#portal = new TargetPortal({
       ...deps,
       registry,
@@ -154,6 +157,7 @@ export class Target {
 
   /** Moves a session that this member serves. */
   async move(id: SessionId, order: MoveOrder): Promise<MoveEnd> {
+    for (let one = this.#pins.underWay(id); one; one = this.#pins.underWay(id)) await one // PN1
     const session = this.registry.get(id)
     const carrier = session === undefined ? null : carrierOf(session)
     if (session === undefined || carrier === null) {
@@ -166,6 +170,12 @@ export class Target {
     const end = await this.#mover.move(session, carrier, order)
     this.#deps.tell({ kind: 'move', move: order.id, session: id, to: order.to, end })
     return end
+  }
+
+  /** Pins a session that this member serves to a member, or unpins it (null). */
+  async pin(id: SessionId, to: MemberId | null): Promise<PinEnd> {
+    const session = this.registry.get(id)
+    return session === undefined ? 'ended' : this.#pins.pin(session, to)
   }
 
   /** The session has state that only its nexus has: changed mode pages, or unit attentions that its initiator has not been told. */
