@@ -116,20 +116,6 @@ describe('commands', () => {
     expect((await evenkeel('session moves')).out).toContain('No session has been moved.')
   })
 
-  test('a session is pinned, said to be so, and unpinned; a dry run changes nothing', async () => {
-    const would = await evenkeel('session pin 42 --member m2 --dry-run')
-    expect(would).toMatchObject({ code: 0, out: 'Session 42 would stay at m2.\n' })
-    expect((await evenkeel('session list')).out).not.toContain('pinned')
-    expect((await evenkeel('session pin 4')).out).toBe('Session 42 is pinned to m1.\n')
-    expect((await evenkeel('session show 42')).out).toContain('m1, pinned to m1')
-    expect((await evenkeel('session list')).out).toMatch(/ pinned /)
-    expect((await evenkeel('session pin 42 --member m2 -o json')).json()).toMatchObject({
-      member: 'm2',
-    })
-    expect((await evenkeel('session unpin 42')).out).toBe('Session 42 is not pinned.\n')
-    expect(await evenkeel('session pin 7')).toMatchObject({ code: 3 })
-  })
-
   test('show says in a sentence why a session is where it is', async () => {
     expect((await evenkeel('session show 42')).out).toContain(
       'no other member would serve it better',
