@@ -15,7 +15,7 @@ import { BLOCK_BYTES } from '../base/sizes.ts'
 import type { Operation } from './operation.ts'
 
 /** Raised with any change of the bytes. Hello and refusal keep their form in every version, so that members can tell. */
-export const frameVersion = 3
+export const frameVersion = 4
 export const payloadBytesMax = 64 * 1024
 /** Of a payload that begins inside a block: one more than the longest whole one has. */
 const blocksMax = payloadBytesMax / BLOCK_BYTES + 1
@@ -63,6 +63,13 @@ export const frameKind = {
   fence: 14,
   /** Forget the frames of a request whose rest will not come. */
   withdraw: 15,
+  /** A write in its place in the order of its slice, for a copy. */
+  replicate: 16,
+  replicateUnmap: 17,
+  /** A page as a whole, for a copy. */
+  install: 18,
+  /** What a member's store has of a page, as a copy. */
+  fetch: 19,
   answer: 20,
   ask: 30,
   reply: 31,
@@ -90,6 +97,13 @@ export function gateOf(kind: number): Gate {
   return served.has(kind) ? 'serving' : 'open'
 }
 
+/** Q3 of sender.ts: what these do to a copy is done in the order in which it was sent. */
+export function isOrdered(kind: number): boolean {
+  return (
+    kind === frameKind.replicate || kind === frameKind.replicateUnmap || kind === frameKind.install
+  )
+}
+
 /** The last frame of its message. */
 export const lastFlag = 1
 
@@ -100,7 +114,7 @@ export class Frame implements Operation {
   version = frameVersion
   kind = 0
   flags = 0
-  /** Of an answer: see `answerStatus`. */
+  /** Of an answer: see `answerStatus`; of a replicated unmap, which edges come with it: see page-payload.ts. */
   status = 0
   slice = sliceId(0)
   payloadBytes = 0
@@ -118,7 +132,7 @@ export class Frame implements Operation {
   bytes = 0
   /** Of a request: the volume's, as the sender knows it. */
   view = 0
-  /** Of a mutation's answer: which one of its slice's epoch it is; 0: not known any more. */
+  /** Which mutation of its slice's epoch it is; 0: none, or not known any more. */
   seq = 0
   /** Where the payload begins in its block. */
   phase = 0

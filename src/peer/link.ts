@@ -4,8 +4,8 @@
 //     ▲                            │              │                     │                 │
 //     └──── back-off ◀─────────────┴──────────────┴── closed, refused, or silent for 900 ms
 //
-//   open      the other member knows us, and its store is open: questions and messages are sent
-//   serving   its slices are activated: fences and operations are sent (P12 of responder.ts)
+//   open      the other member knows us, and its store is open: questions, messages and what copies are asked are sent
+//   serving   its slices are activated: fences and a gateway's operations are sent (P12 of responder.ts)
 //
 // Invariants:
 //   P1. Fences come first on a stream, and first again on every later one, until they are taken back.
@@ -18,10 +18,11 @@
 //       is `damaged`. So is a write whose bytes have changed since its checksums were made, when it is sent again.
 //   P14. Bytes of an answer count only in their order: what lacks some is no answer, whatever it says of itself.
 //   P15. A refusal is told in the other member's words, once: nothing else says why two members cannot speak.
-//   P4. The bytes under way are bounded; operations beyond wait their turn. What counts is the bytes that go with an
-//       operation or come back, not those that it names.
-import { afterTurns, type Clock, type Timer } from '../base/clock.ts'
-import type { Generation, MemberId, SessionId } from '../base/ids.ts'
+//   P4. The bytes under way are bounded, those of each gate by themselves; operations beyond wait their turn, and none is sent
+//       before one of its gate that was asked for earlier. What counts is the bytes that go with an operation or come back, not
+//       those that it names. So what a gateway has under way, which may wait for copies, never keeps the way to them.
+import type { Clock } from '../base/clock.ts'
+import { epoch, type Generation, type MemberId, type SessionId } from '../base/ids.ts'
 import type { Address, Net, Stream, StreamOwner } from '../base/net.ts'
 import { ProtocolError } from '../base/protocol-error.ts'
 import {
@@ -40,14 +41,15 @@ import {
   encodeJson,
   type Hello,
   type Identity,
-  isStatus,
+  isStatusOf,
   type Json,
   parseJson,
   parseRefusal,
   parseWelcome,
 } from './message.ts'
+import { type Control, Questions } from './questions.ts'
 import { Reassembly } from './reassembly.ts'
-import { cost, fieldsOf, hasChanged, type Request } from './request.ts'
+import { answerBytes, cost, fieldsOf, hasChanged, keepAnswer, type Request } from './request.ts'
 import { Sender } from './sender.ts'
 
 const CONNECT_MS = 900
@@ -58,18 +60,12 @@ const BACKOFF_MS = 20
 const BACKOFF_MAX_MS = 500
 /** Of the operations that are sent and unanswered (P4). */
 const UNDER_WAY_BYTES = 16 * 1024 * 1024
-const WAITING_CONTROLS = 256
 
-interface Asking {
-  readonly settle: (reply: Json | null) => void
-  readonly timer: Timer
-}
+/** How an answer settles its request. */
+type Answered = Pick<Frame, 'status' | 'offset' | 'seq' | 'epoch'>
 
-interface Control {
-  readonly kind: number
-  readonly request: number
-  readonly payload: Uint8Array
-}
+/** P13: it came to nothing by itself. */
+const damaged: Answered = { status: answerStatus.damaged, offset: 0, seq: 0, epoch: epoch(0) }
 
 interface Open {
   readonly stream: Stream
@@ -81,7 +77,7 @@ interface Open {
   silentLooks: number
   /** A look is due. */
   isWatched: boolean
-  underWayBytes: number
+  readonly underWay: Record<Gate, number>
   /** Operations that were sent on it and are unanswered: how many bytes of its answer have come (P14). */
   readonly sent: Map<number, number>
   readonly fenceOf: Map<number, { readonly session: SessionId; readonly gen: Generation }>
@@ -109,9 +105,7 @@ export class Link {
     SessionId,
     { readonly gen: Generation; isAcknowledged: boolean; readonly acknowledged: () => void }
   >()
-  readonly #asking = new Map<number, Asking>()
-  /** Questions and messages that wait for the stream that is being opened. */
-  #waiting: Control[] = []
+  readonly #questions: Questions
   /** Requests of which an answer was not sound (P13). */
   readonly #doubted = new Set<number>()
   #state: 'idle' | 'connecting' | 'closed' | Open = 'idle'
@@ -123,6 +117,7 @@ export class Link {
 
   constructor(deps: LinkDeps) {
     this.#deps = deps
+    this.#questions = new Questions(deps.clock)
   }
 
   get isServing(): boolean {
@@ -136,7 +131,9 @@ export class Link {
 
   /** Bytes of operations that are sent and unanswered. */
   get underWayBytes(): number {
-    return typeof this.#state === 'object' ? this.#state.underWayBytes : 0
+    if (typeof this.#state !== 'object') return 0
+    const { open, serving } = this.#state.underWay
+    return open + serving
   }
 
   /** P2. Returns the number by which it is withdrawn. */
@@ -178,15 +175,11 @@ export class Link {
 
   /** P3. */
   ask(kind: string, body: Json, timeoutMs: number): Promise<Json | null> {
-    return new Promise((resolve) => {
-      const number = this.#number()
-      const timer = afterTurns(this.#deps.clock, timeoutMs, () => {
-        this.#settleAsking(number, null)
-      })
-      this.#asking.set(number, { settle: resolve, timer })
-      this.#control({ kind: frameKind.ask, request: number, payload: encodeJson({ kind, body }) })
-      this.#awaits(typeof this.#state === 'object' ? this.#state : null)
-    })
+    const number = this.#number()
+    const reply = this.#questions.ask(number, timeoutMs)
+    this.#control({ kind: frameKind.ask, request: number, payload: encodeJson({ kind, body }) })
+    this.#awaits(typeof this.#state === 'object' ? this.#state : null)
+    return reply
   }
 
   tell(kind: string, body: Json | Uint8Array): void {
@@ -198,14 +191,14 @@ export class Link {
     const state = this.#state
     this.#state = 'closed'
     if (typeof state === 'object') state.stream.destroy()
-    for (const number of [...this.#asking.keys()]) this.#settleAsking(number, null)
+    this.#questions.close()
   }
 
   /** Not used by anything unanswered; 0 belongs to the stream. */
   #number(): number {
     do {
       this.#next = (this.#next + 1) >>> 0
-    } while (this.#next === 0 || this.#requests.has(this.#next) || this.#asking.has(this.#next))
+    } while (this.#next === 0 || this.#requests.has(this.#next) || this.#questions.has(this.#next))
     return this.#next
   }
 
@@ -218,10 +211,7 @@ export class Link {
   #control(control: Control): void {
     const open = this.#open()
     if (open !== null && open.phase !== 'greeting') sendControl(open, control)
-    else {
-      this.#waiting.push(control)
-      if (this.#waiting.length > WAITING_CONTROLS) this.#waiting.shift()
-    }
+    else this.#questions.wait(control)
   }
 
   async #connect(): Promise<void> {
@@ -249,7 +239,7 @@ export class Link {
       phase: 'greeting',
       silentLooks: 0,
       isWatched: false,
-      underWayBytes: 0,
+      underWay: { open: 0, serving: 0 },
       sent: new Map(),
       fenceOf: new Map(),
     }
@@ -300,7 +290,7 @@ export class Link {
         return
       case frameKind.reply: {
         const whole = open.replies.add(f)
-        if (whole !== null) this.#settleAsking(f.request, parseJson(whole))
+        if (whole !== null) this.#questions.settle(f.request, parseJson(whole))
         return
       }
       case frameKind.pong:
@@ -320,33 +310,40 @@ export class Link {
       throw broken(`${welcome.memberId} of ${welcome.groupId} answers where ${to} should`)
     }
     if (open.phase !== 'greeting') throw broken('a second welcome')
-    open.phase = 'open'
+    this.#passes(open, 'open')
+    if (this.#state !== open) return
     this.#backoffMs = BACKOFF_MS
     this.#trouble = null
     this.#refusal = null
     open.sender.send(frameFields(frameKind.confirm, 0), encodeJson(welcome.nonce))
-    const waiting = this.#waiting
-    this.#waiting = []
-    for (const control of waiting) sendControl(open, control)
-    this.#sendRequests(open)
+    for (const control of this.#questions.takeWaiting()) sendControl(open, control)
+    this.#sendRequests(open, 'open')
   }
 
   #serving(open: Open): void {
     if (open.phase !== 'open') throw broken('ready before its time')
-    open.phase = 'serving'
-    this.#deps.told?.('serves', '')
+    this.#passes(open, 'serving')
+    if (this.#state !== open) return
     for (const [session, { gen }] of this.#fences) sendFence(open, this.#number(), session, gen) // P1
-    for (const [number, request] of this.#requests) {
-      if (hasChanged(request)) this.#settle(open, number, request, answerStatus.damaged, 0) // P13
-    }
-    this.#sendRequests(open)
+    this.#sendRequests(open, 'serving')
+    this.#deps.told?.('serves', '')
   }
 
-  /** P2: those whose gate is open now. */
-  #sendRequests(open: Open): void {
+  /** P13, before anything of the gate is sent: what is asked for meanwhile waits behind what was before it (P4). */
+  #passes(open: Open, gate: Gate): void {
     for (const [number, request] of this.#requests) {
-      if (open.underWayBytes >= UNDER_WAY_BYTES) return
-      if (!open.sent.has(number)) this.#sendRequest(open, number, request)
+      if (gateOf(request.kind) !== gate || open.sent.has(number) || !hasChanged(request)) continue
+      this.#settle(open, number, request, damaged)
+    }
+    open.phase = gate
+  }
+
+  /** P2 P4: those of one gate, in order. */
+  #sendRequests(open: Open, gate: Gate): void {
+    for (const [number, request] of this.#requests) {
+      if (open.underWay[gate] >= UNDER_WAY_BYTES) return
+      if (gateOf(request.kind) !== gate || open.sent.has(number)) continue
+      this.#sendRequest(open, number, request)
     }
   }
 
@@ -371,19 +368,20 @@ export class Link {
       this.#unsound(open, f.request, request)
       return
     }
-    if (f.payloadBytes > 0) request.into?.set(f.payload, f.bytes)
+    if (f.payloadBytes > 0) keepAnswer(request, f, open.reader.checksums)
     if ((f.flags & lastFlag) === 0) return
-    if (!isStatus(f.status)) throw broken(`unknown status ${f.status}`)
-    if (f.status === answerStatus.done && end !== expected)
+    if (!isStatusOf(request.kind, f.status)) throw broken(`unknown status ${f.status}`)
+    if (f.status === answerStatus.done && end !== answerBytes(request))
       throw broken('fewer bytes than were asked for')
-    this.#settle(open, f.request, request, f.status, f.offset)
+    this.#settle(open, f.request, request, f)
   }
 
-  #settle(open: Open, number: number, request: Request, status: number, offset: number): void {
+  #settle(open: Open, number: number, request: Request, answer: Answered): void {
+    const { status, offset, seq, epoch } = answer
     this.#requests.delete(number)
     this.#doubted.delete(number)
     this.#answeredOn(open, number, request)
-    request.settle(status, offset)
+    request.settle(status, offset, seq, epoch)
   }
 
   /** P15 */
@@ -397,27 +395,18 @@ export class Link {
   /** P13 */
   #unsound(open: Open, number: number, request: Request): void {
     if (this.#doubted.has(number)) {
-      this.#settle(open, number, request, answerStatus.damaged, 0)
+      this.#settle(open, number, request, damaged)
       return
     }
     this.#doubted.add(number)
     throw broken('an answer that fails its checksums')
   }
 
-  #settleAsking(number: number, reply: Json | null): void {
-    const asking = this.#asking.get(number)
-    if (asking === undefined) return
-    this.#asking.delete(number)
-    asking.timer.cancel()
-    asking.settle(reply)
-    if (this.#waiting.length === 0) return
-    this.#waiting = this.#waiting.filter(({ request }) => request !== number)
-  }
-
   #sendRequest(open: Open, number: number, request: Request): void {
-    if (open.underWayBytes >= UNDER_WAY_BYTES) return // P4
-    if (open.phase !== 'serving' && open.phase !== gateOf(request.kind)) return // P12
-    open.underWayBytes += cost(request)
+    const gate = gateOf(request.kind)
+    if (open.underWay[gate] >= UNDER_WAY_BYTES) return // P4
+    if (open.phase !== 'serving' && open.phase !== gate) return // P12
+    open.underWay[gate] += cost(request)
     open.sent.set(number, 0)
     open.sender.send(fieldsOf(request, number), request.payload, request.checksums)
   }
@@ -425,9 +414,10 @@ export class Link {
   /** What it had under way is free for those that wait (P4). */
   #answeredOn(open: Open, number: number, request: Request): void {
     if (!open.sent.delete(number)) return
-    const wasFull = open.underWayBytes >= UNDER_WAY_BYTES
-    open.underWayBytes -= cost(request)
-    if (wasFull) this.#sendRequests(open)
+    const gate = gateOf(request.kind)
+    const wasFull = open.underWay[gate] >= UNDER_WAY_BYTES
+    open.underWay[gate] -= cost(request)
+    if (wasFull) this.#sendRequests(open, gate)
   }
 
   /** Gives a stream up that is silent though something is unanswered on it. */
@@ -456,7 +446,7 @@ export class Link {
   }
 
   get #wantsStream(): boolean {
-    if (this.#requests.size > 0 || this.#asking.size > 0) return true
+    if (this.#requests.size > 0 || !this.#questions.isEmpty) return true
     for (const { isAcknowledged } of this.#fences.values()) if (!isAcknowledged) return true
     return false
   }
@@ -472,17 +462,14 @@ export class Link {
     if (this.#state === 'closed') return
     this.#state = 'connecting'
     this.#trouble = why
-    const unsent = new Set(this.#waiting.map(({ request }) => request))
-    for (const number of [...this.#asking.keys()]) {
-      if (!unsent.has(number)) this.#settleAsking(number, null) // P3
-    }
+    this.#questions.lost() // P3
     const backoffMs = this.#backoffMs
     this.#backoffMs = Math.min(2 * backoffMs, BACKOFF_MAX_MS)
     this.#deps.clock.after(backoffMs, () => {
       if (this.#state !== 'connecting') return
       this.#state = 'idle'
       if (this.#wantsStream) void this.#connect()
-      else this.#waiting = []
+      else this.#questions.takeWaiting()
     })
   }
 }

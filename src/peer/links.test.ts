@@ -13,7 +13,7 @@ import { memberId } from '../base/ids.ts'
 import type { Stream } from '../base/net.ts'
 import { Prng } from '../base/prng.ts'
 import { type Frame, FrameReader, frameFields, frameKind, frameVersion } from './frames.ts'
-import { encodeJson } from './message.ts'
+import { answerStatus, encodeJson } from './message.ts'
 import { Sender } from './sender.ts'
 
 describe('links', () => {
@@ -295,7 +295,7 @@ describe('links', () => {
     expect(carriedOut).toEqual([payload])
   })
 
-  it('P7 of what is unanswered 32 MiB are read, and more only when some is answered', async () => {
+  it('P7 of what a gateway asks 32 MiB are kept, and what is beyond is turned away', async () => {
     const world = new World()
     const b = await world.member(memberId('b'))
     const answers: (() => void)[] = []
@@ -308,8 +308,11 @@ describe('links', () => {
       await world.timeline.run(world.timeline.nowMs + 20)
     }
     expect(b.operations.length).toBe(32)
+    expect(greedy.answers.statuses).toEqual(Array.from({ length: 8 }, () => answerStatus.stale))
     for (const answer of answers.splice(0)) answer()
-    await world.timeline.until(() => b.operations.length === 40)
+    await world.timeline.run(world.timeline.nowMs + 20)
+    greedy.read(41, 1024 * 1024)
+    await world.timeline.until(() => b.operations.length === 33)
   })
 
   it('P5 a later stream of a member ends the older one: nothing more is read from it', async () => {
@@ -388,12 +391,18 @@ function restart(world: World, dead: Member): Member {
 
 function listenTo(stream: Stream, written = () => {}) {
   const reader = new FrameReader()
-  const heard = { kinds: [] as number[], texts: [] as string[], closed: false }
+  const heard = {
+    kinds: [] as number[],
+    statuses: [] as number[],
+    texts: [] as string[],
+    closed: false,
+  }
   stream.own({
     received: (bytes) => {
       reader.push(bytes)
       for (let f: Frame | null = reader.next(); f !== null; f = reader.next()) {
         heard.kinds.push(f.kind)
+        if (f.kind === frameKind.answer) heard.statuses.push(f.status)
         heard.texts.push(new TextDecoder().decode(f.payload))
       }
     },

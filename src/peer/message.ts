@@ -1,7 +1,7 @@
 // What members say to each other besides bytes of volumes, and who they are when they meet.
 import { type MemberId, memberId } from '../base/ids.ts'
 import { decodeText, encodeText } from '../base/text.ts'
-import { broken, frameVersion } from './frames.ts'
+import { broken, frameVersion, gateOf } from './frames.ts'
 
 /** Forms that are sent are declared with `type`, not `interface`: only of those is it known that they have no other fields. */
 export type Json =
@@ -42,12 +42,16 @@ export const answerStatus = {
   gone: 5,
   /** COMPARE AND WRITE: `offset` is the first byte that differs. */
   miscompare: 6,
+  /** A copy lacks what comes before it: `seq` is up to where it has all. */
+  behind: 7,
 } as const
 
 const statuses: ReadonlySet<number> = new Set(Object.values(answerStatus))
 
-export function isStatus(status: number): boolean {
-  return statuses.has(status)
+/** What a request of this kind may come to: a gateway knows nothing of copies, and copies compare nothing. */
+export function isStatusOf(kind: number, status: number): boolean {
+  const never = gateOf(kind) === 'serving' ? answerStatus.behind : answerStatus.miscompare
+  return status !== never && statuses.has(status)
 }
 
 export function encodeJson(json: Json): Uint8Array {

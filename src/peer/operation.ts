@@ -50,6 +50,12 @@ export interface Mutation extends Operation {
   readonly verify: Uint8Array | null
 }
 
+/** Whole blocks of which an unmap takes a part only, as they are afterwards: the one before its range, and the one behind it. */
+export interface UnmapEdges {
+  readonly head: Uint8Array | null
+  readonly tail: Uint8Array | null
+}
+
 /** Who asks. */
 export type Origin = Pick<Operation, 'session' | 'gen'>
 

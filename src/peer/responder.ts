@@ -6,21 +6,22 @@
 // Invariants:
 //   P5. A stream counts from its confirm on, which only a living process can send, and ends every older stream of its
 //       member: nothing more is read from those, and an older one never counts after it.
-//   P6. An operation reaches the primary only when it is complete, and not before this member serves.
-//   P7. What a member has half sent or unanswered here is bounded: beyond, nothing more is read until some is answered.
-//       What counts is the bytes that are kept for it, not those that it names.
+//   P6. An operation reaches the primary only when it is complete (incoming.ts), and not before this member serves.
+//   P7. What a member has half sent or unanswered here is bounded. What counts is the bytes that are kept for it, not those
+//       that it names. Beyond the bound of what copies are asked, nothing more is read: that waits for this store alone.
+//       What a gateway asks may wait for copies, and so for other members: beyond its bound it is answered `stale` and
+//       not kept, so that two members whose writes wait for each other's copies always read on.
 //   P12. There are two gates. Who is greeted finds the store open, as nobody listens before: questions and messages are
-//       taken. Fences and operations are taken when this member serves, which it says by `ready`.
+//       taken, and what copies are asked. Fences and a gateway's operations are taken when this member serves, which it
+//       says by `ready`.
 //   P8. The buffers of a request are another one's only when it is answered, and what was read is framed.
 
-import { BufferPool } from '../base/buffer-pool.ts'
 import type { Clock } from '../base/clock.ts'
 import { type Epoch, epoch, type Generation, type MemberId, type SessionId } from '../base/ids.ts'
 import type { Stream, StreamOwner } from '../base/net.ts'
 import { ProtocolError } from '../base/protocol-error.ts'
-import { BLOCK_BYTES, OPERATION_BYTES_MAX } from '../base/sizes.ts'
+import { BLOCK_BYTES } from '../base/sizes.ts'
 import {
-  blocksOf,
   broken,
   type Frame,
   FrameReader,
@@ -30,7 +31,9 @@ import {
   gateOf,
   lastFlag,
 } from './frames.ts'
+import { Assembly, buffers, type Incoming, incoming, payloadBytesOf } from './incoming.ts'
 import {
+  answerStatus,
   encodeJson,
   type Hello,
   type Identity,
@@ -40,38 +43,24 @@ import {
   parseJson,
   whyRefused,
 } from './message.ts'
-import { copyOperation, type Mutation, noOperation } from './operation.ts'
 import { Reassembly } from './reassembly.ts'
+import { costOf } from './request.ts'
 import { Sender } from './sender.ts'
 
-/** A gateway cuts what is longer. */
 /** P7; twice what a link has under way, since withdrawn operations may still be carried out. */
 const UNANSWERED_BYTES = 32 * 1024 * 1024
-const OPERATION_LEAST_BYTES = 1024
 /** Half-sent operations: no gateway has more under way than fit P4 of link.ts. */
 const ASSEMBLIES_MAX = 32 * 1024
 const GREETING_MS = 5_000
-/** Of all streams: what is written until its answer, what is read until it is framed. As much as one link has under way. */
-const buffers = new BufferPool(16 * 1024 * 1024)
-
-/** A whole request of another member. Its buffers are its own until its answer; `data` and `verify` are parts of `payload`. */
-export interface Incoming extends Mutation {
-  readonly kind: number
-  readonly epoch: Epoch
-  readonly view: number
-  readonly payload: Uint8Array<ArrayBuffer> | null
-  /** Where a read puts its bytes. */
-  readonly into: Uint8Array<ArrayBuffer> | null
-}
 
 export interface Answer {
   readonly status: number
   /** Of a miscompare. */
   readonly offset?: number
-  /** Of a mutation: its place in the order of its slice. */
+  /** Of a mutation: its place in the order of its slice. Of what a copy was sent: up to where it has all. Of a fetch: the page's stamp. */
   readonly epoch?: Epoch
   readonly seq?: number
-  /** What was read: the request's `into`. */
+  /** What was read: the request's `into`, of a fetch its beginning. */
   readonly bytes?: Uint8Array
   /** Of the blocks of what was read, if they are known (F3 of frames.ts). */
   readonly checksums?: Uint32Array | null
@@ -98,14 +87,6 @@ export interface ResponderDeps {
   readonly nextNonce: () => string
 }
 
-interface Assembly {
-  readonly request: Incoming
-  readonly payload: Uint8Array<ArrayBuffer>
-  /** Of its blocks; null: of a comparison. */
-  readonly checksums: Uint32Array | null
-  filled: number
-}
-
 type State =
   | { readonly kind: 'fresh' }
   | { readonly kind: 'greeted'; readonly hello: Hello; readonly nonce: string }
@@ -119,8 +100,9 @@ export class Responder implements StreamOwner {
   readonly #sender: Sender
   readonly #reader = new FrameReader()
   readonly #controls = new Reassembly()
-  readonly #assembling = new Map<number, Assembly>()
-  #unansweredBytes = 0
+  /** Away: it is not kept, and turned away when all of it has come (P7). */
+  readonly #assembling = new Map<number, Assembly | 'away'>()
+  readonly #unanswered: Record<Gate, number> = { open: 0, serving: 0 }
   #isPaused = false
   #state: State = { kind: 'fresh' }
 
@@ -241,13 +223,13 @@ export class Responder implements StreamOwner {
     switch (f.kind) {
       case frameKind.read:
       case frameKind.unmap:
-        if (f.kind === frameKind.read && f.bytes > OPERATION_BYTES_MAX)
-          throw broken('too long a read')
-        this.#carryOut(from, f.request, whole(f, null, null))
-        return
       case frameKind.write:
       case frameKind.compareAndWrite:
-        this.#assemble(from, f)
+      case frameKind.replicate:
+      case frameKind.replicateUnmap:
+      case frameKind.install:
+      case frameKind.fetch:
+        this.#operation(from, f)
         return
       case frameKind.fence:
         this.#deps.server.fence(f.session, f.gen)
@@ -265,51 +247,64 @@ export class Responder implements StreamOwner {
     }
   }
 
-  /** P6. */
-  #assemble(from: MemberId, f: Frame): void {
-    let assembly = this.#assembling.get(f.request)
+  /** P6 P7. */
+  #operation(from: MemberId, f: Frame): void {
+    const assembly = this.#assembling.get(f.request)
     if (assembly === undefined) {
-      const bytes = f.kind === frameKind.compareAndWrite ? 2 * f.bytes : f.bytes
-      if (f.bytes > OPERATION_BYTES_MAX) throw broken('too long a write')
-      if (this.#assembling.size >= ASSEMBLIES_MAX) throw broken('too many half-sent writes')
-      const payload = take(bytes)
-      const checksums =
-        f.kind === frameKind.write
-          ? new Uint32Array(blocksOf(f.offset % BLOCK_BYTES, f.bytes))
-          : null
-      assembly = { request: whole(f, payload, checksums), payload, checksums, filled: 0 }
-      this.#assembling.set(f.request, assembly)
-      this.#took(bytes)
+      this.#begin(from, f)
+      return
     }
-    const { payload, filled } = assembly
-    if (filled + f.payloadBytes > payload.length) throw broken('more bytes than the write named')
-    payload.set(f.payload, filled)
-    this.#keepChecksums(assembly, f)
-    assembly.filled += f.payloadBytes
-    if ((f.flags & lastFlag) === 0) return
-    if (assembly.filled !== payload.length) throw broken('fewer bytes than the write named')
+    if (assembly === 'away') {
+      if ((f.flags & lastFlag) === 0) return
+      this.#assembling.delete(f.request)
+      this.#turnAway(f.request)
+      return
+    }
+    this.#add(from, f, assembly)
+  }
+
+  #begin(from: MemberId, f: Frame): void {
+    const bytes = payloadBytesOf(f)
+    const isFull = gateOf(f.kind) === 'serving' && this.#unanswered.serving >= UNANSWERED_BYTES
+    if (bytes === 0) {
+      if (f.payloadBytes > 0) throw broken('more bytes than the request named')
+      if (isFull) this.#turnAway(f.request)
+      else this.#carryOut(from, f.request, incoming(f, null, null))
+      return
+    }
+    if (isFull && (f.flags & lastFlag) !== 0) {
+      this.#turnAway(f.request)
+      return
+    }
+    if (this.#assembling.size >= ASSEMBLIES_MAX) throw broken('too many half-sent writes')
+    if (isFull) {
+      this.#assembling.set(f.request, 'away')
+      return
+    }
+    const assembly = new Assembly(f, bytes)
+    this.#assembling.set(f.request, assembly)
+    this.#took(f.kind, bytes)
+    this.#add(from, f, assembly)
+  }
+
+  #add(from: MemberId, f: Frame, assembly: Assembly): void {
+    if (!assembly.add(f, this.#reader.checksums)) return
     this.#forget(f.request)
     this.#carryOut(from, f.request, assembly.request)
   }
 
-  /** F3: of a part of a block there is no checksum by which the block could be told later. */
-  #keepChecksums({ request, checksums, filled }: Assembly, f: Frame): void {
-    if (checksums === null) return
-    const phase = request.offset % BLOCK_BYTES
-    const at = phase + filled
-    if (at % BLOCK_BYTES !== f.phase || f.phase !== (filled === 0 ? phase : 0))
-      throw broken('a write that is cut in a block')
-    const first = Math.floor(at / BLOCK_BYTES)
-    for (let block = 0; block < blocksOf(f.phase, f.payloadBytes); block += 1) {
-      checksums[first + block] = this.#reader.checksums[block] ?? 0
-    }
+  /** P7: its gateway sends it again. */
+  #turnAway(request: number): void {
+    const fields = frameFields(frameKind.answer, request)
+    fields.status = answerStatus.stale
+    this.#sender.send(fields, null)
   }
 
   #forget(request: number): void {
     const assembly = this.#assembling.get(request)
     if (assembly === undefined) return
     this.#assembling.delete(request)
-    this.#gave(assembly.payload.length)
+    if (assembly !== 'away') this.#gave(assembly.request.kind, assembly.payload.length)
   }
 
   #carryOut(from: MemberId, number: number, request: Incoming): void {
@@ -318,12 +313,12 @@ export class Responder implements StreamOwner {
       this.#answer(number, request, answer)
       return
     }
-    const { payload, into } = request
-    const bytes = Math.max(OPERATION_LEAST_BYTES, payload?.length ?? into?.length ?? 0)
-    this.#took(bytes)
+    const { kind, payload, into } = request
+    const bytes = payload?.length ?? into?.length ?? 0
+    this.#took(kind, bytes)
     answer.then(
       (late) => {
-        this.#gave(bytes)
+        this.#gave(kind, bytes)
         this.#answer(number, request, late)
       },
       // The store has failed, and says so to the member itself.
@@ -331,16 +326,16 @@ export class Responder implements StreamOwner {
     )
   }
 
-  #took(bytes: number): void {
-    this.#unansweredBytes += bytes
-    if (this.#unansweredBytes < UNANSWERED_BYTES || this.#isPaused) return
+  #took(kind: number, bytes: number): void {
+    this.#unanswered[gateOf(kind)] += costOf(kind, bytes)
+    if (this.#unanswered.open < UNANSWERED_BYTES || this.#isPaused) return
     this.#isPaused = true
     this.#stream.pause()
   }
 
-  #gave(bytes: number): void {
-    this.#unansweredBytes -= bytes
-    if (!this.#isPaused || this.#unansweredBytes >= UNANSWERED_BYTES || this.isClosed) return
+  #gave(kind: number, bytes: number): void {
+    this.#unanswered[gateOf(kind)] -= costOf(kind, bytes)
+    if (!this.#isPaused || this.#unanswered.open >= UNANSWERED_BYTES || this.isClosed) return
     this.#isPaused = false
     this.#stream.resume()
   }
@@ -385,32 +380,4 @@ export class Responder implements StreamOwner {
     if (this.isClosed || kind === frameKind.tell) return
     this.#sender.send(frameFields(frameKind.reply, request), encodeJson(reply))
   }
-}
-
-function take(bytes: number): Uint8Array<ArrayBuffer> {
-  const buffer = buffers.take(bytes)
-  return buffer.length === bytes ? buffer : buffer.subarray(0, bytes)
-}
-
-function whole(
-  f: Frame,
-  payload: Uint8Array<ArrayBuffer> | null,
-  checksums: Uint32Array | null,
-): Incoming {
-  const { kind, epoch: asked, view, bytes } = f
-  const compares = kind === frameKind.compareAndWrite && payload !== null
-  const incoming = {
-    ...noOperation,
-    kind,
-    epoch: asked,
-    view,
-    seq: 0,
-    checksums,
-    payload,
-    data: compares ? payload.subarray(bytes) : payload,
-    verify: compares ? payload.subarray(0, bytes) : null,
-    into: kind === frameKind.read ? take(bytes) : null,
-  }
-  copyOperation(f, incoming)
-  return incoming
 }

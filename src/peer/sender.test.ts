@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { SimClock } from '../../sim/clock.ts'
 import { Timeline } from '../../sim/timeline.ts'
 import type { Stream } from '../base/net.ts'
-import { FrameReader, frameFields, frameKind, lastFlag } from './frames.ts'
+import { FrameReader, frameFields, frameKind, isOrdered, lastFlag } from './frames.ts'
 import { Sender } from './sender.ts'
 
 const KIB = 1024
@@ -46,6 +46,7 @@ class SlowStream implements Stream {
 }
 
 interface Sent {
+  readonly kind: number
   readonly request: number
   readonly bytes: number
   readonly isLast: boolean
@@ -59,8 +60,8 @@ function bench() {
   const reader = new FrameReader()
   const frames: Sent[] = []
 
-  const send = (request: number, payload: Uint8Array | null) =>
-    sender.send(frameFields(frameKind.write, request), payload)
+  const send = (request: number, payload: Uint8Array | null, kind: number = frameKind.write) =>
+    sender.send(frameFields(kind, request), payload)
 
   /** The stream writes its oldest chunk; false: there is none. */
   function writeOne(): boolean {
@@ -68,9 +69,9 @@ function bench() {
     if (part === undefined) return false
     reader.push(part)
     for (let frame = reader.next(); frame !== null; frame = reader.next()) {
-      const { request, payloadBytes, flags, payload } = frame
+      const { kind, request, payloadBytes, flags, payload } = frame
       const isLast = (flags & lastFlag) !== 0
-      frames.push({ request, bytes: payloadBytes, isLast, payload: payload.slice() })
+      frames.push({ kind, request, bytes: payloadBytes, isLast, payload: payload.slice() })
     }
     stream.unwrittenBytes -= part.length
     sender.written()
@@ -148,6 +149,79 @@ describe('the sender of a stream', () => {
     expect(before).toBeLessThan(MIB)
     const turns = b.frames.filter(({ request }) => request !== 3).map(({ request }) => request)
     expect(turns).toEqual(turns.map((_, at) => (at % 2) + 1))
+  })
+
+  it('Q3 what copies are sent keeps its order, short or long, and comes whole', async () => {
+    const kinds = fc.constantFrom(
+      ...[frameKind.write, frameKind.answer, frameKind.replicate, frameKind.install],
+    )
+    const some = fc.tuple(message, kinds, fc.boolean())
+    await fc.assert(
+      fc.asyncProperty(fc.array(some, { minLength: 1, maxLength: 40 }), async (messages) => {
+        const b = bench()
+        const kept = new Set<number>()
+        for (const [at, [{ bytes, writes }, kind, isWithdrawn]] of messages.entries()) {
+          b.send(at + 1, filled(bytes, at), kind)
+          kept.add(at + 1)
+          if (isWithdrawn) {
+            b.sender.withdraw(at)
+            kept.delete(at)
+          }
+          for (let i = 0; i < writes; i += 1) {
+            await b.timeline.run(b.timeline.nowMs + 1)
+            b.writeOne()
+          }
+        }
+        await b.writeAll()
+        const ordered = b.frames.filter(({ kind }) => isOrdered(kind))
+        const order = ordered.map(({ request }) => request)
+        expect(order).toEqual(order.toSorted((x, y) => x - y))
+        for (const request of b.whole()) {
+          const bytes = messages[request - 1]?.[0].bytes ?? 0
+          const whole = filled(bytes, request - 1)
+          expect(Buffer.compare(payloadOf(b.frames, request), whole)).toBe(0)
+        }
+        const whole = new Set(b.whole())
+        expect([...kept].filter((request) => !whole.has(request))).toEqual([])
+      }),
+      { numRuns: 30 },
+    )
+  })
+
+  it('Q3 a gateway passes a page on its way to a copy, and a copy what gateways ask', async () => {
+    const b = bench()
+    b.send(1, filled(4 * MIB, 1), frameKind.install)
+    b.send(2, filled(4 * MIB, 2))
+    b.send(3, filled(4 * KIB, 3), frameKind.replicate)
+    await b.timeline.run(1)
+    b.writeOne()
+    b.send(4, filled(4 * KIB, 4))
+    await b.writeAll()
+    const aheadOf = (request: number, of: number) => {
+      const place = b.frames.findIndex((frame) => frame.request === request)
+      const others = b.frames.slice(0, place).filter((frame) => frame.request === of)
+      return others.reduce((sum, { bytes }) => sum + bytes, 0)
+    }
+    expect(aheadOf(4, 1) + aheadOf(4, 2)).toBeLessThan(MIB)
+    expect(aheadOf(3, 1)).toBe(4 * MIB)
+    // By turns with what gateways ask, which so waits no longer than for itself.
+    expect(aheadOf(3, 2)).toBeGreaterThan(3 * MIB)
+    expect(aheadOf(3, 2)).toBeLessThanOrEqual(4 * MIB)
+  })
+
+  it('Q3 short messages to copies go with the others by turns, and hold no long one up', async () => {
+    const b = bench()
+    b.send(1, filled(300 * KIB, 1))
+    for (let request = 2; request <= 401; request += 1)
+      b.send(request, filled(16 * KIB, request), request > 201 ? frameKind.replicate : undefined)
+    await b.timeline.run(1)
+    b.writeOne()
+    const first = b.frames.slice(0, 12).map(({ request }) => request)
+    expect(first).toEqual([2, 202, 3, 203, 4, 204, 5, 205, 6, 206, 7, 207])
+    await b.writeAll()
+    const order = b.whole()
+    expect(order.indexOf(1)).toBeLessThan(order.length - 50)
+    expect(b.stream.mostBytes).toBeLessThanOrEqual(UNWRITTEN_MAX)
   })
 
   it('Q2 what is handed to the stream is bounded, however much waits', async () => {

@@ -5,6 +5,9 @@
 // Invariants:
 //   Q1. Short messages keep their order. A long one is whole after those that were sent before it began to be.
 //   Q2. What is handed to the stream and not yet written is bounded; the rest waits here and can still be withdrawn.
+//   Q3. What copies are sent keeps its order among itself, short or long. A short one goes as short messages do unless a long
+//       one is before it; a long one has every other frame of the long ones. So neither way holds the other one up for more
+//       than is handed to the stream, and what copies are sent waits for its own.
 import { assert } from '../base/assert.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Stream } from '../base/net.ts'
@@ -13,6 +16,7 @@ import {
   type FrameFields,
   frameBytes,
   frameKind,
+  isOrdered,
   lastFlag,
   payloadBytesMax,
   writeFrame,
@@ -55,6 +59,10 @@ class Sending {
   get isWhole(): boolean {
     return this.sent === this.payload.length
   }
+
+  get isShort(): boolean {
+    return this.payload.length <= SHORT_BYTES
+  }
 }
 
 export class Sender {
@@ -62,6 +70,9 @@ export class Sender {
   readonly #clock: Clock
   readonly #short: Sending[] = []
   readonly #long: Sending[] = []
+  /** Q3 */
+  readonly #ordered: Sending[] = []
+  #isOrderedNext = false
   readonly #free: Uint8Array[] = []
   readonly #unwritten: Uint8Array[] = []
   #chunk: Uint8Array | null = null
@@ -85,15 +96,15 @@ export class Sender {
     checksums: Uint32Array | null = null,
     framed: (() => void) | null = null,
   ): void {
-    const isShort = payload === null || payload.length <= SHORT_BYTES
-    const queue = isShort ? this.#short : this.#long
-    queue.push(new Sending(fields, payload, checksums, framed))
+    const message = new Sending(fields, payload, checksums, framed)
+    if (isOrdered(fields.kind)) this.#ordered.push(message)
+    else (message.isShort ? this.#short : this.#long).push(message)
     this.#schedule()
   }
 
   /** Takes back what was not sent of a request; true: a part of it is gone, and the receiver is to be told. */
   withdraw(request: number): boolean {
-    for (const queue of [this.#short, this.#long]) {
+    for (const queue of [this.#short, this.#ordered, this.#long]) {
       const at = queue.findIndex(({ fields }) => fields.request === request)
       const found = queue[at]
       if (found === undefined) continue
@@ -128,24 +139,51 @@ export class Sender {
 
   #pump(): void {
     if (this.#unwritten.length >= UNWRITTEN_CHUNKS) return // `written` pumps again
-    let framed = 0
-    for (const message of this.#short) {
-      if (this.#ahead >= SHORT_UNWRITTEN_BYTES) break
-      this.#frame(message)
-      framed += 1
-    }
-    this.#short.splice(0, framed)
+    this.#frameShort()
     // One frame of a long message in any case, so that short ones cannot hold it up for ever.
-    let most = SHORT_UNWRITTEN_BYTES
-    while (this.#long.length > 0 && this.#ahead < most) {
-      most = LONG_UNWRITTEN_BYTES
-      const message = this.#long.shift()
-      if (message === undefined) break
-      this.#frame(message)
-      if (!message.isWhole) this.#long.push(message)
-    }
+    const inAnyCase = SHORT_UNWRITTEN_BYTES + payloadBytesMax
+    for (let most = inAnyCase; this.#ahead < most; most = LONG_UNWRITTEN_BYTES)
+      if (!this.#frameLong()) break
     this.#flush()
-    if (this.#isEnding && this.#short.length === 0 && this.#long.length === 0) this.#stream.end()
+    if (this.#isEnding && this.#isEmpty) this.#stream.end()
+  }
+
+  get #isEmpty(): boolean {
+    return this.#short.length === 0 && this.#long.length === 0 && this.#ordered.length === 0
+  }
+
+  /** Both kinds by turns, so that neither one takes all the room (Q3). */
+  #frameShort(): void {
+    let short = 0
+    let ordered = 0
+    while (this.#ahead < SHORT_UNWRITTEN_BYTES) {
+      const one = this.#short[short]
+      if (one !== undefined) {
+        this.#frame(one)
+        short += 1
+      }
+      const other = this.#ordered[ordered]
+      if (other?.isShort) {
+        this.#frame(other)
+        ordered += 1
+      } else if (one === undefined) break
+    }
+    this.#short.splice(0, short)
+    this.#ordered.splice(0, ordered)
+  }
+
+  /** A frame of a message that is not short; of the ordered ones, of the first. False: there is none. */
+  #frameLong(): boolean {
+    const isOrdered = this.#ordered.length > 0 && (this.#isOrderedNext || this.#long.length === 0)
+    this.#isOrderedNext = !isOrdered
+    const queue = isOrdered ? this.#ordered : this.#long
+    const message = isOrdered ? queue[0] : queue.shift()
+    if (message === undefined) return false
+    this.#frame(message)
+    if (!isOrdered) {
+      if (!message.isWhole) queue.push(message)
+    } else if (message.isWhole) queue.shift()
+    return true
   }
 
   /** Bytes that go before whatever is framed now. */

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { epoch, generation, sessionId, sliceId, volumeId } from '../base/ids.ts'
 import { frameKind } from '../peer/frames.ts'
-import type { Incoming } from '../peer/responder.ts'
+import type { Incoming } from '../peer/incoming.ts'
 import { PeerRequests } from './peer-requests.ts'
 
 function scene() {
@@ -27,7 +27,7 @@ function scene() {
         bytes: 4096,
       },
       ...{ session: sessionId(5), gen: generation(1), number: 1, acknowledged: 0, seq: 0 },
-      checksums: null,
+      ...{ checksums: null, edges: null },
       ...{ into: new Uint8Array(4096), payload: null, data: new Uint8Array(4096), verify: null },
       ...some,
     })

@@ -1,9 +1,10 @@
 // What this member's primary does for the gateways of the others: the requests of their streams, in the primary's words.
 import { assert } from '../base/assert.ts'
 import { UNMAP_BYTES_MAX } from '../base/sizes.ts'
-import { broken, frameKind } from '../peer/frames.ts'
+import { broken, frameKind, gateOf } from '../peer/frames.ts'
+import type { Incoming } from '../peer/incoming.ts'
 import { answerStatus } from '../peer/message.ts'
-import type { Answer, Incoming } from '../peer/responder.ts'
+import type { Answer } from '../peer/responder.ts'
 import { answerOf } from './answers.ts'
 import { pieceBytes } from './lanes.ts'
 import type { CompareOutcome, Stale } from './outcome.ts'
@@ -25,6 +26,7 @@ export class PeerRequests {
   /** Throws a ProtocolError for what a gateway never asks for. */
   answer(request: Incoming): Answer | Promise<Answer> {
     const { epoch, view, volume, slice, kind, bytes } = request
+    if (gateOf(kind) === 'open') throw broken('no copy is here')
     this.handled.pieces += 1
     if (kind !== frameKind.unmap) this.handled.bytes += bytes
     check(request)

@@ -14,7 +14,7 @@ import {
   volumeId,
 } from '../base/ids.ts'
 import { BLOCK_BYTES } from '../base/sizes.ts'
-import type { Ordered } from '../peer/operation.ts'
+import type { Ordered, UnmapEdges } from '../peer/operation.ts'
 import { readU64, writeU64 } from './fields.ts'
 import {
   BASE_LAYER,
@@ -30,12 +30,6 @@ import {
 export const BLOCK_SECTORS = BLOCK_BYTES / SECTOR_BYTES
 /** An unmap with both edges. */
 export const LARGEST_UNMAP_SECTORS = 1 + 2 * (1 + BLOCK_SECTORS)
-
-/** Whole blocks of which an unmap takes a part only, as they are afterwards: the one before its range, and the one behind it. */
-export interface UnmapEdges {
-  readonly head: Uint8Array | null
-  readonly tail: Uint8Array | null
-}
 
 /** A mutation as the store takes it: `offset` and `bytes` are multiples of 4096. It is remembered until it is acknowledged, unless its number is 0. */
 export interface StoreWrite extends Ordered {

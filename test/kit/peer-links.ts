@@ -15,11 +15,12 @@ import {
 import type { Address, Stream } from '../../src/base/net.ts'
 import { Prng } from '../../src/base/prng.ts'
 import { frameKind } from '../../src/peer/frames.ts'
+import type { Incoming } from '../../src/peer/incoming.ts'
 import { PeerLinks, type PeerLinksDeps } from '../../src/peer/links.ts'
 import type { Json } from '../../src/peer/message.ts'
 import { noOperation, type Operation } from '../../src/peer/operation.ts'
 import type { Request } from '../../src/peer/request.ts'
-import type { Answer, Incoming, PeerServer } from '../../src/peer/responder.ts'
+import type { Answer, PeerServer } from '../../src/peer/responder.ts'
 
 export const DONE = { status: 0 }
 export const [session, gen] = [sessionId(70), generation(3)]
@@ -109,6 +110,8 @@ export class World {
 
 export interface Sent extends Request {
   settled: string | null
+  /** As it was answered: epoch and seq. */
+  place: string
 }
 
 export function operation(
@@ -125,9 +128,11 @@ export function operation(
     payload: fields.into ? null : new Uint8Array(4).fill(number),
     into: null,
     settled: null,
-    settle: (status, offset) => {
+    place: '',
+    settle: (status, offset, seq, epoch) => {
       expect(sent.settled).toBeNull()
       sent.settled = `${status}@${offset}`
+      sent.place = `${epoch}/${seq}`
     },
     ...fields,
   }

@@ -31,9 +31,9 @@ import {
   type SessionRecord,
   type VolumeRecord,
 } from '../../src/group/record.ts'
+import type { Incoming } from '../../src/peer/incoming.ts'
 import { PeerLinks } from '../../src/peer/links.ts'
 import type { Json } from '../../src/peer/message.ts'
-import type { Incoming } from '../../src/peer/responder.ts'
 import { encodeAllocation, readQuestion } from '../../src/slice/allocation.ts'
 import { laneOf } from '../../src/slice/lanes.ts'
 import { PeerRequests } from '../../src/slice/peer-requests.ts'
