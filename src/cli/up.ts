@@ -11,7 +11,7 @@ import { memberId } from '../base/ids.ts'
 import { machineMemoryBytes } from '../io/machine-memory.ts'
 import { defaultCacheBytes } from '../member/cache-size.ts'
 import { BACK_OFF_MAX_MS } from '../supervisor/child.ts'
-import { MEMBERS_DEFAULT, MEMBERS_MAX } from '../supervisor/plan.ts'
+import { COPIES_DEFAULT, MEMBERS_DEFAULT, MEMBERS_MAX } from '../supervisor/plan.ts'
 import { membersIn } from '../supervisor/refusals.ts'
 import { type RunningGroup, superviseGroup } from '../supervisor/supervise.ts'
 import {
@@ -28,7 +28,8 @@ import { parseSize } from './size.ts'
 interface UpOptions {
   readonly members?: number
   readonly data: string
-  readonly basePort: number
+  readonly basePort?: number
+  readonly copies?: number
   readonly placement: 'on' | 'off'
   readonly balance?: 'on' | 'off' | 'advise'
   readonly budget?: number
@@ -59,9 +60,13 @@ export function upCommand(outside: Outside): Command {
     .option('--data <folder>', 'where everything is kept', parseFolder, 'data')
     .option(
       '--base-port <port>',
-      'the first of the consecutive ports in use',
+      `the first of the consecutive ports in use; as they were, or from ${API_PORT_DEFAULT} in a new group`,
       parsePort,
-      API_PORT_DEFAULT,
+    )
+    .option(
+      '--copies <count>',
+      `copies of all data, each on another member (new, for trying out); as it was, or ${COPIES_DEFAULT} in a new group`,
+      parseCopies,
     )
     .addOption(
       new Option('--placement <mode>', 'place new sessions by load')
@@ -114,7 +119,8 @@ async function up(options: UpOptions, screen: Screen, environment: Environment):
     plan: {
       members,
       dataFolder,
-      basePort: options.basePort,
+      basePort: options.basePort ?? null,
+      copies: options.copies ?? null,
       placement: options.placement,
       balance: options.balance ?? null,
       policy: {},
@@ -244,6 +250,12 @@ function parseCount(text: string): number {
   const count = Number(text)
   if (Number.isInteger(count) && count >= 1 && count <= MEMBERS_MAX) return count
   throw new InvalidArgumentError(`A group on one machine has 1 to ${MEMBERS_MAX} members.`)
+}
+
+function parseCopies(text: string): number {
+  const count = Number(text)
+  if (Number.isInteger(count) && count >= 1) return count
+  throw new InvalidArgumentError('Give a number of copies.')
 }
 
 function parsePort(text: string): number {

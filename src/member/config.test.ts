@@ -30,6 +30,7 @@ describe('the configuration of a member', () => {
       dataFolder: join(folder, 'm1'),
       coordinationFile: join(folder, '..', 'coordination.sqlite'),
       founders: [memberId('m1')],
+      copies: 1,
       slices: 1024,
       namingAuthority: 'iqn.2026-11.dev.evenkeel',
       portal: { host: '127.0.0.1', port: 3260 },
@@ -148,6 +149,8 @@ describe('the configuration of a member', () => {
         { founders: [memberId('m1'), memberId('m1')] },
         /founders: A member can found a group only once/,
       ],
+      [{ copies: 0 }, /copies: A group keeps 1 to 3 copies, not 0$/],
+      [{ copies: 2 }, /copies: 2 copies need as many members, and there is 1$/],
       [{ founders: ['m1', 'M'] }, /founders\.1: 'M' cannot name a member/],
       [{ namingAuthority: 'iqn.2026-13.dev' }, /namingAuthority: 'iqn.2026-13.dev' is no naming/],
     ]

@@ -13,6 +13,7 @@ import { memberId } from '../base/ids.ts'
 import {
   DEFAULT_AUTHORITY,
   refuseAuthority,
+  refuseCopies,
   refuseFounders,
   refuseGroupName,
   refuseMemberId,
@@ -70,6 +71,12 @@ export const memberConfig = z
       .min(1)
       .optional()
       .describe('Members of the group when it is founded; this one alone unless given.'),
+    copies: z
+      .number()
+      .default(1)
+      .describe(
+        'Of each slice, on as many members (new, for trying out). Fixed when the group is founded.',
+      ),
     slices: z
       .number()
       .superRefine(ruled(refuseSlices))
@@ -163,6 +170,9 @@ export const memberConfig = z
     const wrong = refuseFounders(config.founders, config.slices)
     if (wrong !== null)
       context.addIssue({ code: 'custom', path: ['founders'], message: withoutStop(wrong) })
+    const wrongCopies = refuseCopies(config.copies, config.founders.length)
+    if (wrongCopies !== null)
+      context.addIssue({ code: 'custom', path: ['copies'], message: withoutStop(wrongCopies) })
     for (const name of ['portal', 'api'] as const) {
       if (config.announce === null && isWildcard(config[name].host)) {
         context.addIssue({

@@ -25,6 +25,8 @@ export interface MemberSettings {
   readonly groupName: string
   /** Who founds the group if it does not exist: all members of `up`. */
   readonly founders: readonly MemberId[]
+  /** Of each slice, if it founds the group; 1 unless given. */
+  readonly copies?: number
   readonly slices: number
   readonly namingAuthority: string
   readonly portal: Address & { readonly kind: 'tcp' }

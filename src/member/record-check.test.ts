@@ -27,7 +27,7 @@ const settings: MemberSettings = {
   store: storeDefaults,
 }
 
-function bench() {
+function bench(more: Partial<MemberSettings> = {}) {
   const timeline = new Timeline()
   const clock = new SimClock(timeline)
   const coordination = new SimCoordination(clock, new Prng(7))
@@ -40,7 +40,9 @@ function bench() {
   const disk = new SimDisk(clock)
   const open = () => {
     const coordinator = coordination.handle('m1')
-    return timeline.finish(openGroup({ clock, net, disk, coordinator, newId }, settings))
+    return timeline.finish(
+      openGroup({ clock, net, disk, coordinator, newId }, { ...settings, ...more }),
+    )
   }
   return { timeline, coordination, disk, open }
 }
@@ -51,6 +53,17 @@ it('a new folder founds the group', async () => {
   expect(view.group).toMatchObject({ name: 'lab', lineage: [] })
   expect(view.group.incarnation).not.toBe(view.group.groupId)
   expect(view.slices).toHaveLength(3)
+  expect(view.slices[0]).toMatchObject({ want: ['m1'], min: 1 })
+})
+
+it('a group is founded with as many copies as its founder is told, and keeps them', async () => {
+  const founders = ['m1', 'm2', 'm3'].map(memberId)
+  const { open } = bench({ founders, copies: 3 })
+  for (const view of [await open(), await open()]) {
+    expect(view.slices.map(({ inSync, min }) => [inSync.length, min])).toEqual(
+      view.slices.map(() => [3, 2]),
+    )
+  }
 })
 
 for (const file of ['super', 'seen', 'record']) {

@@ -11,6 +11,7 @@ import { paths as copyPaths, readSeen } from '../coordination/record-copy.ts'
 import { foundGroup } from '../group/founding.ts'
 import { type GroupRecord, keys, RECORD_FORMAT } from '../group/record.ts'
 import { refuseOlder } from '../group/seen.ts'
+import { usualMin } from '../group/slices.ts'
 import { paths } from '../store/layout.ts'
 import type { MemberPorts, MemberSettings } from './member-settings.ts'
 
@@ -55,6 +56,8 @@ async function foundUnlessThere(
     slices: settings.slices,
     namingAuthority: settings.namingAuthority,
   }
+  const { copies = 1 } = settings
+  const min = usualMin(copies)
   for (;;) {
     const listed = await coordinator.list(keys.group)
     if (listed.kind === 'done' && listed.items.some(({ key }) => key === keys.group)) return
@@ -64,7 +67,7 @@ async function foundUnlessThere(
       )
     }
     if (listed.kind === 'done') {
-      for (const change of foundGroup(group, settings.founders)) {
+      for (const change of foundGroup(group, settings.founders, { copies, min })) {
         const result = await coordinator.txn(change)
         if (result.kind !== 'done') break
       }

@@ -166,6 +166,7 @@ function settingsOf(config: MemberConfig): MemberSettings {
     memberId: config.memberId,
     groupName: config.groupName,
     founders: config.founders,
+    copies: config.copies,
     slices: config.slices,
     namingAuthority: config.namingAuthority,
     portal: { kind: 'tcp', host, port },

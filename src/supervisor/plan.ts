@@ -4,16 +4,24 @@
 //   DATA/launcher.json          which members ended and were started again, written by the launcher
 //   DATA/m1.json …             their configurations, outside of folders that may be disks which are not mounted
 //   DATA/m1/, DATA/m2/ …       a data folder each, with member.log
-//   ports: BASE the API that callers use (m1's), BASE+1 … BASE+N the portals of m1 … mN, then the APIs of m2 … mN
+//   ports: BASE the API that callers use (m1's), BASE+1 … BASE+N the portals of m1 … mN, then the APIs of m2 … mN; of a group
+//   that stands already those that its members had, and for each one more the next two (PT1)
+//
+// Invariants:
+//   PT1. A member keeps its ports, whoever joins: initiators and callers have written them down. Only another --base-port
+//        than the group has deals all of them anew.
 
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
+import { API_PORT_DEFAULT } from '../api/caller.ts'
 import { type MemberId, memberId } from '../base/ids.ts'
 import { type MemberConfigFile, SOCKET_PATH_BYTES_MAX } from '../member/config.ts'
 import { LAUNCHER_RECORD } from '../operator/launcher-record.ts'
+import type { Ports, Standing } from './standing.ts'
 
 export const MEMBERS_MAX = 32
 export const MEMBERS_DEFAULT = 3
+export const COPIES_DEFAULT = 1
 const HOST = '127.0.0.1'
 const MIB = 1024 ** 2
 export const JOURNAL_BYTES = 64 * MIB
@@ -23,7 +31,10 @@ export interface GroupPlan {
   readonly members: number
   /** Absolute. */
   readonly dataFolder: string
-  readonly basePort: number
+  /** null: as the group has it, or API_PORT_DEFAULT in a new one. */
+  readonly basePort: number | null
+  /** Of each slice; null: as the group has it, or COPIES_DEFAULT in a new one. */
+  readonly copies: number | null
   readonly placement: 'on' | 'off'
   readonly balance: 'on' | 'off' | 'advise' | null
   readonly policy: Readonly<Record<string, unknown>>
@@ -42,8 +53,35 @@ export function memberNames(members: number): readonly MemberId[] {
   return Array.from({ length: members }, (_, i) => memberId(`m${i + 1}`))
 }
 
-export function portsInUse(plan: Pick<GroupPlan, 'members' | 'basePort'>): readonly number[] {
-  return Array.from({ length: 2 * plan.members }, (_, i) => plan.basePort + i)
+/** PT1. By member, in order. */
+export function portsOf(
+  { members, basePort }: Pick<GroupPlan, 'members' | 'basePort'>,
+  standing: Pick<Standing, 'ports'> | null,
+): readonly Ports[] {
+  const had = standing?.ports ?? new Map<MemberId, Ports>()
+  const names = memberNames(members)
+  const hadBase = had.get(memberId('m1'))?.api
+  if (hadBase === undefined || (basePort !== null && basePort !== hadBase))
+    return portsFrom(basePort ?? API_PORT_DEFAULT, members)
+  let next = Math.max(...[...had.values()].flatMap(({ portal, api }) => [portal, api])) + 1
+  return names.map((id) => {
+    const before = had.get(id)
+    if (before !== undefined) return before
+    next += 2
+    return { portal: next - 2, api: next - 1 }
+  })
+}
+
+function portsFrom(base: number, members: number): readonly Ports[] {
+  return Array.from({ length: members }, (_, i) => ({
+    portal: base + 1 + i,
+    api: i === 0 ? base : base + members + i,
+  }))
+}
+
+/** In order. */
+export function portsInUse(ports: readonly Ports[]): readonly number[] {
+  return ports.flatMap(({ portal, api }) => [portal, api]).sort((a, b) => a - b)
 }
 
 export function socketFolder(plan: GroupPlan): string {
@@ -53,9 +91,13 @@ export function socketFolder(plan: GroupPlan): string {
   return join(plan.temporaryFolder, `evenkeel-${name}`)
 }
 
-export function planMembers(plan: GroupPlan): readonly MemberConfigFile[] {
-  const { members, dataFolder, basePort, placement, balance, policy, budgetBytes, cacheBytes } =
-    plan
+export function planMembers(
+  plan: GroupPlan,
+  standing: Standing | null,
+): readonly MemberConfigFile[] {
+  const { members, dataFolder, placement, balance, policy, budgetBytes, cacheBytes } = plan
+  const ports = portsOf(plan, standing)
+  const copies = standing?.copies ?? plan.copies ?? COPIES_DEFAULT
   const founders = [...memberNames(members)]
   const sockets = socketFolder(plan)
   return founders.map((id, i) => ({
@@ -63,9 +105,9 @@ export function planMembers(plan: GroupPlan): readonly MemberConfigFile[] {
     dataFolder: join(dataFolder, id),
     coordinationFile: join(dataFolder, COORDINATION_FILE),
     launcherFile: join(dataFolder, LAUNCHER_RECORD),
-    founders,
-    portal: { host: HOST, port: basePort + 1 + i },
-    api: { host: HOST, port: i === 0 ? basePort : basePort + members + i },
+    ...{ founders, copies },
+    portal: { host: HOST, port: ports[i]?.portal },
+    api: { host: HOST, port: ports[i]?.api },
     peer: sockets === dataFolder ? join(dataFolder, id, 'peer.sock') : join(sockets, `${id}.sock`),
     placement,
     balance,

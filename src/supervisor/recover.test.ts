@@ -106,8 +106,9 @@ async function folder(id: MemberId, seen: number, copied: number): Promise<void>
 }
 
 const plan = (): GroupPlan => ({
-  ...{ members: 2, dataFolder: data, basePort: 1, placement: 'on', balance: null, policy: {} },
+  ...{ members: 2, dataFolder: data, basePort: 1, copies: null, placement: 'on', balance: null },
   ...{
+    policy: {},
     budgetBytes: null,
     cacheBytes: 0,
     acceptDamage: [],

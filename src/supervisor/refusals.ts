@@ -4,6 +4,7 @@
 import { existsSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { refuseCopies } from '../group/founding.ts'
 import { parseFolder } from '../group/parse.ts'
 import { keys } from '../group/record.ts'
 import type { Evidence, MetRecord } from '../group/seen.ts'
@@ -15,7 +16,16 @@ import { judgeFolder } from '../store/identity.ts'
 import { paths, SLOT_BYTES } from '../store/layout.ts'
 import { evidenceOf, metIn, refuseByFolders } from './evidence.ts'
 import { portTaken } from './free-ports.ts'
-import { COORDINATION_FILE, type GroupPlan, MEMBERS_MAX, memberNames, portsInUse } from './plan.ts'
+import {
+  COORDINATION_FILE,
+  COPIES_DEFAULT,
+  type GroupPlan,
+  MEMBERS_MAX,
+  memberNames,
+  portsInUse,
+  portsOf,
+} from './plan.ts'
+import type { Standing } from './standing.ts'
 
 /** Why the group cannot be started, for people. */
 export class CannotStart extends Error {
@@ -39,8 +49,8 @@ export function numberOfMember(name: string): number {
   return Number(/^m([1-9]\d*)(?:\.json)?$/.exec(name)?.[1] ?? 0)
 }
 
-export async function refuseTakenPorts(plan: GroupPlan): Promise<void> {
-  const ports = portsInUse(plan)
+export async function refuseTakenPorts(plan: GroupPlan, standing: Standing | null): Promise<void> {
+  const ports = portsInUse(portsOf(plan, standing))
   const taken = await portTaken('127.0.0.1', ports)
   if (taken === null) return
   throw new CannotStart(
@@ -48,7 +58,7 @@ export async function refuseTakenPorts(plan: GroupPlan): Promise<void> {
   )
 }
 
-export async function refuseWrongPlan(plan: GroupPlan): Promise<void> {
+export async function refuseWrongPlan(plan: GroupPlan, standing: Standing | null): Promise<void> {
   const { members, dataFolder } = plan
   const there = await membersIn(dataFolder)
   if (members < there) {
@@ -72,8 +82,10 @@ export async function refuseWrongPlan(plan: GroupPlan): Promise<void> {
       `Say one word about ${both}: --accept-damage goes on with its folder, --accept-loss gives it up.`,
     )
   }
+  const wrong = standing === null ? refuseCopies(plan.copies ?? COPIES_DEFAULT, members) : null
+  if (wrong !== null) throw new CannotStart(wrong)
   refuseSmallBudget(plan)
-  const last = portsInUse(plan).at(-1) ?? 0
+  const last = portsInUse(portsOf(plan, standing)).at(-1) ?? 0
   if (last > 65_535)
     throw new CannotStart(`The last port would be ${last}: choose a lower --base-port.`)
 }

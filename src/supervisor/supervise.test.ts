@@ -7,7 +7,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { memberId } from '../base/ids.ts'
+import { memberId, revision } from '../base/ids.ts'
+import { DEFAULT_AUTHORITY, foundGroup, writeMember } from '../group/founding.ts'
+import { type GroupRecord, RECORD_FORMAT } from '../group/record.ts'
+import { writeStore } from '../io/sqlite-files.ts'
 import { freeBasePort } from './free-ports.ts'
 import type { GroupPlan } from './plan.ts'
 import { membersIn } from './refusals.ts'
@@ -16,7 +19,7 @@ import { type RunningGroup, superviseGroup } from './supervise.ts'
 const miniature = fileURLToPath(new URL('member-in-miniature.fixture.ts', import.meta.url))
 
 let folder: string
-let plan: GroupPlan
+let plan: GroupPlan & { readonly basePort: number }
 let said: string[]
 let group: RunningGroup | null
 
@@ -28,6 +31,7 @@ beforeEach(async () => {
     members: 3,
     dataFolder,
     basePort,
+    copies: null,
     placement: 'on',
     balance: null,
     policy: {},
@@ -122,7 +126,7 @@ describe('a group under supervision', () => {
   test('V1 a folder that is somebody else’s, or no folder, and a budget without room are refused', async () => {
     await writeFile(join(folder, 'file'), '')
     await mkdir(join(folder, 'mine/letters'), { recursive: true })
-    const wrong: [Partial<GroupPlan>, RegExp][] = [
+    const wrong: [Partial<typeof plan>, RegExp][] = [
       [{ dataFolder: join(folder, 'file') }, /file is a file: name a folder\.$/],
       [{ dataFolder: '/proc/evenkeel' }, /cannot be made in \/proc: that is no place for files/],
       [
@@ -133,6 +137,8 @@ describe('a group under supervision', () => {
         { budgetBytes: 1024 ** 2 },
         /no room for one page for each of the 3 members: give at least 4M/,
       ],
+      [{ copies: 4 }, /A group keeps 1 to 3 copies, not 4\./],
+      [{ members: 2, copies: 3 }, /3 copies need as many members, and there are 2\./],
     ]
     const sound = plan
     for (const [change, says] of wrong) {
@@ -192,6 +198,48 @@ describe('a group under supervision', () => {
     await expect(up()).rejects.toThrow(/data is in use by process \d+/)
     expect(said).toEqual([])
     group = first
+  })
+
+  /** A group that stands, of three members with two copies, as its coordination file has it. */
+  async function standing(): Promise<void> {
+    const ids = ['m1', 'm2', 'm3'].map(memberId)
+    const group: GroupRecord = {
+      ...{ format: RECORD_FORMAT, name: 'lab', groupId: 'g', incarnation: 'i', lineage: [] },
+      ...{ slices: 8, namingAuthority: DEFAULT_AUTHORITY },
+    }
+    const members = ids.map((id, i) =>
+      writeMember({
+        ...{ id, bootId: 'b', peer: '', draining: false },
+        portal: `127.0.0.1:${plan.basePort + 1 + i}`,
+        api: `http://127.0.0.1:${i === 0 ? plan.basePort : plan.basePort + 3 + i}`,
+      }),
+    )
+    const changes = [...foundGroup(group, ids, { copies: 2, min: 1 }), ...members]
+    const items = changes.flatMap(({ put }) => put)
+    await mkdir(plan.dataFolder)
+    writeStore(join(plan.dataFolder, 'coordination.sqlite'), {
+      rev: revision(9),
+      items: items.map((item) => ({ ...item, rev: revision(1), created: revision(1) })),
+    })
+  }
+
+  test('PT1 a member that joins takes no port that another one has, and copies stay as they were', async () => {
+    plan = { ...plan, basePort: await freeBasePort('127.0.0.1', 8) }
+    await standing()
+    const { basePort } = plan
+    plan = { ...plan, members: 4, copies: 3 }
+    const running = await up()
+    expect(running?.members.map(({ portal }) => portal)).toEqual(
+      [1, 2, 3, 6].map((n) => `127.0.0.1:${basePort + n}`),
+    )
+    expect(running?.members.map(({ api }) => api)).toEqual(
+      [0, 4, 5, 7].map((n) => `http://127.0.0.1:${basePort + n}`),
+    )
+    expect(said.join('\n')).toContain(
+      'The group keeps 2 copies of each slice, as it was founded: --copies 3 is for a new group.',
+    )
+    const config = await readFile(join(plan.dataFolder, 'm4.json'), 'utf8')
+    expect(JSON.parse(config)).toMatchObject({ copies: 2 })
   })
 
   test('V5 a group that lost its coordination file is refused, and nothing is touched', async () => {

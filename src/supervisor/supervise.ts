@@ -37,6 +37,7 @@ import {
   refuseWrongPlan,
   refuseWrongRecord,
 } from './refusals.ts'
+import { type Standing, standingIn } from './standing.ts'
 
 export const DEFAULT_VOLUME = { name: 'vol1', bytes: 1024 ** 3 } as const
 const VOLUME_TRIES_MS = 10_000
@@ -47,7 +48,7 @@ export interface Supervision {
   readonly plan: GroupPlan
   /** The command that runs a member with this configuration file. */
   readonly command: (configFile: string) => readonly string[]
-  /** A line about a member, for people. */
+  /** A line about a member or the group, for people. */
   readonly say: (line: string) => void
   /** Settles when a start under way is to be given up. */
   readonly giveUp: Promise<unknown>
@@ -80,7 +81,8 @@ function isGroups(name: string): boolean {
 /** null: it was given up before it was ready, and nothing is left of it. */
 export async function superviseGroup(supervision: Supervision): Promise<RunningGroup | null> {
   const { plan, giveUp } = supervision
-  await refuseWrongPlan(plan)
+  const standing = standingIn(plan.dataFolder)
+  await refuseWrongPlan(plan, standing)
   await takeFolder(plan.dataFolder, isGroups)
   const lock = lockFolder(plan.dataFolder)
   await makePrivate(plan.dataFolder, { deep: false })
@@ -104,9 +106,10 @@ export async function superviseGroup(supervision: Supervision): Promise<RunningG
     if (start.givenUp) for (const child of children) void child.stop()
   })
   try {
-    await refuseTakenPorts(plan)
+    await refuseTakenPorts(plan, standing)
     await refuseWrongRecord(plan)
-    const files = await writeConfigs(plan)
+    sayKept(supervision, standing)
+    const files = await writeConfigs(plan, standing)
     const write = () =>
       writeLauncherRecord(join(plan.dataFolder, LAUNCHER_RECORD), launchedOf(children))
     write()
@@ -133,12 +136,24 @@ export async function superviseGroup(supervision: Supervision): Promise<RunningG
   }
 }
 
-async function writeConfigs(plan: GroupPlan): Promise<readonly string[]> {
+/** What a group was founded with stays, whatever is said now. */
+function sayKept({ plan, say }: Supervision, standing: Standing | null): void {
+  if (standing === null || plan.copies === null || plan.copies === standing.copies) return
+  const has = standing.copies === 1 ? '1 copy' : `${standing.copies} copies`
+  say(
+    `The group keeps ${has} of each slice, as it was founded: --copies ${plan.copies} is for a new group.`,
+  )
+}
+
+async function writeConfigs(
+  plan: GroupPlan,
+  standing: Standing | null,
+): Promise<readonly string[]> {
   await makeSocketFolder(plan)
   const files: string[] = []
   const room = await roomForPages(plan.dataFolder, plan.members)
   const budgetBytes = Math.min(plan.budgetBytes ?? room, room) // V4
-  for (const config of planMembers({ ...plan, budgetBytes })) {
+  for (const config of planMembers({ ...plan, budgetBytes }, standing)) {
     const file = join(plan.dataFolder, `${config.memberId}.json`)
     await writeFile(file, `${JSON.stringify(config, null, 2)}\n`)
     files.push(file)

@@ -102,6 +102,7 @@ async function startGroup(
   screen.note('Starting a group of three members, each a process of its own …')
   const plan = {
     members: 3,
+    copies: null,
     dataFolder: folder,
     placement: 'off',
     balance: 'off',
