@@ -3,6 +3,7 @@ import { resolve } from 'node:path'
 import { Command } from 'commander'
 import { formatSize } from '../base/figures.ts'
 import { type GlobalOptions, type Outside, screenOf } from './context.ts'
+import { dataOption } from './data-folder.ts'
 import { CommandFailed, EXIT } from './exit-code.ts'
 
 interface BackupOptions {
@@ -15,7 +16,7 @@ export function backupCommand(outside: Outside): Command {
     .command('record')
     .description('write the group record into a new file; the group may run')
     .argument('<file>', 'must not exist')
-    .option('--data <folder>', "the group's folder, as for 'evenkeel up'", 'data')
+    .addOption(dataOption(outside.environment, "the group's folder, as for 'evenkeel up'"))
     .action(async (file: string, { data }: BackupOptions, command: Command) => {
       const screen = screenOf(outside, command.optsWithGlobals<GlobalOptions>().output)
       const { backUpRecord } = await import('../supervisor/backup.ts')

@@ -98,7 +98,8 @@ export const COMMANDS: readonly Entry[] = [
     name: 'support',
     nameless: true,
     about: 'pack what somebody who helps needs to see into one archive, without names of clients',
-    make: async (_, contextOf) => (await import('./support/support.ts')).supportCommand(contextOf),
+    make: async (outside, contextOf) =>
+      (await import('./support/support.ts')).supportCommand(outside, contextOf),
   },
   {
     name: 'completion',

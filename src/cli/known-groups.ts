@@ -8,6 +8,7 @@ import { dirname, join } from 'node:path'
 import type { KnownGroup } from '../api/caller.ts'
 import { makeFolder } from '../io/folders.ts'
 import type { Environment } from './context.ts'
+import { stateFolder } from './data-folder.ts'
 
 const GROUPS_MAX = 64
 
@@ -19,10 +20,9 @@ export class KnownGroups {
   }
 
   /** null: nobody knows where the user's state is kept. */
-  static of({ XDG_STATE_HOME, HOME }: Environment): KnownGroups | null {
-    const home = HOME === undefined || HOME === '' ? null : join(HOME, '.local', 'state')
-    const folder = XDG_STATE_HOME?.startsWith('/') ? XDG_STATE_HOME : home
-    return folder === null ? null : new KnownGroups(join(folder, 'evenkeel', 'apis.json'))
+  static of(environment: Environment): KnownGroups | null {
+    const folder = stateFolder(environment)
+    return folder === null ? null : new KnownGroups(join(folder, 'apis.json'))
   }
 
   recall(url: string): KnownGroup | null {

@@ -3,6 +3,7 @@ import { resolve } from 'node:path'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import type { GlobalOptions } from './context.ts'
 import { type Outside, screenOf } from './context.ts'
+import { dataOption } from './data-folder.ts'
 import { CommandFailed, EXIT } from './exit-code.ts'
 import {
   Follower,
@@ -36,7 +37,7 @@ export function logCommand(outside: Outside): Command {
     .addOption(
       new Option('--level <level>', 'at least of this level').choices(LEVELS).default('info'),
     )
-    .option('--data <folder>', "the group's data folder, as of 'up'", 'data')
+    .addOption(dataOption(outside.environment, "the group's data folder, as of 'up'"))
     .action(async (member: string | undefined, options: LogOptions, command: Command) => {
       const screen = screenOf(outside, command.optsWithGlobals<GlobalOptions>().output)
       const sources = chosen(resolve(options.data), member)

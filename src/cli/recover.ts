@@ -5,6 +5,7 @@ import { Command } from 'commander'
 import { memberId } from '../base/ids.ts'
 import type { Recovered } from '../supervisor/recover.ts'
 import { type GlobalOptions, type Outside, screenOf } from './context.ts'
+import { dataOption } from './data-folder.ts'
 import { CommandFailed, EXIT } from './exit-code.ts'
 import type { Screen } from './screen.ts'
 
@@ -15,7 +16,7 @@ interface RecoverOptions {
 
 export function recoverCommand(outside: Outside): Command {
   return new Command()
-    .option('--data <folder>', "the group's folder, as for 'evenkeel up'", 'data')
+    .addOption(dataOption(outside.environment, "the group's folder, as for 'evenkeel up'"))
     .option('--without <members...>', 'go on without these, whose folders are gone for good', [])
     .action(async ({ data, without }: RecoverOptions, command: Command) => {
       const screen = screenOf(outside, command.optsWithGlobals<GlobalOptions>().output)

@@ -42,15 +42,18 @@ export function serveCommand(outside: Outside): Command {
       const accept = acceptLoss ? 'loss' : damage
       const config = await loadConfig(options.config, { insecure, announce, accept })
       const { startMember } = await import('../member/start.ts')
+      const { Systemd } = await import('../io/systemd.ts')
+      const systemd = Systemd.taken(process.env, (line) => screen.note(`evenkeel: ${line}`))
+      process.once('SIGTERM', () => systemd?.stopping())
       await runMember({
         config,
         start: startMember,
         lifeline: options.lifeline ? process.stdin : null,
-        ready: (line) =>
-          screen.show(
-            line,
-            ({ id, portal, api }) => `${id} is ready: portal ${portal}, API ${api}`,
-          ),
+        ready: (line) => {
+          const sentence = `${line.id} is ready: portal ${line.portal}, API ${line.api}`
+          screen.show(line, () => sentence)
+          systemd?.ready(sentence)
+        },
       })
       // The member has stopped and its log is written: whatever still holds the event loop is not waited for (M2).
       process.exit(EXIT.ok)

@@ -9,6 +9,7 @@ import { API_PORT_DEFAULT } from '../api/caller.ts'
 import { formatSize } from '../base/figures.ts'
 import { memberId } from '../base/ids.ts'
 import { machineMemoryBytes } from '../io/machine-memory.ts'
+import { Systemd } from '../io/systemd.ts'
 import { defaultCacheBytes } from '../member/cache-size.ts'
 import { BACK_OFF_MAX_MS } from '../supervisor/child.ts'
 import { COPIES_DEFAULT, MEMBERS_DEFAULT, MEMBERS_MAX } from '../supervisor/plan.ts'
@@ -21,6 +22,7 @@ import {
   type Outside,
   screenOf,
 } from './context.ts'
+import { dataOption } from './data-folder.ts'
 import { parseSeconds } from './listing.ts'
 import type { Screen } from './screen.ts'
 import { parseSize } from './size.ts'
@@ -57,7 +59,7 @@ export function upCommand(outside: Outside): Command {
       `members; those there are, or ${MEMBERS_DEFAULT} in a new group`,
       parseCount,
     )
-    .option('--data <folder>', 'where everything is kept', parseFolder, 'data')
+    .addOption(dataOption(outside.environment, 'where everything is kept').argParser(parseFolder))
     .option(
       '--base-port <port>',
       `the first of the consecutive ports in use; as they were, or from ${API_PORT_DEFAULT} in a new group`,
@@ -114,6 +116,8 @@ export function upCommand(outside: Outside): Command {
 async function up(options: UpOptions, screen: Screen, environment: Environment): Promise<void> {
   const dataFolder = resolve(options.data)
   const stopRequest = watchForStop(environment)
+  // Before a member is started, which would speak for the launcher.
+  const systemd = Systemd.taken(process.env, (line) => screen.note(`evenkeel: ${line}`))
   const members = options.members ?? ((await membersIn(dataFolder)) || MEMBERS_DEFAULT)
   const supervision = {
     plan: {
@@ -138,11 +142,14 @@ async function up(options: UpOptions, screen: Screen, environment: Environment):
   const group = await superviseGroup(supervision)
   if (group === null) return
   announce(group, screen, dataFolder)
+  systemd?.ready(`serves: ${group.members.length} members, API ${group.api}`)
   stopRequest.hungUp(() => group.reopenLogs())
   const why = await stopRequest.told
   screen.note(`${why}: stopping; what was accepted is answered first.`)
+  systemd?.stopping()
   stopRequest.again(() => group.kill())
   await group.stop()
+  systemd?.close()
   screen.note('Stopped; the same command starts it again.')
 }
 

@@ -10,7 +10,8 @@ import { gzipSync } from 'node:zlib'
 import { Command } from 'commander'
 import packageJson from '../../../package.json' with { type: 'json' }
 import { formatSize } from '../../base/figures.ts'
-import type { ContextOf } from '../context.ts'
+import type { ContextOf, Outside } from '../context.ts'
+import { dataOption } from '../data-folder.ts'
 import { CommandFailed, EXIT } from '../exit-code.ts'
 import type { Screen } from '../screen.ts'
 import { Gathered, type Missing } from './gathered.ts'
@@ -33,10 +34,10 @@ interface Packed {
   readonly redacted: Readonly<Record<Kind, number>> | null
 }
 
-export function supportCommand(contextOf: ContextOf): Command {
+export function supportCommand({ environment }: Outside, contextOf: ContextOf): Command {
   return new Command()
     .argument('[file]', 'a new .tar.gz; a name with the time, here, unless it is given')
-    .option('--data <folder>', "the group's folder, as for 'evenkeel up'", 'data')
+    .addOption(dataOption(environment, "the group's folder, as for 'evenkeel up'"))
     .option('--config <files...>', "configurations of members, as for 'evenkeel serve'", [])
     .option('--plain', 'keep names of initiators, addresses, hosts and users as they are', false)
     .action(async (file: string | undefined, options: SupportOptions, command: Command) => {

@@ -1,0 +1,133 @@
+// `npm run deb`: a package for Debian and Ubuntu, dist/evenkeel_VERSION_ARCHITECTURE.deb: what `npm run package` makes, the packages
+// that it needs, Node.js itself, and the systemd units. Nothing on the machine is touched but dist/. `--version` names another
+// version, to try an upgrade. The architecture is that of this machine.
+import { execFile } from 'node:child_process'
+import { chmod, cp, mkdir, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseArgs, promisify } from 'node:util'
+import packageJson from '../package.json' with { type: 'json' }
+
+const run = promisify(execFile)
+const root = fileURLToPath(new URL('..', import.meta.url))
+const { values } = parseArgs({ options: { version: { type: 'string' } } })
+const version = values.version ?? packageJson.version
+const architecture = process.arch === 'x64' ? 'amd64' : process.arch
+const staged = join(root, 'dist', 'deb')
+const home = join(staged, 'usr', 'lib', 'evenkeel')
+const MIB = 2 ** 20
+/** What nobody reads at run time. Licenses stay. */
+const LEFT_OUT = /\.(d\.[cm]?ts|[cm]?ts|map|md|markdown|flow|tsbuildinfo|yml)$/
+const FOLDERS_LEFT_OUT = ['test', 'tests', '.github', 'docs', 'examples', 'benchmark', 'benchmarks']
+
+await run(process.execPath, [...process.execArgv, join(root, 'scripts', 'package.ts')])
+await rm(staged, { recursive: true, force: true })
+await cp(join(root, 'dist', 'evenkeel'), home, { recursive: true })
+await run('npm', ['install', '--omit=dev', '--ignore-scripts', '--no-audit', '--no-fund'], {
+  cwd: home,
+})
+await thinOut(join(home, 'node_modules'))
+await bundleNode()
+await putFiles()
+await writeControl()
+await settleTimes()
+const file = join(root, 'dist', `evenkeel_${version}_${architecture}.deb`)
+await run('dpkg-deb', ['--root-owner-group', '-Zxz', '-z6', '--build', staged, file])
+console.log(file.slice(root.length))
+
+async function thinOut(folder: string): Promise<void> {
+  for (const entry of await readdir(folder, { withFileTypes: true })) {
+    const path = join(folder, entry.name)
+    const isLicense = /^(licen[cs]e|copying|notice)/i.test(entry.name)
+    if (entry.isDirectory()) {
+      // A folder of one of these names may be code all the same, unless it is at the top of a package.
+      const isTop = /node_modules\/(@[^/]+\/)?[^/]+$/.test(folder)
+      if (isTop && FOLDERS_LEFT_OUT.includes(entry.name)) await rm(path, { recursive: true })
+      else await thinOut(path)
+    } else if (!isLicense && LEFT_OUT.test(entry.name)) await rm(path)
+  }
+}
+
+/** The one that everything here is tested with, without its symbols. */
+async function bundleNode(): Promise<void> {
+  const bin = join(home, 'node_modules', '.bin')
+  await mkdir(bin, { recursive: true })
+  const node = join(bin, 'node')
+  await cp(process.execPath, node)
+  await chmod(node, 0o755)
+  await run('strip', [node])
+  const license = join(root, 'node_modules', `node-linux-${process.arch}`, 'LICENSE')
+  await put(license, 'usr/share/doc/evenkeel/LICENSE.node')
+}
+
+async function putFiles(): Promise<void> {
+  await put(join(root, 'deploy', 'deb', 'evenkeel.sh'), 'usr/bin/evenkeel', 0o755)
+  for (const unit of ['evenkeel.service', 'evenkeel@.service'])
+    await put(join(root, 'deploy', 'systemd', unit), `usr/lib/systemd/system/${unit}`)
+  await put(join(root, 'deploy', 'deb', 'copyright'), 'usr/share/doc/evenkeel/copyright')
+  await put(join(root, 'docs', 'OPERATING.md'), 'usr/share/doc/evenkeel/OPERATING.md')
+  await put(join(root, 'CHANGELOG.md'), 'usr/share/doc/evenkeel/changelog')
+  const example = 'usr/share/doc/evenkeel/examples/m1.yaml'
+  await put(join(root, 'deploy', 'deb', 'member.yaml'), example)
+  const { stdout } = await run(join(root, 'bin', 'evenkeel'), ['completion', 'bash'])
+  await write('usr/share/bash-completion/completions/evenkeel', stdout)
+  await mkdir(join(staged, 'etc', 'evenkeel'), { recursive: true })
+}
+
+async function writeControl(): Promise<void> {
+  const installed = await bytesBelow(staged)
+  await write(
+    'DEBIAN/control',
+    [
+      'Package: evenkeel',
+      `Version: ${version}`,
+      `Architecture: ${architecture}`,
+      'Maintainer: The Evenkeel project <evenkeel@localhost>',
+      'Section: admin',
+      'Priority: optional',
+      'Depends: libc6 (>= 2.28), libstdc++6, passwd, util-linux',
+      'Recommends: systemd',
+      `Installed-Size: ${Math.ceil(installed / 1024)}`,
+      `Description: ${packageJson.description}`,
+      ' Evenkeel turns a few servers into one iSCSI SAN. It watches the load of each',
+      ' and moves established connections so that no server is busy while another',
+      ' one is idle. Node.js is part of this package.',
+      '',
+    ].join('\n'),
+  )
+  for (const script of ['postinst', 'prerm', 'postrm'])
+    await put(join(root, 'deploy', 'deb', script), `DEBIAN/${script}`, 0o755)
+  console.log(`installed: ${(installed / 1e6).toFixed(1)} MB (${(installed / MIB).toFixed(1)} MiB)`)
+}
+
+/**
+ * Which Node runs is remembered in a file that is newer than the packages (scripts/packages.sh): root's first call would make
+ * one that no package manager knows of.
+ */
+async function settleTimes(): Promise<void> {
+  const now = Math.floor(Date.now() / 1_000)
+  const modules = join(home, 'node_modules')
+  for (const [name, at] of [
+    ['.bin/node', now - 20],
+    ['.package-lock.json', now - 10],
+  ] as const)
+    await utimes(join(modules, name), at, at)
+  await writeFile(join(modules, '.evenkeel-node'), '/usr/lib/evenkeel/node_modules/.bin/node\n')
+  await utimes(join(modules, '.evenkeel-node'), now, now)
+}
+
+async function put(from: string, to: string, mode = 0o644): Promise<void> {
+  await write(to, await readFile(from), mode)
+}
+
+async function write(to: string, content: string | Buffer, mode = 0o644): Promise<void> {
+  const path = join(staged, to)
+  await mkdir(dirname(path), { recursive: true })
+  await writeFile(path, content)
+  await chmod(path, mode)
+}
+
+async function bytesBelow(folder: string): Promise<number> {
+  const { stdout } = await run('du', ['-s', '--apparent-size', '-B1', folder])
+  return Number(stdout.split('\t')[0])
+}
