@@ -41,15 +41,20 @@ describe('links', () => {
     a.links.tell(memberId('b'), 'nudge', null)
     expect(await world.timeline.finish(a.links.ask(memberId('b'), 'summary', 5, 500))).toBe(5)
     expect(b.log).toEqual(['nudge from a', 'summary from a'])
+    const later = operation(2)
+    a.links.link(memberId('b')).request(later)
+    // It would be lost with the stream, if the operation had gone before it.
+    expect(await world.timeline.finish(a.links.ask(memberId('b'), 'plan', 6, 500))).toBe(6)
     await world.timeline.run(world.timeline.nowMs + 5_000) // alive, so the stream is not given up
-    expect(sent.settled).toBeNull()
+    expect([sent.settled, later.settled]).toEqual([null, null])
     const hasty = await stranger(world).open(1)
     hasty.confirm()
     hasty.read(1, 4096)
     await world.timeline.until(() => hasty.answers.closed)
     b.ready.resolve()
-    await world.timeline.until(() => sent.settled !== null)
-    expect(b.log.slice(2)).toEqual(['on 1 from n', 'fence 70:3', 'operation 1'])
+    await world.timeline.until(() => later.settled !== null)
+    const after = ['on 1 from n', 'fence 70:3', 'operation 1', 'operation 2']
+    expect(b.log.slice(2)).toEqual(['plan from a', ...after])
   })
 
   it('a member of another group, or another member, is refused with a sentence', async () => {
