@@ -17,6 +17,14 @@ const FAILURES_AT_LEAST = [
   { status: 'check_condition', sense: '3/11/00', count: 0 },
 ]
 
+const REASONS = ['balance', 'operator', 'drain']
+
+interface MoveKind {
+  readonly to: string
+  readonly by: string
+  readonly outcome: string
+}
+
 export function metricsText(readings: Readings): Promise<string> {
   const text = new Exposition()
   describeMember(readings, text)
@@ -196,12 +204,18 @@ function describeMachine(readings: Readings, text: Exposition): void {
   ])
 }
 
-function describeMoves({ member, moves, drain, pause }: Readings, text: Exposition): void {
+function describeMoves(readings: Readings, text: Exposition): void {
+  const { member, members, drain, pause } = readings
+  // There from the beginning, so that the first one is seen as one more.
+  const none = members.flatMap(({ id }) =>
+    id === member ? [] : REASONS.map((by) => ({ to: id, by, outcome: 'returned', count: 0 })),
+  )
+  const moves = [...readings.moves, ...none.filter((one) => !isCounted(readings.moves, one))]
   text.counter(
     'evenkeel_session_moves_total',
     'Moves of sessions that this member held',
-    moves.map(({ from, to, by, outcome, count }) => ({
-      labels: { member, from, to, reason: by, result: outcome },
+    moves.map(({ to, by, outcome, count }) => ({
+      labels: { member, from: member, to, reason: by, result: outcome },
       value: count,
     })),
   )
@@ -215,6 +229,10 @@ function describeMoves({ member, moves, drain, pause }: Readings, text: Expositi
     'Moves: last response at the old member to the first at the new',
     [{ labels: { member }, durations: pause }],
   )
+}
+
+function isCounted(moves: Readings['moves'], { to, by, outcome }: MoveKind): boolean {
+  return moves.some((one) => one.to === to && one.by === by && one.outcome === outcome)
 }
 
 function describeVolumes({ member, volumes }: Readings, text: Exposition): void {
