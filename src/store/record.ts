@@ -35,7 +35,7 @@ export const LARGEST_UNMAP_SECTORS = 1 + 2 * (1 + BLOCK_SECTORS)
 export interface StoreWrite extends Ordered {
   /** null: what the slice has of the range reads as zeros afterwards. Must not change until it has settled. */
   readonly data: Uint8Array | null
-  /** Of its blocks, if they came with them (F3 of peer/frames.ts); null: they are made when it goes into the journal. */
+  /** Of its blocks, or of its edges, if they came with them (F3 of peer/frames.ts); null: they are made when it goes into the journal. */
   readonly checksums?: Uint32Array | null
   /** Of an unmap, whose range may be empty then: written with it, all or nothing. */
   readonly edges: UnmapEdges | null
@@ -104,10 +104,14 @@ export function partsOf(write: StoreWrite): readonly StoreWrite[] {
   const { head, tail } = write.edges ?? NO_EDGES
   if (head === null && tail === null) return [write]
   const block = { ...write, bytes: BLOCK_BYTES, edges: null }
+  const first = write.checksums?.subarray(0, 1) ?? null
+  const last = write.checksums?.subarray(-1) ?? null
+  const before = { ...block, offset: offset - BLOCK_BYTES, data: head, checksums: first }
+  const behind = { ...block, offset: offset + bytes, data: tail, checksums: last }
   return [
-    ...(head === null ? [] : [{ ...block, offset: offset - BLOCK_BYTES, data: head }]),
-    { ...write, edges: null },
-    ...(tail === null ? [] : [{ ...block, offset: offset + bytes, data: tail }]),
+    ...(head === null ? [] : [before]),
+    { ...write, edges: null, checksums: null },
+    ...(tail === null ? [] : [behind]),
   ]
 }
 

@@ -5,7 +5,9 @@ import { SimDisk } from '../../sim/disk.ts'
 import { block, GENERATION, SESSION, SLICE, World, write } from '../../test/kit/store-world.ts'
 import { epoch, sliceId, volumeId } from '../base/ids.ts'
 import { BLOCK_BYTES, PAGE_BYTES, RUN_BYTES } from '../base/sizes.ts'
+import type { UnmapEdges } from '../peer/operation.ts'
 import { PageStore } from './page-store.ts'
+import { partsOf } from './record.ts'
 
 const GIB = 1024 ** 3
 
@@ -103,6 +105,20 @@ describe('unmap', () => {
       expect((await world.read(store, 1, 0, 6 * BLOCK_BYTES)).into).toEqual(expected)
       store = await world.reopen(store)
     }
+  })
+
+  it('ST2 checksums that came with its edges are those of their blocks', () => {
+    const unmap = write(1, 2 * BLOCK_BYTES, null, 2 * BLOCK_BYTES)
+    const sumsOf = (edges: UnmapEdges, ...checksums: number[]) =>
+      partsOf({ ...unmap, edges, checksums: Uint32Array.from(checksums) }).map((part) => [
+        part.data?.[0] ?? null,
+        part.checksums?.[0] ?? null,
+      ])
+    const [head, tail] = [block(2), block(3)]
+    const bare = [null, null]
+    expect(sumsOf({ head, tail }, 5, 6)).toEqual([[2, 5], bare, [3, 6]])
+    expect(sumsOf({ head, tail: null }, 5)).toEqual([[2, 5], bare])
+    expect(sumsOf({ head: null, tail }, 6)).toEqual([bare, [3, 6]])
   })
 
   it('OV1 a page that is unmapped and written again while it is on its way home is as it was written last', async () => {
