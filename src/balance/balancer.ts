@@ -3,7 +3,6 @@
 import type { Balance, MemberLoad } from '../api/schema.ts'
 import { isoAt } from '../base/clock.ts'
 import type { MemberId, SessionId } from '../base/ids.ts'
-import { isRandomIsid } from '../base/isid.ts'
 import { seedOf } from '../base/prng.ts'
 import type { SystemProbe } from '../base/system-probe.ts'
 import { BadPaths } from '../distribution/bounds.ts'
@@ -20,7 +19,7 @@ import { asTable, type SessionLoad, shareAt } from '../load/load-table.ts'
 import type { Report } from '../load/report.ts'
 import type { Json } from '../peer/message.ts'
 import type { LiveSession } from '../target/live-session.ts'
-import { loginKey } from '../target/redirect-questions.ts'
+import { returnKey } from '../target/redirect-questions.ts'
 import { Account } from './account.ts'
 import { Arrivals } from './arrivals.ts'
 import { Decider } from './decider.ts'
@@ -232,13 +231,11 @@ export class Balancer {
 
   session({ id, record }: LiveSession) {
     const { member, monitor, arrivals } = this.#shared
-    const { volume, initiator, isid, source } = record
-    const key = loginKey({ volume, initiator, isid, source, randomKind: isRandomIsid(isid) })
     const load = monitor.estimate.load(id)
     const last = this.#decider.log.last(id)
     return {
       load: load === null ? null : weightOf(load, member.id),
-      placed: arrivals.wasPlaced(key),
+      placed: arrivals.wasPlaced(returnKey(record)),
       decided:
         last === null
           ? null

@@ -78,6 +78,7 @@ export class Receiver implements Grants {
     const { member, badPaths } = this.#shared
     const stored = member.group.sessions.get(session)
     if (stored === undefined) return null
+    if (member.target.isUnreached(stored.record)) return 'BAD_PATH'
     return barredFrom(factsOfRecord(member, stored), member.id, badPaths, nowMs)
   }
 

@@ -14,6 +14,12 @@ export function formatRate(bytesPerSecond: number): string {
   return `${formatSize(Math.round(bytesPerSecond))}/s`
 }
 
+/** As few as matter: 0.034, 1.3, 41, 412. */
+export function formatAmount(x: number): string {
+  if (!(Math.abs(x) > 0)) return '0'
+  return Math.abs(x) >= 10 ? String(Math.round(x)) : String(Number(x.toPrecision(2)))
+}
+
 /** Of a share 0 … 1. */
 export function formatPercent(share: number): string {
   return `${Math.round(share * 100)} %`

@@ -1,10 +1,9 @@
 // evenkeel balance why | why-not | plan: what the distribution has seen, what holds a session back, and what it would do next.
 import type { Command } from 'commander'
 import type { BalancePlan, MoveOption, MoveWhy, StayReason } from '../api/balance-schema.ts'
-import { formatPercent } from '../base/figures.ts'
+import { formatAmount, formatPercent } from '../base/figures.ts'
 import { ageOf } from './age.ts'
 import type { ContextOf } from './context.ts'
-import { twoDigits } from './move.ts'
 import { named } from './names.ts'
 import type { Screen } from './screen.ts'
 
@@ -51,9 +50,9 @@ function describeWhy(screen: Screen, why: MoveWhy): string {
       ['at', `${at} (${ageOf(at)} ago)`],
       ['weight', `${weight.here.toFixed(3)} cores there, ${weight.there.toFixed(3)} where it went`],
       ['pages', `${formatPercent(share.here)} there, ${formatPercent(share.there)} where it went`],
-      ['gain', `${twoDigits(gain)} request-seconds each second`],
-      ['regret', `${twoDigits(regret)} request-seconds`],
-      ['price', `${twoDigits(price)} request-seconds`],
+      ['gain', `${formatAmount(gain)} request-seconds each second`],
+      ['regret', `${formatAmount(regret)} request-seconds`],
+      ['price', `${formatAmount(price)} request-seconds`],
       ['gap', `${formatPercent(gap)}, of which ${formatPercent(need)} comes and goes`],
       ['urgent', urgent ? 'yes: judged by the averages of 5 s' : 'no'],
     ]),
@@ -78,9 +77,9 @@ function describeReason(screen: Screen, reason: StayReason): string {
     screen.paragraph(`${reason.sentence} (${code})`, ''),
     '',
     screen.facts([
-      ['gain', `${twoDigits(gain)} request-seconds each second`],
-      ['regret', `${twoDigits(regret)} of ${twoDigits(owed)} request-seconds`],
-      ['price', `${twoDigits(price)} request-seconds`],
+      ['gain', `${formatAmount(gain)} request-seconds each second`],
+      ['regret', `${formatAmount(regret)} of ${formatAmount(owed)} request-seconds`],
+      ['price', `${formatAmount(price)} request-seconds`],
       ['until', until ?? (code === 'MOVED' ? 'its member decides' : 'time alone does not end it')],
     ]),
     '',

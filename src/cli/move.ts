@@ -1,7 +1,7 @@
 // evenkeel move list | show; `session moves` is the same list.
 import { Command, InvalidArgumentError } from 'commander'
 import type { Move } from '../api/schema.ts'
-import { formatMs, formatPercent } from '../base/figures.ts'
+import { formatAmount, formatMs, formatPercent } from '../base/figures.ts'
 import { ageOf } from './age.ts'
 import { type Column, tableOf } from './columns.ts'
 import type { ContextOf } from './context.ts'
@@ -129,12 +129,9 @@ function describeMove(screen: Screen, move: Move): string {
 
 /** In waiting requests: what is saved each second, in request-seconds. */
 function broughtBy({ observed }: Move, { gain }: Prediction): string {
-  const brought = observed === null ? 'not known' : `${twoDigits(observed)} fewer requests waiting`
-  return `${brought}, ${twoDigits(gain)} predicted`
-}
-
-export function twoDigits(x: number): string {
-  return String(Number(x.toPrecision(2)))
+  const brought =
+    observed === null ? 'not known' : `${formatAmount(observed)} fewer requests waiting`
+  return `${brought}, ${formatAmount(gain)} predicted`
 }
 
 function predictionOf({ from, to }: Move, { from: left, to: joined }: Prediction): string {

@@ -1,5 +1,6 @@
 // What people are told: why a session moved, and why another stays. A sentence names the two members, what staying costs
 // and what the move costs, all in request-seconds: one request waiting for one second.
+import { formatAmount, formatPercent } from '../base/figures.ts'
 import type { MemberId, SessionId } from '../base/ids.ts'
 import type { MovePrediction } from '../group/record.ts'
 import { shareAt } from '../load/load-table.ts'
@@ -29,11 +30,11 @@ export function predictionOf(
 export function whyMoved(proposal: Proposal, name: string, policy: Policy): string {
   const { from, to } = predictionOf(proposal)
   const { source, debt, gain, price } = proposal
-  const ends = `${source.member} ${percent(from.before)} → ${percent(from.after)}, ${proposal.to} ${percent(to.before)} → ${percent(to.after)}`
+  const ends = `${source.member} ${formatPercent(from.before)} → ${formatPercent(from.after)}, ${proposal.to} ${formatPercent(to.before)} → ${formatPercent(to.after)}`
   const payback = gain > 0 ? price / gain : 0
   return (
-    `${name} moves ${source.member} → ${proposal.to}: staying has cost ${amount(debt)} request-seconds, ` +
-    `a move costs ${amount(price)} and saves ${amount(gain)} each second, so it pays back in ${span(payback)}. ` +
+    `${name} moves ${source.member} → ${proposal.to}: staying has cost ${formatAmount(debt)} request-seconds, ` +
+    `a move costs ${formatAmount(price)} and saves ${formatAmount(gain)} each second, so it pays back in ${span(payback)}. ` +
     `Expected ${ends}. ${evidenceOf(proposal, policy)}.`
   )
 }
@@ -48,11 +49,11 @@ function evidenceOf({ source, session, to, urgent, verdict }: Proposal, policy: 
   }
   const { gap, need } = verdict
   if (gap >= need)
-    return `The difference of ${percent(gap)} is more than comes and goes (${percent(need)})`
+    return `The difference of ${formatPercent(gap)} is more than comes and goes (${formatPercent(need)})`
   const [here, there] = [shareAt(session.load, source.member), shareAt(session.load, to)]
   if (there - here > policy.localityStep)
-    return `${percent(there)} of its load is for pages at ${to}, ${percent(here)} for pages at ${source.member}`
-  return `The difference of ${percent(gap)} comes and goes, but the long-term averages show it too`
+    return `${formatPercent(there)} of its load is for pages at ${to}, ${formatPercent(here)} for pages at ${source.member}`
+  return `The difference of ${formatPercent(gap)} comes and goes, but the long-term averages show it too`
 }
 
 interface Names {
@@ -98,7 +99,7 @@ export function whyNotByHand(
 export function whyNotThere(option: Option, self: MemberId, policy: Policy): string {
   const { to, code, gain, gap, need } = option
   if (code === null)
-    return `it would save ${amount(gain ?? 0)} request-seconds each second at ${to}`
+    return `it would save ${formatAmount(gain ?? 0)} request-seconds each second at ${to}`
   if (code in ABSENCES) return `${to} ${ABSENCES[code as Absence]}`
   return inWords(code, { ...NO_FIGURES, to, gain: gain ?? 0, gap, need }, self, policy)
 }
@@ -130,11 +131,11 @@ const SENTENCES: Readonly<Record<Code, Text>> = {
       ? 'no member has room below the mean'
       : `requests would not wait less if it were at ${r.to}`,
   NO_PAYBACK: (r, _, policy) =>
-    `at ${there(r)} it would save ${amount(r.gain)} request-seconds each second, too little to earn the price of ${amount(r.price)} within ${span(policy.horizonSeconds)}`,
+    `at ${there(r)} it would save ${formatAmount(r.gain)} request-seconds each second, too little to earn the price of ${formatAmount(r.price)} within ${span(policy.horizonSeconds)}`,
   DEBT_BUILDING: (r, { nowMs }) =>
-    `staying has cost ${amount(r.debt)} of the ${amount(r.owed)} request-seconds that justify a move to ${there(r)}; expected in ${span((r.untilMs - nowMs) / 1000)}`,
+    `staying has cost ${formatAmount(r.debt)} of the ${formatAmount(r.owed)} request-seconds that justify a move to ${there(r)}; expected in ${span((r.untilMs - nowMs) / 1000)}`,
   NOISE: (r) =>
-    `the difference to ${there(r)} is ${percent(r.gap)}, less than comes and goes (${percent(r.need)})`,
+    `the difference to ${there(r)} is ${formatPercent(r.gap)}, less than comes and goes (${formatPercent(r.need)})`,
   UNDERSHOOT: (r, { self }) =>
     `without it ${self} would fall below the mean, and the fuller of ${self} and ${there(r)} would not become clearly less full`,
   DEST_CAP: (r) => `${there(r)} would become too full`,
@@ -207,16 +208,6 @@ export interface DecisionRecord {
   readonly gain: number
   readonly debt: number
   readonly price: number
-}
-
-export function percent(share: number): string {
-  return `${Math.round(share * 100)} %`
-}
-
-/** Two digits that matter: 0.034, 1.3, 41. */
-export function amount(x: number): string {
-  if (!(Math.abs(x) > 0)) return '0'
-  return Math.abs(x) >= 10 ? String(Math.round(x)) : String(Number(x.toPrecision(2)))
 }
 
 export function span(seconds: number): string {

@@ -1,6 +1,7 @@
 // What can be wrong with a group, in one table: for each code, whether the facts show it, and in which words it is told. Pure.
 
 import type { HealthCode, Severity } from '../api/schema.ts'
+import { formatAmount, formatPercent } from '../base/figures.ts'
 import type { MemberId, VolumeId } from '../base/ids.ts'
 import { PAGE_BYTES } from '../base/sizes.ts'
 import type { Condition } from './condition.ts'
@@ -193,14 +194,13 @@ export const findings: Readonly<Record<HealthCode, Find>> = {
     if (highest === undefined || lowest === undefined) return []
     const difference = highest.utilisation - lowest.utilisation
     if (highest.utilisation < IMBALANCED_HIGHEST || difference < IMBALANCED_DIFFERENCE) return []
-    const percent = (share: number) => `${Math.round(100 * share)} %`
     return [
       {
         subject: 'group',
         severity: 'warning',
         afterMs: IMBALANCED_AFTER_MS,
         sessionsOf: highest.id,
-        sentence: `${highest.id} works at ${percent(highest.utilisation)} and ${lowest.id} at ${percent(lowest.utilisation)}, for ${IMBALANCED_AFTER_MS / 60_000} minutes and longer.`,
+        sentence: `${highest.id} works at ${formatPercent(highest.utilisation)} and ${lowest.id} at ${formatPercent(lowest.utilisation)}, for ${IMBALANCED_AFTER_MS / 60_000} minutes and longer.`,
         action:
           balance === 'on'
             ? `'evenkeel balance status' says why no session is moved.`
@@ -254,7 +254,7 @@ function concerns({ id }: MemberFacts) {
 
 function timesOf(ratio: number): string {
   if (ratio <= 0) return 'less than nothing of'
-  return ratio < 0.1 ? 'less than a tenth of' : `${Number(ratio.toPrecision(2))} times`
+  return ratio < 0.1 ? 'less than a tenth of' : `${formatAmount(ratio)} times`
 }
 
 function countOf(noun: string, count: number): string {

@@ -113,7 +113,7 @@ export class SessionDesk {
       ...this.#session(stored, summary),
       generation: stored.record.gen,
       ...loadView(summary),
-      why: whyHere(stored, moves[0], summary?.placed === true),
+      why: whyHere(stored, moves[0], summary?.placed === true, this.#member.ports.clock.wallMs()),
       decided: summary?.decided ?? null,
       moves: moves.map((move) => this.#move(move)),
     })

@@ -1,10 +1,10 @@
 // Sessions and moves as people see them: what the group record says of them, with what their members tell. Pure.
 
 import type { Move, MovePlan, Pin, Session } from '../api/schema.ts'
-import { formatPercent } from '../base/figures.ts'
+import { formatAmount, formatPercent } from '../base/figures.ts'
 import type { MemberId } from '../base/ids.ts'
 import { isRandomIsid } from '../base/isid.ts'
-import { amount } from '../distribution/explain.ts'
+import { span } from '../distribution/explain.ts'
 import type { MovePrediction, MoveRecord } from '../group/record.ts'
 import type { StoredSession } from '../group/sessions.ts'
 import type { SessionSummary, Summary } from './summary.ts'
@@ -83,9 +83,10 @@ export function whyHere(
   { record }: StoredSession,
   last: MoveRecord | undefined,
   placed: boolean,
+  wallMs: number,
 ): string {
   if (last?.outcome === 'returned' && last.to === record.owner) {
-    return `It is on ${record.owner} because it was moved there from ${last.from} at ${last.at}: ${last.reason.replace(/\.$/, '')}.`
+    return `It is on ${record.owner} because it was moved there from ${last.from} ${span((wallMs - Date.parse(last.at)) / 1000)} ago: ${last.reason.replace(/\.$/, '')}.`
   }
   return placed
     ? `It is on ${record.owner} because its login was sent there, where the load was lower.`
@@ -100,7 +101,7 @@ export function whatWouldCome(from: string, to: string, predicted: MovePredictio
     `${formatPercent(before)} to ${formatPercent(after)}`
   const loads = `${from} would go from ${change(left)}, and ${to} from ${change(joined)}`
   return gain > 0
-    ? `${loads}. On average ${amount(gain)} fewer requests would wait.`
+    ? `${loads}. On average ${formatAmount(gain)} fewer requests would wait.`
     : `${loads}. No fewer requests would wait: by load it is better where it is.`
 }
 

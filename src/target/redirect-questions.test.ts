@@ -41,6 +41,17 @@ describe('the question before a redirect', () => {
     expect(await ask(a, a.question(memberId('a'), 'k', false))).toBe('yes')
   })
 
+  it('Q1 neither would a session come by a move, and asking that leaves no mark', async () => {
+    const { timeline, a, b, ask } = members()
+    expect(b.isUnreached('k')).toBe(false)
+    expect(await ask(a, a.question(memberId('a'), 'k', false))).toBe('yes')
+    expect(b.isUnreached('k')).toBe(false)
+    await timeline.run(timeline.nowMs + 1_100)
+    expect(b.isUnreached('k')).toBe(true)
+    b.arrived('k')
+    expect(b.isUnreached('k')).toBe(false)
+  })
+
   it('Q1 a login that arrived is expected again', async () => {
     const { timeline, a, b, ask } = members()
     expect(await ask(a, a.question(memberId('a'), 'k', false))).toBe('yes')

@@ -3,11 +3,14 @@
 //
 // Invariants:
 //   Q1. The whole group sends a login to a member that it cannot reach at most once a minute: a destination that was
-//       asked for the same login 1–60 s ago, and has not seen it arrive since, says no.
+//       asked for the same login 1–60 s ago, and has not seen it arrive since, says no. Nor does it take a session by a
+//       move that would have to come by such a login.
 //   Q2. A question whose asker then does not redirect leaves no mark.
 //   Q3. No answer within 500 ms is a no.
 import type { Clock } from '../base/clock.ts'
 import type { MemberId, VolumeId } from '../base/ids.ts'
+import { isRandomIsid } from '../base/isid.ts'
+import type { SessionRecord } from '../group/record.ts'
 import { Body } from '../peer/controls.ts'
 import type { PeerLinks } from '../peer/links.ts'
 import { fieldsOf, type Json } from '../peer/message.ts'
@@ -30,6 +33,11 @@ export function loginKey(login: {
 }): string {
   const who = login.randomKind ? `@${login.source}` : login.isid
   return `${login.volume}|${login.initiator}|${who}`
+}
+
+/** Of the login by which a session is to come back. */
+export function returnKey({ volume, initiator, isid, source }: SessionRecord): string {
+  return loginKey({ volume, initiator, isid, source, randomKind: isRandomIsid(isid) })
 }
 
 export type Answer = 'yes' | 'no' | 'silent'
@@ -71,14 +79,19 @@ export class RedirectQuestions {
     takes: boolean,
   ): { readonly yes: boolean; readonly question: RedirectQuestion } {
     const now = this.#clock.nowMs()
-    const mark = this.#asked.get(question.key, now)
-    if (mark === undefined) {
-      const back = this.#takenBack.get(question.id, now) !== undefined
-      if (!back) this.#asked.set(question.key, question.id, now)
-      return { yes: takes, question }
+    if (this.#asked.get(question.key, now) !== undefined) {
+      return { yes: takes && !this.isUnreached(question.key), question }
     }
-    const unreached = now - mark.atMs >= SAME_ATTEMPT_MS
-    return { yes: takes && !unreached, question }
+    const back = this.#takenBack.get(question.id, now) !== undefined
+    if (!back) this.#asked.set(question.key, question.id, now)
+    return { yes: takes, question }
+  }
+
+  /** Q1. It would be refused now. */
+  isUnreached(key: string): boolean {
+    const now = this.#clock.nowMs()
+    const mark = this.#asked.get(key, now)
+    return mark !== undefined && now - mark.atMs >= SAME_ATTEMPT_MS
   }
 
   takenBack(question: RedirectQuestion): RedirectQuestion {

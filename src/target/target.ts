@@ -11,6 +11,7 @@ import type { MemberId, SessionId } from '../base/ids.ts'
 import type { Address, Net } from '../base/net.ts'
 import type { Coordinator } from '../coordination/coordinator.ts'
 import type { GroupView } from '../coordination/group-view.ts'
+import type { SessionRecord } from '../group/record.ts'
 import type { PeerLinks } from '../peer/links.ts'
 import type { Json } from '../peer/message.ts'
 import { logicalUnit } from '../scsi/logical-unit.ts'
@@ -27,7 +28,7 @@ import { MoveLog } from './move-log.ts'
 import type { MoveEnd, MoveOrder } from './move-order.ts'
 import { type PinEnd, Pins } from './pins.ts'
 import { TargetPortal } from './portal.ts'
-import { type RedirectQuestion, RedirectQuestions } from './redirect-questions.ts'
+import { type RedirectQuestion, RedirectQuestions, returnKey } from './redirect-questions.ts'
 import { Registry } from './registry.ts'
 import { SessionHandles } from './session-handles.ts'
 import type { TargetEvent } from './target-event.ts'
@@ -197,6 +198,11 @@ export class Target {
     const { yes } = this.#questions.answer(question, this.takesSessions)
     if (yes && question.reserve) this.logins.routes.reserve(question)
     return yes
+  }
+
+  /** A session would not come by a move now: its login is awaited here since longer. */
+  isUnreached(record: SessionRecord): boolean {
+    return this.#questions.isUnreached(returnKey(record))
   }
 
   /** The login was not sent. */
