@@ -11,6 +11,7 @@ import {
   volumeId,
 } from '../src/base/ids.ts'
 import { BLOCK_BYTES, PAGE_BYTES } from '../src/base/sizes.ts'
+import { type InstalledPage, setPresent } from '../src/store/installed.ts'
 import { BLOCKS_PER_PAGE, PAGES_PER_RUN } from '../src/store/layout.ts'
 import type { PageStore } from '../src/store/page-store.ts'
 import type { StoreWrite } from '../src/store/record.ts'
@@ -24,18 +25,26 @@ export const SESSION = sessionId(77)
 export const GENERATION = generation(1)
 
 export interface Change {
-  /** `trim`: an unmap that takes a part only of its first and its last block; those are written over with the value. */
-  readonly kind: 'write' | 'unmap' | 'trim' | 'drop' | 'dropSlice'
+  /**
+   * `trim`: an unmap that takes a part only of its first and its last block; those are written over with the value. `install`:
+   * a page, of which the blocks INSTALLED have the value, or none if that is 0.
+   */
+  readonly kind: 'write' | 'unmap' | 'trim' | 'drop' | 'dropSlice' | 'install'
   /** Index into the world of blocks. */
   readonly first: number
   /** In a row; it takes of them what is on `slice`, a drop of a volume takes all. 0: it has not happened. */
   readonly blocks: number
   readonly value: number
   readonly operation: number
+  /** Where it stands in the order of its slice: as its operation, but an installed page may be older than what was there. */
+  readonly seq: number
   readonly slice: SliceId
   /** Each drop of a slice begins the next. */
   readonly epoch: number
 }
+
+/** Places in the page. */
+const INSTALLED: readonly number[] = [0, 2, 3]
 
 export class Violation extends Error {
   override readonly name = 'Violation'
@@ -81,7 +90,7 @@ export function writeOf(change: Change): StoreWrite {
     edges: kind === 'trim' ? { head: filled(1), tail: filled(1) } : null,
     slice: change.slice,
     epoch: epoch(change.epoch),
-    seq: change.operation,
+    seq: change.seq,
     session: SESSION,
     gen: GENERATION,
     number: change.operation,
@@ -127,16 +136,22 @@ export class PageStamps {
 
   /** A drop leaves nothing; an unmap changes what there was. */
   apply(change: Change): void {
-    const { kind, first, blocks, operation } = change
+    const { kind, first, blocks, seq } = change
     if (blocks === 0) return
+    if (kind === 'install') {
+      this.last[first / BLOCKS_PER_PAGE] = seq
+      this.#written[first / BLOCKS_PER_PAGE] = change.value > 0 ? seq : 0
+      return
+    }
     const from = Math.floor(first / BLOCKS_PER_PAGE)
     const to = Math.floor((first + blocks - 1) / BLOCKS_PER_PAGE)
     for (let page = from; page <= to; page += 1) {
       if (!takes(change, Math.max(first, page * BLOCKS_PER_PAGE))) continue
       const isDrop = kind === 'drop' || kind === 'dropSlice'
       const isWritten = kind === 'write' || (kind === 'trim' && (page === from || page === to))
-      if (isWritten || isDrop) this.#written[page] = operation
-      if (isWritten || isDrop || this.last[page] !== 0) this.last[page] = operation
+      // A drop leaves none, and has none.
+      if (isWritten || isDrop) this.#written[page] = seq
+      if (isWritten || isDrop || this.last[page] !== 0) this.last[page] = seq
     }
   }
 
@@ -169,6 +184,7 @@ export class PageStamps {
 
 function valueIn({ kind, first, blocks, value }: Change, block: number): number {
   if (kind === 'dropSlice') return 0
+  if (kind === 'install') return INSTALLED.includes(block - first) ? value : 0
   const isInside = block > first && block < first + blocks - 1
   return kind === 'trim' && isInside ? 0 : value
 }
@@ -191,11 +207,26 @@ export function submitTo(store: PageStore, change: Change, acknowledged: number)
   const { kind, first, slice } = change
   if (kind === 'drop') return store.dropVolume(placeOf(first).volume)
   if (kind === 'dropSlice') return store.dropSlice(slice, epoch(change.epoch))
+  if (kind === 'install') return store.install(pageIn(change))
   return store.write({ ...writeOf(change), acknowledged })
 }
 
-/** The store tells of it afterwards whether it has it: of all but drops of volumes, and what has not happened. */
+function pageIn({ first, value, slice, epoch: under, seq }: Change): InstalledPage {
+  const { volume, offset } = placeOf(first)
+  const present = new Uint8Array(BLOCKS_PER_PAGE / 8)
+  const there = value > 0 ? INSTALLED : []
+  for (const block of there) setPresent(present, block)
+  const blocks = new Uint32Array((there.length * BLOCK_BYTES) / 4).fill(value)
+  return {
+    ...{ volume, slice, page: offset / PAGE_BYTES, present, checksums: null },
+    blocks: new Uint8Array(blocks.buffer),
+    stamp: { epoch: epoch(under), seq },
+  }
+}
+
+/** The store tells of it afterwards whether it has it: of all but drops of volumes, installed pages, and what has not happened. */
 export function isTold({ kind, blocks, operation }: Change): boolean {
+  if (kind === 'install') return false
   return operation > 0 || (kind === 'dropSlice' && blocks > 0)
 }
 

@@ -29,12 +29,14 @@ const settings = {
 /** Blocks of one volume that the programs touch. */
 const PLACES = [0, PAGE_BYTES - BLOCK_BYTES, PAGE_BYTES] as const
 
-/** `value`: null unmaps, and 'drop' drops the slice, of which all is. */
+/** `value`: null unmaps, 'drop' drops the slice, of which all is, and 'install' installs the first page with its first `blocks` blocks and the stamp of the step before. */
 type Step = {
   readonly at: number
   readonly blocks: number
-  readonly value: number | null | 'drop'
+  readonly value: number | null | 'drop' | 'install'
 }
+
+const INSTALLED = 9
 
 /** What each place reads after the first k steps, which step was the last of each page, vacated (v) or not, and whether the slice was dropped. */
 function stateAfter(steps: readonly Step[], k: number): string {
@@ -48,18 +50,25 @@ function stateAfter(steps: readonly Step[], k: number): string {
       drops += 1
       continue
     }
-    const last = Math.floor((step.at + step.blocks * BLOCK_BYTES - 1) / PAGE_BYTES)
-    for (let page = Math.floor(step.at / PAGE_BYTES); page <= last; page += 1) {
-      if (step.value !== null) stamps[page] = `${number}`
-      else if (stamps[page] !== '-') stamps[page] = `v${number}` // a tombstone is raised, and none is made
-    }
-    for (const [i, place] of PLACES.entries()) {
-      if (place >= step.at && place < step.at + step.blocks * BLOCK_BYTES) {
-        values[i] = step.value ?? 0
-      }
-    }
+    if (step.value === 'install') {
+      values = [step.blocks > 0 ? INSTALLED : 0, 0, ...values.slice(2)]
+      stamps[0] = `${step.blocks > 0 ? '' : 'v'}${number - 1}`
+    } else change(values, stamps, step, number)
   }
   return [...values, ...stamps, drops].join()
+}
+
+function change(values: number[], stamps: string[], step: Step, number: number): void {
+  const value = typeof step.value === 'number' ? step.value : null
+  const last = Math.floor((step.at + step.blocks * BLOCK_BYTES - 1) / PAGE_BYTES)
+  for (let page = Math.floor(step.at / PAGE_BYTES); page <= last; page += 1) {
+    if (value !== null) stamps[page] = `${number}`
+    else if (stamps[page] !== '-') stamps[page] = `v${number}` // a tombstone is raised, and none is made
+  }
+  for (const [i, place] of PLACES.entries()) {
+    const isInside = place >= step.at && place < step.at + step.blocks * BLOCK_BYTES
+    if (isInside) values[i] = value ?? 0
+  }
 }
 
 async function stateOf(timeline: Timeline, store: PageStore): Promise<string> {
@@ -98,7 +107,13 @@ async function cutRun(timeline: Timeline, disk: SimDisk, steps: readonly Step[],
       const bytes = blocks * BLOCK_BYTES
       const drops = steps.slice(0, i + 1).filter((step) => step.value === 'drop').length
       const place = { slice: sliceId(0), epoch: epoch(1 + drops) }
-      if (value === 'drop') await store.dropSlice(place.slice, place.epoch)
+      if (value === 'install') {
+        const page = { volume: volumeId(1), slice: place.slice, page: 0, checksums: null }
+        const present = new Uint8Array(32).fill(blocks, 0, 1)
+        const stamp = { epoch: place.epoch, seq: i - 1 }
+        const data = new Uint8Array(bytes).fill(INSTALLED)
+        await store.install({ ...page, present, blocks: data, stamp })
+      } else if (value === 'drop') await store.dropSlice(place.slice, place.epoch)
       else {
         const data = value === null ? null : new Uint8Array(bytes).fill(value)
         const ids = { ...place, seq: i, ...origin, number: i + 1, acknowledged: 0 }
@@ -185,6 +200,13 @@ it('ST1 ST2 ST3 every crash state of small programs recovers to a whole number o
   const drop: Step = { at: 0, blocks: 0, value: 'drop' }
   for (const a of kinds.slice(0, 3)) for (const b of kinds.slice(1)) programs.push([a, drop, b])
   for (const b of kinds) programs.push([{ at: second, blocks: 2, value: 3 }, b, drop])
+  for (const blocks of [0, 1]) {
+    const install: Step = { at: 0, blocks, value: 'install' }
+    for (const a of kinds.slice(1, 3)) {
+      programs.push([a, install])
+      for (const b of kinds.slice(1)) programs.push([a, install, b])
+    }
+  }
   const prng = new Prng(11)
   const explored = { cuts: 0, states: 0 }
   const wrong: string[] = []

@@ -37,7 +37,7 @@ export interface CutOptions {
   readonly focus: CutFocus | null
 }
 
-export const FOCUSES = ['large', 'stale', 'reuse', 'full', 'budget', 'direct'] as const
+export const FOCUSES = ['large', 'stale', 'reuse', 'full', 'budget', 'direct', 'install'] as const
 export type CutFocus = (typeof FOCUSES)[number]
 
 /** As good as a cut in the middle of it. */

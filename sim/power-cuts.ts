@@ -4,12 +4,12 @@
 // Judge: after recovery the store must be exactly as some number k of its first changes left it, with k at least the
 // number of answered ones (ST1, ST2), no block damaged (ST3), and the operations of the first k remembered (ST5).
 //
-//   node sim/power-cuts.ts [--seeds N] [--start SEED] [--stop-first] [--focus large|stale|reuse|full|budget|direct]
+//   node sim/power-cuts.ts [--seeds N] [--start SEED] [--stop-first] [--focus large|stale|reuse|full|budget|direct|install]
 // 'large': writes of several records. 'stale': records of one size in short lives, so that those which a cut left
 // behind lie where new ones are expected. 'reuse': few blocks, unmapped as often as written, so that slots change their
 // pages. 'full': others take all the room of the disk and give it back, again and again. 'budget': the pages may take less
 // than the program writes, and never take more (RO1). 'direct': writes go straight into slots, every third time beside
-// 'full'. A change that is answered 'full' has not happened.
+// 'full'. 'install': pages are installed as other members have them, now and then older than what is there. A change that is answered 'full' has not happened.
 import { pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
 import { memberId } from '../src/base/ids.ts'
@@ -74,6 +74,8 @@ class Program {
   readonly #reuse: boolean
   /** The disk is full now and then. */
   readonly #full: boolean
+  /** Pages are installed, too. */
+  readonly #installs: boolean
   readonly #budgetBytes: number | null
   readonly #totals: CutTotals
   #clock: SimClock
@@ -110,7 +112,8 @@ class Program {
     this.#uniform = focus === 'stale' || (!this.#large && this.#prng.chance(0.3))
     this.#short = focus === 'stale'
     this.#reuse = focus === 'reuse'
-    const isDirect = focus === 'direct'
+    this.#installs = focus === 'install'
+    const isDirect = focus === 'direct' || (this.#installs && seed % 3 === 0)
     this.#full = focus === 'full' || (isDirect && seed % 3 === 0)
     this.#budgetBytes = focus === 'budget' ? this.#prng.integer(20, 80) * BLOCK_BYTES : null
     this.#settings = {
@@ -248,7 +251,7 @@ class Program {
         this.#unsettled.delete(change)
         if (result === 'full') this.#totals.full += 1
         if (result === 'full') {
-          this.#changes[index] = { ...change, blocks: 0, operation: 0 }
+          this.#changes[index] = { ...change, blocks: 0, operation: 0, seq: 0 }
           return
         }
         // Answered means that it and all changes before it are in the store.
@@ -275,6 +278,7 @@ class Program {
     const blocks = Math.min(room, wanted)
     const dice = this.#uniform ? 1 : this.#prng.unit()
     this.#operation += 1
+    if (this.#installs && this.#prng.chance(0.2)) return this.#inventPage(first - within)
     if (dice < 0.02) {
       const start = volume * PAGES.length * BLOCKS_PER_PAGE
       const all = PAGES.length * BLOCKS_PER_PAGE
@@ -295,7 +299,16 @@ class Program {
     const isNumbered = kind !== 'drop' && kind !== 'dropSlice'
     const value = kind === 'write' || kind === 'trim' ? this.#value : 0
     const operation = isNumbered ? this.#operation : 0
-    return { kind, first, blocks, value, operation, slice: sliceOf(first), epoch: this.#epoch }
+    const slice = sliceOf(first)
+    return { kind, first, blocks, value, operation, seq: operation, slice, epoch: this.#epoch }
+  }
+
+  /** Empty, or a few blocks; as often as not with a stamp that is lower than what the page may have. */
+  #inventPage(first: number): Change {
+    this.#value += 1
+    const value = this.#prng.chance(0.3) ? 0 : this.#value
+    const seq = Math.max(1, this.#operation - this.#prng.pick([0, 0, 3, 10]))
+    return { ...this.#change('install', first, BLOCKS_PER_PAGE), value, seq }
   }
 
   /** Of some blocks, of a page, of the rest of the volume, or of some blocks with their neighbours in part. */

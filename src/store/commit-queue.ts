@@ -14,6 +14,7 @@ import type { Clock } from '../base/clock.ts'
 import { type DurationCounts, Durations } from '../base/durations.ts'
 import { BLOCK_BYTES } from '../base/sizes.ts'
 import type { DirectPiece, DirectWrites } from './direct-writes.ts'
+import { blocksIn } from './installed.ts'
 import { type Change, type DurableBatch, type Journal, OPEN_BATCHES } from './journal.ts'
 import { type Pages, pagesIn, pagesInPart } from './pages.ts'
 import { edgesOf, partsOf, type StoreWrite } from './record.ts'
@@ -132,7 +133,7 @@ export class CommitQueue {
         reject(this.#refusal)
         return
       }
-      if (change.kind === 'write') this.#pages.expected.add(change.write)
+      for (const write of writesOf(change)) this.#pages.expected.add(write)
       this.#waiting.push({ change, ...this.#needOf(change), reserved, resolve, reject })
       if (this.#soon || this.#open.length === OPEN_BATCHES) return
       this.#soon = true
@@ -156,7 +157,7 @@ export class CommitQueue {
     const hopeless = data.length > 0 ? data : this.#waiting
     this.#waiting = data.length > 0 ? this.#waiting.filter(({ change }) => givesBack(change)) : []
     for (const { change, reserved, resolve } of hopeless) {
-      if (change.kind === 'write') this.#pages.expected.remove(change.write)
+      for (const write of writesOf(change)) this.#pages.expected.remove(write)
       this.#owner.released(reserved)
       resolve('full')
     }
@@ -305,7 +306,7 @@ export class CommitQueue {
   }
 
   #isHeldUp(change: Change): boolean {
-    return change.kind === 'write' && this.#direct.isHeldUp(change.write)
+    return writesOf(change).some((write) => this.#direct.isHeldUp(write))
   }
 
   #apply({ changes, atMs }: OpenBatch, durable: DurableBatch): void {
@@ -320,7 +321,8 @@ export class CommitQueue {
       if (change.kind === 'write') {
         this.#applyData(change, durable.checksums)
         operations.applied(change.write)
-      } else if (change.kind === 'drop') this.#pages.drop(change.volume)
+      } else if (change.kind === 'install') this.#applyInstall(change, durable.checksums)
+      else if (change.kind === 'drop') this.#pages.drop(change.volume)
       else if (change.kind === 'dropSlice') this.#pages.dropSlice(change.slice, change.under)
       else this.#pages.promises.add(change.epochs)
     }
@@ -348,6 +350,19 @@ export class CommitQueue {
     }
   }
 
+  #applyInstall(
+    { parts, firstSum }: Extract<Change, { readonly kind: 'install' }>,
+    checksums: Uint32Array,
+  ): void {
+    this.#pages.clear(parts.clear)
+    let sum = firstSum
+    for (const write of parts.writes) {
+      this.#applyWrite(write, checksums, sum)
+      sum += write.bytes / BLOCK_BYTES
+    }
+    this.#pages.foldTombstones()
+  }
+
   #applyDirect(
     write: StoreWrite,
     pieces: readonly DirectPiece[],
@@ -370,6 +385,8 @@ export class CommitQueue {
       const runs = this.#pages.homes.table.runCountOf(change.slice)
       return { blocks: 0, barePages: 0, unmapped: runs }
     }
+    if (change.kind === 'install')
+      return { blocks: blocksIn(change.parts), barePages: 0, unmapped: 1 }
     if (change.kind !== 'write') return { blocks: 0, barePages: 0, unmapped: 0 }
     const { write } = change
     const { data, offset, bytes } = write
@@ -383,6 +400,12 @@ export class CommitQueue {
     this.#idle = []
     for (const resolve of idle) resolve()
   }
+}
+
+/** What it writes, or unmaps; of an installed page its blocks. */
+function writesOf(change: Change): readonly StoreWrite[] {
+  if (change.kind === 'write') return [change.write]
+  return change.kind === 'install' ? change.parts.writes : []
 }
 
 function endOf({ ended }: OpenBatch): void {
@@ -401,5 +424,6 @@ function sumOf(open: readonly OpenBatch[], need: 'blocks' | 'barePages'): number
 
 function givesBack(change: Change): boolean {
   if (change.kind === 'write') return change.write.data === null
-  return change.kind !== 'promise'
+  if (change.kind === 'install') return change.parts.writes.length === 0
+  return change.kind === 'drop' || change.kind === 'dropSlice'
 }

@@ -18,10 +18,12 @@ import type { DiskFile } from '../base/disk.ts'
 import type { Epoch, SliceId, VolumeId } from '../base/ids.ts'
 import { BLOCK_BYTES, RUN_BYTES } from '../base/sizes.ts'
 import type { DirectPiece } from './direct-writes.ts'
+import { blocksIn, type InstallParts, sizeOfInstall } from './installed.ts'
 import { RECORD_BLOCKS, RECORD_BYTES, SECTOR_BYTES } from './layout.ts'
 import {
   BLOCK_SECTORS,
   encodeDrop,
+  encodeInstall,
   encodePad,
   encodePromise,
   encodeSliceDrop,
@@ -59,6 +61,12 @@ export type Change =
       readonly isSuited: boolean
       /** Where its blocks go; null: into the journal. */
       direct: readonly DirectPiece[] | null
+    }
+  | {
+      readonly kind: 'install'
+      readonly parts: InstallParts
+      /** As of a write. */
+      firstSum: number
     }
   | { readonly kind: 'drop'; readonly volume: VolumeId }
   | { readonly kind: 'dropSlice'; readonly slice: SliceId; readonly under: Epoch }
@@ -173,7 +181,7 @@ export class Journal {
     if (full && !this.isEmptyBatch) return 'nextBatch'
     const toEnd = this.ring - (this.#head % this.ring)
     const filler = sectors > toEnd ? toEnd : 0
-    const kept = change.kind === 'write' && change.write.data !== null ? KEPT_SECTORS : 0
+    const kept = blocksOf(change) > 0 ? KEPT_SECTORS : 0 // J4
     if (this.used + filler + sectors + kept > this.ring) return 'noRoom'
     if (filler > 0) {
       encodePad(batch.nextHeader(), this.#place(), this.#seed)
@@ -184,6 +192,9 @@ export class Journal {
     if (change.kind === 'write') {
       change.firstSum = batch.sumsUsed
       this.#placeWrite(batch, change, records)
+    } else if (change.kind === 'install') {
+      change.firstSum = batch.sumsUsed
+      this.#placeInstall(batch, change.parts, records)
     } else {
       this.#placeOther(batch, change)
       this.#head += sectors
@@ -274,7 +285,22 @@ export class Journal {
     batch.sumsUsed += blocks
   }
 
-  #placeOther(batch: Batch, change: Exclude<Change, { readonly kind: 'write' }>): void {
+  #placeInstall(batch: Batch, { clear, writes }: InstallParts, parts: number): void {
+    encodeInstall(batch.nextHeader(), this.#place(), clear, parts, this.#seed)
+    this.#head += 1
+    for (const [i, write] of writes.entries()) {
+      const blocks = write.bytes / BLOCK_BYTES
+      const sums = { seed: this.#seed, blocks: batch.checksums, first: batch.sumsUsed }
+      const piece = { part: i + 1, parts, first: 0, blocks, at: null }
+      const header = batch.nextHeader()
+      const payload = encodeWrite(header, this.#place(), write, piece, sums)
+      if (payload !== null) batch.parts.push(payload)
+      this.#head += 1 + blocks * BLOCK_SECTORS
+      batch.sumsUsed += blocks
+    }
+  }
+
+  #placeOther(batch: Batch, change: Exclude<Change, { readonly kind: 'write' | 'install' }>): void {
     const header = batch.nextHeader()
     switch (change.kind) {
       case 'drop':
@@ -317,6 +343,7 @@ export class Journal {
 type WriteChange = Extract<Change, { readonly kind: 'write' }>
 
 function blocksOf(change: Change): number {
+  if (change.kind === 'install') return blocksIn(change.parts)
   return change.kind === 'write' && change.write.data !== null
     ? change.write.bytes / BLOCK_BYTES
     : 0
@@ -332,6 +359,8 @@ function sizeOfChange(change: Change): { readonly records: number; readonly sect
   switch (change.kind) {
     case 'write':
       return change.direct === null ? sizeOf(change.write) : sizeOfDirect(change.direct)
+    case 'install':
+      return sizeOfInstall(change.parts)
     case 'drop':
     case 'dropSlice':
       return { records: 1, sectors: 1 }

@@ -3,7 +3,7 @@
 import { BLOCK_BYTES, PAGE_BYTES, RUN_BYTES } from '../base/sizes.ts'
 
 /** Raised with any change of these bytes. A store refuses a folder of another format. */
-export const FORMAT = 5
+export const FORMAT = 6
 
 /** The layer of a volume that a page belongs to: every page is named with its own, so that snapshots, which have more of them, need no other format. This release writes and reads only this one. */
 export const BASE_LAYER = 0
@@ -107,6 +107,8 @@ export const recordKind = {
   dropSlice: 6,
   /** A write whose blocks go straight into a slot: the record names it, and brings nothing but their checksums. */
   direct: 7,
+  /** What the member has of a page is gone, stamp and all; its blocks, as another member has them, follow as writes. */
+  install: 8,
 } as const
 /** An epoch that was promised, in a record of the journal and in a checkpoint. */
 export const PROMISE = derive({

@@ -98,6 +98,27 @@ export class PageReader {
     return this.#attempt(volume, offset, into, NONE) === 'done' ? 'done' : 'damaged'
   }
 
+  /** All of a page; `look` is called in the turn in which it was read. */
+  async readPage<T>(
+    volume: VolumeId,
+    page: number,
+    into: Uint8Array,
+    look: () => T,
+  ): Promise<T | 'damaged'> {
+    const offset = page * PAGE_BYTES
+    for (let i = 0; i <= WARM_ATTEMPTS; i += 1) {
+      const unreadable = await this.#bringIn(volume, offset, into.length)
+      let attempt = this.#attempt(volume, offset, into, null)
+      const isLast = i === WARM_ATTEMPTS
+      if (attempt === 'cold' && (unreadable.size > 0 || isLast)) {
+        attempt = this.#attempt(volume, offset, into, unreadable)
+      }
+      if (attempt === 'done') return look()
+      if (attempt === 'damaged') break
+    }
+    return 'damaged'
+  }
+
   /** When it is its turn. */
   async #bringIn(volume: VolumeId, offset: number, bytes: number): Promise<ReadonlySet<number>> {
     await this.#coldReads.begun(volume)

@@ -20,7 +20,7 @@ import { SystemClock } from '../io/clock.ts'
 import { FolderDisk } from '../io/disk.ts'
 import { FolderRefused, StoreFailed } from './failure.ts'
 import { readU64 } from './fields.ts'
-import { CHECKPOINT, OPERATIONS, paths, SLOT_HEADER_BYTES } from './layout.ts'
+import { CHECKPOINT, FORMAT, OPERATIONS, paths, SLOT_HEADER_BYTES } from './layout.ts'
 import { PageStore } from './page-store.ts'
 
 describe('PageStore', () => {
@@ -359,7 +359,9 @@ describe('PageStore', () => {
     await expect(world.open({ memberId: memberId('m2') })).rejects.toThrow(/belongs to member 'm1'/)
     await expect(world.open({ groupId: 'other' })).rejects.toBeInstanceOf(FolderRefused)
     for (const copy of [0, 1]) world.disk.flip(paths.superblock, (copy * 4096 + 7) * 8 + 6)
-    await expect(world.open()).rejects.toThrow(/format 69; this release knows format 5/)
+    await expect(world.open()).rejects.toThrow(
+      `format ${FORMAT ^ 64}; this release knows format ${FORMAT}`,
+    )
     await world.disk.remove(paths.superblock)
     await expect(world.open()).rejects.toThrow(/holds pages but no file 'super'/)
   })

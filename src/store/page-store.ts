@@ -44,9 +44,11 @@ import { type HeldAnswer, type HeldQuestion, heldExtents } from './held.ts'
 import { homeChecksums } from './home-checksums.ts'
 import { HomeWriter } from './home-writer.ts'
 import { Homes } from './homes.ts'
+import { blocksIn, type InstalledPage, installParts, sizeOfInstall } from './installed.ts'
 import type { Change, Journal } from './journal.ts'
 import { OperationMemory } from './operations.ts'
 import { Overlay } from './overlay.ts'
+import { copyPage, type PageCopy } from './page-copy.ts'
 import { type DamagedPage, PageReader, type ReadResult } from './page-reader.ts'
 import { PageTable } from './page-table.ts'
 import { Pages, type PageVersion, type Range } from './pages.ts'
@@ -232,6 +234,32 @@ export class PageStore {
     if (reservation === null) return Promise.resolve('full')
     assert(isFor(reservation, write), 'RO5: a reservation is for the write that was admitted')
     return this.#queue.write(write, reservation.blocks)
+  }
+
+  /** PC1: what there is of the page, for another member; null: nobody knows of it here. */
+  async pageOf(volume: VolumeId, page: number): Promise<PageCopy | 'damaged' | null> {
+    if (this.#refusal !== null) throw this.#refusal
+    try {
+      return await copyPage(this.#pages, this.#reader, volume, page)
+    } catch (error) {
+      throw this.#fail(error)
+    }
+  }
+
+  /** PG7. Resolves when the page is durably as it was given, stamp and all, or says 'full': then it is as it was (RO6). */
+  install(installed: InstalledPage): Promise<WriteResult> {
+    const { volume, page } = installed
+    const parts = installParts(installed)
+    const blocks = blocksIn(parts)
+    assert(
+      sizeOfInstall(parts).sectors <= this.#journal.largest,
+      'a page is at most half of the journal',
+    )
+    assert(blocks <= this.#queue.blocksMost, 'a page fits into the overlay')
+    const reserved = this.#room.admitPage(volume, page, blocks)
+    if (reserved !== null) return this.#queue.add({ kind: 'install', parts, firstSum: 0 }, reserved)
+    void this.#measureAgain()
+    return Promise.resolve('full')
   }
 
   /** ST9. Whether `slice` has, or is about to have, anything that an unmap of these bytes would take. */

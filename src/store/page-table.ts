@@ -144,6 +144,11 @@ export class PageTable {
   /** The page has had this change, and perhaps a newer one. */
   raise(entry: number, stamp: Stamp): void {
     if (!isAfter(stamp, this.stampOf(entry))) return
+    this.setStamp(entry, stamp)
+  }
+
+  /** PG7: whatever it was. */
+  setStamp(entry: number, stamp: Stamp): void {
     this.#epoch[entry] = stamp.epoch
     this.#seq[entry] = stamp.seq
   }

@@ -11,6 +11,8 @@
 //   PG5. What is written to a dropped slice later is there; of what was dropped nothing comes back with it, neither a block
 //        nor a stamp, and no operation of then is remembered.
 //   PG6. Of a slice each page is told once that has had a change: its stamp, whatever of it is home, and whether it is vacated.
+//   PG7. A page that is installed is exactly as it was given, with that stamp, whatever was here of it: also a higher stamp,
+//        what was lost of it, and what is on its way home.
 
 import type { Epoch, SliceId, VolumeId } from '../base/ids.ts'
 import { BLOCK_BYTES, PAGE_BYTES, RUN_BYTES } from '../base/sizes.ts'
@@ -179,6 +181,18 @@ export class Pages {
     }
     this.#eachHeld(extent, bytes, take, (entry) => table.raise(entry, extent))
     this.foldTombstones()
+  }
+
+  /** PG7. Its blocks are written next. */
+  clear(extent: Extent): void {
+    const { table, lost } = this.homes
+    table.slices.raise(extent.slice, extent)
+    const page = Math.floor(extent.offset / PAGE_BYTES)
+    lost.found(extent.volume, page)
+    const entry = table.entryFor(extent.volume, page, extent.slice)
+    this.#vacate(entry)
+    table.setStamp(entry, extent)
+    table.bury(entry, null)
   }
 
   /** PG3. A run counts until it is looked at whether it has been written again. */

@@ -15,7 +15,8 @@ it(
     const full = await runPowerCuts({ seeds: 60, start: 1, stopFirst: false, focus: 'full' })
     const budget = await runPowerCuts({ seeds: 40, start: 1, stopFirst: false, focus: 'budget' })
     const direct = await runPowerCuts({ seeds: 60, start: 1, stopFirst: false, focus: 'direct' })
-    for (const totals of [plain, large, stale, reuse, full, budget, direct]) {
+    const install = await runPowerCuts({ seeds: 80, start: 1, stopFirst: false, focus: 'install' })
+    for (const totals of [plain, large, stale, reuse, full, budget, direct, install]) {
       const { cuts, recoveryCuts, acknowledged, lost, torn, firstReason } = totals
       process.stdout.write(
         `power cuts: ${cuts} (${recoveryCuts} in recovery), ${acknowledged} changes answered, ${totals.full} full, ` +

@@ -125,17 +125,7 @@ export function encodeWrite(
 ): Uint8Array | null {
   const { data } = write
   begin(header, kindOf(write, part), place)
-  writeU16(header, RECORD.part, part.part)
-  writeU16(header, RECORD.parts, part.parts)
-  writeU32(header, RECORD.slice, write.slice)
-  writeU64(header, RECORD.epoch, write.epoch)
-  writeU64(header, RECORD.seq, write.seq)
-  writeU64(header, RECORD.session, write.session)
-  writeU64(header, RECORD.gen, write.gen)
-  writeU64(header, RECORD.number, write.number)
-  writeU64(header, RECORD.acknowledged, write.acknowledged)
-  writeU64(header, RECORD.volume, write.volume)
-  writeU32(header, RECORD.layer, BASE_LAYER)
+  putWrite(header, write, part)
   writeU64(header, RECORD.offset, write.offset + part.first * BLOCK_BYTES)
   if (data === null) {
     writeU64(header, RECORD.bytes, write.bytes)
@@ -159,6 +149,40 @@ export function encodeWrite(
   }
   finish(header, sums.seed)
   return part.at === null ? payload : null
+}
+
+/** The first of `parts` records: what was here of the page is gone. */
+export function encodeInstall(
+  header: Uint8Array,
+  place: RecordPlace,
+  clear: StoreWrite,
+  parts: number,
+  seed: number,
+): void {
+  begin(header, recordKind.install, place)
+  putWrite(header, clear, { part: 0, parts })
+  writeU64(header, RECORD.offset, clear.offset)
+  writeU64(header, RECORD.bytes, clear.bytes)
+  finish(header, seed)
+}
+
+/** Whose it is, and where it stands. */
+function putWrite(
+  header: Uint8Array,
+  write: StoreWrite,
+  { part, parts }: Pick<RecordPart, 'part' | 'parts'>,
+): void {
+  writeU16(header, RECORD.part, part)
+  writeU16(header, RECORD.parts, parts)
+  writeU32(header, RECORD.slice, write.slice)
+  writeU64(header, RECORD.epoch, write.epoch)
+  writeU64(header, RECORD.seq, write.seq)
+  writeU64(header, RECORD.session, write.session)
+  writeU64(header, RECORD.gen, write.gen)
+  writeU64(header, RECORD.number, write.number)
+  writeU64(header, RECORD.acknowledged, write.acknowledged)
+  writeU64(header, RECORD.volume, write.volume)
+  writeU32(header, RECORD.layer, BASE_LAYER)
 }
 
 function kindOf({ data }: StoreWrite, { at }: RecordPart): RecordKind {

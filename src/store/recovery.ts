@@ -214,10 +214,12 @@ function apply(pages: Pages, records: readonly Replayed[], named: ReadonlySet<nu
       pages.promises.add(decodeEpochs(payload.subarray(0, header.bytes)))
       continue
     }
-    if (header.kind === recordKind.unmap) pages.unmap(header, header.bytes)
+    if (header.kind === recordKind.install) pages.clear(header)
+    else if (header.kind === recordKind.unmap) pages.unmap(header, header.bytes)
     else applyWrite(pages, { header, payload, bad }, named)
     pages.operations.applied(header)
   }
+  pages.foldTombstones()
 }
 
 function applyWrite(

@@ -10,7 +10,10 @@
 //        in what is kept between `fullAt` and the whole budget; beyond that the header is read.
 //   RO4. Who was refused can wait until what was unmapped or dropped is given back, and try once more.
 //   RO5. Room that was promised before a write is handed in is kept for it until it is, and counted once.
+//   RO6. A page that is installed needs all of its room anew, since what was here gives its own back later. If it is at home
+//        here, that may come out of what is kept between `fullAt` and the whole budget.
 import type { Disk } from '../base/disk.ts'
+import type { VolumeId } from '../base/ids.ts'
 import { BLOCK_BYTES, PAGE_BYTES } from '../base/sizes.ts'
 import { BLOCKS_PER_PAGE, SLOT_BYTES } from './layout.ts'
 import { NO_ENTRY, NO_SLOT } from './page-table.ts'
@@ -104,6 +107,18 @@ export class Room {
     for (let page = first; headers > 0 && page <= last; page += 1) {
       table.claim(table.entryFor(volume, page, slice))
     }
+    this.#reserved += reserved
+    return reserved
+  }
+
+  /** RO6. Returns how many blocks are reserved; null: there is not enough. */
+  admitPage(volume: VolumeId, page: number, blocks: number): number | null {
+    const { table } = this.#pages.homes
+    if (blocks === 0) return 0
+    const entry = table.find(volume, page)
+    const isHome = entry !== NO_ENTRY && table.slotOf(entry) !== NO_SLOT
+    const reserved = blocks + 1
+    if (this.#taken + reserved > (isHome ? this.#inAll : this.#atMost)) return null
     this.#reserved += reserved
     return reserved
   }

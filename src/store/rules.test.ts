@@ -57,6 +57,13 @@ const rules: Readonly<Record<string, string>> = {
   'PG4 a run that the drop of its volume takes is not taken by that of its slice':
     'run-dropped-twice',
   'PG6 of a run that goes while one looks nothing is told': 'gone-run-told',
+  'PG7 an installed page has the stamp that it was given, also a lower one': 'install-keeps-stamp',
+  'PG7 nothing is left of what an installed page takes the place of': 'install-over-the-old',
+  'PG7 a page that was lost is lost no more once it is installed': 'install-stays-lost',
+  'PG7 an installed page clears what was there at replay, too': 'install-not-replayed',
+  'PC1 a copy of a page is of one instant': 'copy-of-two-moments',
+  'PC2 a page of which a block is damaged is no copy': 'damaged-page-copied',
+  'RO6 an installed page needs all of its room': 'install-without-room',
   'DW1 a direct write is durable when its bytes are': 'direct-bytes-not-awaited',
   'DW1 a record that nothing proves counts only if its bytes are there': 'direct-bytes-not-judged',
   'DW2 a block of a direct slot is written once': 'direct-block-twice',

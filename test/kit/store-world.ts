@@ -58,6 +58,8 @@ export class World {
   readonly timeline: Timeline
   readonly disk: SimDisk
   readonly settings: StoreSettings
+  /** Of the store that was opened last. */
+  #clock: SimClock | null = null
 
   constructor(own: Partial<StoreSettings> = {}, disk = new SimDisk(), timeline = new Timeline()) {
     this.timeline = timeline
@@ -70,8 +72,15 @@ export class World {
   }
 
   open(own: Partial<StoreSettings> = {}): Promise<PageStore> {
-    const clock = new SimClock(this.timeline)
-    return this.run(PageStore.open(this.disk, clock, { ...this.settings, ...own }))
+    this.#clock = new SimClock(this.timeline)
+    return this.run(PageStore.open(this.disk, this.#clock, { ...this.settings, ...own }))
+  }
+
+  /** The power fails: nothing that was not synced is kept, and the store is opened again. */
+  cut(): Promise<PageStore> {
+    this.#clock?.kill()
+    this.disk.crash(() => 0)
+    return this.open()
   }
 
   write(store: PageStore, volume: number, offset: number, data: Uint8Array): Promise<string> {
