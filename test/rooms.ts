@@ -27,7 +27,7 @@ export const plan: Readonly<Record<string, readonly string[]>> = {
     ...['store', 'peer', 'volume', 'target', 'api'],
   ],
   operator: [
-    ...['base', 'group', 'load', 'distribution', 'coordination'],
+    ...['base', 'placement', 'group', 'load', 'distribution', 'coordination'],
     ...['peer', 'target', 'io', 'api', 'balance'],
   ],
   member: [
@@ -74,12 +74,15 @@ export const cliKnowsOfApi = [
   'src/api/caller.ts',
   'src/api/schema.ts',
   'src/api/balance-schema.ts',
+  'src/api/health-schema.ts',
+  'src/api/layout-schema.ts',
   'src/api/errors.ts',
 ]
 
 /** What the dashboard imports besides its own files and the pure words of src/base. */
 export const dashboardKnows = [
   ...['src/api/schema.ts', 'src/api/balance-schema.ts', 'src/api/errors.ts'],
+  ...['src/api/health-schema.ts', 'src/api/layout-schema.ts'],
   ...['preact', 'preact/hooks', '@preact/signals'],
   'dashboard/src/page.css',
 ]

@@ -7,9 +7,9 @@ import { dashboards } from '../scripts/grafana/dashboards.ts'
 import { dashboardJson } from '../scripts/grafana/panels.ts'
 import { queriesIn } from '../scripts/grafana/queries.ts'
 import { type Family, readExposition } from '../src/api/exposition.fixture.ts'
+import { healthCode } from '../src/api/health-schema.ts'
 import { metricsText } from '../src/api/metrics.ts'
 import { OperatorInMemory } from '../src/api/operator-in-memory.fixture.ts'
-import { healthCode } from '../src/api/schema.ts'
 
 const DEPLOY = new URL('../deploy/', import.meta.url)
 /** What Prometheus adds to what it has scraped. */

@@ -1,6 +1,6 @@
 // What is wrong, the worst first, and what to do about it.
 
-import type { HealthProblem } from '../../src/api/schema.ts'
+import type { HealthProblem } from '../../src/api/health-schema.ts'
 import { formatAge } from '../../src/base/figures.ts'
 import { silentSince, status } from './live.ts'
 

@@ -1,7 +1,8 @@
 // The forms of what is asked of the distribution besides its state: why a session was moved or stays, what would be moved next, and
 // what members have kept of their load.
 import { z } from 'zod'
-import { balanceMode, count } from './schema.ts'
+import { count } from './number-schema.ts'
+import { balanceMode } from './schema.ts'
 
 const regret = z.number().describe('What staying has cost, in request-seconds.')
 const gapAndNeed = {

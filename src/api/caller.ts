@@ -4,6 +4,7 @@
 import type { BalancePlan, MoveWhy, RecordingPage, StayReason } from './balance-schema.ts'
 import { type DoorSettings, Doors, NobodyAnswers, type Silence } from './doors.ts'
 import { type Problem, SCHEMA, statusOf } from './errors.ts'
+import type { Layout, LayoutPlan } from './layout-schema.ts'
 import type {
   Balance,
   BalanceRequest,
@@ -172,6 +173,14 @@ export class Caller {
 
   member(id: string) {
     return this.#ask<Member>('GET', `/api/v1/members/${encodeURIComponent(id)}`)
+  }
+
+  layout() {
+    return this.#ask<Layout>('GET', '/api/v1/layout')
+  }
+
+  layoutPlan() {
+    return this.#ask<LayoutPlan>('GET', '/api/v1/layout/plan')
   }
 
   status() {

@@ -7,8 +7,10 @@
 //   EF2. Who comes back with the id of the last event that it has seen gets the events after it; if they are not known any
 //        more it is told so, once: what it knows is to be read anew.
 //   EF3. What is kept is bounded.
+
+import type { HealthProblem } from './health-schema.ts'
 import type { Operator } from './operator.ts'
-import type { HealthProblem, Move, Volume } from './schema.ts'
+import type { Move, Volume } from './schema.ts'
 
 const LOOK_MS = 500
 /** Events go on being kept for who lost its connection. */

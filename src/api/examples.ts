@@ -3,11 +3,12 @@
 import { DEFAULT_POLICY } from '../distribution/policy.ts'
 import type { BalancePlan, MoveWhy, RecordingPage, StayReason } from './balance-schema.ts'
 import { type ErrorCode, problem, SCHEMA } from './errors.ts'
+import type { HealthProblem } from './health-schema.ts'
+import type { Layout, LayoutPlan, SliceCounts } from './layout-schema.ts'
 import type {
   Balance,
   BalanceRequest,
   Health,
-  HealthProblem,
   History,
   Member,
   MemberLoad,
@@ -34,12 +35,16 @@ const volume: Volume = {
   url: 'iscsi://192.0.2.1:3260/iqn.2026-11.dev.evenkeel:4f1c-1/0',
   ...{ bytes: 107_374_182_400, blockBytes: 512, shared: false, sessions: 1, createdAt: AT },
 }
+const copyOn = (id: string) => ({ inSync: [id], wanted: [id], state: 'whole' as const })
+const sliceCounts: SliceCounts = {
+  ...{ count: 1024, copies: 1, whole: 1024, degraded: 0, lastCopy: 0, unavailable: 0 },
+}
 const volumeDetail: VolumeDetail = {
   ...volume,
   physicalBlockBytes: 4096,
   lanes: [
-    { lane: 0, slice: 17, primary: 'm1', epoch: 1 },
-    { lane: 1, slice: 18, primary: 'm2', epoch: 1 },
+    { ...{ lane: 0, slice: 17, primary: 'm1', epoch: 1 }, ...copyOn('m1') },
+    { ...{ lane: 1, slice: 18, primary: 'm2', epoch: 1 }, ...copyOn('m2') },
   ],
   byMember: [
     { member: 'm1', pages: 2048, bytes: 2_147_483_648, takenBytes: 2_164_260_864 },
@@ -83,7 +88,7 @@ const load: MemberLoad = {
 }
 const member: Member = {
   ...{ id: 'm1', state: 'up', portal: '192.0.2.1:3260', api: 'http://192.0.2.1:3259' },
-  ...{ draining: false, sessions: 1, slices: 512, pid: 4711, version: '0.1.0' },
+  ...{ draining: false, sessions: 1, slices: 512, copies: 512, pid: 4711, version: '0.1.0' },
   ...{ usedBytes: 2_164_260_864, freeBytes: 500_000_000_000 },
   cache: { bytes: 33_554_432, mostBytes: 67_108_864, hits: 120_000, misses: 4000 },
   tombstones: { runs: 5, atMost: 16_384 },
@@ -153,7 +158,7 @@ const sums = { bytes: volume.bytes, allocatedBytes: 4_286_578_688 }
 const status: Status = {
   ...{ group: '4f1c', member: 'm1', version: '0.1.0', health: 'error', problems: [down] },
   ...{ coordination: 'up', balance: 'on', placement: 'on', members: [member], sessions: 1 },
-  ...{ volumes: { count: 1, ...sums }, moves: { underWay: 0, done: 1 } },
+  ...{ slices: sliceCounts, volumes: { count: 1, ...sums }, moves: { underWay: 0, done: 1 } },
 }
 const top: Top = {
   at: AT,
@@ -162,6 +167,24 @@ const top: Top = {
     { id: 'm2', state: 'silent', sessions: 0, load: null },
   ],
   sessions: [{ ...session, ...measured }],
+}
+const level = { copies: 1, primaries: 1 }
+const layout: Layout = {
+  ...{ slices: sliceCounts, evenness: { copies: 1.5, primaries: 1.5 } },
+  members: ['m1', 'm2', 'm3'].map((id) => {
+    const has = id === 'm3' ? 0 : 512
+    return { member: id, primaries: has, copies: has, missing: 0, leaving: 0 }
+  }),
+}
+const layoutPlan: LayoutPlan = {
+  ...{ copies: 341, bytes: 1_426_063_360, primaries: 341 },
+  evenness: { before: layout.evenness, after: level },
+  members: [
+    { member: 'm1', gives: 171, takes: 0, copies: 341, primaries: 341 },
+    { member: 'm2', gives: 170, takes: 0, copies: 342, primaries: 342 },
+    { member: 'm3', gives: 0, takes: 341, copies: 341, primaries: 341 },
+  ],
+  moves: [{ slice: 17, from: 'm1', to: 'm3' }],
 }
 const none = [null, null]
 const history: History = {
@@ -207,6 +230,8 @@ export const ANSWERS: Readonly<Record<string, object>> = {
   showMember: whole(member),
   showStatus: whole(status),
   showTop: whole(top),
+  showLayout: whole(layout),
+  planLayout: whole(layoutPlan),
   showHistory: whole(history),
   probeMember: whole(health),
   'probeMember 503': whole({ ...health, ok: false, health: 'error', problems: [broken] }),

@@ -129,6 +129,15 @@ function describeStore(readings: Readings, text: Exposition): void {
     'How long the coordination file took to answer this member: a commit, or a list of records',
     readings.coordination.map(({ ask, durations }) => ({ labels: { member, ask }, durations })),
   )
+  const { whole, degraded, lastCopy, unavailable } = readings.slices
+  text.gauge(
+    'evenkeel_slices',
+    'Slices that this member is the primary of, by the state of their copies',
+    Object.entries({ whole, degraded, last_copy: lastCopy, unavailable }).map(([state, value]) => ({
+      labels: { member, state },
+      value,
+    })),
+  )
   text.gauge('evenkeel_pages', 'Pages stored on this member', one(readings.pages))
   const { usedBytes, freeBytes } = readings
   text.gauge('evenkeel_store_used_bytes', 'Bytes of the data folder in use', one(usedBytes))

@@ -1,17 +1,19 @@
 // An operator without a group, for the tests of the API and the CLI: it keeps volumes in a list and knows one session.
 
-import type { DurationCounts } from '../base/durations.ts'
 import type { BalancePlan, MoveWhy, RecordingPage, StayReason } from './balance-schema.ts'
 import type { MemberApi } from './doors.ts'
 import { refusal } from './errors.ts'
+import type { HealthProblem } from './health-schema.ts'
+import { copyOn, layout, layoutPlan, sliceCounts } from './layout.fixture.ts'
+import type { Layout, LayoutPlan } from './layout-schema.ts'
 import { type Answered, answered, type HistorySpan, type Operator } from './operator.ts'
+import { readings } from './readings.fixture.ts'
 import type { Readings } from './readings.ts'
 import type {
   Balance,
   BalanceMode,
   BalanceRequest,
   Health,
-  HealthProblem,
   History,
   Member,
   MemberLoad,
@@ -48,13 +50,6 @@ const load: MemberLoad = {
   latencyMs: 1.1,
   forwardedShare: 0.66,
   handledIops: 20,
-}
-
-/** 3 of 0.5 ms at most, 1 of about a second, none longer than the last bound. */
-const durations: DurationCounts = {
-  buckets: Object.assign(new Uint32Array(24), { 5: 3, 16: 1 }),
-  sumMs: 1_001.5,
-  count: 4,
 }
 
 const stays: StayReason = {
@@ -143,8 +138,8 @@ export class OperatorInMemory implements Operator {
       createdAt: AT,
       physicalBlockBytes: 4096,
       lanes: [
-        { lane: 0, slice: 0, primary: 'm1', epoch: 1 },
-        { lane: 1, slice: 1, primary: 'm2', epoch: 1 },
+        { lane: 0, slice: 0, primary: 'm1', epoch: 1, ...copyOn('m1') },
+        { lane: 1, slice: 1, primary: 'm2', epoch: 1, ...copyOn('m2') },
       ],
       byMember: [
         { member: 'm1', pages: 0, bytes: 0, takenBytes: 0 },
@@ -340,6 +335,7 @@ export class OperatorInMemory implements Operator {
         draining: false,
         sessions: 1,
         slices: 512,
+        copies: 512,
         pid: 7,
         version: '0.1.0',
         usedBytes: 1024,
@@ -355,6 +351,7 @@ export class OperatorInMemory implements Operator {
         draining: false,
         sessions: 0,
         slices: 512,
+        copies: 512,
         pid: null,
         version: null,
         usedBytes: null,
@@ -376,6 +373,14 @@ export class OperatorInMemory implements Operator {
     }
   }
 
+  async layout(): Promise<Layout> {
+    return layout
+  }
+
+  async layoutPlan(): Promise<LayoutPlan> {
+    return layoutPlan
+  }
+
   async status(): Promise<Status> {
     return {
       group: 'g',
@@ -387,6 +392,7 @@ export class OperatorInMemory implements Operator {
       balance: this.#mode,
       placement: 'on',
       members: [...(await this.members())],
+      slices: sliceCounts,
       volumes: { count: this.#volumes.length, bytes: 0, allocatedBytes: 0 },
       sessions: 1,
       moves: { underWay: 0, done: this.#moves.length },
@@ -417,65 +423,7 @@ export class OperatorInMemory implements Operator {
   }
 
   readings(): Readings {
-    return {
-      member: 'm1',
-      version: '0.1.0',
-      group: 'g',
-      coordinationUp: true,
-      coordination: [
-        { ask: 'commit', durations },
-        { ask: 'list', durations },
-      ],
-      problems: [problem],
-      members: [
-        { id: 'm1', state: 'up', restarts: 0 },
-        { id: 'm2', state: 'silent', restarts: 3 },
-      ],
-      balance: this.#mode,
-      predictions: { brought: 0.9, caution: 1 },
-      loadRatio: [{ resource: 'cpu', ratio: 0.31 }],
-      sessions: 1,
-      moves: [{ from: 'm1', to: 'm2', by: 'balance', outcome: 'returned', count: 2 }],
-      drain: durations,
-      pause: durations,
-      loginRedirects: 1,
-      logins: 5,
-      barriers: 0,
-      volumes: [
-        {
-          name: 'vol1',
-          sizeBytes: 1024 ** 3,
-          heldBytes: 1024 ** 2,
-          takenBytes: 1024 ** 2 + 8192,
-          reads: 10,
-          writes: 20,
-          others: 3,
-          readBytes: 40_960,
-          writtenBytes: 81_920,
-          failures: [
-            { status: 'check_condition', sense: '7/27/07', count: 2 },
-            { status: 'task_set_full', sense: 'none', count: 1 },
-          ],
-          durations: [
-            { op: 'read', durations },
-            { op: 'failed', durations: { buckets: [], sumMs: 0, count: 0 } },
-          ],
-        },
-      ],
-      forwarded: [{ to: 'm2', pieces: 9 }],
-      pages: 1,
-      usedBytes: 1024,
-      freeBytes: 2048,
-      cache: { bytes: 8192, mostBytes: 65_536, hits: 3, misses: 1 },
-      tombstoneRuns: 5,
-      damagedPages: 0,
-      commits: durations,
-      diskQueue: 1.5,
-      networkBytes: { received: 9000, sent: 12_000 },
-      hostCpu: 0.4,
-      eventLoopDelaySeconds: 0.0004,
-      eventLoopUtilisation: 0.33,
-    }
+    return { ...readings, problems: [problem], balance: this.#mode }
   }
 }
 

@@ -4,12 +4,13 @@
 import type { BalancePlan, MoveWhy, RecordingPage, StayReason } from './balance-schema.ts'
 import type { MemberApi } from './doors.ts'
 import type { Refusal } from './errors.ts'
+import type { HealthProblem } from './health-schema.ts'
+import type { Layout, LayoutPlan } from './layout-schema.ts'
 import type { Readings } from './readings.ts'
 import type {
   Balance,
   BalanceRequest,
   Health,
-  HealthProblem,
   History,
   Member,
   Move,
@@ -91,6 +92,10 @@ export interface Operator {
   whyMoved(move: string): Promise<Answered<MoveWhy>>
 
   members(): Promise<readonly Member[]>
+  /** Which member has how much of the slices. */
+  layout(): Promise<Layout>
+  /** What would move to make that level; nothing does. */
+  layoutPlan(): Promise<LayoutPlan>
   top(): Promise<Top>
   status(): Promise<Status>
   /** What each member kept of its past, in `count` buckets of `stepSeconds` from `fromMs` on. */

@@ -2,7 +2,8 @@
 // is counted only ever grows while the process lives.
 import type { DurationCounts } from '../base/durations.ts'
 import type { MoveOutcome } from '../group/record.ts'
-import type { HealthProblem } from './schema.ts'
+import type { HealthProblem } from './health-schema.ts'
+import type { SliceCounts } from './layout-schema.ts'
 
 export interface Readings {
   readonly member: string
@@ -41,6 +42,8 @@ export interface Readings {
   readonly volumes: readonly VolumeReadings[]
   /** Pieces that this member sent to the primary `to`. */
   readonly forwarded: readonly { readonly to: string; readonly pieces: number }[]
+  /** Of which this member is the primary. */
+  readonly slices: SliceCounts
   readonly pages: number
   readonly usedBytes: number
   readonly freeBytes: number

@@ -5,13 +5,12 @@ import { z } from 'zod'
 import { BLOCK_BYTES, LOGICAL_BLOCKS, VOLUME_BYTES_MAX, VOLUME_BYTES_MIN } from '../base/sizes.ts'
 import { VOLUME_NAME, VOLUME_NAME_RULE } from '../group/volumes.ts'
 import { errorCodes, SCHEMA } from './errors.ts'
+import { healthProblem, healthState } from './health-schema.ts'
+import { lane, sliceCounts } from './layout-schema.ts'
+import { count, rate, share } from './number-schema.ts'
 import { policyChange, policySettings } from './policy-schema.ts'
 
 const schema = z.literal(SCHEMA)
-export const count = z.number().int().min(0)
-const rate = z.number().min(0)
-/** 0 … 1, over 1 only by rounding. */
-const share = z.number().min(0)
 
 /** Any of the schemas below as a whole answer. */
 export function answer<S extends z.ZodRawShape>(object: z.ZodObject<S>) {
@@ -94,7 +93,7 @@ export const volume = z
 export const volumeDetail = volume
   .extend({
     physicalBlockBytes: count,
-    lanes: z.array(z.object({ lane: count, slice: count, primary: z.string(), epoch: count })),
+    lanes: z.array(lane),
     byMember: z
       .array(
         z.object({
@@ -285,46 +284,6 @@ export const balance = z
   })
   .meta({ id: 'Balance' })
 
-export const severity = z.enum(['warning', 'error'])
-
-/** What can be wrong; the table that finds it is operator/findings.ts, docs/OPERATING.md lists it for people. */
-export const healthCode = z.enum([
-  'STORE_FAILED',
-  'OLD_FOLDER',
-  'MEMBER_RESTARTING',
-  'MEMBER_DOWN',
-  'MEMBER_SLOW',
-  'DAMAGED',
-  'FULL',
-  'NEAR_FULL',
-  'RECORD_LOST',
-  'COORDINATOR_DOWN',
-  'SLOW_DISK',
-  'IMBALANCED',
-  'MISPREDICTING',
-])
-
-export const healthProblem = z
-  .object({
-    code: healthCode.describe('The same for the same kind of fault; docs/OPERATING.md lists them.'),
-    severity: severity.describe(
-      'error: something does not work; warning: it works badly, or may soon not.',
-    ),
-    subject: z.string().describe('A member, or what of the group it is about.'),
-    since: z.string().describe('When it began: ISO 8601, UTC.'),
-    sentence: z.string().describe('What is wrong.'),
-    action: z.string().describe('What to do.'),
-    volumes: z
-      .object({ count, names: z.array(z.string()) })
-      .describe('Volumes concerned: how many, and the names of at most 10.'),
-    sessions: z
-      .object({ count, ids: z.array(z.string()) })
-      .describe('Sessions concerned: how many, and the ids of at most 10.'),
-  })
-  .meta({ id: 'HealthProblem' })
-
-export const healthState = z.enum(['ok', 'warning', 'error'])
-
 export const memberState = z.enum(['up', 'silent'])
 
 /** Of the blocks that a member keeps in memory. */
@@ -352,6 +311,7 @@ export const member = z
     draining: z.boolean().describe('It is being emptied.'),
     sessions: count.describe('That it serves.'),
     slices: count.describe('Slices that it is the primary of.'),
+    copies: count.describe('Slices that it has a copy of, in sync.'),
     pid: z.number().int().nullable().describe('null: silent'),
     version: z.string().nullable().describe('null: silent'),
     usedBytes: count.nullable().describe('Of its disk, by what its store keeps; null: silent.'),
@@ -419,6 +379,7 @@ export const status = z
     balance: balanceMode,
     placement: placementMode,
     members: z.array(member),
+    slices: sliceCounts,
     volumes: z.object({ count, bytes: count, allocatedBytes: count }),
     sessions: count,
     moves: z.object({ underWay: count, done: count }),
@@ -493,7 +454,4 @@ export type Member = z.infer<typeof member>
 export type MemberLoad = z.infer<typeof memberLoad>
 export type Top = z.infer<typeof top>
 export type Status = z.infer<typeof status>
-export type Severity = z.infer<typeof severity>
-export type HealthCode = z.infer<typeof healthCode>
-export type HealthProblem = z.infer<typeof healthProblem>
 export type Health = z.infer<typeof health>

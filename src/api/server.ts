@@ -28,6 +28,7 @@ import { eventRoutes } from './events.ts'
 import { groupRoutes } from './group.ts'
 import { refuseCaller } from './guard.ts'
 import { historyRoutes } from './history.ts'
+import { layoutRoutes } from './layout.ts'
 import { finishDocument } from './openapi.ts'
 import type { Operator } from './operator.ts'
 import { pageRoutes } from './page.ts'
@@ -150,6 +151,7 @@ export async function buildApi(
     sessionRoutes(api, operator)
     balanceRoutes(api, operator)
     groupRoutes(api, operator)
+    layoutRoutes(api, operator)
     eventRoutes(api, operator)
     historyRoutes(api, operator)
   })

@@ -58,6 +58,12 @@ export const COMMANDS: readonly Entry[] = [
     make: async (_, contextOf) => (await import('./member.ts')).memberCommand(contextOf),
   },
   {
+    name: 'layout',
+    nameless: true,
+    about: 'which member has how much of the data, and its copies',
+    make: async (_, contextOf) => (await import('./layout.ts')).layoutCommand(contextOf),
+  },
+  {
     name: 'balance',
     nameless: true,
     about: 'the distribution of sessions over members',

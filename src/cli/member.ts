@@ -16,6 +16,7 @@ const COLUMNS: readonly Column<Member>[] = [
   { head: '+API', cell: ({ api }) => api },
   { head: 'SESSIONS>', cell: ({ sessions }) => String(sessions), rank: ({ sessions }) => sessions },
   { head: 'SLICES>', cell: ({ slices }) => String(slices), rank: ({ slices }) => slices },
+  { head: '+COPIES>', cell: ({ copies }) => String(copies), rank: ({ copies }) => copies },
   { head: 'USED>', cell: ({ usedBytes }) => sizeOf(usedBytes), rank: ({ usedBytes }) => usedBytes },
   { head: 'FREE>', cell: ({ freeBytes }) => sizeOf(freeBytes), rank: ({ freeBytes }) => freeBytes },
   { head: '+PID>', cell: ({ pid }) => String(pid ?? '–'), rank: ({ pid }) => pid },
@@ -46,14 +47,14 @@ export function memberCommand(contextOf: ContextOf): Command {
 }
 
 function describeMember(screen: Screen, member: Member, sessions: readonly Session[]): string {
-  const { id, portal, api, slices, pid, version, usedBytes, freeBytes } = member
+  const { id, portal, api, slices, copies, pid, version, usedBytes, freeBytes } = member
   return [
     screen.facts([
       ['member', `${id}, ${stateOf(member)}`],
       ['portal', portal],
       ['api', api],
       ['process', pid === null ? 'not known' : `${pid}, Evenkeel ${version}`],
-      ['slices', `${slices}, which it is the primary of`],
+      ['slices', `${slices}, which it is the primary of; copies of ${copies}`],
       ['used', `${sizeOf(usedBytes)}; ${sizeOf(freeBytes)} free`],
       ['memory', cacheSentence(member.cache)],
       ['unmapped', tombstoneSentence(member.tombstones)],

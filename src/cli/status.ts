@@ -1,10 +1,12 @@
 // evenkeel status: the health of the group and the group at a glance. Its exit code is the health, for cron and monitors.
 import { Command } from 'commander'
-import type { HealthProblem, Status } from '../api/schema.ts'
+import type { HealthProblem } from '../api/health-schema.ts'
+import type { Status } from '../api/schema.ts'
 import { formatSize } from '../base/figures.ts'
 import { ageOf } from './age.ts'
 import type { ContextOf } from './context.ts'
 import { EndWith, EXIT } from './exit-code.ts'
+import { copiesSentence } from './layout.ts'
 import { type WatchOption, withWatch } from './listing.ts'
 import { overPromise } from './promise.ts'
 import type { Screen } from './screen.ts'
@@ -52,6 +54,7 @@ function describeStatus(screen: Screen, now: Status): string {
         `${volumes.count} of ${formatSize(volumes.bytes)}, ${formatSize(volumes.allocatedBytes)} allocated`,
       ],
       ['room', roomOf(members)],
+      ['copies', copiesSentence(now.slices)],
       ['sessions', `${now.sessions}; ${moves.underWay} being moved, ${moves.done} moves on record`],
     ]),
     '',

@@ -1,6 +1,7 @@
 // evenkeel volume create | list | show | resize | rename | delete
 
 import { Command, InvalidArgumentError } from 'commander'
+import type { SliceState } from '../api/layout-schema.ts'
 import type { Volume, VolumeDetail } from '../api/schema.ts'
 import { formatSize } from '../base/figures.ts'
 import { LOGICAL_BLOCKS, type LogicalBlockBytes } from '../base/sizes.ts'
@@ -179,8 +180,9 @@ function describeVolume(screen: Screen, detail: VolumeDetail): string {
       ['iqn', iqn],
       ['url', url],
       ['size', formatSize(bytes)],
-      ['written', formatSize(written)],
+      ['written', `${formatSize(written)}${allCopies(lanes)}`],
       ['taken', `${formatSize(taken)} of the members' disks`],
+      ['copies', copiesOf(lanes)],
       ['blocks', `${blockBytes} bytes logical, ${physicalBlockBytes} physical`],
       [
         'shared',
@@ -205,12 +207,37 @@ function describeVolume(screen: Screen, detail: VolumeDetail): string {
 
 function laneTable(screen: Screen, lanes: VolumeDetail['lanes']): string {
   return screen.table(
-    ['LANE>', 'SLICE>', 'PRIMARY', 'EPOCH>'],
-    lanes.map(({ lane, slice, primary, epoch }) => [
+    ['LANE>', 'SLICE>', 'PRIMARY', 'IN SYNC', 'WANTED', 'STATE', 'EPOCH>'],
+    lanes.map(({ lane, slice, primary, epoch, inSync, wanted, state }) => [
       String(lane),
       String(slice),
       primary,
+      inSync.join(' '),
+      wanted.join(' '),
+      STATES[state],
       String(epoch),
     ]),
   )
+}
+
+const STATES: Readonly<Record<SliceState, string>> = {
+  ...{ whole: 'whole', degraded: 'degraded', lastCopy: 'last copy', unavailable: 'unavailable' },
+}
+
+/** What members have of a volume is told with each copy. */
+function allCopies(lanes: VolumeDetail['lanes']): string {
+  return lanes.some(({ inSync }) => inSync.length > 1) ? ', all copies together' : ''
+}
+
+/** How many there are of each slice, and what is not as it should be. */
+function copiesOf(lanes: VolumeDetail['lanes']): string {
+  const count = Math.max(...lanes.map(({ wanted }) => wanted.length))
+  if (count === 1) return '1 of each slice'
+  const odd = (['unavailable', 'lastCopy', 'degraded'] as const).flatMap((state) => {
+    const some = lanes.filter((lane) => lane.state === state).length
+    return some === 0 ? [] : [`${some} ${STATES[state]}`]
+  })
+  return odd.length === 0
+    ? `${count} of each slice, all in sync`
+    : `${count} of each slice; of ${lanes.length} slices ${odd.join(', ')} (-o wide)`
 }

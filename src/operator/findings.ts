@@ -1,10 +1,11 @@
 // What can be wrong with a group, in one table: for each code, whether the facts show it, and in which words it is told. Pure.
 
-import type { HealthCode, Severity } from '../api/schema.ts'
+import type { HealthCode, Severity } from '../api/health-schema.ts'
 import { formatAmount, formatPercent } from '../base/figures.ts'
 import type { MemberId, VolumeId } from '../base/ids.ts'
 import { PAGE_BYTES } from '../base/sizes.ts'
 import type { Condition } from './condition.ts'
+import { degraded, lastCopy, resync, unavailable } from './copy-findings.ts'
 import type { GroupFacts, MemberFacts } from './health-facts.ts'
 import type { Launched } from './launcher-record.ts'
 
@@ -74,13 +75,13 @@ export const findings: Readonly<Record<HealthCode, Find>> = {
     }
   }),
   MEMBER_DOWN: eachMember((member) => {
-    const { id, state, heardMs, slices, launched, link } = member
+    const { id, state, heardMs, launched, link } = member
     if (state !== 'down' || launched?.serves === false) return null
     return {
       ...concerns(member),
       severity: 'error',
       ...(heardMs === null ? {} : { sinceMs: heardMs }),
-      sentence: `${id} does not answer${link === null ? '' : ` (${link})`}: I/O to its ${slices} slices waits, and its sessions stand still.`,
+      sentence: `${id} does not answer${link === null ? '' : ` (${link})`}: ${whatWaits(member)}its sessions stand still.`,
       action: `'evenkeel up' starts a member that has ended; one that hangs must be killed. See ${MEMBER_LOG(id)}.`,
     }
   }),
@@ -94,6 +95,10 @@ export const findings: Readonly<Record<HealthCode, Find>> = {
       action: `Ask again in a few seconds; if it lasts, see 'evenkeel top' and ${MEMBER_LOG(id)}.`,
     }
   }),
+  UNAVAILABLE: unavailable,
+  LAST_COPY: lastCopy,
+  DEGRADED: degraded,
+  RESYNC: resync,
   DAMAGED: eachCondition((member, { damaged, lostSegments, lostVolumes }) => {
     const { id } = member
     const pages = damaged.reduce((sum, one) => sum + one.pages, 0)
@@ -219,6 +224,13 @@ export const findings: Readonly<Record<HealthCode, Find>> = {
             action: `Sessions are moved less meanwhile, and nothing else is wrong. 'evenkeel move show' says of each move what it was to bring and what it brought. Load that changes within a minute of a move makes this; 'evenkeel balance advise' stops moves until it is found.`,
           },
         ],
+}
+
+/** The beginning of a sentence about a member that is down. */
+function whatWaits({ slices, alone }: MemberFacts): string {
+  if (slices === 0) return ''
+  if (alone === 0) return `others take over its ${slices} slices; `
+  return `I/O to ${alone === slices ? 'its' : `${alone} of its`} ${slices} slices waits, and `
 }
 
 function refusesFolder({ serves, code }: Launched): boolean {

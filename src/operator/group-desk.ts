@@ -7,6 +7,7 @@ import type { Balancer } from '../balance/balancer.ts'
 import type { MemberId } from '../base/ids.ts'
 import { parsePolicy } from '../distribution/policy.ts'
 import type { Condition } from './condition.ts'
+import { sliceCountsOf } from './copies.ts'
 import { healthOf } from './health.ts'
 import type { HealthWatch } from './health-watch.ts'
 import { isUp } from './own-figures.ts'
@@ -69,6 +70,7 @@ export class GroupDesk {
       balance: mode,
       placement,
       members: [...members],
+      slices: sliceCountsOf(group.slices, (id) => !summaries.has(id)),
       volumes: {
         count: group.volumes.size,
         bytes: sum([...group.volumes.values()].map(({ bytes }) => bytes)),
@@ -128,6 +130,7 @@ export class GroupDesk {
           draining,
           sessions: this.#sessionsOf(id),
           slices: group.slices.filter(({ primary }) => primary === id).length,
+          copies: group.slices.filter(({ inSync }) => inSync.includes(id)).length,
           pid: summary?.pid ?? null,
           version: summary?.version ?? null,
           usedBytes: summary?.usedBytes ?? null,

@@ -1,6 +1,7 @@
 // What health is judged by: what is known of the members, the volumes and the sessions at one look.
-import type { MemberId, VolumeId } from '../base/ids.ts'
+import type { MemberId, SliceId, VolumeId } from '../base/ids.ts'
 import type { Trust } from '../distribution/trust.ts'
+import type { SliceRecord } from '../group/record.ts'
 import type { Condition } from './condition.ts'
 import type { Launched } from './launcher-record.ts'
 
@@ -16,17 +17,22 @@ export interface MemberFacts {
   readonly condition: Condition | null
   /** null: it has not ended by itself lately, or nobody supervises it. */
   readonly launched: Launched | null
+  /** Of which it is the primary. */
   readonly slices: number
+  /** Of these, those that nobody else could take over. */
+  readonly alone: number
   /** Load over capacity; null: not known. */
   readonly utilisation: number | null
 }
 
 export interface GroupFacts {
   readonly members: readonly MemberFacts[]
-  /** `members`: those that hold slices of it. */
+  readonly slices: readonly SliceRecord[]
+  /** `members`: those that have copies of its slices. */
   readonly volumes: readonly {
     readonly id: VolumeId
     readonly name: string
+    readonly lanes: readonly SliceId[]
     readonly members: ReadonlySet<MemberId>
   }[]
   readonly sessions: readonly {

@@ -31,7 +31,7 @@ function watched() {
         ['m1', {}],
       ]),
       volumes: new Map([[1, { id: 1, name: 'vol1', lanes: [0, 1] }]]),
-      slices: [{ primary: 'm1' }, { primary: 'm2' }],
+      slices: ['m1', 'm2'].map((id) => ({ primary: id, inSync: [id], want: [id], min: 1 })),
       sessions: new Map([[9, { id: 9, record: { state: 'live', volume: 1, owner: 'm1' } }]]),
     },
   }

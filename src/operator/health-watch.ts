@@ -3,10 +3,11 @@
 //
 // Invariants:
 //   HW1. Every problem that appears or goes is told once, by code and subject.
-import type { HealthProblem } from '../api/schema.ts'
+import type { HealthProblem } from '../api/health-schema.ts'
 import { Repeated } from '../balance/repeated.ts'
 import { untilBeat } from '../base/clock.ts'
 import type { MemberId, VolumeId } from '../base/ids.ts'
+import type { SliceRecord } from '../group/record.ts'
 import { type Condition, parseCondition } from './condition.ts'
 import { type HealthMemory, problemsOf } from './health.ts'
 import type { GroupFacts } from './health-facts.ts'
@@ -120,7 +121,8 @@ export class HealthWatch {
     const { member } = this.#sources
     const conditions = new Map([[member.id, this.condition()]])
     const facts = this.#factsOf(conditions, {})
-    const own = { ...facts, members: facts.members.filter(({ id }) => id === member.id) }
+    const members = facts.members.filter(({ id }) => id === member.id)
+    const own = { ...facts, members, slices: [] } // of copies it cannot judge without the others
     return problemsOf(own, this.#memory, this.#wallMs()).problems
   }
 
@@ -161,13 +163,13 @@ export class HealthWatch {
     const { member, balancer } = this.#sources
     const { group } = member
     const volumes = [...group.volumes.values()].map(({ id, name, lanes }) => ({
-      id,
-      name,
-      members: new Set(lanes.flatMap((slice) => group.slices[slice]?.primary ?? [])),
+      ...{ id, name, lanes },
+      members: new Set(lanes.flatMap((slice) => group.slices[slice]?.inSync ?? [])),
     }))
     const sessions = [...group.sessions.values()]
       .filter(({ record }) => record.state === 'live')
       .map(({ id, record }) => ({ id: String(id), volume: record.volume, member: record.owner }))
+    const alone = ({ inSync }: SliceRecord) => inSync.length === 1
     const members = [...group.members.keys()].sort().map((id) => ({
       id,
       state: this.#stateOf(id, conditions),
@@ -176,9 +178,11 @@ export class HealthWatch {
       condition: conditions.get(id) ?? null,
       launched: launched[id] ?? null,
       slices: group.slices.filter(({ primary }) => primary === id).length,
+      alone: group.slices.filter((slice) => slice.primary === id && alone(slice)).length,
       utilisation: balancer.utilisationOf(id),
     }))
-    return { members, volumes, sessions, balance: balancer.mode, trust: balancer.trust }
+    const { slices } = group
+    return { members, slices, volumes, sessions, balance: balancer.mode, trust: balancer.trust }
   }
 
   #stateOf(id: MemberId, conditions: Conditions): 'up' | 'slow' | 'down' {

@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import { describe, expect, test } from 'vitest'
-import { type HealthCode, healthCode } from '../api/schema.ts'
-import { type MemberId, memberId, volumeId } from '../base/ids.ts'
+import { type HealthCode, healthCode } from '../api/health-schema.ts'
+import { epoch, type MemberId, memberId, sliceId, volumeId } from '../base/ids.ts'
+import type { SliceRecord } from '../group/record.ts'
 import { well } from './condition.fixture.ts'
 import type { Condition } from './condition.ts'
 import { healthOf, problemsOf } from './health.ts'
@@ -29,6 +30,7 @@ function member(id: MemberId, more: Partial<MemberFacts> = {}): MemberFacts {
     condition: well,
     launched: null,
     slices: 341,
+    alone: 341,
     utilisation: 0.2,
     ...more,
   }
@@ -43,9 +45,16 @@ const down = (id: MemberId, more: Partial<MemberFacts> = {}) =>
 function group(...members: MemberFacts[]): GroupFacts {
   return {
     members,
+    slices: [],
     volumes: [
-      { id: volumeId(1), name: 'vol1', members: new Set([memberId('m1'), memberId('m2')]) },
-      { id: volumeId(2), name: 'vol2', members: new Set([memberId('m2')]) },
+      {
+        ...{ id: volumeId(1), name: 'vol1', lanes: [sliceId(0), sliceId(1)] },
+        members: new Set([memberId('m1'), memberId('m2')]),
+      },
+      {
+        ...{ id: volumeId(2), name: 'vol2', lanes: [sliceId(1)] },
+        members: new Set([memberId('m2')]),
+      },
     ],
     sessions: [
       { id: '7', volume: volumeId(1), member: memberId('m1') },
@@ -54,6 +63,20 @@ function group(...members: MemberFacts[]): GroupFacts {
     balance: 'on',
     trust: { moves: 0, brought: 1, caution: 1 },
   }
+}
+
+/** Of one slice, as 'm1* m2 | m1 m2 m3, 2': in sync with the primary marked, wanted, and the least with which writes go on. */
+function withSlices(facts: GroupFacts, ...slices: readonly string[]): GroupFacts {
+  const records = slices.map((text): SliceRecord => {
+    const [inSync = '', want = '', min = '1'] = text.split(/ ?[|,] ?/)
+    const ids = (list: string) => list.split(' ').map((id) => memberId(id.replace('*', '')))
+    const primary = /(\w+)\*/.exec(inSync)?.[1] ?? ''
+    return {
+      ...{ epoch: epoch(1), primary: memberId(primary), min: Number(min) },
+      ...{ inSync: ids(inSync), want: ids(want) },
+    }
+  })
+  return { ...facts, slices: records }
 }
 
 const none = new Map<string, number>()
@@ -101,6 +124,26 @@ describe('each code', () => {
         group(member(memberId('m1')), down(memberId('m2'), { state: 'slow' })),
         /m2 did not answer/,
       ],
+      UNAVAILABLE: [
+        withSlices(group(member(memberId('m1'))), 'm1* | m1 m2 m3, 2'),
+        /^Writes to 1 slice of m1 wait, as fewer copies are in sync/,
+      ],
+      LAST_COPY: [
+        withSlices(group(member(memberId('m1'))), 'm1* | m1 m9', 'm1* | m1 m9'),
+        /^m1 has the only copy that is in sync of 2 slices/,
+      ],
+      DEGRADED: [
+        withSlices(group(member(memberId('m1')), member(memberId('m2'))), 'm1* m2 | m1 m2 m9, 2'),
+        /^m9 lacks its copies of 1 slice/,
+      ],
+      RESYNC: [
+        withSlices(
+          group(...['m1', 'm2', 'm3'].map((id) => member(memberId(id)))),
+          'm1* m2 | m1 m3',
+          'm1* m3 | m1 m3',
+        ),
+        /^m3 has 1 of its 2 copies of slices in sync/,
+      ],
       DAMAGED: [
         group(sick(memberId('m1'), { damaged: [{ volume: volumeId(1), pages: 3 }] })),
         /3 pages.*MEDIUM ERROR/,
@@ -145,6 +188,42 @@ describe('each code', () => {
     expect(problem?.sentence).toMatch(/[.\w]$/)
     expect(problem?.action).toMatch(/^['A-Z].*\.$/)
   })
+})
+
+test('UNAVAILABLE: the primary is down and nobody may take over, or too few are in sync', () => {
+  const [up, m2, m3] = [member(memberId('m1')), down(memberId('m2')), down(memberId('m3'))]
+  const says = (...slices: string[]) => {
+    const { problems } = problemsOf(withSlices(group(up, m2, m3), ...slices), none, NOW)
+    return problems
+      .filter(({ code }) => code !== 'MEMBER_DOWN')
+      .map(({ code, subject, sentence, action }) => [code, subject, sentence, action].join(' / '))
+  }
+  expect(says('m1* | m1', 'm2* | m2', 'm3* | m3')).toEqual([]) // one copy: as ever
+  expect(says('m2* m3 | m2 m3')).toEqual([
+    expect.stringMatching(/^UNAVAILABLE .* m2 .*I\/O to 1 slice waits.*Bring back m2 and m3:/),
+  ])
+  expect(says('m2* m1 | m2 m1')).toEqual([]) // m1 takes over
+  expect(says('m2* | m2 m1')).toEqual([expect.stringMatching(/^UNAVAILABLE .* m2 .*m2 does not/)])
+  expect(says('m1* | m1 m2 m3, 2', 'm1* m2 | m1 m2 m3, 2')).toEqual([
+    expect.stringMatching(/^UNAVAILABLE .* m1 .*writes|Writes to 1 slice of m1/),
+    expect.stringMatching(/^DEGRADED .* m3 .*1 slice;/),
+  ])
+})
+
+test('a member that is down does not stop the slices that others have, too', () => {
+  const says = (more: Partial<MemberFacts>) =>
+    look(member(memberId('m1')), down(memberId('m2'), more))[0]?.sentence
+  expect(says({})).toMatch(/: I\/O to its 341 slices waits, and its sessions stand still\.$/)
+  expect(says({ alone: 0 })).toMatch(/: others take over its 341 slices; its sessions stand/)
+  expect(says({ alone: 3 })).toMatch(/: I\/O to 3 of its 341 slices waits, and its/)
+  expect(says({ slices: 0, alone: 0 })).toMatch(/answer: its sessions stand still\.$/)
+})
+
+test('volumes that have lanes in the slices are concerned', () => {
+  const facts = withSlices(group(member(memberId('m1'))), 'm1* | m1 m9', 'm1* m9 | m1 m9')
+  const [problem] = problemsOf(facts, none, NOW).problems
+  expect(problem).toMatchObject({ code: 'LAST_COPY', volumes: { names: ['vol1'] } })
+  expect(problem?.action).toMatch(/^Bring back m9: see 'evenkeel log m9'/)
 })
 
 test('HE1 since is when it was first found, or began, and stays as long as it is found', () => {
@@ -194,6 +273,7 @@ test('HE4 names are bounded, counts are not', () => {
   const volumes = Array.from({ length: 30 }, (_, i) => ({
     id: volumeId(i),
     name: `v${i}`,
+    lanes: [],
     members: new Set([memberId('m2')]),
   }))
   const sessions = Array.from({ length: 400 }, (_, i) => ({

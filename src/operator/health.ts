@@ -6,7 +6,12 @@
 //   HE2. What must last before it is a problem (SLOW_DISK, IMBALANCED) is not told earlier, and its `since` is when it began.
 //   HE3. The worst comes first, and the health of the group is that of its worst problem.
 //   HE4. Names of volumes and sessions are bounded; their counts are not.
-import { type HealthCode, type HealthProblem, healthCode, type Severity } from '../api/schema.ts'
+import {
+  type HealthCode,
+  type HealthProblem,
+  healthCode,
+  type Severity,
+} from '../api/health-schema.ts'
 import { type Finding, findings } from './findings.ts'
 import type { GroupFacts } from './health-facts.ts'
 

@@ -2,13 +2,14 @@
 // know is asked from them when it is needed.
 
 import type { BalancePlan, MoveWhy, RecordingPage, StayReason } from '../api/balance-schema.ts'
+import type { HealthProblem } from '../api/health-schema.ts'
+import type { Layout, LayoutPlan } from '../api/layout-schema.ts'
 import { type Answered, answered, type HistorySpan, type Operator } from '../api/operator.ts'
 import type { Readings } from '../api/readings.ts'
 import type {
   Balance,
   BalanceRequest,
   Health,
-  HealthProblem,
   History,
   Member,
   Move,
@@ -30,6 +31,7 @@ import { BalanceDesk } from './balance-desk.ts'
 import type { Condition } from './condition.ts'
 import { GroupDesk } from './group-desk.ts'
 import type { Series, Span } from './history.ts'
+import { LayoutDesk } from './layout-desk.ts'
 import { type FigureSources, OwnFigures } from './own-figures.ts'
 import { pastOfAll } from './past.ts'
 import { SessionDesk } from './session-desk.ts'
@@ -44,6 +46,7 @@ export class MemberOperator implements Operator {
   readonly #figures: OwnFigures
   readonly #group: GroupDesk
   readonly #balance: BalanceDesk
+  readonly #layout: LayoutDesk
   readonly #volumes: VolumeDesk
   readonly #sessions: SessionDesk
 
@@ -55,6 +58,7 @@ export class MemberOperator implements Operator {
     const summaries = () => askAll(member, own, (id) => balancer.isHeard(id))
     this.#group = new GroupDesk({ ...sources, summaries })
     this.#balance = new BalanceDesk(member, balancer)
+    this.#layout = new LayoutDesk(member, summaries)
     this.#volumes = new VolumeDesk(member, summaries)
     this.#sessions = new SessionDesk(member, balancer, summaries)
   }
@@ -71,6 +75,14 @@ export class MemberOperator implements Operator {
 
   members(): Promise<readonly Member[]> {
     return this.#group.members()
+  }
+
+  layout(): Promise<Layout> {
+    return this.#layout.show()
+  }
+
+  layoutPlan(): Promise<LayoutPlan> {
+    return this.#layout.plan()
   }
 
   top(): Promise<Top> {

@@ -4,6 +4,7 @@ import type { Health } from '../api/schema.ts'
 import type { Balancer } from '../balance/balancer.ts'
 import type { Traffic } from '../io/net.ts'
 import type { Condition } from './condition.ts'
+import { sliceCountsOf } from './copies.ts'
 import { healthOf } from './health.ts'
 import type { HealthWatch } from './health-watch.ts'
 import type { History } from './history.ts'
@@ -107,6 +108,7 @@ export class OwnFigures {
       loadRatio: balancer.loadRatios(),
       sessions: member.target.registry.size,
       ...tally.readings(member),
+      slices: sliceCountsOf(member.group.slices.filter(({ primary }) => primary === member.id)),
       pages: usage.pages,
       usedBytes: usage.takenBytes,
       freeBytes: member.freeBytes,

@@ -11,7 +11,8 @@
 import { refusal } from '../api/errors.ts'
 import { type Answered, answered } from '../api/operator.ts'
 import type { Volume, VolumeChange, VolumeDetail, VolumeRequest } from '../api/schema.ts'
-import { NO_REVISION, type Revision, type VolumeId, volumeId } from '../base/ids.ts'
+import { assert } from '../base/assert.ts'
+import { type MemberId, NO_REVISION, type Revision, type VolumeId, volumeId } from '../base/ids.ts'
 import { BLOCK_BYTES } from '../base/sizes.ts'
 import { storedSession, usable } from '../coordination/group-view.ts'
 import { retry } from '../coordination/retry.ts'
@@ -26,6 +27,7 @@ import {
   volumeCounterKey,
   wouldShrink,
 } from '../group/volumes.ts'
+import { stateOf } from './copies.ts'
 import { hearNews, type ShownMember } from './shown-member.ts'
 import type { Summary } from './summary.ts'
 
@@ -253,12 +255,16 @@ export class VolumeDesk {
   async #detail(record: VolumeRecord): Promise<VolumeDetail> {
     const { group } = this.#member
     const summaries = await this.#summaries()
+    const isSilent = (id: MemberId) => !summaries.has(id)
     return {
       ...this.#volume(record),
       physicalBlockBytes: BLOCK_BYTES,
       lanes: record.lanes.map((slice, lane) => {
-        const { primary = '', epoch = 0 } = group.slices[slice] ?? {}
-        return { lane, slice, primary, epoch }
+        const record = group.slices[slice]
+        assert(record !== undefined, 'a lane is a slice of the group')
+        const { primary, epoch, inSync, want } = record
+        const copies = { inSync: [...inSync], wanted: [...want], state: stateOf(record, isSilent) }
+        return { lane, slice, primary, epoch, ...copies }
       }),
       byMember: [...group.members.keys()].sort().map((member) => {
         const summary = summaries.get(member)

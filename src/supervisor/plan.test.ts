@@ -20,7 +20,11 @@ const plan: GroupPlan = {
 }
 
 function standingOn(ports: readonly Ports[]): Standing {
-  return { copies: 1, ports: new Map(ports.map((of, i) => [memberId(`m${i + 1}`), of])) }
+  return {
+    copies: 1,
+    bearers: new Set(),
+    ports: new Map(ports.map((of, i) => [memberId(`m${i + 1}`), of])),
+  }
 }
 
 describe('the layout of a group on one machine', () => {

@@ -1,5 +1,5 @@
-// What a launcher knows of a group that stands already, from its coordination file: how many copies it keeps, and on which
-// ports its members were last. Nothing is judged here: refusals.ts says what is wrong with a file.
+// What a launcher knows of a group that stands already, from its coordination file: how many copies it keeps, who has them, and
+// on which ports its members were last. Nothing is judged here: refusals.ts says what is wrong with a file.
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { MemberId } from '../base/ids.ts'
@@ -17,6 +17,8 @@ export interface Standing {
   /** Of each slice, as many as it is to have. */
   readonly copies: number
   readonly ports: ReadonlyMap<MemberId, Ports>
+  /** Those that have a slice, or are to have one. */
+  readonly bearers: ReadonlySet<MemberId>
 }
 
 /** null: there is no group in the folder, or none whose file could be read. */
@@ -26,19 +28,22 @@ export function standingIn(dataFolder: string): Standing | null {
   try {
     const { items } = readStore(file)
     return items.some(({ key }) => key === keys.group)
-      ? { copies: copiesIn(items), ports: portsIn(items) }
+      ? { ...copiesIn(items), ports: portsIn(items) }
       : null
   } catch {
     return null
   }
 }
 
-function copiesIn(items: StoreContents['items']): number {
-  const wanted = items
+function copiesIn(items: StoreContents['items']): Pick<Standing, 'copies' | 'bearers'> {
+  const slices = items
     .filter(({ key }) => key.startsWith(keys.slices))
     .map(({ value }) => parseSlice(value))
-    .map((slice) => (typeof slice === 'string' ? 1 : slice.want.length))
-  return Math.max(1, ...wanted)
+    .filter((slice) => typeof slice !== 'string')
+  return {
+    copies: Math.max(1, ...slices.map(({ want }) => want.length)),
+    bearers: new Set(slices.flatMap(({ inSync, want }) => [...inSync, ...want])),
+  }
 }
 
 function portsIn(items: StoreContents['items']): ReadonlyMap<MemberId, Ports> {

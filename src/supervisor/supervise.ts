@@ -136,9 +136,17 @@ export async function superviseGroup(supervision: Supervision): Promise<RunningG
   }
 }
 
-/** What a group was founded with stays, whatever is said now. */
+/** What a group was founded with stays, whatever is said now: its copies, and where its slices are. */
 function sayKept({ plan, say }: Supervision, standing: Standing | null): void {
-  if (standing === null || plan.copies === null || plan.copies === standing.copies) return
+  if (standing === null) return
+  const idle = memberNames(plan.members).filter((id) => !standing.bearers.has(id))
+  if (idle.length > 0) {
+    const who = idle.length === 1 ? `${idle[0]} has` : `${idle.join(', ')} have`
+    say(
+      `${who} no slices: sessions are served there, and nothing is stored. 'evenkeel layout plan' says what would move there; this version moves no slices.`,
+    )
+  }
+  if (plan.copies === null || plan.copies === standing.copies) return
   const has = standing.copies === 1 ? '1 copy' : `${standing.copies} copies`
   say(
     `The group keeps ${has} of each slice, as it was founded: --copies ${plan.copies} is for a new group.`,

@@ -1,0 +1,148 @@
+// What can be wrong with the copies of slices, and in which words it is told: a part of the table of findings.ts. Pure. With
+// one copy of each slice nothing of it is ever found.
+import { type MemberId, type SliceId, sliceId, type VolumeId } from '../base/ids.ts'
+import type { SliceRecord } from '../group/record.ts'
+import { missing } from '../group/slices.ts'
+import { abandoned, stateOf, tooFew } from './copies.ts'
+import type { Finding } from './findings.ts'
+import type { GroupFacts } from './health-facts.ts'
+
+/** What is found of the slices of one member, in the words of `tell`. */
+interface Told {
+  readonly severity: Finding['severity']
+  readonly sentence: string
+  readonly action: string
+}
+
+interface Slice {
+  readonly id: SliceId
+  readonly record: SliceRecord
+}
+
+export function unavailable(facts: GroupFacts): readonly Finding[] {
+  const isDown = downIn(facts)
+  return bySubject(
+    facts,
+    ({ record }) => (stateOf(record, isDown) === 'unavailable' ? [record.primary] : []),
+    (primary, slices) => {
+      const gone = slices.filter(({ record }) => abandoned(record, isDown))
+      const few = slices.filter(({ record }) => !abandoned(record, isDown) && tooFew(record))
+      const parts = [
+        ...(gone.length > 0
+          ? [
+              `I/O to ${slicesOf(gone.length)} waits: ${primary} does not answer, and nobody else has all that was written there`,
+            ]
+          : []),
+        ...(few.length > 0
+          ? [
+              `writes to ${slicesOf(few.length)} of ${primary} wait, as fewer copies are in sync than they need; reads go on`,
+            ]
+          : []),
+      ]
+      return {
+        severity: 'error',
+        sentence: `${capital(parts.join('; '))}.`,
+        action: `Bring back ${listOf(missingIn(slices, isDown))}: it goes on by itself then. See 'evenkeel status' and 'evenkeel log'.`,
+      }
+    },
+  )
+}
+
+export function lastCopy(facts: GroupFacts): readonly Finding[] {
+  const isDown = downIn(facts)
+  return bySubject(
+    facts,
+    ({ record }) => (stateOf(record, isDown) === 'lastCopy' ? record.inSync : []),
+    (holder, slices) => ({
+      severity: 'warning',
+      sentence: `${holder} has the only copy that is in sync of ${slicesOf(slices.length)}: should its disk fail now, what was written there is lost.`,
+      action: bringBack(slices, isDown),
+    }),
+  )
+}
+
+export function degraded(facts: GroupFacts): readonly Finding[] {
+  const isDown = downIn(facts)
+  return bySubject(
+    facts,
+    ({ record }) => (stateOf(record, isDown) === 'degraded' ? missing(record) : []),
+    (lacking, slices) => ({
+      severity: 'warning',
+      sentence: `${lacking} lacks its copies of ${slicesOf(slices.length)}; others are in sync, fewer than wanted.`,
+      action: bringBack(slices, isDown),
+    }),
+  )
+}
+
+export function resync(facts: GroupFacts): readonly Finding[] {
+  const isDown = downIn(facts)
+  const wanted = (id: MemberId) => facts.slices.filter(({ want }) => want.includes(id)).length
+  return bySubject(
+    facts,
+    ({ record }) => (isDown(record.primary) ? [] : missing(record).filter((id) => !isDown(id))),
+    (id, slices) => ({
+      severity: 'warning',
+      sentence: `${id} has ${wanted(id) - slices.length} of its ${wanted(id)} copies of slices in sync; the others are to be copied to it.`,
+      action: `Nothing: its volumes are served meanwhile. 'evenkeel layout show' tells how many are left.`,
+    }),
+  )
+}
+
+/** One finding for each member that `of` names, with the volumes that have lanes in its slices. */
+function bySubject(
+  { slices, volumes }: GroupFacts,
+  of: (slice: Slice) => readonly MemberId[],
+  tell: (subject: MemberId, slices: readonly Slice[]) => Told,
+): readonly Finding[] {
+  const found = new Map<MemberId, Slice[]>()
+  for (const [index, record] of slices.entries()) {
+    if (record.want.length === 1 && record.inSync.length === 1) continue
+    const slice = { id: sliceId(index), record }
+    for (const subject of of(slice)) {
+      const so = found.get(subject)
+      if (so === undefined) found.set(subject, [slice])
+      else so.push(slice)
+    }
+  }
+  return [...found].sort().map(([subject, some]) => {
+    const ids = new Set(some.map(({ id }) => id))
+    const concerned = volumes.filter(({ lanes }) => lanes.some((lane) => ids.has(lane)))
+    const volumeIds: ReadonlySet<VolumeId> = new Set(concerned.map(({ id }) => id))
+    return { ...tell(subject, some), subject, volumes: volumeIds }
+  })
+}
+
+function downIn({ members }: GroupFacts): (id: MemberId) => boolean {
+  const there = new Set(members.flatMap(({ id, state }) => (state === 'down' ? [] : [id])))
+  return (id) => !there.has(id)
+}
+
+/** Those that are wanted and not in sync, or in sync and down. */
+function missingIn(
+  slices: readonly Slice[],
+  isDown: (id: MemberId) => boolean,
+): readonly MemberId[] {
+  const ids = slices.flatMap(({ record }) => [...missing(record), ...record.inSync.filter(isDown)])
+  return [...new Set(ids)].sort()
+}
+
+function bringBack(slices: readonly Slice[], isDown: (id: MemberId) => boolean): string {
+  const away = missingIn(slices, isDown)
+  const down = away.filter(isDown)
+  return down.length === 0
+    ? `Nothing, if RESYNC tells of ${listOf(away)}: its copies are made again.`
+    : `Bring back ${listOf(down)}: see 'evenkeel log ${down[0]}'. Its copies are made again then.`
+}
+
+function listOf(ids: readonly MemberId[]): string {
+  const last = ids.at(-1) ?? 'its members'
+  return ids.length < 2 ? last : `${ids.slice(0, -1).join(', ')} and ${last}`
+}
+
+function slicesOf(count: number): string {
+  return count === 1 ? '1 slice' : `${count} slices`
+}
+
+function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1)
+}
