@@ -31,7 +31,7 @@ const told = () =>
     ? readFileSync(join(folder, 'told'), 'utf8').trim().split('\n')
     : []
 
-test('it is told that it serves and that it stops; SD2 and again and again that it lives', async () => {
+test('SD2 it is told that it serves, again and again that it lives, and that it stops', async () => {
   const environment = {
     NOTIFY_SOCKET: '/run/x',
     WATCHDOG_USEC: '60000',

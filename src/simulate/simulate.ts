@@ -33,6 +33,8 @@ export interface Settings {
   readonly machine?: number
   readonly priced?: number
   readonly cpuUs?: () => number
+  /** Is shown the load of each member, each second: for pictures. */
+  readonly watch?: (second: number, loads: readonly number[]) => void
 }
 
 export interface Run {
@@ -89,6 +91,7 @@ function distributorOf(
 }
 
 class Simulation {
+  readonly #watch: Settings['watch']
   readonly #timing: Timing
   readonly #events: readonly ScenarioEvent[]
   readonly #migration: number
@@ -108,6 +111,7 @@ class Simulation {
 
   constructor(params: Params, demand: Demand, settings: Settings, logins: Chance) {
     const { seed, policy = 'sgr', attribution = ATTRIBUTION } = settings
+    this.#watch = settings.watch
     this.#timing = timingOf(params)
     this.#events = params.events ?? []
     this.#migration = params.pageMig?.rate ?? 0
@@ -148,6 +152,7 @@ class Simulation {
       this.#comeAndGo(t)
       this.#ask(t)
       this.#metrics.second(t)
+      this.#watch?.(t, [...this.#world.load])
       this.#measure(t)
       if (t + 1 < horizon) this.#decide(t)
     }
