@@ -324,7 +324,7 @@ export class CommitQueue {
       } else if (change.kind === 'install') this.#applyInstall(change, durable.checksums)
       else if (change.kind === 'drop') this.#pages.drop(change.volume)
       else if (change.kind === 'dropSlice') this.#pages.dropSlice(change.slice, change.under)
-      else this.#pages.promises.add(change.epochs)
+      else this.#pages.take(change)
     }
     // Not what is durable: that may be of the next batch, which has not taken effect yet.
     this.applied = durable.end

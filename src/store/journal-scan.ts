@@ -2,7 +2,7 @@
 //
 // The first record that is not whole ends the log, if nothing proves that it once was durable: every record tells up to
 // where the journal was durable when it was written, and so does the checkpoint. Before that point a record that is not
-// whole is damage: acknowledged bytes are lost, and that is said. A promise is whole or lost; of a write single blocks may be.
+// whole is damage: acknowledged bytes are lost, and that is said. A promise, or a list of operations, is whole or lost; of a write single blocks may be.
 import { crc32c } from '../base/crc32c.ts'
 import type { DiskFile } from '../base/disk.ts'
 import { BLOCK_BYTES } from '../base/sizes.ts'
@@ -108,7 +108,7 @@ export async function replay(
 }
 
 function isInBlocks({ header }: Replayed): boolean {
-  return header.kind !== recordKind.promise
+  return header.kind !== recordKind.promise && header.kind !== recordKind.adopt
 }
 
 function after(header: RecordHeader, ring: number): number {

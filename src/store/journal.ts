@@ -24,12 +24,13 @@ import {
   BLOCK_SECTORS,
   encodeDrop,
   encodeInstall,
+  encodeList,
   encodePad,
-  encodePromise,
   encodeSliceDrop,
   encodeWrite,
   LARGEST_UNMAP_SECTORS,
   partsOf,
+  type RecordList,
   type StoreWrite,
   sizeOf,
 } from './record.ts'
@@ -70,13 +71,7 @@ export type Change =
     }
   | { readonly kind: 'drop'; readonly volume: VolumeId }
   | { readonly kind: 'dropSlice'; readonly slice: SliceId; readonly under: Epoch }
-  | {
-      readonly kind: 'promise'
-      readonly epochs: ReadonlyMap<SliceId, Epoch>
-      /** The same as bytes, filled up to whole blocks, of which `bytes` count. */
-      readonly encoded: Uint8Array
-      readonly bytes: number
-    }
+  | RecordList
 
 export type Room = 'placed' | 'nextBatch' | 'noRoom'
 
@@ -310,7 +305,8 @@ export class Journal {
         encodeSliceDrop(header, this.#place(), change.slice, change.under, this.#seed)
         return
       case 'promise':
-        encodePromise(header, this.#place(), change.encoded, change.bytes, this.#seed)
+      case 'adopt':
+        encodeList(header, this.#place(), change, this.#seed)
         batch.parts.push(change.encoded)
     }
   }
@@ -365,6 +361,7 @@ function sizeOfChange(change: Change): { readonly records: number; readonly sect
     case 'dropSlice':
       return { records: 1, sectors: 1 }
     case 'promise':
+    case 'adopt':
       return { records: 1, sectors: 1 + change.encoded.length / SECTOR_BYTES }
   }
 }

@@ -109,6 +109,8 @@ export const recordKind = {
   direct: 7,
   /** What the member has of a page is gone, stamp and all; its blocks, as another member has them, follow as writes. */
   install: 8,
+  /** Operations of a slice that another member remembers; its payload is a list of them, as in a checkpoint. */
+  adopt: 9,
 } as const
 /** An epoch that was promised, in a record of the journal and in a checkpoint. */
 export const PROMISE = derive({

@@ -16,6 +16,16 @@ import { OPERATIONS } from './layout.ts'
 
 type Applied = Pick<Operation, 'session' | 'gen' | 'slice' | 'number' | 'acknowledged'>
 
+/** What is remembered of a session on a slice. */
+export interface OperationWindow {
+  readonly session: SessionId
+  readonly gen: Generation
+  /** All up to this one were answered, and the answers arrived. */
+  readonly upTo: number
+  /** And these, above it, have been carried out. */
+  readonly numbers: readonly number[]
+}
+
 interface Remembered {
   gen: Generation
   /** All operations up to and including this one were answered, and the answers arrived. */
@@ -66,6 +76,17 @@ export class OperationMemory {
     return [...this.#sessions.keys()]
   }
 
+  windowsOf(slice: SliceId): OperationWindow[] {
+    const windows: OperationWindow[] = []
+    for (const [session, slices] of this.#sessions) {
+      const known = slices.get(slice)
+      if (known === undefined) continue
+      const { gen, upTo, operations } = known
+      windows.push({ session, gen, upTo, numbers: [...operations] })
+    }
+    return windows
+  }
+
   encode(): Uint8Array {
     let bytes = 0
     for (const slices of this.#sessions.values()) {
@@ -75,16 +96,8 @@ export class OperationMemory {
     let at = 0
     for (const [session, slices] of this.#sessions) {
       for (const [slice, known] of slices) {
-        writeU64(encoded, at + OPERATIONS.session, session)
-        writeU64(encoded, at + OPERATIONS.gen, known.gen)
-        writeU32(encoded, at + OPERATIONS.slice, slice)
-        writeU32(encoded, at + OPERATIONS.count, known.operations.size)
-        writeU64(encoded, at + OPERATIONS.upTo, known.upTo)
-        at += OPERATIONS.end
-        for (const operation of known.operations) {
-          writeU64(encoded, at, operation)
-          at += 8
-        }
+        const { gen, upTo, operations } = known
+        at = encodeWindow(encoded, at, slice, { session, gen, upTo, numbers: [...operations] })
       }
     }
     return encoded
@@ -122,4 +135,51 @@ export class OperationMemory {
     }
     return known
   }
+}
+
+function encodeWindow(
+  into: Uint8Array,
+  at: number,
+  slice: SliceId,
+  { session, gen, upTo, numbers }: OperationWindow,
+): number {
+  writeU64(into, at + OPERATIONS.session, session)
+  writeU64(into, at + OPERATIONS.gen, gen)
+  writeU32(into, at + OPERATIONS.slice, slice)
+  writeU32(into, at + OPERATIONS.count, numbers.length)
+  writeU64(into, at + OPERATIONS.upTo, upTo)
+  let end = at + OPERATIONS.end
+  for (const number of numbers) {
+    writeU64(into, end, number)
+    end += 8
+  }
+  return end
+}
+
+/** What `decode` takes, in lists of at most so many bytes each; each tells the highest session in it. */
+export function* encodeWindows(
+  slice: SliceId,
+  windows: Iterable<OperationWindow>,
+  mostBytes: number,
+): Generator<{ readonly list: Uint8Array; readonly session: SessionId }> {
+  let list = new Uint8Array(mostBytes)
+  let at = 0
+  let highest = sessionId(0)
+  for (const window of windows) {
+    let from = 0
+    do {
+      if (at + OPERATIONS.end + 8 > mostBytes) {
+        yield { list: list.subarray(0, at), session: highest }
+        list = new Uint8Array(mostBytes)
+        at = 0
+        highest = sessionId(0)
+      }
+      const room = Math.floor((mostBytes - at - OPERATIONS.end) / 8)
+      const numbers = window.numbers.slice(from, from + room)
+      at = encodeWindow(list, at, slice, { ...window, numbers })
+      if (window.session > highest) highest = window.session
+      from += numbers.length
+    } while (from < window.numbers.length)
+  }
+  if (at > 0) yield { list: list.subarray(0, at), session: highest }
 }

@@ -10,7 +10,7 @@
 //        writes left it, all the answered ones among them.
 //   ST3. Bytes that fail their checksum are never returned: 'damaged'.
 //   ST4. Recovery may be cut and begun again any number of times.
-//   ST5. An operation is remembered exactly if its write is in the store, until it is acknowledged.
+//   ST5. An operation is remembered exactly if its write is in the store, or ST12 says so, until it is acknowledged.
 //   ST6. A store that is full goes on overwriting the pages that it has. If others took the room that it counted on, what
 //        was answered stays in the journal until there is room again; when the journal is used up by that, writes are 'full'
 //        and reads go on.
@@ -22,6 +22,7 @@
 //   ST10. A page has the stamp (epoch, seq) of its newest change that is in the store, as a slice has; members compare them.
 //   ST11. What a gateway had acknowledged when it sent an operation is remembered no more once that is in the store, also
 //        after a restart.
+//   ST12. What another member remembers of operations is united with what is known here, durably, and is remembered like that.
 import { assert } from '../base/assert.ts'
 import { type Clock, turnOf } from '../base/clock.ts'
 import type { Disk } from '../base/disk.ts'
@@ -46,21 +47,25 @@ import { HomeWriter } from './home-writer.ts'
 import { Homes } from './homes.ts'
 import { blocksIn, type InstalledPage, installParts, sizeOfInstall } from './installed.ts'
 import type { Change, Journal } from './journal.ts'
-import { OperationMemory } from './operations.ts'
+import { encodeWindows, OperationMemory, type OperationWindow } from './operations.ts'
 import { Overlay } from './overlay.ts'
 import { copyPage, type PageCopy } from './page-copy.ts'
 import { type DamagedPage, PageReader, type ReadResult } from './page-reader.ts'
 import { PageTable } from './page-table.ts'
 import { Pages, type PageVersion, type Range } from './pages.ts'
 import { encodeEpochs } from './promises.ts'
-import { edgesOf, type StoreWrite, sizeOf } from './record.ts'
+import { BLOCK_SECTORS, edgesOf, listOf, type StoreWrite, sizeOf } from './record.ts'
 import { type Recovered, type RecoveryReport, recover } from './recovery.ts'
 import { type Admitted, isFor, type Reservation, Room } from './room.ts'
 import { type LostSegment, Segments } from './segments.ts'
 import type { StoreSettings } from './settings.ts'
+import { digestOf, type SliceDigest } from './slice-digest.ts'
 import type { Stamp } from './stamp.ts'
 import { Upkeep } from './upkeep.ts'
 import { type StoreUsage, storeUsage, type VolumeUsage, volumeUsages } from './usage.ts'
+
+/** ST12: 32 KiB, more than a thousand windows, become durable at once. */
+const ADOPTED_BLOCKS = 8
 
 type Drop = Extract<Change, { readonly kind: 'drop' | 'dropSlice' }>
 
@@ -84,7 +89,6 @@ export class PageStore {
   readonly #room: Room
   #tellFailed: (reason: string) => void = () => {}
   #refusal: StoreFailed | null = null
-  #measuring = false
 
   private constructor(
     ports: { readonly disk: Disk; readonly clock: Clock; readonly settings: StoreSettings },
@@ -122,7 +126,7 @@ export class PageStore {
       checkpointAfterMs: settings.checkpointAfterMs,
       isShort: () => this.#room.isShort,
       measureSpace: () => this.#room.measure(),
-      refused: (writes) => this.#unclaim(writes),
+      refused: (writes) => this.#room.refused(writes),
       failed: (error) => this.#fail(error),
     })
   }
@@ -211,7 +215,7 @@ export class PageStore {
   /** RO5. Promises room to a write before it has its number, which is wasted if there is none; null: there is not enough. A `write` with it must follow. */
   admit(write: Admitted): Reservation | null {
     const reservation = this.#room.admit(write)
-    if (reservation === null) void this.#measureAgain()
+    if (reservation === null) this.#room.measureAgain().catch((error: unknown) => this.#fail(error))
     return reservation
   }
 
@@ -223,11 +227,8 @@ export class PageStore {
     write: StoreWrite,
     reservation: Reservation | null = this.admit(write),
   ): Promise<WriteResult> {
-    const { offset, bytes, data } = write
-    assert(offset % BLOCK_BYTES === 0 && bytes % BLOCK_BYTES === 0, 'a write is of whole blocks')
-    assert(data === null || insideRun(offset, bytes), 'a write stays inside one run')
-    assert(bytes > 0 || edgesOf(write) > 0, 'an unmap names something')
-    assert(data === null || data.length === bytes, 'a write brings all its bytes')
+    const { bytes, data } = write
+    judgeWrite(write)
     assert(sizeOf(write).sectors <= this.#journal.largest, 'a write is at most half of the journal')
     const blocks = data === null ? 0 : bytes / BLOCK_BYTES
     assert(blocks <= this.#queue.blocksMost, 'a write fits into the overlay')
@@ -258,7 +259,7 @@ export class PageStore {
     assert(blocks <= this.#queue.blocksMost, 'a page fits into the overlay')
     const reserved = this.#room.admitPage(volume, page, blocks)
     if (reserved !== null) return this.#queue.add({ kind: 'install', parts, firstSum: 0 }, reserved)
-    void this.#measureAgain()
+    this.#room.measureAgain().catch((error: unknown) => this.#fail(error))
     return Promise.resolve('full')
   }
 
@@ -307,10 +308,27 @@ export class PageStore {
 
   /** The member is about to raise these slices to these epochs; resolves when that is durable. */
   promise(epochs: ReadonlyMap<SliceId, Epoch>): Promise<WriteResult> {
-    const bytes = encodeEpochs(epochs)
-    const encoded = new Uint8Array(Math.ceil(bytes.length / BLOCK_BYTES) * BLOCK_BYTES)
-    encoded.set(bytes)
-    return this.#queue.add({ kind: 'promise', epochs, encoded, bytes: bytes.length })
+    return this.#queue.add(listOf('promise', encodeEpochs(epochs)))
+  }
+
+  /** What is remembered of operations on the slice (ST5), for another member. */
+  operationsOf(slice: SliceId): readonly OperationWindow[] {
+    return this.#pages.operations.windowsOf(slice)
+  }
+
+  /** ST12. Resolves when that is durable; 'full': some of it may be known, which does no harm. */
+  async adopt(slice: SliceId, windows: Iterable<OperationWindow>): Promise<WriteResult> {
+    const most = Math.min(ADOPTED_BLOCKS, Math.floor((this.#journal.largest - 1) / BLOCK_SECTORS))
+    for (const { list, session } of encodeWindows(slice, windows, most * BLOCK_BYTES)) {
+      const result = await this.#queue.add(listOf('adopt', list, session))
+      if (result === 'full') return result
+    }
+    return 'done'
+  }
+
+  /** SD1 SD2. At this instant; costs by the pages that the slice has here. */
+  digestOf(slice: SliceId): SliceDigest {
+    return digestOf(this.versions(slice), this.operationsOf(slice))
   }
 
   /** Where the last change of the page stands in the order of its slice; null: nobody knows of one. */
@@ -447,32 +465,6 @@ export class PageStore {
     await closeFiles(this.#folder, this.#pages.homes.segments)
   }
 
-  /** Pages that a refused write was to begin need no slot now. */
-  #unclaim(writes: readonly StoreWrite[]): void {
-    const { homes, overlay } = this.#pages
-    for (const { volume, offset, bytes } of writes) {
-      const last = Math.floor((offset + bytes - 1) / PAGE_BYTES)
-      for (let page = Math.floor(offset / PAGE_BYTES); page <= last; page += 1) {
-        const entry = homes.table.find(volume, page)
-        if (entry < 0 || overlay.dirty(entry) || overlay.homing(entry)) continue
-        homes.table.unclaim(entry)
-      }
-    }
-  }
-
-  /** Others may have given room back since. */
-  async #measureAgain(): Promise<void> {
-    if (this.#measuring) return
-    this.#measuring = true
-    try {
-      await this.#room.measure()
-    } catch (error) {
-      this.#fail(error)
-    } finally {
-      this.#measuring = false
-    }
-  }
-
   #fail(error: unknown): Error {
     if (this.#refusal === null) {
       const reason = error instanceof Error ? error.message : String(error)
@@ -489,6 +481,14 @@ async function closeFiles(folder: Folder, segments: Segments): Promise<void> {
   await folder.journal.close()
   await folder.checkpoints.close()
   await segments.close()
+}
+
+function judgeWrite(write: StoreWrite): void {
+  const { offset, bytes, data } = write
+  assert(offset % BLOCK_BYTES === 0 && bytes % BLOCK_BYTES === 0, 'a write is of whole blocks')
+  assert(data === null || insideRun(offset, bytes), 'a write stays inside one run')
+  assert(bytes > 0 || edgesOf(write) > 0, 'an unmap names something')
+  assert(data === null || data.length === bytes, 'a write brings all its bytes')
 }
 
 function insideRun(offset: number, bytes: number): boolean {

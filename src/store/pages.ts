@@ -25,7 +25,8 @@ import { BLOCKS_PER_PAGE, MAP_WORDS, PAGES_PER_RUN } from './layout.ts'
 import type { OperationMemory } from './operations.ts'
 import { ABSENT, DAMAGED, type Overlay } from './overlay.ts'
 import { NO_ENTRY, NO_SLOT } from './page-table.ts'
-import { Promises } from './promises.ts'
+import { decodeEpochs, Promises } from './promises.ts'
+import type { RecordList } from './record.ts'
 import { Newest, type Stamp } from './stamp.ts'
 
 /** Taken from the index in one turn of the event loop: 4096 pages, about a millisecond. */
@@ -218,6 +219,13 @@ export class Pages {
       }
     }
     return false
+  }
+
+  /** What a record brings beside pages. */
+  take({ kind, encoded, bytes }: Omit<RecordList, 'session'>): void {
+    const list = encoded.subarray(0, bytes)
+    if (kind === 'adopt') this.operations.decode(list)
+    else this.promises.add(decodeEpochs(list))
   }
 
   /** How many pages of the range have something that an unmap would take: 0, and it has nothing to do. */

@@ -7,6 +7,7 @@ import {
   type Epoch,
   epoch,
   generation,
+  type SessionId,
   type SliceId,
   sessionId,
   sliceId,
@@ -221,23 +222,44 @@ export function encodeSliceDrop(
   finish(header, seed)
 }
 
-/** `epochs`: as promises.ts encodes them, filled up to whole blocks. */
-export function encodePromise(
+/** What a record of promises or of adopted operations brings. */
+export interface RecordList {
+  readonly kind: 'promise' | 'adopt'
+  /** Filled up to whole blocks. */
+  readonly encoded: Uint8Array
+  /** So many of them count. */
+  readonly bytes: number
+  /** The highest that it names, so that whoever looks at the journal knows of it; 0: none. */
+  readonly session: SessionId
+}
+
+export function encodeList(
   header: Uint8Array,
   place: RecordPlace,
-  epochs: Uint8Array,
-  bytes: number,
+  { kind, encoded, bytes, session }: RecordList,
   seed: number,
 ): void {
-  begin(header, recordKind.promise, place)
+  begin(header, recordKind[kind], place)
   writeU16(header, RECORD.parts, 1)
-  writeU16(header, RECORD.blocks, epochs.length / BLOCK_BYTES)
+  writeU16(header, RECORD.blocks, encoded.length / BLOCK_BYTES)
+  writeU64(header, RECORD.session, session)
   writeU64(header, RECORD.bytes, bytes)
-  for (let block = 0; block * BLOCK_BYTES < epochs.length; block += 1) {
+  for (let block = 0; block * BLOCK_BYTES < encoded.length; block += 1) {
     const at = block * BLOCK_BYTES
-    writeU32(header, RECORD.checksums + block * 4, crc32c(epochs.subarray(at, at + BLOCK_BYTES)))
+    writeU32(header, RECORD.checksums + block * 4, crc32c(encoded.subarray(at, at + BLOCK_BYTES)))
   }
   finish(header, seed)
+}
+
+/** Filled up to whole blocks. */
+export function listOf(
+  kind: RecordList['kind'],
+  list: Uint8Array,
+  session: SessionId = sessionId(0),
+): RecordList {
+  const encoded = new Uint8Array(Math.ceil(list.length / BLOCK_BYTES) * BLOCK_BYTES)
+  encoded.set(list)
+  return { kind, encoded, bytes: list.length, session }
 }
 
 export function encodePad(header: Uint8Array, place: RecordPlace, seed: number): void {

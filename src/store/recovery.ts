@@ -200,26 +200,35 @@ function noRoom(): FolderRefused {
 
 function apply(pages: Pages, records: readonly Replayed[], named: ReadonlySet<number>): void {
   for (const { header, payload, bad } of records) {
-    if (header.kind === recordKind.dropVolume) {
-      pages.drop(header.volume)
-      while (pages.dropMore());
-      continue
-    }
-    if (header.kind === recordKind.dropSlice) {
-      pages.dropSlice(header.slice, header.epoch)
-      while (pages.dropMore());
-      continue
-    }
-    if (header.kind === recordKind.promise) {
-      pages.promises.add(decodeEpochs(payload.subarray(0, header.bytes)))
-      continue
-    }
+    if (applyWhole(pages, header, payload)) continue
     if (header.kind === recordKind.install) pages.clear(header)
     else if (header.kind === recordKind.unmap) pages.unmap(header, header.bytes)
     else applyWrite(pages, { header, payload, bad }, named)
     pages.operations.applied(header)
   }
   pages.foldTombstones()
+}
+
+/** False: it is of some pages. */
+function applyWhole(pages: Pages, header: RecordHeader, payload: Uint8Array): boolean {
+  switch (header.kind) {
+    case recordKind.dropVolume:
+      pages.drop(header.volume)
+      while (pages.dropMore());
+      return true
+    case recordKind.dropSlice:
+      pages.dropSlice(header.slice, header.epoch)
+      while (pages.dropMore());
+      return true
+    case recordKind.promise:
+      pages.take({ kind: 'promise', encoded: payload, bytes: header.bytes })
+      return true
+    case recordKind.adopt:
+      pages.take({ kind: 'adopt', encoded: payload, bytes: header.bytes })
+      return true
+    default:
+      return false
+  }
 }
 
 function applyWrite(

@@ -55,6 +55,7 @@ export class Room {
   #inAll = 0
   /** Blocks of writes that were admitted and have not taken effect. */
   #reserved = 0
+  #measuring = false
 
   constructor(pages: Pages, disk: Disk, settings: Pick<StoreSettings, 'budgetBytes' | 'fullAt'>) {
     this.#pages = pages
@@ -135,6 +136,27 @@ export class Room {
     const budget = Math.min(budgetBytes ?? there, there)
     this.#inAll = Math.floor(budget / BLOCK_BYTES)
     this.#atMost = Math.floor((budget * fullAt) / BLOCK_BYTES)
+  }
+
+  /** Others may have given room back since. */
+  async measureAgain(): Promise<void> {
+    if (this.#measuring) return
+    this.#measuring = true
+    await this.measure().finally(() => {
+      this.#measuring = false
+    })
+  }
+
+  /** Pages that these writes were to begin need no slot now. */
+  refused(writes: readonly StoreWrite[]): void {
+    const { homes, overlay } = this.#pages
+    for (const { volume, offset, bytes } of writes) {
+      eachPage(offset, offset + bytes, (page) => {
+        const entry = homes.table.find(volume, page)
+        if (entry === NO_ENTRY || overlay.dirty(entry) || overlay.homing(entry)) return
+        homes.table.unclaim(entry)
+      })
+    }
   }
 
   get #onDisk(): number {
