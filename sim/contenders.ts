@@ -8,7 +8,8 @@ import type { Prng } from '../src/base/prng.ts'
 import { scsiStatus } from '../src/initiator/cdb.ts'
 import { Initiator } from '../src/initiator/initiator.ts'
 import { SimClock } from './clock.ts'
-import { memberIds, portalOf, type SimGroup } from './group.ts'
+import type { SimGroup } from './group.ts'
+import { portalOf } from './settings.ts'
 
 const LBA = 8
 const STAYS_MS = 1_500
@@ -82,7 +83,7 @@ export class Contenders {
         net,
         clock,
         prng: this.#prng.fork(),
-        portal: portalOf(this.#prng.pick(memberIds)),
+        portal: portalOf(this.#prng.pick(this.#group.shape.members)),
         targetName: ownVolume.iqn,
         initiatorName: initiator,
         isid: isid === null ? { kind: 'random' } : { kind: 'stable', value: isid },

@@ -7,7 +7,7 @@ import { keys } from '../src/group/record.ts'
 import { carrierOf } from '../src/target/live-session.ts'
 import type { TargetEvent } from '../src/target/target-event.ts'
 import { type FolderFault, FolderFaults } from './folders.ts'
-import { memberIds, type SimGroup, type SimMember } from './group.ts'
+import type { SimGroup, SimMember } from './group.ts'
 import { LostRecord } from './lost-record.ts'
 import type { SimHost, Workload } from './workload.ts'
 
@@ -128,7 +128,7 @@ export class Faults {
     trace.add('*', 'heal')
     net.healAll()
     coordination.set(sure)
-    for (const id of memberIds) coordination.heal(id)
+    for (const { id } of members) coordination.heal(id)
     this.#lostRecord?.heal()
     for (const member of members) {
       member.clock.resume()
@@ -164,7 +164,7 @@ export class Faults {
     const sessions = [...member.target.registry.all()].filter((one) => carrierOf(one) !== null)
     if (sessions.length === 0) return
     const session = prng.pick(sessions)
-    const to = prng.pick(memberIds.filter((one) => one !== id))
+    const to = prng.pick(this.#others(id))
     const order = this.#group.newId()
     this.#group.totals.movesOrdered += 1
     this.#group.trace.add(id, `is told to move session ${session.id} to ${to}`)
@@ -203,17 +203,13 @@ export class Faults {
       case 'pause':
         return this.#pause(prng.pick(members))
       case 'peer cut': {
-        const [a, b] = prng.pick([
-          ['m1', 'm2'],
-          ['m1', 'm3'],
-          ['m2', 'm3'],
-        ] as const)
+        const [a, b] = prng.pick(this.#pairs())
         return this.#cut(a, b)
       }
       case 'initiator cut':
-        return this.#cut(prng.pick(this.#workload.hosts).plan.name, prng.pick(memberIds))
+        return this.#cut(prng.pick(this.#workload.hosts).plan.name, prng.pick(members).id)
       case 'coordinator cut':
-        return this.#cutCoordinator(prng.pick(memberIds))
+        return this.#cutCoordinator(prng.pick(members).id)
       case 'coordinator away': {
         const ms = prng.integer(50, 2_000)
         this.#group.trace.add('*', `coordinator away for ${ms}`)
@@ -251,6 +247,15 @@ export class Faults {
       default:
         fault satisfies never
     }
+  }
+
+  #others(id: MemberId): readonly MemberId[] {
+    return this.#group.shape.members.filter((one) => one !== id)
+  }
+
+  #pairs(): readonly (readonly [MemberId, MemberId])[] {
+    const { members } = this.#group.shape
+    return members.flatMap((a, at) => members.slice(at + 1).map((b) => [a, b] as const))
   }
 
   /** As a growth does, but that there is no size of which initiators are told (V9 of slice/slices.ts). */
@@ -345,7 +350,7 @@ export class Faults {
     const ms = this.#prng.integer(2_000, 7_000)
     trace.add('*', `${id} is an island for ${ms}`)
     totals.cuts += 1
-    const others = memberIds.filter((one) => one !== id)
+    const others = this.#others(id)
     const away = this.#prng.chance(0.5) ? others : [this.#prng.pick(others)]
     const names = [...away, ...this.#workload.hosts.map(({ plan }) => plan.name)]
     for (const name of names) net.cut(id, name, 'drop')
@@ -387,7 +392,7 @@ export class Faults {
     const { net, trace, totals } = this.#group
     trace.add(member.id, 'is mute')
     totals.cuts += 1
-    const others = memberIds.filter((one) => one !== member.id)
+    const others = this.#others(member.id)
     for (const id of others) net.cutOneWay(member.id, id, 'drop')
     this.#later(this.#prng.integer(20, 700), () => {
       this.#crash(member)

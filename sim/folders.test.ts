@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import { Prng } from '../src/base/prng.ts'
 import { FolderFaults } from './folders.ts'
-import { memberIds, SimGroup } from './group.ts'
+import { SimGroup } from './group.ts'
 
 /** All copies are made file by file: such a copy must not be used, however new it is. */
 class Certain extends Prng {
@@ -36,12 +36,12 @@ test('SF1 no copy is given to a member while its word that its folder is closed 
   const { group, faults } = await groupWithCopies()
   const { timeline, coordination, members } = group
   // What they say at last is kept back until one of them, if any, has another folder.
-  for (const id of memberIds) coordination.cut(id, 'hold')
+  for (const { id } of group.members) coordination.cut(id, 'hold')
   for (const member of members) member.stop(100)
   await timeline.run(timeline.nowMs + 900)
   faults.strike('older folder')
   await timeline.run(timeline.nowMs + 10)
-  for (const id of memberIds) coordination.heal(id)
+  for (const { id } of group.members) coordination.heal(id)
   await timeline.run(timeline.nowMs + 4_000)
   expect(group.violations).toEqual([])
   expect(group.totals.crashes).toBe(0)

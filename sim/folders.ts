@@ -46,7 +46,8 @@ export class FolderFaults {
     this.#group = group
     this.#prng = prng
     this.#later = later
-    this.#mayLose = prng.chance(LOSES)
+    // Nothing is given up where others have copies: the member would count as one that has all.
+    this.#mayLose = prng.chance(LOSES) && group.shape.copies === 1
   }
 
   strike(fault: FolderFault): void {

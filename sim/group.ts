@@ -10,7 +10,6 @@ import type { DistributionSettings } from '../src/balance/policy-record.ts'
 import type { Clock } from '../src/base/clock.ts'
 import {
   type MemberId,
-  memberId,
   NO_REVISION,
   type SessionId,
   sessionId,
@@ -25,29 +24,27 @@ import { parseSession, parseSlice } from '../src/group/parse.ts'
 import { keys, type SessionRecord, type VolumeRecord } from '../src/group/record.ts'
 import { createVolume, volumeCounterKey } from '../src/group/volumes.ts'
 import { Member } from '../src/member/member.ts'
-import type { MemberSettings } from '../src/member/member-settings.ts'
 import { RecordRefused } from '../src/member/record-check.ts'
 import { laneOf } from '../src/slice/lanes.ts'
 import { FolderRefused } from '../src/store/failure.ts'
-import type { Accept } from '../src/store/settings.ts'
 import type { Bounds } from '../src/target/memory-bounds.ts'
 import type { TargetEvent } from '../src/target/target-event.ts'
 import { SimClock } from './clock.ts'
 import { SimCoordination } from './coordinator.ts'
+import { CopyWatch } from './copies.ts'
 import { SimDisk } from './disk.ts'
 import { DistributionWatch, SimProbe, simDistribution } from './distribution.ts'
 import { Monitor, type SeenWrites } from './monitor.ts'
 import { SimNet } from './net.ts'
 import { OneHost } from './one-host.ts'
 import { ResetWatch } from './resets.ts'
-import { type SlowReads, simStore, slowReadsIn } from './store-settings.ts'
+import { settingsOf, simBounds } from './settings.ts'
+import { type Shape, usualShape } from './shape.ts'
+import { type SlowReads, slowReadsIn } from './store-settings.ts'
 import { Timeline } from './timeline.ts'
 import { noTotals, type Totals } from './totals.ts'
 import { Trace } from './trace.ts'
 
-export const memberIds = [memberId('m1'), memberId('m2'), memberId('m3')] as const
-const PORTAL = 3260
-const PEERS = 7000
 const START_MS = 30_000
 /** As src/member/main.ts: what has not stopped by then is ended. */
 const STOP_MS = 10_000
@@ -57,6 +54,7 @@ export interface GroupSettings {
   /** Sessions are moved and placed by load; absent: by hand alone. */
   readonly distributes?: boolean
   readonly bounds?: Bounds
+  readonly shape?: Shape
   readonly print: ((line: string) => void) | null
 }
 
@@ -73,9 +71,11 @@ export class SimGroup {
   /** As every member is started; null: without. */
   readonly distribution: DistributionSettings | null
   readonly bounds: Bounds
+  readonly shape: Shape
   readonly watch: DistributionWatch
   readonly slowReads: SlowReads | null
   readonly resets = new ResetWatch()
+  readonly copies = new CopyWatch(this)
   /** Members of which something is lost: what they hold may be a MEDIUM ERROR, and nothing else that is wrong. */
   readonly lossy = new Set<MemberId>()
   /** Told of everything that targets tell. */
@@ -88,8 +88,11 @@ export class SimGroup {
   #volumes: readonly [shared: VolumeRecord, own: VolumeRecord] | null = null
   #ids = 0
 
-  constructor({ seed, print, distributes = false, bounds = simBounds }: GroupSettings) {
+  constructor(settings: GroupSettings) {
+    const { seed, print, distributes = false } = settings
+    const { bounds = simBounds, shape = usualShape } = settings
     this.bounds = bounds
+    this.shape = shape
     this.prng = new Prng(seed)
     this.trace = new Trace(this.timeline, print)
     const { timeline, prng } = this
@@ -97,7 +100,7 @@ export class SimGroup {
     this.coordination = new SimCoordination(new SimClock(timeline), prng.fork())
     this.slowReads = slowReadsIn(seed)
     this.blockBytes = prng.chance(0.3) ? 512 : 4096
-    this.members = memberIds.map((id) => new SimMember(this, id, prng.fork()))
+    this.members = shape.members.map((id) => new SimMember(this, id, prng.fork()))
     this.operator = this.coordination.handle('operator')
     const distribution = simDistribution(prng.fork())
     this.distribution = distributes ? distribution : null
@@ -118,7 +121,7 @@ export class SimGroup {
     return this.#volumes
   }
 
-  /** Three members that serve two volumes, each with a lane on each: one that is shared, and one that is not. */
+  /** Its members serve two volumes, each with a lane on each slice: one that is shared, and one that is not. */
   async start(): Promise<void> {
     for (const member of this.members) member.start()
     const serving = () => this.members.every(({ member }) => member?.target.takesSessions === true)
@@ -134,7 +137,7 @@ export class SimGroup {
     )
     const isKept = await this.timeline.finish(Promise.race(kept), START_MS)
     if (!isKept) this.violation('no member could keep the volumes')
-    void this.#watch()
+    this.#follow()
   }
 
   /** Whether blocks of this range of bytes may be lost. */
@@ -166,7 +169,12 @@ export class SimGroup {
     void this.operator.close()
     this.operator = this.coordination.handle('operator')
     this.#oneHost = new OneHost()
+    this.#follow()
+  }
+
+  #follow(): void {
     void this.#watch()
+    void this.copies.follow()
   }
 
   violation(what: string): void {
@@ -467,34 +475,4 @@ export class SimMember {
       soon: (f) => this.clock.soon(f),
     }
   }
-}
-
-/** So narrow that commands wait for room now and then. */
-export const simBounds: Bounds = {
-  sendBytes: 128 * 1024,
-  sendBytesPerConnection: 32 * 1024,
-  receiveBytes: 128 * 1024,
-  unsolicitedBytes: 256 * 1024,
-  receiveBytesPerConnection: 64 * 1024,
-}
-
-function settingsOf(id: MemberId, accept: Accept, group: SimGroup): MemberSettings {
-  return {
-    memberId: id,
-    groupName: 'sim',
-    founders: memberIds,
-    slices: memberIds.length,
-    namingAuthority: 'iqn.2026-11.dev.evenkeel',
-    portal: { kind: 'tcp', host: id, port: PORTAL },
-    peer: { kind: 'tcp', host: id, port: PEERS },
-    api: `http://${id}:1`,
-    groupAddress: null,
-    bounds: group.bounds,
-    store: simStore(group.slowReads, accept),
-    markEveryMs: 1_000,
-  }
-}
-
-export function portalOf(id: MemberId) {
-  return { kind: 'tcp', host: id, port: PORTAL } as const
 }

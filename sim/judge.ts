@@ -10,6 +10,7 @@ import type { Workload } from './workload.ts'
 
 /** After the last fault each initiator gets an answer to a new command within so long. */
 export const PROGRESS_MS = 25_000
+export const COPIES_PROGRESS_MS = 15_000
 /** Then moves expire (10 s), barriers and sweeps come to rest. */
 export const REST_MS = 40_000
 /** A session whose connection was lost without a word is given up after a minute (src/target/keep-alive.ts). */
@@ -29,7 +30,11 @@ export function stalled(workload: Workload, sinceMs: number): string[] {
 
 /** What is not at rest, as sentences; none: nothing leaked. */
 export function leaks(group: SimGroup): string[] {
-  return [...unserved(group), ...unrecorded(group), ...group.watch.promised(), ...strays(group)]
+  const lacking = group.copies.lacking()
+  return [
+    ...[...unserved(group), ...unrecorded(group)],
+    ...[...group.watch.promised(), ...strays(group), ...lacking],
+  ]
 }
 
 /** Records that say something which no member does. */

@@ -3,7 +3,7 @@
 // src/target/move.ts), unless it has taken its intent back; one that tells a barrier that it holds a session has nothing
 // of it outstanding, and executes nothing before the initiator has answered that barrier (B4, B5 of
 // src/target/barrier.ts); and one that stops answers what it accepted (T2 of src/target/portal.ts).
-import { type Generation, type SessionId, sessionId } from '../src/base/ids.ts'
+import { type Generation, type MemberId, type SessionId, sessionId } from '../src/base/ids.ts'
 import type { Coordinator, Transaction } from '../src/coordination/coordinator.ts'
 import { parseSession } from '../src/group/parse.ts'
 import type { SessionRecord } from '../src/group/record.ts'
@@ -11,7 +11,9 @@ import type { Member } from '../src/member/member.ts'
 import { fieldsOf, type Json } from '../src/peer/message.ts'
 import type { Mutation, Operation, Origin } from '../src/peer/operation.ts'
 import { carrierOf, type LiveSession } from '../src/target/live-session.ts'
+import type { CopyWatch } from './copies.ts'
 import type { ResetWatch } from './resets.ts'
+import type { Shape } from './shape.ts'
 import type { Timeline } from './timeline.ts'
 import type { Totals } from './totals.ts'
 
@@ -24,6 +26,8 @@ export type SeenWrites = Map<string, 'begun' | 'done'>
 interface WatchedGroup {
   readonly totals: Totals
   readonly resets: ResetWatch
+  readonly copies: CopyWatch
+  readonly shape: Shape
   readonly timeline: Timeline
 }
 
@@ -37,6 +41,8 @@ export class Monitor {
   readonly #committing = new Set<string>()
   /** Sessions that are held, with the barriers that were told so and wait. */
   readonly #held = new WeakMap<LiveSession, Set<number>>()
+  /** Writes that this primary has, and whether it has written them. */
+  readonly #mutating = new Map<string, boolean>()
   /** Operations of each session that the gateway has. */
   readonly #underWay = new Map<SessionId, number>()
   #member: Member | null = null
@@ -106,12 +112,18 @@ export class Monitor {
   }
 
   /** Counts what the primary refuses, and what it knows already. */
-  #watchSlices({ slices }: Member): void {
+  #watchSlices({ id, slices }: Member): void {
     const totals = this.#totals
+    const { copies } = this.#group
     const mutate = slices.mutate.bind(slices)
     const read = slices.read.bind(slices)
     slices.mutate = (mutation) => {
+      const name = nameOf(mutation)
+      copies.comes(name, id)
+      this.#mutating.set(name, false)
       const outcome = mutate(mutation)
+      if (outcome instanceof Promise) void outcome.then((late) => this.#isOver(name, id, late))
+      else this.#isOver(name, id, outcome)
       if (outcome === 'refused') totals.refused += 1
       else if (outcome !== 'stale' && !this.#isKnown(mutation) && mutation.data !== null) {
         const objection = this.#group.resets.objection(mutation.data)
@@ -124,6 +136,13 @@ export class Monitor {
       if (outcome === 'refused') totals.refused += 1
       return outcome
     }
+  }
+
+  #isOver(name: string, by: MemberId, outcome: string | object): void {
+    const wasWritten = this.#mutating.get(name) ?? true
+    this.#mutating.delete(name)
+    if (outcome === 'stale') this.#totals.lateStales += 1
+    else if (outcome === 'done') this.#group.copies.answered(name, by, wasWritten)
   }
 
   /** It came before, and is answered from memory or waited for. */
@@ -141,13 +160,21 @@ export class Monitor {
     store.write = async (change) => {
       const { number } = change
       const name = nameOf(change)
-      if (number > 0 && this.#seen.get(name) === 'done') {
-        this.#violation(`the write ${name} is carried out twice`)
-      }
+      if (number > 0) this.#isWritten(name)
       const outcome = await write(change)
       if (number > 0 && outcome === 'done') this.#seen.set(name, 'done')
       return outcome
     }
+  }
+
+  /** What copies are sent is not this primary's, and may be sent anew in another epoch. */
+  #isWritten(name: string): void {
+    if (this.#mutating.has(name)) {
+      this.#mutating.set(name, true)
+      this.#group.copies.carriesOut(name)
+    }
+    if (this.#group.shape.copies === 1 && this.#seen.get(name) === 'done')
+      this.#violation(`the write ${name} is carried out twice`)
   }
 
   #watchProbes({ target, controls }: Member): void {

@@ -1,8 +1,9 @@
-// npm run sim -- [--seeds N] [--from S] [--seed S] [--calm] [--losing] [--trace]: simulates N seeds, or one, and prints what
+// npm run sim -- [--seeds N] [--from S] [--seed S] [--calm] [--losing] [--copies N|any] [--trace]: simulates N seeds, or one, and prints what
 // happened. A seed that fails is printed with the command that repeats it; the exit code is 0 only if none did.
 import { parseArgs } from 'node:util'
 import { runSeed } from './seed.ts'
-import { addTotals, mustHappen, noTotals } from './totals.ts'
+import type { CopiesWanted } from './shape.ts'
+import { addTotals, mustHappen, mustHappenToCopies, noTotals } from './totals.ts'
 
 const { values } = parseArgs({
   options: {
@@ -13,6 +14,8 @@ const { values } = parseArgs({
     calm: { type: 'boolean', default: false },
     /** The group record is lost in each of them. */
     losing: { type: 'boolean', default: false },
+    /** Of each slice: 1 to 3, or as the seed says: any. */
+    copies: { type: 'string', default: '1' },
     trace: { type: 'boolean', default: false },
     /** Stops at the first seed that fails. */
     first: { type: 'boolean', default: false },
@@ -21,12 +24,18 @@ const { values } = parseArgs({
 const seeds = values.seed === undefined ? whole('seeds', values.seeds) : 1
 const from = values.seed === undefined ? whole('from', values.from) : whole('seed', values.seed)
 const print = values.trace ? (line: string) => console.log(line) : null
+const copies: CopiesWanted = values.copies === 'any' ? 'any' : whole('copies', values.copies)
 const totals = noTotals()
 let failing = 0
 let played = 0
 const began = performance.now()
 for (let seed = from; seed < from + seeds; seed += 1) {
-  const verdict = await runSeed(seed, { faults: !values.calm, losing: values.losing, print })
+  const verdict = await runSeed(seed, {
+    faults: !values.calm,
+    losing: values.losing,
+    copies,
+    print,
+  })
   played += 1
   addTotals(totals, verdict.totals)
   if (values.trace) console.log(`hash ${verdict.hash}`)
@@ -35,7 +44,7 @@ for (let seed = from; seed < from + seeds; seed += 1) {
   console.log(`seed ${seed} failed:`)
   for (const violation of verdict.violations.slice(0, 5)) console.log(`  ${violation}`)
   console.log(
-    `  repeat it with: npm run sim -- --seed ${seed} --trace${values.calm ? ' --calm' : ''}${values.losing ? ' --losing' : ''}`,
+    `  repeat it with: npm run sim -- --seed ${seed} --trace${values.calm ? ' --calm' : ''}${values.losing ? ' --losing' : ''}${copies === 1 ? '' : ` --copies ${copies}`}`,
   )
   if (values.first) break
 }
@@ -47,7 +56,8 @@ console.log(
   }),
 )
 console.log(JSON.stringify(totals))
-const missing = mustHappen.filter((key) => totals[key] === 0)
+const wanted = copies === 1 ? mustHappen : [...mustHappen, ...mustHappenToCopies]
+const missing = wanted.filter((key) => totals[key] === 0)
 if (missing.length > 0 && played >= 50 && !values.calm) {
   console.log(`never happened: ${missing.join(', ')}`)
   process.exitCode = 1

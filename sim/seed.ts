@@ -5,6 +5,7 @@ import { Contenders } from './contenders.ts'
 import { Faults } from './faults.ts'
 import { SimGroup } from './group.ts'
 import {
+  COPIES_PROGRESS_MS,
   judgeHistories,
   leaks,
   leftOver,
@@ -13,6 +14,7 @@ import {
   SILENT_MS,
   stalled,
 } from './judge.ts'
+import { type CopiesWanted, shapeOf } from './shape.ts'
 import type { Totals } from './totals.ts'
 import { planHosts, Workload } from './workload.ts'
 
@@ -33,11 +35,14 @@ export interface SeedSettings {
   readonly faults: boolean
   /** The group record is lost for certain. */
   readonly losing?: boolean
+  /** Of each slice; 1 unless given. */
+  readonly copies?: CopiesWanted
   readonly print: ((line: string) => void) | null
 }
 
 export async function runSeed(seed: number, settings: SeedSettings): Promise<Verdict> {
-  const group = new SimGroup({ seed, print: settings.print, distributes: true })
+  const shape = shapeOf(seed, settings.copies ?? 1)
+  const group = new SimGroup({ seed, shape, print: settings.print, distributes: true })
   // Errors of members have nobody else to go to: in production they end the process.
   const failed = (error: unknown) =>
     group.violation(`unhandled: ${error instanceof Error ? error.stack : String(error)}`)
@@ -56,7 +61,7 @@ export async function runSeed(seed: number, settings: SeedSettings): Promise<Ver
 async function play(group: SimGroup, settings: SeedSettings): Promise<void> {
   const { timeline } = group
   await group.start()
-  const workload = new Workload(group, planHosts(group.prng))
+  const workload = new Workload(group, planHosts(group.prng, group.shape.members))
   workload.start()
   const contenders = new Contenders(group)
   contenders.start()
@@ -66,7 +71,8 @@ async function play(group: SimGroup, settings: SeedSettings): Promise<void> {
   faults.heal()
   const healedMs = timeline.nowMs
   const served = () => stalled(workload, healedMs).length === 0
-  if (!(await comesAbout(group, served, PROGRESS_MS))) {
+  const progressMs = group.shape.copies > 1 ? COPIES_PROGRESS_MS : PROGRESS_MS
+  if (!(await comesAbout(group, served, progressMs))) {
     group.violation(`stalled: ${stalled(workload, healedMs).join(', ')}`)
   }
   await timeline.run(timeline.nowMs + 1_000)
@@ -84,6 +90,7 @@ async function play(group: SimGroup, settings: SeedSettings): Promise<void> {
     group.violation(`left over: ${left.join('; ')}`)
   }
   judgeHistories(group, workload)
+  for (const differs of await timeline.finish(group.copies.differences())) group.violation(differs)
 }
 
 /** Looks every quarter of a second. */

@@ -59,6 +59,14 @@ export interface Totals {
   segmentsLost: number
   /** Commands that were answered with MEDIUM ERROR, about what is lost. */
   mediumErrors: number
+  /** Slices that came to another primary; copies that were taken out of them, and that joined them. */
+  takeOvers: number
+  copiesRemoved: number
+  learnersJoined: number
+  /** What primaries had under way when they were none any more. */
+  lateStales: number
+  /** Writes that a primary knew from the one before it. */
+  retriesElsewhere: number
 }
 
 export function noTotals(): Totals {
@@ -102,6 +110,11 @@ export function noTotals(): Totals {
     lossesAccepted: 0,
     segmentsLost: 0,
     mediumErrors: 0,
+    takeOvers: 0,
+    copiesRemoved: 0,
+    learnersJoined: 0,
+    lateStales: 0,
+    retriesElsewhere: 0,
   }
 }
 
@@ -135,6 +148,15 @@ export const mustHappen = [
   'lossesAccepted',
   'segmentsLost',
   'mediumErrors',
+] as const satisfies readonly (keyof Totals)[]
+
+/** Likewise, where slices have several copies. */
+export const mustHappenToCopies = [
+  'takeOvers',
+  'copiesRemoved',
+  'learnersJoined',
+  'lateStales',
+  'retriesElsewhere',
 ] as const satisfies readonly (keyof Totals)[]
 
 export function addTotals(sum: Totals, more: Totals): void {

@@ -13,7 +13,8 @@ import { Initiator } from '../src/initiator/initiator.ts'
 import type { KeySettings } from '../src/iscsi/negotiate.ts'
 import { SimClock } from './clock.ts'
 import { Commands } from './commands.ts'
-import { memberIds, portalOf, type SimGroup } from './group.ts'
+import type { SimGroup } from './group.ts'
+import { portalOf } from './settings.ts'
 
 const IQN = 'iqn.1994-05.org.example:'
 
@@ -54,10 +55,10 @@ const DISCOVERY_EVERY_MS = 4_000
 const DISCOVERY_LIMIT_MS = 3_000
 
 /** One host of the Linux kind with a session, sometimes two, and one of the QEMU kind with several under one name. */
-export function planHosts(prng: Prng): HostPlan[] {
+export function planHosts(prng: Prng, members: readonly MemberId[]): HostPlan[] {
   const initiator = (kind: 'stable' | 'random'): InitiatorPlan => ({
     kind,
-    portal: prng.pick(memberIds),
+    portal: prng.pick(members),
     depth: prng.integer(1, 4),
     thinkMs: prng.pick([15, 60, 150, 1_000]),
     ...prng.pick(patience),
@@ -145,7 +146,7 @@ export class SimHost {
   /** What is answered is right; there may be no answer, for members are away. */
   async #discover(net: Net, prng: Prng): Promise<void> {
     const { group } = this.#workload
-    const at = prng.pick(memberIds)
+    const at = prng.pick(group.shape.members)
     const portal = portalOf(at)
     const settings = { net, clock: this.clock, buffers: new BufferPool(0), portal }
     const initiatorName = `${IQN}${this.plan.name}`

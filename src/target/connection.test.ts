@@ -1,7 +1,7 @@
 // Connections of real members in virtual time, with our own initiator and with streams that break the rules.
 
 import { describe, expect, it } from 'vitest'
-import { portalOf } from '../../sim/group.ts'
+import { portalOf } from '../../sim/settings.ts'
 import { STRANGER_CID, startGroup, stranger, type Written } from '../../test/kit/sim-group.ts'
 import { memberId } from '../base/ids.ts'
 import { encodeText } from '../base/text.ts'

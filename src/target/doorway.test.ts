@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { portalOf } from '../../sim/group.ts'
+import { portalOf } from '../../sim/settings.ts'
 import { startGroup } from '../../test/kit/sim-group.ts'
 import { memberId } from '../base/ids.ts'
 import { Doorway, type Waiting } from './doorway.ts'

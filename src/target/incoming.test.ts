@@ -1,7 +1,7 @@
 // Initiators that offer data and do not send it, and such as send more than there is room for, at real members in virtual
 // time (sim/group.ts): 128 KiB for data that is asked for, 256 KiB for what comes unsolicited, 64 KiB of each for one.
 import { describe, expect, it } from 'vitest'
-import { simBounds } from '../../sim/group.ts'
+import { simBounds } from '../../sim/settings.ts'
 import { startGroup, stranger } from '../../test/kit/sim-group.ts'
 import { Budget } from '../base/budget.ts'
 import type { Stream } from '../base/net.ts'

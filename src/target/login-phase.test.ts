@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from 'vitest'
 import { SimClock } from '../../sim/clock.ts'
-import { portalOf } from '../../sim/group.ts'
+import { portalOf } from '../../sim/settings.ts'
 import { startGroup, stranger } from '../../test/kit/sim-group.ts'
 import { BufferPool } from '../base/buffer-pool.ts'
 import { readU16 } from '../base/bytes.ts'

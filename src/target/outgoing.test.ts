@@ -1,7 +1,7 @@
 // Initiators that ask and do not read, at real members in virtual time. Those have room for 32 KiB to one connection
 // (sim/group.ts), and the simulated kernels hold 512 KiB.
 import { describe, expect, it } from 'vitest'
-import { simBounds } from '../../sim/group.ts'
+import { simBounds } from '../../sim/settings.ts'
 import { startGroup, stranger } from '../../test/kit/sim-group.ts'
 import { readCdb } from '../initiator/cdb.ts'
 import { opcode, reservedTag } from '../iscsi/pdu.ts'

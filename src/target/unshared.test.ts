@@ -1,7 +1,7 @@
 // Hosts that want a volume that is not shared, in a simulated group.
 import { describe, expect, it } from 'vitest'
 import { SimClock } from '../../sim/clock.ts'
-import { portalOf } from '../../sim/group.ts'
+import { portalOf } from '../../sim/settings.ts'
 import { startGroup } from '../../test/kit/sim-group.ts'
 import { type MemberId, memberId, sessionId } from '../base/ids.ts'
 import type { Net } from '../base/net.ts'

@@ -2,7 +2,8 @@
 // connection.
 
 import { SimClock } from '../../sim/clock.ts'
-import { portalOf, SimGroup, type SimMember } from '../../sim/group.ts'
+import { SimGroup, type SimMember } from '../../sim/group.ts'
+import { portalOf } from '../../sim/settings.ts'
 import { type MemberId, memberId } from '../../src/base/ids.ts'
 import type { Net, Stream } from '../../src/base/net.ts'
 import { encodeText } from '../../src/base/text.ts'

@@ -1,0 +1,129 @@
+// Watches the copies of a simulated group's slices: what their records become, what primaries answer, and at the end what
+// their stores hold. What it counts says whether anything of it was needed (totals.ts).
+//
+// Checked, from the outside:
+//   - the epoch of a slice never falls, and whoever becomes its primary was in sync before (G30, G32 of src/group/slices.ts);
+//   - a write that a primary has answered is carried out by no primary again (V3 of src/slice/primary.ts);
+//   - at rest every slice has all its copies, and all are equal, byte by byte.
+import { type MemberId, NO_REVISION, type SliceId, volumeId } from '../src/base/ids.ts'
+import { PAGE_BYTES } from '../src/base/sizes.ts'
+import { parseSlice } from '../src/group/parse.ts'
+import { keys, type SliceRecord } from '../src/group/record.ts'
+import { missing } from '../src/group/slices.ts'
+import type { Member } from '../src/member/member.ts'
+import type { SimGroup } from './group.ts'
+
+export class CopyWatch {
+  readonly #group: SimGroup
+  /** By name of a write: the member at which it came first. */
+  readonly #first = new Map<string, MemberId>()
+  /** Writes that a primary has answered as done. */
+  readonly #answered = new Set<string>()
+
+  constructor(group: SimGroup) {
+    this.#group = group
+  }
+
+  get #areSeveral(): boolean {
+    return this.#group.shape.copies > 1
+  }
+
+  /** Every change of a slice's record is judged from now on. With one copy nobody takes over. */
+  async follow(): Promise<void> {
+    if (!this.#areSeveral) return
+    const watch = this.#group.operator.watch(keys.slices, NO_REVISION)
+    const known = new Map<string, SliceRecord>()
+    for (;;) {
+      const batch = await watch.next()
+      if (batch.kind !== 'changes') return
+      for (const { key, value } of batch.changes) {
+        const record = parseSlice(value ?? '')
+        if (typeof record === 'string') continue
+        const before = known.get(key)
+        known.set(key, record)
+        if (before === undefined) continue
+        this.#group.trace.add('record', `${key} ${value}`)
+        this.#judge(key, before, record)
+      }
+    }
+  }
+
+  #judge(key: string, before: SliceRecord, now: SliceRecord): void {
+    const { totals } = this.#group
+    if (now.epoch < before.epoch) this.#group.violation(`the epoch of ${key} fell`)
+    if (now.primary !== before.primary) {
+      totals.takeOvers += 1
+      if (!before.inSync.includes(now.primary))
+        this.#group.violation(`${now.primary} took over ${key} and was not in sync`)
+    }
+    const gone = before.inSync.filter((id) => !now.inSync.includes(id))
+    totals.copiesRemoved += gone.filter((id) => id !== before.primary).length
+    totals.learnersJoined += now.inSync.filter((id) => !before.inSync.includes(id)).length
+  }
+
+  /** A write comes to a primary. */
+  comes(name: string, to: MemberId): void {
+    if (this.#areSeveral && !this.#first.has(name)) this.#first.set(name, to)
+  }
+
+  /** Its primary has answered it; without having written it: it knew it from the one before. */
+  answered(name: string, by: MemberId, wasWritten: boolean): void {
+    if (!this.#areSeveral) return
+    this.#answered.add(name)
+    if (!wasWritten && this.#first.get(name) !== by) this.#group.totals.retriesElsewhere += 1
+  }
+
+  /** A primary writes it. */
+  carriesOut(name: string): void {
+    if (this.#answered.has(name))
+      this.#group.violation(`the write ${name} was answered, and is carried out again`)
+  }
+
+  /** Slices that lack copies, as sentences. */
+  lacking(): string[] {
+    return this.#slices().flatMap(({ slice, record }) =>
+      missing(record).map((id) => `slice ${slice} has no copy at ${id}`),
+    )
+  }
+
+  /** How the copies of slices differ, as sentences. */
+  async differences(): Promise<string[]> {
+    const found: string[] = []
+    for (const { slice, record } of this.#slices()) {
+      const [primary, ...others] = record.inSync.map((id) => this.#group.member(id))
+      for (const other of others) {
+        if (!primary?.member || !other.member) continue
+        const differs = await this.#compare(slice, primary.member, other.member)
+        if (differs !== null) found.push(`${primary.id} and ${other.id} differ in ${differs}`)
+      }
+    }
+    return found
+  }
+
+  #slices(): { readonly slice: SliceId; readonly record: SliceRecord }[] {
+    return this.#group.coordination.inspect(keys.slices).flatMap(({ key, value }) => {
+      const record = parseSlice(value)
+      return typeof record === 'string' ? [] : [{ slice: keys.sliceOf(key), record }]
+    })
+  }
+
+  async #compare(slice: SliceId, a: Member, b: Member): Promise<string | null> {
+    for (const name of new Set([...pagesOf(a, slice), ...pagesOf(b, slice)])) {
+      const [one, other] = await Promise.all([readPage(a, name), readPage(b, name)])
+      if (Buffer.compare(one, other) !== 0) return `page ${name} of slice ${slice}`
+    }
+    return null
+  }
+}
+
+function pagesOf({ store }: Member, slice: SliceId): string[] {
+  return [...store.versions(slice)].map(({ volume, page }) => `${volume}:${page}`)
+}
+
+/** What cannot be read is not equal to anything. */
+async function readPage({ store }: Member, name: string): Promise<Uint8Array> {
+  const [volume = 0, page = 0] = name.split(':').map(Number)
+  const bytes = new Uint8Array(PAGE_BYTES)
+  const read = await store.read(volumeId(volume), page * PAGE_BYTES, bytes)
+  return read === 'done' ? bytes : new Uint8Array(0)
+}

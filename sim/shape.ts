@@ -1,0 +1,30 @@
+// How a simulated group is made. By draws of its own: a seed has the same hosts and faults whatever copies its slices have,
+// as far as its members are the same.
+import { type MemberId, memberId } from '../src/base/ids.ts'
+import { Prng } from '../src/base/prng.ts'
+import { COPIES_MAX } from '../src/group/slices.ts'
+
+const MEMBERS_LEAST = 3
+const MEMBERS_MOST = 7
+
+export interface Shape {
+  readonly members: readonly MemberId[]
+  readonly copies: number
+}
+
+/** What a simulation is asked for: so many copies, or as many as its seed says. */
+export type CopiesWanted = number | 'any'
+
+const named = (count: number) => Array.from({ length: count }, (_, i) => memberId(`m${i + 1}`))
+
+/** Of copies by themselves: three members. */
+export const usualShape: Shape = { members: named(MEMBERS_LEAST), copies: 1 }
+
+/** Small groups are more likely: more of what happens in them touches the same slices. */
+export function shapeOf(seed: number, wanted: CopiesWanted): Shape {
+  if (wanted === 1) return usualShape
+  const prng = new Prng(seed)
+  const copies = wanted === 'any' ? prng.integer(1, COPIES_MAX) : wanted
+  const most = prng.chance(0.5) ? MEMBERS_LEAST + 1 : MEMBERS_MOST
+  return { members: named(prng.integer(MEMBERS_LEAST, most)), copies }
+}
