@@ -17,6 +17,7 @@ import {
   whyNot,
 } from '../distribution/explain.ts'
 import { gainOf } from '../distribution/judge.ts'
+import { OBSERVED_AFTER_SECONDS } from '../distribution/moved-lately.ts'
 import { Negotiation } from '../distribution/negotiation.ts'
 import { LearntPauses, type PausedMove } from '../distribution/pauses.ts'
 import type { Policy } from '../distribution/policy.ts'
@@ -29,9 +30,6 @@ import { carrierOf } from '../target/live-session.ts'
 import type { Account } from './account.ts'
 import type { Circumstances } from './own-sessions.ts'
 import { ASK_MS, type Shared } from './shared-parts.ts'
-
-/** When the averages have taken a move in, its observed gain is written down. */
-const OBSERVE_MS = 30_000
 
 export class Decider {
   readonly log = new DecisionLog()
@@ -160,7 +158,10 @@ export class Decider {
   /** What a move brought, by the formula by which that was predicted: both ends now, with and without the session. */
   #observeLater(move: string, proposal: Proposal, sinceMs: number): void {
     const { member } = this.#shared
-    member.ports.clock.after(OBSERVE_MS, () => void this.#observe(move, proposal, sinceMs))
+    member.ports.clock.after(
+      1_000 * OBSERVED_AFTER_SECONDS,
+      () => void this.#observe(move, proposal, sinceMs),
+    )
   }
 
   async #observe(move: string, proposal: Proposal, sinceMs: number): Promise<void> {

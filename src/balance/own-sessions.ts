@@ -21,7 +21,7 @@ import type { Policy } from '../distribution/policy.ts'
 import type { End, SessionView, View } from '../distribution/view.ts'
 import type { Became } from '../distribution/wire.ts'
 import type { MemberEstimate } from '../load/estimate.ts'
-import { asTable, type LoadTable, type SessionLoad, shareAt } from '../load/load-table.ts'
+import type { SessionLoad } from '../load/load-table.ts'
 import { Body } from '../peer/controls.ts'
 import type { Json } from '../peer/message.ts'
 import { carrierOf, type LiveSession } from '../target/live-session.ts'
@@ -56,12 +56,13 @@ export class OwnSessions {
   readonly #estimate: MemberEstimate
   readonly #badPaths: BadPaths
   readonly #histories = new Map<SessionId, MoveHistory>()
-  readonly #lately = new MovedLately()
+  readonly #lately: MovedLately
 
   constructor(member: MemberParts, estimate: MemberEstimate, badPaths: BadPaths) {
     this.#member = member
     this.#estimate = estimate
     this.#badPaths = badPaths
+    this.#lately = new MovedLately(member.id, (id) => estimate.load(id))
   }
 
   /** Those that are carried now. */
@@ -135,43 +136,30 @@ export class OwnSessions {
     const pauseMs = 1_000 * pauseSeconds(policy, !isRandomIsid(record.isid))
     const move = { left: coming.from, atMs: this.#nowMs(), pauseMs }
     this.#histories.set(id, withMove(coming.history, move))
-    this.#note(id, 1)
+    this.#lately.came(id, this.#nowMs())
   }
 
   /** It was moved away. */
   left(id: SessionId): void {
-    this.#note(id, -1)
+    this.#lately.leaves(id, this.#nowMs())
     this.#estimate.leave(id)
     this.#histories.delete(id)
-  }
-
-  #note(id: SessionId, sign: 1 | -1): void {
-    const table = this.#weighs(this.#estimate.load(id))
-    if (table !== null) this.#lately.note(id, sign, table, this.#nowMs())
-  }
-
-  #weighs(load: SessionLoad | null): LoadTable | null {
-    if (load === null) return null
-    return asTable(load, shareAt(load, this.#member.id), load.slow.remote.length)
   }
 
   // What moves brought
 
   /** Of one that came here after `sinceMs`; `end`: this member as it is. */
   became(id: SessionId, end: End, sinceMs: number): Became {
-    const weighs = (other: SessionId) => this.#weighs(this.#estimate.load(other))
     const isHere = this.#member.target.registry.get(id) !== undefined
     return {
-      end: this.#lately.without(end, sinceMs, weighs),
+      end: this.#lately.without(end, sinceMs),
       load: isHere ? this.#estimate.load(id) : null,
     }
   }
 
   /** This member (`end`: as it is) with a session that left after `sinceMs`, by what it weighs now, and without what has come and gone since. */
   withAgain(id: SessionId, load: SessionLoad, end: End, sinceMs: number): End {
-    const weighs = (other: SessionId) =>
-      this.#weighs(other === id ? load : this.#estimate.load(other))
-    return this.#lately.without(end, sinceMs, weighs)
+    return this.#lately.without(end, sinceMs, { session: id, load })
   }
 
   /** It was to be moved, and has stayed, or was lost. */

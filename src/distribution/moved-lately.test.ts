@@ -22,27 +22,27 @@ const endOf = (member: typeof A, q: number): End => ({
 /** Two members between which sessions 1, 2 … of these loads move from a to b, each second one. */
 function moved(loads: readonly number[]) {
   let [a, b] = [endOf(A, 0.8), endOf(B, 0.2)]
-  const [atA, atB] = [new MovedLately(), new MovedLately()]
+  const known = new Map(loads.map((q, i) => [sessionId(i + 1), loadOf(q)]))
+  const load = (id: SessionId) => known.get(id) ?? null
+  const [atA, atB] = [new MovedLately(A, load), new MovedLately(B, load)]
   loads.forEach((q, i) => {
     const [load, id, nowMs] = [loadOf(q), sessionId(i + 1), 1_000 * (i + 1)]
-    atA.note(id, -1, weight(load, a), nowMs)
-    atB.note(id, 1, weight(load, b), nowMs)
+    atA.leaves(id, nowMs)
+    atB.came(id, nowMs)
     a = { ...a, load: addTables(a.load, weight(load, a), -1) }
     b = { ...b, load: addTables(b.load, weight(load, b), 1) }
   })
-  return { a, b, atA, atB }
+  return { a, b, atA, atB, known }
 }
-
-const asBefore = () => null
 
 test('what a move brought is what was predicted, whatever was moved after it', () => {
   const predicted = gainOf(loadOf(0.1), endOf(A, 0.8), endOf(B, 0.2), 'slow', P)
   const { a, b, atA, atB } = moved([0.1, 0.15, 0.05])
-  const [source, target] = [atA.without(a, 1_000, asBefore), atB.without(b, 1_000, asBefore)]
+  const [source, target] = [atA.without(a, 1_000), atB.without(b, 1_000)]
   expect(gainOf(loadOf(0.1), source, target, 'slow', P)).toBeCloseTo(predicted, 9)
   // What was moved before is as it is.
   const third = gainOf(loadOf(0.05), endOf(A, 0.55), endOf(B, 0.45), 'slow', P)
-  const later = [atA.without(a, 3_000, asBefore), atB.without(b, 3_000, asBefore)] as const
+  const later = [atA.without(a, 3_000), atB.without(b, 3_000)] as const
   expect(gainOf(loadOf(0.05), ...later, 'slow', P)).toBeCloseTo(third, 9)
 })
 
@@ -50,16 +50,17 @@ test('a session that has come to ask for less brought less, and a load that came
   const { a, b, atA, atB } = moved([0.1])
   const less = loadOf(0.02)
   const idle = { ...b, load: addTables(b.load, weight(loadOf(0.08), b), -1) }
-  const weighs = (id: SessionId) => (id === 1 ? weight(less, a) : null)
-  const [source, target] = [atA.without(a, 0, weighs), atB.without(idle, 0, weighs)]
+  const now = { session: sessionId(1), load: less }
+  const [source, target] = [atA.without(a, 0, now), atB.without(idle, 0, now)]
   expect(source.load.slow[0]).toBeCloseTo(0.72, 9)
   expect(target.load.slow[0]).toBeCloseTo(0.2, 9)
   const more = { ...a, load: addTables(a.load, weight(loadOf(0.2), a), 1) }
-  expect(atA.without(more, 0, weighs).load.slow[0]).toBeCloseTo(0.92, 9)
+  expect(atA.without(more, 0, now).load.slow[0]).toBeCloseTo(0.92, 9)
 })
 
 test('what is remembered is of the last minute', () => {
-  const { a, atA } = moved([0.1, 0.1])
-  atA.note(sessionId(9), 1, weight(loadOf(0), a), 62_000)
-  expect(atA.without(a, 0, asBefore).load.slow[0]).toBeCloseTo(0.7, 9)
+  const { a, atA, known } = moved([0.1, 0.1])
+  known.set(sessionId(9), loadOf(0))
+  atA.came(sessionId(9), 62_000)
+  expect(atA.without(a, 0).load.slow[0]).toBeCloseTo(0.7, 9)
 })

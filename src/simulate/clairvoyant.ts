@@ -15,6 +15,8 @@ const ROUNDS = 400
 const SWAPS = { even: 400, else: 20 }
 const SWAP_SESSIONS_MAX = 2000
 const DESCENTS = 12
+/** Of one round of who knows. */
+const MOVES_MAX = 200
 
 /** `mean`: demand by session; `base`: load by member and resource that no move changes. */
 export function clairvoyant(world: World, mean: Float64Array, base: Float64Array): Assignment {
@@ -23,6 +25,28 @@ export function clairvoyant(world: World, mean: Float64Array, base: Float64Array
   if (!search.even) search.descend()
   search.relieveAll()
   return { at: search.at, most: search.utilisation(search.fullest()) }
+}
+
+/** From where sessions are, the fullest member gives to the emptiest, one session at a time, until none is above `limit`; `move` places it. */
+export function levelled(
+  world: World,
+  mean: Float64Array,
+  base: Float64Array,
+  limit: number,
+  move: (session: number, to: number) => void,
+): void {
+  const search = new Search(world, mean, base)
+  search.take(world.gateway)
+  for (let moves = 0; moves < MOVES_MAX; moves++) {
+    const top = search.fullest()
+    if (search.utilisation(top) <= limit) return
+    const low = search.emptiest()
+    const c = search.bestOf(world.at[top] ?? [], top, low)
+    if (c < 0) return
+    search.put(c, top, -1)
+    search.put(c, low, 1)
+    move(c, low)
+  }
 }
 
 class Search {
@@ -74,7 +98,7 @@ class Search {
     return (load + (c < 0 ? 0 : sign * this.#own(c, s, r))) / this.#world.capacityOf(s, r)
   }
 
-  #put(c: number, s: number, sign: 1 | -1): void {
+  put(c: number, s: number, sign: 1 | -1): void {
     for (let r = 0; r < this.#resources; r++) {
       const i = s * this.#resources + r
       this.#load[i] = (this.#load[i] ?? 0) + sign * this.#own(c, s, r)
@@ -88,6 +112,33 @@ class Search {
     return top
   }
 
+  emptiest(): number {
+    let low = this.#live[0] ?? 0
+    for (const s of this.#live) if (this.utilisation(s) < this.utilisation(low)) low = s
+    return low
+  }
+
+  /** Sessions are where they are. */
+  take(gateway: ArrayLike<number>): void {
+    for (let c = 0; c < gateway.length; c++) {
+      const s = gateway[c] ?? -1
+      if (s >= 0 && (this.#mean[c] ?? 0) > 0) this.put(c, s, 1)
+    }
+  }
+
+  /** The session by which, if it went from one to the other, the maximum of the two would fall most; −1: it would not. */
+  bestOf(sessions: Iterable<number>, from: number, to: number): number {
+    let least = this.utilisation(from) - 1e-9
+    let best = -1
+    for (const c of sessions) {
+      const u = Math.max(this.utilisation(from, c, -1), this.utilisation(to, c))
+      if (u >= least) continue
+      least = u
+      best = c
+    }
+    return best
+  }
+
   fill(): void {
     for (const c of this.#order) {
       let best = -1
@@ -98,7 +149,7 @@ class Search {
         least = u
         best = s
       }
-      if (best >= 0) this.#put(c, best, 1)
+      if (best >= 0) this.put(c, best, 1)
     }
   }
 
@@ -118,8 +169,8 @@ class Search {
           best = s
         }
         if (best < 0) continue
-        this.#put(c, from, -1)
-        this.#put(c, best, 1)
+        this.put(c, from, -1)
+        this.put(c, best, 1)
         changed = true
       }
     }
@@ -144,11 +195,11 @@ class Search {
       }
       if (found === null) return
       const { c, s, back } = found
-      this.#put(c, top, -1)
-      this.#put(c, s, 1)
+      this.put(c, top, -1)
+      this.put(c, s, 1)
       if (back < 0) continue
-      this.#put(back, s, -1)
-      this.#put(back, top, 1)
+      this.put(back, s, -1)
+      this.put(back, top, 1)
     }
   }
 

@@ -2,11 +2,11 @@
 // (balance/decider.ts).
 import type { Proposal } from '../distribution/decide.ts'
 import { gainOf } from '../distribution/judge.ts'
+import { OBSERVED_AFTER_SECONDS } from '../distribution/moved-lately.ts'
 import type { Policy } from '../distribution/policy.ts'
 import { type JudgedMove, trustOf } from '../distribution/trust.ts'
 import type { SimulatedMember } from './member.ts'
 
-const OBSERVE_SECONDS = 30
 /** More are not asked for. */
 const LAST = 100
 
@@ -24,7 +24,7 @@ export class JudgedMoves {
   }
 
   second(t: number, member: (id: Proposal['to']) => SimulatedMember): void {
-    while (t - (this.#moved[0]?.t ?? t) >= OBSERVE_SECONDS) {
+    while (t - (this.#moved[0]?.t ?? t) >= OBSERVED_AFTER_SECONDS) {
       const move = this.#moved.shift()
       if (move === undefined) return
       const { session, source, to, gain, verdict } = move.proposal

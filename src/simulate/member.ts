@@ -29,7 +29,7 @@ import {
 } from '../distribution/view.ts'
 import { type CostEvidence, type Costs, PRIOR_COSTS, scaled } from '../load/cost-model.ts'
 import { MemberEstimate } from '../load/estimate.ts'
-import { asTable, type LoadTable, type SessionLoad, shareAt } from '../load/load-table.ts'
+import type { SessionLoad } from '../load/load-table.ts'
 import { clampReport, type MemberState, REPORT_FORMAT, type Report } from '../load/report.ts'
 import { decodeReport, encodeReport } from '../load/report-bytes.ts'
 import type { SessionSample, SystemSample } from '../load/sample.ts'
@@ -72,7 +72,7 @@ export class SimulatedMember {
   readonly id: MemberId
   readonly estimate: MemberEstimate
   readonly reservations = new Reservations()
-  readonly #lately = new MovedLately()
+  readonly #lately: MovedLately
   /** What the others report, with the time at which it came. */
   readonly heard: Map<MemberId, Heard>
   readonly #settings: MemberSettings
@@ -94,6 +94,7 @@ export class SimulatedMember {
     const free = settings.resources === 2 ? FREE_BYTES : {}
     const prior = scaled({ ...WORLD_COSTS, ...free }, settings.priced)
     this.estimate = new MemberEstimate({ self: this.id, resources: settings.resources, prior })
+    this.#lately = new MovedLately(this.id, (id) => this.estimate.load(id))
   }
 
   login(session: SessionId, nowMs: number): void {
@@ -109,7 +110,7 @@ export class SimulatedMember {
   /** What goes with the session, as it goes over the wire. */
   giveAway(session: SessionId, nowMs: number): string {
     const kept = this.#kept.get(session)
-    this.#note(session, -1, nowMs)
+    this.#lately.leaves(session, nowMs)
     const memory = this.estimate.leave(session)
     this.#kept.delete(session)
     if (kept === undefined) throw new RangeError(`session ${session} is not at ${this.id}`)
@@ -121,25 +122,14 @@ export class SimulatedMember {
   takeIn(session: SessionId, packed: string, nowMs: number): void {
     const { memory, history, ageMs } = JSON.parse(packed)
     this.estimate.admit(session, parseSessionMemory(memory))
-    this.#note(session, 1, nowMs)
+    this.#lately.came(session, nowMs)
     const recalled = recallHistory(history, nowMs)
     this.#kept.set(session, { bornMs: nowMs - ageMs, debt: 0, history: recalled })
   }
 
-  #note(session: SessionId, sign: 1 | -1, nowMs: number): void {
-    const table = this.#weighs(this.estimate.load(session))
-    if (table !== null) this.#lately.note(session, sign, table, nowMs)
-  }
-
-  #weighs(load: SessionLoad | null): LoadTable | null {
-    const { resources } = this.#settings
-    return load === null ? null : asTable(load, shareAt(load, this.id), resources)
-  }
-
   /** Without what moves have brought and taken since then; `load`: of a session that has gone. */
   asItWas(session: SessionId, load: SessionLoad, sinceMs: number, nowMs: number): End {
-    const weighs = (id: SessionId) => this.#weighs(id === session ? load : this.estimate.load(id))
-    return this.#lately.without(this.end(nowMs), sinceMs, weighs)
+    return this.#lately.without(this.end(nowMs), sinceMs, { session, load })
   }
 
   measure(system: SystemSample, samples: readonly SessionSample[]): void {

@@ -18,8 +18,6 @@ export type PolicyName = keyof typeof POLICIES
 /** Of a recording only. */
 export const AS_RECORDED = 'recorded'
 
-export const isPolicyName = (name: string): name is PolicyName => Object.hasOwn(POLICIES, name)
-
 /** What can be measured in one second; by session, and by member and resource. */
 export interface Measured {
   readonly t: number

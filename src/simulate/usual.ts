@@ -1,7 +1,7 @@
 // The usual distributors at work: those that place logins, or move by the rules of baselines.ts, and one that knows the
 // mean demand of all (clairvoyant.ts). What they see are averages of what members measure, as old as reports are.
 import { leastLoaded, type Moves, naive, rdd, type Seen, threshold } from './baselines.ts'
-import { clairvoyant } from './clairvoyant.ts'
+import { clairvoyant, levelled } from './clairvoyant.ts'
 import { type Distributor, drained, type Measured, type PolicyName } from './policies.ts'
 import { ReportedAverages } from './reported-averages.ts'
 import type { Running } from './running.ts'
@@ -10,7 +10,6 @@ type Usual = Exclude<PolicyName, 'sgr' | 'sgr+p'>
 
 const EVERY: Partial<Record<Usual, number>> = { naive: 5, threshold: 10, rdd: 10, clair: 10 }
 const LEVEL = 1.05
-const CLAIR_MOVES = 200
 
 export class UsualDistributor implements Distributor {
   readonly everySeconds: number | null
@@ -119,45 +118,11 @@ export class UsualDistributor implements Distributor {
   /** Fewest moves, by the mean demand, while the fullest is above what could be reached. */
   #clairvoyantRound(t: number): void {
     const { world, move } = this.#run
-    const { demand, gateway, resources } = world
+    const { demand, gateway } = world
     const mean = demand.mean.map((x, c) => ((gateway[c] ?? -1) < 0 ? 0 : x))
     const base = new Float64Array(world.load.length)
     world.bases(mean, t, base)
     const { most } = clairvoyant(world, mean, base)
-    const load = new Float64Array(world.load.length)
-    world.loads(mean, gateway, t, load)
-    const { live } = world
-    const own = (c: number, s: number, r: number) => (mean[c] ?? 0) * world.weight(c, s, r)
-    const util = (s: number, c = -1, sign = 1) => {
-      let u = 0
-      for (let r = 0; r < resources; r++) {
-        const more = c < 0 ? 0 : sign * own(c, s, r)
-        u = Math.max(u, ((load[s * resources + r] ?? 0) + more) / world.capacityOf(s, r))
-      }
-      return u
-    }
-    const put = (c: number, s: number, sign: 1 | -1) => {
-      for (let r = 0; r < resources; r++) {
-        const i = s * resources + r
-        load[i] = (load[i] ?? 0) + sign * own(c, s, r)
-      }
-    }
-    for (let k = 0; k < CLAIR_MOVES; k++) {
-      const top = live.reduce((a, b) => (util(b) > util(a) ? b : a), live[0] ?? 0)
-      const low = live.reduce((a, b) => (util(b) < util(a) ? b : a), live[0] ?? 0)
-      if (util(top) <= LEVEL * most) return
-      let pick = -1
-      let least = util(top) - 1e-9
-      for (const c of world.at[top] ?? []) {
-        const u = Math.max(util(top, c, -1), util(low, c))
-        if (u >= least) continue
-        least = u
-        pick = c
-      }
-      if (pick < 0) return
-      put(pick, top, -1)
-      put(pick, low, 1)
-      move(pick, low, t, false)
-    }
+    levelled(world, mean, base, LEVEL * most, (session, to) => move(session, to, t, false))
   }
 }
