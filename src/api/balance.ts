@@ -34,19 +34,15 @@ export function balanceRoutes(api: Api, operator: Operator): void {
     '/api/v1/balance/recording',
     {
       schema: {
-        ...described(
-          'showRecording',
-          'balance',
-          'What a member has kept of its load, in pages',
-          'memberNotFound',
-          'memberSilent',
-        ),
+        ...described('showRecording', 'balance', 'What a member has kept of its load, in pages'),
         querystring: recordingQuery,
         response: { 200: answer(recordingPage), ...problems },
       },
     },
     async ({ query: { member, after } }, reply) =>
-      settle(reply, await operator.recording(member, after), (body) => reply.code(200).send(body)),
+      settle('showRecording', reply, await operator.recording(member, after), (body) =>
+        reply.code(200).send(body),
+      ),
   )
   api.get(
     '/api/v1/balance/plan',
@@ -66,13 +62,14 @@ export function balanceRoutes(api: Api, operator: Operator): void {
           'setBalance',
           'balance',
           'Set the mode, and settings of the policy, for the whole group',
-          'coordinatorDown',
         ),
         body: balanceRequest,
         response: { 200: answer(balance), ...problems },
       },
     },
     async (request, reply) =>
-      settle(reply, await operator.setBalance(request.body), (body) => reply.code(200).send(body)),
+      settle('setBalance', reply, await operator.setBalance(request.body), (body) =>
+        reply.code(200).send(body),
+      ),
   )
 }

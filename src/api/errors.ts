@@ -163,13 +163,13 @@ const catalogue = {
 export type ErrorCode = keyof typeof catalogue
 
 /** An expected outcome, not an exception: what is refused, and the sentence about this very case. */
-export interface Refusal {
+export interface Refusal<C extends ErrorCode = ErrorCode> {
   readonly kind: 'refused'
-  readonly code: ErrorCode
+  readonly code: C
   readonly detail: string
 }
 
-export function refusal(code: ErrorCode, detail: string): Refusal {
+export function refusal<C extends ErrorCode>(code: C, detail: string): Refusal<C> {
   return { kind: 'refused', code, detail }
 }
 

@@ -31,7 +31,7 @@ export function eventRoutes(api: Api, operator: Operator): void {
     '/api/v1/events',
     {
       schema: {
-        ...described('watchEvents', 'group', 'What happens, as it happens', 'tooManyStreams'),
+        ...described('watchEvents', 'group', 'What happens, as it happens'),
         description: DESCRIPTION,
         headers: z.looseObject({
           'last-event-id': z

@@ -3,7 +3,8 @@ import { z } from 'zod'
 import { refusal } from './errors.ts'
 import { METRICS_TYPE } from './exposition.ts'
 import { metricsText } from './metrics.ts'
-import { answered, type Operator } from './operator.ts'
+import type { Operator } from './operator.ts'
+import { answered } from './refusals.ts'
 import { type Api, described, listed, problems, settle, whole } from './route.ts'
 import { answer, health, list, member, status, top } from './schema.ts'
 
@@ -22,7 +23,7 @@ export function groupRoutes(api: Api, operator: Operator): void {
     '/api/v1/members/:id',
     {
       schema: {
-        ...described('showMember', 'group', 'Show a member', 'memberNotFound'),
+        ...described('showMember', 'group', 'Show a member'),
         params: z.object({ id: z.string() }),
         response: { 200: answer(member), ...problems },
       },
@@ -34,7 +35,7 @@ export function groupRoutes(api: Api, operator: Operator): void {
         found === undefined
           ? refusal('memberNotFound', `there is no member ${id}`)
           : answered(found)
-      return settle(reply, outcome, (body) => reply.code(200).send(body))
+      return settle('showMember', reply, outcome, (body) => reply.code(200).send(body))
     },
   )
   api.get(

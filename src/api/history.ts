@@ -4,7 +4,8 @@
 //   HI1. However long the time that is asked for, an answer has at most POINTS_MAX numbers of each figure.
 import { z } from 'zod'
 import { refusal } from './errors.ts'
-import { answered, type HistorySpan, type Operator } from './operator.ts'
+import type { HistorySpan, Operator } from './operator.ts'
+import { answered } from './refusals.ts'
 import { type Api, described, problems, query, settle } from './route.ts'
 import { answer, history } from './schema.ts'
 
@@ -45,7 +46,7 @@ export function historyRoutes(api: Api, operator: Operator): void {
         span === null
           ? refusal('badRequest', '`from` is before `to`, by 30 days at most')
           : answered(await operator.history(span))
-      return settle(reply, outcome, (body) => reply.code(200).send(body))
+      return settle('showHistory', reply, outcome, (body) => reply.code(200).send(body))
     },
   )
 }

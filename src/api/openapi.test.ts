@@ -5,7 +5,8 @@ import { DEFAULT_POLICY, parsePolicy } from '../distribution/policy.ts'
 import { DOCUMENT_FILE, documentText } from './document.fixture.ts'
 import { type ErrorCode, statusOf } from './errors.ts'
 import { type Document, finishDocument } from './openapi.ts'
-import { CODES } from './route.ts'
+import { answered, REFUSALS } from './refusals.ts'
+import { CODES, settle } from './route.ts'
 
 interface Described {
   readonly minimum?: number
@@ -65,6 +66,25 @@ test('OA2 each error of an operation has a status there, and each of its problem
       expect(Object.keys(content ?? {}), `${operation.operationId} ${status}`).toHaveLength(1)
     }
   }
+})
+
+test('RF1 the document lists of each operation what the types allow it to refuse', () => {
+  const anywhere = ['badHost', 'crossSite', 'internal', 'badRequest', 'notJson', 'tooLarge']
+  const listed = operations().map((operation) => {
+    const own = operation[CODES]?.filter((code) => !anywhere.includes(code))
+    return [operation.operationId, own?.sort()]
+  })
+  const allowed = Object.entries(REFUSALS).map(([operation, codes]) => [
+    operation,
+    [...codes].sort(),
+  ])
+  expect(Object.fromEntries(listed)).toEqual(Object.fromEntries(allowed))
+})
+
+test('RF1 a route that answers as another operation is a fault', () => {
+  const reply = { request: { routeOptions: { schema: { operationId: 'showVolume' } } } }
+  const send = () => settle('deleteVolume', reply as never, answered({}), () => {})
+  expect(send).toThrow('answers as deleteVolume, which it is not')
 })
 
 test('OA2 an operation answers no error of another one', () => {

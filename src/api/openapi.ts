@@ -35,7 +35,7 @@ export interface Document {
 }
 
 /** Any request may be refused so. */
-const ANYWHERE: readonly ErrorCode[] = ['badHost', 'crossSite', 'internal']
+const ANYWHERE: readonly ErrorCode[] = ['badHost', 'crossSite', 'internal', 'badRequest']
 /** Whatever has no body of its own may be sent one. */
 const WITH_BODY: readonly ErrorCode[] = ['notJson', 'tooLarge']
 const BODILESS = ['get', 'head', 'options']
@@ -43,12 +43,10 @@ const BODILESS = ['get', 'head', 'options']
 /** Of the document that was just made. */
 export function finishDocument<D extends object>(document: D): D {
   const { paths = {} } = document as Document
-  for (const [path, methods] of Object.entries(paths)) {
+  for (const methods of Object.values(paths)) {
     for (const [method, operation] of Object.entries(methods)) {
       const codes = [
         ...ANYWHERE,
-        // A4 holds there; and what names no volume, session or member is no path at all.
-        ...(path.startsWith('/api/') ? (['badRequest'] as const) : []),
         ...(BODILESS.includes(method) ? [] : WITH_BODY),
         ...(operation[CODES] ?? []),
       ]

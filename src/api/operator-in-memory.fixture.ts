@@ -6,9 +6,10 @@ import { refusal } from './errors.ts'
 import type { HealthProblem } from './health-schema.ts'
 import { copyOn, layout, layoutPlan, sliceCounts } from './layout.fixture.ts'
 import type { Layout, LayoutPlan } from './layout-schema.ts'
-import { type Answered, answered, type HistorySpan, type Operator } from './operator.ts'
+import type { HistorySpan, Operator } from './operator.ts'
 import { readings } from './readings.fixture.ts'
 import type { Readings } from './readings.ts'
+import { answered, type Outcome } from './refusals.ts'
 import type {
   Balance,
   BalanceMode,
@@ -119,7 +120,7 @@ export class OperatorInMemory implements Operator {
     return this.#volumes.map((volume) => ({ ...briefly(volume), usage }))
   }
 
-  async createVolume(request: VolumeRequest): Promise<Answered<VolumeDetail>> {
+  async createVolume(request: VolumeRequest): Promise<Outcome<'createVolume', VolumeDetail>> {
     const { name, bytes, blockBytes, shared } = request
     if (this.#volumes.some((volume) => volume.name === name)) {
       return refusal('volumeExists', `a volume called ${name} exists`)
@@ -150,12 +151,15 @@ export class OperatorInMemory implements Operator {
     return answered(volume)
   }
 
-  async volume(name: string): Promise<Answered<VolumeDetail>> {
+  async volume(name: string): Promise<Outcome<'showVolume', VolumeDetail>> {
     const volume = this.#volumes.find((one) => one.name === name)
     return volume === undefined ? noVolume(name) : answered(volume)
   }
 
-  async changeVolume(name: string, change: VolumeChange): Promise<Answered<VolumeDetail>> {
+  async changeVolume(
+    name: string,
+    change: VolumeChange,
+  ): Promise<Outcome<'changeVolume', VolumeDetail>> {
     const index = this.#volumes.findIndex((one) => one.name === name)
     const volume = this.#volumes[index]
     if (volume === undefined) return noVolume(name)
@@ -169,7 +173,7 @@ export class OperatorInMemory implements Operator {
     return answered(changed)
   }
 
-  async deleteVolume(name: string): Promise<Answered<Volume>> {
+  async deleteVolume(name: string): Promise<Outcome<'deleteVolume', Volume>> {
     const index = this.#volumes.findIndex((one) => one.name === name)
     const volume = this.#volumes[index]
     if (volume === undefined) return noVolume(name)
@@ -182,7 +186,7 @@ export class OperatorInMemory implements Operator {
     return [this.#session]
   }
 
-  async session(id: string): Promise<Answered<SessionDetail>> {
+  async session(id: string): Promise<Outcome<'showSession', SessionDetail>> {
     if (id !== this.#session.id) return refusal('sessionNotFound', `there is no session ${id}`)
     return answered({
       ...this.#session,
@@ -196,7 +200,7 @@ export class OperatorInMemory implements Operator {
     })
   }
 
-  async foretellMove(id: string, to: string): Promise<Answered<MovePlan>> {
+  async foretellMove(id: string, to: string): Promise<Outcome<'foretellMove', MovePlan>> {
     if (id !== this.#session.id) return refusal('sessionNotFound', `there is no session ${id}`)
     if (to === this.#session.member) return refusal('alreadyThere', `session ${id} is on ${to}`)
     const ends = { before: 0.3, after: 0.2 }
@@ -205,13 +209,16 @@ export class OperatorInMemory implements Operator {
     return answered({ session: id, from: this.#session.member, to, predicted, sentence })
   }
 
-  async foretellPin(id: string, member = this.#session.member): Promise<Answered<Pin>> {
+  async foretellPin(
+    id: string,
+    member = this.#session.member,
+  ): Promise<Outcome<'foretellPin', Pin>> {
     if (id !== this.#session.id) return refusal('sessionNotFound', `there is no session ${id}`)
     const sentence = `Session ${id} would stay at ${member}.`
     return answered({ session: id, member, predicted: null, sentence })
   }
 
-  async pinSession(id: string, request: PinRequest): Promise<Answered<Pin>> {
+  async pinSession(id: string, request: PinRequest): Promise<Outcome<'pinSession', Pin>> {
     if (id !== this.#session.id) return refusal('sessionNotFound', `there is no session ${id}`)
     const { member = this.#session.member } = request
     this.#session = { ...this.#session, pinned: member, member }
@@ -219,14 +226,14 @@ export class OperatorInMemory implements Operator {
     return answered({ session: id, member, predicted: null, sentence })
   }
 
-  async unpinSession(id: string): Promise<Answered<Pin>> {
+  async unpinSession(id: string): Promise<Outcome<'unpinSession', Pin>> {
     if (id !== this.#session.id) return refusal('sessionNotFound', `there is no session ${id}`)
     this.#session = { ...this.#session, pinned: null }
     const sentence = `Session ${id} is not pinned.`
     return answered({ session: id, member: null, predicted: null, sentence })
   }
 
-  async moveSession(id: string, request: MoveRequest): Promise<Answered<Move>> {
+  async moveSession(id: string, request: MoveRequest): Promise<Outcome<'moveSession', Move>> {
     const { to, wait } = request
     if (id !== this.#session.id) return refusal('sessionNotFound', `there is no session ${id}`)
     if (to === this.#session.member) return refusal('alreadyThere', `session ${id} is on ${to}`)
@@ -280,7 +287,7 @@ export class OperatorInMemory implements Operator {
     }
   }
 
-  async setBalance(request: BalanceRequest): Promise<Answered<Balance>> {
+  async setBalance(request: BalanceRequest): Promise<Outcome<'setBalance', Balance>> {
     const { mode = this.#mode, placement = this.#placement } = request
     this.#mode = mode
     this.#placement = placement
@@ -292,12 +299,12 @@ export class OperatorInMemory implements Operator {
     return { mode: this.#mode, moves: [{ ...judged, at: AT }], silent: ['m2'] }
   }
 
-  async whyNot(id: string): Promise<Answered<StayReason>> {
+  async whyNot(id: string): Promise<Outcome<'whyNot', StayReason>> {
     if (id !== this.#session.id) return refusal('sessionNotFound', `there is no session ${id}`)
     return answered(stays)
   }
 
-  async whyMoved(id: string): Promise<Answered<MoveWhy>> {
+  async whyMoved(id: string): Promise<Outcome<'whyMoved', MoveWhy>> {
     const move = this.#moves.find((one) => one.id === id)
     if (move === undefined) return refusal('moveNotFound', `there is no move ${id} on record`)
     if (move.to === 'm3') return refusal('decisionNotKept', `move ${id} was made by hand`)
@@ -312,7 +319,7 @@ export class OperatorInMemory implements Operator {
   }
 
   /** Of two sessions, one entry a page; m1 has thirty, and m2 is silent. */
-  async recording(member: string, after: number): Promise<Answered<RecordingPage>> {
+  async recording(member: string, after: number): Promise<Outcome<'showRecording', RecordingPage>> {
     if (member === 'm2') return refusal('memberSilent', 'm2 does not answer')
     if (member !== 'm1') return refusal('memberNotFound', `there is no member '${member}'`)
     const n = after + 1

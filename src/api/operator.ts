@@ -1,12 +1,12 @@
 // What the API asks of a member: the operator's commands, each for the whole group, whichever member is asked. A refusal
-// is a value with a code of the catalogue; an exception is a fault and becomes `internal`.
+// is a value with a code of the catalogue, by each operation one that refusals.ts lists for it; an exception is a fault and becomes `internal`.
 
 import type { BalancePlan, MoveWhy, RecordingPage, StayReason } from './balance-schema.ts'
 import type { MemberApi } from './doors.ts'
-import type { Refusal } from './errors.ts'
 import type { HealthProblem } from './health-schema.ts'
 import type { Layout, LayoutPlan } from './layout-schema.ts'
 import type { Readings } from './readings.ts'
+import type { Outcome } from './refusals.ts'
 import type {
   Balance,
   BalanceRequest,
@@ -28,12 +28,6 @@ import type {
   VolumeRequest,
 } from './schema.ts'
 
-export type Answered<T> = { readonly kind: 'done'; readonly value: T } | Refusal
-
-export function answered<T>(value: T): Answered<T> {
-  return { kind: 'done', value }
-}
-
 export interface HistorySpan {
   /** Since 1970. */
   readonly fromMs: number
@@ -45,51 +39,47 @@ export interface Operator {
   volumes(): Promise<readonly Volume[]>
   /** With what each takes, for which all members are asked. */
   volumesWithUsage(): Promise<readonly Volume[]>
-  /** volumeExists, coordinatorDown, badRequest. */
-  createVolume(request: VolumeRequest): Promise<Answered<VolumeDetail>>
-  /** By name; volumeNotFound. */
-  volume(name: string): Promise<Answered<VolumeDetail>>
-  /** A new name or a larger size. volumeNotFound, volumeExists, volumeShrinks, coordinatorDown, badRequest. */
-  changeVolume(name: string, change: VolumeChange): Promise<Answered<VolumeDetail>>
-  /** Answers with what was deleted. volumeNotFound, volumeInUse, coordinatorDown. */
-  deleteVolume(name: string): Promise<Answered<Volume>>
+  createVolume(request: VolumeRequest): Promise<Outcome<'createVolume', VolumeDetail>>
+  /** By name. */
+  volume(name: string): Promise<Outcome<'showVolume', VolumeDetail>>
+  /** A new name or a larger size. */
+  changeVolume(name: string, change: VolumeChange): Promise<Outcome<'changeVolume', VolumeDetail>>
+  /** Answers with what was deleted. */
+  deleteVolume(name: string): Promise<Outcome<'deleteVolume', Volume>>
 
   sessions(): Promise<readonly Session[]>
-  /** sessionNotFound. */
-  session(id: string): Promise<Answered<SessionDetail>>
+  session(id: string): Promise<Outcome<'showSession', SessionDetail>>
   /**
    * With `wait`, answers when the outcome, drain and pause are known or will not be; else when the move has begun. An outcome other than
-   * 'returned' is an answer, not a refusal. sessionNotFound, memberNotFound, alreadyThere, sessionMoving, sessionFixed, sessionPinned,
-   * memberNotReady, memberSilent, coordinatorDown.
+   * 'returned' is an answer, not a refusal.
    */
-  moveSession(id: string, request: MoveRequest): Promise<Answered<Move>>
+  moveSession(id: string, request: MoveRequest): Promise<Outcome<'moveSession', Move>>
   /** What a move would bring; nothing moves. Refused as a move by hand is, as far as that is known before. */
-  foretellMove(id: string, to: string): Promise<Answered<MovePlan>>
+  foretellMove(id: string, to: string): Promise<Outcome<'foretellMove', MovePlan>>
   /**
    * It stays where it is, or at the member that is named, to which it is moved first, until it is unpinned. Refused as a move by
    * hand is.
    */
-  pinSession(id: string, request: PinRequest): Promise<Answered<Pin>>
+  pinSession(id: string, request: PinRequest): Promise<Outcome<'pinSession', Pin>>
   /** What a pin would do; nothing is changed. */
-  foretellPin(id: string, member?: string): Promise<Answered<Pin>>
-  /** sessionNotFound, sessionMoving, memberSilent, coordinatorDown. */
-  unpinSession(id: string): Promise<Answered<Pin>>
+  foretellPin(id: string, member?: string): Promise<Outcome<'foretellPin', Pin>>
+  unpinSession(id: string): Promise<Outcome<'unpinSession', Pin>>
   /** The newest first, at most `limit`. */
   moves(limit: number): Promise<readonly Move[]>
 
   balance(): Promise<Balance>
-  /** Holds for the group; a move under way is let finish. badRequest, coordinatorDown. */
-  setBalance(request: BalanceRequest): Promise<Answered<Balance>>
+  /** Holds for the group; a move under way is let finish. */
+  setBalance(request: BalanceRequest): Promise<Outcome<'setBalance', Balance>>
 
-  /** What this member has kept of its load after that entry. memberNotFound, memberSilent. */
-  recording(member: string, after: number): Promise<Answered<RecordingPage>>
+  /** What this member has kept of its load after that entry. */
+  recording(member: string, after: number): Promise<Outcome<'showRecording', RecordingPage>>
 
   /** What would be moved next, by all members that answer. */
   plan(): Promise<BalancePlan>
-  /** Which rule holds it back now. sessionNotFound, sessionNotMeasured, memberSilent. */
-  whyNot(id: string): Promise<Answered<StayReason>>
-  /** What its decision had seen. moveNotFound, decisionNotKept, memberSilent. */
-  whyMoved(move: string): Promise<Answered<MoveWhy>>
+  /** Which rule holds it back now. */
+  whyNot(id: string): Promise<Outcome<'whyNot', StayReason>>
+  /** What its decision had seen. */
+  whyMoved(move: string): Promise<Outcome<'whyMoved', MoveWhy>>
 
   members(): Promise<readonly Member[]>
   /** Which member has how much of the slices. */

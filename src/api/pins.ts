@@ -13,15 +13,6 @@ const pinQuery = query({
     .describe('The member that it would be pinned to; not named: where it is.'),
 })
 
-const REFUSALS = [
-  'sessionNotFound',
-  'memberNotFound',
-  'sessionMoving',
-  'sessionFixed',
-  'memberNotReady',
-  'memberSilent',
-] as const
-
 export function pinRoutes(api: Api, operator: Operator): void {
   const response = { 200: answer(pin), ...problems }
   api.get(
@@ -32,7 +23,6 @@ export function pinRoutes(api: Api, operator: Operator): void {
           'foretellPin',
           'sessions',
           'What a pin of a session would do; nothing is changed',
-          ...REFUSALS,
         ),
         params,
         querystring: pinQuery,
@@ -40,8 +30,11 @@ export function pinRoutes(api: Api, operator: Operator): void {
       },
     },
     async (request, reply) =>
-      settle(reply, await operator.foretellPin(request.params.id, request.query.member), (body) =>
-        reply.code(200).send(body),
+      settle(
+        'foretellPin',
+        reply,
+        await operator.foretellPin(request.params.id, request.query.member),
+        (body) => reply.code(200).send(body),
       ),
   )
   api.put(
@@ -52,8 +45,6 @@ export function pinRoutes(api: Api, operator: Operator): void {
           'pinSession',
           'sessions',
           'Pin a session to a member: it is moved there if need be, and stays',
-          ...REFUSALS,
-          'coordinatorDown',
         ),
         params,
         body: pinRequest,
@@ -61,29 +52,24 @@ export function pinRoutes(api: Api, operator: Operator): void {
       },
     },
     async (request, reply) =>
-      settle(reply, await operator.pinSession(request.params.id, request.body), (body) =>
-        reply.code(200).send(body),
+      settle(
+        'pinSession',
+        reply,
+        await operator.pinSession(request.params.id, request.body),
+        (body) => reply.code(200).send(body),
       ),
   )
   api.delete(
     '/api/v1/sessions/:id/pin',
     {
       schema: {
-        ...described(
-          'unpinSession',
-          'sessions',
-          'Unpin a session: it may be moved again',
-          'sessionNotFound',
-          'sessionMoving',
-          'memberSilent',
-          'coordinatorDown',
-        ),
+        ...described('unpinSession', 'sessions', 'Unpin a session: it may be moved again'),
         params,
         response,
       },
     },
     async (request, reply) =>
-      settle(reply, await operator.unpinSession(request.params.id), (body) =>
+      settle('unpinSession', reply, await operator.unpinSession(request.params.id), (body) =>
         reply.code(200).send(body),
       ),
   )

@@ -8,8 +8,8 @@ import type {
 } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { z } from 'zod'
-import { type ErrorCode, PROBLEM_TYPE, type Problem, problem, SCHEMA } from './errors.ts'
-import type { Answered } from './operator.ts'
+import { PROBLEM_TYPE, type Problem, problem, SCHEMA } from './errors.ts'
+import { type Operation, type Outcome, REFUSALS } from './refusals.ts'
 import { problemAnswer } from './schema.ts'
 
 export type Api = FastifyInstance<
@@ -33,14 +33,13 @@ export const problems = {
   503: problemAnswer,
 } as const
 
-/** The words of a route for OpenAPI, with what it may refuse besides what any route may (openapi.ts). */
+/** The words of a route for OpenAPI, with what it may refuse besides what any route may. */
 export function described(
-  operationId: string,
+  operationId: Operation,
   tag: 'volumes' | 'sessions' | 'balance' | 'group',
   summary: string,
-  ...codes: readonly ErrorCode[]
 ) {
-  return { operationId, tags: [tag], summary, [CODES]: codes }
+  return { operationId, tags: [tag], summary, [CODES]: REFUSALS[operationId] }
 }
 
 /** The name of an operation's error codes in the OpenAPI document. */
@@ -62,6 +61,7 @@ export function query<S extends z.ZodRawShape>(shape: S) {
 type ProblemStatus = keyof typeof problems
 
 interface ProblemReply<R> {
+  readonly request: { readonly routeOptions: { readonly schema?: object | undefined } }
   code(status: ProblemStatus): { type(contentType: string): { send(body: Problem): R } }
 }
 
@@ -75,12 +75,17 @@ export function listed<T>(items: readonly T[]): { schema: typeof SCHEMA; items: 
   return { schema: SCHEMA, items: [...items] }
 }
 
-/** Sends the refusal, or hands the value to `send`. */
-export function settle<T extends object, R>(
+/** Sends the refusal, or hands the value to `send`. `operation` is that of the route, so it refuses only what it lists. */
+export function settle<O extends Operation, T extends object, R>(
+  operation: O,
   reply: ProblemReply<R>,
-  outcome: Answered<T>,
+  outcome: Outcome<O, T>,
   send: (body: Whole<T>) => R,
 ): R {
+  const { schema = {} } = reply.request.routeOptions
+  if (!('operationId' in schema) || schema.operationId !== operation) {
+    throw new Error(`a route answers as ${operation}, which it is not`)
+  }
   if (outcome.kind === 'done') return send(whole(outcome.value))
   const body = problem(outcome.code, outcome.detail)
   return reply

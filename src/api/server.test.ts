@@ -119,6 +119,9 @@ describe('lists', () => {
       expect(answer.json(), path).toMatchObject({ status: 400, code: 'badRequest' })
       expect(answer.json().detail, path).toContain("there is no query key 'volum' here")
     }
+    for (const path of ['/healthz', '/metrics', '/openapi.json']) {
+      expect((await get(`${path}?verbose=1`)).json(), path).toMatchObject({ code: 'badRequest' })
+    }
     const refused = await app.inject({
       method: 'DELETE',
       url: '/api/v1/volumes/a?force=1',

@@ -2,8 +2,8 @@
 // object with `schema`; every error is problem+json from the catalogue.
 //
 // Invariants:
-//   A4. A query key that a path under /api does not know is refused: an answer that does not heed it would be taken for
-//       one that does.
+//   A4. A query key that a path does not know is refused, but for the pages that people open: an answer that does not heed
+//       it would be taken for one that does.
 import swagger from '@fastify/swagger'
 import { type FastifyError, type FastifyInstance, type FastifyRequest, fastify } from 'fastify'
 import {
@@ -122,7 +122,10 @@ export async function buildApi(
   tellChanges(app, settings)
   answerErrors(app, settings)
   app.addHook('onRoute', (route) => {
-    if (route.url.startsWith('/api/')) route.schema = { querystring: query({}), ...route.schema }
+    const { url, schema } = route
+    if (url.startsWith('/api/') || PROBED.includes(url)) {
+      route.schema = { querystring: query({}), ...schema }
+    }
   })
   await app.register(swagger, {
     openapi: {
@@ -160,6 +163,9 @@ export async function buildApi(
   await app.ready()
   return app
 }
+
+/** For programs too. */
+const PROBED = ['/healthz', '/metrics', '/openapi.json']
 
 /** What people open; the one asks the API by itself, the other asks nothing. */
 const VISITED = ['/', '/docs']

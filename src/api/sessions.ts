@@ -6,8 +6,9 @@
 import { z } from 'zod'
 import { moveWhy, stayReason } from './balance-schema.ts'
 import { type Refusal, refusal } from './errors.ts'
-import { type Answered, answered, type Operator } from './operator.ts'
+import type { Operator } from './operator.ts'
 import { pinRoutes } from './pins.ts'
+import { answered, type CodeOf, type Outcome } from './refusals.ts'
 import { type Api, described, problems, query, settle } from './route.ts'
 import {
   answer,
@@ -50,19 +51,13 @@ export function sessionRoutes(api: Api, operator: Operator): void {
     '/api/v1/sessions',
     {
       schema: {
-        ...described(
-          'listSessions',
-          'sessions',
-          'List sessions, by their ids',
-          'volumeNotFound',
-          'memberNotFound',
-        ),
+        ...described('listSessions', 'sessions', 'List sessions, by their ids'),
         querystring: sessionQuery,
         response: { 200: page(session), ...problems },
       },
     },
     async (request, reply) =>
-      settle(reply, await sessionsOf(operator, request.query), (body) =>
+      settle('listSessions', reply, await sessionsOf(operator, request.query), (body) =>
         reply.code(200).send(body),
       ),
   )
@@ -70,18 +65,13 @@ export function sessionRoutes(api: Api, operator: Operator): void {
     '/api/v1/sessions/:id',
     {
       schema: {
-        ...described(
-          'showSession',
-          'sessions',
-          'Show a session, and why it is where it is',
-          'sessionNotFound',
-        ),
+        ...described('showSession', 'sessions', 'Show a session, and why it is where it is'),
         params,
         response: { 200: answer(sessionDetail), ...problems },
       },
     },
     async (request, reply) =>
-      settle(reply, await operator.session(request.params.id), (body) =>
+      settle('showSession', reply, await operator.session(request.params.id), (body) =>
         reply.code(200).send(body),
       ),
   )
@@ -97,39 +87,27 @@ function whyRoutes(api: Api, operator: Operator): void {
     '/api/v1/sessions/:id/why-not',
     {
       schema: {
-        ...described(
-          'whyNot',
-          'sessions',
-          'Which rule holds a session where it is now',
-          'sessionNotFound',
-          'sessionNotMeasured',
-          'memberSilent',
-        ),
+        ...described('whyNot', 'sessions', 'Which rule holds a session where it is now'),
         params,
         response: { 200: answer(stayReason), ...problems },
       },
     },
     async (request, reply) =>
-      settle(reply, await operator.whyNot(request.params.id), (body) => reply.code(200).send(body)),
+      settle('whyNot', reply, await operator.whyNot(request.params.id), (body) =>
+        reply.code(200).send(body),
+      ),
   )
   api.get(
     '/api/v1/moves/:id/why',
     {
       schema: {
-        ...described(
-          'whyMoved',
-          'sessions',
-          'What the decision for a move had seen',
-          'moveNotFound',
-          'decisionNotKept',
-          'memberSilent',
-        ),
+        ...described('whyMoved', 'sessions', 'What the decision for a move had seen'),
         params: moveParams,
         response: { 200: answer(moveWhy), ...problems },
       },
     },
     async (request, reply) =>
-      settle(reply, await operator.whyMoved(request.params.id), (body) =>
+      settle('whyMoved', reply, await operator.whyMoved(request.params.id), (body) =>
         reply.code(200).send(body),
       ),
   )
@@ -144,14 +122,6 @@ function moveRoutes(api: Api, operator: Operator): void {
           'foretellMove',
           'sessions',
           'What a move of a session would bring; nothing moves',
-          'sessionNotFound',
-          'memberNotFound',
-          'alreadyThere',
-          'sessionMoving',
-          'sessionFixed',
-          'sessionPinned',
-          'memberNotReady',
-          'memberSilent',
         ),
         params,
         querystring: planQuery,
@@ -159,8 +129,11 @@ function moveRoutes(api: Api, operator: Operator): void {
       },
     },
     async (request, reply) =>
-      settle(reply, await operator.foretellMove(request.params.id, request.query.to), (body) =>
-        reply.code(200).send(body),
+      settle(
+        'foretellMove',
+        reply,
+        await operator.foretellMove(request.params.id, request.query.to),
+        (body) => reply.code(200).send(body),
       ),
   )
   api.post(
@@ -171,15 +144,6 @@ function moveRoutes(api: Api, operator: Operator): void {
           'moveSession',
           'sessions',
           'Move a session: 200 with the outcome, or 202 at once if `wait` is false',
-          'sessionNotFound',
-          'memberNotFound',
-          'alreadyThere',
-          'sessionMoving',
-          'sessionFixed',
-          'sessionPinned',
-          'memberNotReady',
-          'memberSilent',
-          'coordinatorDown',
         ),
         params,
         body: moveRequest,
@@ -187,46 +151,45 @@ function moveRoutes(api: Api, operator: Operator): void {
       },
     },
     async (request, reply) =>
-      settle(reply, await operator.moveSession(request.params.id, request.body), (body) =>
-        reply.code(body.outcome === null ? 202 : 200).send(body),
+      settle(
+        'moveSession',
+        reply,
+        await operator.moveSession(request.params.id, request.body),
+        (body) => reply.code(body.outcome === null ? 202 : 200).send(body),
       ),
   )
   api.get(
     '/api/v1/moves',
     {
       schema: {
-        ...described(
-          'listMoves',
-          'sessions',
-          'List moves, the newest first',
-          'memberNotFound',
-          'moveNotFound',
-        ),
+        ...described('listMoves', 'sessions', 'List moves, the newest first'),
         querystring: moveQuery,
         response: { 200: page(move), ...problems },
       },
     },
     async (request, reply) =>
-      settle(reply, await movesOf(operator, request.query), (body) => reply.code(200).send(body)),
+      settle('listMoves', reply, await movesOf(operator, request.query), (body) =>
+        reply.code(200).send(body),
+      ),
   )
 }
 
-interface Filter {
-  readonly volume?: string | undefined
-  readonly member?: string | undefined
+/** What a filter names must exist: nothing of a volume that is written wrongly is no answer. */
+async function refuseMember(
+  operator: Operator,
+  member: string | undefined,
+): Promise<Refusal<'memberNotFound'> | null> {
+  if (member === undefined || (await operator.members()).some(({ id }) => id === member))
+    return null
+  return refusal('memberNotFound', `there is no member ${member}`)
 }
 
-/** What a filter names must exist: nothing of a volume that is written wrongly is no answer. */
-async function refuseUnknown(operator: Operator, filter: Filter): Promise<Refusal | null> {
-  const { volume, member } = filter
-  if (volume !== undefined) {
-    const found = await operator.volume(volume)
-    if (found.kind === 'refused') return found
-  }
-  if (member !== undefined && !(await operator.members()).some(({ id }) => id === member)) {
-    return refusal('memberNotFound', `there is no member ${member}`)
-  }
-  return null
+async function refuseVolume(
+  operator: Operator,
+  volume: string | undefined,
+): Promise<Refusal<CodeOf<'showVolume'>> | null> {
+  const found = volume === undefined ? null : await operator.volume(volume)
+  return found?.kind === 'refused' ? found : null
 }
 
 interface Page<T> {
@@ -243,8 +206,8 @@ function pageOf<T extends { readonly id: string }>(items: readonly T[], limit: n
 async function sessionsOf(
   operator: Operator,
   { volume, member, limit = Number.POSITIVE_INFINITY, after }: z.infer<typeof sessionQuery>,
-): Promise<Answered<Page<Session>>> {
-  const refused = await refuseUnknown(operator, { volume, member })
+): Promise<Outcome<'listSessions', Page<Session>>> {
+  const refused = (await refuseVolume(operator, volume)) ?? (await refuseMember(operator, member))
   if (refused !== null) return refused
   const items = (await operator.sessions())
     .filter(
@@ -261,8 +224,8 @@ async function sessionsOf(
 async function movesOf(
   operator: Operator,
   { limit, after, session, volume, member }: z.infer<typeof moveQuery>,
-): Promise<Answered<Page<Move>>> {
-  const refused = await refuseUnknown(operator, { member })
+): Promise<Outcome<'listMoves', Page<Move>>> {
+  const refused = await refuseMember(operator, member)
   if (refused !== null) return refused
   const sought = after ?? session ?? volume ?? member
   const moves = await operator.moves(sought === undefined ? limit + 1 : Number.POSITIVE_INFINITY)

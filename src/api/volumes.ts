@@ -29,20 +29,13 @@ export function volumeRoutes(api: Api, operator: Operator): void {
     '/api/v1/volumes',
     {
       schema: {
-        ...described(
-          'createVolume',
-          'volumes',
-          'Create a volume',
-          'volumeExists',
-          'coordinatorDown',
-          'recordNotKept',
-        ),
+        ...described('createVolume', 'volumes', 'Create a volume'),
         body: volumeRequest,
         response: { 201: answer(volumeDetail), ...problems },
       },
     },
     async (request, reply) =>
-      settle(reply, await operator.createVolume(request.body), (body) =>
+      settle('createVolume', reply, await operator.createVolume(request.body), (body) =>
         reply.code(201).send(body),
       ),
   )
@@ -54,14 +47,13 @@ export function volumeRoutes(api: Api, operator: Operator): void {
           'showVolume',
           'volumes',
           'Show a volume: its lanes and what is allocated where',
-          'volumeNotFound',
         ),
         params,
         response: { 200: answer(volumeDetail), ...problems },
       },
     },
     async (request, reply) =>
-      settle(reply, await operator.volume(request.params.name), (body) =>
+      settle('showVolume', reply, await operator.volume(request.params.name), (body) =>
         reply.code(200).send(body),
       ),
   )
@@ -78,11 +70,6 @@ function changeRoutes(api: Api, operator: Operator): void {
           'changeVolume',
           'volumes',
           'Rename a volume, or let it grow; its target name stays',
-          'volumeNotFound',
-          'volumeExists',
-          'volumeShrinks',
-          'coordinatorDown',
-          'recordNotKept',
         ),
         params,
         body: volumeChange,
@@ -90,8 +77,11 @@ function changeRoutes(api: Api, operator: Operator): void {
       },
     },
     async (request, reply) =>
-      settle(reply, await operator.changeVolume(request.params.name, request.body), (body) =>
-        reply.code(200).send(body),
+      settle(
+        'changeVolume',
+        reply,
+        await operator.changeVolume(request.params.name, request.body),
+        (body) => reply.code(200).send(body),
       ),
   )
   api.delete(
@@ -102,17 +92,13 @@ function changeRoutes(api: Api, operator: Operator): void {
           'deleteVolume',
           'volumes',
           'Delete a volume without sessions, and all its bytes',
-          'volumeNotFound',
-          'volumeInUse',
-          'coordinatorDown',
-          'recordNotKept',
         ),
         params,
         response: { 200: answer(volume), ...problems },
       },
     },
     async (request, reply) =>
-      settle(reply, await operator.deleteVolume(request.params.name), (body) =>
+      settle('deleteVolume', reply, await operator.deleteVolume(request.params.name), (body) =>
         reply.code(200).send(body),
       ),
   )

@@ -12,7 +12,7 @@ import {
   stayReason,
 } from '../api/balance-schema.ts'
 import { refusal } from '../api/errors.ts'
-import { type Answered, answered } from '../api/operator.ts'
+import { answered, type Outcome } from '../api/refusals.ts'
 import type { Balancer } from '../balance/balancer.ts'
 import { type MemberId, memberId, sessionId } from '../base/ids.ts'
 import type { ControlKind } from '../peer/controls.ts'
@@ -34,7 +34,7 @@ export class BalanceDesk {
     this.#balancer = balancer
   }
 
-  async recording(name: string, after: number): Promise<Answered<RecordingPage>> {
+  async recording(name: string, after: number): Promise<Outcome<'showRecording', RecordingPage>> {
     const id = memberId(name)
     if (!this.#member.group.members.has(id)) {
       return refusal('memberNotFound', `there is no member '${name}'`)
@@ -57,7 +57,7 @@ export class BalanceDesk {
     }
   }
 
-  async whyNot(name: string): Promise<Answered<StayReason>> {
+  async whyNot(name: string): Promise<Outcome<'whyNot', StayReason>> {
     const session = sessionId(Number(name))
     const live = () => {
       const record = this.#member.group.sessions.get(session)?.record
@@ -75,7 +75,7 @@ export class BalanceDesk {
     return told === undefined ? refusal('memberSilent', `${owner} does not answer`) : answered(told)
   }
 
-  async whyMoved(move: string): Promise<Answered<MoveWhy>> {
+  async whyMoved(move: string): Promise<Outcome<'whyMoved', MoveWhy>> {
     const record = this.#member.group.moves.get(move)
     if (record === undefined) return refusal('moveNotFound', `there is no move ${move} on record`)
     const { by, from } = record

@@ -1,7 +1,7 @@
 // What an operator asks of the group as a whole: its state, its members, who works how much, and its policy of distribution.
 
 import { refusal } from '../api/errors.ts'
-import { type Answered, answered } from '../api/operator.ts'
+import { answered, type Outcome } from '../api/refusals.ts'
 import type { Balance, BalanceRequest, Member, Move, Status, Top } from '../api/schema.ts'
 import type { Balancer } from '../balance/balancer.ts'
 import type { MemberId } from '../base/ids.ts'
@@ -98,7 +98,11 @@ export class GroupDesk {
   }
 
   /** For the whole group. */
-  async setPolicy({ mode, placement, policy }: BalanceRequest): Promise<Answered<null>> {
+  async setPolicy({
+    mode,
+    placement,
+    policy,
+  }: BalanceRequest): Promise<Outcome<'setBalance', null>> {
     const { balancer } = this.#sources
     const parsed = parsePolicy(policy, balancer.policy.settings.policy)
     if (parsed.kind === 'wrong') return refusal('badRequest', parsed.reasons.join(' '))

@@ -4,8 +4,9 @@
 import type { BalancePlan, MoveWhy, RecordingPage, StayReason } from '../api/balance-schema.ts'
 import type { HealthProblem } from '../api/health-schema.ts'
 import type { Layout, LayoutPlan } from '../api/layout-schema.ts'
-import { type Answered, answered, type HistorySpan, type Operator } from '../api/operator.ts'
+import type { HistorySpan, Operator } from '../api/operator.ts'
 import type { Readings } from '../api/readings.ts'
+import { answered, type Outcome } from '../api/refusals.ts'
 import type {
   Balance,
   BalanceRequest,
@@ -94,7 +95,7 @@ export class MemberOperator implements Operator {
     return this.#group.balance(moves.filter(({ outcome }) => outcome === null))
   }
 
-  async setBalance(request: BalanceRequest): Promise<Answered<Balance>> {
+  async setBalance(request: BalanceRequest): Promise<Outcome<'setBalance', Balance>> {
     const set = await this.#group.setPolicy(request)
     return set.kind === 'done' ? answered(await this.balance()) : set
   }
@@ -103,15 +104,15 @@ export class MemberOperator implements Operator {
     return this.#balance.plan()
   }
 
-  whyNot(id: string): Promise<Answered<StayReason>> {
+  whyNot(id: string): Promise<Outcome<'whyNot', StayReason>> {
     return this.#balance.whyNot(id)
   }
 
-  whyMoved(move: string): Promise<Answered<MoveWhy>> {
+  whyMoved(move: string): Promise<Outcome<'whyMoved', MoveWhy>> {
     return this.#balance.whyMoved(move)
   }
 
-  recording(member: string, after: number): Promise<Answered<RecordingPage>> {
+  recording(member: string, after: number): Promise<Outcome<'showRecording', RecordingPage>> {
     return this.#balance.recording(member, after)
   }
 
@@ -148,19 +149,19 @@ export class MemberOperator implements Operator {
     return this.#volumes.listWithUsage()
   }
 
-  createVolume(request: VolumeRequest): Promise<Answered<VolumeDetail>> {
+  createVolume(request: VolumeRequest): Promise<Outcome<'createVolume', VolumeDetail>> {
     return this.#volumes.create(request)
   }
 
-  volume(name: string): Promise<Answered<VolumeDetail>> {
+  volume(name: string): Promise<Outcome<'showVolume', VolumeDetail>> {
     return this.#volumes.show(name)
   }
 
-  changeVolume(name: string, change: VolumeChange): Promise<Answered<VolumeDetail>> {
+  changeVolume(name: string, change: VolumeChange): Promise<Outcome<'changeVolume', VolumeDetail>> {
     return this.#volumes.change(name, change)
   }
 
-  deleteVolume(name: string): Promise<Answered<Volume>> {
+  deleteVolume(name: string): Promise<Outcome<'deleteVolume', Volume>> {
     return this.#volumes.delete(name)
   }
 
@@ -170,27 +171,27 @@ export class MemberOperator implements Operator {
     return this.#sessions.list()
   }
 
-  session(id: string): Promise<Answered<SessionDetail>> {
+  session(id: string): Promise<Outcome<'showSession', SessionDetail>> {
     return this.#sessions.show(id)
   }
 
-  moveSession(id: string, request: MoveRequest): Promise<Answered<Move>> {
+  moveSession(id: string, request: MoveRequest): Promise<Outcome<'moveSession', Move>> {
     return this.#sessions.move(id, request)
   }
 
-  foretellMove(id: string, to: string): Promise<Answered<MovePlan>> {
+  foretellMove(id: string, to: string): Promise<Outcome<'foretellMove', MovePlan>> {
     return this.#sessions.foretell(id, to)
   }
 
-  pinSession(id: string, request: PinRequest): Promise<Answered<Pin>> {
+  pinSession(id: string, request: PinRequest): Promise<Outcome<'pinSession', Pin>> {
     return this.#sessions.pin(id, request)
   }
 
-  foretellPin(id: string, member?: string): Promise<Answered<Pin>> {
+  foretellPin(id: string, member?: string): Promise<Outcome<'foretellPin', Pin>> {
     return this.#sessions.foretellPin(id, member)
   }
 
-  unpinSession(id: string): Promise<Answered<Pin>> {
+  unpinSession(id: string): Promise<Outcome<'unpinSession', Pin>> {
     return this.#sessions.unpin(id)
   }
 

@@ -6,7 +6,7 @@
 //   SD2. No session is said not to be there that began before the call, at whichever member.
 
 import { type ErrorCode, type Refusal, refusal } from '../api/errors.ts'
-import { type Answered, answered } from '../api/operator.ts'
+import { type Answered, answered, type CodeOf, type Outcome, REFUSALS } from '../api/refusals.ts'
 import {
   type Move,
   type MovePlan,
@@ -75,6 +75,13 @@ const denials: Readonly<Record<string, ErrorCode>> = {
   BAD_PATH: 'sessionFixed',
 }
 
+interface Movable {
+  readonly stored: StoredSession
+  readonly to: MemberId
+}
+
+type OrderRefused = 'sessionNotFound' | 'memberNotFound' | 'alreadyThere' | 'memberSilent'
+
 export class SessionDesk {
   readonly #member: ShownMember
   readonly #balancer: Balancer
@@ -104,7 +111,7 @@ export class SessionDesk {
     })
   }
 
-  async show(id: string): Promise<Answered<SessionDetail>> {
+  async show(id: string): Promise<Outcome<'showSession', SessionDetail>> {
     const stored = await this.#find(id)
     if (stored === undefined) return refusal('sessionNotFound', `there is no session ${id}`)
     const summary = toldIn(await this.#summaries())(stored)
@@ -125,22 +132,22 @@ export class SessionDesk {
       .map((move) => this.#move(move))
   }
 
-  async move(id: string, request: MoveRequest): Promise<Answered<Move>> {
+  async move(id: string, request: MoveRequest): Promise<Outcome<'moveSession', Move>> {
     const moveId = this.#member.ports.newId()
     const told = await this.#order(id, request.to, moveId)
     if (told.kind === 'refused') return told
     if (told.value.reply === 'begun') return this.#outcome(moveId, request.wait)
-    const { code, why } = deniedIn(told.value.reply)
+    const { code, why } = deniedIn(told.value.reply, REFUSALS.moveSession)
     return refusal(code, `session ${id} was not moved to ${request.to}: ${why}`)
   }
 
-  async foretell(id: string, to: string): Promise<Answered<MovePlan>> {
+  async foretell(id: string, to: string): Promise<Outcome<'foretellMove', MovePlan>> {
     const told = await this.#order(id, to, null)
     if (told.kind === 'refused') return told
     const { from, reply } = told.value
     const { foretold } = fieldsOf(reply) ?? {}
     if (foretold === undefined) {
-      const { code, why } = deniedIn(reply)
+      const { code, why } = deniedIn(reply, REFUSALS.foretellMove)
       return refusal(code, `session ${id} would not be moved to ${to}: ${why}`)
     }
     const predicted = prediction.safeParse(foretold).data ?? null
@@ -153,25 +160,27 @@ export class SessionDesk {
     })
   }
 
-  async foretellPin(id: string, member?: string): Promise<Answered<Pin>> {
+  async foretellPin(id: string, member?: string): Promise<Outcome<'foretellPin', Pin>> {
     const found = await this.#movable(id, member)
     if (found.kind === 'refused') return found
     const { stored, to } = found.value
     if (stored.record.owner === to) return answered(pinView(stored, to, 'would', null))
     const plan = await this.foretell(id, to)
     if (plan.kind === 'done') return answered(pinView(stored, to, 'would', plan.value))
-    return plan.code === 'sessionPinned' ? answered(pinView(stored, to, 'would', null)) : plan
+    const isFine = plan.code === 'sessionPinned' || plan.code === 'alreadyThere'
+    return isFine ? answered(pinView(stored, to, 'would', null)) : { ...plan, code: plan.code }
   }
 
   /** SD3: it is moved there first. A pin to another member gives way to this one. */
-  async pin(id: string, { member }: PinRequest): Promise<Answered<Pin>> {
+  async pin(id: string, { member }: PinRequest): Promise<Outcome<'pinSession', Pin>> {
     const found = await this.#movable(id, member)
     if (found.kind === 'refused') return found
     const { stored, to } = found.value
     const isThere = stored.record.owner === to
     if (!isThere) {
       const plan = await this.foretell(id, to)
-      if (plan.kind === 'refused' && plan.code !== 'sessionPinned') return plan
+      if (plan.kind === 'refused' && plan.code !== 'sessionPinned' && plan.code !== 'alreadyThere')
+        return { ...plan, code: plan.code }
     }
     const refused = await this.#write(stored, to)
     if (refused !== null) return refused
@@ -186,7 +195,7 @@ export class SessionDesk {
     })
   }
 
-  async unpin(id: string): Promise<Answered<Pin>> {
+  async unpin(id: string): Promise<Outcome<'unpinSession', Pin>> {
     const stored = await this.#find(id)
     if (stored === undefined) return refusal('sessionNotFound', `there is no session ${id}`)
     const refused = await this.#write(stored, null)
@@ -197,7 +206,7 @@ export class SessionDesk {
   async #movable(
     id: string,
     member?: string,
-  ): Promise<Answered<{ readonly stored: StoredSession; readonly to: MemberId }>> {
+  ): Promise<Answered<Movable, 'sessionNotFound' | 'memberNotFound'>> {
     const stored = await this.#find(id)
     if (stored === undefined) return refusal('sessionNotFound', `there is no session ${id}`)
     const to = member === undefined ? stored.record.owner : memberId(member)
@@ -206,7 +215,10 @@ export class SessionDesk {
     return answered({ stored, to })
   }
 
-  async #write({ id, record }: StoredSession, to: MemberId | null): Promise<Refusal | null> {
+  async #write(
+    { id, record }: StoredSession,
+    to: MemberId | null,
+  ): Promise<Refusal<CodeOf<'unpinSession'>> | null> {
     const { peers } = this.#member
     const order = { session: id, to }
     const reply =
@@ -217,7 +229,7 @@ export class SessionDesk {
       return refusal('memberSilent', `${record.owner}, which serves the session, does not answer`)
     await hearNews(this.#member)
     if (reply === 'done') return null
-    const { code, why } = deniedIn(reply)
+    const { code, why } = deniedIn(reply, REFUSALS.unpinSession)
     return refusal(code, `session ${id} was not ${to === null ? 'un' : ''}pinned: ${why}`)
   }
 
@@ -237,7 +249,7 @@ export class SessionDesk {
     id: string,
     destination: string,
     move: string | null,
-  ): Promise<Answered<{ from: MemberId; reply: Json }>> {
+  ): Promise<Answered<{ from: MemberId; reply: Json }, OrderRefused>> {
     const { group } = this.#member
     const stored = await this.#find(id)
     if (stored === undefined) return refusal('sessionNotFound', `there is no session ${id}`)
@@ -289,7 +301,7 @@ export class SessionDesk {
   }
 
   /** The record of the move, once the outcome, the drain and the pause are known or will not be. */
-  async #outcome(id: string, wait: boolean): Promise<Answered<Move>> {
+  async #outcome(id: string, wait: boolean): Promise<Outcome<'moveSession', Move>> {
     const { clock } = this.#member.ports
     const until = clock.nowMs() + OUTCOME_MS
     let record: MoveRecord | undefined

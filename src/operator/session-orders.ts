@@ -1,5 +1,5 @@
 // What the member that serves a session is asked to do to it by a person at another member, and how it says no.
-import { type ErrorCode, errorCodes } from '../api/errors.ts'
+import type { ErrorCode } from '../api/errors.ts'
 import { type MemberId, memberId, type SessionId, sessionId } from '../base/ids.ts'
 import { Body } from '../peer/controls.ts'
 import { fieldsOf, type Json } from '../peer/message.ts'
@@ -26,9 +26,13 @@ export type Denied = {
   readonly why: string
 }
 
-export function deniedIn(reply: Json): Denied {
+/** `codes`: those that the operation may refuse with; another one is none that this version knows. */
+export function deniedIn<C extends ErrorCode>(
+  reply: Json,
+  codes: readonly C[],
+): { readonly code: C | 'memberSilent'; readonly why: string } {
   const { code, why } = fieldsOf(reply) ?? {}
-  const known = errorCodes.find((one) => one === code) ?? 'memberNotReady'
+  const known: C | 'memberSilent' = codes.find((one) => one === code) ?? 'memberSilent'
   return { code: known, why: typeof why === 'string' ? why : 'its member does not say why' }
 }
 

@@ -9,7 +9,7 @@
 //   VD3. No volume is said not to be there that was made, or named so, through another member before the call.
 
 import { refusal } from '../api/errors.ts'
-import { type Answered, answered } from '../api/operator.ts'
+import { answered, type Outcome } from '../api/refusals.ts'
 import type { Volume, VolumeChange, VolumeDetail, VolumeRequest } from '../api/schema.ts'
 import { assert } from '../base/assert.ts'
 import { type MemberId, NO_REVISION, type Revision, type VolumeId, volumeId } from '../base/ids.ts'
@@ -74,7 +74,7 @@ export class VolumeDesk {
     })
   }
 
-  async create(request: VolumeRequest): Promise<Answered<VolumeDetail>> {
+  async create(request: VolumeRequest): Promise<Outcome<'createVolume', VolumeDetail>> {
     const { group, ports } = this.#member
     const wrong = refuseVolume(request, group.group.slices)
     if (wrong !== null) return refusal('badRequest', wrong)
@@ -86,7 +86,7 @@ export class VolumeDesk {
   async #tryCreate(
     request: VolumeRequest,
     tried: VolumeRecord[],
-  ): Promise<Answered<VolumeDetail> | null> {
+  ): Promise<Outcome<'createVolume', VolumeDetail> | null> {
     const { group, ports } = this.#member
     const [counter, name] = await Promise.all([
       ports.coordinator.list(volumeCounterKey),
@@ -116,18 +116,21 @@ export class VolumeDesk {
     return result.kind === 'done' ? this.#created(record, result.rev) : null
   }
 
-  async #created(record: VolumeRecord, rev: Revision): Promise<Answered<VolumeDetail>> {
+  async #created(
+    record: VolumeRecord,
+    rev: Revision,
+  ): Promise<Outcome<'createVolume', VolumeDetail>> {
     await this.#seen(() => this.#member.group.volumes.has(record.id))
     if (!(await this.#member.keeper.written(rev))) return notKept
     return answered(await this.#detail(record))
   }
 
-  async show(name: string): Promise<Answered<VolumeDetail>> {
+  async show(name: string): Promise<Outcome<'showVolume', VolumeDetail>> {
     const record = await this.#find(name)
     return record === undefined ? noVolume(name) : answered(await this.#detail(record))
   }
 
-  async change(name: string, change: VolumeChange): Promise<Answered<VolumeDetail>> {
+  async change(name: string, change: VolumeChange): Promise<Outcome<'changeVolume', VolumeDetail>> {
     const wrong = refuseChange(change)
     if (wrong !== null) return refusal('badRequest', wrong)
     const id = (await this.#find(name))?.id
@@ -136,7 +139,10 @@ export class VolumeDesk {
   }
 
   /** Null: the coordinator does not answer, or somebody else changed the volume meanwhile. */
-  async #tryChange(id: VolumeId, wish: VolumeChange): Promise<Answered<VolumeDetail> | null> {
+  async #tryChange(
+    id: VolumeId,
+    wish: VolumeChange,
+  ): Promise<Outcome<'changeVolume', VolumeDetail> | null> {
     const { group, ports } = this.#member
     const read = await this.#read(id)
     if (read === 'unknown') return null
@@ -172,7 +178,7 @@ export class VolumeDesk {
     return { record: usable(item.key, parseVolume(item.value)), rev: item.rev }
   }
 
-  async delete(name: string): Promise<Answered<Volume>> {
+  async delete(name: string): Promise<Outcome<'deleteVolume', Volume>> {
     const record = await this.#find(name)
     if (record === undefined) return noVolume(name)
     let tries = 0
@@ -184,7 +190,10 @@ export class VolumeDesk {
   }
 
   /** Null: the coordinator does not answer, or somebody else changed the volume meanwhile. `isAgain`: an earlier try may have deleted it (VD2). */
-  async #tryDelete(record: VolumeRecord, isAgain: boolean): Promise<Answered<Volume> | null> {
+  async #tryDelete(
+    record: VolumeRecord,
+    isAgain: boolean,
+  ): Promise<Outcome<'deleteVolume', Volume> | null> {
     const { ports } = this.#member
     const { name } = record
     const sessions = await ports.coordinator.list(keys.sessionsOf(record.id))
@@ -202,7 +211,7 @@ export class VolumeDesk {
     return result.kind === 'done' ? this.#deleted(record, result.rev) : null
   }
 
-  async #deleted(record: VolumeRecord, rev: Revision): Promise<Answered<Volume>> {
+  async #deleted(record: VolumeRecord, rev: Revision): Promise<Outcome<'deleteVolume', Volume>> {
     await this.#seen(() => !this.#member.group.volumes.has(record.id))
     if (!(await this.#member.keeper.written(rev))) return notKept
     return answered(this.#volume(record))
