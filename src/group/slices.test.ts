@@ -161,6 +161,7 @@ describe('slices', () => {
     const moving = wanting(slice, [m3, m2])
     expect(moving).toEqual({ ...slice, want: [m3, m2] })
     expect([missing(moving), leaving(moving)]).toEqual([[m3], []])
+    expect(leaving({ ...slice, want: [m1, m3] })).toEqual([]) // m3 is not there yet
     const joined = withCopy(moving, m3, epoch(6))
     expect([missing(joined), leaving(joined)]).toEqual([[], []]) // m1 is the primary
     const handed = handedOver(joined, m3, epoch(7))

@@ -223,17 +223,18 @@ describe('a change', () => {
   })
 
   it('PL6 what two have nothing to pass between them goes through a third', () => {
-    const [m1, m2, m3] = [memberId('m1'), memberId('m2'), memberId('m3')]
-    const now: Layout = [
-      [m1, m2],
-      [m1, m2],
+    const [m1, m2, m3, m4] = ['m1', 'm2', 'm3', 'm4'].map(memberId) as [MemberId, ...MemberId[]]
+    // Level but for the primaries: m1 is one of two slices, m3 of none, and they have no slice in common.
+    const now = [
       [m1, m2],
       [m2, m3],
-      [m2, m3],
-      [m2, m3],
-    ]
-    const then = layOut(now, equalBearers([m1, m2, m3]), 2)
-    expect(countsOf(then, [m1, m2, m3])).toEqual({ copies: [4, 4, 4], primaries: [2, 2, 2] })
+      [m4, m3],
+      [m1, m4],
+    ] as Layout
+    const then = layOut(now, equalBearers(membersOf(4)), 2)
+    expect(countsOf(then, membersOf(4)).primaries).toEqual([1, 1, 1, 1])
+    expect(relocationsBetween(now, then).copies).toEqual([])
+    expect(relocationsBetween(now, then).primaries).toHaveLength(2)
   })
 })
 
