@@ -51,7 +51,7 @@ function drawn(text: string): string {
     more
       .replace(/\r\n$/, '')
       .split('\r\n')
-      .map((line) => ({ seconds, line })),
+      .flatMap((line) => broken(line).map((part) => ({ seconds, line: part }))),
   )
   const last = lines.at(-1)?.seconds ?? 0
   const whole = last / FASTER + REST_SECONDS
@@ -64,13 +64,20 @@ function drawn(text: string): string {
     return `<text x="${EDGE}" y="${y}">${escaped(line)}${seconds === 0 ? '' : shown}</text>`
   })
   return [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" role="img" aria-label="evenkeel demo: what it prints, line by line">`,
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" xml:space="preserve" role="img" aria-label="evenkeel demo: what it prints, line by line">`,
     '<style>.b{fill:#f7f7f4}text{font:13px ui-monospace,monospace;white-space:pre;fill:#22303a}@media(prefers-color-scheme:dark){.b{fill:#141b20}text{fill:#dbe4ea}}</style>',
     `<rect class="b" width="${width}" height="${height}" rx="8"/>`,
     ...texts,
     '</svg>',
     '',
   ].join('\n')
+}
+
+/** At blanks, as a terminal of WIDTH columns that breaks lines at words. */
+function broken(line: string): string[] {
+  if (line.length <= WIDTH) return [line]
+  const at = line.lastIndexOf(' ', WIDTH)
+  return [line.slice(0, at), ...broken(`  ${line.slice(at + 1)}`)]
 }
 
 function escaped(text: string): string {

@@ -103,6 +103,11 @@ describe('the guides', () => {
       for (const document of parseAllDocuments(text)) expect(document.errors).toEqual([])
   })
 
+  test('have a front page that is still one: a formatter may take its head for text', () => {
+    const head = /^---\n([\s\S]*?)^---$/m.exec(read('docs/index.md'))?.[1] ?? ''
+    expect(parse(head)).toMatchObject({ layout: 'home', hero: { name: 'Evenkeel' } })
+  })
+
   test('name paths of the API and codes that there are', async () => {
     const text = guides.map(read).join('\n')
     const known = Object.keys(openapi.paths)
