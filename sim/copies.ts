@@ -11,6 +11,7 @@ import { parseSlice } from '../src/group/parse.ts'
 import { keys, type SliceRecord } from '../src/group/record.ts'
 import { missing } from '../src/group/slices.ts'
 import type { Member } from '../src/member/member.ts'
+import type { StoreWrite } from '../src/store/record.ts'
 import type { SimGroup } from './group.ts'
 
 export class CopyWatch {
@@ -73,9 +74,11 @@ export class CopyWatch {
     if (!wasWritten && this.#first.get(name) !== by) this.#group.totals.retriesElsewhere += 1
   }
 
-  /** A primary writes it. */
-  carriesOut(name: string): void {
-    if (this.#answered.has(name))
+  /** A primary writes it. One that was paused may not know yet that it is none any more: nobody hears of that write. */
+  carriesOut(name: string, by: MemberId, { slice, epoch }: StoreWrite): void {
+    if (!this.#answered.has(name)) return
+    const record = parseSlice(this.#group.coordination.inspect(keys.slice(slice))[0]?.value ?? '')
+    if (typeof record !== 'string' && record.primary === by && record.epoch === epoch)
       this.#group.violation(`the write ${name} was answered, and is carried out again`)
   }
 

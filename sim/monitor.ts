@@ -10,6 +10,7 @@ import type { SessionRecord } from '../src/group/record.ts'
 import type { Member } from '../src/member/member.ts'
 import { fieldsOf, type Json } from '../src/peer/message.ts'
 import type { Mutation, Operation, Origin } from '../src/peer/operation.ts'
+import type { StoreWrite } from '../src/store/record.ts'
 import { carrierOf, type LiveSession } from '../src/target/live-session.ts'
 import type { CopyWatch } from './copies.ts'
 import type { ResetWatch } from './resets.ts'
@@ -155,12 +156,12 @@ export class Monitor {
   }
 
   /** A write that took effect is carried out no more, in no life (V3 of src/slice/primary.ts). */
-  #watchStore({ store }: Member): void {
+  #watchStore({ id, store }: Member): void {
     const write = store.write.bind(store)
     store.write = async (change) => {
       const { number } = change
       const name = nameOf(change)
-      if (number > 0) this.#isWritten(name)
+      if (number > 0) this.#isWritten(name, id, change)
       const outcome = await write(change)
       if (number > 0 && outcome === 'done') this.#seen.set(name, 'done')
       return outcome
@@ -168,10 +169,10 @@ export class Monitor {
   }
 
   /** What copies are sent is not this primary's, and may be sent anew in another epoch. */
-  #isWritten(name: string): void {
+  #isWritten(name: string, by: MemberId, change: StoreWrite): void {
     if (this.#mutating.has(name)) {
       this.#mutating.set(name, true)
-      this.#group.copies.carriesOut(name)
+      this.#group.copies.carriesOut(name, by, change)
     }
     if (this.#group.shape.copies === 1 && this.#seen.get(name) === 'done')
       this.#violation(`the write ${name} is carried out twice`)

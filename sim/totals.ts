@@ -150,7 +150,7 @@ export const mustHappen = [
   'mediumErrors',
 ] as const satisfies readonly (keyof Totals)[]
 
-/** Likewise, where slices have several copies. */
+/** Likewise, where slices have several copies. What is lost for good is tried with one. */
 export const mustHappenToCopies = [
   'takeOvers',
   'copiesRemoved',
