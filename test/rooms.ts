@@ -76,6 +76,7 @@ export const cliKnowsOfApi = [
   'src/api/balance-schema.ts',
   'src/api/health-schema.ts',
   'src/api/layout-schema.ts',
+  'src/api/keeping-schema.ts',
   'src/api/errors.ts',
 ]
 
@@ -83,6 +84,7 @@ export const cliKnowsOfApi = [
 export const dashboardKnows = [
   ...['src/api/schema.ts', 'src/api/balance-schema.ts', 'src/api/errors.ts'],
   ...['src/api/health-schema.ts', 'src/api/layout-schema.ts'],
+  'src/api/keeping-schema.ts',
   ...['preact', 'preact/hooks', '@preact/signals'],
   'dashboard/src/page.css',
 ]

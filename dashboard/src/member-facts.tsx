@@ -15,7 +15,7 @@ export function MemberFacts({ member, known }: Props) {
   return (
     <li class={`member ${shown}`}>
       <h3>
-        {id} <span class="state">{shown}</span>
+        <a href={`#member/${id}`}>{id}</a> <span class="state">{shown}</span>
       </h3>
       <p class="used">{load === null ? '–' : formatPercent(load.utilisation)}</p>
       <dl>

@@ -1,8 +1,9 @@
-// What is known of one session or one volume, in a panel beside the page. Which one stands in the address, so that it can be
+// What is known of one session, volume or member, in a panel beside the page. Which one stands in the address, so that it can be
 // sent to somebody, and the way back is the browser's.
 import { signal } from '@preact/signals'
 import { useEffect, useRef } from 'preact/hooks'
 import { BalancePanel } from './balance-panel.tsx'
+import { MemberPanel } from './member-panel.tsx'
 import { NewVolume } from './new-volume.tsx'
 import { readPlace } from './place.ts'
 import { SessionPanel } from './session-panel.tsx'
@@ -40,6 +41,7 @@ export function Panel() {
         Close
       </button>
       {now?.kind === 'session' ? <SessionPanel key={now.name} id={now.name} /> : null}
+      {now?.kind === 'member' ? <MemberPanel key={now.name} id={now.name} /> : null}
       {now?.kind === 'new' ? <NewVolume /> : null}
       {now?.kind === 'balance' ? <BalancePanel /> : null}
       {now?.kind === 'volume' ? <VolumePanel key={now.name} name={now.name} /> : null}

@@ -4,6 +4,7 @@
 import type { BalancePlan, MoveWhy, RecordingPage, StayReason } from './balance-schema.ts'
 import { type DoorSettings, Doors, NobodyAnswers, type Silence } from './doors.ts'
 import { type Problem, SCHEMA, statusOf } from './errors.ts'
+import type { Drain } from './keeping-schema.ts'
 import type { Layout, LayoutPlan } from './layout-schema.ts'
 import type {
   Balance,
@@ -183,6 +184,18 @@ export class Caller {
     return this.#ask<LayoutPlan>('GET', '/api/v1/layout/plan')
   }
 
+  drain(member: string) {
+    return this.#ask<Drain>('GET', drainOf(member))
+  }
+
+  beginDrain(member: string) {
+    return this.#ask<Drain>('PUT', drainOf(member))
+  }
+
+  endDrain(member: string) {
+    return this.#ask<Drain>('DELETE', drainOf(member))
+  }
+
   status() {
     return this.#ask<Status>('GET', '/api/v1/status')
   }
@@ -227,6 +240,10 @@ export async function ownAnswer(api: string, path: string, waitMs: number): Prom
 function query(values: Readonly<Record<string, string | undefined>> | Filter): string {
   const given = Object.entries(values).filter((pair) => pair[1] !== undefined)
   return given.length === 0 ? '' : `?${new URLSearchParams(given as [string, string][])}`
+}
+
+function drainOf(member: string): string {
+  return `/api/v1/members/${encodeURIComponent(member)}/drain`
 }
 
 function pinOf(session: string): string {

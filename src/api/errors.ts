@@ -112,6 +112,12 @@ const catalogue = {
     title: 'The session is on that member already',
     action: 'Name another member.',
   },
+  lastMember: {
+    status: 409,
+    title: 'No other member takes sessions',
+    action:
+      "Start another member, or let one take sessions again ('evenkeel member drain ID --undo').",
+  },
   memberNotReady: {
     status: 409,
     title: 'The member takes no sessions now',

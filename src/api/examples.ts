@@ -4,6 +4,7 @@ import { DEFAULT_POLICY } from '../distribution/policy.ts'
 import type { BalancePlan, MoveWhy, RecordingPage, StayReason } from './balance-schema.ts'
 import { type ErrorCode, problem, SCHEMA } from './errors.ts'
 import type { HealthProblem } from './health-schema.ts'
+import type { Drain } from './keeping-schema.ts'
 import type { Layout, LayoutPlan, SliceCounts } from './layout-schema.ts'
 import type {
   Balance,
@@ -88,10 +89,27 @@ const load: MemberLoad = {
 }
 const member: Member = {
   ...{ id: 'm1', state: 'up', portal: '192.0.2.1:3260', api: 'http://192.0.2.1:3259' },
-  ...{ draining: false, sessions: 1, slices: 512, copies: 512, pid: 4711, version: '0.1.0' },
+  ...{
+    draining: false,
+    drain: null,
+    sessions: 1,
+    slices: 512,
+    copies: 512,
+    pid: 4711,
+    version: '0.1.0',
+  },
   ...{ usedBytes: 2_164_260_864, freeBytes: 500_000_000_000 },
   cache: { bytes: 33_554_432, mostBytes: 67_108_864, hits: 120_000, misses: 4000 },
   tombstones: { runs: 5, atMost: 16_384 },
+}
+const draining: Drain = {
+  ...{ member: 'm1', draining: true },
+  state: { since: AT, left: 1, moved: 12, secondsLeft: null, stuck: 1, reasons: [] },
+  sentence: 'm1 is being drained: 1 session left. None of them can leave now.',
+}
+const drained: Drain = {
+  ...{ member: 'm1', draining: false, state: null },
+  sentence: 'm1 takes sessions again. What has left does not come back by itself, but by load.',
 }
 const down: HealthProblem = {
   ...{ code: 'MEMBER_DOWN', severity: 'error', subject: 'm2', since: AT },
@@ -228,6 +246,9 @@ export const ANSWERS: Readonly<Record<string, object>> = {
   showPlan: whole(plan),
   listMembers: listed(member),
   showMember: whole(member),
+  showDrain: whole(draining),
+  beginDrain: whole(draining),
+  endDrain: whole(drained),
   showStatus: whole(status),
   showTop: whole(top),
   showLayout: whole(layout),

@@ -1,5 +1,6 @@
 // /api/v1/members, /api/v1/status, /api/v1/top, /healthz and /metrics
 import { z } from 'zod'
+import { drainRoutes } from './drains.ts'
 import { refusal } from './errors.ts'
 import { METRICS_TYPE } from './exposition.ts'
 import { metricsText } from './metrics.ts'
@@ -38,6 +39,7 @@ export function groupRoutes(api: Api, operator: Operator): void {
       return settle('showMember', reply, outcome, (body) => reply.code(200).send(body))
     },
   )
+  drainRoutes(api, operator)
   api.get(
     '/api/v1/status',
     {

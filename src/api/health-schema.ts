@@ -23,6 +23,7 @@ export const healthCode = z.enum([
   'SLOW_DISK',
   'IMBALANCED',
   'MISPREDICTING',
+  'DRAINING',
 ])
 
 export const healthProblem = z

@@ -4,6 +4,7 @@ import type { BalancePlan, MoveWhy, RecordingPage, StayReason } from './balance-
 import type { MemberApi } from './doors.ts'
 import { refusal } from './errors.ts'
 import type { HealthProblem } from './health-schema.ts'
+import type { Drain, DrainState } from './keeping-schema.ts'
 import { copyOn, layout, layoutPlan, sliceCounts } from './layout.fixture.ts'
 import type { Layout, LayoutPlan } from './layout-schema.ts'
 import type { HistorySpan, Operator } from './operator.ts'
@@ -63,6 +64,16 @@ const stays: StayReason = {
   ],
 }
 
+const drainState: DrainState = {
+  ...{ since: AT, left: 1, moved: 3, secondsLeft: 2, stuck: 1 },
+  reasons: [
+    {
+      ...{ session: '42', code: 'PINNED', why: 'it is pinned by the operator' },
+      action: "Unpin it ('evenkeel session unpin 42'), or pin it to another member.",
+    },
+  ],
+}
+
 const problem: HealthProblem = {
   code: 'MEMBER_DOWN',
   severity: 'error',
@@ -83,6 +94,7 @@ export class OperatorInMemory implements Operator {
   readonly #moves: Move[] = []
   #mode: BalanceMode = 'on'
   #placement: Balance['placement'] = 'on'
+  #draining = false
   #session: Session = {
     id: '42',
     initiator: 'iqn.2005-03.org.example:host',
@@ -332,6 +344,27 @@ export class OperatorInMemory implements Operator {
     return answered({ member, everySeconds: 10, entries, next: n < 30 ? n : null })
   }
 
+  async drain(member: string): Promise<Outcome<'showDrain', Drain>> {
+    if (member === 'm2') return refusal('memberSilent', 'm2 does not answer')
+    if (member !== 'm1') return refusal('memberNotFound', `there is no member ${member}`)
+    const sentence = 'm1 would give its 1 session to the other members.'
+    return answered({ member, draining: this.#draining, state: drainState, sentence })
+  }
+
+  async beginDrain(member: string): Promise<Outcome<'beginDrain', Drain>> {
+    if (member === 'm2') return refusal('lastMember', 'no member but m2 takes sessions')
+    if (member !== 'm1') return refusal('memberNotFound', `there is no member ${member}`)
+    this.#draining = true
+    const sentence = 'm1 is being drained: 1 session left.'
+    return answered({ member, draining: true, state: drainState, sentence })
+  }
+
+  async endDrain(member: string): Promise<Outcome<'endDrain', Drain>> {
+    if (member !== 'm1') return refusal('memberNotFound', `there is no member ${member}`)
+    this.#draining = false
+    return answered({ member, draining: false, state: null, sentence: 'm1 takes sessions again.' })
+  }
+
   async members(): Promise<readonly Member[]> {
     return [
       {
@@ -339,7 +372,8 @@ export class OperatorInMemory implements Operator {
         state: 'up',
         portal: '127.0.0.1:3260',
         api: 'http://127.0.0.1:3259',
-        draining: false,
+        draining: this.#draining,
+        drain: this.#draining ? drainState : null,
         sessions: 1,
         slices: 512,
         copies: 512,
@@ -356,6 +390,7 @@ export class OperatorInMemory implements Operator {
         portal: '127.0.0.1:3261',
         api: 'http://127.0.0.1:3263',
         draining: false,
+        drain: null,
         sessions: 0,
         slices: 512,
         copies: 512,

@@ -4,6 +4,7 @@
 import type { BalancePlan, MoveWhy, RecordingPage, StayReason } from './balance-schema.ts'
 import type { MemberApi } from './doors.ts'
 import type { HealthProblem } from './health-schema.ts'
+import type { Drain } from './keeping-schema.ts'
 import type { Layout, LayoutPlan } from './layout-schema.ts'
 import type { Readings } from './readings.ts'
 import type { Outcome } from './refusals.ts'
@@ -81,6 +82,10 @@ export interface Operator {
   /** What its decision had seen. */
   whyMoved(move: string): Promise<Outcome<'whyMoved', MoveWhy>>
 
+  /** How far a drain is, or what one would find. */
+  drain(member: string): Promise<Outcome<'showDrain', Drain>>
+  beginDrain(member: string): Promise<Outcome<'beginDrain', Drain>>
+  endDrain(member: string): Promise<Outcome<'endDrain', Drain>>
   members(): Promise<readonly Member[]>
   /** Which member has how much of the slices. */
   layout(): Promise<Layout>

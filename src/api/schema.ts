@@ -6,6 +6,7 @@ import { BLOCK_BYTES, LOGICAL_BLOCKS, VOLUME_BYTES_MAX, VOLUME_BYTES_MIN } from 
 import { VOLUME_NAME, VOLUME_NAME_RULE } from '../group/volumes.ts'
 import { errorCodes, SCHEMA } from './errors.ts'
 import { healthProblem, healthState } from './health-schema.ts'
+import { drainState } from './keeping-schema.ts'
 import { lane, sliceCounts } from './layout-schema.ts'
 import { count, rate, share } from './number-schema.ts'
 import { policyChange, policySettings } from './policy-schema.ts'
@@ -308,7 +309,10 @@ export const member = z
     state: memberState.describe('silent: it does not answer the one that was asked.'),
     portal: z.string().describe('Where initiators reach it: address and port.'),
     api: z.string().describe('Where its API is.'),
-    draining: z.boolean().describe('It is being emptied.'),
+    draining: z.boolean().describe('It is being emptied: it takes no new sessions.'),
+    drain: drainState
+      .nullable()
+      .describe('How far that is; null: it is not being emptied, or is silent.'),
     sessions: count.describe('That it serves.'),
     slices: count.describe('Slices that it is the primary of.'),
     copies: count.describe('Slices that it has a copy of, in sync.'),

@@ -23,6 +23,7 @@ import { returnKey } from '../target/redirect-questions.ts'
 import { Account } from './account.ts'
 import { Arrivals } from './arrivals.ts'
 import { Decider } from './decider.ts'
+import { DRAIN_EVERY_MS, Drainer } from './drainer.ts'
 import { HeardReports } from './heard.ts'
 import type { MemberParts } from './member-parts.ts'
 import { EVERY_MS, Monitor } from './monitor.ts'
@@ -42,12 +43,14 @@ export class Balancer {
   readonly account: Account
   readonly receiver: Receiver
   readonly placer: Placer
+  readonly drainer: Drainer
   readonly #shared: Shared
   readonly #decider: Decider
   /** Of its name, whatever that is: members decide at other moments, and draw otherwise. */
   readonly #number: number
   readonly #rounds: Repeated
   readonly #records: Repeated
+  readonly #drains: Repeated
   #round = 0
 
   constructor(member: MemberParts, probe: SystemProbe, initial: DistributionSettings) {
@@ -71,6 +74,7 @@ export class Balancer {
     this.#decider = decider
     this.receiver = new Receiver(shared, () => decider.isMoving)
     this.placer = new Placer(shared, () => this.#seed())
+    this.drainer = new Drainer(shared, () => this.#seed())
     const failed = (error: unknown) => {
       throw error
     }
@@ -86,6 +90,12 @@ export class Balancer {
       work: async () => this.#record(),
       failed,
     })
+    this.#drains = new Repeated({
+      clock,
+      everyMs: () => DRAIN_EVERY_MS,
+      work: () => this.drainer.round(),
+      failed,
+    })
     // Members decide one after the other, not all at once on the same reports.
     this.#rounds = new Repeated(repetition, repetition.everyMs() * (1 + this.#number / 2 ** 32))
   }
@@ -93,6 +103,8 @@ export class Balancer {
   stop(): void {
     this.#rounds.stop()
     this.#records.stop()
+    this.#drains.stop()
+    this.drainer.stop()
     this.#shared.monitor.stop()
   }
 

@@ -62,7 +62,8 @@ export class Decider {
   async round(seed: number): Promise<void> {
     this.#begun = { ...this.#begun, thisRound: 0 }
     const { policy, mode } = this.#shared.policy.settings
-    if (mode !== 'off') await this.#decide(policy, seed)
+    // Who is drained has its sessions moved away anyway (drainer.ts).
+    if (mode !== 'off' && !this.#shared.member.target.isDraining) await this.#decide(policy, seed)
   }
 
   async #decide(policy: Policy, seed: number): Promise<void> {

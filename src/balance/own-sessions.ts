@@ -46,6 +46,8 @@ export interface Circumstances {
   readonly pauses: LearntPauses
 }
 
+export type Leaving = Pick<SessionView, 'id' | 'load' | 'held' | 'barred'>
+
 export function readMovedAgo(json: Json): MovedAgo {
   const body = new Body(json)
   return { session: sessionId(body.whole('session')), agoMs: body.whole('agoMs') }
@@ -106,14 +108,33 @@ export class OwnSessions {
   }
 
   /**
-   * Why it may not be moved to `to` though an operator or a drain wants it; null: safety allows it, and no pin forbids it. Rates
-   * and rests do not count.
+   * Why it may not be moved to `to` though an operator wants it; null: safety allows it, and no pin forbids it. Rates and rests do
+   * not count.
    */
-  heldByHand(session: LiveSession, to: MemberId | null, view: View, policy: Policy): Code | null {
+  heldByHand(session: LiveSession, to: MemberId, view: View, policy: Policy): Code | null {
+    return this.leavingFor(session, to, view, policy).held
+  }
+
+  /** The sessions here as a drain sees them: those also that are too new to be measured. */
+  leaving(view: View, policy: Policy): Leaving[] {
+    return [...this.#member.target.registry.all()]
+      .filter((session) => carrierOf(session) !== null)
+      .map((session) => this.leavingFor(session, null, view, policy))
+  }
+
+  /** `to`: where it is to go by an operator's word; null: wherever there is room, for a drain. */
+  leavingFor(session: LiveSession, to: MemberId | null, view: View, policy: Policy): Leaving {
+    const { id, record } = session
     const nowMs = this.#nowMs()
-    const facts = factsOf(this.#member, session, this.#history(session.id), nowMs, policy)
-    const pinned = facts.pinned && session.record.pinned !== to
-    return heldBy({ ...facts, pinned }, view, nowMs, 'operator')
+    const facts = factsOf(this.#member, session, this.#history(id), nowMs, policy)
+    const pinned =
+      facts.pinned && (to === null ? !this.#member.target.isLeaving : record.pinned !== to)
+    return {
+      id,
+      load: this.#estimate.load(id) ?? this.meanLoad(),
+      held: heldBy({ ...facts, pinned }, view, nowMs, to === null ? 'drain' : 'operator'),
+      barred: barredBy(facts, this.#badPaths, nowMs),
+    }
   }
 
   /** What one of the sessions here, or a new one, is like. */

@@ -1,4 +1,4 @@
-// What an operator says of where sessions are: pins.
+// What an operator says of where sessions are: pins, and the drain of a member.
 import { beforeEach, expect, test } from 'vitest'
 import { OperatorInMemory } from '../api/operator-in-memory.fixture.ts'
 import { type RunningApi, startApi } from '../api/server.ts'
@@ -38,4 +38,19 @@ test('a session is pinned, said to be so, and unpinned; a dry run changes nothin
   })
   expect((await evenkeel('session unpin 42')).out).toBe('Session 42 is not pinned.\n')
   expect(await evenkeel('session pin 7')).toMatchObject({ code: 3 })
+})
+
+test('a member is drained, said to be so with what cannot leave, and takes sessions again; a dry run changes nothing', async () => {
+  const would = await evenkeel('member drain m1 --dry-run')
+  expect(would.out).toContain('m1 would give its 1 session')
+  expect((await evenkeel('member list')).out).not.toContain('draining')
+  const begun = await evenkeel('member drain m1')
+  expect(begun).toMatchObject({ code: 0 })
+  expect(begun.out).toContain("session 42 stays: it is pinned by the operator. Unpin it ('evenkeel")
+  expect((await evenkeel('member list')).out).toMatch(/m1 +draining/)
+  const shown = (await evenkeel('member show m1')).out
+  expect(shown).toMatch(/drain +for \S+: 3 have left, 1 to go, about 2 s/)
+  expect((await evenkeel('member drain m1 --undo')).out).toBe('m1 takes sessions again.\n')
+  expect(await evenkeel('member drain m2')).toMatchObject({ code: 4 })
+  expect(await evenkeel('member drain m7')).toMatchObject({ code: 3 })
 })

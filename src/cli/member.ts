@@ -1,7 +1,8 @@
-// evenkeel member list | show
+// evenkeel member list | show | drain
 import { Command } from 'commander'
 import type { Member, Session } from '../api/schema.ts'
 import { formatPercent, formatSize } from '../base/figures.ts'
+import { ageOf } from './age.ts'
 import { type Column, tableOf } from './columns.ts'
 import type { ContextOf } from './context.ts'
 import { listing } from './listing.ts'
@@ -43,7 +44,45 @@ export function memberCommand(contextOf: ContextOf): Command {
         : []
       screen.show(detail, (one) => describeMember(screen, one, sessions))
     })
+  member
+    .command('drain')
+    .description('let a member give its sessions to the others, and take no new ones')
+    .argument('<id>')
+    .option('--undo', 'let it take sessions again')
+    .option('--dry-run', 'say what it would mean, and change nothing')
+    .action(async (id: string, options: DrainOptions, command: Command) => {
+      const { caller, screen } = contextOf(command)
+      const { undo = false, dryRun = false } = options
+      const done = await named(caller, 'member', id, (name) => {
+        if (dryRun) return caller.drain(name)
+        return undo ? caller.endDrain(name) : caller.beginDrain(name)
+      })
+      screen.show(done, ({ sentence, state }) => [sentence, ...reasonsOf(state)].join('\n'))
+    })
   return member
+}
+
+interface DrainOptions {
+  readonly undo?: boolean
+  readonly dryRun?: boolean
+}
+
+/** Why sessions cannot leave, a line each. */
+function reasonsOf(state: Member['drain']): readonly string[] {
+  const { reasons = [], stuck = 0 } = state ?? {}
+  const more = stuck - reasons.length
+  return [
+    ...reasons.map(({ session, why, action }) => `  session ${session} stays: ${why}. ${action}`),
+    ...(more > 0 ? [`  and ${more} more`] : []),
+  ]
+}
+
+function drainOf({ drain }: Member): string {
+  if (drain === null) return 'under way; it does not tell how far'
+  const { left, moved, secondsLeft, since } = drain
+  const time = secondsLeft === null || left === 0 ? '' : `, about ${secondsLeft} s`
+  const head = `for ${ageOf(since)}: ${moved} have left, ${left} to go${time}`
+  return [head, ...reasonsOf(drain)].join('\n')
 }
 
 function describeMember(screen: Screen, member: Member, sessions: readonly Session[]): string {
@@ -51,6 +90,7 @@ function describeMember(screen: Screen, member: Member, sessions: readonly Sessi
   return [
     screen.facts([
       ['member', `${id}, ${stateOf(member)}`],
+      ...(member.draining ? [['drain', drainOf(member)] as const] : []),
       ['portal', portal],
       ['api', api],
       ['process', pid === null ? 'not known' : `${pid}, Evenkeel ${version}`],

@@ -3,6 +3,7 @@ import { Command, Option } from 'commander'
 import type { GlobalOptions, Outside } from './context.ts'
 import { screenOf } from './context.ts'
 import { EXIT } from './exit-code.ts'
+import { parseSeconds } from './listing.ts'
 
 interface ServeOptions {
   readonly config: string
@@ -11,6 +12,7 @@ interface ServeOptions {
   readonly lifeline: boolean
   readonly acceptDamage: boolean
   readonly acceptLoss: boolean
+  readonly drainWithin: number
 }
 
 export function serveCommand(outside: Outside): Command {
@@ -31,6 +33,12 @@ export function serveCommand(outside: Outside): Command {
         .default(false)
         .conflicts('acceptDamage'),
     )
+    .option(
+      '--drain-within <seconds>',
+      'told to stop, move the sessions away first, for so long at most',
+      parseSeconds,
+      0,
+    )
     .addOption(new Option('--lifeline', 'stop when standard input ends').default(false).hideHelp())
     .action(async (options: ServeOptions, command: Command) => {
       const screen = screenOf(outside, command.optsWithGlobals<GlobalOptions>().output)
@@ -48,6 +56,7 @@ export function serveCommand(outside: Outside): Command {
       await runMember({
         config,
         start: startMember,
+        drainWithinMs: 1000 * options.drainWithin,
         lifeline: options.lifeline ? process.stdin : null,
         ready: (line) => {
           const sentence = `${line.id} is ready: portal ${line.portal}, API ${line.api}`

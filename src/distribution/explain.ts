@@ -89,7 +89,7 @@ export function whyDenied(
 /** Why a session is not moved that an operator wants moved: a code, or a sentence of the target's. */
 export function whyNotByHand(
   answer: string,
-  { self, to }: { readonly self: MemberId; readonly to: MemberId },
+  { self, to }: { readonly self: MemberId; readonly to: MemberId | null },
   policy: Policy,
 ): string {
   return inWords(answer, { ...NO_FIGURES, to }, self, policy)

@@ -84,8 +84,10 @@ function leastUtilised(
 }
 
 /** Which sessions a member that is being emptied gives away this round: the largest first, at most max(10, a third). */
-export function drainRound(sessions: readonly SessionView[]): SessionView[] {
-  const size = (s: SessionView) => s.load.slow.remote[0] ?? 0
+export function drainRound<S extends Pick<SessionView, 'id' | 'load' | 'held'>>(
+  sessions: readonly S[],
+): S[] {
+  const size = (s: S) => s.load.slow.remote[0] ?? 0
   return [...sessions]
     .filter((s) => s.held === null)
     .sort((a, b) => size(b) - size(a) || a.id - b.id)

@@ -149,8 +149,8 @@ describe('members', () => {
     peer: 'unix:/p',
     api: 'http://h:2',
   }
-  const read = (store: Keys) => {
-    const item = store.list(keys.member(memberId('m1')))[0]
+  const read = (store: Keys, id = 'm1') => {
+    const item = store.list(keys.member(memberId(id)))[0]
     const record = parseMember(item?.value ?? '')
     if (item === undefined || typeof record === 'string') throw new Error('no such member')
     return { key: item.key, rev: item.rev, record }
@@ -160,7 +160,8 @@ describe('members', () => {
     const store = new Keys()
     expect(store.apply(startMember(null, member))).toBe(true)
     expect(read(store).record.draining).toBe(false)
-    expect(store.apply(setDraining(read(store), true))).toBe(true)
+    store.apply(startMember(null, { ...member, id: memberId('m2') }))
+    expect(store.apply(setDraining(read(store), read(store, 'm2')))).toBe(true)
     expect(store.apply(startMember(read(store), { ...member, bootId: 'b2' }))).toBe(true)
     expect(read(store).record).toEqual({ ...member, bootId: 'b2', draining: true })
   })
@@ -170,7 +171,20 @@ describe('members', () => {
     store.apply(startMember(null, member))
     expect(store.apply(startMember(null, member))).toBe(false)
     const before = read(store)
-    store.apply(setDraining(before, true))
+    store.apply(setDraining(before, null))
     expect(store.apply(startMember(before, member))).toBe(false)
+  })
+
+  it('G36 of two members that are drained at once, as each other’s last, one is not', () => {
+    const store = new Keys()
+    store.apply(startMember(null, member))
+    store.apply(startMember(null, { ...member, id: memberId('m2') }))
+    const [m1, m2] = [read(store), read(store, 'm2')]
+    expect(store.apply(setDraining(m1, m2))).toBe(true)
+    expect(store.apply(setDraining(m2, m1))).toBe(false)
+    expect(() => setDraining(read(store, 'm2'), read(store))).toThrow(/G36/)
+    expect(() => setDraining(m2, m2)).toThrow(/G36/)
+    expect(store.apply(setDraining(read(store), null))).toBe(true)
+    expect(store.apply(setDraining(read(store, 'm2'), read(store)))).toBe(true)
   })
 })

@@ -3,6 +3,7 @@
 // Invariants:
 //   G6. A group that exists is whole: every slice has a primary and all its copies, and its founders are primaries of equally
 //       many and have equally many copies, give or take one.
+//   G36. A drain begins only while another member is not drained, in one transaction with its record.
 import { assert } from '../base/assert.ts'
 import { epoch, type MemberId, NO_REVISION, type Revision, sliceId } from '../base/ids.ts'
 import { equalBearers, layOut } from '../placement/layout.ts'
@@ -128,8 +129,18 @@ export function startMember(
   return compareMember(stored?.rev ?? NO_REVISION, { id, bootId, portal, peer, api, draining })
 }
 
-export function setDraining(stored: Stored<MemberRecord>, draining: boolean): GroupChange {
-  return compareMember(stored.rev, { ...stored.record, draining })
+/**
+ * G36: `witness` is another member that takes sessions, as it was read: two members that are drained at once are not each other's.
+ * null: the drain ends.
+ */
+export function setDraining(
+  stored: Stored<MemberRecord>,
+  witness: Stored<MemberRecord> | null,
+): GroupChange {
+  const change = compareMember(stored.rev, { ...stored.record, draining: witness !== null })
+  if (witness === null) return change
+  assert(!witness.record.draining && witness.key !== stored.key, 'the witness takes sessions (G36)')
+  return { ...change, compare: [...change.compare, { key: witness.key, rev: witness.rev }] }
 }
 
 function compareMember(rev: Revision, member: MemberRecord): GroupChange {

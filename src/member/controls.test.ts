@@ -27,7 +27,8 @@ it('P9 no body of any kind ends a member', async () => {
     pastHere: async () => noPast,
   }
   const orders = { moveHere: desk.moveHere.bind(desk), pinHere: desk.pinHere.bind(desk) }
-  const staff = { balancer, operator: { ...people, ...orders } }
+  const drainHere = () => balancer.drainer.plan()
+  const staff = { balancer, operator: { ...people, ...orders, drainHere } }
   const { slices, target } = member
   const { coordinator } = member.ports
   const table = controlTable({

@@ -34,7 +34,7 @@ export interface Staff {
   readonly balancer: Balancer | null
   readonly operator: Pick<
     MemberOperator,
-    'summary' | 'condition' | 'moveHere' | 'pinHere' | 'pastHere'
+    'summary' | 'condition' | 'moveHere' | 'pinHere' | 'drainHere' | 'pastHere'
   > | null
 }
 
@@ -74,6 +74,7 @@ export function controlTable({
     release: message(readMove, (move) => staff().balancer?.receiver.release(move)),
     'move session': question(readOrder, (order) => staff().operator?.moveHere(order) ?? null),
     'pin session': question(readPin, (pin) => staff().operator?.pinHere(pin) ?? null),
+    drain: question(nothing, () => staff().operator?.drainHere() ?? null),
     // Load
     report: bytesMessage(readReport, (report) => staff().balancer?.hear(report)),
     plan: question(nothing, () => staff().balancer?.account.plan() ?? null),

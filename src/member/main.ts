@@ -3,7 +3,7 @@
 //
 // Invariants:
 //   M1. A folder that another process uses is refused before anything in it is touched.
-//   M2. The process ends within STOP_MS of being told to; a second signal ends it at once, unless it has a
+//   M2. The process ends within STOP_MS of being told to, or of the end of the drain that it was started with; a second signal ends it at once, unless it has a
 //       supervisor, who alone decides that.
 //   M4. SIGHUP ends nobody: the log goes on in the file that is at its path then.
 //   M3. A broken invariant or an unhandled error is logged, and ends the process: the journal recovers it.
@@ -32,6 +32,8 @@ export interface RunningMember {
   readonly api: string
   /** Settles, with a sentence, if it must not go on: its disk failed. */
   readonly failed: Promise<string>
+  /** Moves the sessions away; settles when none is left, none of the rest can leave, or the time is over. */
+  drain(withinMs: number): Promise<void>
   /** Answers what was accepted, asks the initiators to come back (event 3), closes. */
   stop(): Promise<void>
 }
@@ -44,6 +46,8 @@ export interface MemberProcess {
   /** The supervisor's pipe; the member stops when it ends. null: there is no supervisor. */
   readonly lifeline: NodeJS.ReadableStream | null
   readonly ready: (line: ReadyLine) => void
+  /** How long it may move its sessions away when it is told to stop; 0: it does not. */
+  readonly drainWithinMs?: number
 }
 
 export interface ReadyLine {
@@ -56,7 +60,7 @@ export interface ReadyLine {
 
 /** Settles once the member has stopped because it was told to; rejects with what else ended it. */
 export async function runMember(settings: MemberProcess): Promise<void> {
-  const { config, start, lifeline, ready } = settings
+  const { config, start, lifeline, ready, drainWithinMs = 0 } = settings
   // A socket may be all that is there: of a member whose folder was taken away while it ran.
   const isSocket = (name: string) => join(config.dataFolder, name) === config.peer
   await takeFolder(config.dataFolder, (name) => MEMBERS_FILES.includes(name) || isSocket(name))
@@ -68,7 +72,7 @@ export async function runMember(settings: MemberProcess): Promise<void> {
   process.on('SIGHUP', () => reopenLog(log))
   // An order to stop that comes before the member serves is kept: half a start cannot be stopped cleanly.
   const told = stopRequest(lifeline)
-  void told.then(() => endAnyway(log))
+  void told.then(() => endAnyway(log, drainWithinMs + STOP_MS))
   try {
     const member = await start(config, log)
     const { portal, api } = member
@@ -80,6 +84,10 @@ export async function runMember(settings: MemberProcess): Promise<void> {
     ])
     if (outcome.kind === 'failed') throw new Error(outcome.why)
     log.info('stop', `stops: ${outcome.why}`, { why: outcome.why })
+    if (drainWithinMs > 0) {
+      await Promise.race([member.drain(drainWithinMs), member.failed])
+      log.info('stop', 'has moved away what it could')
+    }
     await member.stop()
     log.info('stopped', 'has stopped')
   } catch (error) {
@@ -114,11 +122,11 @@ function stopRequest(lifeline: NodeJS.ReadableStream | null): Promise<string> {
   return promise
 }
 
-function endAnyway(log: Log): void {
+function endAnyway(log: Log, withinMs: number): void {
   setTimeout(() => {
-    log.error('stop', `not stopped after ${STOP_MS} ms`)
+    log.error('stop', `not stopped after ${withinMs} ms`)
     process.exit(1)
-  }, STOP_MS)
+  }, withinMs)
 }
 
 function logFatalErrors(log: Log): void {

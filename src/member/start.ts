@@ -115,6 +115,10 @@ export async function startMember(config: MemberConfig, log: Log): Promise<Runni
     portal: member.portal,
     api: apiUrl(config, api.port),
     failed,
+    drain: async (withinMs) => {
+      member.target.leave()
+      await balancer.drainer.drained(withinMs)
+    },
     stop: async () => {
       looks.stop()
       balancer.stop()

@@ -16,6 +16,7 @@ export const well: Condition = {
   commitMs: 2,
   coordinator: null,
   recordLost: null,
+  drain: null,
 }
 
 export const noPast: Series = {

@@ -1,5 +1,6 @@
 // What a member knows about its own health, and tells the others; health.ts makes problems of it.
 import { z } from 'zod'
+import { drainState } from '../api/keeping-schema.ts'
 import { volumeId } from '../base/ids.ts'
 
 export const condition = z.object({
@@ -19,6 +20,8 @@ export const condition = z.object({
   coordinator: z.string().nullable(),
   /** What has become of the group record: its file is gone, or an older one is in its place; null: it is there. */
   recordLost: z.string().nullable(),
+  /** How far the drain of this member is; null: it is not drained. */
+  drain: drainState.nullable(),
 })
 
 export type Condition = z.infer<typeof condition>

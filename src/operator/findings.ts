@@ -6,6 +6,7 @@ import type { MemberId, VolumeId } from '../base/ids.ts'
 import { PAGE_BYTES } from '../base/sizes.ts'
 import type { Condition } from './condition.ts'
 import { degraded, lastCopy, resync, unavailable } from './copy-findings.ts'
+import { drainSentence } from './drain-words.ts'
 import type { GroupFacts, MemberFacts } from './health-facts.ts'
 import type { Launched } from './launcher-record.ts'
 
@@ -190,10 +191,11 @@ export const findings: Readonly<Record<HealthCode, Find>> = {
         },
   ),
   IMBALANCED: ({ members, balance }) => {
-    const known = members.flatMap(({ id, utilisation }) =>
+    const taking = members.filter(({ draining }) => !draining)
+    const known = taking.flatMap(({ id, utilisation }) =>
       utilisation === null ? [] : [{ id, utilisation }],
     )
-    if (known.length < members.length || known.length < 2) return []
+    if (known.length < taking.length || known.length < 2) return []
     const sorted = known.sort((a, b) => b.utilisation - a.utilisation)
     const [highest, lowest] = [sorted[0], sorted.at(-1)]
     if (highest === undefined || lowest === undefined) return []
@@ -224,6 +226,22 @@ export const findings: Readonly<Record<HealthCode, Find>> = {
             action: `Sessions are moved less meanwhile, and nothing else is wrong. 'evenkeel move show' says of each move what it was to bring and what it brought. Load that changes within a minute of a move makes this; 'evenkeel balance advise' stops moves until it is found.`,
           },
         ],
+  DRAINING: eachMember(({ id, draining, condition }) => {
+    if (!draining) return null
+    const state = condition?.drain ?? null
+    const [first] = state?.reasons ?? []
+    const over = `'evenkeel member drain ${id} --undo' lets it take sessions again.`
+    const stuck =
+      first === undefined ? '' : ` Session ${first.session} stays: ${first.why}. ${first.action}`
+    const isEmpty = state?.left === 0
+    return {
+      subject: id,
+      severity: 'warning',
+      ...(state === null ? {} : { sinceMs: Date.parse(state.since) }),
+      sentence: drainSentence(id, 'is', state),
+      action: isEmpty ? `Stop it, or do what it was drained for. ${over}` : `Wait.${stuck} ${over}`,
+    }
+  }),
 }
 
 /** The beginning of a sentence about a member that is down. */

@@ -132,6 +132,7 @@ export class GroupDesk {
           portal,
           api,
           draining,
+          drain: summary?.condition.drain ?? null,
           sessions: this.#sessionsOf(id),
           slices: group.slices.filter(({ primary }) => primary === id).length,
           copies: group.slices.filter(({ inSync }) => inSync.includes(id)).length,

@@ -17,6 +17,8 @@ export interface MemberFacts {
   readonly condition: Condition | null
   /** null: it has not ended by itself lately, or nobody supervises it. */
   readonly launched: Launched | null
+  /** By an operator's word. */
+  readonly draining: boolean
   /** Of which it is the primary. */
   readonly slices: number
   /** Of these, those that nobody else could take over. */

@@ -45,6 +45,7 @@ function watched() {
       diskLatencyMs: null,
       trust: { moves: 0, brought: 1, caution: 1 },
       mode: 'on',
+      drainer: { state: null },
     },
     coordinator: { trouble: null, lost: null, probe: async () => {} },
     tell: (change) => told.push(change),

@@ -39,6 +39,7 @@ export interface HealthSources {
     readonly diskLatencyMs: number | null
     readonly mode: GroupFacts['balance']
     readonly trust: GroupFacts['trust']
+    readonly drainer: { readonly state: Condition['drain'] }
   }
   readonly coordinator: Pick<WatchedCoordinator, 'trouble' | 'lost' | 'probe'>
   readonly tell: (change: HealthChange) => void
@@ -99,6 +100,7 @@ export class HealthWatch {
       commitMs: latencies.length === 0 ? null : Math.max(...latencies),
       coordinator: coordinator.trouble,
       recordLost: coordinator.lost,
+      drain: balancer.drainer.state,
     }
   }
 
@@ -177,6 +179,7 @@ export class HealthWatch {
       link: member.peers.trouble(id),
       condition: conditions.get(id) ?? null,
       launched: launched[id] ?? null,
+      draining: group.members.get(id)?.draining === true,
       slices: group.slices.filter(({ primary }) => primary === id).length,
       alone: group.slices.filter((slice) => slice.primary === id && alone(slice)).length,
       utilisation: balancer.utilisationOf(id),

@@ -29,6 +29,7 @@ function member(id: MemberId, more: Partial<MemberFacts> = {}): MemberFacts {
     link: null,
     condition: well,
     launched: null,
+    draining: false,
     slices: 341,
     alone: 341,
     utilisation: 0.2,
@@ -172,6 +173,29 @@ describe('each code', () => {
         group({ ...rest, utilisation: 0.9 }, member(memberId('m2'), { utilisation: 0.1 })),
         /m1 works at 90 % and m2 at 10 %/,
         300_000,
+      ],
+      DRAINING: [
+        group(
+          member(memberId('m1'), {
+            draining: true,
+            condition: {
+              ...well,
+              drain: {
+                ...{
+                  since: '2026-11-29T21:59:00.000Z',
+                  left: 3,
+                  moved: 2,
+                  secondsLeft: 4,
+                  stuck: 1,
+                },
+                reasons: [
+                  { session: '9', code: 'PINNED', why: 'it is pinned', action: 'Unpin it.' },
+                ],
+              },
+            },
+          }),
+        ),
+        /m1 is being drained: 3 sessions left, about 4 s. 1 of them cannot leave now/,
       ],
       MISPREDICTING: [
         { ...group(member(memberId('m1'))), trust: { moves: 7, brought: 0.2, caution: 5 } },

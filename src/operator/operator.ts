@@ -3,6 +3,7 @@
 
 import type { BalancePlan, MoveWhy, RecordingPage, StayReason } from '../api/balance-schema.ts'
 import type { HealthProblem } from '../api/health-schema.ts'
+import type { Drain, DrainState } from '../api/keeping-schema.ts'
 import type { Layout, LayoutPlan } from '../api/layout-schema.ts'
 import type { HistorySpan, Operator } from '../api/operator.ts'
 import type { Readings } from '../api/readings.ts'
@@ -30,6 +31,7 @@ import type {
 import type { Json } from '../peer/message.ts'
 import { BalanceDesk } from './balance-desk.ts'
 import type { Condition } from './condition.ts'
+import { DrainDesk } from './drain-desk.ts'
 import { GroupDesk } from './group-desk.ts'
 import type { Series, Span } from './history.ts'
 import { LayoutDesk } from './layout-desk.ts'
@@ -48,6 +50,7 @@ export class MemberOperator implements Operator {
   readonly #group: GroupDesk
   readonly #balance: BalanceDesk
   readonly #layout: LayoutDesk
+  readonly #drains: DrainDesk
   readonly #volumes: VolumeDesk
   readonly #sessions: SessionDesk
 
@@ -60,6 +63,7 @@ export class MemberOperator implements Operator {
     this.#group = new GroupDesk({ ...sources, summaries })
     this.#balance = new BalanceDesk(member, balancer)
     this.#layout = new LayoutDesk(member, summaries)
+    this.#drains = new DrainDesk(member, balancer)
     this.#volumes = new VolumeDesk(member, summaries)
     this.#sessions = new SessionDesk(member, balancer, summaries)
   }
@@ -76,6 +80,18 @@ export class MemberOperator implements Operator {
 
   members(): Promise<readonly Member[]> {
     return this.#group.members()
+  }
+
+  drain(member: string): Promise<Outcome<'showDrain', Drain>> {
+    return this.#drains.show(member)
+  }
+
+  beginDrain(member: string): Promise<Outcome<'beginDrain', Drain>> {
+    return this.#drains.begin(member)
+  }
+
+  endDrain(member: string): Promise<Outcome<'endDrain', Drain>> {
+    return this.#drains.undo(member)
   }
 
   layout(): Promise<Layout> {
@@ -208,6 +224,11 @@ export class MemberOperator implements Operator {
 
   condition(): Condition {
     return this.#sources.health.condition()
+  }
+
+  /** What a drain of this member finds, or would. */
+  drainHere(): DrainState {
+    return this.#sources.balancer.drainer.plan()
   }
 
   pastHere(span: Span): Promise<Series> {

@@ -35,6 +35,7 @@ export type ControlKind =
   | 'history'
   | 'move session'
   | 'pin session'
+  | 'drain'
 
 export type Reply = Json | Promise<Json>
 

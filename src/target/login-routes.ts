@@ -3,6 +3,8 @@
 //
 // Invariants:
 //   L4. A login is redirected to the last owner of its record once a generation; a repeat after a second is taken here.
+//   L10. A member that is drained takes a login only if no other member takes it, also one whose session it had, unless that
+//        is pinned there.
 //   L9. Of a session that is pinned, it is redirected to the member that it is pinned to instead, as often.
 //   L8. A new login that was routed here stays here while it is taken, unless a record of it appears elsewhere.
 
@@ -83,6 +85,8 @@ export interface LoginRoutesDeps {
   readonly group: GroupView
   readonly questions: RedirectQuestions
   readonly placement: Placement
+  /** This member gives its sessions away, and takes those only that nobody else takes. */
+  readonly isDraining: () => boolean
   /** false before the member has loaded the records, and when it stops. */
   readonly isServing: () => boolean
 }
@@ -145,7 +149,11 @@ export class LoginRoutes {
       return this.#followMove(attempt, stored, move)
     }
     const why = stored.record.state === 'dead' ? 'revived' : 'reinstated'
-    if (homeOf(stored) === self) return { kind: 'take', stored, why }
+    if (homeOf(stored) === self) {
+      const take: Route = { kind: 'take', stored, why }
+      if (!this.#deps.isDraining() || stored.record.pinned === self) return take
+      return (await this.#place(attempt)) ?? take // L10
+    }
     return this.#toItsHome(attempt, stored, why)
   }
 
@@ -181,19 +189,25 @@ export class LoginRoutes {
   }
 
   async #routeNew(attempt: LoginAttempt): Promise<Route> {
-    const { self, clock, placement } = this.#deps
+    const { clock } = this.#deps
     const key = keyOf(attempt)
     const now = clock.nowMs()
     if (this.#reserved.get(key, now) !== undefined) {
       this.#reserved.delete(key)
       return takeNew
     }
-    if (this.#stays.get(key, now) !== undefined) return takeNew
+    return (await this.#place(attempt)) ?? takeNew
+  }
+
+  /** null: it stays here; so does one that was sent away from here within the last minute and is back. */
+  async #place(attempt: LoginAttempt): Promise<Route | null> {
+    const { self, clock, placement } = this.#deps
+    const key = keyOf(attempt)
+    if (this.#stays.get(key, clock.nowMs()) !== undefined) return null
     const to = await placement.choose(attempt)
-    if (to === null || to === self) return takeNew
+    if (to === null || to === self) return null
     const redirect = await this.#redirect(attempt, to, null, 'placement')
-    if (redirect === null) return takeNew
-    this.#stays.set(key, true, clock.nowMs())
+    if (redirect !== null) this.#stays.set(key, true, clock.nowMs())
     return redirect
   }
 

@@ -82,6 +82,7 @@ async function logins(
     ...{ self, clock, peers: post, gateway, registry, ending, end: () => {}, closed: () => {} },
   })
   let tokens = 0
+  const draining = { isOn: false }
   const at = new Logins({
     ...{ self, clock, coordinator, group, peers: post, barrier, registry },
     questions: new RedirectQuestions(clock, post),
@@ -92,6 +93,7 @@ async function logins(
       ends.push(reason)
     },
     isServing: () => true,
+    isDraining: () => draining.isOn,
     newToken: () => `m1-${++tokens}`,
   })
   const attempt = (isid = '00023d000001', isGone = () => false): LoginAttempt => ({
@@ -103,7 +105,7 @@ async function logins(
     return route.kind === 'take' ? at.take(arrived, route) : route
   }
   const finish = (isid?: string) => timeline.finish(login(isid))
-  return { ...scene, post, gateway, registry, barrier, ends, at, login, finish }
+  return { ...scene, post, gateway, registry, barrier, ends, at, login, finish, draining }
 }
 
 describe('a login', () => {
@@ -316,6 +318,24 @@ describe('the session that a login makes', () => {
     const other = await create({ owner: memberId('m2'), isid: '00023d000009' })
     await write(pinSession(other, memberId('m1')))
     expect(await finish('00023d000009')).toMatchObject({ kind: 'taken', why: 'reinstated' })
+  })
+
+  it('L10 a member that is drained sends its own sessions to others, but what is pinned there, or nobody takes', async () => {
+    const { create, write, finish, stored, post, timeline, draining } = await logins(
+      undefined,
+      async () => memberId('m2'),
+    )
+    const mine = await create({ owner: memberId('m1') })
+    draining.isOn = true
+    expect(await finish()).toMatchObject({ kind: 'redirect', to: memberId('m2'), why: 'placement' })
+    expect(await finish()).toMatchObject({ kind: 'taken', why: 'reinstated' })
+    await timeline.run(timeline.nowMs + 61_000)
+    post.members.set('m2', () => ({ yes: false }))
+    expect(await finish()).toMatchObject({ kind: 'taken' })
+    post.members.set('m2', () => ({ yes: true }))
+    await write(pinSession(stored(mine.id), memberId('m1')))
+    expect(await finish()).toMatchObject({ kind: 'taken' })
+    expect(await finish('00023d000009')).toMatchObject({ kind: 'redirect' })
   })
 
   it('N1 has the generation that was taken, and an older one here ends first', async () => {

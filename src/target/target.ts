@@ -69,6 +69,8 @@ export class Target {
   readonly #resets: UnitResets
   readonly #handles = new SessionHandles()
   readonly #portal: TargetPortal
+  /** It is drained since it is about to stop. */
+  isLeaving = false
   #state: 'starting' | 'serving' | 'stopping' = 'starting'
 
   constructor(deps: TargetDeps) {
@@ -107,6 +109,7 @@ export class Target {
       placement,
       end,
       isServing: () => this.#state === 'serving',
+      isDraining: () => this.isDraining,
       newToken,
     })
     this.#resets = new UnitResets({ self, clock, coordinator, peers, gateway, registry })
@@ -186,8 +189,17 @@ export class Target {
   }
 
   get takesSessions(): boolean {
-    const draining = this.#deps.group.members.get(this.#deps.self)?.draining ?? false
-    return this.#state === 'serving' && !draining
+    return this.#state === 'serving' && !this.isDraining
+  }
+
+  /** It takes no new sessions, and gives away those that it has: by an operator's word, or since it is about to stop. */
+  get isDraining(): boolean {
+    return this.isLeaving || (this.#deps.group.members.get(this.#deps.self)?.draining ?? false)
+  }
+
+  /** From now on it is drained, until it stops. */
+  leave(): void {
+    this.isLeaving = true
   }
 
   // What other members ask and tell
