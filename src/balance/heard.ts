@@ -66,11 +66,10 @@ export class HeardReports {
   /** By id. They are sorted anew only when others are members. */
   #members(): MemberFacts[] {
     const { members } = this.#member.group
-    const known = this.#sorted
-    if (known.length !== members.size || !known.every((id) => members.has(id))) {
-      this.#sorted = [...members.keys()].sort()
-    }
-    return this.#sorted.flatMap((id) => members.get(id) ?? [])
+    const known = factsIn(members, this.#sorted)
+    if (known.length === members.size) return known
+    this.#sorted = [...members.keys()].sort()
+    return factsIn(members, this.#sorted)
   }
 
   isHeard(member: MemberId): boolean {
@@ -88,6 +87,19 @@ export class HeardReports {
   fits(): (readonly [MemberId, Report['fit']])[] {
     return [...this.#heard.values()].map(({ report }) => [report.member, report.fit])
   }
+}
+
+/** In a large group asked for each round, and so without a list for each of them. */
+function factsIn(
+  members: ReadonlyMap<MemberId, MemberFacts>,
+  ids: readonly MemberId[],
+): MemberFacts[] {
+  const facts: MemberFacts[] = []
+  for (const id of ids) {
+    const one = members.get(id)
+    if (one !== undefined) facts.push(one)
+  }
+  return facts
 }
 
 /** P10 of peer/controls.ts: it is its sender's, whatever is in it. */

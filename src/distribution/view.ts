@@ -58,7 +58,7 @@ export interface MemberFacts {
 }
 
 export function buildView(
-  group: Iterable<MemberFacts>,
+  group: readonly MemberFacts[],
   heard: ReadonlyMap<MemberId, Heard>,
   self: MemberId,
   nowMs: number,
@@ -66,7 +66,7 @@ export function buildView(
 ): View {
   const members = new Map<MemberId, MemberView>()
   const absent = new Map<MemberId, Absence>()
-  for (const facts of inOrder([...group])) {
+  for (const facts of inOrder(group)) {
     if (facts.id === self) continue
     const seen = seenOf(facts, heard.get(facts.id), nowMs, policy)
     if (typeof seen === 'string') absent.set(facts.id, seen)
@@ -75,9 +75,9 @@ export function buildView(
   return { members, absent }
 }
 
-function inOrder(group: MemberFacts[]): MemberFacts[] {
+function inOrder(group: readonly MemberFacts[]): readonly MemberFacts[] {
   const isSorted = group.every(({ id }, i) => i === 0 || (group[i - 1]?.id ?? '') < id)
-  return isSorted ? group : group.sort((a, b) => (a.id < b.id ? -1 : 1))
+  return isSorted ? group : group.toSorted((a, b) => (a.id < b.id ? -1 : 1))
 }
 
 /** One other member, as `buildView` has it. */

@@ -11,6 +11,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Command } from 'commander'
 import { Caller } from '../../api/caller.ts'
 import type { Top } from '../../api/schema.ts'
+import { formatPercent } from '../../base/figures.ts'
 import { SystemClock } from '../../io/clock.ts'
 import { SystemNet } from '../../io/net.ts'
 import { onFreePorts } from '../../supervisor/free-ports.ts'
@@ -37,6 +38,8 @@ const MOST_OFF = 4
 const UNDERSHOOT = 0.3
 /** Of what the machine was seen to give, so that rates stay fixed while others use it. */
 const SHARE_ASKED = 0.6
+/** From this utilisation on it matters who serves whom. */
+const MATTERS = 0.4
 const WARM_UP_MS = 8_000
 /** Asks for all there is. */
 const WARM_UP_RATE = 100_000
@@ -138,7 +141,7 @@ async function show(scenario: Scenario, group: RunningGroup, screen: Screen): Pr
     const kappa = Number((KAPPA * cores ** 2).toPrecision(2))
     if (screen.isForPeople) screen.print(`\n${picture(before, screen)}\n\n`)
     screen.note(
-      `${scenario.lesson}\n\n` +
+      `${fullness(before)}${scenario.lesson}\n\n` +
         'Distribution is switched on. To show in a minute what otherwise takes several,\n' +
         `the policy decides every ${POLICY.intervalSeconds} s (default 5 s) about sessions that are ${POLICY.minAgeSeconds} s old (30 s),\n` +
         `wants a move to pay back within ${POLICY.horizonSeconds} s (900 s) a price of ${kappa} request-seconds (5),\n` +
@@ -228,6 +231,16 @@ async function steadyTop(caller: Caller): Promise<Top> {
     if (isSteady(prices) || performance.now() >= until) return top
     await sleep(LOOK_MS)
   }
+}
+
+/** On a machine that gives little nobody waits, and evenness is worth next to nothing: that is said. */
+function fullness({ members }: Top): string {
+  const most = Math.max(...members.map(({ load }) => load?.utilisation ?? 0))
+  if (most >= MATTERS) return ''
+  return (
+    `The fullest member works at ${formatPercent(most)}: this machine is small, or busy with other things. From\n` +
+    `some ${formatPercent(MATTERS)} on requests wait for each other, and a move pays at its usual price; here it does at a lower one.\n\n`
+  )
 }
 
 /** What a unit costs: as the group prices it, or as the loads of the members differ, if that is less. */
