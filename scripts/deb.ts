@@ -69,6 +69,10 @@ async function putFiles(): Promise<void> {
   await put(join(root, 'CHANGELOG.md'), 'usr/share/doc/evenkeel/changelog')
   const example = 'usr/share/doc/evenkeel/examples/m1.yaml'
   await put(join(root, 'deploy', 'deb', 'member.yaml'), example)
+  for (const kind of ['grafana', 'prometheus']) {
+    const examples = join(staged, 'usr/share/doc/evenkeel/examples', kind)
+    await cp(join(root, 'deploy', kind), examples, { recursive: true })
+  }
   const { stdout } = await run(join(root, 'bin', 'evenkeel'), ['completion', 'bash'])
   await write('usr/share/bash-completion/completions/evenkeel', stdout)
   await mkdir(join(staged, 'etc', 'evenkeel'), { recursive: true })

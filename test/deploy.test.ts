@@ -55,7 +55,8 @@ test('the shell scripts are scripts', () => {
   const scripts = readdirSync(join(deploy, 'deb')).filter((name) => !/\.yaml$|copyright/.test(name))
   expect(scripts).toHaveLength(4)
   for (const name of scripts) execFileSync('sh', ['-n', join(deploy, 'deb', name)])
-  execFileSync('sh', ['-n', join(deploy, '..', 'scripts', 'deb-trial.sh')])
+  for (const name of ['deb-trial.sh', 'systemd-trial.sh', 'docs.sh'])
+    execFileSync('sh', ['-n', join(deploy, '..', 'scripts', name)])
 })
 
 test('the container runs the package that is built, as the user whom the compose file lets write', () => {

@@ -25,6 +25,7 @@ const QUESTIONS: readonly Question[] = [
   { file: 'moves.json', path: '/api/v1/moves?limit=200' },
   { file: 'balance.json', path: '/api/v1/balance' },
   { file: 'plan.json', path: '/api/v1/balance/plan' },
+  { file: 'layout.json', path: '/api/v1/layout' },
   { file: 'load.json', path: '/api/v1/top' },
   { file: 'history-hour.json', path: '/api/v1/history?points=600' },
   { file: 'history-month.json', path: `/api/v1/history?points=600&from=${month()}` },

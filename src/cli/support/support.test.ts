@@ -78,7 +78,16 @@ describe('evenkeel support', () => {
     )
     const files = unpacked()
     const wanted = ['config/m1.json', 'logs/m1.log', 'files.json', 'machine.json', 'manifest.json']
-    const asked = ['status', 'members', 'volumes', 'sessions', 'moves', 'balance', 'history-month']
+    const asked = [
+      'status',
+      'members',
+      'volumes',
+      'sessions',
+      'moves',
+      'balance',
+      'layout',
+      'history-month',
+    ]
     for (const name of [...wanted, ...asked.map((one) => `api/${one}.json`)])
       expect([...files.keys()]).toContain(name)
     const all = [...files.values()].join('\n')
