@@ -1,5 +1,6 @@
 // What can be wrong with the copies of slices, and in which words it is told: a part of the table of findings.ts. Pure. With
 // one copy of each slice nothing of it is ever found.
+import { formatAge } from '../base/figures.ts'
 import { type MemberId, type SliceId, sliceId, type VolumeId } from '../base/ids.ts'
 import type { SliceRecord } from '../group/record.ts'
 import { missing } from '../group/slices.ts'
@@ -82,10 +83,16 @@ export function resync(facts: GroupFacts): readonly Finding[] {
     ({ record }) => (isDown(record.primary) ? [] : missing(record).filter((id) => !isDown(id))),
     (id, slices) => ({
       severity: 'warning',
-      sentence: `${id} has ${wanted(id) - slices.length} of its ${wanted(id)} copies of slices in sync; the others are to be copied to it.`,
+      sentence: `${id} has ${wanted(id) - slices.length} of its ${wanted(id)} copies of slices in sync; the others are to be copied to it${timeLeft(facts, id)}.`,
       action: `Nothing: its volumes are served meanwhile. 'evenkeel layout show' tells how many are left.`,
     }),
   )
+}
+
+/** The end of a sentence. */
+function timeLeft({ members }: GroupFacts, id: MemberId): string {
+  const ms = members.find((member) => member.id === id)?.resyncMs ?? null
+  return ms === null ? '' : `, in about ${formatAge(ms)} at the pace of now`
 }
 
 /** One finding for each member that `of` names, with the volumes that have lanes in its slices. */

@@ -23,6 +23,8 @@ export interface MemberFacts {
   readonly slices: number
   /** Of these, those that nobody else could take over. */
   readonly alone: number
+  /** Until all its copies are in sync, by how fast they came back lately; null: not known, or they are. */
+  readonly resyncMs: number | null
   /** Load over capacity; null: not known. */
   readonly utilisation: number | null
 }

@@ -8,11 +8,13 @@ import { Repeated } from '../balance/repeated.ts'
 import { untilBeat } from '../base/clock.ts'
 import type { MemberId, VolumeId } from '../base/ids.ts'
 import type { SliceRecord } from '../group/record.ts'
+import { missing } from '../group/slices.ts'
 import { type Condition, parseCondition } from './condition.ts'
 import { type HealthMemory, problemsOf } from './health.ts'
 import type { GroupFacts } from './health-facts.ts'
 import { type LaunchedMembers, readLauncherRecord } from './launcher-record.ts'
 import { Restarts } from './restarts.ts'
+import { ResyncPace } from './resync-pace.ts'
 import type { ShownMember } from './shown-member.ts'
 import type { WatchedCoordinator } from './watched-coordinator.ts'
 
@@ -57,6 +59,7 @@ export class HealthWatch {
   /** What the launcher's record said, and the starts of the members at which it was read. */
   #launched: LaunchedMembers = {}
   readonly #restarts = new Restarts()
+  readonly #pace = new ResyncPace()
   #starts = ''
 
   constructor(sources: HealthSources) {
@@ -106,6 +109,7 @@ export class HealthWatch {
 
   /** HW1. */
   async look(conditions: Conditions): Promise<readonly HealthProblem[]> {
+    this.#lookAtPace(conditions)
     const facts = await this.#facts(conditions)
     const { problems, memory } = problemsOf(facts, this.#memory, this.#wallMs())
     const before = new Map(this.#problems.map((problem) => [keyOf(problem), problem]))
@@ -116,6 +120,14 @@ export class HealthWatch {
     }
     for (const problem of before.values()) this.#sources.tell({ kind: 'gone', problem })
     return problems
+  }
+
+  #lookAtPace(conditions: Conditions): void {
+    const { group, ports } = this.#sources.member
+    const counts = new Map<MemberId, number>()
+    for (const id of group.slices.flatMap(missing))
+      if (conditions.has(id)) counts.set(id, (counts.get(id) ?? 0) + 1)
+    this.#pace.look(counts, ports.clock.nowMs())
   }
 
   /** Of this member alone, as it is now: nobody is waited for. */
@@ -182,6 +194,7 @@ export class HealthWatch {
       draining: group.members.get(id)?.draining === true,
       slices: group.slices.filter(({ primary }) => primary === id).length,
       alone: group.slices.filter((slice) => slice.primary === id && alone(slice)).length,
+      resyncMs: this.#pace.msLeft(id, member.ports.clock.nowMs()),
       utilisation: balancer.utilisationOf(id),
     }))
     const { slices } = group

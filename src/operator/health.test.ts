@@ -32,6 +32,7 @@ function member(id: MemberId, more: Partial<MemberFacts> = {}): MemberFacts {
     draining: false,
     slices: 341,
     alone: 341,
+    resyncMs: null,
     utilisation: 0.2,
     ...more,
   }
@@ -241,6 +242,17 @@ test('a member that is down does not stop the slices that others have, too', () 
   expect(says({ alone: 0 })).toMatch(/: others take over its 341 slices; its sessions stand/)
   expect(says({ alone: 3 })).toMatch(/: I\/O to 3 of its 341 slices waits, and its/)
   expect(says({ slices: 0, alone: 0 })).toMatch(/answer: its sessions stand still\.$/)
+})
+
+test('RESYNC tells how long it takes, if that is known', () => {
+  const at = (resyncMs: number | null) => {
+    const facts = group(member(memberId('m1')), member(memberId('m2'), { resyncMs }))
+    return problemsOf(withSlices(facts, 'm1* | m1 m2'), none, NOW).problems.find(
+      ({ code }) => code === 'RESYNC',
+    )?.sentence
+  }
+  expect(at(null)).toMatch(/to be copied to it\.$/)
+  expect(at(240_000)).toMatch(/to be copied to it, in about 4 ?m\w* at the pace of now\.$/)
 })
 
 test('volumes that have lanes in the slices are concerned', () => {

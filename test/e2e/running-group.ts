@@ -29,10 +29,10 @@ export interface RunningGroup {
   readonly startMs: number
 }
 
-/** Settles with the line of `up -o json`; rejects with what it said if it ends before. */
+/** Settles with the line of `up -o json`; rejects with what it said if it ends before. `basePort` null: it is not said. */
 export function startGroup(
   dataFolder: string,
-  basePort: number,
+  basePort: number | null,
   ...more: string[]
 ): Promise<RunningGroup> {
   return startGroupOf(launcher, dataFolder, basePort, ...more)
@@ -42,10 +42,11 @@ export function startGroup(
 export async function startGroupOf(
   launcher: string,
   dataFolder: string,
-  basePort: number,
+  basePort: number | null,
   ...more: string[]
 ): Promise<RunningGroup> {
-  const args = ['up', '--data', dataFolder, '--base-port', String(basePort), '-o', 'json', ...more]
+  const ports = basePort === null ? [] : ['--base-port', String(basePort)]
+  const args = ['up', '--data', dataFolder, ...ports, '-o', 'json', ...more]
   const begunMs = performance.now()
   const child = spawn(launcher, args, { stdio: ['ignore', 'pipe', 'pipe'] })
   let said = ''

@@ -120,6 +120,30 @@ describe('up', () => {
     expect((await wide()).wide).toEqual([])
   })
 
+  test('lets a member join: nobody else changes a port, and it has sessions and no slices', async () => {
+    const first = await up('--members', '2')
+    const before = await evenkeel('member', 'list')
+    await run('qemu-io', ['-f', 'raw', '-c', 'write -P 0x31 0 40M', urlAt(first, 1)])
+    await stopGroup(first)
+    const data = join(folder, 'data')
+    const joined = await startGroup(data, null, '--members', '3')
+    group = joined
+    const places = (list: { items: { id: string; portal: string; api: string }[] }) =>
+      list.items.map(({ id, portal, api }) => [id, portal, api])
+    const after = await evenkeel('member', 'list')
+    expect(places(after).slice(0, 2)).toEqual(places(before))
+    expect(after.items[2]).toMatchObject({
+      ...{ id: 'm3', slices: 0, copies: 0, state: 'up' },
+      ...{ portal: `127.0.0.1:${basePort + 4}`, api: `http://127.0.0.1:${basePort + 5}` },
+    })
+    const url = `iscsi://127.0.0.1:${basePort + 4}/${joined.ready.volumes[0]?.iqn}/0`
+    await run('qemu-io', ['-f', 'raw', '-c', 'read -P 0x31 0 40M', url])
+    const plan = await evenkeel('layout', 'plan')
+    expect(plan).toMatchObject({ copies: 341, primaries: 341 })
+    expect(plan.bytes).toBeGreaterThan(10 * 2 ** 20)
+    expect((await evenkeel('layout', 'show')).members[2]).toMatchObject({ copies: 0, missing: 0 })
+  })
+
   test('leaves no process behind when it is killed', async () => {
     const running = await up()
     running.process.kill('SIGKILL')
