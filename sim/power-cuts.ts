@@ -9,7 +9,7 @@
 // behind lie where new ones are expected. 'reuse': few blocks, unmapped as often as written, so that slots change their
 // pages. 'full': others take all the room of the disk and give it back, again and again. 'budget': the pages may take less
 // than the program writes, and never take more (RO1). 'direct': writes go straight into slots, every third time beside
-// 'full'. 'install': pages are installed as other members have them, now and then older than what is there. A change that is answered 'full' has not happened.
+// 'full'. 'install': pages are installed as other members have them, now and then older than what is there, beside scrubbing. A change that is answered 'full' has not happened.
 import { pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
 import { memberId } from '../src/base/ids.ts'
@@ -133,6 +133,7 @@ class Program {
       cachedPages: this.#prng.integer(1, 4),
       cacheBytes: this.#prng.integer(0, 24) * 5_000,
       homeAfterMs: this.#reuse ? 1 : this.#prng.integer(2, isDirect ? 8 : 30),
+      scrubEveryMs: this.#installs ? 40 : 0,
       checkpointAfterMs: this.#prng.integer(5, this.#reuse ? 1000 : 100),
     }
   }
@@ -202,6 +203,8 @@ class Program {
     await this.#timeline.run(this.#timeline.nowMs + this.#prng.integer(0, 8))
     if (this.#failure !== null) throw this.#failure
     this.#checkBudget(store)
+    const [damaged] = store.damagedPages()
+    if (damaged !== undefined) throw new Violation('damaged', `page ${damaged.page} is told (SC2)`)
     this.#readBeside(store)
     if (!this.#full || this.#prng.chance(0.8)) return
     if (this.#prng.chance(0.5)) this.#takeRoom()

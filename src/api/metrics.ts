@@ -167,6 +167,7 @@ function describeStore(readings: Readings, text: Exposition): void {
     'Pages of which a read found a block that has no good copy here, since the start',
     one(readings.damagedPages),
   )
+  describeScrub(readings, text)
   text.histogram(
     'evenkeel_journal_commit_duration_seconds',
     'How long the disk took to make a batch of changes durable',
@@ -177,6 +178,28 @@ function describeStore(readings: Readings, text: Exposition): void {
     'Changes that waited for the journal, mean of the last sample',
     one(readings.diskQueue),
   )
+}
+
+function describeScrub({ member, scrub }: Readings, text: Exposition): void {
+  const one = (value: number) => [{ labels: { member }, value }]
+  text.gauge(
+    'evenkeel_scrub_blocks',
+    'Blocks of 4 KiB that were read against their checksums in the pass of scrubbing under way',
+    one(scrub.blocks),
+  )
+  text.gauge(
+    'evenkeel_scrub_bad_pages',
+    'Pages with a block that was found damaged in that pass',
+    one(scrub.badPages),
+  )
+  text.gauge('evenkeel_scrub_done_ratio', 'How far that pass is, 0 to 1', one(scrub.done))
+  if (scrub.allReadAgeSeconds !== null) {
+    text.gauge(
+      'evenkeel_scrub_age_seconds',
+      'Every block has been read against its checksum since so long ago; absent before the first pass has ended',
+      one(scrub.allReadAgeSeconds),
+    )
+  }
 }
 
 function describeMachine(readings: Readings, text: Exposition): void {

@@ -63,6 +63,7 @@ export const readings: Readings = {
   cache: { bytes: 8192, mostBytes: 65_536, hits: 3, misses: 1 },
   tombstoneRuns: 5,
   damagedPages: 0,
+  scrub: { blocks: 5_000, badPages: 0, done: 0.25, allReadAgeSeconds: 86_400 },
   commits: durations,
   diskQueue: 1.5,
   networkBytes: { received: 9000, sent: 12_000 },

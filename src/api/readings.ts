@@ -50,6 +50,7 @@ export interface Readings {
   readonly cache: CacheFigures
   readonly tombstoneRuns: number
   readonly damagedPages: number
+  readonly scrub: ScrubFigures
   /** How long the disk took to make each batch of changes durable. */
   readonly commits: DurationCounts
   readonly diskQueue: number
@@ -62,6 +63,17 @@ export interface Readings {
 
 export const MEMBER_STATES = ['up', 'draining', 'silent'] as const
 export type MemberState = (typeof MEMBER_STATES)[number]
+
+/** Reading every block against its checksum. */
+export interface ScrubFigures {
+  /** Of the pass under way. */
+  readonly blocks: number
+  readonly badPages: number
+  /** Of it, 0 … 1. */
+  readonly done: number
+  /** All has been read since then; null: no pass has come to its end. */
+  readonly allReadAgeSeconds: number | null
+}
 
 /** Of the blocks in memory; hits and misses only grow. */
 export interface CacheFigures {

@@ -330,6 +330,8 @@ describe('health, metrics and events', () => {
       'evenkeel_cache_hits_total{member="m1"} 3',
       'evenkeel_cache_misses_total{member="m1"} 1',
       'evenkeel_store_tombstone_runs{member="m1"} 5',
+      'evenkeel_scrub_done_ratio{member="m1"} 0.25',
+      'evenkeel_scrub_age_seconds{member="m1"} 86400',
       'evenkeel_problem{member="m1",code="MEMBER_DOWN",severity="error",subject="m2"} 1',
       'evenkeel_volume_io_total{member="m1",volume="vol1",op="write"} 20',
       'evenkeel_member_restarts_total{member="m2"} 3',

@@ -46,6 +46,7 @@ describe('the configuration of a member', () => {
       bounds: boundsDefaults,
       budgetBytes: null,
       cacheBytes: null,
+      scrubDays: 7,
       accept: 'nothing',
       insecure: false,
     })

@@ -148,6 +148,12 @@ export const memberConfig = z
       .describe(
         'Memory for blocks that are read often; 0: none; null: a 16th of what the machine has, at most 1 GiB.',
       ),
+    scrubDays: z
+      .number()
+      .min(0)
+      .max(365)
+      .default(7)
+      .describe('Every block is read against its checksum once in so many days; 0: never.'),
     bounds: z
       .strictObject({
         sendBytes: bytes(MIB, boundsDefaults.sendBytes),

@@ -43,6 +43,8 @@ import { Member } from './member.ts'
 import type { MemberSettings } from './member-settings.ts'
 import { bearsGroup } from './record-check.ts'
 
+const DAY_MS = 86_400_000
+
 export const version: string = (
   createRequire(import.meta.url)('../../package.json') as { version: string }
 ).version
@@ -185,6 +187,7 @@ function settingsOf(config: MemberConfig): MemberSettings {
       slotsPerSegment: config.slotsPerSegment,
       budgetBytes: config.budgetBytes,
       cacheBytes: config.cacheBytes ?? defaultCacheBytes(machineMemoryBytes(), 1),
+      scrubEveryMs: config.scrubDays * DAY_MS,
       accept: config.accept,
     },
   }

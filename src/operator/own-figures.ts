@@ -1,5 +1,5 @@
 // What a member tells of itself: to other members that were asked by a person, to whoever probes it, and to the metrics.
-import type { CacheFigures, Readings } from '../api/readings.ts'
+import type { CacheFigures, Readings, ScrubFigures } from '../api/readings.ts'
 import type { Health } from '../api/schema.ts'
 import type { Balancer } from '../balance/balancer.ts'
 import type { Traffic } from '../io/net.ts'
@@ -115,6 +115,7 @@ export class OwnFigures {
       cache: cacheOf(member),
       tombstoneRuns: member.store.tombstones.runs,
       damagedPages: member.store.damagedPages().length,
+      scrub: scrubOf(member),
       commits: member.store.commitWork.durations,
       diskQueue: load?.diskQueue ?? 0,
       networkBytes: { received: traffic.receivedBytes, sent: traffic.sentBytes },
@@ -133,4 +134,10 @@ function cacheOf({ store }: ShownMember): CacheFigures {
 /** The coordinator answers, with the group's own record. */
 export function isUp({ coordinator, recordLost }: Condition): boolean {
   return coordinator === null && recordLost === null
+}
+
+function scrubOf({ store, ports: { clock } }: ShownMember): ScrubFigures {
+  const { blocks, badPages, done, allReadSinceMs } = store.scrub.progress
+  const ageMs = allReadSinceMs === null ? null : Math.max(0, clock.wallMs() - allReadSinceMs)
+  return { blocks, badPages, done, allReadAgeSeconds: ageMs === null ? null : ageMs / 1_000 }
 }

@@ -14,6 +14,11 @@ export class ColdReads {
   /** By volume, the one whose turn is next first. */
   readonly #waiting = new Map<VolumeId, (() => void)[]>()
 
+  /** Others wait for their turn. */
+  get isWanted(): boolean {
+    return this.#waiting.size > 0
+  }
+
   /** Settles when the read may begin; `ended` must follow. */
   async begun(volume: VolumeId): Promise<void> {
     if (this.#underWay < COLD_READS) {

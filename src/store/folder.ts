@@ -169,7 +169,8 @@ async function setAside(disk: Disk): Promise<void> {
   const into = await unusedName(disk)
   await disk.makeFolder(into)
   await disk.makeFolder(`${into}/${paths.segments}`)
-  const own = [paths.superblock, paths.superblockDraft, paths.journal, ...paths.checkpoints]
+  const { superblock, superblockDraft, journal, scrub, checkpoints } = paths
+  const own = [superblock, superblockDraft, journal, scrub, ...checkpoints]
   const there = new Set(await disk.list('.'))
   const segments = (await disk.list(paths.segments)).map((name) => `${paths.segments}/${name}`)
   for (const path of [...own.filter((name) => there.has(name)), ...segments]) {

@@ -12,6 +12,7 @@ import {
   PROMISE,
   RECORD,
   RECORD_CHECKSUM,
+  SCRUB,
   SEGMENT,
   SEGMENT_ENTRY,
   SLICE_ENTRY,
@@ -32,7 +33,7 @@ describe('layout', () => {
   it('DESIGN.md draws every field where the code has it', async () => {
     const design = await readFile(new URL('./DESIGN.md', import.meta.url), 'utf8')
     const lines = new Set(design.split('\n').map((line) => line.replace(/ {2,}·.*$/, '')))
-    const whole = [SUPER, RECORD, HEADER, SEGMENT, CHECKPOINT]
+    const whole = [SUPER, RECORD, HEADER, SEGMENT, CHECKPOINT, SCRUB]
     const parts = [PAGE_ENTRY, SLICE_ENTRY, SEGMENT_ENTRY, OPERATIONS, PROMISE, LOST, LOST_CHUNK]
     for (const table of [...whole, ...parts]) {
       for (const line of draw(table)) expect(lines, line).toContain(line)

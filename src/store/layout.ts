@@ -23,6 +23,8 @@ export const paths = {
   journal: 'journal',
   checkpoints: ['index.A', 'index.B'],
   segments: 'data',
+  /** Where scrubbing stands; without it a pass begins anew. */
+  scrub: 'scrub',
   /** Where a folder goes that is given up. */
   setAside: (number: number) => `set-aside-${number}`,
   segment: (number: number) => `data/${String(number).padStart(6, '0')}`,
@@ -216,4 +218,22 @@ export const OPERATIONS = derive({
   slice: 4,
   count: 4,
   upTo: 8,
+})
+
+// --- scrub: where a pass stands
+
+export const SCRUB_MAGIC = 0x454b5231 // 'EKR1'
+/** Damaged pages that are kept beside it: volume and page, 8 bytes each. */
+export const SCRUB_DAMAGED = 250
+export const SCRUB_DAMAGED_BYTES = 16
+export const SCRUB = derive({
+  magic: 4,
+  segment: 4,
+  begunMs: 8,
+  allReadSinceMs: 8,
+  blocks: 8,
+  badPages: 8,
+  count: 4,
+  damaged: SCRUB_DAMAGED * SCRUB_DAMAGED_BYTES,
+  checksum: CHECKSUM_BYTES,
 })

@@ -49,7 +49,7 @@ export class PageReader {
   readonly #homes: Homes
   readonly #overlay: Overlay
   readonly #block = new Uint8Array(BLOCK_BYTES)
-  readonly #coldReads = new ColdReads()
+  readonly coldReads = new ColdReads()
   readonly #damaged = new Map<string, DamagedPage>()
   /** Of the attempt under way, which nothing interrupts. */
   #unreadable: Unreadable = null
@@ -59,9 +59,15 @@ export class PageReader {
     this.#overlay = overlay
   }
 
-  /** Pages of which a read found a block that has no good copy here, until they are mended; at most a thousand are listed. */
+  /** Pages of which a read, or scrubbing, found a block that has no good copy here, until they are mended; at most a thousand are listed. */
   get damaged(): readonly DamagedPage[] {
     return [...this.#damaged.values()]
+  }
+
+  foundDamaged(volume: VolumeId, page: number): void {
+    if (this.#damaged.size < DAMAGES_LISTED) {
+      this.#damaged.set(`${volume}/${page}`, { volume, page })
+    }
   }
 
   /** It can be read again, or is gone. */
@@ -121,11 +127,11 @@ export class PageReader {
 
   /** When it is its turn. */
   async #bringIn(volume: VolumeId, offset: number, bytes: number): Promise<ReadonlySet<number>> {
-    await this.#coldReads.begun(volume)
+    await this.coldReads.begun(volume)
     try {
       return await this.#warm(volume, offset, bytes)
     } finally {
-      this.#coldReads.ended()
+      this.coldReads.ended()
     }
   }
 
@@ -146,9 +152,7 @@ export class PageReader {
       if (got === 'cold') return 'cold'
       if (got === 'damaged') {
         result = 'damaged'
-        if (this.#damaged.size < DAMAGES_LISTED) {
-          this.#damaged.set(`${volume}/${page}`, { volume, page })
-        }
+        this.foundDamaged(volume, page)
       }
       at = to
     }

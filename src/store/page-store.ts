@@ -34,7 +34,7 @@ import {
   type SliceId,
   type VolumeId,
 } from '../base/ids.ts'
-import { BLOCK_BYTES, PAGE_BYTES, RUN_BYTES } from '../base/sizes.ts'
+import { BLOCK_BYTES, PAGE_BYTES } from '../base/sizes.ts'
 import { BlockCache } from './block-cache.ts'
 import { CommitQueue, type CommitWork, type WriteResult } from './commit-queue.ts'
 import { DirectWrites } from './direct-writes.ts'
@@ -54,26 +54,27 @@ import { type DamagedPage, PageReader, type ReadResult } from './page-reader.ts'
 import { PageTable } from './page-table.ts'
 import { Pages, type PageVersion, type Range } from './pages.ts'
 import { encodeEpochs } from './promises.ts'
-import { BLOCK_SECTORS, edgesOf, listOf, type StoreWrite, sizeOf } from './record.ts'
+import { BLOCK_SECTORS, insideRun, judgeWrite, listOf, type StoreWrite, sizeOf } from './record.ts'
 import { type Recovered, type RecoveryReport, recover } from './recovery.ts'
 import { type Admitted, isFor, type Reservation, Room } from './room.ts'
-import { type LostSegment, Segments } from './segments.ts'
+import { Scrub } from './scrub.ts'
+import { Segments } from './segments.ts'
 import type { StoreSettings } from './settings.ts'
 import { digestOf, type SliceDigest } from './slice-digest.ts'
 import type { Stamp } from './stamp.ts'
 import { Upkeep } from './upkeep.ts'
-import { type StoreUsage, storeUsage, type VolumeUsage, volumeUsages } from './usage.ts'
+import {
+  type StoreLosses,
+  type StoreUsage,
+  storeUsage,
+  type VolumeUsage,
+  volumeUsages,
+} from './usage.ts'
 
 /** ST12: 32 KiB, more than a thousand windows, become durable at once. */
 const ADOPTED_BLOCKS = 8
 
 type Drop = Extract<Change, { readonly kind: 'drop' | 'dropSlice' }>
-
-export interface StoreLosses {
-  readonly segments: readonly LostSegment[]
-  /** Their pages were in a folder that was given up; those that were overwritten since are good. */
-  readonly volumes: readonly VolumeId[]
-}
 
 export class PageStore {
   readonly recovery: RecoveryReport
@@ -87,6 +88,7 @@ export class PageStore {
   readonly #queue: CommitQueue
   readonly #upkeep: Upkeep
   readonly #room: Room
+  readonly #scrub: Scrub
   #tellFailed: (reason: string) => void = () => {}
   #refusal: StoreFailed | null = null
 
@@ -108,6 +110,12 @@ export class PageStore {
       this.#tellFailed = resolve
     })
     this.#room = new Room(pages, ports.disk, settings)
+    const { slotsPerSegment } = folder.superblock
+    this.#scrub = new Scrub({
+      ...{ disk: ports.disk, clock, pages, reader: this.#reader, seed: folder.seed },
+      ...{ slotsPerSegment, everyMs: settings.scrubEveryMs, failed: (error) => this.#fail(error) },
+      isBusy: () => this.#queue.underWayMs !== null || this.#reader.coldReads.isWanted,
+    })
     direct.serve((slots) => this.#room.hasRoomFor(slots))
     this.#queue = new CommitQueue({ journal: this.#journal, direct }, pages, clock, {
       released: (reserved) => this.#room.release(reserved),
@@ -173,6 +181,7 @@ export class PageStore {
     await segments.removeStrays()
     await segments.unlinkEmpty(0)
     await store.#room.measure()
+    if (settings.scrubEveryMs > 0) store.#scrub.start()
     return store
   }
 
@@ -434,6 +443,10 @@ export class PageStore {
     return storeUsage(this.#pages, this.#room, this.#journal)
   }
 
+  get scrub(): Pick<Scrub, 'progress' | 'now'> {
+    return this.#scrub
+  }
+
   damagedPages(): readonly DamagedPage[] {
     return this.#reader.damaged
   }
@@ -457,11 +470,13 @@ export class PageStore {
 
   /** Waits for the writes under way, brings everything home and closes the files. Refuses new writes from now on. */
   async close(): Promise<void> {
+    this.#scrub.stop()
     await this.#queue.idle()
     this.#queue.refuse(new StoreFailed('the store is closed'))
     await this.#upkeep.stopped()
     if (this.#refusal === null) await this.#upkeep.finish()
     this.#refusal ??= new StoreFailed('the store is closed')
+    await this.#scrub.close()
     await closeFiles(this.#folder, this.#pages.homes.segments)
   }
 
@@ -470,6 +485,7 @@ export class PageStore {
       const reason = error instanceof Error ? error.message : String(error)
       this.#refusal = new StoreFailed(`the page store failed: ${reason}`, { cause: error })
       this.#upkeep.stop()
+      this.#scrub.stop()
       this.#queue.refuse(this.#refusal)
       this.#tellFailed(this.#refusal.message)
     }
@@ -481,17 +497,4 @@ async function closeFiles(folder: Folder, segments: Segments): Promise<void> {
   await folder.journal.close()
   await folder.checkpoints.close()
   await segments.close()
-}
-
-function judgeWrite(write: StoreWrite): void {
-  const { offset, bytes, data } = write
-  assert(offset % BLOCK_BYTES === 0 && bytes % BLOCK_BYTES === 0, 'a write is of whole blocks')
-  assert(data === null || insideRun(offset, bytes), 'a write stays inside one run')
-  assert(bytes > 0 || edgesOf(write) > 0, 'an unmap names something')
-  assert(data === null || data.length === bytes, 'a write brings all its bytes')
-}
-
-function insideRun(offset: number, bytes: number): boolean {
-  if (bytes === 0 || offset < 0) return false
-  return Math.floor(offset / RUN_BYTES) === Math.floor((offset + bytes - 1) / RUN_BYTES)
 }

@@ -1,6 +1,7 @@
 // The header of a journal record: one sector that says what the record changes and whose it is, with a checksum for each
 // block of its payload. `jseq` is the position in sectors since the folder was made, so a record that is found at a place
 // of the ring belongs there only if its number says so.
+import { assert } from '../base/assert.ts'
 import { readU16, readU32, writeU16, writeU32 } from '../base/bytes.ts'
 import { crc32c } from '../base/crc32c.ts'
 import {
@@ -14,7 +15,7 @@ import {
   type VolumeId,
   volumeId,
 } from '../base/ids.ts'
-import { BLOCK_BYTES } from '../base/sizes.ts'
+import { BLOCK_BYTES, RUN_BYTES } from '../base/sizes.ts'
 import type { Ordered, UnmapEdges } from '../peer/operation.ts'
 import { readU64, writeU64 } from './fields.ts'
 import {
@@ -40,6 +41,19 @@ export interface StoreWrite extends Ordered {
   readonly checksums?: Uint32Array | null
   /** Of an unmap, whose range may be empty then: written with it, all or nothing. */
   readonly edges: UnmapEdges | null
+}
+
+export function judgeWrite(write: StoreWrite): void {
+  const { offset, bytes, data } = write
+  assert(offset % BLOCK_BYTES === 0 && bytes % BLOCK_BYTES === 0, 'a write is of whole blocks')
+  assert(data === null || insideRun(offset, bytes), 'a write stays inside one run')
+  assert(bytes > 0 || edgesOf(write) > 0, 'an unmap names something')
+  assert(data === null || data.length === bytes, 'a write brings all its bytes')
+}
+
+export function insideRun(offset: number, bytes: number): boolean {
+  if (bytes === 0 || offset < 0) return false
+  return Math.floor(offset / RUN_BYTES) === Math.floor((offset + bytes - 1) / RUN_BYTES)
 }
 
 /** Where a record stands and what it proves about those before it. */

@@ -118,6 +118,9 @@ export class Segments {
     return encodeSegments(holding)
   }
 
+  /** Of those that there are, in order. */
+  readonly numbers = () => [...this.#segments.keys()].sort((a, b) => a - b)
+
   isLost(slot: number): boolean {
     return this.#segmentOf(slot).file === null
   }

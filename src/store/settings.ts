@@ -53,6 +53,8 @@ export interface StoreSettings {
   /** Only to pages that have at least so many blocks at home: a direct slot takes the room of a whole page. */
   readonly directLeastBlocks: number
   readonly checkpointAfterMs: number
+  /** Every page is read against its checksums once in so long (scrub.ts); 0: only if that is asked for. */
+  readonly scrubEveryMs: number
   /** Null: the group knows no folder of this member. */
   readonly known: KnownFolder | null
   readonly accept: Accept
@@ -77,6 +79,7 @@ export const storeDefaults = {
   directAfterBytes: 1024 * 1024,
   directLeastBlocks: 128,
   checkpointAfterMs: 30_000,
+  scrubEveryMs: 0,
   known: null,
   accept: 'nothing',
   judge: () => {},

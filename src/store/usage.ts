@@ -5,6 +5,7 @@ import type { Journal } from './journal.ts'
 import { BLOCKS_PER_PAGE, SECTOR_BYTES } from './layout.ts'
 import type { Pages } from './pages.ts'
 import type { Room } from './room.ts'
+import type { LostSegment } from './segments.ts'
 
 export interface StoreUsage {
   readonly pages: number
@@ -31,6 +32,12 @@ export interface VolumeUsage {
   readonly bytes: number
   /** What they take on disk, with headers, and with blocks that were unmapped in pages that live on. */
   readonly takenBytes: number
+}
+
+export interface StoreLosses {
+  readonly segments: readonly LostSegment[]
+  /** Their pages were in a folder that was given up; those that were overwritten since are good. */
+  readonly volumes: readonly VolumeId[]
 }
 
 export function storeUsage({ homes, overlay }: Pages, room: Room, journal: Journal): StoreUsage {
