@@ -91,6 +91,30 @@ class MemoryStore implements SliceStore {
     for (const resolve of waiting) resolve()
   }
 
+  versions() {
+    return []
+  }
+
+  foldedOf(): null {
+    return null
+  }
+
+  async pageOf(): Promise<null> {
+    return null
+  }
+
+  async install(): Promise<'done'> {
+    return 'done'
+  }
+
+  operationsOf() {
+    return []
+  }
+
+  async adopt(): Promise<'done'> {
+    return 'done'
+  }
+
   async held() {
     return { upTo: 0, extents: [] }
   }
@@ -167,9 +191,12 @@ const coordinator: Coordinator = {
 async function member(name: MemberId) {
   const clock = new SystemClock()
   const store = new MemoryStore()
-  const served = new Slices({ self: name, clock, coordinator, group, store })
+  const served = new Slices({
+    ...{ self: name, boot: name, clock, coordinator, group, store },
+    peers: { link: (to) => peers.link(to), ask: (...asked) => peers.ask(...asked) },
+  })
   const requests = new PeerRequests(served)
-  const peers = new PeerLinks({
+  const peers: PeerLinks = new PeerLinks({
     self: { groupId: 'bench', memberId: name, bootId: name },
     net: new SystemNet(),
     clock,

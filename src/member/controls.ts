@@ -21,6 +21,7 @@ import {
   question,
 } from '../peer/controls.ts'
 import { encodeAllocation, readQuestion as readAllocated } from '../slice/allocation.ts'
+import { readActivate, readAligned, readBeacon, readPaged } from '../slice/copy-messages.ts'
 import type { Slices } from '../slice/slices.ts'
 import { readProbes } from '../target/barrier.ts'
 import { readGrant, readMove } from '../target/grants.ts'
@@ -75,6 +76,12 @@ export function controlTable({
     'move session': question(readOrder, (order) => staff().operator?.moveHere(order) ?? null),
     'pin session': question(readPin, (pin) => staff().operator?.pinHere(pin) ?? null),
     drain: question(nothing, () => staff().operator?.drainHere() ?? null),
+    // Copies of slices
+    beacon: question(readBeacon, (seen, from) => slices.copies.beacon(seen, from)),
+    activate: question(readActivate, (asked, from) => slices.copies.activate(asked, from)),
+    versions: question(readPaged, (asked) => slices.copies.versions(asked)),
+    operations: question(readPaged, (asked) => slices.copies.operations(asked)),
+    aligned: question(readAligned, (asked) => slices.copies.aligned(asked)),
     // Load
     report: bytesMessage(readReport, (report) => staff().balancer?.hear(report)),
     plan: question(nothing, () => staff().balancer?.account.plan() ?? null),

@@ -71,7 +71,13 @@ export class Member implements ShownMember {
     const { clock, net, coordinator, newId } = parts.ports
     const self = this.id
     parts.news.tell = () => this.#tellAll('nudge')
-    this.slices = new Slices({ self, clock, coordinator, group: this.group, store: this.store })
+    this.slices = new Slices({
+      ...{ self, boot: parts.bootId, clock, coordinator, group: this.group, store: this.store },
+      peers: {
+        link: (to) => this.peers.link(to),
+        ask: (...asked) => this.peers.ask(...asked),
+      },
+    })
     const requests = new PeerRequests(this.slices)
     this.handled = requests.handled
     this.peers = new PeerLinks({
@@ -221,7 +227,7 @@ interface Parts {
 
 /** Volumes with a lane on a slice of this member: pages of all of them may be in its folder. */
 function volumesHeldBy(id: MemberId, group: GroupView): readonly HeldVolume[] {
-  const isOwn = (slice: SliceId) => group.slices[slice]?.primary === id
+  const isOwn = (slice: SliceId) => group.slices[slice]?.inSync.includes(id) === true
   return [...group.volumes.values()].map((volume) => ({
     volume: volume.id,
     pages: pagesOn(volume, () => true),

@@ -20,7 +20,7 @@ import { foundGroup } from '../group/founding.ts'
 import { parseSlice } from '../group/parse.ts'
 import { type GroupRecord, keys, RECORD_FORMAT } from '../group/record.ts'
 import { closeSession, createSession, retireSession } from '../group/sessions.ts'
-import { activate } from './activation.ts'
+import { activate, ownSlices } from './activation.ts'
 
 /** m1 has 150 of them: two transactions. */
 const SLICES = 300
@@ -151,7 +151,11 @@ async function bench({ seed = 1, raising }: BenchSettings = {}) {
     unpromisedRaises,
     promised,
     ...{ timeline, coordination, ownEpochs, lastRaiseRev, sessionsAt, churn, raises },
-    start: () => activate(deps, () => true),
+    start: () =>
+      activate(
+        deps,
+        ownSlices(memberId('m1'), () => true),
+      ),
     close() {
       isClosed = true
     },

@@ -9,6 +9,10 @@
 //   A4. An epoch is above every one that a record may have had. What was promised and not raised to is promised again, so a
 //        store is never two ahead of its own record: one that is has met an older one, and so has one that has a change under
 //        what it promised (group/seen.ts, G26).
+//   R1.  The record alone says who is primary and who is in sync. It changes by compare-and-swap on what was read, to a higher
+//        epoch (G30 of group/slices.ts).
+//   R12. A record that names this member primary of an epoch that it does not run, also by a transaction of its own whose
+//        outcome was not known, is raised once more: nothing is served under an epoch that was not heard to be this one's.
 import { type Clock, sleep } from '../base/clock.ts'
 import {
   type Epoch,
@@ -23,14 +27,19 @@ import {
 import type { Coordinator, Versioned } from '../coordination/coordinator.ts'
 import { storedSession, usable } from '../coordination/group-view.ts'
 import { parseSlice } from '../group/parse.ts'
-import { keys } from '../group/record.ts'
-import { raiseEpochs, type StoredSlice } from '../group/slices.ts'
+import { keys, type SliceRecord } from '../group/record.ts'
+import { changeSlices, raised, type SliceChange, type StoredSlice } from '../group/slices.ts'
+import type { Grants } from './lease.ts'
 import type { SliceStore } from './slice-store.ts'
 
 const AGAIN_MS = 100
+/** As many as fit one transaction. */
+const TAKEN_MOST = 64
 
 export interface Activation {
   readonly epochs: ReadonlyMap<SliceId, Epoch>
+  /** As they are now. */
+  readonly slices: ReadonlyMap<SliceId, StoredSlice>
   /** Generation by session, as of `rev`. Empty, and `rev` 0, if there was no slice to raise. */
   readonly sessions: readonly (readonly [SessionId, Generation])[]
   readonly rev: Revision
@@ -44,30 +53,92 @@ export interface ActivationDeps {
   readonly isClosed: () => boolean
 }
 
-/** Raises the epochs of the member's slices that `wanted` names. Tries until it succeeds; null: closed meanwhile. */
+/** What a slice is to become with the epoch that it is given; null: it is left alone. */
+export type Wish = (slice: StoredSlice, to: Epoch) => SliceRecord | null
+
+const NOTHING: Activation = {
+  epochs: new Map(),
+  slices: new Map(),
+  sessions: [],
+  rev: NO_REVISION,
+}
+
+/** Raises the epochs of the slices under `prefix` that `wish` changes. Tries until it succeeds; null: closed meanwhile. */
 export async function activate(
   deps: ActivationDeps,
-  wanted: (slice: SliceId) => boolean,
+  wish: Wish,
+  prefix: string = keys.slices,
 ): Promise<Activation | null> {
   while (!deps.isClosed()) {
-    const listed = await deps.coordinator.list(keys.slices)
+    const listed = await deps.coordinator.list(prefix)
     if (listed.kind === 'done') {
-      const own = listed.items
-        .map(toOwn)
-        .filter(({ id, record }) => record.primary === deps.self && wanted(id))
-      if (own.length === 0) return { epochs: new Map(), sessions: [], rev: NO_REVISION }
+      const changes = wished(deps, listed.items, wish)
+      if (changes.length === 0) return NOTHING
       if (deps.isClosed()) return null
-      const { store } = deps
-      const raised = new Map(
-        own.map(({ id, record }) => [id, above(record.epoch, store.promisedEpoch(id))]),
-      )
-      const promised = await deps.store.promise(raised) // A3
-      const activation = promised === 'done' ? await raiseAll(deps.coordinator, own, raised) : null
-      if (activation !== null) return activation
+      const activation = await raise(deps, changes)
+      if (typeof activation !== 'string') return activation
     }
     await sleep(deps.clock, AGAIN_MS)
   }
   return null
+}
+
+/** The slices of this member, as they are. */
+export function ownSlices(self: MemberId, wanted: (slice: SliceId) => boolean): Wish {
+  return ({ id, record }, to) => (record.primary === self && wanted(id) ? raised(record, to) : null)
+}
+
+export type Epochs = ReadonlyMap<SliceId, Epoch>
+
+/**
+ * R6, LS2 of lease.ts: the slices that `wish` takes over from one member, once, as many as one transaction takes. `grants` is told
+ * before, and when it is known what has come of it: as long as the record may still change by it, that member is granted nothing.
+ */
+export async function takeOver(
+  deps: ActivationDeps,
+  from: MemberId,
+  grants: Grants,
+  { wish, before }: { readonly wish: Wish; readonly before: (epochs: Epochs) => Promise<unknown> },
+): Promise<Activation | null> {
+  const { clock, coordinator } = deps
+  const listed = await coordinator.list(keys.slices)
+  if (listed.kind !== 'done' || deps.isClosed()) return null
+  const changes = wished(deps, listed.items, wish).slice(0, TAKEN_MOST)
+  if (changes.length === 0 || !grants.mayTakeOver(from, clock.nowMs())) return null
+  grants.takingOver(from, clock.nowMs())
+  await before(new Map(changes.map(({ slice, to }) => [slice.id, to.epoch]))) // R2 of replica.ts
+  for (;;) {
+    const result = await raise(deps, changes)
+    if (deps.isClosed()) return null
+    if (typeof result !== 'string') {
+      grants.settled(from, result.rev)
+      return result
+    }
+    if (result === 'lost') break
+    await sleep(clock, AGAIN_MS)
+  }
+  // The slices are not as they were compared with, so none of the transactions can take effect any more.
+  for (;;) {
+    const read = await coordinator.txn({ read: [] })
+    if (deps.isClosed()) return null
+    if (read.kind !== 'unknown') {
+      grants.settled(from, read.rev)
+      return null
+    }
+    await sleep(clock, AGAIN_MS)
+  }
+}
+
+function wished(
+  { store }: ActivationDeps,
+  items: readonly Versioned[],
+  wish: Wish,
+): readonly SliceChange[] {
+  return items.flatMap((item) => {
+    const slice = toStored(item)
+    const to = wish(slice, above(slice.record.epoch, store.promisedEpoch(slice.id)))
+    return to === null ? [] : [{ slice, to }]
+  })
 }
 
 /** A4 */
@@ -75,22 +146,33 @@ function above(recorded: Epoch, promised: Epoch): Epoch {
   return epoch((promised > recorded + 1 ? promised : recorded) + 1)
 }
 
-/** Null: some slice changed meanwhile, or the outcome is unknown (A2): all are to be read and raised once more. */
-async function raiseAll(
-  coordinator: Coordinator,
-  own: readonly StoredSlice[],
-  epochs: ReadonlyMap<SliceId, Epoch>,
-): Promise<Activation | null> {
-  const changes = raiseEpochs(own, epochs)
-  const last = changes.length - 1
-  for (const [number, change] of changes.entries()) {
+/** 'lost': some slice changed meanwhile; 'unknown': the outcome is (A2). Either way all are to be read and raised once more. */
+async function raise(
+  deps: ActivationDeps,
+  changes: readonly SliceChange[],
+): Promise<Activation | 'lost' | 'unknown'> {
+  const epochs = new Map(changes.map(({ slice, to }) => [slice.id, to.epoch]))
+  const records = new Map(changes.map(({ slice, to }) => [slice.id, to]))
+  const isPromised = changes.every(
+    ({ slice, to }) => deps.store.promisedEpoch(slice.id) >= to.epoch,
+  )
+  if (!isPromised && (await deps.store.promise(epochs)) === 'full') return 'lost' // A3
+  const slices = new Map<SliceId, StoredSlice>()
+  const transactions = changeSlices(changes)
+  const last = transactions.length - 1
+  for (const [number, transaction] of transactions.entries()) {
     const read = number === last ? [keys.sessions] : []
-    const result = await coordinator.txn({ ...change, read })
-    if (result.kind !== 'done') return null
+    const result = await deps.coordinator.txn({ ...transaction, read })
+    if (result.kind !== 'done') return result.kind
+    for (const { key } of transaction.put) {
+      const id = keys.sliceOf(key)
+      const record = records.get(id)
+      if (record !== undefined) slices.set(id, { id, rev: result.rev, record })
+    }
     if (number < last) continue
-    return { epochs, sessions: generationsIn(result.read[0] ?? []), rev: result.rev }
+    return { epochs, slices, sessions: generationsIn(result.read[0] ?? []), rev: result.rev }
   }
-  return null
+  return 'lost'
 }
 
 /** The generation of each session. */
@@ -103,7 +185,7 @@ export function generationsIn(
   })
 }
 
-function toOwn({ key, value, rev }: Versioned): StoredSlice {
+function toStored({ key, value, rev }: Versioned): StoredSlice {
   return {
     id: keys.sliceOf(key),
     rev,

@@ -118,6 +118,6 @@ export class Grants {
   }
 
   #until(from: MemberId): number {
-    return Math.max(this.#untilMs.get(from) ?? 0, this.#startedMs + GRACE_MS)
+    return Math.max(this.#untilMs.get(from) ?? Number.NEGATIVE_INFINITY, this.#startedMs + GRACE_MS)
   }
 }

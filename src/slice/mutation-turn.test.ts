@@ -49,15 +49,20 @@ class Turns {
         verify: null,
       },
       {
-        ...{
-          primary: {
-            store: this.#store,
-            order: this.order,
-            isOver: false,
-            nextSeq: () => ++this.given + 10,
-          },
+        primary: {
+          store: this.#store,
+          order: this.order,
+          epoch: epoch(1),
+          isOver: false,
+          isPausing: false,
+          whenActive: () => {},
+          isCurrent: true,
+          whenCurrent: () => {},
+          nextSeq: () => ++this.given + 10,
+          write: (write, room) => this.#store.write(write, room),
         },
-        ...{ window: this.#window, epoch: epoch(1), striped: STRIPED },
+        window: this.#window,
+        striped: STRIPED,
       },
     )
     this.order.enter(turn)

@@ -20,6 +20,7 @@ import type { Mutation, UnmapEdges } from '../peer/operation.ts'
 import type { StoreWrite } from '../store/record.ts'
 import type { Reservation } from '../store/room.ts'
 import type { BlockOrder, Turn } from './block-order.ts'
+import type { CopiedOutcome } from './copy-set.ts'
 import { pieceBytes, type Striped, sliceAt } from './lanes.ts'
 import type { CompareOutcome, ReadOutcome, Stale } from './outcome.ts'
 import type { OperationWindow } from './session-marks.ts'
@@ -33,13 +34,20 @@ export interface TurnPlace {
   readonly primary: {
     readonly store: SliceStore
     readonly order: BlockOrder
+    readonly epoch: Epoch
     /** V8 of primary.ts. */
     readonly isOver: boolean
+    /** V11 of primary.ts. */
+    readonly isPausing: boolean
+    whenActive(f: () => void): void
+    /** V12 of primary.ts. */
+    readonly isCurrent: boolean
+    whenCurrent(f: () => void): void
     /** V10 of primary.ts. */
     nextSeq(): number
+    write(write: StoreWrite, room: Reservation): Promise<CopiedOutcome | 'full'>
   }
   readonly window: OperationWindow<Remembered>
-  readonly epoch: Epoch
   readonly striped: Striped
 }
 
@@ -122,14 +130,14 @@ export class MutationTurn implements Turn {
   #merge(blocks: Uint8Array, read: ReadOutcome): void {
     const { offset, data, verify } = this.#mutation
     if (read !== 'done') {
-      this.#leave(read)
+      this.#leaveAsRead(read)
       return
     }
     const at = offset - this.from
     if (verify !== null) {
       const differs = firstDifference(blocks, at, verify)
       if (differs >= 0) {
-        this.#leave({ kind: 'miscompare', offset: differs })
+        this.#leaveAsRead({ kind: 'miscompare', offset: differs })
         return
       }
     }
@@ -174,7 +182,7 @@ export class MutationTurn implements Turn {
   /** The blocks as they are before it; null: taken whole. */
   #unmap(head: Uint8Array | null, tail: Uint8Array | null, read: ReadOutcome): void {
     if (read !== 'done') {
-      this.#leave(read)
+      this.#leaveAsRead(read)
       return
     }
     const { offset, bytes } = this.#mutation
@@ -193,6 +201,10 @@ export class MutationTurn implements Turn {
       this.#write(from, to, null, head === null && tail === null ? null : { head, tail })
       return
     }
+    if (this.#place.primary.isPausing) {
+      this.#place.primary.whenActive(() => this.#unmapBlocks(from, to, { head, tail }))
+      return
+    }
     // M3. The operation is that of the last one: when that is durable, all before it are.
     const parts = [
       ...(head === null ? [] : [{ from, to: from, edges: { head, tail: null } }]),
@@ -200,7 +212,7 @@ export class MutationTurn implements Turn {
       ...this.#ownRuns(from, to).filter((run) => this.#holds(run.from, run.to)),
     ]
     if (parts.length === 0) {
-      this.#leave('done')
+      this.#leaveAsRead('done')
       return
     }
     const writes = parts.map((part, i) => {
@@ -211,7 +223,7 @@ export class MutationTurn implements Turn {
       return this.#handIn(write, room)
     })
     Promise.all(writes)
-      .then((outcomes) => this.#leave(outcomes.includes('full') ? 'full' : 'done'))
+      .then((outcomes) => this.#leave(worst(outcomes)))
       .catch(this.#reject) // V5
   }
 
@@ -250,7 +262,7 @@ export class MutationTurn implements Turn {
       gen,
       number,
       acknowledged,
-      epoch: this.#place.epoch,
+      epoch: this.#place.primary.epoch,
       seq: 0,
       data,
       checksums: data === null ? null : this.#checksums,
@@ -260,8 +272,12 @@ export class MutationTurn implements Turn {
 
   #write(from: number, to: number, data: Uint8Array | null, edges: UnmapEdges | null): void {
     if (this.#isLate()) return
+    if (this.#place.primary.isPausing) {
+      this.#place.primary.whenActive(() => this.#write(from, to, data, edges))
+      return
+    }
     if (data === null && edges === null && !this.#holds(from, to)) {
-      this.#leave('done')
+      this.#leaveAsRead('done')
       return
     }
     const write = this.#storeWrite(from, to, data, edges)
@@ -275,20 +291,30 @@ export class MutationTurn implements Turn {
   }
 
   /** V10 M5 */
-  #handIn(write: Unnumbered, room: Reservation): Promise<'done' | 'full'> {
+  #handIn(write: Unnumbered, room: Reservation): Promise<CopiedOutcome | 'full'> {
     const { primary } = this.#place
+    write.epoch = primary.epoch
     write.seq = primary.nextSeq()
     this.#mutation.seq = write.seq
-    return primary.store.write(write, room)
+    return primary.write(write, room)
   }
 
   /** M2 */
   async #writeAgain(write: Unnumbered): Promise<void> {
-    const { store } = this.#place.primary
-    const isFreed = await store.makeRoom()
+    const { primary } = this.#place
+    const isFreed = await primary.store.makeRoom()
+    if (primary.isPausing) await new Promise<void>((resolve) => primary.whenActive(resolve))
     if (this.#isLate()) return
-    const room = isFreed ? store.admit(write) : null
-    this.#leave(room === null ? 'full' : await this.#handIn(write, room))
+    const room = isFreed ? primary.store.admit(write) : null
+    if (room === null) this.#leaveAsRead('full')
+    else this.#leave(await this.#handIn(write, room))
+  }
+
+  /** V12 of primary.ts: it comes to what was read, and nothing is written. */
+  #leaveAsRead(outcome: CompareOutcome): void {
+    const { primary } = this.#place
+    if (primary.isCurrent) this.#leave(outcome)
+    else primary.whenCurrent(() => this.#leave(outcome))
   }
 
   /** V8: the slice has left before anything was written. */
@@ -307,6 +333,11 @@ export class MutationTurn implements Turn {
     primary.order.leave(this)
     this.#resolve(primary.isOver ? 'stale' : outcome) // V8
   }
+}
+
+function worst(outcomes: readonly (CopiedOutcome | 'full')[]): CopiedOutcome | 'full' {
+  if (outcomes.includes('stale')) return 'stale'
+  return outcomes.includes('full') ? 'full' : 'done'
 }
 
 function worse(a: ReadOutcome, b: ReadOutcome): ReadOutcome {

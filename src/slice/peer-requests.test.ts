@@ -10,6 +10,7 @@ function scene() {
     isOfView: (_volume, view) => view === 3,
     read: () => 'done',
     checksums: () => Uint32Array.of(5),
+    copies: { answer: () => ({ status: 7 }) },
     mutate: (mutation) => {
       mutation.seq = 9
       return 'done'

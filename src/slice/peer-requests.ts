@@ -10,7 +10,9 @@ import { pieceBytes } from './lanes.ts'
 import type { CompareOutcome, Stale } from './outcome.ts'
 import type { Slices } from './slices.ts'
 
-type Asked = Pick<Slices, 'epochOf' | 'isOfView' | 'read' | 'checksums' | 'mutate'>
+type Asked = Pick<Slices, 'epochOf' | 'isOfView' | 'read' | 'checksums' | 'mutate'> & {
+  readonly copies: Pick<Slices['copies'], 'answer'>
+}
 
 const stale: Answer = { status: answerStatus.stale }
 
@@ -26,7 +28,7 @@ export class PeerRequests {
   /** Throws a ProtocolError for what a gateway never asks for. */
   answer(request: Incoming): Answer | Promise<Answer> {
     const { epoch, view, volume, slice, kind, bytes } = request
-    if (gateOf(kind) === 'open') throw broken('no copy is here')
+    if (gateOf(kind) === 'open') return this.#slices.copies.answer(request)
     this.handled.pieces += 1
     if (kind !== frameKind.unmap) this.handled.bytes += bytes
     check(request)

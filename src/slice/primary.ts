@@ -1,6 +1,8 @@
 // This member as the primary of one slice, from its activation until the slice leaves it: it alone orders the slice's
 // writes and answers its reads.
 //
+//   active ──its in-sync members are about to change──▶ pausing ──the next epoch is activated──▶ active      any ──▶ over
+//
 // Invariants:
 //   V2. Session, generation and number are judged when a request takes its place in the order of its blocks; what comes
 //       later to the same blocks sees it (block-order.ts), whatever becomes of its session meanwhile.
@@ -11,33 +13,61 @@
 //       the new primary. The slice comes back only when all of it is over.
 //   V10. The numbers of a slice's mutations (seq) count what is handed to the store, in that order: a COMPARE AND WRITE that
 //        miscompares, an unmap that finds nothing and what comes to `stale` or to a damaged block before that have none.
+//   V11. While it pauses nothing is numbered, and what was read is not answered: both wait for the next epoch, or for the end.
+//   V12. What was read is answered when the leases hold after it was read (R5 of lease.ts): also that a comparison found
+//        something else, and that an unmap found nothing. With one copy there is nothing to wait for, and nothing is asked.
 import type { Epoch, VolumeId } from '../base/ids.ts'
 import type { Mutation } from '../peer/operation.ts'
+import type { StoreWrite } from '../store/record.ts'
+import type { Reservation } from '../store/room.ts'
 import { BlockOrder } from './block-order.ts'
+import type { CopiedOutcome, CopySet } from './copy-set.ts'
 import type { Striped } from './lanes.ts'
+import type { Activated } from './lease.ts'
 import { MutationTurn, type Remembered } from './mutation-turn.ts'
 import type { CompareOutcome, Later, ReadOutcome, Stale } from './outcome.ts'
 import type { OperationWindow } from './session-marks.ts'
 import type { SliceStore } from './slice-store.ts'
+
+/** The other in-sync members have granted what they must. */
+export type LeasesHold = (others: readonly Activated[]) => boolean
 
 export class Primary {
   readonly kind = 'primary'
   epoch: Epoch
   readonly store: SliceStore
   readonly order = new BlockOrder()
+  /** The store may remember operations of the slice that were never asked of this primary: it is asked about each. */
+  readonly asksStore: boolean
+  readonly #hold: LeasesHold
+  /** Null: this member has the only copy, and one is enough. */
+  #copies: CopySet | null
   #seq = 0
   #isOver = false
-  /** One for all reads. */
-  readonly #late = (outcome: ReadOutcome): ReadOutcome | Stale => (this.#isOver ? 'stale' : outcome)
+  #isPausing = false
+  #whenActive: (() => void)[] = []
+  #whenCurrent: (() => void)[] = []
 
-  constructor(epoch: Epoch, store: SliceStore) {
+  constructor(epoch: Epoch, store: SliceStore, { copies, hold, asksStore }: PrimaryCopies = ALONE) {
     this.epoch = epoch
     this.store = store
+    this.#copies = copies
+    this.#hold = hold
+    this.asksStore = asksStore
   }
 
   /** The slice has left (V8). */
   get isOver(): boolean {
     return this.#isOver
+  }
+
+  get copies(): CopySet | null {
+    return this.#copies
+  }
+
+  /** V11 */
+  get isPausing(): boolean {
+    return this.#isPausing
   }
 
   read(
@@ -48,15 +78,17 @@ export class Primary {
     const read = this.order.isIdle
       ? this.store.read(volume, offset, into)
       : this.#readInTurn(volume, offset, into)
-    return typeof read === 'string' ? read : read.then(this.#late)
+    if (typeof read !== 'string') return read.then(this.#late)
+    return this.isCurrent ? read : this.#waitCurrent(read)
   }
 
-  /** The same, if nothing need be waited for: neither a turn nor the medium. */
+  /** The same, if nothing need be waited for: neither a turn, nor the medium, nor a lease. */
   readNow(volume: VolumeId, offset: number, into: Uint8Array): ReadOutcome | Later {
     const { order } = this
     if (!order.isIdle && order.isTaken({ volume, from: offset, to: offset + into.length }))
       return 'later'
-    return this.store.readNow(volume, offset, into)
+    const read = this.store.readNow(volume, offset, into)
+    return this.isCurrent ? read : 'later'
   }
 
   /** Whether it is to be carried out has been judged. */
@@ -65,12 +97,7 @@ export class Primary {
     window: OperationWindow<Remembered>,
     striped: Striped,
   ): Promise<CompareOutcome | Stale> {
-    const turn = new MutationTurn(mutation, {
-      primary: this,
-      window,
-      epoch: this.epoch,
-      striped,
-    })
+    const turn = new MutationTurn(mutation, { primary: this, window, striped })
     window.answers.set(mutation.number, turn)
     this.order.enter(turn)
     return turn.outcome
@@ -78,14 +105,82 @@ export class Primary {
 
   /** V10 */
   nextSeq(): number {
+    if (this.#copies !== null) return this.#copies.place()
     this.#seq += 1
     return this.#seq
   }
 
+  /** Under its number, at once. */
+  write(write: StoreWrite, room: Reservation): Promise<CopiedOutcome | 'full'> {
+    const copies = this.#copies
+    return copies === null ? this.store.write(write, room) : copies.write(write, room)
+  }
+
+  /** V12. What was read until now may be answered. */
+  get isCurrent(): boolean {
+    if (this.#isPausing) return false
+    return this.#copies === null || this.#hold(this.#copies.others)
+  }
+
+  /** V12. Calls once that what was read may be answered, or that the slice has left. */
+  whenCurrent(f: () => void): void {
+    this.#whenCurrent.push(f)
+  }
+
+  /** V11. Calls when the next epoch is activated, or the slice has left. */
+  whenActive(f: () => void): void {
+    this.#whenActive.push(f)
+  }
+
+  /** A lease was renewed. */
+  renewed(): void {
+    if (this.#whenCurrent.length > 0 && this.isCurrent) this.#wakeCurrent()
+  }
+
+  /** V11. Settles when the own store is done with what it was handed; with one copy, what it promises next is behind all that. */
+  async pause(): Promise<void> {
+    this.#isPausing = true
+    this.#copies?.end()
+    await this.#copies?.drained()
+  }
+
+  /** The next epoch is activated: all that the own store has is at each of its copies. */
+  resume(epoch: Epoch, copies: CopySet | null): void {
+    const before = this.#copies
+    this.epoch = epoch
+    this.#copies = copies
+    this.#isPausing = false
+    before?.finish('done')
+    for (const f of this.#whenActive.splice(0)) f()
+    this.renewed()
+  }
+
   /** V8. Settles when nothing of it is under way any more. */
-  leave(): Promise<void> {
+  async leave(): Promise<void> {
     this.#isOver = true
-    return this.order.idle()
+    for (const f of this.#whenActive.splice(0)) f()
+    this.#wakeCurrent()
+    if (this.#copies !== null) {
+      this.#copies.end()
+      await this.#copies.drained()
+      this.#copies.finish('stale')
+    }
+    await this.order.idle()
+  }
+
+  readonly #late = (outcome: ReadOutcome): ReadOutcome | Stale | Promise<ReadOutcome | Stale> => {
+    if (this.#isOver) return 'stale'
+    return this.isCurrent ? outcome : this.#waitCurrent(outcome)
+  }
+
+  #waitCurrent(outcome: ReadOutcome): Promise<ReadOutcome | Stale> {
+    return new Promise((resolve) => {
+      this.whenCurrent(() => resolve(this.#isOver ? 'stale' : outcome))
+    })
+  }
+
+  #wakeCurrent(): void {
+    for (const f of this.#whenCurrent.splice(0)) f()
   }
 
   #readInTurn(
@@ -104,3 +199,11 @@ export class Primary {
     return waiting === null ? store.read(volume, offset, into) : promise
   }
 }
+
+export interface PrimaryCopies {
+  readonly copies: CopySet | null
+  readonly hold: LeasesHold
+  readonly asksStore: boolean
+}
+
+const ALONE: PrimaryCopies = { copies: null, hold: () => true, asksStore: false }

@@ -48,6 +48,11 @@ export class ReplicaSet {
     return this.#committed
   }
 
+  /** The newest mutation that has a place. */
+  get given(): number {
+    return this.#given
+  }
+
   /** R3. The place of the next mutation. */
   place(nowMs: number): number {
     this.#given += 1

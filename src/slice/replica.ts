@@ -89,6 +89,12 @@ export class Replica {
     return 'take'
   }
 
+  /** RL3. One of them could not be kept: nothing behind it is taken. */
+  stop(): void {
+    this.#active = NONE
+    this.#isAligned = false
+  }
+
   /** RL1. The store has it, in the order in which they were taken. False: it has been asked for another epoch since, and nothing is said. */
   stored(of: Epoch, seq: number): boolean {
     if (of !== this.#active || !this.#isAligned) return false

@@ -101,6 +101,11 @@ export class SessionMarks<T> {
     return mark
   }
 
+  /** Its mutations were another member's to answer since. */
+  forgetSlice(slice: SliceId): void {
+    for (const mark of this.#marks.values()) mark.windows.delete(slice)
+  }
+
   fence(session: SessionId, gen: Generation): void {
     const mark = this.#marks.get(session)
     if (mark === undefined) this.#first(session, gen)

@@ -1,10 +1,34 @@
 // What a primary needs of the page store; store/page-store.ts has it.
 import type { Epoch, Generation, SessionId, SliceId, VolumeId } from '../base/ids.ts'
+import type { InstalledPage } from '../store/installed.ts'
+import type { OperationWindow } from '../store/operations.ts'
+import type { PageCopy } from '../store/page-copy.ts'
+import type { PageVersion } from '../store/pages.ts'
 import type { StoreWrite } from '../store/record.ts'
 import type { Admitted, Reservation } from '../store/room.ts'
+import type { Stamp } from '../store/stamp.ts'
 import type { Later } from './outcome.ts'
 
-export interface SliceStore {
+/** What a copy needs of the store besides. */
+export interface CopyStore {
+  /** Each page of the slice that has had a change, tombstones included. */
+  versions(slice: SliceId): Iterable<PageVersion>
+  /** Tombstones of the slice up to this stamp are listed no more; null: all are. */
+  foldedOf(slice: SliceId): Stamp | null
+  /** All there is of a page, as of one instant; null: nobody knows of it here. */
+  pageOf(volume: VolumeId, page: number): Promise<PageCopy | 'damaged' | null>
+  /** Afterwards the page is exactly this, durably, whatever it was: higher stamps go, too. */
+  install(page: InstalledPage): Promise<'done' | 'full'>
+  operationsOf(slice: SliceId): Iterable<OperationWindow>
+  /** Afterwards these are remembered, durably: besides what is known, or instead of it. */
+  adopt(
+    slice: SliceId,
+    operations: readonly OperationWindow[],
+    isInstead: boolean,
+  ): Promise<'done' | 'full'>
+}
+
+export interface SliceStore extends CopyStore {
   /** The member is about to raise these slices to these epochs; resolves when that is durable, rejects when the store has failed. */
   promise(epochs: ReadonlyMap<SliceId, Epoch>): Promise<'done' | 'full'>
   /** The highest epoch that was ever promised for the slice. */

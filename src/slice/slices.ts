@@ -1,19 +1,19 @@
 // This member's part in each slice, and what drives it: the group's record says whose a slice is, and the role follows.
 //
-//   none ──the record names this member──▶ activating ──epoch raised, sessions listed──▶ primary
-//     ▲                                                                                     │
-//     └──────────────── all that was under way is over ◀──── leaving ◀── it names another ──┘
+//   none ──the record names this member──▶ activating ──epoch raised, sessions listed, copies equal──▶ primary
+//    │▲                                      ▲    ▲ └──────────── its copies change ───────────────────┘ │
+//    ││                                      │    └── taken over from a silent primary                   │
+//    │└── over ◀── leaving ◀── it names another ────────────────────────────────────────────────────────┘
+//    └── its primary asks this member ──▶ copy
 //
 // Invariants:
 //   V1. Nothing is answered before the epochs of the member's slices are raised and all sessions' generations are known.
 //   V5. A store that has failed answers nothing more: the turn never ends, and the member stops.
-//   V6. Pages of a volume that was deleted are dropped, also if it was deleted while this member was down; those of one
-//       that exists never are.
-//   V7. What is dropped or forgotten is gone by the coordinator's own word, asked in a transaction. This member's copy of
-//       the record only says what to ask about.
 //   V9. Requests of other members are carried out under the view of their volume by which they were sent: an older one is
 //       stale, and of a newer one this member looks at what is committed first. So who has changed a volume knows that
 //       nothing is done as before it, once every primary has heard of it.
+//   R10. A mutation that comes again after a take-over is answered, not carried out: of a slice that has copies the store is
+//        asked about each number, and what windows knew of it before another member served it is forgotten.
 import { assert } from '../base/assert.ts'
 import type { Clock } from '../base/clock.ts'
 import {
@@ -24,32 +24,20 @@ import {
   type Revision,
   type SessionId,
   type SliceId,
-  sliceId,
   type VolumeId,
 } from '../base/ids.ts'
 import type { Coordinator } from '../coordination/coordinator.ts'
-import { keys } from '../group/record.ts'
-import { volumeIsAbsent } from '../group/volumes.ts'
+import type { PeerLinks } from '../peer/links.ts'
 import type { Mutation, Origin } from '../peer/operation.ts'
-import { activate, generationsIn } from './activation.ts'
 import type { AllocationQuestion, SliceAllocation } from './allocation.ts'
 import type { GroupSlices } from './group-slices.ts'
 import { MutationTurn, type Remembered } from './mutation-turn.ts'
 import type { CompareOutcome, Later, ReadOutcome, Stale } from './outcome.ts'
-import { Primary } from './primary.ts'
+import type { Primary } from './primary.ts'
+import { type CopyVerb, Roles } from './roles.ts'
 import { SessionMarks } from './session-marks.ts'
 import type { SliceStore } from './slice-store.ts'
-
-type Role =
-  /** Another member's, as far as this one knows. */
-  | { readonly kind: 'none' }
-  | { readonly kind: 'activating' }
-  | Primary
-  /** `over` settles when nothing that the primary had begun is under way any more. */
-  | { readonly kind: 'leaving'; readonly over: Promise<void> }
-
-const none: Role = { kind: 'none' }
-const activating: Role = { kind: 'activating' }
+import { tidyNowAndThen } from './tidy.ts'
 
 export interface SlicesDeps {
   readonly self: MemberId
@@ -57,9 +45,11 @@ export interface SlicesDeps {
   readonly coordinator: Coordinator
   readonly group: GroupSlices
   readonly store: SliceStore
+  /** Of this start. */
+  readonly boot: string
+  readonly peers: Pick<PeerLinks, 'link' | 'ask'>
 }
 
-const TIDY_EVERY_MS = 10_000
 /** Volumes that requests name though nobody knows them; ids of volumes that were deleted, mostly. */
 const ABSENT_MAX = 1_024
 
@@ -67,24 +57,42 @@ export class Slices {
   readonly #deps: SlicesDeps
   readonly #marks = new SessionMarks<Remembered>()
   readonly #absent = new Set<VolumeId>()
-  readonly #roles: Role[] = []
+  readonly #roles: Roles
   readonly #serving = Promise.withResolvers<void>()
   #state: 'starting' | 'serving' | 'closed' = 'starting'
   #isLookingForVolume = false
 
   constructor(deps: SlicesDeps) {
     this.#deps = deps
+    this.#roles = new Roles({
+      ...deps,
+      isClosed: () => this.#state === 'closed',
+      isServing: () => this.#state === 'serving',
+      load: (sessions, rev) => this.#load(sessions, rev),
+      forget: (slice) => this.#marks.forgetSlice(slice),
+    })
+  }
+
+  /** What its copies, and those whose copy this member is, ask of it. */
+  get copies(): Pick<Roles, CopyVerb> {
+    return this.#roles
   }
 
   /** V1. Returns when it serves, however long the coordinator is away. Called once. */
   async start(): Promise<void> {
     assert(this.#state === 'starting', 'slices are started once')
-    await this.#activate(() => true)
+    await this.#roles.activateAll()
     if (this.#state !== 'starting') return
     this.#state = 'serving'
     this.#serving.resolve()
-    void this.#follow()
-    this.#tidyNowAndThen()
+    this.#roles.follow()
+    const { clock, coordinator, group, store } = this.#deps
+    tidyNowAndThen({
+      ...{ clock, coordinator, group, store },
+      isServing: () => this.#state === 'serving',
+      sessions: () => this.#marks.sessions(),
+      load: (sessions, rev) => this.#load(sessions, rev),
+    })
   }
 
   /** Settles once requests and FENCEs may come. */
@@ -98,6 +106,7 @@ export class Slices {
 
   close(): void {
     this.#state = 'closed'
+    this.#roles.close()
   }
 
   /** 0: this member does not serve the slice. */
@@ -164,7 +173,8 @@ export class Slices {
     if (number <= window.acknowledged) return 'refused'
     const known = window.answers.get(number)
     if (known !== undefined) return answeredAgain(known, mutation) // V3
-    if (mark.isLoaded && store.remembered(session, gen, slice, number)) {
+    const asks = mark.isLoaded || primary.asksStore // R10
+    if (asks && store.remembered(session, gen, slice, number)) {
       window.answers.set(number, 'done')
       return 'done'
     }
@@ -179,8 +189,10 @@ export class Slices {
     if (!group.volumes.has(volume) || slices.length === 0)
       return { slices: [], upTo: to, extents: [] }
     try {
+      const primaries = slices.map((slice) => this.#primaryOf(slice))
       const held = await store.held({ volume, slices: new Set(slices), from, to, most })
-      return { slices, ...held }
+      await Promise.all(primaries.map((primary) => (primary === null ? null : current(primary))))
+      return { slices: slices.filter((_, at) => primaries[at]?.isOver === false), ...held }
     } catch {
       return new Promise(() => {}) // V5
     }
@@ -199,7 +211,7 @@ export class Slices {
   }
 
   #primaryOf(slice: SliceId): Primary | null {
-    const role = this.#roles[slice]
+    const role = this.#roles.all[slice]
     return this.#state === 'serving' && role?.kind === 'primary' ? role : null
   }
 
@@ -220,99 +232,12 @@ export class Slices {
     this.#absent.add(volume)
   }
 
-  /** Slices that come to this member are activated, and those that leave it are let go. */
-  async #follow(): Promise<void> {
-    const { group, self } = this.#deps
-    while (this.#state === 'serving') {
-      const isNew = (slice: SliceId) => {
-        const record = group.slices[slice]
-        return record?.primary === self && record.epoch > this.epochOf(slice)
-      }
-      for (const [index, record] of group.slices.entries()) {
-        const slice = sliceId(index)
-        if (record.primary !== self && record.epoch > this.epochOf(slice)) this.#leave(slice)
-      }
-      if (group.slices.some((_, slice) => isNew(sliceId(slice)))) {
-        try {
-          await this.#activate(isNew)
-        } catch {
-          return // V5: the member is about to stop.
-        }
-      } else if (!(await group.changed())) return
-    }
-  }
-
-  #leave(slice: SliceId): void {
-    const role = this.#roles[slice]
-    if (role?.kind !== 'primary') return
-    const over = role.leave()
-    const leaving: Role = { kind: 'leaving', over }
-    this.#roles[slice] = leaving
-    void over.then(() => {
-      if (this.#roles[slice] === leaving) this.#roles[slice] = none
-    })
-  }
-
-  async #activate(wanted: (slice: SliceId) => boolean): Promise<void> {
-    const { self, clock, coordinator, store, group } = this.#deps
-    for (const [slice, { primary }] of group.slices.entries()) {
-      const { kind } = this.#roles[slice] ?? none
-      if (primary === self && kind === 'none' && wanted(sliceId(slice)))
-        this.#roles[slice] = activating
-    }
-    const isClosed = () => this.#state === 'closed'
-    const activation = await activate({ self, clock, coordinator, store, isClosed }, wanted)
-    if (activation === null) return
-    this.#load(activation.sessions, activation.rev)
-    for (const [slice, epoch] of activation.epochs) {
-      const role = this.#roles[slice]
-      if (role?.kind === 'leaving') await role.over // V8
-      if (role?.kind === 'primary') role.epoch = epoch
-      else this.#roles[slice] = new Primary(epoch, store)
-    }
-    for (const [slice, role] of this.#roles.entries()) {
-      if (role === activating) this.#roles[slice] = none
-    }
-  }
-
   #load(sessions: Iterable<readonly [SessionId, Generation]>, rev: Revision): void {
     const { store } = this.#deps
     this.#marks.load(sessions, rev)
     for (const session of store.rememberedSessions()) {
       if (this.#marks.isRetired(session)) store.forgetSession(session)
     }
-  }
-
-  /** Forgets what is over: sessions that were retired, and the pages of volumes that were deleted. */
-  #tidyNowAndThen(): void {
-    this.#deps.clock.after(TIDY_EVERY_MS, () => {
-      if (this.#state === 'serving') void this.#tidy().then(() => this.#tidyNowAndThen())
-    })
-  }
-
-  async #tidy(): Promise<void> {
-    await this.#forgetRetired()
-    const { group, store } = this.#deps
-    for (const volume of store.volumes()) {
-      if (group.volumes.has(volume) || !(await this.#isDeleted(volume))) continue
-      // A write that was in its turn meanwhile may bring a page back, and a full store may not take the order: the next
-      // time. A store that has failed stops the member (V5).
-      await store.dropVolume(volume).catch(() => undefined)
-    }
-  }
-
-  /** V7. A comparison is of now, while a list may be older. */
-  async #isDeleted(volume: VolumeId): Promise<boolean> {
-    return (await this.#deps.coordinator.txn(volumeIsAbsent(volume))).kind === 'done'
-  }
-
-  /** V7. */
-  async #forgetRetired(): Promise<void> {
-    const { group, store, coordinator } = this.#deps
-    const isGone = (id: SessionId) => id <= group.rev && !group.sessions.has(id)
-    if (![...this.#marks.sessions(), ...store.rememberedSessions()].some(isGone)) return
-    const asked = await coordinator.txn({ read: [keys.sessions] })
-    if (asked.kind === 'done') this.#load(generationsIn(asked.read[0] ?? []), asked.rev)
   }
 }
 
@@ -323,4 +248,10 @@ function answeredAgain(known: Remembered, mutation: Mutation) {
     mutation.seq = known.seq
     return outcome
   })
+}
+
+/** V12 of primary.ts: settles when what was read of its slice may be answered, or the slice has left. */
+function current(primary: Primary): Promise<void> | null {
+  if (primary.isCurrent) return null
+  return new Promise((resolve) => primary.whenCurrent(resolve))
 }

@@ -26,6 +26,9 @@ export interface OperationWindow {
   readonly numbers: readonly number[]
 }
 
+/** No session has this id: a window of it tells to forget the slice. */
+const FORGET: OperationWindow = { session: sessionId(0), gen: generation(0), upTo: 0, numbers: [] }
+
 interface Remembered {
   gen: Generation
   /** All operations up to and including this one were answered, and the answers arrived. */
@@ -103,7 +106,7 @@ export class OperationMemory {
     return encoded
   }
 
-  /** Adds what `encode` gave. */
+  /** Adds what `encode` gave, and forgets what FORGET names. */
   decode(bytes: Uint8Array): void {
     let at = 0
     while (at < bytes.length) {
@@ -111,7 +114,8 @@ export class OperationMemory {
       const gen = generation(readU64(bytes, at + OPERATIONS.gen))
       const slice = sliceId(readU32(bytes, at + OPERATIONS.slice))
       const count = readU32(bytes, at + OPERATIONS.count)
-      this.acknowledge(session, gen, slice, readU64(bytes, at + OPERATIONS.upTo))
+      if (session === FORGET.session) this.forgetSlice(slice)
+      else this.acknowledge(session, gen, slice, readU64(bytes, at + OPERATIONS.upTo))
       at += OPERATIONS.end
       for (let i = 0; i < count; i += 1) {
         this.remember(session, gen, slice, readU64(bytes, at))
@@ -156,16 +160,17 @@ function encodeWindow(
   return end
 }
 
-/** What `decode` takes, in lists of at most so many bytes each; each tells the highest session in it. */
+/** What `decode` takes, in lists of at most so many bytes each; `isInstead`: after all that is known is forgotten; each tells the highest session in it. */
 export function* encodeWindows(
   slice: SliceId,
   windows: Iterable<OperationWindow>,
   mostBytes: number,
+  isInstead = false,
 ): Generator<{ readonly list: Uint8Array; readonly session: SessionId }> {
   let list = new Uint8Array(mostBytes)
   let at = 0
   let highest = sessionId(0)
-  for (const window of windows) {
+  for (const window of isInstead ? [FORGET, ...windows] : windows) {
     let from = 0
     do {
       if (at + OPERATIONS.end + 8 > mostBytes) {

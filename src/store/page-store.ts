@@ -22,7 +22,7 @@
 //   ST10. A page has the stamp (epoch, seq) of its newest change that is in the store, as a slice has; members compare them.
 //   ST11. What a gateway had acknowledged when it sent an operation is remembered no more once that is in the store, also
 //        after a restart.
-//   ST12. What another member remembers of operations is united with what is known here, durably, and is remembered like that.
+//   ST12. What another member remembers of operations is united with what is known here, or takes its place, durably.
 import { assert } from '../base/assert.ts'
 import { type Clock, turnOf } from '../base/clock.ts'
 import type { Disk } from '../base/disk.ts'
@@ -325,14 +325,15 @@ export class PageStore {
     return this.#pages.operations.windowsOf(slice)
   }
 
-  /** ST12. Resolves when that is durable; 'full': some of it may be known, which does no harm. */
-  async adopt(slice: SliceId, windows: Iterable<OperationWindow>): Promise<WriteResult> {
+  /** ST12; `isInstead`: of what is known. Resolves when that is durable; 'full': some of it may be known, which does no harm. */
+  async adopt(slice: SliceId, windows: Iterable<OperationWindow>, isInstead = false) {
     const most = Math.min(ADOPTED_BLOCKS, Math.floor((this.#journal.largest - 1) / BLOCK_SECTORS))
-    for (const { list, session } of encodeWindows(slice, windows, most * BLOCK_BYTES)) {
+    const lists = encodeWindows(slice, windows, most * BLOCK_BYTES, isInstead)
+    for (const { list, session } of lists) {
       const result = await this.#queue.add(listOf('adopt', list, session))
       if (result === 'full') return result
     }
-    return 'done'
+    return 'done' as const
   }
 
   /** SD1 SD2. At this instant; costs by the pages that the slice has here. */

@@ -115,6 +115,21 @@ describe('operations of another member', () => {
     }
   })
 
+  it('ST12 take the place of what is known if they are to, through a cut', async () => {
+    const world = new World()
+    let store = await world.open()
+    await put(world, store, 5)
+    const theirs = [{ session: sessionId(8), gen: generation(4), upTo: 0, numbers: [1] }]
+    expect(await world.run(store.adopt(SLICE, theirs, true))).toBe('done')
+    for (let pass = 0; pass < 2; pass += 1) {
+      expect(store.operationsOf(SLICE)).toEqual(theirs)
+      store = await world.cut()
+    }
+    expect(await world.run(store.adopt(SLICE, [], true))).toBe('done')
+    store = await world.cut()
+    expect(store.operationsOf(SLICE)).toEqual([])
+  })
+
   it('ST12 however many they are, what becomes durable at once is bounded', async () => {
     const world = new World({ journalBytes: 128 * 1024 })
     let store = await world.open()

@@ -1,12 +1,10 @@
-// A group of members with the data path alone (links, primary, gateway) over the simulated network, coordinator and time,
-// and a store that makes writes durable late, in order, and loses at a crash what was not.
+// A group of members with the data path alone (links, primary, gateway) over the simulated network, coordinator and time, and
+// a store that is late (late-store.ts).
 import { SimClock } from '../../sim/clock.ts'
 import { SimCoordination } from '../../sim/coordinator.ts'
 import { SimNet } from '../../sim/net.ts'
 import { Timeline } from '../../sim/timeline.ts'
 import {
-  type Epoch,
-  epoch,
   type Generation,
   generation,
   type MemberId,
@@ -16,7 +14,6 @@ import {
   type SliceId,
   sessionId,
   sliceId,
-  type VolumeId,
   volumeId,
 } from '../../src/base/ids.ts'
 import type { Address } from '../../src/base/net.ts'
@@ -31,190 +28,17 @@ import {
   type SessionRecord,
   type VolumeRecord,
 } from '../../src/group/record.ts'
+import { Controls, question } from '../../src/peer/controls.ts'
 import type { Incoming } from '../../src/peer/incoming.ts'
 import { PeerLinks } from '../../src/peer/links.ts'
 import type { Json } from '../../src/peer/message.ts'
 import { encodeAllocation, readQuestion } from '../../src/slice/allocation.ts'
+import { readActivate, readAligned, readBeacon, readPaged } from '../../src/slice/copy-messages.ts'
 import { laneOf } from '../../src/slice/lanes.ts'
 import { PeerRequests } from '../../src/slice/peer-requests.ts'
-import type { SliceStore } from '../../src/slice/slice-store.ts'
 import { Slices } from '../../src/slice/slices.ts'
-import type { StoreWrite } from '../../src/store/record.ts'
-import type { Admitted, Reservation } from '../../src/store/room.ts'
 import { Gateway } from '../../src/volume/gateway.ts'
-
-const BLOCK = 4096
-
-/** What survives a crash. */
-export class DurableBlocks {
-  readonly blocks = new Map<string, Uint8Array>()
-  /** By block: its slice. */
-  readonly slices = new Map<string, number>()
-  readonly operations = new Map<string, Set<number>>()
-  /** How often each operation was applied, for the judge. */
-  readonly applied = new Map<string, number>()
-}
-
-export class LateStore implements SliceStore {
-  readonly #durable: DurableBlocks
-  readonly #clock: SimClock
-  readonly #prng: Prng
-  #lastMs = 0
-  /** One way through, in ms. */
-  delayMs: readonly [number, number] = [0.1, 3]
-
-  constructor(durable: DurableBlocks, clock: SimClock, prng: Prng) {
-    this.#durable = durable
-    this.#clock = clock
-    this.#prng = prng
-  }
-
-  async promise(): Promise<'done'> {
-    return 'done'
-  }
-
-  promisedEpoch(): Epoch {
-    return epoch(0)
-  }
-
-  read(volume: VolumeId, offset: number, into: Uint8Array): 'done' | Promise<'done'> {
-    const now = this.readNow(volume, offset, into)
-    if (now === 'done') return now
-    return new Promise((resolve) => {
-      this.#clock.after(this.#prng.unit() * 4, () => resolve(this.#read(volume, offset, into)))
-    })
-  }
-
-  readNow(volume: VolumeId, offset: number, into: Uint8Array): 'done' | 'later' {
-    return this.#prng.chance(0.7) ? this.#read(volume, offset, into) : 'later'
-  }
-
-  /** As a store whose blocks are not at home. */
-  checksums(): null {
-    return null
-  }
-
-  #read(volume: VolumeId, offset: number, into: Uint8Array): 'done' {
-    for (let at = 0; at < into.length; ) {
-      const within = (offset + at) % BLOCK
-      const length = Math.min(BLOCK - within, into.length - at)
-      const block = this.#durable.blocks.get(`${volume}:${offset + at - within}`)
-      into.fill(0, at, at + length)
-      if (block !== undefined) into.set(block.subarray(within, within + length), at)
-      at += length
-    }
-    return 'done'
-  }
-
-  holds(_range: Parameters<SliceStore['holds']>[0]): boolean {
-    return true
-  }
-
-  admit(write: Admitted): Reservation {
-    return { blocks: 0, write }
-  }
-
-  write(write: StoreWrite): Promise<'done'> {
-    const before = write.data?.slice() ?? null
-    const [low, high] = this.delayMs
-    const now = this.#clock.nowMs()
-    this.#lastMs = Math.max(this.#lastMs, now + low + this.#prng.unit() * (high - low))
-    return new Promise((resolve, reject) => {
-      this.#clock.after(this.#lastMs - now, () => {
-        if (before !== null && write.data?.every((byte, i) => byte === before[i]) !== true) {
-          reject(new Error('the data of a write changed before it was durable'))
-          return
-        }
-        this.#apply(write)
-        resolve('done')
-      })
-    })
-  }
-
-  #apply(write: StoreWrite): void {
-    const { offset, bytes, data, edges, number, ...of } = write
-    const { operations, applied } = this.#durable
-    if (offset % BLOCK !== 0 || bytes % BLOCK !== 0) throw new Error('not whole blocks')
-    if (data === null) this.#unmap(write)
-    for (let at = 0; at < (data?.length ?? 0); at += BLOCK) {
-      this.#put(write, offset + at, data?.slice(at, at + BLOCK) ?? null)
-    }
-    this.#put(write, offset - BLOCK, edges?.head ?? null)
-    this.#put(write, offset + bytes, edges?.tail ?? null)
-    const window = `${of.session}:${of.gen}:${of.slice}`
-    const known = operations.get(window) ?? new Set()
-    operations.set(window, known.add(number))
-    const name = `${window}:${number}`
-    applied.set(name, (applied.get(name) ?? 0) + 1)
-  }
-
-  #put({ volume, slice }: StoreWrite, offset: number, bytes: Uint8Array | null): void {
-    if (bytes === null) return
-    this.#durable.blocks.set(`${volume}:${offset}`, bytes)
-    this.#durable.slices.set(`${volume}:${offset}`, slice)
-  }
-
-  /** What the slice has of the range. */
-  #unmap({ volume, slice, offset, bytes }: StoreWrite): void {
-    const { blocks, slices } = this.#durable
-    for (const [key, at] of slices) {
-      const [of, from = 0] = key.split(':').map(Number)
-      if (of !== volume || at !== slice || from < offset || from >= offset + bytes) continue
-      blocks.delete(key)
-      slices.delete(key)
-    }
-  }
-
-  async makeRoom(): Promise<boolean> {
-    return false
-  }
-
-  hasLost(): boolean {
-    return false
-  }
-
-  remembered(session: SessionId, gen: Generation, slice: SliceId, number: number): boolean {
-    return this.#durable.operations.get(`${session}:${gen}:${slice}`)?.has(number) === true
-  }
-
-  acknowledge(session: SessionId, gen: Generation, slice: SliceId, upTo: number): void {
-    const known = this.#durable.operations.get(`${session}:${gen}:${slice}`)
-    for (const operation of known ?? []) if (operation <= upTo) known?.delete(operation)
-  }
-
-  rememberedSessions(): SessionId[] {
-    return [...this.#durable.operations.keys()].map((key) => sessionId(Number.parseInt(key, 10)))
-  }
-
-  forgetSession(session: SessionId): void {
-    for (const key of this.#durable.operations.keys()) {
-      if (key.startsWith(`${session}:`)) this.#durable.operations.delete(key)
-    }
-  }
-
-  async held({ volume, slices, from, to, most }: Parameters<SliceStore['held']>[0]) {
-    const extents: [number, number][] = []
-    for (const [key, slice] of this.#durable.slices) {
-      const [of, at = 0] = key.split(':').map(Number)
-      if (of === volume && slices.has(sliceId(slice)) && at >= from && at < to)
-        extents.push([at, at + BLOCK])
-    }
-    extents.sort(([a], [b]) => a - b)
-    return { upTo: extents[most]?.[0] ?? to, extents: extents.slice(0, most) }
-  }
-
-  volumes(): VolumeId[] {
-    return [
-      ...new Set([...this.#durable.blocks.keys()].map((key) => volumeId(Number.parseInt(key, 10)))),
-    ]
-  }
-
-  async dropVolume(volume: VolumeId): Promise<'done'> {
-    const { blocks } = this.#durable
-    for (const key of blocks.keys()) if (key.startsWith(`${volume}:`)) blocks.delete(key)
-    return 'done'
-  }
-}
+import { DurableBlocks, LateStore } from './late-store.ts'
 
 export interface VolumeMember {
   readonly id: MemberId
@@ -242,6 +66,15 @@ export function lanesInOrder(id: number, slices: number): readonly SliceId[] {
 
 const VOLUME = volumeId(1)
 
+export interface VolumeGroupOptions {
+  readonly members?: readonly MemberId[]
+  readonly slices?: number
+  readonly copies?: number
+  readonly min?: number
+  /** Clocks run at rates up to 8 % apart from true time. */
+  readonly rates?: boolean
+}
+
 export class VolumeGroup {
   readonly timeline = new Timeline()
   readonly prng: Prng
@@ -256,6 +89,8 @@ export class VolumeGroup {
   volume: VolumeRecord
   #boots = 0
   #sessions = 0
+  /** Of their clocks. */
+  readonly #rates = new Map<MemberId, number>()
 
   private constructor(seed: number, names: readonly MemberId[], volume: VolumeRecord) {
     this.prng = new Prng(seed)
@@ -269,11 +104,9 @@ export class VolumeGroup {
   }
 
   /** A group with one volume of as many lanes as slices, slice i at member i mod n. Its first run is on slice 0, its second on slice 1 … */
-  static async found(
-    seed: number,
-    options: { members?: readonly MemberId[]; slices?: number } = {},
-  ): Promise<VolumeGroup> {
+  static async found(seed: number, options: VolumeGroupOptions = {}): Promise<VolumeGroup> {
     const { members = [memberId('a'), memberId('b'), memberId('c')], slices = 6 } = options
+    const { copies = 1, min = 1, rates = false } = options
     const volume: VolumeRecord = {
       id: VOLUME,
       name: 'v',
@@ -286,6 +119,7 @@ export class VolumeGroup {
       createdAt: '',
     }
     const world = new VolumeGroup(seed, members, volume)
+    if (rates) for (const name of members) world.#rates.set(name, 0.92 + world.prng.unit() * 0.16)
     const group: GroupRecord = {
       format: RECORD_FORMAT,
       name: 'g',
@@ -295,7 +129,7 @@ export class VolumeGroup {
       slices,
       namingAuthority: 'iqn.2026-11.dev.evenkeel',
     }
-    for (const change of foundGroup(group, members))
+    for (const change of foundGroup(group, members, { copies, min }))
       await world.finish(world.coordinator.txn(change))
     await world.finish(world.put(keys.volume(volume.id), volume))
     await world.finish(Promise.all(members.map((name) => world.boot(name))))
@@ -330,26 +164,43 @@ export class VolumeGroup {
 
   /** Begins a new life; settles when it serves, if it does. */
   async boot(name: MemberId): Promise<VolumeMember> {
-    const clock = new SimClock(this.timeline)
+    const clock = new SimClock(this.timeline, this.#rates.get(name) ?? 1)
     const net = this.net.host(name, clock)
-    const coordinator = this.coordination.handle(name)
+    const coordinator = this.coordination.handle(name, (f) => clock.deliver(f))
     const durable = this.durable.get(name) ?? new DurableBlocks()
     const group = await GroupView.open(coordinator, clock)
     const store = new LateStore(durable, clock, this.prng.fork())
     this.#boots += 1
     const self = { groupId: 'g', memberId: name, bootId: `${name}-${this.#boots}` }
-    const slices = new Slices({ self: name, clock, coordinator, group, store })
+    const slices = new Slices({
+      ...{ self: name, boot: self.bootId, clock, coordinator, group, store },
+      peers: { link: (to) => peers.link(to), ask: (...asked) => peers.ask(...asked) },
+    })
+    const { copies } = slices
+    const controls = new Controls(
+      {
+        allocation: question(readQuestion, async (asked) =>
+          encodeAllocation(await slices.allocation(asked)),
+        ),
+        beacon: question(readBeacon, (seen, from) => copies.beacon(seen, from)),
+        activate: question(readActivate, (asked, from) => copies.activate(asked, from)),
+        versions: question(readPaged, (asked) => copies.versions(asked)),
+        operations: question(readPaged, (asked) => copies.operations(asked)),
+        aligned: question(readAligned, (asked) => copies.aligned(asked)),
+      },
+      (_, kind, why) => {
+        throw new Error(`malformed ${kind}: ${why}`)
+      },
+    )
     const requests = new PeerRequests(slices)
     const server = {
-      control: async (_from: string, kind: string, body: Json) =>
-        kind === 'allocation'
-          ? encodeAllocation(await slices.allocation(readQuestion(body)))
-          : null,
+      control: (from: MemberId, kind: string, body: Json | Uint8Array) =>
+        controls.answer(from, kind, body),
       operation: (_from: string, request: Incoming) => requests.answer(request),
       fence: slices.fence.bind(slices),
       serving: () => slices.serving(),
     }
-    const peers = new PeerLinks({ self, net, clock, addressOf, server })
+    const peers: PeerLinks = new PeerLinks({ self, net, clock, addressOf, server })
     const gateway = new Gateway({ self: name, clock, group, peers, slices })
     const member = { id: name, clock, group, store, links: peers, slices, gateway }
     if (!clock.alive) return member

@@ -1,0 +1,103 @@
+// The beacons between this member and the others, for all slices at once: what it may read by, and from whom it may take over
+// (lease.ts decides both).
+//
+// Invariants:
+//   BC1. A beacon says up to where this member has followed the record, its roles included: what it had let go of by then it
+//        serves no more (LS2 of lease.ts).
+import type { Clock } from '../base/clock.ts'
+import type { MemberId, Revision } from '../base/ids.ts'
+import { ProtocolError } from '../base/protocol-error.ts'
+import { Body } from '../peer/controls.ts'
+import type { PeerLinks } from '../peer/links.ts'
+import type { Json } from '../peer/message.ts'
+import { encodeBeacon } from './copy-messages.ts'
+import { type Activated, Grants, Leases } from './lease.ts'
+
+export const BEACON_MS = 400
+/** No lease comes of a later reply. */
+const REPLY_MS = 2_000
+
+export interface BeaconsDeps {
+  readonly self: MemberId
+  /** Of this start. */
+  readonly boot: string
+  readonly clock: Clock
+  readonly peers: Pick<PeerLinks, 'ask'>
+  /** BC1 */
+  readonly seen: () => Revision
+  /** Members that have a copy of what this one serves. */
+  readonly to: () => ReadonlySet<MemberId>
+  /** A lease was renewed, or the member has another boot. */
+  readonly renewed: () => void
+}
+
+export class Beacons {
+  readonly leases = new Leases()
+  readonly grants: Grants
+  readonly #deps: BeaconsDeps
+  #isClosed = false
+  #isRunning = false
+
+  constructor(deps: BeaconsDeps) {
+    this.#deps = deps
+    this.grants = new Grants(deps.clock.nowMs())
+  }
+
+  /** Called again, it does nothing. */
+  start(): void {
+    if (this.#isRunning) return
+    this.#isRunning = true
+    this.#round()
+  }
+
+  close(): void {
+    this.#isClosed = true
+  }
+
+  /** R5 */
+  hold(others: readonly Activated[]): boolean {
+    return this.leases.hold(others, this.#deps.clock.nowMs())
+  }
+
+  /** Another member's beacon: the reply is a grant; null: none is given. */
+  heard(from: MemberId, seen: Revision): Json {
+    const { boot, clock } = this.#deps
+    return this.grants.beacon(from, seen, clock.nowMs()) ? { boot } : null
+  }
+
+  /** R6 */
+  mayTakeOver(from: MemberId): boolean {
+    return this.grants.mayTakeOver(from, this.#deps.clock.nowMs())
+  }
+
+  /** To one member out of turn: it has just become a copy. */
+  send(member: MemberId): void {
+    void this.#beacon(member)
+  }
+
+  #round(): void {
+    if (this.#isClosed) return
+    for (const member of this.#deps.to()) void this.#beacon(member)
+    this.#deps.clock.after(BEACON_MS, () => this.#round())
+  }
+
+  async #beacon(member: MemberId): Promise<void> {
+    const { clock, peers, seen } = this.#deps
+    const sentMs = clock.nowMs()
+    const reply = await peers.ask(member, 'beacon', encodeBeacon(seen()), REPLY_MS)
+    if (reply === null || this.#isClosed) return
+    const boot = bootIn(reply)
+    if (boot === null) return
+    this.leases.replied({ member, boot }, sentMs) // LS1
+    this.#deps.renewed()
+  }
+}
+
+function bootIn(reply: Json): string | null {
+  try {
+    return new Body(reply).text('boot')
+  } catch (error) {
+    if (error instanceof ProtocolError) return null
+    throw error
+  }
+}

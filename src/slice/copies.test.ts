@@ -1,0 +1,268 @@
+// Slices with copies on three members in virtual time: written in parallel, removed when silent, taken over, activated, read under
+// leases.
+import { describe, expect, it } from 'vitest'
+import { type TestSession, VolumeGroup } from '../../test/kit/volume-group.ts'
+import { type MemberId, memberId, type SliceId, sliceId, volumeId } from '../base/ids.ts'
+import { PAGE_BYTES } from '../base/sizes.ts'
+import { parseSlice } from '../group/parse.ts'
+import { keys, type SliceRecord } from '../group/record.ts'
+import { SessionCounters } from '../load/counters.ts'
+
+const BLOCK = 4096
+const [a, b, c] = [memberId('a'), memberId('b'), memberId('c')]
+const counters = new SessionCounters()
+
+/** Slice 0 is at a, slice 1 at b, slice 2 at c. */
+async function group(seed: number, copies = 2) {
+  const world = await VolumeGroup.found(seed, { slices: 3, copies })
+  const session = await world.finish(world.login(c))
+  await served(world, sliceId(0))
+  return { world, session }
+}
+
+function recordOf(world: VolumeGroup, slice: SliceId): SliceRecord {
+  const record = parseSlice(world.coordination.inspect(keys.slice(slice))[0]?.value ?? '')
+  if (typeof record === 'string') throw new Error(record)
+  return record
+}
+
+async function served(world: VolumeGroup, slice: SliceId): Promise<SliceRecord> {
+  const isServed = () => {
+    const { primary, epoch } = recordOf(world, slice)
+    return world.members.get(primary)?.slices.epochOf(slice) === epoch
+  }
+  await world.timeline.until(isServed, 60_000)
+  return recordOf(world, slice)
+}
+
+function write(world: VolumeGroup, session: TestSession, at: MemberId, value: number, offset = 0) {
+  const { sessionId, gen } = session
+  const data = new Uint8Array(BLOCK).fill(value)
+  const { gateway } = world.member(at)
+  return Promise.resolve(
+    gateway.write({ session: sessionId, gen }, world.volume, offset, data, counters),
+  )
+}
+
+async function read(world: VolumeGroup, session: TestSession, at: MemberId, offset = 0) {
+  const into = new Uint8Array(BLOCK)
+  const { sessionId, gen } = session
+  const { gateway } = world.member(at)
+  const outcome = await gateway.read(
+    { session: sessionId, gen },
+    world.volume,
+    offset,
+    into,
+    counters,
+  )
+  return outcome === 'done' ? into[0] : outcome
+}
+
+function other(record: SliceRecord): MemberId {
+  const copy = record.inSync.find((member) => member !== record.primary)
+  if (copy === undefined) throw new Error('no copy')
+  return copy
+}
+
+function blockAt(world: VolumeGroup, member: MemberId, offset = 0): number | undefined {
+  return world.durable.get(member)?.blocks.get(`${volumeId(1)}:${offset}`)?.[0]
+}
+
+describe('a slice with copies', () => {
+  it('R4 a write is answered when it is durable on all in-sync members', async () => {
+    const { world, session } = await group(1)
+    const record = await served(world, sliceId(0))
+    expect(record).toMatchObject({ primary: a, min: 1 })
+    expect(record.inSync).toHaveLength(2)
+    world.member(other(record)).store.delayMs = [300, 300]
+    const before = world.timeline.nowMs
+    expect(await world.finish(write(world, session, c, 7))).toBe('done')
+    expect(world.timeline.nowMs - before).toBeGreaterThan(290)
+    expect(blockAt(world, a)).toBe(7)
+    expect(blockAt(world, other(record))).toBe(7)
+    expect(await world.finish(read(world, session, c))).toBe(7)
+  })
+
+  it('R4 V11 a silent copy is removed from the record, and then the write is answered', async () => {
+    const { world, session } = await group(2)
+    const record = await served(world, sliceId(0))
+    const copy = other(record)
+    world.crash(copy)
+    const at = world.timeline.nowMs
+    expect(await world.finish(write(world, session, a, 8))).toBe('done')
+    expect(recordOf(world, sliceId(0))).toMatchObject({ primary: a, inSync: [a] })
+    expect(world.timeline.nowMs - at).toBeLessThan(3_500)
+    expect(await world.finish(read(world, session, a))).toBe(8)
+  })
+
+  it('R6 R7 R10 when the primary dies its copy takes over with all that was answered, and a write that was under way is applied once', async () => {
+    const { world, session } = await group(3)
+    const record = await served(world, sliceId(0))
+    const copy = other(record)
+    const gateway = [a, b, c].find((one) => one !== a && one !== copy) ?? c
+    expect(await world.finish(write(world, session, gateway, 1))).toBe('done')
+    const under = write(world, session, gateway, 2)
+    await world.timeline.run(world.timeline.nowMs + 1)
+    world.crash(a)
+    const at = world.timeline.nowMs
+    expect(await world.finish(under)).toBe('done')
+    expect(world.timeline.nowMs - at).toBeGreaterThan(2_000)
+    expect(world.timeline.nowMs - at).toBeLessThan(6_000)
+    expect(recordOf(world, sliceId(0))).toMatchObject({ primary: copy, inSync: [copy] })
+    expect(await world.finish(read(world, session, gateway))).toBe(2)
+    for (const times of world.durable.get(copy)?.applied.values() ?? []) expect(times).toBe(1)
+  })
+
+  it('R5 V12 BC1 a primary that its copy cannot reach answers no reads, also when it can again, until it knows that it was deposed', async () => {
+    const { world, session } = await group(4)
+    const record = await served(world, sliceId(0))
+    const copy = other(record)
+    expect(await world.finish(write(world, session, a, 5))).toBe('done')
+    world.net.cut(a, copy, 'drop')
+    world.coordination.cut(a, 'drop')
+    await world.timeline.run(world.timeline.nowMs + 2_500)
+    let answered = false
+    void read(world, session, a).then(() => {
+      answered = true
+    })
+    await world.timeline.run(world.timeline.nowMs + 2_500)
+    const now = await served(world, sliceId(0))
+    expect(now).toMatchObject({ primary: copy, inSync: [copy] })
+    expect(answered).toBe(false)
+    // Its beacons are heard again, and it has not seen the record: no lease comes of them.
+    world.net.healAll()
+    expect(await world.finish(write(world, session, c, 6))).toBe('done')
+    await world.timeline.run(world.timeline.nowMs + 2_500)
+    expect(answered).toBe(false)
+    world.coordination.heal(a)
+    await world.timeline.until(() => answered, 10_000)
+  })
+
+  it('R9 a copy that starts again is activated in a new epoch, and stays in sync', async () => {
+    const { world, session } = await group(5)
+    const record = await served(world, sliceId(0))
+    const copy = other(record)
+    expect(await world.finish(write(world, session, a, 5))).toBe('done')
+    world.crash(copy)
+    await world.finish(world.boot(copy))
+    await world.timeline.until(() => recordOf(world, sliceId(0)).epoch > record.epoch, 10_000)
+    const now = await served(world, sliceId(0))
+    expect(now.inSync).toEqual(record.inSync)
+    expect(await world.finish(write(world, session, a, 6))).toBe('done')
+    expect(blockAt(world, copy)).toBe(6)
+  })
+
+  it('R1 R12 a take-over whose outcome is not known is settled: the slice is served under an epoch that was heard to be its own', async () => {
+    const { world, session } = await group(9)
+    const record = await served(world, sliceId(0))
+    const copy = other(record)
+    expect(await world.finish(write(world, session, a, 5))).toBe('done')
+    world.coordination.set({ loseAnswerChance: 0.8, lateChance: 0.3 })
+    world.crash(a)
+    await world.timeline.run(world.timeline.nowMs + 12_000)
+    world.coordination.set({ loseAnswerChance: 0, lateChance: 0 })
+    const now = await served(world, sliceId(0))
+    expect(now).toMatchObject({ primary: copy, inSync: [copy] })
+    expect(world.member(copy).slices.epochOf(sliceId(0))).toBe(now.epoch)
+    expect(await world.finish(read(world, session, copy))).toBe(5)
+  })
+
+  it('AG1 AK1 a primary that starts without its copy goes on alone, and waits for no answer for long', async () => {
+    const { world, session } = await group(10)
+    const copy = other(await served(world, sliceId(0)))
+    expect(await world.finish(write(world, session, a, 5))).toBe('done')
+    world.crash(copy)
+    world.crash(a)
+    const at = world.timeline.nowMs
+    await world.finish(world.boot(a))
+    await world.timeline.until(() => recordOf(world, sliceId(0)).inSync.length === 1, 10_000)
+    await served(world, sliceId(0))
+    expect(world.timeline.nowMs - at).toBeLessThan(5_000)
+    const later = await world.finish(world.login(a))
+    expect(await world.finish(read(world, later, a))).toBe(5)
+  })
+
+  it('TC1 R8 a copy that is wanted elsewhere is made there, and then the one before leaves', async () => {
+    const { world, session } = await group(11)
+    const record = await served(world, sliceId(0))
+    const before = other(record)
+    const third = before === b ? c : b
+    expect(await world.finish(write(world, session, a, 5))).toBe('done')
+    await world.finish(world.put(keys.slice(sliceId(0)), { ...record, want: [a, third] }))
+    const isMoved = () => recordOf(world, sliceId(0)).inSync.join() === [a, third].join()
+    await world.timeline.until(isMoved, 20_000)
+    await served(world, sliceId(0))
+    expect(blockAt(world, third)).toBe(5)
+    expect(await world.finish(write(world, session, a, 6))).toBe('done')
+    expect([blockAt(world, third), blockAt(world, before)]).toEqual([6, 5])
+  })
+
+  it('R8 a copy that comes back learns what it missed, and is in sync again', async () => {
+    const { world, session } = await group(6)
+    const copy = other(await served(world, sliceId(0)))
+    for (const page of [0, 1, 2, 3])
+      expect(await world.finish(write(world, session, a, 1, page * PAGE_BYTES))).toBe('done')
+    world.crash(copy)
+    for (const page of [1, 2, 5])
+      expect(await world.finish(write(world, session, a, 2, page * PAGE_BYTES))).toBe('done')
+    expect(recordOf(world, sliceId(0)).inSync).toEqual([a])
+    await world.finish(world.boot(copy))
+    const isBack = () => recordOf(world, sliceId(0)).inSync.includes(copy)
+    await world.timeline.until(isBack, 20_000)
+    for (const [page, value] of [1, 2, 2, 1, undefined, 2].entries())
+      expect(blockAt(world, copy, page * PAGE_BYTES)).toBe(value)
+    expect(world.member(a).slices.copies.learners).toMatchObject({ joined: 1, pages: 3 })
+    expect(await world.finish(write(world, session, a, 3))).toBe('done')
+    expect(blockAt(world, copy)).toBe(3)
+  })
+
+  it('R8 R10 a deposed primary learns, and what it alone had written is gone there, with its memory of it', async () => {
+    const { world, session } = await group(7)
+    const copy = other(await served(world, sliceId(0)))
+    expect(await world.finish(write(world, session, a, 1))).toBe('done')
+    world.net.cut(a, b, 'drop')
+    world.net.cut(a, c, 'drop')
+    world.coordination.cut(a, 'drop')
+    // It reaches the own store of the primary alone, and its gateway sends it again when the primary is deposed.
+    const lost = write(world, session, a, 9)
+    const isTaken = () => recordOf(world, sliceId(0)).primary === copy
+    await world.timeline.until(isTaken, 20_000)
+    expect(blockAt(world, a)).toBe(9)
+    await served(world, sliceId(0))
+    expect(await world.finish(write(world, session, copy, 5, BLOCK))).toBe('done')
+    world.coordination.heal(a)
+    world.net.healAll()
+    expect(await world.finish(lost)).toBe('done')
+    const isBack = () => recordOf(world, sliceId(0)).inSync.includes(a)
+    await world.timeline.until(isBack, 20_000)
+    for (const offset of [0, BLOCK])
+      expect(blockAt(world, a, offset)).toBe(blockAt(world, copy, offset))
+    expect(blockAt(world, copy)).toBe(9)
+    expect(await world.finish(read(world, session, b))).toBe(9)
+  })
+
+  it('R8 a slice is written all the while that a copy of it is made, and both are equal then', async () => {
+    const { world, session } = await group(8)
+    const copy = other(await served(world, sliceId(0)))
+    world.crash(copy)
+    for (let page = 0; page < 12; page += 1)
+      expect(await world.finish(write(world, session, a, 1, page * PAGE_BYTES))).toBe('done')
+    let isOver = false
+    let written = 0
+    const writing = (async () => {
+      for (let i = 0; !isOver; i += 1) {
+        expect(await write(world, session, a, 2 + (i % 200), ((i * 7) % 12) * PAGE_BYTES)).toBe(
+          'done',
+        )
+        written += 1
+      }
+    })()
+    await world.finish(world.boot(copy))
+    await world.timeline.until(() => recordOf(world, sliceId(0)).inSync.includes(copy), 20_000)
+    isOver = true
+    await world.finish(writing)
+    expect(written).toBeGreaterThan(20)
+    for (let page = 0; page < 12; page += 1)
+      expect(blockAt(world, copy, page * PAGE_BYTES)).toBe(blockAt(world, a, page * PAGE_BYTES))
+  })
+})

@@ -1,0 +1,162 @@
+// How a primary makes a copy of its slice at a member that is to have one: page by page while it serves, and the last of it while
+// it pauses. learner.ts keeps what is equal by then.
+//
+//   asked ──▶ listed ──▶ pages are copied, writes of equal ones go along ──none is left──▶ ready
+//   paused, all is over ──▶ listed once more, what still differs is copied, operations are told ──▶ proven equal: it may join
+//
+// Invariants:
+//   R8.  A learner joins only when it was proven equal (learner.ts), after the last write and before the next one. What it
+//        remembers of operations is forgotten for what the primary remembers.
+// What stops the slice is bounded: with more than PAUSED_PAGES left the learner is given up, and tried again later. Copying gives way:
+// what is read or written meanwhile waits for one page at most, and beside writes that wait the next page is copied as late as the
+// last one took.
+import { sleep } from '../base/clock.ts'
+import type { MemberId } from '../base/ids.ts'
+import { PAGE_BYTES } from '../base/sizes.ts'
+import { answerStatus } from '../peer/message.ts'
+import type { OperationWindow } from '../store/operations.ts'
+import { digestOf, haveSamePages } from '../store/slice-digest.ts'
+import { NEVER, planLearning } from './alignment.ts'
+import { Asking, type AskingDeps, emptyPage, type Of, Unanswered } from './asking.ts'
+import { someOperations } from './copy.ts'
+import { encodeActivate, encodeAligned, readActivation } from './copy-messages.ts'
+import { InstallRequest } from './copy-request.ts'
+import type { CopySet } from './copy-set.ts'
+import type { Learner, PagePlace } from './learner.ts'
+import type { Primary } from './primary.ts'
+
+/** While nothing is served. */
+const PAUSED_PAGES = 64
+
+export type Learned =
+  | 'ready'
+  /** It does not answer, cannot keep what it is sent, or was overtaken by another change. */
+  | 'given up'
+  /** It has promised a higher epoch. */
+  | 'behind'
+
+export class Learning {
+  readonly #deps: AskingDeps
+  readonly #of: Of
+  readonly #member: MemberId
+  #asking: Asking
+  /** A page was sent. */
+  readonly #sent: () => void
+
+  constructor(deps: AskingDeps, of: Of, member: MemberId, sent: () => void) {
+    this.#sent = sent
+    this.#deps = deps
+    this.#of = of
+    this.#member = member
+    this.#asking = new Asking(deps, of, () => false)
+  }
+
+  /** While the slice is served. */
+  prepare(primary: Primary, copies: CopySet, isOver: () => boolean): Promise<Learned> {
+    this.#asking = new Asking(this.#deps, this.#of, isOver)
+    return this.#guarded(async () => {
+      const asked = await this.#activate()
+      if (asked === 'behind') return asked
+      const learner = copies.learn(this.#member)
+      // Of one instant: what is written from here on is sent, or noted as unequal.
+      const own = this.#ownListing()
+      const listing = await this.#asking.list(this.#member)
+      const plans = planLearning(own, listing, this.#member)
+      const differ = new Set(plans.map(({ volume, page }) => `${volume}:${page}`))
+      for (const page of own.pages)
+        if (!differ.has(`${page.volume}:${page.page}`)) learner.found(page)
+      for (const plan of plans) learner.unequal(plan)
+      while (learner.left > 0 && !learner.isOver) await this.#copyNext(primary, copies, learner)
+      return learner.isOver ? 'given up' : 'ready'
+    })
+  }
+
+  /** R8. While the slice pauses and nothing is under way. */
+  prove(isOver: () => boolean): Promise<Learned> {
+    this.#asking = new Asking(this.#deps, this.#of, isOver)
+    return this.#guarded(async () => {
+      const { store } = this.#deps
+      const has = await this.#activate()
+      if (has === 'behind') return has
+      const operations = [...store.operationsOf(this.#of.slice)]
+      const own = this.#ownListing()
+      const digest = digestOf(own.pages, operations)
+      if (!haveSamePages(has, digest)) {
+        const listing = await this.#asking.list(this.#member)
+        const plans = planLearning(own, listing, this.#member)
+        if (plans.length > PAUSED_PAGES) return 'given up'
+        for (const plan of plans) if (!(await this.#send(plan))) return 'given up'
+      }
+      if (has.operations !== digest.operations) await this.#tell(operations)
+      return 'ready'
+    })
+  }
+
+  async #guarded(work: () => Promise<Learned>): Promise<Learned> {
+    try {
+      return await work()
+    } catch (error) {
+      if (error instanceof Unanswered) return 'given up'
+      throw error
+    }
+  }
+
+  async #activate() {
+    const asked = encodeActivate({ ...this.#of, isLearner: true })
+    const answer = await this.#asking.ask(this.#member, 'activate', asked, readActivation)
+    return answer.kind === 'refused' ? 'behind' : answer.has
+  }
+
+  #ownListing() {
+    const { store } = this.#deps
+    const { slice } = this.#of
+    return { pages: [...store.versions(slice)], folded: store.foldedOf(slice) }
+  }
+
+  /** Gives way. */
+  async #copyNext(primary: Primary, copies: CopySet, learner: Learner): Promise<void> {
+    const place = learner.next()
+    if (place === null) return
+    const { clock } = this.#deps
+    const { volume, page } = place
+    const from = page * PAGE_BYTES
+    const turn = Promise.withResolvers<void>()
+    const entered = { volume, from, to: from + PAGE_BYTES, begin: () => turn.resolve() }
+    primary.order.enter(entered)
+    await turn.promise
+    const sinceMs = clock.nowMs()
+    try {
+      if (learner.isOver || !(await this.#send(place))) learner.isOver = true
+      else learner.copied(place)
+    } finally {
+      primary.order.leave(entered)
+    }
+    if (copies.waiting > 0) await sleep(clock, clock.nowMs() - sinceMs)
+  }
+
+  /** As it is here; false: the learner cannot keep it, or it is damaged here. */
+  async #send({ volume, page }: PagePlace): Promise<boolean> {
+    const { slice, epoch } = this.#of
+    const found = await this.#deps.store.pageOf(volume, page)
+    if (found === 'damaged') return false
+    const copy = found ?? emptyPage(NEVER)
+    const of = { slice, volume, page, epoch }
+    const status = await this.#asking.request<number>(
+      this.#member,
+      (told) => new InstallRequest(of, copy, told),
+    )
+    this.#sent()
+    return status === answerStatus.done
+  }
+
+  async #tell(all: readonly OperationWindow[]): Promise<void> {
+    for (let from = 0; ; ) {
+      const { operations, isLast } = someOperations(all, from)
+      const asked = encodeAligned({ ...this.#of, operations, isInstead: from === 0, isLast })
+      from += operations.length
+      const isDone = await this.#asking.ask(this.#member, 'aligned', asked, (json) => json === true)
+      if (!isDone) throw new Unanswered(this.#member)
+      if (isLast) return
+    }
+  }
+}

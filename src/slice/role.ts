@@ -1,0 +1,39 @@
+// What a member can be in a slice.
+import type { Epoch, MemberId } from '../base/ids.ts'
+import type { SliceRecord } from '../group/record.ts'
+import type { Copy } from './copy.ts'
+import type { Primary } from './primary.ts'
+
+export type Role =
+  /** Another member's, as far as this one knows, and nothing was asked of it. */
+  | { readonly kind: 'none' }
+  | Activating
+  | Primary
+  /** `over` settles when nothing that the primary had begun is under way any more. */
+  | { readonly kind: 'leaving'; readonly over: Promise<void> }
+  /** In sync, or learning: the record says which. */
+  | Copy
+
+export interface Activating {
+  readonly kind: 'activating'
+  /** Under which it was raised last; 0: not yet. */
+  epoch: Epoch
+  /** It pauses meanwhile (V11); null: it was none before. */
+  readonly primary: Primary | null
+  /** Who has a copy as of that epoch. */
+  others: readonly MemberId[]
+  /** Settles when nothing is under way of what this member took as a copy. */
+  readonly drained: Promise<void> | null
+}
+
+export const none: Role = { kind: 'none' }
+
+/** It is to be served otherwise, though by nobody else. */
+export function hasChanged({ copies }: Primary, record: SliceRecord): boolean {
+  return copies === null ? isCopied(record) : copies.min !== record.min
+}
+
+/** It has copies, is to have some, or needs some. */
+export function isCopied({ want, inSync, min }: SliceRecord): boolean {
+  return want.length > 1 || inSync.length > 1 || min > 1
+}

@@ -1,0 +1,477 @@
+// The role of this member in each slice, and what changes it: the record, copies that fail, a primary that is silent, and
+// primaries that ask this member for its copy. slices.ts has the picture, and what is done in a role.
+//
+// Invariants:
+//   V8. A slice comes back only when all that was under way in it is over (primary.ts).
+//   R6. A member takes over only slices in which it is in sync, from a primary to which its own grant is over (lease.ts). One that
+//       is not in sync takes over nothing.
+import type { Clock } from '../base/clock.ts'
+import {
+  type Epoch,
+  epoch,
+  type Generation,
+  type MemberId,
+  NO_REVISION,
+  type Revision,
+  type SessionId,
+  type SliceId,
+  sliceId,
+} from '../base/ids.ts'
+import type { Coordinator } from '../coordination/coordinator.ts'
+import type { SliceRecord } from '../group/record.ts'
+import { raised, type StoredSlice, takenOver, withoutCopies } from '../group/slices.ts'
+import type { Incoming } from '../peer/incoming.ts'
+import type { PeerLinks } from '../peer/links.ts'
+import { answerStatus, type Json } from '../peer/message.ts'
+import type { Answer } from '../peer/responder.ts'
+import { type Activation, activate, ownSlices, takeOver } from './activation.ts'
+import { Beacons } from './beacons.ts'
+import { Copy } from './copy.ts'
+import { LOOK_MS, mayTry, measureOf, SilentLooks } from './copy-looks.ts'
+import {
+  type ActivateQuestion,
+  type AlignedQuestion,
+  type CopyQuestion,
+  encodeActivation,
+  encodeOperationsPage,
+  encodeVersions,
+  type PagedQuestion,
+} from './copy-messages.ts'
+import { CopySet, type Trouble } from './copy-set.ts'
+import type { GroupSlices } from './group-slices.ts'
+import { LEASE_MS } from './lease.ts'
+import { Primary } from './primary.ts'
+import { type Activating, hasChanged, isCopied, none, type Role } from './role.ts'
+import type { SliceStore } from './slice-store.ts'
+import { Teaching } from './teaching.ts'
+import { raiseOne, type Settled, type SliceWish, settle, type TenureDeps } from './tenure.ts'
+
+/** A lease that has been over for so long is not coming. */
+const LEASE_LATE_MS = 500
+
+/** What other members ask. */
+export type CopyVerb =
+  | 'activate'
+  | 'versions'
+  | 'operations'
+  | 'aligned'
+  | 'beacon'
+  | 'answer'
+  | 'counts'
+  | 'learners'
+
+export interface RolesDeps {
+  readonly self: MemberId
+  readonly boot: string
+  readonly clock: Clock
+  readonly coordinator: Coordinator
+  readonly group: GroupSlices
+  readonly store: SliceStore
+  readonly peers: Pick<PeerLinks, 'link' | 'ask'>
+  readonly isClosed: () => boolean
+  readonly isServing: () => boolean
+  readonly load: (sessions: Iterable<readonly [SessionId, Generation]>, rev: Revision) => void
+  /** R10 of slices.ts */
+  readonly forget: (slice: SliceId) => void
+}
+
+interface Troubles {
+  readonly sinceMs: number
+  readonly of: Map<MemberId, Trouble>
+  readonly looks: SilentLooks
+}
+
+export class Roles {
+  readonly all: Role[] = []
+  readonly #deps: RolesDeps
+  readonly #tenure: TenureDeps
+  readonly #beacons: Beacons
+  readonly #teaching: Teaching
+  /** Since the start. */
+  readonly counts = { takenOver: 0, removed: 0, again: 0 }
+  /** Of slices that this member serves with copies. */
+  readonly #troubles = new Map<SliceId, Troubles>()
+  readonly #silentPrimaries = new SilentLooks()
+  readonly #takingOver = new Set<MemberId>()
+  #isActivating = false
+  #hasCopies = false
+  #followed = NO_REVISION
+
+  constructor(deps: RolesDeps) {
+    this.#deps = deps
+    const { self, boot, clock, coordinator, store, peers, isClosed } = deps
+    const load = ({ sessions, rev }: Activation) => deps.load(sessions, rev)
+    this.#tenure = { self, clock, coordinator, store, peers, isClosed, load }
+    this.#teaching = new Teaching({
+      ...{ clock, store, peers, group: deps.group },
+      isServed: (slice, primary) => this.all[slice] === primary,
+      reconfigure: (...how) => this.#reconfigure(...how),
+    })
+    this.#beacons = new Beacons({
+      ...{ self, boot, clock, peers },
+      seen: () => this.#followed,
+      to: () => this.#copyHolders(),
+      renewed: () => this.#renewed(),
+    })
+  }
+
+  /** V1 of slices.ts. */
+  activateAll(): Promise<void> {
+    return this.#activate(() => true)
+  }
+
+  /** Slices that come to this member are activated, and those that leave it are let go. */
+  follow(): void {
+    void this.#follow()
+  }
+
+  close(): void {
+    this.#beacons.close()
+  }
+
+  async #follow(): Promise<void> {
+    const { self, group, isServing } = this.#deps
+    while (isServing()) {
+      for (const [index, record] of group.slices.entries()) {
+        const slice = sliceId(index)
+        if (record.primary !== self && record.epoch > this.#epochIn(slice)) this.#leave(slice)
+        const role = this.all[slice]
+        if (record.primary === self && role?.kind === 'primary' && hasChanged(role, record))
+          void this.#reconfigure(slice, role, () => raised)
+      }
+      this.#followed = group.rev
+      this.#startCopies()
+      void this.#activateNew()
+      if (!(await group.changed())) return
+    }
+  }
+
+  /** R12 of activation.ts. */
+  async #activateNew(): Promise<void> {
+    const { group, self, isServing } = this.#deps
+    const isNew = (slice: SliceId) => {
+      const record = group.slices[slice]
+      if (record?.primary !== self || record.epoch <= this.#epochIn(slice)) return false
+      return this.all[slice]?.kind !== 'activating'
+    }
+    if (this.#isActivating) return
+    this.#isActivating = true
+    const news = () => group.slices.map((_, slice) => sliceId(slice)).filter(isNew)
+    try {
+      for (let some = new Set(news()); some.size > 0 && isServing(); some = new Set(news()))
+        await this.#activate((slice) => some.has(slice))
+      this.#isActivating = false
+    } catch {
+      // V5 of slices.ts: the member is about to stop.
+    }
+  }
+
+  /** The epoch in which this member is or is about to be primary; 0: in none. */
+  #epochIn(slice: SliceId): Epoch {
+    const role = this.all[slice]
+    return role?.kind === 'primary' || role?.kind === 'activating' ? role.epoch : epoch(0)
+  }
+
+  #leave(slice: SliceId): void {
+    const role = this.all[slice]
+    const primary = role?.kind === 'activating' ? role.primary : role
+    if (primary?.kind !== 'primary') {
+      if (role?.kind === 'activating') this.all[slice] = none
+      return
+    }
+    this.#troubles.delete(slice)
+    const over = primary.leave()
+    const leaving: Role = { kind: 'leaving', over }
+    this.all[slice] = leaving
+    void over.then(() => {
+      if (this.all[slice] === leaving) this.all[slice] = none
+    })
+  }
+
+  async #activate(wanted: (slice: SliceId) => boolean): Promise<void> {
+    const { self, group } = this.#deps
+    const begun = new Map<SliceId, Activating>()
+    for (const [index, { primary }] of group.slices.entries()) {
+      const slice = sliceId(index)
+      const { kind } = this.all[slice] ?? none
+      if (primary !== self || !wanted(slice) || (kind !== 'none' && kind !== 'copy')) continue
+      begun.set(slice, this.#begin(slice, null))
+    }
+    const activation = await activate(this.#tenure, ownSlices(self, wanted))
+    if (activation === null) return
+    this.#tenure.load(activation)
+    for (const [slice, stored] of activation.slices) {
+      const role = this.all[slice]
+      if (role?.kind === 'leaving') await role.over // V8
+      this.#come(stored, begun.get(slice) ?? null)
+    }
+    for (const [slice, activating] of begun) {
+      if (this.all[slice] === activating && !activation.slices.has(slice)) this.all[slice] = none
+    }
+  }
+
+  /** A slice that was raised in this member's name, alone or with others. */
+  #come(stored: StoredSlice, begun: Activating | null): void {
+    const { id: slice, record } = stored
+    const { self } = this.#deps
+    const role = this.all[slice]
+    const isAlone = !isCopied(record)
+    if (role?.kind === 'primary') {
+      if (isAlone && role.copies === null) role.epoch = record.epoch
+      else void this.#reconfigure(slice, role, () => raised)
+      return
+    }
+    if (role?.kind === 'activating' && role !== begun) return
+    const known = this.#deps.group.slices[slice]
+    if (known !== undefined && known.primary !== self && known.epoch > record.epoch) return
+    const activating = begun ?? this.#begin(slice, null)
+    activating.epoch = record.epoch
+    if (isAlone && activating.drained === null)
+      this.all[slice] = new Primary(record.epoch, this.#deps.store)
+    else void this.#settle(stored, activating)
+  }
+
+  #begin(slice: SliceId, primary: Primary | null): Activating {
+    const role = this.all[slice]
+    const drained = role?.kind === 'copy' ? role.end() : null
+    const nothing = { epoch: epoch(0), others: [] }
+    const activating: Activating = { kind: 'activating', ...nothing, primary, drained }
+    this.all[slice] = activating
+    return activating
+  }
+
+  /** Until this member serves the slice, or another one does. */
+  async #settle(stored: StoredSlice, activating: Activating): Promise<void> {
+    const slice = stored.id
+    const { primary } = activating
+    const { self } = this.#deps
+    try {
+      await activating.drained
+      const settled = await settle(this.#tenure, stored, {
+        isOver: () => this.all[slice] !== activating,
+        isTorn: primary?.copies?.isOwnFull ?? false,
+        raisedTo: ({ record }) => {
+          activating.epoch = record.epoch
+          activating.others = record.inSync.filter((member) => member !== self)
+        },
+      })
+      if (this.all[slice] !== activating) return
+      if (settled === null) this.#leave(slice)
+      else this.#serve(settled, activating)
+    } catch {
+      // V5 of slices.ts: the member is about to stop.
+    }
+  }
+
+  #serve({ slice: { id, record }, others }: Settled, activating: Activating): void {
+    const { clock, store, peers, forget } = this.#deps
+    const troubles = { sinceMs: clock.nowMs(), of: new Map(), looks: new SilentLooks() }
+    this.#troubles.set(id, troubles)
+    const troubled = (member: MemberId, trouble: Trouble) => troubles.of.set(member, trouble)
+    const deps = { clock, store, peers, troubled }
+    const copies = isCopied(record) ? new CopySet(record.epoch, others, record.min, deps) : null
+    if (activating.primary === null) {
+      forget(id) // R10 of slices.ts
+      const hold = this.#beacons.hold.bind(this.#beacons)
+      this.all[id] = new Primary(record.epoch, store, { copies, hold, asksStore: true })
+    } else {
+      this.all[id] = activating.primary
+      activating.primary.resume(record.epoch, copies)
+    }
+    for (const { member } of others) this.#beacons.send(member)
+  }
+
+  /** The primary goes on in a new epoch, with the copies that `wish` leaves it. */
+  async #reconfigure(
+    slice: SliceId,
+    primary: Primary,
+    wish: (isOver: () => boolean) => SliceWish | Promise<SliceWish>,
+  ): Promise<void> {
+    const activating = this.#begin(slice, primary)
+    activating.epoch = primary.epoch
+    activating.others = (primary.copies?.others ?? []).map(({ member }) => member)
+    const isOver = () => this.all[slice] !== activating
+    try {
+      await primary.pause()
+      const chosen = await wish(isOver)
+      if (isOver()) return
+      const stored = await raiseOne(this.#tenure, { id: slice }, isOver, chosen)
+      if (isOver()) return
+      if (stored === null) this.#leave(slice)
+      else await this.#settle(stored, activating)
+    } catch {
+      // V5 of slices.ts: the member is about to stop.
+    }
+  }
+
+  /** Once the group has slices with copies; with none, nothing of this costs anything. */
+  #startCopies(): void {
+    if (this.#hasCopies || !this.#deps.group.slices.some(isCopied)) return
+    this.#hasCopies = true
+    this.#beacons.start()
+    this.#lookAgain()
+  }
+
+  #lookAgain(): void {
+    this.#deps.clock.after(LOOK_MS, () => {
+      if (!this.#deps.isServing()) return
+      this.#lookAtCopies()
+      this.#lookAtPrimaries()
+      this.#lookAgain()
+    })
+  }
+
+  /** R4, R9 */
+  #lookAtCopies(): void {
+    for (const [slice, troubles] of this.#troubles) {
+      const role = this.all[slice]
+      if (role?.kind !== 'primary') continue
+      if (role.copies?.isOwnFull === true) void this.#reconfigure(slice, role, () => raised)
+      else if (!this.#measure(slice, role, troubles)) this.#teaching.look(slice, role)
+    }
+  }
+
+  #measure(slice: SliceId, role: Primary, troubles: Troubles): boolean {
+    const measure = this.#measureFor(role, troubles)
+    if (measure === null) return false
+    if (measure.kind === 'without') this.counts.removed += measure.members.length
+    else this.counts.again += 1
+    const wish: SliceWish =
+      measure.kind === 'again' ? raised : (record, to) => withoutCopies(record, measure.members, to)
+    void this.#reconfigure(slice, role, () => wish)
+    return true
+  }
+
+  #measureFor(role: Primary, { sinceMs, of, looks }: Troubles): ReturnType<typeof measureOf> {
+    if (role.copies === null) return null
+    const nowMs = this.#deps.clock.nowMs()
+    const silent = role.copies.silent()
+    const { leases } = this.#beacons
+    const mayJudge = nowMs - sinceMs > LEASE_MS + LEASE_LATE_MS
+    const seen = role.copies.others.map((other) => ({
+      member: other.member,
+      trouble: of.get(other.member) ?? null,
+      hasRestarted: leases.hasRestarted(other),
+      isSilent:
+        other.member === silent || (mayJudge && !leases.hold([other], nowMs - LEASE_LATE_MS)),
+    }))
+    return measureOf(seen, looks)
+  }
+
+  /** R6 */
+  #lookAtPrimaries(): void {
+    const { group, self } = this.#deps
+    const primaries = new Set<MemberId>()
+    for (const { primary, inSync } of group.slices)
+      if (primary !== self && inSync.includes(self)) primaries.add(primary)
+    for (const primary of primaries) {
+      const isSilent = this.#beacons.mayTakeOver(primary)
+      this.#silentPrimaries.isSilent(primary, isSilent)
+      if (isSilent && !this.#takingOver.has(primary)) void this.#takeOver(primary)
+    }
+  }
+
+  async #takeOver(from: MemberId): Promise<void> {
+    const { self, group } = this.#deps
+    const looks = this.#silentPrimaries.count(from)
+    const mayTake = ({ primary, inSync }: SliceRecord) =>
+      primary === from &&
+      mayTry(looks, inSync.filter((member) => member !== from).indexOf(self)) &&
+      inSync.includes(self)
+    if (!group.slices.some(mayTake)) return
+    this.#takingOver.add(from)
+    try {
+      const activation = await takeOver(this.#tenure, from, this.#beacons.grants, {
+        wish: ({ id, record }, to) =>
+          mayTake(record) && this.#mayLeave(id) ? takenOver(record, self, to) : null,
+        before: (epochs) => Promise.all([...epochs].map(([id, to]) => this.#standDown(id, to))),
+      })
+      if (activation === null) return
+      this.#tenure.load(activation)
+      this.counts.takenOver += activation.slices.size
+      for (const stored of activation.slices.values()) this.#come(stored, null)
+    } catch {
+      // V5 of slices.ts: the member is about to stop.
+    } finally {
+      this.#takingOver.delete(from)
+    }
+  }
+
+  #mayLeave(slice: SliceId): boolean {
+    const { kind } = this.all[slice] ?? none
+    return kind === 'none' || kind === 'copy'
+  }
+
+  async #standDown(slice: SliceId, to: Epoch): Promise<void> {
+    const role = this.all[slice]
+    if (role?.kind === 'copy') await role.standDown(to)
+  }
+
+  /** Members to which beacons go. */
+  #copyHolders(): ReadonlySet<MemberId> {
+    const holders = new Set<MemberId>()
+    for (const role of this.all) {
+      if (role?.kind === 'activating') for (const member of role.others) holders.add(member)
+      if (role?.kind !== 'primary') continue
+      for (const { member } of role.copies?.others ?? []) holders.add(member)
+    }
+    return holders
+  }
+
+  #renewed(): void {
+    for (const slice of this.#troubles.keys()) {
+      const role = this.all[slice]
+      if (role?.kind === 'primary') role.renewed()
+    }
+  }
+
+  get learners(): Teaching['counts'] {
+    return this.#teaching.counts
+  }
+
+  // What other members ask.
+
+  beacon(seen: Revision, from: MemberId): Json {
+    return this.#beacons.heard(from, seen)
+  }
+
+  /** Rejects when the store has failed. */
+  async activate(asked: ActivateQuestion, from: MemberId): Promise<Json> {
+    const { slice } = asked
+    if (slice >= this.#deps.group.slices.length || this.#deps.isClosed()) return null
+    if (this.#epochIn(slice) >= asked.epoch)
+      return encodeActivation({ kind: 'refused', promised: this.#epochIn(slice) })
+    this.#leave(slice) // R1: the record had come to that epoch in the asker's name.
+    const leaving = this.all[slice]
+    if (leaving?.kind === 'leaving') await leaving.over // V8
+    const role = this.all[slice] ?? none
+    if (role.kind === 'none') this.all[slice] = new Copy(slice, this.#deps)
+    const copy = this.all[slice]
+    return copy?.kind === 'copy' ? encodeActivation(await copy.activate(asked, from)) : null
+  }
+
+  versions(asked: PagedQuestion): Json {
+    const told = this.#copyOf(asked)?.versions(asked) ?? null
+    return told === null ? null : encodeVersions(told)
+  }
+
+  operations(asked: PagedQuestion): Json {
+    const told = this.#copyOf(asked)?.operations(asked) ?? null
+    return told === null ? null : encodeOperationsPage(told)
+  }
+
+  /** Rejects when the store has failed. */
+  async aligned(asked: AlignedQuestion): Promise<Json> {
+    return (await this.#copyOf(asked)?.aligned(asked)) ?? false
+  }
+
+  /** A mutation or a page, for the copy that is here. */
+  answer(request: Incoming): Answer | Promise<Answer> {
+    return this.#copyOf(request)?.answer(request) ?? { status: answerStatus.refused }
+  }
+
+  #copyOf({ slice }: Pick<CopyQuestion, 'slice'>): Copy | null {
+    const role = this.all[slice]
+    return role?.kind === 'copy' ? role : null
+  }
+}

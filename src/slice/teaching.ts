@@ -1,0 +1,98 @@
+// Which copies this member makes again, of the slices that it serves: of those that the record wants and that are not in sync, some
+// at a time.
+//
+// Invariants:
+//   TC1. Who is in sync and wanted no more leaves when all that are wanted are there (G32 of group/slices.ts).
+import type { Clock } from '../base/clock.ts'
+import type { MemberId, SliceId } from '../base/ids.ts'
+import { leaving, missing, raised, withCopy, withoutCopies } from '../group/slices.ts'
+import type { AskingDeps } from './asking.ts'
+import type { GroupSlices } from './group-slices.ts'
+import { Learning } from './learning.ts'
+import type { Primary } from './primary.ts'
+import type { SliceWish } from './tenure.ts'
+
+/** Few copies are made at once, and one of a slice; who could not be made one is tried again later. */
+const AT_ONCE = 4
+const AGAIN_MS = 1_000
+
+export interface TeachingDeps extends AskingDeps {
+  readonly clock: Clock
+  readonly group: GroupSlices
+  readonly isServed: (slice: SliceId, primary: Primary) => boolean
+  /** The slice goes on in a new epoch; `wish` is asked for while it pauses and nothing is under way. */
+  readonly reconfigure: (
+    slice: SliceId,
+    primary: Primary,
+    wish: (isOver: () => boolean) => SliceWish | Promise<SliceWish>,
+  ) => Promise<void>
+}
+
+export class Teaching {
+  /** Since the start. */
+  readonly counts = { joined: 0, pages: 0, givenUp: 0 }
+  readonly #deps: TeachingDeps
+  readonly #busy = new Set<SliceId>()
+  readonly #notBeforeMs = new Map<MemberId, number>()
+
+  constructor(deps: TeachingDeps) {
+    this.#deps = deps
+  }
+
+  /** Now and then, at a slice that is served with copies. */
+  look(slice: SliceId, primary: Primary): void {
+    primary.copies?.lookAtLearner()
+    const record = this.#deps.group.slices[slice]
+    if (record === undefined || record.epoch !== primary.epoch || this.#busy.has(slice)) return
+    const left = leaving(record)
+    if (left.length > 0) {
+      const without: SliceWish = (now, to) => withoutCopies(now, left, to)
+      void this.#deps.reconfigure(slice, primary, () => without)
+      return
+    }
+    if (this.#busy.size >= AT_ONCE) return
+    const nowMs = this.#deps.clock.nowMs()
+    const member = missing(record).find((id) => (this.#notBeforeMs.get(id) ?? nowMs) <= nowMs)
+    if (member !== undefined) void this.#teach(slice, primary, member)
+  }
+
+  async #teach(slice: SliceId, primary: Primary, member: MemberId): Promise<void> {
+    const { copies } = primary
+    if (copies === null) return
+    this.#busy.add(slice)
+    const isOver = () => primary.copies !== copies || !this.#deps.isServed(slice, primary)
+    const of = { slice, epoch: primary.epoch }
+    const learning = new Learning(this.#deps, of, member, () => {
+      this.counts.pages += 1
+    })
+    try {
+      const learned = await learning.prepare(primary, copies, isOver)
+      if (learned === 'ready' && !isOver()) await this.#join(slice, primary, learning, member)
+      else if (learned === 'behind' && !isOver())
+        await this.#deps.reconfigure(slice, primary, () => raised)
+      else this.#giveUp(member)
+      copies.giveUpLearner()
+      this.#busy.delete(slice)
+    } catch {
+      // V5 of slices.ts: the member is about to stop.
+    }
+  }
+
+  /** R8 */
+  async #join(slice: SliceId, primary: Primary, learning: Learning, member: MemberId) {
+    await this.#deps.reconfigure(slice, primary, async (isOver) => {
+      if ((await learning.prove(isOver)) !== 'ready') {
+        this.#giveUp(member)
+        return raised
+      }
+      this.counts.joined += 1
+      return (record, to) =>
+        missing(record).includes(member) ? withCopy(record, member, to) : raised(record, to)
+    })
+  }
+
+  #giveUp(member: MemberId): void {
+    this.counts.givenUp += 1
+    this.#notBeforeMs.set(member, this.#deps.clock.nowMs() + AGAIN_MS)
+  }
+}

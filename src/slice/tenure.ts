@@ -1,0 +1,96 @@
+// From an epoch that was raised to one in which all in-sync members of the slice are equal: what stands between being named the
+// primary of a slice with copies and serving it.
+//
+//   raised ──▶ aligning ──equal──▶ settled
+//     ▲           └── some are silent: raised without them (R4); somebody promised more: raised ──┐
+//     └───────────────────────────────────────────────────────────────────────────────────────────┘
+//
+// Invariants:
+//   R4.  Who is silent is first taken out of the record, by compare-and-swap, and its slice goes on after that (replica-set.ts).
+//   R7.  Nothing is served before the in-sync members are equal, in this epoch or in any (alignment.ts).
+// Generations of sessions are loaded as of the last raise, before anything is served under it (A1 of activation.ts).
+import { type Clock, sleep } from '../base/clock.ts'
+import type { Epoch, MemberId } from '../base/ids.ts'
+import { keys, type SliceRecord } from '../group/record.ts'
+import { raised, type StoredSlice, withoutCopies } from '../group/slices.ts'
+import { type Activation, type ActivationDeps, activate } from './activation.ts'
+import { Aligning } from './aligning.ts'
+import type { AskingDeps } from './asking.ts'
+import type { Activated } from './lease.ts'
+
+/** Until the own store is asked once more for room that it had not. */
+const FULL_AGAIN_MS = 1_000
+
+export interface TenureDeps extends ActivationDeps, AskingDeps {
+  readonly clock: Clock
+  readonly store: ActivationDeps['store'] & AskingDeps['store']
+  readonly load: (activation: Activation) => void
+}
+
+export interface Settled {
+  readonly slice: StoredSlice
+  readonly others: readonly Activated[]
+}
+
+export type SliceWish = (record: SliceRecord, to: Epoch) => SliceRecord
+
+/** Null: the record does not name this member any more, or `isOver`. */
+export async function raiseOne(
+  deps: TenureDeps,
+  { id }: Pick<StoredSlice, 'id'>,
+  isOver: () => boolean,
+  wish: SliceWish,
+): Promise<StoredSlice | null> {
+  const activation = await activate(
+    { ...deps, isClosed: () => deps.isClosed() || isOver() },
+    ({ id: found, record }, to) =>
+      found === id && record.primary === deps.self ? wish(record, to) : null,
+    keys.slice(id),
+  )
+  if (activation === null) return null
+  deps.load(activation)
+  return activation.slices.get(id) ?? null
+}
+
+/** Null: as `raiseOne`. `raisedTo` is told each epoch that the slice comes to. */
+export async function settle(
+  deps: TenureDeps,
+  stored: StoredSlice,
+  {
+    isOver,
+    isTorn,
+    raisedTo,
+  }: {
+    readonly isOver: () => boolean
+    readonly isTorn: boolean
+    readonly raisedTo: (slice: StoredSlice) => void
+  },
+): Promise<Settled | null> {
+  let slice: StoredSlice | null = stored
+  while (slice !== null && !isOver()) {
+    raisedTo(slice)
+    const { id, record } = slice
+    const others: readonly MemberId[] = record.inSync.filter((member) => member !== deps.self)
+    if (others.length === 0) return { slice, others: [] }
+    const of = { slice: id, epoch: record.epoch }
+    const aligned = await new Aligning(deps, of, isOver, isTorn).align(others)
+    switch (aligned.kind) {
+      case 'aligned':
+        return { slice, others: aligned.others }
+      case 'over':
+        return null
+      case 'full':
+        await sleep(deps.clock, FULL_AGAIN_MS)
+        break
+      case 'behind':
+        slice = await raiseOne(deps, slice, isOver, raised)
+        break
+      case 'without':
+        slice = await raiseOne(deps, slice, isOver, (now, to) =>
+          withoutCopies(now, aligned.members, to),
+        )
+        break
+    }
+  }
+  return null
+}

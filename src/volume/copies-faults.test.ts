@@ -1,0 +1,27 @@
+// As faults.test.ts, with two and three copies of each slice and longer faults: what was answered stays, whoever dies.
+import { describe, expect, it } from 'vitest'
+import { whyNotLinearizable } from '../../test/kit/register.ts'
+import { runFaults } from './faults.fixture.ts'
+
+/** Some seeds here; `SEEDS=200 SEED=1000 vitest run src/volume/copies-faults` looks further. */
+const { SEEDS = '3', SEED = '1' } = process.env
+const seeds = Number(SEEDS)
+const first = Number(SEED)
+
+describe('slices with copies under faults', () => {
+  it.each(Array.from({ length: seeds }, (_, i) => first + i))(
+    'R1 to R12: linearizable, and answered in the end (seed %i)',
+    async (seed) => {
+      const copies = 2 + (seed % 2)
+      const judge = await runFaults(seed, {
+        ...{ copies, slices: 3, rates: true },
+        ...{ lastMs: 15_000, longestMs: 8_000, healMs: 15_000 },
+      })
+      for (const [sector, history] of judge.histories.entries()) {
+        expect(whyNotLinearizable(history), `sector ${sector}`).toBeNull()
+      }
+      expect(judge.stuck).toBe('')
+      expect(judge.answers).toBeGreaterThan(100)
+    },
+  )
+})
