@@ -1,47 +1,49 @@
-// What happens in the group, as events with ids: moves, problems that appear or go, volumes that are made, changed or
-// deleted. Level-triggered: the state is read again and again while somebody listens, and what is new or different since is
-// an event; a state that lasted for less than a look is missed, the last one never.
+// What happens in the group, as events with ids: members, sessions, moves, the balance, problems and volumes that appear,
+// change and go. Level-triggered: the state is read again and again, and what is new or different since is an event; a state
+// that lasted for less than a look is missed, the last one never.
 //
 // Invariants:
-//   EF1. One look serves all listeners, and nobody looks while nobody listens, nor has lately.
+//   EF1. One look serves all listeners; while nobody listens there are fewer, and where nothing can have changed since the
+//        last one nothing is read.
 //   EF2. Who comes back with the id of the last event that it has seen gets the events after it; if they are not known any
 //        more it is told so, once: what it knows is to be read anew.
 //   EF3. What is kept is bounded.
-
-import type { HealthProblem } from './health-schema.ts'
+import { changesBetween, type Seen } from './event-changes.ts'
+import type { EventKind } from './event-kinds.ts'
+import type { Event, KeptEvents } from './event-schema.ts'
 import type { Operator } from './operator.ts'
-import type { Move, Volume } from './schema.ts'
 
 const LOOK_MS = 500
-/** Events go on being kept for who lost its connection. */
-const LINGER_MS = 60_000
-const EVENTS_KEPT = 512
+const ALONE_MS = 2_000
+export const EVENTS_KEPT = 1_000
 const MOVES_WATCHED = 50
 
 export interface FeedEvent {
   readonly id: string
-  readonly name: 'move' | 'problem' | 'volume' | 'gap'
+  readonly name: EventKind | 'gap'
+  /** JSON. */
   readonly data: string
 }
 
-type Listener = (event: FeedEvent) => void
-
-interface Seen {
-  readonly moves: ReadonlyMap<string, Move>
-  readonly problems: ReadonlyMap<string, HealthProblem>
-  readonly volumes: ReadonlyMap<string, Volume>
+interface Kept extends FeedEvent {
+  readonly body: Event
 }
+
+type Listener = (event: FeedEvent) => void
 
 export class EventFeed {
   readonly #operator: Operator
   /** Tells events of this process from those of an earlier one. */
   readonly #origin: string
   readonly #listeners = new Set<Listener>()
-  #events: FeedEvent[] = []
+  #events: Kept[] = []
   #count = 0
   #seen: Seen | null = null
+  /** What the last look was of. */
+  #mark: string | null = null
   #timer: NodeJS.Timeout | null = null
-  #idleSinceMs = 0
+  /** One look after the other. */
+  #looking: Promise<void> = Promise.resolve()
 
   constructor(operator: Operator, origin: string) {
     this.#operator = operator
@@ -52,67 +54,56 @@ export class EventFeed {
     return this.#listeners.size
   }
 
+  /** What is there now is no news. */
+  start(): Promise<void> {
+    return this.#lookNow()
+  }
+
   /** EF2. Settles when it listens; returns how to stop. */
   async listen(listener: Listener, lastId: string | null): Promise<() => void> {
-    await this.#begin()
+    await this.#lookNow()
     for (const event of this.#missedSince(lastId)) listener(event)
     this.#listeners.add(listener)
+    this.#again()
     return () => {
       this.#listeners.delete(listener)
-      this.#idleSinceMs = performance.now()
     }
+  }
+
+  /** The last ones of these kinds; null: of all. */
+  async kept(kinds: readonly EventKind[] | null, limit: number): Promise<KeptEvents> {
+    await this.#lookNow()
+    const wanted = this.#events.filter(({ body }) => kinds?.includes(body.event.kind) ?? true)
+    return { items: wanted.slice(-limit).map(({ body }) => body), last: this.#id(this.#count) }
   }
 
   close(): void {
     if (this.#timer !== null) clearTimeout(this.#timer)
     this.#timer = null
+    this.#looking = new Promise(() => {})
   }
 
-  /** EF1. */
-  async #begin(): Promise<void> {
-    this.#idleSinceMs = performance.now()
-    if (this.#timer !== null) return
-    this.#timer = setTimeout(() => this.#again(), LOOK_MS).unref()
-    // What was while nobody looked is not told one by one, and an id from before is not the last one any more (EF2).
-    if (this.#seen !== null) this.#count += 1
-    this.#events = []
-    this.#seen = await this.#read()
+  #lookNow(): Promise<void> {
+    this.#looking = this.#looking.then(() => this.#look())
+    return this.#looking
   }
 
   #again(): void {
-    void this.#look().finally(() => {
-      if (this.#timer === null) return
-      const isIdle = this.#listeners.size === 0
-      this.#timer =
-        isIdle && performance.now() - this.#idleSinceMs > LINGER_MS
-          ? null
-          : setTimeout(() => this.#again(), LOOK_MS).unref()
-    })
+    if (this.#timer !== null) clearTimeout(this.#timer)
+    const waitMs = this.#listeners.size === 0 ? ALONE_MS : LOOK_MS
+    this.#timer = setTimeout(() => void this.#lookNow(), waitMs).unref()
   }
 
   async #look(): Promise<void> {
-    const before = this.#seen
-    const now = await this.#read()
-    this.#seen = now
-    if (before === null) return
-    for (const [id, move] of now.moves) {
-      const known = before.moves.get(id)
-      if (JSON.stringify(known) !== JSON.stringify(move)) this.#tell('move', move)
+    const mark = this.#operator.mark()
+    if (mark !== this.#mark) {
+      const before = this.#seen
+      const now = await this.#read()
+      this.#mark = mark
+      this.#seen = now
+      if (before !== null) for (const change of changesBetween(before, now)) this.#tell(change)
     }
-    for (const [key, problem] of now.problems) {
-      if (!before.problems.has(key)) this.#tell('problem', { change: 'appeared', ...problem })
-    }
-    for (const [key, problem] of before.problems) {
-      if (!now.problems.has(key)) this.#tell('problem', { change: 'gone', ...problem })
-    }
-    for (const [id, volume] of now.volumes) {
-      const known = before.volumes.get(id)
-      if (known === undefined) this.#tell('volume', { change: 'created', ...volume })
-      else if (isChanged(known, volume)) this.#tell('volume', { change: 'changed', ...volume })
-    }
-    for (const [id, volume] of before.volumes) {
-      if (!now.volumes.has(id)) this.#tell('volume', { change: 'deleted', ...volume })
-    }
+    this.#again()
   }
 
   async #read(): Promise<Seen> {
@@ -120,17 +111,24 @@ export class EventFeed {
       this.#operator.moves(MOVES_WATCHED),
       this.#operator.volumes(),
     ])
+    const { members, sessions, balance } = this.#operator.glance()
     const problems = this.#operator.problems()
     return {
-      moves: new Map(moves.toReversed().map((move) => [move.id, move])),
-      problems: new Map(problems.map((one) => [`${one.code} ${one.subject}`, one])),
-      volumes: new Map(volumes.map((volume) => [volume.id, volume])),
+      member: new Map(members.map((one) => [one.id, one])),
+      session: new Map(sessions.map((one) => [one.id, one])),
+      move: new Map(moves.toReversed().map((one) => [one.id, one])),
+      balance: new Map([['balance', balance]]),
+      problem: new Map(problems.map((one) => [`${one.code} ${one.subject}`, one])),
+      volume: new Map(volumes.map((one) => [one.id, one])),
     }
   }
 
-  #tell(name: FeedEvent['name'], body: object): void {
+  #tell({ kind, change, body, ...told }: ReturnType<typeof changesBetween>[number]): void {
     this.#count += 1
-    const event = { id: this.#id(this.#count), name, data: JSON.stringify(body) }
+    const id = this.#id(this.#count)
+    const at = new Date().toISOString()
+    const whole = { ...body, change, event: { id, kind, at, ...told, members: [...told.members] } }
+    const event = { id, name: kind, data: JSON.stringify(whole), body: whole }
     this.#events = [...this.#events, event].slice(-EVENTS_KEPT) // EF3
     for (const listener of this.#listeners) listener(event)
   }
@@ -149,9 +147,4 @@ export class EventFeed {
   #id(count: number): string {
     return `${this.#origin}-${count}`
   }
-}
-
-/** Sessions come and go without a change of the volume. */
-function isChanged(before: Volume, now: Volume): boolean {
-  return JSON.stringify({ ...before, sessions: 0 }) !== JSON.stringify({ ...now, sessions: 0 })
 }

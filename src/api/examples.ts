@@ -3,6 +3,7 @@
 import { DEFAULT_POLICY } from '../distribution/policy.ts'
 import type { BalancePlan, MoveWhy, RecordingPage, StayReason } from './balance-schema.ts'
 import { type ErrorCode, problem, SCHEMA } from './errors.ts'
+import type { KeptEvents } from './event-schema.ts'
 import type { HealthProblem } from './health-schema.ts'
 import type { Drain } from './keeping-schema.ts'
 import type { Layout, LayoutPlan, SliceCounts } from './layout-schema.ts'
@@ -219,6 +220,19 @@ const history: History = {
   ],
 }
 
+const kept: KeptEvents = {
+  items: [
+    {
+      ...{ id: 'm2', state: 'silent', start: '5b0c', change: 'silent' },
+      event: {
+        ...{ id: '9f2c1a77-41', kind: 'member', at: AT, sentence: 'm2 is silent' },
+        ...{ members: ['m2'], volume: null, session: null },
+      },
+    },
+  ],
+  last: '9f2c1a77-42',
+}
+
 const whole = (value: object) => ({ schema: SCHEMA, ...value })
 const listed = (item: object) => ({ schema: SCHEMA, items: [item] })
 
@@ -254,6 +268,7 @@ export const ANSWERS: Readonly<Record<string, object>> = {
   showLayout: whole(layout),
   planLayout: whole(layoutPlan),
   showHistory: whole(history),
+  listEvents: whole(kept),
   probeMember: whole(health),
   'probeMember 503': whole({ ...health, ok: false, health: 'error', problems: [broken] }),
 }

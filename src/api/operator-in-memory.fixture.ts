@@ -3,11 +3,12 @@
 import type { BalancePlan, MoveWhy, RecordingPage, StayReason } from './balance-schema.ts'
 import type { MemberApi } from './doors.ts'
 import { refusal } from './errors.ts'
+import type { MemberBrief } from './event-schema.ts'
 import type { HealthProblem } from './health-schema.ts'
 import type { Drain, DrainState } from './keeping-schema.ts'
 import { copyOn, layout, layoutPlan, sliceCounts } from './layout.fixture.ts'
 import type { Layout, LayoutPlan } from './layout-schema.ts'
-import type { HistorySpan, Operator } from './operator.ts'
+import type { Glance, HistorySpan, Operator } from './operator.ts'
 import { readings } from './readings.fixture.ts'
 import type { Readings } from './readings.ts'
 import { answered, type Outcome } from './refusals.ts'
@@ -88,6 +89,11 @@ const problem: HealthProblem = {
 export class OperatorInMemory implements Operator {
   /** Whether it says that nothing is wrong, to those who watch. */
   isWell = true
+  /** Whether it says that nothing can have changed. */
+  isStill = false
+  /** What it says of m2. */
+  m2: MemberBrief = { id: 'm2', state: 'silent', start: 'a' }
+  #marks = 0
   /** What it says of where its members' APIs are. */
   readonly otherApis: MemberApi[] = []
   readonly #volumes: VolumeDetail[] = []
@@ -438,6 +444,20 @@ export class OperatorInMemory implements Operator {
       volumes: { count: this.#volumes.length, bytes: 0, allocatedBytes: 0 },
       sessions: 1,
       moves: { underWay: 0, done: this.#moves.length },
+    }
+  }
+
+  mark(): string {
+    this.#marks += 1
+    return this.isStill ? 'still' : String(this.#marks)
+  }
+
+  glance(): Glance {
+    const { id, initiator, source, volume, member, pinned } = this.#session
+    return {
+      members: [{ id: 'm1', state: 'up', start: 'a' }, this.m2],
+      sessions: [{ id, initiator, source, volume, member, pinned }],
+      balance: { mode: this.#mode, placement: this.#placement, policy: { kappa: 5 } },
     }
   }
 

@@ -3,6 +3,7 @@
 
 import type { BalancePlan, MoveWhy, RecordingPage, StayReason } from './balance-schema.ts'
 import type { MemberApi } from './doors.ts'
+import type { BalanceBrief, MemberBrief, SessionBrief } from './event-schema.ts'
 import type { HealthProblem } from './health-schema.ts'
 import type { Drain } from './keeping-schema.ts'
 import type { Layout, LayoutPlan } from './layout-schema.ts'
@@ -28,6 +29,12 @@ import type {
   VolumeDetail,
   VolumeRequest,
 } from './schema.ts'
+
+export interface Glance {
+  readonly members: readonly MemberBrief[]
+  readonly sessions: readonly SessionBrief[]
+  readonly balance: BalanceBrief
+}
 
 export interface HistorySpan {
   /** Since 1970. */
@@ -99,6 +106,10 @@ export interface Operator {
   health(): Health
   /** What is wrong with the group, as it was last seen here. */
   problems(): readonly HealthProblem[]
+  /** Another one whenever something may have changed that events are told of (event-feed.ts). */
+  mark(): string
+  /** What the group record, and what was heard here, says of members, sessions and the balance: nobody is asked. */
+  glance(): Glance
   /** Which group it is, and where its members' APIs are: in the headers of every answer. */
   apis(): { readonly group: string; readonly members: readonly MemberApi[] }
   /** Counters of this member as they stand, for a scrape. */

@@ -61,6 +61,7 @@ export const REFUSALS = {
   showTop: [],
   showHistory: [],
   watchEvents: ['tooManyStreams'],
+  listEvents: [],
   probeMember: [],
   readMetrics: [],
 } as const satisfies Record<string, readonly ErrorCode[]>

@@ -1,6 +1,7 @@
 import { connect } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import type { KeptEvents } from './event-schema.ts'
 import { OperatorInMemory } from './operator-in-memory.fixture.ts'
 import { buildApi, startApi } from './server.ts'
 
@@ -383,11 +384,25 @@ describe('health, metrics and events', () => {
       headers: { 'content-type': 'application/json' },
     })
     const isTold = (what: RegExp) => expect.poll(() => text).toMatch(what)
-    await isTold(/id: \w+-1\nevent: move\ndata: \{.*"outcome":"returned"/)
+    await isTold(/id: \w+-\d+\nevent: move\ndata: \{.*"outcome":"returned"/)
+    await isTold(/event: session\ndata: \{.*"change":"went"/)
     operator.isWell = false
-    await isTold(/event: problem\ndata: \{"change":"appeared","code":"MEMBER_DOWN"/)
+    await isTold(/event: problem\ndata: \{"code":"MEMBER_DOWN".*"change":"appeared"/)
     operator.isWell = true
-    await isTold(/event: problem\ndata: \{"change":"gone","code":"MEMBER_DOWN"/)
+    await isTold(/event: problem\ndata: \{"code":"MEMBER_DOWN".*"change":"gone"/)
+    const keptAt = `${api.url}/api/v1/events/kept?kind=problem,session`
+    const kept = (await (await fetch(keptAt)).json()) as KeptEvents
+    expect(kept.items.map(({ event }) => event.kind)).toEqual([
+      ...['session', 'problem', 'problem'],
+    ])
+    const after = await fetch(`${api.url}/api/v1/events?kind=problem`, {
+      headers: { 'last-event-id': kept.items[1]?.event.id ?? '' },
+    })
+    const { value } =
+      (await after.body?.pipeThrough(new TextDecoderStream()).getReader().read()) ?? {}
+    expect(value).toContain('retry')
+    const wrong = await fetch(`${api.url}/api/v1/events?kind=weather`)
+    expect(await wrong.text()).toContain('kind: a kind is one of member, session')
     await api.close()
     await expect.poll(() => socket.destroyed).toBe(true)
   })

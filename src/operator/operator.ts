@@ -5,7 +5,7 @@ import type { BalancePlan, MoveWhy, RecordingPage, StayReason } from '../api/bal
 import type { HealthProblem } from '../api/health-schema.ts'
 import type { Drain, DrainState } from '../api/keeping-schema.ts'
 import type { Layout, LayoutPlan } from '../api/layout-schema.ts'
-import type { HistorySpan, Operator } from '../api/operator.ts'
+import type { Glance, HistorySpan, Operator } from '../api/operator.ts'
 import type { Readings } from '../api/readings.ts'
 import { answered, type Outcome } from '../api/refusals.ts'
 import type {
@@ -32,6 +32,7 @@ import type { Json } from '../peer/message.ts'
 import { BalanceDesk } from './balance-desk.ts'
 import type { Condition } from './condition.ts'
 import { DrainDesk } from './drain-desk.ts'
+import { Glances } from './glance.ts'
 import { GroupDesk } from './group-desk.ts'
 import type { Series, Span } from './history.ts'
 import { LayoutDesk } from './layout-desk.ts'
@@ -47,6 +48,7 @@ const MOVES_UNDER_WAY_MAX = 50
 export class MemberOperator implements Operator {
   readonly #sources: FigureSources
   readonly #figures: OwnFigures
+  readonly #glances: Glances
   readonly #group: GroupDesk
   readonly #balance: BalanceDesk
   readonly #layout: LayoutDesk
@@ -58,6 +60,7 @@ export class MemberOperator implements Operator {
     const { member, balancer } = sources
     this.#sources = sources
     this.#figures = new OwnFigures(sources)
+    this.#glances = new Glances(sources)
     const own = () => this.#figures.summary()
     const summaries = () => askAll(member, own, (id) => balancer.isHeard(id))
     this.#group = new GroupDesk({ ...sources, summaries })
@@ -143,6 +146,14 @@ export class MemberOperator implements Operator {
 
   problems(): readonly HealthProblem[] {
     return this.#sources.health.problems
+  }
+
+  mark(): string {
+    return this.#glances.mark()
+  }
+
+  glance(): Glance {
+    return this.#glances.glance()
   }
 
   // This member

@@ -5,6 +5,7 @@ import type { Balancer } from '../balance/balancer.ts'
 import type { Traffic } from '../io/net.ts'
 import type { Condition } from './condition.ts'
 import { sliceCountsOf } from './copies.ts'
+import { stateOf } from './glance.ts'
 import { healthOf } from './health.ts'
 import type { HealthWatch } from './health-watch.ts'
 import type { History } from './history.ts'
@@ -98,10 +99,10 @@ export class OwnFigures {
         ...{ ask, durations },
       })),
       problems: health.problems,
-      members: [...member.group.members.values()].map(({ id, draining }) => ({
-        id,
-        state: id !== member.id && !balancer.isHeard(id) ? 'silent' : draining ? 'draining' : 'up',
-        restarts: health.restartsOf(id),
+      members: [...member.group.members.values()].map((one) => ({
+        id: one.id,
+        state: stateOf(this.#sources, one),
+        restarts: health.restartsOf(one.id),
       })),
       balance: balancer.mode,
       predictions: balancer.trust,
