@@ -238,6 +238,7 @@ describe('a group under supervision', () => {
     expect(said.join('\n')).toContain(
       'The group keeps 2 copies of each slice, as it was founded: --copies 3 is for a new group.',
     )
+    expect(said.join('\n')).toContain('Several copies are new, for trying out')
     expect(said.join('\n')).toMatch(/m4 has no slices: .*'evenkeel layout plan' says what would/)
     const config = await readFile(join(plan.dataFolder, 'm4.json'), 'utf8')
     expect(JSON.parse(config)).toMatchObject({ copies: 2 })

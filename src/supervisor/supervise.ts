@@ -138,6 +138,8 @@ export async function superviseGroup(supervision: Supervision): Promise<RunningG
 
 /** What a group was founded with stays, whatever is said now: its copies, and where its slices are. */
 function sayKept({ plan, say }: Supervision, standing: Standing | null): void {
+  if ((standing?.copies ?? plan.copies ?? 1) > 1)
+    say('Several copies are new, for trying out: keep nothing here that you cannot lose.')
   if (standing === null) return
   const idle = memberNames(plan.members).filter((id) => !standing.bearers.has(id))
   if (idle.length > 0) {
