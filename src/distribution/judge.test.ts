@@ -60,6 +60,20 @@ test('R1 the smaller gain counts where only the long averages show the gap', () 
   expect(significant.gain).toBe(significant.effect.gain)
 })
 
+test('R1 who is full does not wait for what is clear; who has only risen does', () => {
+  const urgently = (load: number, sigma: number) =>
+    rule(
+      between(end(memberId('a'), [load], sigma), end(memberId('b'), [load - 0.2], sigma), {
+        session: { load: sessionLoad(0.05), left: [] },
+        urgent: true,
+        mean: [load - 0.2],
+      }),
+    )
+  expect(urgently(0.7, 0.03)).toBeNull()
+  expect(urgently(0.7, 0.15)).toBe('NOISE')
+  expect(urgently(0.91, 0.15)).toBeNull()
+})
+
 test('R2 the source does not fall below the mean, unless it is the fullest and that clearly helps', () => {
   const large = { session: { load: sessionLoad(0.3), left: [] }, mean: [0.3] }
   const pair = (sigma: number, more: Partial<Candidate>) =>

@@ -3,7 +3,7 @@
 // 0.95 so that saturated members stay comparable.
 //
 // R1. Significance: the gap exceeds what comes and goes, or the long averages show it too and then the smaller gain
-//     counts.
+//     counts. Who is full does not wait for that; who has only risen does, or the last moves of a rise would be for noise.
 // R2. No undershoot: the source does not fall below the mean, unless it is the fullest and the pair's maximum falls
 //     clearly, by more than comes and goes.
 // R3. Destination cap: nobody is filled beyond the source or a sound level.
@@ -93,6 +93,7 @@ export function judge(candidate: Candidate, policy: Policy): Verdict {
   const gap = gapOf(effect, effect.top)
   const r = effect.top
   const need = policy.sigmas * Math.hypot(source.sigma[r] ?? 0, target.sigma[r] ?? 0)
+  const isFull = candidate.urgent && (effect.source[r]?.before ?? 0) >= policy.urgentUtilisation
   let lasting = 0
   const verdict = (rule: Code | null, gain: number): Verdict => {
     const by = gain < effect.gain ? 'long' : now
@@ -103,7 +104,7 @@ export function judge(candidate: Candidate, policy: Policy): Verdict {
   if (vTo - vFrom <= policy.localityStep) {
     const long = on('long')
     lasting = Math.min(gap, gapOf(long, r))
-    if (!candidate.urgent && gap < need) {
+    if (!isFull && gap < need) {
       const seenLong = gapOf(long, r) >= policy.longFactor * need
       if (!seenLong && !candidate.receiving) return verdict('NOISE', gain)
       gain = Math.min(gain, long.gain)
