@@ -13,8 +13,8 @@ const [a, b, c] = [memberId('a'), memberId('b'), memberId('c')]
 const counters = new SessionCounters()
 
 /** Slice 0 is at a, slice 1 at b, slice 2 at c. */
-async function group(seed: number, copies = 2) {
-  const world = await VolumeGroup.found(seed, { slices: 3, copies })
+async function group(seed: number, copies = 2, min = 1) {
+  const world = await VolumeGroup.found(seed, { slices: 3, copies, min })
   const session = await world.finish(world.login(c))
   await served(world, sliceId(0))
   return { world, session }
@@ -239,6 +239,24 @@ describe('a slice with copies', () => {
       expect(blockAt(world, a, offset)).toBe(blockAt(world, copy, offset))
     expect(blockAt(world, copy)).toBe(9)
     expect(await world.finish(read(world, session, b))).toBe(9)
+  })
+
+  it('R4 R8 copies come back though writes wait for them: with fewer in sync than are needed', async () => {
+    const { world, session } = await group(12, 3, 2)
+    expect(await served(world, sliceId(0))).toMatchObject({ primary: a, min: 2 })
+    for (const page of [0, 1])
+      expect(await world.finish(write(world, session, a, 1, page * PAGE_BYTES))).toBe('done')
+    world.crash(b)
+    world.crash(c)
+    await world.timeline.until(() => recordOf(world, sliceId(0)).inSync.length === 1, 20_000)
+    // Its blocks are in its hand until it is answered, and the page of them is to be copied.
+    const waiting = [0, 1].map((page) => write(world, session, a, 2, page * PAGE_BYTES))
+    await world.timeline.run(world.timeline.nowMs + 1_000)
+    await world.finish(Promise.all([world.boot(b), world.boot(c)]))
+    expect(await world.finish(Promise.all(waiting))).toEqual(['done', 'done'])
+    await world.timeline.until(() => recordOf(world, sliceId(0)).inSync.length === 3, 20_000)
+    for (const offset of [0, PAGE_BYTES])
+      expect([b, c].map((copy) => blockAt(world, copy, offset))).toEqual([2, 2])
   })
 
   it('R8 a slice is written all the while that a copy of it is made, and both are equal then', async () => {

@@ -80,6 +80,11 @@ export class CopySet {
     return this.set.others
   }
 
+  /** R4: as many are in sync as are needed; else nothing is committed. */
+  get isEnough(): boolean {
+    return this.others.length + 1 >= this.min
+  }
+
   /** Writes that are not committed. */
   get waiting(): number {
     return this.#waiting.length

@@ -47,6 +47,16 @@ it('R8 what was written after the listing was asked for is not equal, whatever w
   expect(one.left).toBe(2)
 })
 
+it('R8 a page that is written while it is copied is not equal', () => {
+  const one = learner()
+  one.unequal({ volume, page: 1 })
+  const page = one.next()
+  expect(one.isEqual(write(PAGE_BYTES, BLOCK_BYTES))).toBe(false)
+  if (page !== null) one.copied(page)
+  expect(one.isEqual(write(PAGE_BYTES, BLOCK_BYTES))).toBe(false)
+  expect(one.next()).toEqual({ volume, page: 1 })
+})
+
 it('LN1 a write of very many pages ends the learning', () => {
   const one = learner()
   expect(one.isEqual(write(0, 2_000 * PAGE_BYTES))).toBe(false)

@@ -64,10 +64,9 @@ export class Learner {
     if (!this.#unequal.has(keyOf(page))) this.#equal.add(keyOf(page))
   }
 
-  /** R8. In its turn. */
+  /** R8. Unless it was written meanwhile. */
   copied(page: PagePlace): void {
-    this.#unequal.delete(keyOf(page))
-    this.#equal.add(keyOf(page))
+    if (!this.#unequal.has(keyOf(page))) this.#equal.add(keyOf(page))
   }
 
   /** The next one to be copied; null: there is none. It is nobody else's until it was copied. */
