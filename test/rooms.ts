@@ -77,6 +77,7 @@ export const cliKnowsOfApi = [
   'src/api/health-schema.ts',
   'src/api/layout-schema.ts',
   'src/api/keeping-schema.ts',
+  ...['src/api/event-schema.ts', 'src/api/event-kinds.ts'],
   'src/api/errors.ts',
 ]
 

@@ -4,6 +4,7 @@
 import type { BalancePlan, MoveWhy, RecordingPage, StayReason } from './balance-schema.ts'
 import { type DoorSettings, Doors, NobodyAnswers, type Silence } from './doors.ts'
 import { type Problem, SCHEMA, statusOf } from './errors.ts'
+import type { KeptEvents } from './event-schema.ts'
 import type { Drain } from './keeping-schema.ts'
 import type { Layout, LayoutPlan } from './layout-schema.ts'
 import type {
@@ -198,6 +199,11 @@ export class Caller {
 
   status() {
     return this.#ask<Status>('GET', '/api/v1/status')
+  }
+
+  /** `kind`: several are separated by commas. */
+  events(asked: { readonly kind?: string; readonly limit?: string; readonly after?: string }) {
+    return this.#ask<KeptEvents>('GET', `/api/v1/events/kept${query(asked)}`)
   }
 
   top() {

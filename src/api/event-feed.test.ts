@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { EVENTS_KEPT, EventFeed, type FeedEvent } from './event-feed.ts'
+import { EVENTS_KEPT, EventFeed, type FeedEvent, type Wanted } from './event-feed.ts'
 import { OperatorInMemory } from './operator-in-memory.fixture.ts'
 
 let operator: OperatorInMemory
@@ -119,13 +119,17 @@ test('what is kept is told by kind, and where a stream goes on after it', async 
   operator.isWell = false
   operator.m2 = { id: 'm2', state: 'up', start: 'a' }
   await looks(4)
-  const told = async (...words: Parameters<EventFeed['kept']>) => {
-    const { items, last } = await feed.kept(...words)
-    return [...items.map(({ event }) => event.kind), last]
+  const told = async (wanted: Wanted) => {
+    const { items, last, gap } = await feed.kept(wanted)
+    return [...items.map(({ event }) => event.kind), last, gap]
   }
-  expect(await told(null, 10)).toEqual(['member', 'problem', 'origin-2'])
-  expect(await told(['member'], 10)).toEqual(['member', 'origin-2'])
-  expect(await told(null, 1)).toEqual(['problem', 'origin-2'])
+  expect(await told({ limit: 10 })).toEqual(['member', 'problem', 'origin-2', false])
+  expect(await told({ kind: ['member'], limit: 10 })).toEqual(['member', 'origin-2', false])
+  expect(await told({ limit: 1 })).toEqual(['problem', 'origin-2', false])
+  expect(await told({ limit: 1, after: 'origin-0' })).toEqual(['member', 'origin-1', false])
+  expect(await told({ limit: 1, after: 'origin-1' })).toEqual(['problem', 'origin-2', false])
+  expect(await told({ limit: 9, after: 'origin-2' })).toEqual(['origin-2', false])
+  expect(await told({ limit: 9, after: 'another-2' })).toEqual(['origin-2', true])
   expect((await listen('origin-2')).told()).toEqual([])
 })
 

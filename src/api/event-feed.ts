@@ -29,6 +29,12 @@ interface Kept extends FeedEvent {
   readonly body: Event
 }
 
+export interface Wanted {
+  readonly kind?: readonly EventKind[] | undefined
+  readonly limit: number
+  readonly after?: string | undefined
+}
+
 type Listener = (event: FeedEvent) => void
 
 export class EventFeed {
@@ -70,11 +76,18 @@ export class EventFeed {
     }
   }
 
-  /** The last ones of these kinds; null: of all. */
-  async kept(kinds: readonly EventKind[] | null, limit: number): Promise<KeptEvents> {
+  /** The last ones, or the first ones after an id. EF2. */
+  async kept({ kind, limit, after }: Wanted): Promise<KeptEvents> {
     await this.#lookNow()
-    const wanted = this.#events.filter(({ body }) => kinds?.includes(body.event.kind) ?? true)
-    return { items: wanted.slice(-limit).map(({ body }) => body), last: this.#id(this.#count) }
+    const newest = this.#id(this.#count)
+    const since = after === undefined ? this.#events : this.#missedSince(after)
+    const known = since.filter((one) => 'body' in one)
+    if (known.length < since.length) return { items: [], last: newest, gap: true }
+    const wanted = known.filter(({ body }) => kind?.includes(body.event.kind) ?? true)
+    const items = after === undefined ? wanted.slice(-limit) : wanted.slice(0, limit)
+    const isAll = after === undefined || items.length === wanted.length
+    const last = isAll ? newest : (items.at(-1)?.id ?? newest)
+    return { items: items.map(({ body }) => body), last, gap: false }
   }
 
   close(): void {
@@ -133,7 +146,7 @@ export class EventFeed {
     for (const listener of this.#listeners) listener(event)
   }
 
-  #missedSince(lastId: string | null): readonly FeedEvent[] {
+  #missedSince(lastId: string | null): readonly (Kept | FeedEvent)[] {
     if (lastId === null || lastId === this.#id(this.#count)) return []
     const at = this.#events.findIndex(({ id }) => id === lastId)
     const first = this.#events[0]

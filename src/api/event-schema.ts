@@ -36,7 +36,12 @@ export const keptEvents = z
     items: z.array(event).describe('The oldest first.'),
     last: z
       .string()
-      .describe('`Last-Event-ID` of a stream that is to go on after these, without a gap.'),
+      .describe('`after`, or `Last-Event-ID`, of who is to go on after these, without a gap.'),
+    gap: z
+      .boolean()
+      .describe(
+        'What came after `after` is not known any more, or is of another member: it is not here.',
+      ),
   })
   .meta({ id: 'KeptEvents' })
 

@@ -59,15 +59,17 @@ export function eventRoutes(api: Api, operator: Operator): void {
             .min(1)
             .max(EVENTS_KEPT)
             .default(LIST_DEFAULT)
-            .describe('The last ones, not more at once.'),
+            .describe('Not more at once: the last ones, or the first after `after`.'),
+          after: z
+            .string()
+            .max(100)
+            .optional()
+            .describe('Only what came after the event of this id.'),
         }),
         response: { 200: answer(keptEvents), ...problems },
       },
     },
-    async (request) => {
-      const { kind: kinds = null, limit } = request.query
-      return whole(await feed.kept(kinds, limit))
-    },
+    async (request) => whole(await feed.kept(request.query)),
   )
 }
 

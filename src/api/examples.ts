@@ -230,7 +230,7 @@ const kept: KeptEvents = {
       },
     },
   ],
-  last: '9f2c1a77-42',
+  ...{ last: '9f2c1a77-42', gap: false },
 }
 
 const whole = (value: object) => ({ schema: SCHEMA, ...value })

@@ -95,6 +95,13 @@ export const COMMANDS: readonly Entry[] = [
     make: async (outside) => (await import('./recover.ts')).recoverCommand(outside),
   },
   {
+    name: 'event',
+    aliases: ['events'],
+    nameless: true,
+    about: 'what happens in the group: members, sessions, moves, balance, problems, volumes',
+    make: async (_, contextOf) => (await import('./event.ts')).eventCommand(contextOf),
+  },
+  {
     name: 'log',
     nameless: true,
     about: 'what the launcher and the members have logged',
