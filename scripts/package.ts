@@ -27,7 +27,9 @@ interface Lock {
   readonly packages: Readonly<Record<string, { readonly dev?: boolean }>>
 }
 
-await rm(dist, { recursive: true, force: true })
+// Other scripts have their results beside it.
+for (const name of await readdir(dist).catch(() => []))
+  if (name === 'evenkeel' || name.endsWith('.tgz')) await rm(join(dist, name), { recursive: true })
 for (const path of AS_THEY_ARE) await cp(join(root, path), join(target, path), { recursive: true })
 for (const path of await readdir(join(root, 'src'), { recursive: true })) {
   const source = join(root, 'src', path)
