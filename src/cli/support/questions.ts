@@ -26,6 +26,7 @@ const QUESTIONS: readonly Question[] = [
   { file: 'balance.json', path: '/api/v1/balance' },
   { file: 'plan.json', path: '/api/v1/balance/plan' },
   { file: 'layout.json', path: '/api/v1/layout' },
+  { file: 'events.json', path: '/api/v1/events/kept?limit=1000' },
   { file: 'load.json', path: '/api/v1/top' },
   { file: 'history-hour.json', path: '/api/v1/history?points=600' },
   { file: 'history-month.json', path: `/api/v1/history?points=600&from=${month()}` },

@@ -86,6 +86,7 @@ describe('evenkeel support', () => {
       'moves',
       'balance',
       'layout',
+      'events',
       'history-month',
     ]
     for (const name of [...wanted, ...asked.map((one) => `api/${one}.json`)])
