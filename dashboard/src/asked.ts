@@ -13,12 +13,18 @@ export interface Asked<T> {
   readonly refused: Signal<Refused | null>
 }
 
-export function useAsked<T>(path: string): Asked<T> {
+function restMs(begunMs: number): number {
+  return paceMs(performance.now() - begunMs, EVERY_MS, top.value?.sessions.length ?? 0)
+}
+
+/** `once`: what is answered does not change any more. */
+export function useAsked<T>(path: string, once = false): Asked<T> {
   const answer = useSignal<T | null>(null)
   const refused = useSignal<Refused | null>(null)
   useEffect(() => {
     let timer: ReturnType<typeof setTimeout> | undefined
     let isOpen = true
+    const isKnown = () => once && answer.value !== null
     const again = async () => {
       const begunMs = performance.now()
       try {
@@ -30,17 +36,13 @@ export function useAsked<T>(path: string): Asked<T> {
       } catch (error) {
         if (error instanceof Refused && isOpen) refused.value = error
       }
-      if (isOpen)
-        timer = setTimeout(
-          () => void again(),
-          paceMs(performance.now() - begunMs, EVERY_MS, top.value?.sessions.length ?? 0),
-        )
+      if (isOpen && !isKnown()) timer = setTimeout(() => void again(), restMs(begunMs))
     }
     void again()
     return () => {
       isOpen = false
       clearTimeout(timer)
     }
-  }, [path, answer, refused])
+  }, [path, once, answer, refused])
   return { answer, refused }
 }

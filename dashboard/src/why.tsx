@@ -52,7 +52,10 @@ export function WhyItMoved({ move }: { readonly move: string }) {
 }
 
 function Seen({ move }: { readonly move: string }) {
-  const { answer, refused } = useAsked<MoveWhy>(`/api/v1/moves/${encodeURIComponent(move)}/why`)
+  const { answer, refused } = useAsked<MoveWhy>(
+    `/api/v1/moves/${encodeURIComponent(move)}/why`,
+    true,
+  )
   const why = answer.value
   if (refused.value !== null) return <p class="quiet">{sentenceOf(refused.value)}</p>
   if (why === null) return <p class="quiet">Asking …</p>

@@ -10,6 +10,9 @@ export const API_DEFAULT = `http://127.0.0.1:${API_PORT_DEFAULT}`
 export interface Environment {
   readonly EVENKEEL_API?: string | undefined
   readonly EVENKEEL_DATA?: string | undefined
+  /** Of a desktop. */
+  readonly DISPLAY?: string | undefined
+  readonly WAYLAND_DISPLAY?: string | undefined
   readonly NO_COLOR?: string | undefined
   readonly HOME?: string | undefined
   readonly USER?: string | undefined

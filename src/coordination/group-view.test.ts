@@ -216,6 +216,36 @@ describe('GroupView', () => {
     expect(await timeline.finish(view.refresh())).toBe(true)
   })
 
+  it('V7 a storm of refreshes asks one question at a time, and each sees what was committed before it', async () => {
+    const { timeline, clock, coordination, write } = await simulation()
+    const coordinator = coordination.handle('m1')
+    let [underWay, most, asked] = [0, 0, 0]
+    const counted: Coordinator = {
+      ...{ list: (prefix) => coordinator.list(prefix), watch: coordinator.watch.bind(coordinator) },
+      txn: async (transaction) => {
+        asked += 1
+        underWay += 1
+        most = Math.max(most, underWay)
+        const result = await coordinator.txn(transaction)
+        underWay -= 1
+        return result
+      },
+      ...{ lost: null, nudge: () => coordinator.nudge(), close: () => coordinator.close() },
+    }
+    const view = await timeline.finish(GroupView.open(counted, clock))
+    const first = Array.from({ length: 500 }, () => view.refresh())
+    const rev = await write(startMember(null, member))
+    const later = Array.from({ length: 500 }, async () => ((await view.refresh()) ? view.rev : 0))
+    const seen = await timeline.finish(Promise.all(later))
+    expect(Math.min(...seen)).toBeGreaterThanOrEqual(rev)
+    expect(new Set(await timeline.finish(Promise.all(first)))).toEqual(new Set([true]))
+    expect(most).toBe(1)
+    expect(asked).toBeLessThanOrEqual(4)
+    expect(await timeline.finish(view.refresh())).toBe(true)
+    expect(asked).toBeLessThanOrEqual(5)
+    view.close()
+  })
+
   it('refresh() lists when the watch does not bring what was committed, and waits for that no longer than it may', async () => {
     const { timeline, clock, coordination, write } = await simulation()
     const handle = coordination.handle('m1')

@@ -11,6 +11,8 @@
 //   V4. The record of a move is for people, so one that cannot be read is skipped, and `skipped` says why.
 //   V5. Ids are never given twice, so what the view does not have, though its id was given at or before `rev`, is gone for
 //       ever. That is enough to forget what is kept of it in memory; who drops what is on disk asks the coordinator.
+//   V7. However many ask for news at once, the coordinator is asked one question at a time; and nobody is answered by one that
+//       was put before his, which may not have seen what he asks about.
 //   V6. `sessionsOf` gives those of `sessions`, and no others.
 import { type Clock, sleep, within } from '../base/clock.ts'
 import {
@@ -90,6 +92,11 @@ export class GroupView {
   readonly #idByKey = new Map<string, SessionId>()
   #waiting: (() => void)[] = []
   #watch: Watch | null = null
+  /** V7: the question that is put, and the answer to the next one, which all share that come meanwhile. */
+  #asking: { now: Promise<boolean> | null; next: Promise<boolean> | null } = {
+    now: null,
+    next: null,
+  }
   #state: 'following' | 'closed' = 'following'
   readonly #failed = Promise.withResolvers<string>()
 
@@ -146,7 +153,25 @@ export class GroupView {
   }
 
   /** Brings the view up to what was committed before the call; false: the coordinator does not answer. */
-  async refresh(): Promise<boolean> {
+  refresh(): Promise<boolean> {
+    const { now } = this.#asking
+    if (now === null) return this.#ask()
+    const again = () => this.#ask()
+    this.#asking.next ??= now.then(again, again) // V7
+    return this.#asking.next
+  }
+
+  #ask(): Promise<boolean> {
+    const answer = this.#news()
+    this.#asking = { now: answer, next: null }
+    const over = () => {
+      if (this.#asking.now === answer && this.#asking.next === null) this.#asking.now = null
+    }
+    answer.then(over, over)
+    return answer
+  }
+
+  async #news(): Promise<boolean> {
     const asked = await this.#coordinator.txn({})
     if (asked.kind === 'unknown') return false
     this.#coordinator.nudge()

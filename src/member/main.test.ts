@@ -16,13 +16,14 @@ afterEach(() => rm(folder, { recursive: true, force: true }))
 const main = new URL('main.ts', import.meta.url).href
 
 /** A process that runs a member whose start is `start`, the source of an async function of (config, log). */
-function member(start: string, lifeline = true) {
+function member(start: string, lifeline = true, drainWithinMs = 0) {
   const config = { memberId: 'm1', dataFolder: join(folder, 'm1') }
   const script = `
     const { runMember } = await import(${JSON.stringify(main)})
     setInterval(() => {}, 1000)
     await runMember({
       config: ${JSON.stringify(config)}, start: ${start}, lifeline: ${lifeline ? 'process.stdin' : 'null'},
+      drainWithinMs: ${drainWithinMs},
       ready: (line) => console.log(JSON.stringify(line)),
     }).catch((error) => { console.error(error.message); process.exit(1) })
     console.log('stopped')
@@ -68,6 +69,16 @@ describe('the process of a member', () => {
     expect(await closed).toEqual([0, null])
     expect(text.out.match(/stopping/g)).toHaveLength(1)
     expect((await events()).map(({ event }) => event)).toEqual(['start', 'stop', 'stopped'])
+  })
+
+  test('M2 moves its sessions away before it stops, if it was started so, and is not waited for beyond that', async () => {
+    const drains = (how: string) => `async () => ({ ...(await (${stops})()), drain: ${how} })`
+    const after = "async (ms) => console.log('drains for ' + ms)"
+    const calm = member(drains(after), false, 5_000)
+    await calm.ready()
+    calm.child.kill('SIGTERM')
+    expect(await calm.closed).toEqual([0, null])
+    expect(calm.text.out).toMatch(/drains for 5000\nstopping/)
   })
 
   test('M2 stops when its supervisor is gone', async () => {

@@ -29,4 +29,19 @@ describe('rates', () => {
     expect(rates.of(session).forwardedShare).toBeGreaterThan(0.7)
     rates.stop()
   })
+
+  it('a session that has just come is told by what it has done since, not as idle', async () => {
+    const timeline = new Timeline()
+    const session = { counters: new SessionCounters() } as LiveSession
+    const here: LiveSession[] = []
+    const rates = new Rates(new SimClock(timeline), () => here, 0)
+    await timeline.run(1_000)
+    here.push(session)
+    session.counters.reads = 80
+    await timeline.run(1_400)
+    expect(rates.of(session).iops).toBeCloseTo(200)
+    await timeline.run(2_000)
+    expect(rates.of(session).iops).toBeCloseTo(80)
+    rates.stop()
+  })
 })

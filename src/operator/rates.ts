@@ -4,6 +4,8 @@ import { type Clock, type Timer, untilBeat } from '../base/clock.ts'
 import type { LiveSession } from '../target/live-session.ts'
 
 const EVERY_MS = 1_000
+/** A rate of less time is none. */
+const LEAST_SECONDS = 0.1
 /** Weight of the newest second: about the mean of the last four. */
 const NEWEST = 0.3
 
@@ -50,10 +52,9 @@ export class Rates {
   }
 
   of(session: LiveSession): SessionRates {
-    const marked = this.#marks.get(session)
-    if (marked === undefined) {
-      return { iops: 0, bytesPerSecond: 0, forwardedShare: 0, queueDepth: 0, latencyMs: null }
-    }
+    // One that has just come, by a move perhaps, is told by what it has done since the last look.
+    const seconds = Math.max(LEAST_SECONDS, (this.#clock.nowMs() - this.#lastMs) / 1_000)
+    const marked = this.#marks.get(session) ?? this.#reading(session, undefined, seconds)
     const { iops, bytesPerSecond, pieces, forwarded, queueDepth, latencyMs } = marked
     const forwardedShare = pieces > 0 ? forwarded / pieces : 0
     return { iops, bytesPerSecond, forwardedShare, queueDepth, latencyMs }
@@ -76,8 +77,10 @@ export class Rates {
   }
 
   #read(session: LiveSession, seconds: number): void {
-    const { counters } = session
-    const known = this.#marks.get(session)
+    this.#marks.set(session, this.#reading(session, this.#marks.get(session), seconds))
+  }
+
+  #reading({ counters }: LiveSession, known: Marked | undefined, seconds: number): Marked {
     const before = known ?? blank()
     const newest = known === undefined ? 1 : NEWEST
     const blend = (old: number, now: number) => old + (now - old) * newest
@@ -88,7 +91,7 @@ export class Rates {
     const ownPieces = counters.piecesByPrimary[this.#ownNumber] ?? 0
     const answered = counters.latencyCount - before.latencyCount
     const pieces = allPieces - before.allPieces
-    this.#marks.set(session, {
+    return {
       iops: blend(before.iops, (commands - before.commands) / seconds),
       bytesPerSecond: blend(before.bytesPerSecond, (bytes - before.bytes) / seconds),
       pieces: blend(before.pieces, pieces),
@@ -101,7 +104,7 @@ export class Rates {
       ownPieces,
       latencySumMs: counters.latencySumMs,
       latencyCount: counters.latencyCount,
-    })
+    }
   }
 }
 

@@ -8,6 +8,7 @@ import { launcher } from './running-group.ts'
 
 /** About a minute; the demo itself gives up after some three. */
 const TIMEOUT_MS = 300_000
+const GOES_ON = { timeout: 240_000, interval: 200 }
 
 type Shown = Outcome & { readonly schema: string }
 
@@ -22,13 +23,29 @@ async function run(...args: string[]) {
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     said += text
   })
-  const [code] = await once(child, 'close')
+  const closed = once(child, 'close')
+  if (args.includes('--open')) {
+    await Promise.race([expect.poll(() => said, GOES_ON).toContain('The group goes on'), closed])
+    await goesOn(said)
+    child.kill('SIGTERM')
+  }
+  const [code] = await closed
   expect(out, said).toContain('evenkeel/v1')
   return { code, said, shown: JSON.parse(out) as Shown }
 }
 
+/** The clients log in again, and the group can be looked at, until it is told to stop. */
+async function goesOn(said: string): Promise<void> {
+  const api = /in a browser: (http:\S+)/.exec(said)?.[1]
+  const sessions = async () => {
+    const response = await fetch(`${api}/api/v1/sessions`)
+    return ((await response.json()) as { items: object[] }).items.length
+  }
+  await expect.poll(sessions).toBe(5)
+}
+
 test.each([
-  ['three clients, none and two', [], [2, 1, 2]],
+  ['three clients, none and two', ['--open'], [2, 1, 2]],
   ['clients of unequal rates', ['--unequal'], [1, 3, 1]],
 ] as const)(
   '%s: one session moves from m1 to m2, and every byte is right',

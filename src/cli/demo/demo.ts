@@ -21,6 +21,7 @@ import { CommandFailed, EXIT } from '../exit-code.ts'
 import type { Screen } from '../screen.ts'
 import { serveChild } from '../up.ts'
 import { conclude, facts, ms, picture } from './outcome.ts'
+import { openBrowser, play } from './play.ts'
 import { fig5, type Scenario, unequal } from './scenario.ts'
 import { isSteady } from './steady.ts'
 import { Worker } from './worker.ts'
@@ -67,12 +68,22 @@ const POLICY = {
   pauseStableSeconds: 0,
 } as const
 
+interface DemoOptions {
+  readonly unequal: boolean
+  readonly open: boolean
+}
+
 export function demoCommand(outside: Outside): Command {
   return new Command()
     .option('--unequal', 'clients of unequal rates, where counting sessions would mislead', false)
-    .action(async ({ unequal: other }: { unequal: boolean }, command: Command) => {
+    .option(
+      '--open',
+      'open it in the browser, and go on after the picture, to be played with',
+      false,
+    )
+    .action(async ({ unequal: other, open }: DemoOptions, command: Command) => {
       const { output } = command.optsWithGlobals<GlobalOptions>()
-      await demo(other ? unequal : fig5, screenOf(outside, output))
+      await demo(other ? unequal : fig5, screenOf(outside, output), open ? outside : null)
     })
 }
 
@@ -80,7 +91,8 @@ function failed(sentence: string): CommandFailed {
   return new CommandFailed(EXIT.failed, sentence)
 }
 
-async function demo(scenario: Scenario, screen: Screen): Promise<void> {
+/** `player`: who plays with it afterwards; null: nobody. */
+async function demo(scenario: Scenario, screen: Screen, player: Outside | null): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'evenkeel-demo-'))
   const stop = Promise.withResolvers<string>()
   process.once('SIGINT', () => stop.resolve('Ctrl-C'))
@@ -90,7 +102,12 @@ async function demo(scenario: Scenario, screen: Screen): Promise<void> {
     group = await startGroup(folder, screen, stop.promise)
     if (group === null) throw failed('stopped before the group was ready')
     const told = stop.promise.then((why) => Promise.reject(failed(`stopped by ${why}`)))
-    await Promise.race([show(scenario, group, screen), told])
+    if (player !== null) {
+      screen.note(`Watch it in a browser: ${group.api}`)
+      openBrowser(group.api, player.environment)
+    }
+    const rate = await Promise.race([show(scenario, group, screen), told])
+    if (player !== null) await goOn(scenario, group, { rate, screen, player, stop: stop.promise })
   } finally {
     await group?.stop()
     await rm(folder, { recursive: true, force: true })
@@ -122,7 +139,46 @@ async function startGroup(
   )
 }
 
-async function show(scenario: Scenario, group: RunningGroup, screen: Screen): Promise<void> {
+interface GoingOn {
+  readonly rate: number
+  readonly screen: Screen
+  readonly player: Outside
+  readonly stop: Promise<string>
+}
+
+/** New clients as at the beginning: what balance makes of them can be watched. */
+async function goOn(scenario: Scenario, group: RunningGroup, going: GoingOn): Promise<void> {
+  const { rate, screen, player, stop } = going
+  const workers = await connect(group, scenario.clients)
+  try {
+    for (const [i, worker] of workers.entries())
+      worker.rate = rate * (scenario.clients[i]?.units ?? 1)
+    const add = async (number: number) => {
+      const [worker] = await connect(group, [{ member: number % group.members.length, number }])
+      if (worker === undefined) throw failed('no client could log in')
+      return worker
+    }
+    const { api } = group
+    const { keyboard } = player
+    await play({
+      caller: new Caller(api),
+      api,
+      workers,
+      connect: add,
+      rate,
+      screen,
+      keyboard,
+      stop,
+    })
+    const wrong = workers.reduce((sum, { miscompares }) => sum + miscompares, 0)
+    if (wrong > 0) throw failed(`${wrong} blocks were not what had been written`)
+  } finally {
+    await Promise.all(workers.map((worker) => worker.stop()))
+  }
+}
+
+/** Settles with the rate of one unit. */
+async function show(scenario: Scenario, group: RunningGroup, screen: Screen): Promise<number> {
   const caller = new Caller(group.api)
   screen.note('Finding out what this machine can give …')
   const rate = await calibrate(group, scenario, caller)
@@ -161,6 +217,7 @@ async function show(scenario: Scenario, group: RunningGroup, screen: Screen): Pr
     const outcome = conclude({ scenario, workers, moves, before, after })
     screen.show(outcome, () => `\n${picture(after, screen)}\n\n${facts(outcome, screen)}`)
     if (!outcome.ok) throw failed(`the demo failed: ${outcome.wrong.join('; ')}`)
+    return rate
   } finally {
     await Promise.all(workers.map((worker) => worker.stop()))
   }
