@@ -1,74 +1,20 @@
 // The dashboards of deploy/grafana: the group at a glance, a member, the volumes, and the moves.
-import type { Dashboard, Panel, Query } from './panels.ts'
-
-/** Of the group that is chosen. */
-const of = (more = '') => `{job="$job"${more === '' ? '' : `, ${more}`}}`
-const MEMBER = 'member=~"$member"'
-const VOLUME = 'volume=~"$volume"'
-
-const rate = (name: string, more = '') => `rate(${name}${of(more)}[$__rate_interval])`
-const sumRate = (by: string, name: string, more = '') => `sum by (${by}) (${rate(name, more)})`
-
-function quantiles(
-  histogram: string,
-  by: readonly string[],
-  more: string,
-  legend: string,
-): Query[] {
-  const parts = ['le', ...by].join(', ')
-  return [0.5, 0.99].map((q) => [
-    `histogram_quantile(${q}, sum by (${parts}) (${rate(`${histogram}_bucket`, more)}))`,
-    `p${q * 100} ${legend}`.trim(),
-  ])
-}
-
-const good = { '1': ['yes', 'green'], '0': ['no', 'red'] } as const
-
-const problems: Panel = {
-  title: 'What is wrong',
-  about: 'Health codes, as `evenkeel status` tells them; docs/OPERATING.md says what each means.',
-  ...{ kind: 'table', unit: '' },
-  queries: [[`max by (code, severity, subject) (evenkeel_problem${of()})`, '']],
-}
-const load: Panel = {
-  title: 'Who is hot: load over capacity',
-  about:
-    'By which moves are decided. Lines far apart for minutes: see the moves, and why none is made.',
-  ...{ kind: 'lines', unit: 'percentunit', warn: [0.8, 1] },
-  queries: [[`max by (member) (evenkeel_member_load_ratio${of('resource="cpu"')})`, '{{member}}']],
-}
-const sessions: Panel = {
-  title: 'Sessions by member',
-  about: 'A move takes one from a line to another.',
-  ...{ kind: 'lines', unit: 'short' },
-  queries: [[`sum by (member) (evenkeel_sessions${of()})`, '{{member}}']],
-}
-const moved: Panel = {
-  title: 'Moves',
-  about: 'From where, to where, and who wanted it: the balance, an operator, or a drain.',
-  ...{ kind: 'bars', unit: 'short' },
-  queries: [
-    [
-      `sum by (from, to, reason) (increase(evenkeel_session_moves_total${of()}[$__rate_interval])) > 0`,
-      '{{from}} → {{to}} ({{reason}})',
-    ],
-  ],
-}
-const states: Panel = {
-  title: 'Members',
-  about: 'Green: up. Orange: draining. Red: silent to all others.',
-  ...{ kind: 'states', unit: '', warn: [1, 2] },
-  queries: [
-    [
-      `min by (member) (evenkeel_member_state${of('state="draining"')} + on (job, instance, member) (2 * evenkeel_member_state${of('state="silent"')}))`,
-      '{{member}}',
-    ],
-  ],
-}
-const number = (title: string, about: string, expr: string, unit = 'short'): Panel => ({
-  ...{ title, about, kind: 'number', unit },
-  queries: [[expr, '']],
-})
+import type { Dashboard } from './panels.ts'
+import {
+  good,
+  load,
+  MEMBER,
+  moved,
+  number,
+  of,
+  problems,
+  quantiles,
+  rate,
+  sessions,
+  states,
+  sumRate,
+  VOLUME,
+} from './shared.ts'
 
 export const dashboards: readonly Dashboard[] = [
   {
@@ -119,7 +65,19 @@ export const dashboards: readonly Dashboard[] = [
         ],
       },
       { title: 'Balance', height: 9, panels: [load, moved] },
-      { title: 'Health', height: 8, panels: [problems, states] },
+      {
+        ...{ title: 'Health', height: 8 },
+        panels: [
+          problems,
+          states,
+          {
+            ...{ title: 'Copies of slices', kind: 'lines', unit: 'short' },
+            about:
+              'degraded: fewer copies than wanted; last_copy: one; unavailable: I/O to them waits.',
+            queries: [[`sum by (state) (evenkeel_slices${of()})`, '{{state}}']],
+          },
+        ],
+      },
       {
         ...{ title: 'Work', height: 8 },
         panels: [
@@ -276,6 +234,33 @@ export const dashboards: readonly Dashboard[] = [
                 '{{member}}',
               ],
             ],
+          },
+        ],
+      },
+      {
+        ...{ title: 'What is stored', height: 8 },
+        panels: [
+          {
+            ...{ title: 'Pages', about: 'Stored on the member.', kind: 'lines', unit: 'short' },
+            queries: [[`evenkeel_pages${of(MEMBER)}`, '{{member}}']],
+          },
+          {
+            ...{ title: 'Scrubbing', kind: 'lines', unit: 'percentunit', most: 1 },
+            about: 'How far the pass is in which every block is read against its checksum.',
+            queries: [[`evenkeel_scrub_done_ratio${of(MEMBER)}`, '{{member}}']],
+          },
+          {
+            ...{ title: 'Damaged pages', kind: 'lines', unit: 'short', warn: [1, 2] },
+            about: 'Found by reads since the start, and by the pass of scrubbing under way.',
+            queries: [
+              [`evenkeel_store_damaged_pages${of(MEMBER)}`, '{{member}} reads'],
+              [`evenkeel_scrub_bad_pages${of(MEMBER)}`, '{{member}} scrubbing'],
+            ],
+          },
+          {
+            ...{ title: 'Event-loop delay', kind: 'lines', unit: 's', warn: [0.02, 0.1] },
+            about: 'By how much its timers come late: what every command waits for at least.',
+            queries: [[`evenkeel_event_loop_delay_seconds${of(MEMBER)}`, '{{member}}']],
           },
         ],
       },
