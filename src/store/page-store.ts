@@ -71,9 +71,6 @@ import {
   volumeUsages,
 } from './usage.ts'
 
-/** ST12: 32 KiB, more than a thousand windows, become durable at once. */
-const ADOPTED_BLOCKS = 8
-
 type Drop = Extract<Change, { readonly kind: 'drop' | 'dropSlice' }>
 
 export class PageStore {
@@ -229,8 +226,8 @@ export class PageStore {
   }
 
   /**
-   * Resolves when the write is durable and visible, or says 'full': nothing of it has happened then. With a reservation that
-   * means that the disk has no room to write home (GC3), without one also that there was none to promise. Rejects with StoreFailed.
+   * Resolves when the write is durable and visible, or says 'full': nothing of it has happened then, and with a reservation the
+   * disk has no room to write home (GC3); without one there may have been none to promise. Rejects with StoreFailed.
    */
   write(
     write: StoreWrite,
@@ -327,8 +324,8 @@ export class PageStore {
 
   /** ST12; `isInstead`: of what is known. Resolves when that is durable; 'full': some of it may be known, which does no harm. */
   async adopt(slice: SliceId, windows: Iterable<OperationWindow>, isInstead = false) {
-    const most = Math.min(ADOPTED_BLOCKS, Math.floor((this.#journal.largest - 1) / BLOCK_SECTORS))
-    const lists = encodeWindows(slice, windows, most * BLOCK_BYTES, isInstead)
+    const blocks = Math.floor((this.#journal.largest - 1) / BLOCK_SECTORS)
+    const lists = encodeWindows(slice, windows, Math.min(8, blocks) * BLOCK_BYTES, isInstead) // 32 KiB
     for (const { list, session } of lists) {
       const result = await this.#queue.add(listOf('adopt', list, session))
       if (result === 'full') return result
