@@ -88,6 +88,6 @@ export class BlockOrder {
   }
 }
 
-function overlap(one: Extent, other: Extent): boolean {
+export function overlap(one: Extent, other: Extent): boolean {
   return one.volume === other.volume && one.from < other.to && other.from < one.to
 }

@@ -182,6 +182,26 @@ describe('a slice with copies', () => {
     expect(await world.finish(read(world, later, a))).toBe(5)
   })
 
+  it('V14 R4 with too few in sync a write waits for the member that comes back, which is copied to meanwhile', async () => {
+    const { world, session } = await group(12, 2, 2)
+    const copy = other(await served(world, sliceId(0)))
+    expect(await world.finish(write(world, session, a, 5))).toBe('done')
+    world.crash(copy)
+    let isDone = false
+    const waits = write(world, session, a, 6)
+    void waits.then(() => {
+      isDone = true
+    })
+    await world.timeline.run(world.timeline.nowMs + 6_000)
+    expect(recordOf(world, sliceId(0)).inSync).toEqual([a])
+    expect(isDone).toBe(false)
+    expect(await world.finish(read(world, session, a, BLOCK))).toBe(0)
+    await world.finish(world.boot(copy))
+    expect(await world.finish(waits)).toBe('done')
+    expect(recordOf(world, sliceId(0)).inSync).toContain(copy)
+    expect([blockAt(world, a), blockAt(world, copy)]).toEqual([6, 6])
+  })
+
   it('TC1 R8 a copy that is wanted elsewhere is made there, and then the one before leaves', async () => {
     const { world, session } = await group(11)
     const record = await served(world, sliceId(0))

@@ -15,10 +15,12 @@
 //   CS3. A copy that cannot take what it is sent is told of once, with what it said.
 import type { Clock } from '../base/clock.ts'
 import type { Epoch, MemberId } from '../base/ids.ts'
+import { BLOCK_BYTES } from '../base/sizes.ts'
 import type { PeerLinks } from '../peer/links.ts'
 import { answerStatus } from '../peer/message.ts'
 import type { StoreWrite } from '../store/record.ts'
 import type { Reservation } from '../store/room.ts'
+import type { Extent } from './block-order.ts'
 import { CopyRequest } from './copy-request.ts'
 import { Learner } from './learner.ts'
 import type { Activated } from './lease.ts'
@@ -40,6 +42,7 @@ interface Waiting {
   readonly seq: number
   readonly write: StoreWrite
   isStored: boolean
+  readonly whenStored: (() => void)[]
   /** CS4. Under which number the learner's link has it; null: it has not, or it is answered. */
   learning: number | null
   readonly resolve: (outcome: CopiedOutcome) => void
@@ -63,6 +66,7 @@ export class CopySet {
   readonly #deps: CopySetDeps
   readonly #own = new Reached()
   #learner: Learner | null = null
+  #inherited: CopySet | null = null
   /** In the order of their numbers. */
   #waiting: Waiting[] = []
   #underWay = 0
@@ -98,7 +102,10 @@ export class CopySet {
   write(write: StoreWrite, room: Reservation): Promise<CopiedOutcome> {
     return new Promise((resolve, reject) => {
       const { seq } = write
-      const waiting: Waiting = { seq, write, isStored: false, learning: null, resolve, sent: [] }
+      const waiting: Waiting = {
+        ...{ seq, write, isStored: false, learning: null, resolve },
+        ...{ sent: [], whenStored: [] },
+      }
       this.#waiting.push(waiting)
       this.#underWay += 1
       for (const [at, { member }] of this.others.entries()) {
@@ -181,8 +188,30 @@ export class CopySet {
     return new Promise((resolve) => this.#whenDrained.push(resolve))
   }
 
+  /** Settles when the own store has every write of these bytes that was handed in. */
+  stored({ volume, from, to }: Extent): Promise<void> {
+    const left = this.#waiting.filter(
+      ({ write, isStored }) =>
+        !isStored &&
+        write.volume === volume &&
+        write.offset - BLOCK_BYTES < to &&
+        from <= endOf(write),
+    )
+    if (left.length === 0) return Promise.resolve()
+    return Promise.all(
+      left.map(({ whenStored }) => new Promise<void>((told) => whenStored.push(told))),
+    ).then(() => undefined)
+  }
+
+  /** R4. What waited in the epoch before goes on waiting: with too few in sync nothing is answered. */
+  inherit(before: CopySet): void {
+    this.#inherited = before
+  }
+
   /** CS2. After `end` and `drained`. */
   finish(outcome: 'done' | 'stale'): void {
+    this.#inherited?.finish(outcome)
+    this.#inherited = null
     const waiting = this.#waiting
     this.#waiting = []
     for (const { isStored, resolve } of waiting) resolve(isStored ? outcome : 'stale')
@@ -194,6 +223,7 @@ export class CopySet {
       waiting.isStored = true
       if (!this.#isOver && this.set.ownHas(this.#own.add(waiting.seq))) this.#release()
     }
+    for (const told of waiting.whenStored) told()
     this.#underWay -= 1
     if (this.#underWay > 0) return
     for (const told of this.#whenDrained.splice(0)) told()
@@ -225,4 +255,9 @@ export class CopySet {
     }
     this.#waiting.splice(0, count)
   }
+}
+
+/** With the edge behind it. */
+function endOf({ offset, bytes }: StoreWrite): number {
+  return offset + bytes + BLOCK_BYTES
 }

@@ -2,7 +2,7 @@
 // copied. Pure. learning.ts does the copying.
 //
 // Invariants:
-//   R8.  A page counts as equal from when it was found so, or was copied in a turn of its own in the order of its blocks; every
+//   R8.  A page counts as equal from when it was found so, or was copied while no write of it was under way (V14 of primary.ts); every
 //        write of it is sent to the learner from then on, or it counts as unequal again. Where a learner differs the primary's
 //        state wins, whatever the stamps; it joins when nothing differs.
 //   LN1. What has to be kept of it is bounded: a write of very many pages makes all of them unknown, and they are listed anew.

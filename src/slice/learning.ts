@@ -8,8 +8,8 @@
 //   R8.  A learner joins only when it was proven equal (learner.ts), after the last write and before the next one. What it
 //        remembers of operations is forgotten for what the primary remembers.
 // What stops the slice is bounded: with more than PAUSED_PAGES left the learner is given up, and tried again later. Copying gives way:
-// what is read or written meanwhile waits for one page at most, and beside writes that wait the next page is copied as late as the
-// last one took.
+// a write waits for one page at most, a read for none, and beside writes that wait the next page is copied as late as the last one
+// took.
 import { sleep } from '../base/clock.ts'
 import type { MemberId } from '../base/ids.ts'
 import { PAGE_BYTES } from '../base/sizes.ts'
@@ -120,21 +120,13 @@ export class Learning {
     const { clock } = this.#deps
     const { volume, page } = place
     const from = page * PAGE_BYTES
-    const turn = Promise.withResolvers<void>()
-    const entered = { volume, from, to: from + PAGE_BYTES, begin: () => turn.resolve() }
-    // With fewer in sync than are needed writes keep their turns until one more is: the page that they are in must not wait for
-    // them. What is missing then is found by `prove`.
-    const isInTurn = copies.isEnough
-    if (isInTurn) {
-      primary.order.enter(entered)
-      await turn.promise
-    }
     const sinceMs = clock.nowMs()
     try {
+      await primary.hold({ volume, from, to: from + PAGE_BYTES })
       if (learner.isOver || !(await this.#send(place))) learner.isOver = true
       else learner.copied(place)
     } finally {
-      if (isInTurn) primary.order.leave(entered)
+      primary.release()
     }
     if (copies.waiting > 0) await sleep(clock, clock.nowMs() - sinceMs)
   }

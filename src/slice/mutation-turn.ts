@@ -19,7 +19,7 @@ import { BLOCK_BYTES } from '../base/sizes.ts'
 import type { Mutation, UnmapEdges } from '../peer/operation.ts'
 import type { StoreWrite } from '../store/record.ts'
 import type { Reservation } from '../store/room.ts'
-import type { BlockOrder, Turn } from './block-order.ts'
+import type { BlockOrder, Extent, Turn } from './block-order.ts'
 import type { CopiedOutcome } from './copy-set.ts'
 import { pieceBytes, type Striped, sliceAt } from './lanes.ts'
 import type { CompareOutcome, ReadOutcome, Stale } from './outcome.ts'
@@ -37,9 +37,9 @@ export interface TurnPlace {
     readonly epoch: Epoch
     /** V8 of primary.ts. */
     readonly isOver: boolean
-    /** V11 of primary.ts. */
-    readonly isPausing: boolean
-    whenActive(f: () => void): void
+    /** V11, V14 of primary.ts. */
+    mustWait(extent: Extent): boolean
+    whenMayWrite(f: () => void): void
     /** V12 of primary.ts. */
     readonly isCurrent: boolean
     whenCurrent(f: () => void): void
@@ -201,8 +201,8 @@ export class MutationTurn implements Turn {
       this.#write(from, to, null, head === null && tail === null ? null : { head, tail })
       return
     }
-    if (this.#place.primary.isPausing) {
-      this.#place.primary.whenActive(() => this.#unmapBlocks(from, to, { head, tail }))
+    if (this.#place.primary.mustWait(this)) {
+      this.#place.primary.whenMayWrite(() => this.#unmapBlocks(from, to, { head, tail }))
       return
     }
     // M3. The operation is that of the last one: when that is durable, all before it are.
@@ -272,8 +272,8 @@ export class MutationTurn implements Turn {
 
   #write(from: number, to: number, data: Uint8Array | null, edges: UnmapEdges | null): void {
     if (this.#isLate()) return
-    if (this.#place.primary.isPausing) {
-      this.#place.primary.whenActive(() => this.#write(from, to, data, edges))
+    if (this.#place.primary.mustWait(this)) {
+      this.#place.primary.whenMayWrite(() => this.#write(from, to, data, edges))
       return
     }
     if (data === null && edges === null && !this.#holds(from, to)) {
@@ -303,8 +303,11 @@ export class MutationTurn implements Turn {
   async #writeAgain(write: Unnumbered): Promise<void> {
     const { primary } = this.#place
     const isFreed = await primary.store.makeRoom()
-    if (primary.isPausing) await new Promise<void>((resolve) => primary.whenActive(resolve))
     if (this.#isLate()) return
+    while (primary.mustWait(this)) {
+      await new Promise<void>((resolve) => primary.whenMayWrite(resolve))
+      if (this.#isLate()) return
+    }
     const room = isFreed ? primary.store.admit(write) : null
     if (room === null) this.#leaveAsRead('full')
     else this.#leave(await this.#handIn(write, room))

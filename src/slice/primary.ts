@@ -14,13 +14,16 @@
 //   V10. The numbers of a slice's mutations (seq) count what is handed to the store, in that order: a COMPARE AND WRITE that
 //        miscompares, an unmap that finds nothing and what comes to `stale` or to a damaged block before that have none.
 //   V11. While it pauses nothing is numbered, and what was read is not answered: both wait for the next epoch, or for the end.
+//   V14. While a page is copied to a learner no write of it is numbered, and none that was is still on its way into the own store.
+//        Those that wait for copies alone do not hold it up: with too few in sync they wait for that very learner.
 //   V12. What was read is answered when the leases hold after it was read (R5 of lease.ts): also that a comparison found
 //        something else, and that an unmap found nothing. With one copy there is nothing to wait for, and nothing is asked.
+import { assert } from '../base/assert.ts'
 import type { Epoch, VolumeId } from '../base/ids.ts'
 import type { Mutation } from '../peer/operation.ts'
 import type { StoreWrite } from '../store/record.ts'
 import type { Reservation } from '../store/room.ts'
-import { BlockOrder } from './block-order.ts'
+import { BlockOrder, type Extent, overlap } from './block-order.ts'
 import type { CopiedOutcome, CopySet } from './copy-set.ts'
 import type { Striped } from './lanes.ts'
 import type { Activated } from './lease.ts'
@@ -46,6 +49,7 @@ export class Primary {
   #isOver = false
   #isPausing = false
   #whenActive: (() => void)[] = []
+  #held: { readonly extent: Extent; readonly waiting: (() => void)[] } | null = null
   #whenCurrent: (() => void)[] = []
 
   constructor(epoch: Epoch, store: SliceStore, { copies, hold, asksStore }: PrimaryCopies = ALONE) {
@@ -63,11 +67,6 @@ export class Primary {
 
   get copies(): CopySet | null {
     return this.#copies
-  }
-
-  /** V11 */
-  get isPausing(): boolean {
-    return this.#isPausing
   }
 
   read(
@@ -127,9 +126,29 @@ export class Primary {
     this.#whenCurrent.push(f)
   }
 
-  /** V11. Calls when the next epoch is activated, or the slice has left. */
-  whenActive(f: () => void): void {
-    this.#whenActive.push(f)
+  /** V11, V14. Whether a write of these bytes is to be numbered later. */
+  mustWait(extent: Extent): boolean {
+    if (this.#isPausing) return true
+    return this.#held !== null && overlap(this.#held.extent, extent)
+  }
+
+  /** Calls when it is worth asking again: the next epoch is activated, the page is copied, or the slice has left. */
+  whenMayWrite(f: () => void): void {
+    if (this.#isPausing || this.#held === null) this.#whenActive.push(f)
+    else this.#held.waiting.push(f)
+  }
+
+  /** V14. One at a time. Settles when all writes of these bytes that had a number are in the own store. */
+  async hold(extent: Extent): Promise<void> {
+    assert(this.#held === null, 'V14: one page is copied at a time')
+    this.#held = { extent, waiting: [] }
+    await this.#copies?.stored(extent)
+  }
+
+  release(): void {
+    const waiting = this.#held?.waiting ?? []
+    this.#held = null
+    for (const f of waiting) f()
   }
 
   /** A lease was renewed. */
@@ -150,7 +169,8 @@ export class Primary {
     this.epoch = epoch
     this.#copies = copies
     this.#isPausing = false
-    before?.finish('done')
+    if (before !== null && copies !== null && !copies.isEnough) copies.inherit(before)
+    else before?.finish('done')
     for (const f of this.#whenActive.splice(0)) f()
     this.renewed()
   }
@@ -159,6 +179,7 @@ export class Primary {
   async leave(): Promise<void> {
     this.#isOver = true
     for (const f of this.#whenActive.splice(0)) f()
+    for (const f of this.#held?.waiting.splice(0) ?? []) f()
     this.#wakeCurrent()
     if (this.#copies !== null) {
       this.#copies.end()
