@@ -25,3 +25,7 @@ export function countBits(words: Uint32Array): number {
   }
   return count
 }
+
+export function isEmpty(words: Uint32Array): boolean {
+  return words.every((word) => word === 0)
+}

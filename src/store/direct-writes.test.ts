@@ -186,6 +186,54 @@ describe('what a large write meets', () => {
     expect((await again.read(left, 1, 0)).result).toBe('damaged')
   })
 
+  it('HW10 blocks that the disk does not give at recovery are told, and those beside them are not lost', async () => {
+    const world = new World(own)
+    const store = await prepared(world, 4)
+    await world.write(store, 1, 0, block(2, 4))
+    await world.write(store, 1, 9 * PAGE_BYTES, block(3))
+    const disk = world.disk.clone()
+    disk.crash((choices) => choices - 1)
+    const from = SLOT_HEADER_BYTES + PAGE_BYTES + SLOT_HEADER_BYTES + BLOCK_BYTES
+    disk.faults.unreadable = { path: paths.segment(0), from, to: from + 512 }
+    const again = new World(world.settings, disk)
+    const left = await again.open()
+    expect(left.recovery.damage).toMatch(/ 1 acknowledged blocks are lost/)
+    expect(left.damagedPages()).toEqual([{ volume: 1, page: 0 }])
+    disk.faults.unreadable = null
+    for (const at of [0, 2, 3])
+      expect((await again.read(left, 1, at * BLOCK_BYTES)).into).toEqual(block(2))
+    expect((await again.read(left, 1, BLOCK_BYTES)).result).toBe('damaged')
+  })
+
+  it('DW9 takes no slot if one of its pages can have none', async () => {
+    const world = new World(own)
+    const store = await prepared(world, 4)
+    // Page 1 has one block, which is too few.
+    await world.write(store, 1, PAGE_BYTES, block(1))
+    await pass(world)
+    const before = store.usage().takenBytes
+    await world.write(store, 1, PAGE_BYTES - 2 * BLOCK_BYTES, block(2, 4))
+    expect(store.usage().takenBytes - before).toBeLessThanOrEqual(4 * BLOCK_BYTES)
+  })
+
+  it('DW9 over many pages goes to three slots at a time', async () => {
+    const timeline = new Timeline()
+    const large = { ...own, directPages: 8, journalBytes: 32 * PAGE_BYTES, slotsPerSegment: 32 }
+    const sized = { ...large, overlayBytes: 16 * PAGE_BYTES }
+    const world = new World(sized, new SimDisk(new SimClock(timeline)), timeline)
+    const store = await world.open()
+    for (let pass = 0; pass < 2; pass += 1) {
+      for (let page = 0; page < 6; page += 1)
+        await world.write(store, 1, page * PAGE_BYTES, block(1, 256))
+      await timeline.run(timeline.nowMs + 200)
+    }
+    world.disk.faults.latencyMs = (kind) => (kind === 'writeDurable' ? 10 : 0)
+    const [position, startMs] = [store.position, timeline.nowMs]
+    await world.write(store, 1, 0, block(2, 6 * 256))
+    expect(store.position - position).toBe(24)
+    expect(timeline.nowMs - startMs).toBe(20)
+  })
+
   it('HW5 what waits beside a header that cannot be read is not written home again and again', async () => {
     const world = new World({ ...own, cachedPages: 8 })
     let store = await world.open()

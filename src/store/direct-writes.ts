@@ -19,6 +19,8 @@
 //   DW7. Direct slots have been written whole before: as in the journal, a write there needs no room that others may have
 //        taken, and changes nothing of the file but its bytes.
 //   DW8. A direct slot counts whole from the moment in which it is taken, and none is taken without room for all that there may be.
+//   DW9. Of a batch so many writes to slots are under way at most: they share libuv's eight threads with the journal, with
+//        syncs and with cold reads (CR1). A write that cannot go straight there as a whole takes no slot.
 import { assert } from '../base/assert.ts'
 import type { VolumeId } from '../base/ids.ts'
 import { BLOCK_BYTES, PAGE_BYTES, RUN_BYTES } from '../base/sizes.ts'
@@ -35,6 +37,8 @@ import type { StoreSettings } from './settings.ts'
 const STREAMS = 16
 /** Writes of one stream may arrive so far out of order. */
 const STREAM_REACH = PAGE_BYTES / 2
+/** DW9: of one batch. */
+const ROWS_AT_ONCE = 3
 /** Prepared after one checkpoint: each slot costs what a large write does. */
 const PREPARED_SLOTS = 16
 
@@ -118,11 +122,7 @@ export class DirectWrites {
   place(write: StoreWrite): readonly DirectPiece[] | null {
     const { volume, offset, bytes, data } = write
     if (this.#isHalted || data === null) return null
-    let isFree = true
-    eachPage(offset, offset + bytes, (page, first, last) => {
-      isFree &&= this.#isFree(volume, page, first, last)
-    })
-    if (!isFree) return null
+    if (!this.#takeSlots(write)) return null
     const pieces: DirectPiece[] = []
     eachPage(offset, offset + bytes, (page, first, last) => {
       const slot = this.#slots.get(keyOf(volume, page))
@@ -169,13 +169,13 @@ export class DirectWrites {
 
   /** Resolves when the bytes are durable. */
   async write(pieces: readonly DirectPiece[]): Promise<void> {
-    const writes: Promise<void>[] = []
-    for (let i = 0; i < pieces.length; ) {
-      const row = rowFrom(pieces, i)
-      i += row.length
-      writes.push(this.#writeRow(row))
+    const rows: (readonly DirectPiece[])[] = []
+    for (let i = 0; i < pieces.length; i += rows.at(-1)?.length ?? 1) rows.push(rowFrom(pieces, i))
+    const left = rows.values()
+    const work = async () => {
+      for (const row of left) await this.#writeRow(row)
     }
-    await Promise.all(writes)
+    await Promise.all(Array.from({ length: Math.min(ROWS_AT_ONCE, rows.length) }, work)) // DW9
   }
 
   /** DW4: nothing is placed before the next round has begun. */
@@ -199,7 +199,7 @@ export class DirectWrites {
 
   /** DW6. The round has left nothing behind. */
   roundComplete(): void {
-    for (const slot of this.#givenUp) this.#homes.release(slot, BLOCKS_PER_PAGE)
+    for (const slot of this.#givenUp) this.#homes.release(slot, BLOCKS_PER_PAGE, true)
     this.#givenUp.length = 0
   }
 
@@ -223,21 +223,32 @@ export class DirectWrites {
     return most
   }
 
-  /** The page has a slot for these blocks now. */
-  #isFree(volume: VolumeId, page: number, first: number, last: number): boolean {
-    const key = keyOf(volume, page)
-    const known = this.#slots.get(key)
-    if (known !== undefined) return !isUsed(known, first, last) // DW2
-    const entry = this.#homes.table.find(volume, page)
-    if (entry === NO_ENTRY || !this.#canMove(entry)) return false
+  /** False: not each of its pages can have a slot for these blocks now. */
+  #takeSlots({ volume, offset, bytes }: StoreWrite): boolean {
+    const { segments, table } = this.#homes
+    const wanting: string[] = []
+    let isFree = true
+    eachPage(offset, offset + bytes, (page, first, last) => {
+      const key = keyOf(volume, page)
+      const known = this.#slots.get(key)
+      const entry = table.find(volume, page)
+      if (known !== undefined)
+        isFree &&= !isUsed(known, first, last) // DW2
+      else if (entry === NO_ENTRY || !this.#canMove(entry)) isFree = false
+      else wanting.push(key)
+    })
+    if (!isFree) return false
+    if (wanting.length === 0) return true
     const { directPages } = this.#settings
-    if (this.#slots.size >= directPages || !this.#hasRoomFor(directPages)) return false // DW8
-    const at = this.#homes.segments.takeDirect()
-    if (at === null) {
-      this.#lacks = true
-      return false
+    if (this.#slots.size + wanting.length > directPages) return false
+    if (!this.#hasRoomFor(directPages)) return false // DW8
+    this.#lacks ||= segments.warmSlots < wanting.length
+    if (segments.warmSlots < wanting.length) return false
+    for (const key of wanting) {
+      const at = segments.takeDirect()
+      assert(at !== null, 'there are so many')
+      this.#slots.set(key, { at, used: new Uint32Array(MAP_WORDS), underWay: 0 })
     }
-    this.#slots.set(key, { at, used: new Uint32Array(MAP_WORDS), underWay: 0 })
     return true
   }
 

@@ -16,9 +16,10 @@
 //   HW8. What a round has written and not synced is bounded: a batch of the journal waits for the disk behind all of it.
 //   HW9. At recovery blocks are taken out of direct slots, and none is written to: records that are still to be replayed may
 //        tell of what is in it.
+//   HW10. Acknowledged blocks that become damaged here are told: only those that the disk does not give, one by one.
 import { DiskError, type DiskFile, isFull, sharedBytes, type WriteJob } from '../base/disk.ts'
 import { BLOCK_BYTES } from '../base/sizes.ts'
-import { clearBit, countBits, hasBit, setBit } from './bitmap.ts'
+import { clearBit, countBits, hasBit, isEmpty, setBit } from './bitmap.ts'
 import type { DirectWrites } from './direct-writes.ts'
 import type { Homes } from './homes.ts'
 import { BLOCKS_PER_PAGE, HEADER_COPY_BYTES, MAP_WORDS, SLOT_HEADER_BYTES } from './layout.ts'
@@ -100,6 +101,8 @@ export class HomeWriter {
   readonly #lanes = Array.from({ length: LANES }, () => new Lane())
   /** The highest version given so far. */
   version = 0
+  /** HW10: blocks so far, and of recovery those that the report tells of. */
+  blocksLost = 0
   /** Pages that the last round left to the next because of HW5. */
   headless = 0
 
@@ -200,7 +203,9 @@ export class HomeWriter {
   async #load(page: DirtyPage, { isPatient }: Round): Promise<'lost' | 'headless' | null> {
     const loaded = await this.#homes.load(page.entry)
     if (loaded === 'unreadable' && isPatient) return 'headless'
-    return loaded === 'lost' || loaded === 'unreadable' ? 'lost' : null
+    if (loaded !== 'lost' && loaded !== 'unreadable') return null
+    this.#tellDamaged(page) // HW10
+    return 'lost'
   }
 
   /** Decides whether a page moves into its direct slot, and reads what is missing there or, if it stays, at its home. Null: the disk does not give it. */
@@ -219,8 +224,28 @@ export class HomeWriter {
     }
     const copies = segments.isLost(page.direct) ? null : await this.#read(page.direct, there)
     if (copies !== null || round.isPatient) return copies
-    for (const block of there) page.cells[block] = DAMAGED
-    return []
+    return this.#readable(page, there)
+  }
+
+  /** HW10. What cannot be read is damaged from now on. */
+  async #readable(page: DirtyPage, there: readonly number[]): Promise<readonly Copy[]> {
+    const { segments } = this.#homes
+    const readable: Copy[] = []
+    for (const block of there) {
+      const copies = segments.isLost(page.direct) ? null : await this.#read(page.direct, [block])
+      if (copies !== null) readable.push(...copies)
+      else {
+        page.cells[block] = DAMAGED
+        this.blocksLost += 1
+      }
+    }
+    if (readable.length < there.length) this.#tellDamaged(page)
+    return readable
+  }
+
+  #tellDamaged({ entry }: DirtyPage): void {
+    const { table, damaged } = this.#homes
+    damaged.found(table.volumeOf(entry), table.pageOf(entry))
   }
 
   /** Blocks at its home that stay as they are. */
@@ -334,6 +359,7 @@ export class HomeWriter {
       page.present.fill(base === 'lost' ? 0xffffffff : 0)
       page.damaged.fill(base === 'lost' ? 0xffffffff : 0)
     }
+    page.isHoled = !isEmpty(page.damaged)
     page.copy = place >= 0 && !page.isMoving && cache.copy[place] === 0 ? 1 : 0
     const sums = place * BLOCKS_PER_PAGE
     page.added = 0
@@ -343,6 +369,7 @@ export class HomeWriter {
       else page.checksums[block] = place >= 0 ? (cache.checksums[sums + block] ?? 0) : 0
     }
     page.blocks = countBits(page.present)
+    page.isHoled ||= !isEmpty(page.damaged)
     if (page.isMoving) page.added = BLOCKS_PER_PAGE
   }
 
@@ -356,7 +383,7 @@ export class HomeWriter {
     segments.settled(slot)
     const before = table.slotOf(entry)
     if (before === NO_SLOT) return
-    this.#homes.release(before, table.takenOf(entry))
+    this.#homes.release(before, table.takenOf(entry), this.#homes.isWhole(entry))
     table.move(entry, slot)
   }
 
@@ -366,7 +393,7 @@ export class HomeWriter {
     if (page.dropped) {
       // Its old slot was released by the drop; one that was taken for it here was not.
       if (page.isNew && !page.isMoving && page.slot !== NO_SLOT) {
-        this.#homes.release(page.slot, page.held)
+        this.#homes.release(page.slot, page.held, false)
       }
       this.#giveUp(page)
       return
@@ -374,18 +401,19 @@ export class HomeWriter {
     if (page.isLost) {
       lost.found(table.volumeOf(entry), table.pageOf(entry))
       const before = table.slotOf(entry)
-      if (before !== NO_SLOT) this.#homes.release(before, table.takenOf(entry))
+      if (before !== NO_SLOT) this.#homes.release(before, table.takenOf(entry), false)
       table.vacate(entry)
     }
     if (!page.isMoving) this.#giveUp(page)
     if (page.slot === NO_SLOT || page.blocks === 0) {
-      if (page.slot !== NO_SLOT) this.#homes.release(page.slot, table.takenOf(entry))
+      if (page.slot !== NO_SLOT) this.#homes.release(page.slot, table.takenOf(entry), false)
       cache.evict(entry)
       table.vacate(entry)
       table.bury(entry, page)
       return
     }
     if (page.isMoving) this.#move(page)
+    else if (page.isHoled) this.#homes.holed(page.slot)
     table.settle(entry, page.slot, page, page)
     table.headerLost[entry] = 0
     const place = cache.put(entry, page, page.copy)

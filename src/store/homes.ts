@@ -8,9 +8,11 @@
 //   HO3. Nothing is found in memory that is known to be damaged at home.
 //   HO4. A header that comes from the disk when its page has gone home or away meanwhile says nothing: it is read again.
 import { DiskError } from '../base/disk.ts'
+import { isEmpty } from './bitmap.ts'
 import type { BlockCache } from './block-cache.ts'
+import { DamagedPages } from './damaged-pages.ts'
 import type { HeaderCache } from './header-cache.ts'
-import { SLOT_HEADER_BYTES } from './layout.ts'
+import { BLOCKS_PER_PAGE, MAP_WORDS, SLOT_HEADER_BYTES } from './layout.ts'
 import { LostPages } from './lost-pages.ts'
 import { NO_SLOT, type PageTable } from './page-table.ts'
 import type { Segments } from './segments.ts'
@@ -31,10 +33,12 @@ export class Homes {
   readonly segments: Segments
   readonly blocks: BlockCache
   readonly lost = new LostPages()
+  readonly damaged = new DamagedPages()
   readonly seed: number
   /** During recovery a header may be newer than the checkpoint that names it (SH2). */
   recovering = true
   readonly #header = new Uint8Array(SLOT_HEADER_BYTES)
+  readonly #holed = new Set<number>()
 
   constructor(parts: Pick<Homes, 'table' | 'cache' | 'segments' | 'blocks'>, seed: number) {
     this.table = parts.table
@@ -52,10 +56,28 @@ export class Homes {
     return lost.has(table.volumeOf(entry), table.pageOf(entry))
   }
 
-  /** HO2. The page has left the slot. `taken`: how many of its blocks have a place on disk. */
-  release(slot: number, taken: number): void {
+  /** HO2. The page has left the slot. `taken`: how many of its blocks have a place on disk, at most; `isWhole`: all have, for certain. */
+  release(slot: number, taken: number, isWhole: boolean): void {
     this.blocks.dropSlot(slot)
-    this.segments.release(slot, taken)
+    this.#holed.delete(slot)
+    this.segments.release(slot, taken, isWhole)
+  }
+
+  /** DW7: each block of the page's slot has been written, for certain. Damaged blocks are counted as taken, and may have no place on disk. */
+  isWhole(entry: number): boolean {
+    const { table, cache } = this
+    if (table.takenOf(entry) !== BLOCKS_PER_PAGE || this.#holed.has(table.slotOf(entry))) {
+      return false
+    }
+    if (table.present[entry] !== BLOCKS_PER_PAGE) return true // it has moved there, or had all of them in this life
+    const place = table.cached[entry] ?? -1
+    const first = place * MAP_WORDS
+    return place >= 0 && isEmpty(cache.damaged.subarray(first, first + MAP_WORDS))
+  }
+
+  /** The page has, or had, damaged blocks in this slot. */
+  holed(slot: number): void {
+    this.#holed.add(slot)
   }
 
   loadSync(entry: number): HeaderLoad {

@@ -55,6 +55,8 @@ export class DirtyPage implements Stamp {
   isNew = false
   /** What is at home of it is lost: blocks that are not touched are damaged. */
   isLost = false
+  /** Some of its blocks are, or were, damaged: they may have no place in its slot. */
+  isHoled = false
   /** It moves into its direct slot in this round. */
   isMoving = false
   copy: 0 | 1 = 0

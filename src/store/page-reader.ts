@@ -32,7 +32,6 @@ const NONE: Unreadable = new Set<number>()
 /** Warming this often without success means that the cache is too small for the reader: then it reads at once. */
 const WARM_ATTEMPTS = 3
 const WARM_BYTES = 256 * 1024
-const DAMAGES_LISTED = 1000
 /** RD5 */
 const KEPT_BYTES = 32 * 1024
 /** Where `placeOf` has the header: after the blocks. */
@@ -40,45 +39,17 @@ const HEADER_PLACE = BLOCKS_PER_PAGE
 
 type BlocksRead = ReadResult | 'unreadable'
 
-export interface DamagedPage {
-  readonly volume: VolumeId
-  readonly page: number
-}
-
 export class PageReader {
   readonly #homes: Homes
   readonly #overlay: Overlay
   readonly #block = new Uint8Array(BLOCK_BYTES)
   readonly coldReads = new ColdReads()
-  readonly #damaged = new Map<string, DamagedPage>()
   /** Of the attempt under way, which nothing interrupts. */
   #unreadable: Unreadable = null
 
   constructor(homes: Homes, overlay: Overlay) {
     this.#homes = homes
     this.#overlay = overlay
-  }
-
-  /** Pages of which a read, or scrubbing, found a block that has no good copy here, until they are mended; at most a thousand are listed. */
-  get damaged(): readonly DamagedPage[] {
-    return [...this.#damaged.values()]
-  }
-
-  foundDamaged(volume: VolumeId, page: number): void {
-    if (this.#damaged.size < DAMAGES_LISTED) {
-      this.#damaged.set(`${volume}/${page}`, { volume, page })
-    }
-  }
-
-  /** It can be read again, or is gone. */
-  mended({ volume, page }: DamagedPage): void {
-    this.#damaged.delete(`${volume}/${page}`)
-  }
-
-  /** The others are looked at before it again. */
-  stillDamaged(damaged: DamagedPage): void {
-    this.mended(damaged)
-    this.#damaged.set(`${damaged.volume}/${damaged.page}`, damaged)
   }
 
   read(volume: VolumeId, offset: number, into: Uint8Array): ReadResult | Promise<ReadResult> {
@@ -152,7 +123,7 @@ export class PageReader {
       if (got === 'cold') return 'cold'
       if (got === 'damaged') {
         result = 'damaged'
-        this.foundDamaged(volume, page)
+        this.#homes.damaged.found(volume, page)
       }
       at = to
     }
@@ -329,7 +300,8 @@ export class PageReader {
     }
     const first = offset / BLOCK_BYTES
     if (file.waited) {
-      cache.doubt(place) // RD6
+      // HC1: of what is read at once because it was not given in time nothing had been believed.
+      if (this.#unreadable === null) cache.doubt(place) // RD6
       cache.believe(place, first, first + into.length / BLOCK_BYTES - 1)
     }
     const sums = place * BLOCKS_PER_PAGE + first

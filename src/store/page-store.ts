@@ -37,6 +37,7 @@ import {
 import { BLOCK_BYTES, PAGE_BYTES } from '../base/sizes.ts'
 import { BlockCache } from './block-cache.ts'
 import { CommitQueue, type CommitWork, type WriteResult } from './commit-queue.ts'
+import type { DamagedPage } from './damaged-pages.ts'
 import { DirectWrites } from './direct-writes.ts'
 import { FolderRefused, StoreFailed } from './failure.ts'
 import { type Folder, openFolder, replaceFolder } from './folder.ts'
@@ -50,7 +51,7 @@ import type { Change, Journal } from './journal.ts'
 import { encodeWindows, OperationMemory, type OperationWindow } from './operations.ts'
 import { Overlay } from './overlay.ts'
 import { copyPage, type PageCopy } from './page-copy.ts'
-import { type DamagedPage, PageReader, type ReadResult } from './page-reader.ts'
+import { PageReader, type ReadResult } from './page-reader.ts'
 import { PageTable } from './page-table.ts'
 import { Pages, type PageVersion, type Range } from './pages.ts'
 import { encodeEpochs } from './promises.ts'
@@ -85,7 +86,7 @@ export class PageStore {
   readonly #queue: CommitQueue
   readonly #upkeep: Upkeep
   readonly #room: Room
-  readonly #scrub: Scrub
+  readonly scrub: Scrub
   #tellFailed: (reason: string) => void = () => {}
   #refusal: StoreFailed | null = null
 
@@ -108,7 +109,7 @@ export class PageStore {
     })
     this.#room = new Room(pages, ports.disk, settings)
     const { slotsPerSegment } = folder.superblock
-    this.#scrub = new Scrub({
+    this.scrub = new Scrub({
       ...{ disk: ports.disk, clock, pages, reader: this.#reader, seed: folder.seed },
       ...{ slotsPerSegment, everyMs: settings.scrubEveryMs, failed: (error) => this.#fail(error) },
       isBusy: () => this.#queue.underWayMs !== null || this.#reader.coldReads.isWanted,
@@ -178,7 +179,7 @@ export class PageStore {
     await segments.removeStrays()
     await segments.unlinkEmpty(0)
     await store.#room.measure()
-    if (settings.scrubEveryMs > 0) store.#scrub.start()
+    if (settings.scrubEveryMs > 0) store.scrub.start()
     return store
   }
 
@@ -441,22 +442,19 @@ export class PageStore {
     return storeUsage(this.#pages, this.#room, this.#journal)
   }
 
-  get scrub(): Pick<Scrub, 'progress' | 'now'> {
-    return this.#scrub
-  }
-
   damagedPages(): readonly DamagedPage[] {
-    return this.#reader.damaged
+    return this.#pages.homes.damaged.list()
   }
 
   /** Reads some of the damaged pages again: one that was overwritten, given up or deleted since is damaged no more. */
   async lookAtDamaged(atMost: number): Promise<void> {
     const page = new Uint8Array(PAGE_BYTES)
-    for (const damaged of this.#reader.damaged.slice(0, atMost)) {
+    const all = this.#pages.homes.damaged
+    for (const damaged of all.list().slice(0, atMost)) {
       if (this.#refusal !== null) return
       const result = await this.read(damaged.volume, damaged.page * PAGE_BYTES, page)
-      if (result === 'done') this.#reader.mended(damaged)
-      else this.#reader.stillDamaged(damaged)
+      if (result === 'done') all.mended(damaged)
+      else all.stillDamaged(damaged)
     }
   }
 
@@ -468,13 +466,13 @@ export class PageStore {
 
   /** Waits for the writes under way, brings everything home and closes the files. Refuses new writes from now on. */
   async close(): Promise<void> {
-    this.#scrub.stop()
+    this.scrub.stop()
     await this.#queue.idle()
     this.#queue.refuse(new StoreFailed('the store is closed'))
     await this.#upkeep.stopped()
     if (this.#refusal === null) await this.#upkeep.finish()
     this.#refusal ??= new StoreFailed('the store is closed')
-    await this.#scrub.close()
+    await this.scrub.close()
     await closeFiles(this.#folder, this.#pages.homes.segments)
   }
 
@@ -483,7 +481,7 @@ export class PageStore {
       const reason = error instanceof Error ? error.message : String(error)
       this.#refusal = new StoreFailed(`the page store failed: ${reason}`, { cause: error })
       this.#upkeep.stop()
-      this.#scrub.stop()
+      this.scrub.stop()
       this.#queue.refuse(this.#refusal)
       this.#tellFailed(this.#refusal.message)
     }

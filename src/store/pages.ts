@@ -391,9 +391,10 @@ export class Pages {
   #vacate(entry: number): void {
     const { table, cache } = this.homes
     this.overlay.drop(entry)
-    cache.evict(entry)
     const slot = table.slotOf(entry)
-    if (slot !== NO_SLOT) this.homes.release(slot, table.takenOf(entry))
+    const isWhole = this.homes.isWhole(entry)
+    cache.evict(entry)
+    if (slot !== NO_SLOT) this.homes.release(slot, table.takenOf(entry), isWhole)
     table.vacate(entry)
   }
 

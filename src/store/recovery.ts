@@ -28,8 +28,8 @@ import { knowledgeOf } from './look.ts'
 import { type Pages, pagesIn, pagesInPart } from './pages.ts'
 import { decodeEpochs } from './promises.ts'
 import { payloadBlocks, type RecordHeader } from './record.ts'
-import { decodeSegments } from './segment-foot.ts'
-import type { LostSegment, Segments } from './segments.ts'
+import { decodeSegments, type LostSegment } from './segment-foot.ts'
+import type { Segments } from './segments.ts'
 import type { StoreSettings } from './settings.ts'
 
 export interface RecoveryReport {
@@ -108,7 +108,7 @@ export async function recover(
   if (end.gaps.length > 0 && accept !== 'damage') refuseGaps(memberId, end, found)
   await bringHome(home, beyond)
   homes.recovering = false
-  for (const slot of named) homes.release(slot, BLOCKS_PER_PAGE)
+  for (const slot of named) homes.release(slot, BLOCKS_PER_PAGE, true)
   const head = Math.max(beyond, home.version) + 1
   const limbo = segments.takeLimbo()
   const newest = { tail: head, syncedUpTo: head }
@@ -117,7 +117,7 @@ export async function recover(
   segments.free(limbo)
   const checkpoint = folder.checkpoints.sequence
   const journal = new Journal(folder.journal, folder.ring, folder.seed, { head, checkpoint })
-  const lostBlocks = { ...end, badBlocks: end.badBlocks + gone }
+  const lostBlocks = { ...end, badBlocks: end.badBlocks + gone + home.blocksLost }
   const damage = [...journalDamage(lostBlocks), ...segments.lost().map(tellSegment)].join(' ')
   return { journal, report: { replayed, pages: table.homePages, damage: damage || null } }
 }

@@ -239,7 +239,7 @@ export class Scrub {
   }
 
   async #lookAtPage(entry: number): Promise<void> {
-    const { pages, reader } = this.#parts
+    const { pages } = this.#parts
     const { table, segments } = pages.homes
     for (let i = 0; i < ATTEMPTS && !this.#isStopped; i += 1) {
       const slot = table.slotOf(entry)
@@ -249,7 +249,7 @@ export class Scrub {
       if (verdict === 'changed') continue
       if (verdict === 'bad') {
         this.#badPages += 1
-        reader.foundDamaged(table.volumeOf(entry), table.pageOf(entry))
+        pages.homes.damaged.found(table.volumeOf(entry), table.pageOf(entry))
         await this.#save()
       }
       return
@@ -337,7 +337,7 @@ export class Scrub {
   }
 
   async #load(): Promise<void> {
-    const { disk, seed, reader } = this.#parts
+    const { disk, seed, pages } = this.#parts
     const file = await disk.open(paths.scrub, 'create')
     const bytes = new Uint8Array(SCRUB.end)
     await file.read(bytes, 0)
@@ -352,7 +352,7 @@ export class Scrub {
     this.#badPages = readU64(bytes, SCRUB.badPages)
     const end = SCRUB.damaged + readU32(bytes, SCRUB.count) * SCRUB_DAMAGED_BYTES
     for (let at: number = SCRUB.damaged; at < end; at += SCRUB_DAMAGED_BYTES)
-      reader.foundDamaged(volumeId(readU64(bytes, at)), readU64(bytes, at + 8)) // SC5
+      pages.homes.damaged.found(volumeId(readU64(bytes, at)), readU64(bytes, at + 8)) // SC5
   }
 
   /** SC4 */
@@ -364,7 +364,7 @@ export class Scrub {
     writeU64(bytes, SCRUB.allReadSinceMs, this.#allReadSinceMs)
     writeU64(bytes, SCRUB.blocks, this.#blocks)
     writeU64(bytes, SCRUB.badPages, this.#badPages)
-    const damaged = this.#parts.reader.damaged.slice(0, SCRUB_DAMAGED)
+    const damaged = this.#parts.pages.homes.damaged.list().slice(0, SCRUB_DAMAGED)
     writeU32(bytes, SCRUB.count, damaged.length)
     for (const [i, { volume, page }] of damaged.entries()) {
       writeU64(bytes, SCRUB.damaged + i * SCRUB_DAMAGED_BYTES, volume)

@@ -11,6 +11,13 @@ export interface SegmentEntry {
   readonly born: number
 }
 
+/** A segment that is lost, with the pages that were in it. */
+export interface LostSegment {
+  readonly path: string
+  readonly reason: 'missing' | 'short' | 'not its own' | 'unreadable'
+  readonly pages: number
+}
+
 /** For a checkpoint. */
 export function encodeSegments(segments: readonly SegmentEntry[]): Uint8Array {
   const bytes = new Uint8Array(segments.length * SEGMENT_ENTRY.end)

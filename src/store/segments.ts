@@ -22,9 +22,10 @@ import {
   sharedBytes,
   type WriteJob,
 } from '../base/disk.ts'
-import { BLOCKS_PER_PAGE, paths, SEGMENT_FOOT_BYTES, SLOT_BYTES } from './layout.ts'
+import { paths, SEGMENT_FOOT_BYTES, SLOT_BYTES } from './layout.ts'
 import type { SlotPlace } from './record.ts'
-import { encodeFoot, encodeSegments, isFootOf, type SegmentEntry } from './segment-foot.ts'
+import type { LostSegment, SegmentEntry } from './segment-foot.ts'
+import { encodeFoot, encodeSegments, isFootOf } from './segment-foot.ts'
 
 const FREE = 0
 const USED = 1
@@ -32,13 +33,6 @@ const LIMBO = 2
 /** Free, and being written or given back to the file system. */
 const HELD = 3
 const SPARES = 1
-
-/** A segment that is lost, with the pages that were in it. */
-export interface LostSegment {
-  readonly path: string
-  readonly reason: 'missing' | 'short' | 'not its own' | 'unreadable'
-  readonly pages: number
-}
 
 interface Segment extends SegmentEntry {
   readonly file: DiskFile | null
@@ -65,6 +59,7 @@ export class Segments {
   /** DW7: free slots that have their place on disk whole. */
   readonly #warm = new Set<number>()
   readonly #limboBlocks = new Map<number, number>()
+  readonly #whole = new Set<number>()
   /** Blocks that slots in limbo take, with their headers. */
   limboBlocks = 0
   #used = 0
@@ -156,6 +151,11 @@ export class Segments {
     if (slot !== null) return slot
     await this.#tryCreate(this.#unusedNumber())
     return this.#takeFree()
+  }
+
+  /** For `takeDirect`. */
+  get warmSlots(): number {
+    return this.#warm.size
   }
 
   /** For blocks that go straight there, in any turn of the event loop. Null: none is prepared. */
@@ -270,14 +270,15 @@ export class Segments {
     this.#lowest = Math.min(this.#lowest, segment.number)
   }
 
-  /** `blocks`: how many of it have a place on disk, beside its header. */
-  release(slot: number, blocks: number): void {
+  /** `blocks`: how many of it have a place on disk, beside its header, at most; `isWhole`: all of them have one for certain. */
+  release(slot: number, blocks: number, isWhole: boolean): void {
     const segment = this.#segmentOf(slot)
     assert(segment.states[slot % this.#slots] === USED, 'a slot is released once')
     segment.states[slot % this.#slots] = LIMBO
     this.#limbo.push(slot)
     this.#direct.delete(slot)
     this.#limboBlocks.set(slot, 1 + blocks)
+    if (isWhole) this.#whole.add(slot)
     this.limboBlocks += 1 + blocks
     this.#used -= 1
   }
@@ -299,7 +300,7 @@ export class Segments {
     for (const slot of slots) {
       const segment = this.#segmentOf(slot)
       const at = slot % this.#slots
-      const isWhole = this.#limboBlocks.get(slot) === 1 + BLOCKS_PER_PAGE
+      const isWhole = this.#whole.delete(slot)
       if (isWhole && segment.file !== null) this.#warm.add(slot) // SL4
       assert(segment.states[at] === LIMBO, 'SL1: only released slots become free')
       this.limboBlocks -= this.#limboBlocks.get(slot) ?? 0

@@ -44,7 +44,7 @@ export interface StoreSettings {
   readonly homeAfterMs: number
   /** Runs of pages that hold nothing but tombstones: of each 16 pages up to 0.7 KiB of memory, and 0.8 KiB of a checkpoint. */
   readonly tombstoneRuns: number
-  /** So many pages may have blocks in a direct slot at once (direct-writes.ts), and up to three times as many slots take room beside the pages' own; 0: every write goes into the journal. */
+  /** So many pages may have blocks in a direct slot at once (direct-writes.ts), and up to four times as many slots take room beside the pages' own: those of this round, those of the one under way, and twice as many that are kept for what comes; 0: every write goes into the journal. */
   readonly directPages: number
   /** Writes of at least so many bytes may go straight into a slot … */
   readonly directBytes: number

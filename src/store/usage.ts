@@ -5,7 +5,7 @@ import type { Journal } from './journal.ts'
 import { BLOCKS_PER_PAGE, SECTOR_BYTES } from './layout.ts'
 import type { Pages } from './pages.ts'
 import type { Room } from './room.ts'
-import type { LostSegment } from './segments.ts'
+import type { LostSegment } from './segment-foot.ts'
 
 export interface StoreUsage {
   readonly pages: number
