@@ -29,7 +29,7 @@ export class SimClock implements Clock {
     this.#rate = rate
     // Starts differ between hosts by up to half a second, so that nobody compares the clocks of two of them, and rounds of
     // two members (untilBeat) do not always come at one instant.
-    this.#startMs = 1000 + (rate - 1) * 500_000
+    this.#startMs = 1000 + (((rate - 1) * 500_000) % 500)
   }
 
   nowMs(): number {

@@ -21,9 +21,8 @@ import type { Member } from '../src/member/member.ts'
 import type { MoveEnd, MoveOrder } from '../src/target/move-order.ts'
 import type { TargetEvent } from '../src/target/target-event.ts'
 import type { SimGroup } from './group.ts'
+import { clockSpread } from './shape.ts'
 
-/** Clocks of two members differ by a thousandth at most. */
-const RATES_DIFFER = 0.995
 const OFF_WHILE_MOVING = 0.3
 const ON_AGAIN_MS = 2_000
 
@@ -209,11 +208,12 @@ export class DistributionWatch {
   }
 
   #begins(member: Member, balancer: Balancer, id: SessionId, { to }: MoveOrder): void {
-    const { timeline, trace } = this.#group
+    const { timeline, trace, shape } = this.#group
     const { mode, policy } = balancer.policy.settings
     trace.add(member.id, `balance moves session ${id} to ${to}`)
     if (mode !== 'on') this.#group.violation(`${member.id} moves session ${id}, balance is ${mode}`)
-    const banMs = policy.returnBanSeconds * 1_000 * RATES_DIFFER
+    // Ages come by way of several clocks.
+    const banMs = policy.returnBanSeconds * 1_000 * (1 - 5 * clockSpread(shape))
     for (const left of this.#left.get(id) ?? []) {
       const agoMs = timeline.nowMs - left.atMs
       if (left.member !== to || agoMs >= banMs) continue

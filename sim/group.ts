@@ -39,7 +39,7 @@ import { SimNet } from './net.ts'
 import { OneHost } from './one-host.ts'
 import { ResetWatch } from './resets.ts'
 import { settingsOf, simBounds } from './settings.ts'
-import { type Shape, usualShape } from './shape.ts'
+import { clockSpread, type Shape, usualShape } from './shape.ts'
 import { type SlowReads, slowReadsIn } from './store-settings.ts'
 import { Timeline } from './timeline.ts'
 import { noTotals, type Totals } from './totals.ts'
@@ -342,7 +342,10 @@ export class SimMember {
     const { timeline, net, coordination, isHeld } = this.#group
     if (isHeld) return
     this.#lives += 1
-    this.clock = new SimClock(timeline, 1 + (this.#prng.unit() - 0.5) / 500)
+    this.clock = new SimClock(
+      timeline,
+      1 + (2 * this.#prng.unit() - 1) * clockSpread(this.#group.shape),
+    )
     this.clock.wallOffsetMs = this.#prng.integer(-200, 200)
     const { clock, id } = this
     const network = net.host(id, clock)

@@ -10,7 +10,9 @@ import type { Workload } from './workload.ts'
 
 /** After the last fault each initiator gets an answer to a new command within so long. */
 export const PROGRESS_MS = 25_000
+/** With copies: since all stores are open, which they are within so long after the last fault. */
 export const COPIES_PROGRESS_MS = 15_000
+export const OPEN_MS = 30_000
 /** Then moves expire (10 s), barriers and sweeps come to rest. */
 export const REST_MS = 40_000
 /** A session whose connection was lost without a word is given up after a minute (src/target/keep-alive.ts). */
@@ -26,6 +28,11 @@ export function judgeHistories(group: SimGroup, workload: Workload): void {
 export function stalled(workload: Workload, sinceMs: number): string[] {
   const idle = workload.runners.filter(({ lastGoodBeganMs }) => lastGoodBeganMs < sinceMs)
   return idle.map(({ name, initiator }) => `${name} (${initiator?.phase ?? 'no session yet'})`)
+}
+
+/** Members that have not opened their stores. */
+export function unopened(group: SimGroup): string[] {
+  return group.members.filter(({ member }) => member === null).map(({ id }) => id)
 }
 
 /** What is not at rest, as sentences; none: nothing leaked. */

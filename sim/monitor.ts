@@ -14,12 +14,12 @@ import type { StoreWrite } from '../src/store/record.ts'
 import { carrierOf, type LiveSession } from '../src/target/live-session.ts'
 import type { CopyWatch } from './copies.ts'
 import type { ResetWatch } from './resets.ts'
-import type { Shape } from './shape.ts'
+import { clockSpread, type Shape } from './shape.ts'
 import type { Timeline } from './timeline.ts'
 import type { Totals } from './totals.ts'
 
 /** A member that stops waits 4 s for what it accepted, by its own clock. */
-const ANSWERED_WITHIN_MS = 3_980
+const STOPS_WITHIN_MS = 4_000
 
 export type SeenWrites = Map<string, 'begun' | 'done'>
 
@@ -108,7 +108,8 @@ export class Monitor {
   /** The session was ended by the stop of its member, after so long. */
   stopped(session: SessionId, afterMs: number): void {
     const underWay = this.#underWay.get(session) ?? 0
-    if (underWay === 0 || afterMs >= ANSWERED_WITHIN_MS) return
+    if (underWay === 0 || afterMs >= STOPS_WITHIN_MS / (1 + clockSpread(this.#group.shape)) - 16)
+      return
     this.#violation(`session ${session} ends by a stop with ${underWay} commands unanswered`)
   }
 

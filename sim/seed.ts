@@ -9,10 +9,12 @@ import {
   judgeHistories,
   leaks,
   leftOver,
+  OPEN_MS,
   PROGRESS_MS,
   REST_MS,
   SILENT_MS,
   stalled,
+  unopened,
 } from './judge.ts'
 import { type CopiesWanted, shapeOf } from './shape.ts'
 import type { Totals } from './totals.ts'
@@ -71,8 +73,11 @@ async function play(group: SimGroup, settings: SeedSettings): Promise<void> {
   faults.heal()
   const healedMs = timeline.nowMs
   const served = () => stalled(workload, healedMs).length === 0
-  const progressMs = group.shape.copies > 1 ? COPIES_PROGRESS_MS : PROGRESS_MS
-  if (!(await comesAbout(group, served, progressMs))) {
+  const hasCopies = group.shape.copies > 1
+  // A disk that is slow to read opens its store as slowly, and may have the only copy in sync.
+  if (hasCopies && !(await comesAbout(group, () => unopened(group).length === 0, OPEN_MS)))
+    group.violation(`not open: ${unopened(group).join(', ')}`)
+  if (!(await comesAbout(group, served, hasCopies ? COPIES_PROGRESS_MS : PROGRESS_MS))) {
     group.violation(`stalled: ${stalled(workload, healedMs).join(', ')}`)
   }
   await timeline.run(timeline.nowMs + 1_000)

@@ -20,6 +20,11 @@ const named = (count: number) => Array.from({ length: count }, (_, i) => memberI
 /** Of copies by themselves: three members. */
 export const usualShape: Shape = { members: named(MEMBERS_LEAST), copies: 1 }
 
+/** How far the rate of a member's clock is from true time at most. Leases are held to more than any clock does. */
+export function clockSpread({ copies }: Shape): number {
+  return copies > 1 ? 0.08 : 0.001
+}
+
 /** Small groups are more likely: more of what happens in them touches the same slices. */
 export function shapeOf(seed: number, wanted: CopiesWanted): Shape {
   if (wanted === 1) return usualShape
