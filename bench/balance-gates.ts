@@ -8,10 +8,7 @@ type Measure = (made: Made, none: Made | undefined) => number | null
 const MEASURES = {
   moves: ({ figures }) => figures.moves,
   'whale moves': ({ counts }) => counts.ofFirst,
-  'moves of one member in a round': ({ counts }) => counts.perRound,
-  'moves of one session': ({ counts }) => counts.perSession,
   'forced moves of one session': ({ counts }) => counts.forcedPerSession,
-  'returns within 10 min': ({ figures }) => figures.returns10min,
   'gap, %': ({ figures }) => percent(figures.gap),
   'gap at the end, %': ({ figures }) => percent(figures.gapEnd),
   'wasted, %': ({ figures }) => percent(figures.wasted),
@@ -28,12 +25,6 @@ const percent = (share: number | null) => (share === null ? null : Math.round(1e
 type Measured = keyof typeof MEASURES
 /** At most so much; `exactly`: no less either. */
 type Limits = Readonly<Partial<Record<Measured, number>>> & { readonly exactly?: Measured }
-
-const ALL: Limits = {
-  'returns within 10 min': 0,
-  'moves of one member in a round': 4,
-  'moves of one session': 5,
-}
 
 export const GATES: Readonly<Record<string, Limits>> = {
   fig5: { moves: 1, exactly: 'moves', 'level after, s': 35, 'gap at the end, %': 3 },
@@ -77,7 +68,7 @@ export function judged(
   none: readonly Made[],
   gates = GATES,
 ): Judged[] {
-  const { exactly, ...limits } = { ...(gates === GATES ? ALL : {}), ...gates[name] }
+  const { exactly, ...limits } = gates[name] ?? {}
   return Object.entries(limits).flatMap(([what, limit]) => {
     const measure: Measure = MEASURES[what as Measured]
     const values = runs.flatMap((run) => {

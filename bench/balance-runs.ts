@@ -91,6 +91,8 @@ export interface Extent {
   readonly seeds: number
 }
 
+export const ALL: Extent = { members: [3, 30, 300], seeds: 5 }
+
 /** Seed by seed and size by size, what matters most first, so that a part of it has something of everything. */
 export function* asked({ members, seeds }: Extent): Iterable<Asked> {
   for (const size of members) {

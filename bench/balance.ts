@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { writeReport } from './balance-report.ts'
-import { asked, Runs } from './balance-runs.ts'
+import { ALL, asked, Runs } from './balance-runs.ts'
 
 const { values: options } = parseArgs({
   options: {
@@ -32,7 +32,7 @@ for (const one of asked(extent)) {
   if (isOver()) left += 1
   else await runs.make(one)
 }
-await writeReport(runs)
+await writeReport(runs, [...asked(ALL)].length)
 console.log(
   `bench/BALANCE.md: ${runs.made.length} runs${left > 0 ? `, ${left} left: run it again` : ''}`,
 )
