@@ -6,6 +6,8 @@
 //   HC1. The operating system forgets first what was used longest ago, and does not say so. So when a block was believed resident
 //        and was not, nothing of its page is believed any more, and soon after another one nothing of any page that was used no
 //        later either. One alone may be an accident: the disk may have read ahead, and not for what was wanted.
+//   HC2. What is doubted only for its age is tried again: of one page at a time what was believed counts once more, and that is kept if
+//        the read did not wait. Each one that waited makes them four times as seldom, so that what is cold for good costs a few waits in all.
 import { assert } from '../base/assert.ts'
 import { clearBit, hasBit, setBit } from './bitmap.ts'
 import { BLOCKS_PER_PAGE, MAP_WORDS } from './layout.ts'
@@ -15,6 +17,8 @@ import { type HeaderContent, readContent } from './slot-header.ts'
 const FREE = -1
 /** HC1: so many uses later is no more soon. */
 const SOON_USES = 64
+/** HC2: so many uses between two tries, at most. */
+const TRY_USES_MOST = 4096
 
 export class HeaderCache implements HeaderContent {
   readonly present: Uint32Array
@@ -22,6 +26,13 @@ export class HeaderCache implements HeaderContent {
   readonly checksums: Uint32Array
   /** Believed resident, unless the page's last use is in doubt (HC1). */
   readonly #hot: Uint32Array
+  /** What was believed of it when it was doubted for its age, and 1 if that is still to be tried. */
+  readonly #before: Uint32Array
+  readonly #aside: Uint8Array
+  /** HC2: uses between two tries, when the next one may be, and the place of the last. */
+  #tryUses = SOON_USES
+  #nextTry = 0
+  #tried = FREE
   /** Uses of pages so far, and each place's last one. */
   #uses = 0
   readonly #lastUse: Float64Array
@@ -43,6 +54,8 @@ export class HeaderCache implements HeaderContent {
     this.present = new Uint32Array(pages * MAP_WORDS)
     this.damaged = new Uint32Array(pages * MAP_WORDS)
     this.#hot = new Uint32Array(pages * MAP_WORDS)
+    this.#before = new Uint32Array(pages * MAP_WORDS)
+    this.#aside = new Uint8Array(pages)
     this.#lastUse = new Float64Array(pages)
     this.checksums = new Uint32Array(pages * BLOCKS_PER_PAGE)
     this.copy = new Uint8Array(pages)
@@ -60,7 +73,8 @@ export class HeaderCache implements HeaderContent {
   /** Blocks of the page are about to be read, or were just written: it is the page in use. */
   use(place: number): void {
     this.#useBefore = this.#lastUse[place] ?? 0
-    if (this.#useBefore <= this.#doubtedUpTo) this.#believeNothing(place)
+    if (this.#useBefore <= this.#doubtedUpTo) this.#setAside(place)
+    else if (this.#aside[place] === 1 && this.#uses >= this.#nextTry) this.#tryAgain(place)
     this.#uses += 1
     this.#lastUse[place] = this.#uses
   }
@@ -83,6 +97,9 @@ export class HeaderCache implements HeaderContent {
   doubt(place: number): void {
     const isSoon = this.#uses - this.#lastDoubt <= SOON_USES
     this.#lastDoubt = this.#uses
+    if (place === this.#tried) this.#tryUses = Math.min(TRY_USES_MOST, this.#tryUses * 4)
+    this.#tried = FREE
+    this.#nextTry = this.#uses + this.#tryUses
     if (isSoon) this.#doubtedUpTo = Math.max(this.#doubtedUpTo, this.#useBefore)
     this.#believeNothing(place)
   }
@@ -117,6 +134,32 @@ export class HeaderCache implements HeaderContent {
 
   #believeNothing(place: number): void {
     this.#hot.fill(0, place * MAP_WORDS, (place + 1) * MAP_WORDS)
+    this.#before.fill(0, place * MAP_WORDS, (place + 1) * MAP_WORDS)
+    this.#aside[place] = 0
+  }
+
+  /** HC1 */
+  #setAside(place: number): void {
+    const end = (place + 1) * MAP_WORDS
+    this.#aside[place] = 1
+    for (let at = place * MAP_WORDS; at < end; at += 1) {
+      this.#before[at] = (this.#before[at] ?? 0) | (this.#hot[at] ?? 0)
+      this.#hot[at] = 0
+    }
+  }
+
+  /** HC2 */
+  #tryAgain(place: number): void {
+    const end = (place + 1) * MAP_WORDS
+    for (let at = place * MAP_WORDS; at < end; at += 1) {
+      this.#hot[at] = (this.#hot[at] ?? 0) | (this.#before[at] ?? 0)
+      this.#before[at] = 0
+    }
+    this.#aside[place] = 0
+    // The last one did not wait, or the doubt would have forgotten it.
+    if (this.#tried !== FREE) this.#tryUses = Math.max(1, this.#tryUses / 2)
+    this.#tried = place
+    this.#nextTry = this.#uses + this.#tryUses
   }
 
   #placeFor(entry: number): number {

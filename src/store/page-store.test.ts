@@ -87,6 +87,38 @@ describe('PageStore', () => {
     expect(read(1)).toBe('done')
   })
 
+  it('HC2 what was doubted for its age is believed again page by page, once nothing waits any more', async () => {
+    const world = new World({ cachedPages: 8, slotsPerSegment: 8, cacheBytes: 0, homeAfterMs: 10 })
+    const store = await world.open()
+    const pages = [0, 1, 2, 3, 4, 5]
+    for (const page of pages) await world.write(store, 1, page * PAGE_BYTES, block(page + 1, 60))
+    await world.timeline.run(world.timeline.nowMs + 1_000)
+    const slotBytes = SLOT_HEADER_BYTES + PAGE_BYTES
+    const path = paths.segment(0)
+    const chill = (page: number) =>
+      world.disk.faults.cold.push({ path, from: page * slotBytes, to: (page + 1) * slotBytes })
+    const read = (page: number, at: number) =>
+      store.read(volumeId(1), page * PAGE_BYTES + at * BLOCK_BYTES, block(0))
+    const doubt = async () => {
+      for (const page of pages) await read(page, 0)
+      for (const page of [4, 5]) {
+        chill(page)
+        expect(await read(page, 0)).toBe('done')
+      }
+    }
+    await doubt()
+    for (const page of [0, 1, 2, 3]) expect(read(page, 1)).toBeInstanceOf(Promise)
+    // Nothing is cold any more: a few hundred uses later nearly all of them are believed as a whole.
+    let later = 0
+    for (let i = 0; i < 400; i += 1) {
+      const got = read(i % 4, 2 + (i % 50))
+      if (got !== 'done') later += 1
+      await got
+    }
+    expect(later).toBeLessThan(80)
+    for (const page of [0, 1, 2, 3]) expect(read(page, 59)).toBe('done')
+  })
+
   it('HW8 what was written home and is not synced is bounded, however much a round has', async () => {
     const MIB = 1024 * 1024
     const large = { journalBytes: 32 * MIB, overlayBytes: 32 * MIB, slotsPerSegment: 16 }

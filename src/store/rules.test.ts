@@ -46,6 +46,8 @@ const rules: Readonly<Record<string, string>> = {
   'CR1 reads that wait for the medium are bounded': 'cold-reads-unbounded',
   'HC1 RD6 blocks that were wrongly believed hot tell of all that was used no later':
     'wrong-belief-kept',
+  'HC2 what was doubted for its age is tried again': 'doubted-for-good',
+  'HC2 each try that waited makes them four times as seldom': 'tried-all-the-time',
   'PG4 a run of a volume that is dropped is not folded beside the drop': 'dropped-run-folded',
   'PG5 a slice that was dropped is gone after a cut, too': 'slice-drop-not-replayed',
   'PG5 of a slice that is dropped no operation is remembered': 'slice-drop-remembers',
