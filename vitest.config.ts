@@ -32,6 +32,7 @@ const env = { XDG_STATE_HOME: '/dev/null' }
 
 // What loads a group with all that it can take, counts what it does, or shows how it is under a load: one at a time.
 const alone = [
+  'copies',
   'counts',
   'crash',
   'demo',

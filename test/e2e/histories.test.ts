@@ -1,6 +1,7 @@
 // Several initiators on one volume while everything goes wrong at once, each fault on its own beat: sessions are moved,
 // connections are cut, members are killed, and stopped for longer than their peers wait. What all of them saw is
-// linearizable, block by block, nobody was told an error, and every move came to an outcome.
+// linearizable, block by block, nobody was told an error, and every move came to an outcome. By the seed there are one, two
+// or three copies.
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Move } from '../../src/api/schema.ts'
 import { Prng } from '../../src/base/prng.ts'
@@ -12,6 +13,7 @@ const { EVENKEEL_FAULT_SECONDS = '25', EVENKEEL_SEED = String(Date.now() & 0x7ff
   process.env
 const FAULTS_MS = Number(EVENKEEL_FAULT_SECONDS) * 1000
 const SEED = Number(EVENKEEL_SEED)
+const COPIES = 1 + (SEED % 3)
 const VOLUME_BYTES = 192 * 2 ** 20
 /** Few, so that everybody meets at them. */
 const BLOCKS_A_RUN = 3
@@ -25,7 +27,7 @@ let group: TestGroup
 const stopped = new Set<number>()
 
 beforeAll(async () => {
-  group = await TestGroup.start()
+  group = await TestGroup.start('--copies', String(COPIES))
 })
 afterAll(async () => {
   for (const pid of stopped) process.kill(pid, 'SIGCONT')
@@ -163,7 +165,7 @@ function report(
   const told = [...outcomes].map(([outcome, { length }]) => `${outcome} ${length}`).join(', ')
   const stoppedMs = stopsMs.reduce((sum, ms) => sum + ms, 0)
   console.log(
-    `histories: seed ${SEED} (EVENKEEL_SEED), ${clients.all.length} initiators, ${good} commands answered, ` +
+    `histories: seed ${SEED} (EVENKEEL_SEED), copies ${COPIES}, ${clients.all.length} initiators, ${good} commands answered, ` +
       `${operations} block operations (${writes} writes acknowledged, ${unknown} of unknown outcome); ` +
       `${moves.length} moves (${told}), ${cuts} connections cut, ${kills} kills, ` +
       `${stopsMs.length} stops of ${(stoppedMs / 1000).toFixed(1)} s in all; ${violations} violations`,

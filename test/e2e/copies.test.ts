@@ -1,0 +1,134 @@
+// A group with two copies of everything, whose members fail one at a time while initiators on the other members go on: nobody is
+// told an error, what all of them saw is linearizable, other members take the slices over while theirs is silent, and all
+// copies are in sync again afterwards. How long the initiators stood still is told, and not judged.
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { Layout } from '../../src/api/layout-schema.ts'
+import type { Status, VolumeDetail } from '../../src/api/schema.ts'
+import { Prng } from '../../src/base/prng.ts'
+import { BLOCK_BYTES } from '../../src/base/sizes.ts'
+import { Clients, type Snapshot } from '../kit/clients.ts'
+import { quantile, TestGroup } from '../kit/group.ts'
+
+const { EVENKEEL_SEED = String(Date.now() & 0x7fffffff) } = process.env
+const SEED = Number(EVENKEEL_SEED)
+const VOLUME_BYTES = 192 * 2 ** 20
+const BLOCKS_A_RUN = 3
+const LOOK_MS = 10
+
+/** What happens to a member, and how long it is away by itself; 0: until `up` has started it again. */
+const faults = [
+  { name: 'killed', signal: 'SIGKILL', awayMs: 0 },
+  { name: 'stopped for 1 s', signal: 'SIGSTOP', awayMs: 1_000 },
+  { name: 'stopped for 6 s', signal: 'SIGSTOP', awayMs: 6_000 },
+] as const
+type Fault = (typeof faults)[number]
+
+const prng = new Prng(SEED)
+let group: TestGroup
+/** Stopped just now; they are let go whatever happens. */
+const stopped = new Set<number>()
+
+beforeAll(async () => {
+  group = await TestGroup.start('--copies', '2')
+})
+afterAll(async () => {
+  for (const pid of stopped) process.kill(pid, 'SIGCONT')
+  await group.stop()
+})
+
+const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
+
+test('with two copies a member that is killed or silent is an error for nobody, and all copies come back', async () => {
+  const volume = await group.createVolume('copies', VOLUME_BYTES, BLOCK_BYTES)
+  const clients = new Clients(group, volume, prng.fork(), BLOCKS_A_RUN)
+  try {
+    for (const [i, member] of group.members.entries())
+      await clients.connect({ member, writer: i + 1, isid: i % 2 === 0 ? 'stable' : 'random' })
+    clients.begin(2)
+    const stalls: string[] = []
+    for (const fault of faults) {
+      const victim = prng.pick(group.members)
+      const before = await primaries(volume)
+      const stoodStill = await hurt(victim, fault, clients)
+      const told = (q: number) => (quantile(stoodStill, q) / 1000).toFixed(2)
+      stalls.push(`${victim} ${fault.name}: ${told(0.5)} / ${told(0.99)} / ${told(1)} s`)
+      await expect.poll(missingCopies, { interval: 100 }).toBe(0)
+      // Longer than anybody's lease: what was the victim's is others' now.
+      if (fault.awayMs > 5_000) expect((await primaries(volume)).join()).not.toBe(before.join())
+    }
+    await clients.goOn()
+    const violations = await clients.judged()
+    const { good, writes } = clients.figures()
+    console.log(
+      `copies: seed ${SEED} (EVENKEEL_SEED), ${good} commands answered, ${writes} writes acknowledged, ${violations.length} violations; ` +
+        `initiators of other members stood still (p50 / p99 / most): ${stalls.join('; ')}`,
+    )
+    expect(violations).toEqual([])
+    expect(clients.bad).toEqual([])
+  } catch (error) {
+    throw new Error(`with EVENKEEL_SEED=${SEED}`, { cause: error })
+  } finally {
+    await clients.close()
+  }
+}, 200_000)
+
+/** The longest time without an answer of each initiator of another member, for the blocks of each member; until all of them go on. */
+async function hurt(victim: string, fault: Fault, clients: Clients): Promise<readonly number[]> {
+  const pid = await group.pidOf(victim)
+  if (pid === null) throw new Error(`${victim} is not up`)
+  const witness = group.members.find((member) => member !== victim)
+  const others = () => clients.snapshots().filter(({ client }) => client.member !== victim)
+  process.kill(pid, fault.signal)
+  if (fault.signal === 'SIGSTOP') stopped.add(pid)
+  const begin = performance.now()
+  const longest = new Map<string, number>()
+  const since = new Map<string, { readonly good: number; readonly atMs: number }>()
+  const look = () => {
+    const now = performance.now()
+    for (const one of others()) {
+      const known = since.get(nameOf(one)) ?? { good: one.good, atMs: begin }
+      longest.set(nameOf(one), Math.max(longest.get(nameOf(one)) ?? 0, now - known.atMs))
+      since.set(nameOf(one), one.good > known.good ? { good: one.good, atMs: now } : known)
+    }
+  }
+  const isAway = async () => {
+    if (fault.awayMs > 0) return performance.now() - begin < fault.awayMs
+    const now = (await group.status(witness)).members.find(({ id }) => id === victim)
+    return now?.state !== 'up' || now.pid === pid
+  }
+  while (await isAway()) {
+    look()
+    await wait(LOOK_MS)
+  }
+  if (stopped.delete(pid)) process.kill(pid, 'SIGCONT')
+  const back = others()
+  while (clients.stuck(back).length > 0) {
+    look()
+    await wait(LOOK_MS)
+  }
+  look()
+  return [...longest.values()]
+}
+
+function nameOf({ client, home }: Snapshot): string {
+  return `${client.member} → ${home}`
+}
+
+async function primaries({ name }: VolumeDetail): Promise<readonly string[]> {
+  const { lanes } = (await group.call<VolumeDetail>(`volumes/${name}`, undefined, await anyUp()))
+    .body
+  return lanes.map(({ primary }) => primary)
+}
+
+async function missingCopies(): Promise<number> {
+  const { members } = (await group.call<Layout>('layout', undefined, await anyUp())).body
+  return members.reduce((sum, { missing }) => sum + missing, 0)
+}
+
+async function anyUp(): Promise<string> {
+  for (const member of group.members) {
+    const status = await group.call<Status>('status', undefined, member, 3_000).catch(() => null)
+    if (status !== null) return member
+  }
+  throw new Error('no member answers')
+}
