@@ -36,7 +36,7 @@ export function unavailable(facts: GroupFacts): readonly Finding[] {
           : []),
         ...(few.length > 0
           ? [
-              `writes to ${slicesOf(few.length)} of ${primary} wait, as fewer copies are in sync than they need; reads go on`,
+              `writes to ${slicesOf(few.length)} of ${primary} wait, as fewer copies are in sync than they need; reads of other blocks go on`,
             ]
           : []),
       ]
