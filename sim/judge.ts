@@ -12,6 +12,8 @@ import type { Workload } from './workload.ts'
 export const PROGRESS_MS = 25_000
 /** With copies: since all stores are open, which they are within so long after the last fault. */
 export const COPIES_PROGRESS_MS = 15_000
+/** Where a page takes up to 3 s to be read, and a copy that writes wait for is made of pages. */
+export const SLOW_COPIES_PROGRESS_MS = 40_000
 export const OPEN_MS = 30_000
 /** Then moves expire (10 s), barriers and sweeps come to rest. */
 export const REST_MS = 40_000

@@ -13,6 +13,7 @@ import {
   PROGRESS_MS,
   REST_MS,
   SILENT_MS,
+  SLOW_COPIES_PROGRESS_MS,
   stalled,
   unopened,
 } from './judge.ts'
@@ -77,7 +78,7 @@ async function play(group: SimGroup, settings: SeedSettings): Promise<void> {
   // A disk that is slow to read opens its store as slowly, and may have the only copy in sync.
   if (hasCopies && !(await comesAbout(group, () => unopened(group).length === 0, OPEN_MS)))
     group.violation(`not open: ${unopened(group).join(', ')}`)
-  if (!(await comesAbout(group, served, hasCopies ? COPIES_PROGRESS_MS : PROGRESS_MS))) {
+  if (!(await comesAbout(group, served, progressMs(group)))) {
     group.violation(`stalled: ${stalled(workload, healedMs).join(', ')}`)
   }
   await timeline.run(timeline.nowMs + 1_000)
@@ -96,6 +97,11 @@ async function play(group: SimGroup, settings: SeedSettings): Promise<void> {
   }
   judgeHistories(group, workload)
   for (const differs of await timeline.finish(group.copies.differences())) group.violation(differs)
+}
+
+function progressMs({ shape, slowReads }: SimGroup): number {
+  if (shape.copies === 1) return PROGRESS_MS
+  return slowReads === null ? COPIES_PROGRESS_MS : SLOW_COPIES_PROGRESS_MS
 }
 
 /** Looks every quarter of a second. */

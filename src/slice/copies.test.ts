@@ -279,6 +279,28 @@ describe('a slice with copies', () => {
       expect([b, c].map((copy) => blockAt(world, copy, offset))).toEqual([2, 2])
   })
 
+  it('V8 V12 what begins to be read when the slice has left comes to an end, and the slice comes back', async () => {
+    const { world, session } = await group(13)
+    const copy = other(await served(world, sliceId(0)))
+    expect(await world.finish(write(world, session, a, 1))).toBe('done')
+    world.net.cut(a, b, 'drop')
+    world.net.cut(a, c, 'drop')
+    world.coordination.cut(a, 'drop')
+    // One waits for its copy; the other one begins when that is over, finds something else, and no lease holds any more.
+    const first = write(world, session, a, 2)
+    const { sessionId, gen } = session
+    const buffers = { verify: new Uint8Array(BLOCK).fill(9), data: new Uint8Array(BLOCK).fill(3) }
+    const second = world
+      .member(a)
+      .gateway.compareAndWrite({ session: sessionId, gen }, world.volume, 0, buffers, counters)
+    await world.timeline.until(() => recordOf(world, sliceId(0)).primary === copy, 20_000)
+    world.coordination.heal(a)
+    world.net.healAll()
+    expect(await world.finish(first)).toBe('done')
+    expect(await world.finish(Promise.resolve(second))).toEqual({ kind: 'miscompare', offset: 0 })
+    await world.timeline.until(() => recordOf(world, sliceId(0)).inSync.includes(a), 20_000)
+  })
+
   it('R8 a slice is written all the while that a copy of it is made, and both are equal then', async () => {
     const { world, session } = await group(8)
     const copy = other(await served(world, sliceId(0)))

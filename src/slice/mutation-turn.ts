@@ -316,6 +316,7 @@ export class MutationTurn implements Turn {
   /** V12 of primary.ts: it comes to what was read, and nothing is written. */
   #leaveAsRead(outcome: CompareOutcome): void {
     const { primary } = this.#place
+    if (this.#isLate()) return // Nobody would say so any more.
     if (primary.isCurrent) this.#leave(outcome)
     else primary.whenCurrent(() => this.#leave(outcome))
   }
