@@ -1,5 +1,5 @@
 // The dashboards of deploy/grafana: the group at a glance, a member, the volumes, and the moves.
-import type { Dashboard } from './panels.ts'
+
 import {
   good,
   load,
@@ -14,7 +14,8 @@ import {
   states,
   sumRate,
   VOLUME,
-} from './shared.ts'
+} from './asked-alike.ts'
+import type { Dashboard } from './panels.ts'
 
 export const dashboards: readonly Dashboard[] = [
   {
