@@ -143,7 +143,12 @@ async function load(): Promise<void> {
   )
   const [session] = items
   const to = session?.member === 'm2' ? 'm3' : 'm2'
-  await api('POST', `/api/v1/sessions/${session?.id}/move`, { to })
+  for (let tries = 0; tries < 10; tries += 1) {
+    const move = await api<object>('POST', `/api/v1/sessions/${session?.id}/move`, { to })
+    if ('outcome' in move && move.outcome === 'returned') break
+    console.log(`the move has to be asked for again: ${JSON.stringify(move)}`)
+    await sleep(2_000)
+  }
   // The first of a kind is where its series begins; the second is one more.
   for (let times = 0; times < 2; times += 1) {
     await workers[0]?.initiator.read(2 ** 40, 1, new Uint8Array(512))
