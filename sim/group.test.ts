@@ -3,10 +3,12 @@ import { readdir } from 'node:fs/promises'
 import { expect, test } from 'vitest'
 import { runRoom } from './mutations/apply.ts'
 import { runSeed } from './seed.ts'
-import { addTotals, mustHappen, noTotals } from './totals.ts'
+import { addTotals, mustHappen, mustHappenToCopies, noTotals } from './totals.ts'
 
 const { EVENKEEL_SIM_SEEDS = '200' } = process.env
 const SEEDS = Number(EVENKEEL_SIM_SEEDS)
+/** With copies a seed takes twice as long. */
+const COPIES_SEEDS = Math.ceil(SEEDS / 5)
 const LIMIT_MS = 5_000 * SEEDS
 
 test('S1 a seed repeats itself, event for event', { timeout: LIMIT_MS }, async () => {
@@ -33,6 +35,25 @@ test(`S2 ${SEEDS} seeds of crashes and restarts: no violation, no stall, no leak
   expect(failures).toEqual([])
   // A rule that was never needed was not tested.
   const missing = SEEDS < 50 ? [] : mustHappen.filter((key) => totals[key] === 0)
+  expect(missing).toEqual([])
+})
+
+test(`S2 ${COPIES_SEEDS} seeds with two and three copies: no violation, no stall, no leak, and copies are equal`, {
+  timeout: LIMIT_MS,
+}, async () => {
+  const totals = noTotals()
+  const failures: string[] = []
+  for (let seed = 1; seed <= COPIES_SEEDS; seed += 1) {
+    const copies = 2 + (seed % 2)
+    const verdict = await runSeed(seed, { faults: true, copies, print: null })
+    addTotals(totals, verdict.totals)
+    if (verdict.violations.length === 0) continue
+    const again = `npm run sim -- --seed ${seed} --trace --copies ${copies}`
+    failures.push(`${again}: ${verdict.violations.join('; ')}`)
+  }
+  console.log(`${COPIES_SEEDS} seeds:`, JSON.stringify(totals))
+  expect(failures).toEqual([])
+  const missing = COPIES_SEEDS < 40 ? [] : mustHappenToCopies.filter((key) => totals[key] === 0)
   expect(missing).toEqual([])
 })
 

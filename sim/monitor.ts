@@ -124,7 +124,11 @@ export class Monitor {
       copies.comes(name, id)
       this.#mutating.set(name, false)
       const outcome = mutate(mutation)
-      if (outcome instanceof Promise) void outcome.then((late) => this.#isOver(name, id, late))
+      if (outcome instanceof Promise)
+        outcome.then(
+          (late) => this.#isOver(name, id, late),
+          () => this.#mutating.delete(name), // The member ends, and its store is closed.
+        )
       else this.#isOver(name, id, outcome)
       if (outcome === 'refused') totals.refused += 1
       else if (outcome !== 'stale' && !this.#isKnown(mutation) && mutation.data !== null) {
