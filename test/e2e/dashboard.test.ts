@@ -1,6 +1,6 @@
 // The dashboard in a real browser, beside a real group and a real initiator: a volume is created, a session is moved and seen
-// to, a member stops, the member that served the page stops. Then ten thousand sessions, which no group here has: an operator
-// that says so stands behind the same API and the same page.
+// to, it is pinned and its member drained, a member stops, the member that served the page stops. Then ten thousand sessions,
+// which no group here has: an operator that says so stands behind the same API and the same page.
 import { kill } from 'node:process'
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -102,6 +102,29 @@ test('a person creates a volume, watches its session move, reads why, and sees a
   await panel.getByText('Balance is advise, placement is off, for the whole group.').waitFor()
   await panel.getByRole('button', { name: 'Close' }).click()
   await page.getByRole('link', { name: 'Balance advise' }).waitFor()
+
+  // It is pinned, so a drain of its member tells that it stays, and why; unpinned, it leaves.
+  await page.getByRole('link', { name: /^client1 on m3: session/ }).click()
+  await panel.getByText(/^Session \d+ would stay at m3 until it is unpinned\./).waitFor()
+  await panel.getByRole('button', { name: 'Pin it to m3' }).click()
+  await panel.getByRole('heading', { name: 'Pinned to m3' }).waitFor()
+  await panel.getByRole('button', { name: 'Close' }).click()
+  await page.getByRole('link', { name: 'm3', exact: true }).click()
+  await panel.getByText(/m3 would give its 1 session to the other members/).waitFor()
+  await panel.getByRole('button', { name: 'Drain m3' }).click()
+  await panel.getByRole('heading', { name: 'It is being drained' }).waitFor()
+  await panel.getByText(/stays: It is pinned by the operator\. Unpin it/).waitFor()
+  await panel.getByRole('listitem').getByRole('link', { name: 'client1' }).click()
+  await panel.getByRole('button', { name: 'Unpin it' }).click()
+  await panel.getByRole('button', { name: 'Close' }).click()
+  await page.getByRole('listitem').filter({ hasText: 'DRAINING' }).getByText('Do:').waitFor()
+  await page.getByRole('link', { name: /^client1 on m[12]: session/ }).waitFor()
+  await page.getByRole('link', { name: 'm3', exact: true }).click()
+  await panel.getByText(/^1 session left it, 0 to go\.$/).waitFor()
+  await panel.getByRole('button', { name: 'Let it take sessions again' }).click()
+  await panel.getByRole('heading', { name: 'Drain it' }).waitFor()
+  await panel.getByRole('button', { name: 'Close' }).click()
+  await group.move(session?.id ?? '', 'm3')
 
   const pid = await stopMember('m2')
   await headline.getByText('m2 does not answer').waitFor()
