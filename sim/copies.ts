@@ -53,7 +53,8 @@ export class CopyWatch {
     const { totals } = this.#group
     if (now.epoch < before.epoch) this.#group.violation(`the epoch of ${key} fell`)
     if (now.primary !== before.primary) {
-      totals.takeOvers += 1
+      if (now.inSync.includes(before.primary)) totals.handOvers += 1
+      else totals.takeOvers += 1
       if (!before.inSync.includes(now.primary))
         this.#group.violation(`${now.primary} took over ${key} and was not in sync`)
     }

@@ -44,6 +44,7 @@ export function settingsOf(
     bounds,
     store: simStore(slowReads, accept),
     markEveryMs: 1_000,
+    handOverAfterMs: 1_500,
   }
 }
 

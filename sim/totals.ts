@@ -59,8 +59,9 @@ export interface Totals {
   segmentsLost: number
   /** Commands that were answered with MEDIUM ERROR, about what is lost. */
   mediumErrors: number
-  /** Slices that came to another primary; copies that were taken out of them, and that joined them. */
+  /** Slices that came to another primary, from one that was silent or from one that gave them; copies that were taken out of them, and that joined them. */
   takeOvers: number
+  handOvers: number
   copiesRemoved: number
   learnersJoined: number
   /** What primaries had under way when they were none any more. */
@@ -111,6 +112,7 @@ export function noTotals(): Totals {
     segmentsLost: 0,
     mediumErrors: 0,
     takeOvers: 0,
+    handOvers: 0,
     copiesRemoved: 0,
     learnersJoined: 0,
     lateStales: 0,
@@ -153,6 +155,7 @@ export const mustHappen = [
 /** Likewise, where slices have several copies. What is lost for good is tried with one. */
 export const mustHappenToCopies = [
   'takeOvers',
+  'handOvers',
   'copiesRemoved',
   'learnersJoined',
   'lateStales',

@@ -8,6 +8,7 @@ import { type GroupRecord, keys, RECORD_FORMAT, type SliceRecord } from './recor
 import {
   changeSlices,
   handedOver,
+  heirOf,
   leaving,
   missing,
   raised,
@@ -169,6 +170,14 @@ describe('slices', () => {
     expect(withoutCopies(handed, leaving(handed), epoch(8))).toEqual({
       ...{ ...slice, epoch: 8, primary: m3, inSync: [m2, m3], want: [m3, m2] },
     })
+  })
+
+  it('HO2 the first of those that are wanted is the heir of another primary once all of them are in sync', () => {
+    const taken = { ...slice, primary: m2, inSync: [m2], want: [m1, m2, m3] }
+    expect(heirOf(taken)).toBeNull()
+    expect(heirOf({ ...taken, inSync: [m2, m1] })).toBeNull()
+    expect(heirOf({ ...taken, inSync: [m2, m3, m1] })).toBe(m1)
+    expect(heirOf({ ...taken, primary: m1, inSync: [m2, m3, m1] })).toBeNull()
   })
 
   it('G33 whoever takes over leaves the primary before out', () => {

@@ -68,6 +68,13 @@ export function wanting(record: SliceRecord, want: readonly MemberId[]): SliceRe
   return { ...record, want }
 }
 
+/** Who is to be the primary instead of the one that is; null: nobody, or not yet. */
+export function heirOf({ primary, inSync, want }: SliceRecord): MemberId | null {
+  const [first] = want
+  const areAllThere = want.every((id) => inSync.includes(id))
+  return first === undefined || first === primary || !areAllThere ? null : first
+}
+
 /** G32: in sync and wanted no more, and free to leave: all that are wanted are in sync, and one of them is the primary. */
 export function leaving({ primary, inSync, want }: SliceRecord): readonly MemberId[] {
   const areAllThere = want.every((id) => inSync.includes(id))

@@ -40,6 +40,8 @@ export interface MemberSettings {
     StoreSettings,
     'groupId' | 'memberId' | 'newFolderId' | 'known' | 'judge' | 'volumesHeld'
   >
+  /** After how long without a change a slice goes back to the member that is wanted as its primary; 10 s unless given. */
+  readonly handOverAfterMs?: number
   /** How far the mark of the data folder may be behind what is durable there. */
   readonly markEveryMs?: number
 }

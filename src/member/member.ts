@@ -77,6 +77,7 @@ export class Member implements ShownMember {
         link: (to) => this.peers.link(to),
         ask: (...asked) => this.peers.ask(...asked),
       },
+      quietMs: parts.settings.handOverAfterMs,
     })
     const requests = new PeerRequests(this.slices)
     this.handled = requests.handled

@@ -5,7 +5,7 @@
 //   BC1. A beacon says up to where this member has followed the record, its roles included: what it had let go of by then it
 //        serves no more (LS2 of lease.ts).
 import type { Clock } from '../base/clock.ts'
-import type { MemberId, Revision } from '../base/ids.ts'
+import type { MemberId, Revision, SliceId } from '../base/ids.ts'
 import { ProtocolError } from '../base/protocol-error.ts'
 import { Body } from '../peer/controls.ts'
 import type { PeerLinks } from '../peer/links.ts'
@@ -35,6 +35,7 @@ export class Beacons {
   readonly leases = new Leases()
   readonly grants: Grants
   readonly #deps: BeaconsDeps
+  readonly #primaries: MemberId[] = []
   #isClosed = false
   #isRunning = false
 
@@ -63,6 +64,13 @@ export class Beacons {
   heard(from: MemberId, seen: Revision): Json {
     const { boot, clock } = this.#deps
     return this.grants.beacon(from, seen, clock.nowMs()) ? { boot } : null
+  }
+
+  /** As the record is followed. Who is the primary of a slice since just now may not have sent a beacon yet. */
+  named(slice: SliceId, primary: MemberId): void {
+    if (this.#primaries[slice] === primary) return
+    this.#primaries[slice] = primary
+    this.grants.named(primary, this.#deps.clock.nowMs())
   }
 
   /** R6 */

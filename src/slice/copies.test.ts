@@ -2,6 +2,7 @@
 // leases.
 import { describe, expect, it } from 'vitest'
 import { type TestSession, VolumeGroup } from '../../test/kit/volume-group.ts'
+import { sleep } from '../base/clock.ts'
 import { type MemberId, memberId, type SliceId, sliceId, volumeId } from '../base/ids.ts'
 import { PAGE_BYTES } from '../base/sizes.ts'
 import { parseSlice } from '../group/parse.ts'
@@ -299,6 +300,67 @@ describe('a slice with copies', () => {
     expect(await world.finish(first)).toBe('done')
     expect(await world.finish(Promise.resolve(second))).toEqual({ kind: 'miscompare', offset: 0 })
     await world.timeline.until(() => recordOf(world, sliceId(0)).inSync.includes(a), 20_000)
+  })
+
+  it('HO1 HO2 a slice that was taken over goes back to the member that is wanted as its primary, when all has been well for a while', async () => {
+    const { world, session } = await group(13)
+    const copy = other(await served(world, sliceId(0)))
+    expect(await world.finish(write(world, session, copy, 1))).toBe('done')
+    world.crash(a)
+    await world.timeline.until(() => recordOf(world, sliceId(0)).primary === copy, 10_000)
+    expect(await world.finish(write(world, session, copy, 2))).toBe('done')
+    await world.finish(world.boot(a))
+    await world.timeline.until(() => recordOf(world, sliceId(0)).inSync.includes(a), 20_000)
+    const backMs = world.timeline.nowMs
+    let isOver = false
+    let longestMs = 0
+    const writing = (async () => {
+      for (let i = 0; !isOver; i += 1) {
+        const sinceMs = world.timeline.nowMs
+        expect(await write(world, session, c, i % 200)).toBe('done')
+        longestMs = Math.max(longestMs, world.timeline.nowMs - sinceMs)
+        await sleep(world.clock, 20)
+      }
+    })()
+    await world.timeline.until(() => recordOf(world, sliceId(0)).primary === a, 20_000)
+    expect(world.timeline.nowMs - backMs).toBeGreaterThan(9_000)
+    // HO1: until it has raised it itself.
+    expect(world.member(a).store.promisedEpoch(sliceId(0))).toBeGreaterThanOrEqual(
+      recordOf(world, sliceId(0)).epoch,
+    )
+    const record = await served(world, sliceId(0))
+    expect([...record.inSync].sort()).toEqual([a, copy].sort())
+    await world.timeline.run(world.timeline.nowMs + 5_000)
+    isOver = true
+    await world.finish(writing)
+    expect(recordOf(world, sliceId(0))).toEqual(record)
+    expect(longestMs).toBeLessThan(500)
+    expect(world.member(copy).slices.copies.counts.handedOver).toBe(1)
+    expect(blockAt(world, copy)).toBe(blockAt(world, a))
+  })
+
+  it('HO2 few slices of a member are handed over at once', async () => {
+    const slices = Array.from({ length: 24 }, (_, i) => sliceId(i))
+    const world = await VolumeGroup.found(14, { slices: slices.length, copies: 2 })
+    const own = slices.filter((slice) => recordOf(world, slice).want[0] === a)
+    world.crash(a)
+    const areAt = (isAt: (record: SliceRecord) => boolean) =>
+      world.timeline.until(() => own.every((slice) => isAt(recordOf(world, slice))), 60_000)
+    await areAt(({ primary }) => primary !== a)
+    await world.finish(world.boot(a))
+    await areAt(({ inSync }) => inSync.includes(a))
+    world.member(a).store.delayMs = [1_000, 1_000]
+    let most = 0
+    const isServed = (slice: SliceId) =>
+      [a, b, c].some((one) => world.member(one).slices.epochOf(slice) > 0)
+    const isOver = () => {
+      most = Math.max(most, own.filter((slice) => !isServed(slice)).length)
+      return own.every((slice) => world.member(a).slices.epochOf(slice) > 0)
+    }
+    await world.timeline.until(isOver, 60_000)
+    expect(own).toHaveLength(8)
+    expect(most).toBeGreaterThan(2)
+    expect(most).toBeLessThanOrEqual(4) // two of each of the other members
   })
 
   it('R8 a slice is written all the while that a copy of it is made, and both are equal then', async () => {

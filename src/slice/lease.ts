@@ -96,6 +96,11 @@ export class Grants {
     return true
   }
 
+  /** The record has begun to name it as a primary: it has as long to say so itself. */
+  named(primary: MemberId, nowMs: number): void {
+    this.#untilMs.set(primary, Math.max(this.#until(primary), nowMs + GRACE_MS)) // R11
+  }
+
   /** R6 */
   mayTakeOver(from: MemberId, nowMs: number): boolean {
     return nowMs > this.#until(from)

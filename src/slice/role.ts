@@ -28,6 +28,11 @@ export interface Activating {
 
 export const none: Role = { kind: 'none' }
 
+/** It is served here, or for another member that has activated it. */
+export function isHeld({ kind }: Role): boolean {
+  return kind === 'primary' || kind === 'copy'
+}
+
 /** It is to be served otherwise, though by nobody else. */
 export function hasChanged({ copies }: Primary, record: SliceRecord): boolean {
   return copies === null ? isCopied(record) : copies.min !== record.min

@@ -39,12 +39,20 @@ import {
 } from './copy-messages.ts'
 import { CopySet, type Trouble } from './copy-set.ts'
 import type { GroupSlices } from './group-slices.ts'
+import { HandOvers, QUIET_MS } from './hand-over.ts'
 import { LEASE_MS } from './lease.ts'
 import { Primary } from './primary.ts'
-import { type Activating, hasChanged, isCopied, none, type Role } from './role.ts'
+import { type Activating, hasChanged, isCopied, isHeld, none, type Role } from './role.ts'
 import type { SliceStore } from './slice-store.ts'
 import { Teaching } from './teaching.ts'
-import { raiseOne, type Settled, type SliceWish, settle, type TenureDeps } from './tenure.ts'
+import {
+  type Reconfigure,
+  raiseOne,
+  type Settled,
+  type SliceWish,
+  settle,
+  type TenureDeps,
+} from './tenure.ts'
 
 /** A lease that has been over for so long is not coming. */
 const LEASE_LATE_MS = 500
@@ -73,6 +81,8 @@ export interface RolesDeps {
   readonly load: (sessions: Iterable<readonly [SessionId, Generation]>, rev: Revision) => void
   /** R10 of slices.ts */
   readonly forget: (slice: SliceId) => void
+  /** HO2 of hand-over.ts; QUIET_MS unless given. */
+  readonly quietMs?: number | undefined
 }
 
 interface Troubles {
@@ -87,8 +97,9 @@ export class Roles {
   readonly #tenure: TenureDeps
   readonly #beacons: Beacons
   readonly #teaching: Teaching
+  readonly #handOvers: HandOvers
   /** Since the start. */
-  readonly counts = { takenOver: 0, removed: 0, again: 0 }
+  readonly counts = { takenOver: 0, handedOver: 0, removed: 0, again: 0 }
   /** Of slices that this member serves with copies. */
   readonly #troubles = new Map<SliceId, Troubles>()
   readonly #silentPrimaries = new SilentLooks()
@@ -102,10 +113,15 @@ export class Roles {
     const { self, boot, clock, coordinator, store, peers, isClosed } = deps
     const load = ({ sessions, rev }: Activation) => deps.load(sessions, rev)
     this.#tenure = { self, clock, coordinator, store, peers, isClosed, load }
+    const reconfigure: Reconfigure = (...how) => this.#reconfigure(...how)
+    const shared = { clock, store, peers, group: deps.group, reconfigure }
     this.#teaching = new Teaching({
-      ...{ clock, store, peers, group: deps.group },
+      ...shared,
       isServed: (slice, primary) => this.all[slice] === primary,
-      reconfigure: (...how) => this.#reconfigure(...how),
+    })
+    this.#handOvers = new HandOvers({
+      ...{ ...shared, quietMs: deps.quietMs ?? QUIET_MS },
+      isSettled: (slice) => isHeld(this.all[slice] ?? none),
     })
     this.#beacons = new Beacons({
       ...{ self, boot, clock, peers },
@@ -134,6 +150,7 @@ export class Roles {
     while (isServing()) {
       for (const [index, record] of group.slices.entries()) {
         const slice = sliceId(index)
+        this.#beacons.named(slice, record.primary)
         if (record.primary !== self && record.epoch > this.#epochIn(slice)) this.#leave(slice)
         const role = this.all[slice]
         if (record.primary === self && role?.kind === 'primary' && hasChanged(role, record))
@@ -282,11 +299,7 @@ export class Roles {
   }
 
   /** The primary goes on in a new epoch, with the copies that `wish` leaves it. */
-  async #reconfigure(
-    slice: SliceId,
-    primary: Primary,
-    wish: (isOver: () => boolean) => SliceWish | Promise<SliceWish>,
-  ): Promise<void> {
+  async #reconfigure(...[slice, primary, wish]: Parameters<Reconfigure>): Promise<void> {
     const activating = this.#begin(slice, primary)
     activating.epoch = primary.epoch
     activating.others = (primary.copies?.others ?? []).map(({ member }) => member)
@@ -297,8 +310,9 @@ export class Roles {
       if (isOver()) return
       const stored = await raiseOne(this.#tenure, { id: slice }, isOver, chosen)
       if (isOver()) return
-      if (stored === null) this.#leave(slice)
-      else await this.#settle(stored, activating)
+      if (stored?.record.primary === this.#deps.self) return await this.#settle(stored, activating)
+      if (stored !== null) this.counts.handedOver += 1
+      this.#leave(slice)
     } catch {
       // V5 of slices.ts: the member is about to stop.
     }
@@ -327,7 +341,8 @@ export class Roles {
       const role = this.all[slice]
       if (role?.kind !== 'primary') continue
       if (role.copies?.isOwnFull === true) void this.#reconfigure(slice, role, () => raised)
-      else if (!this.#measure(slice, role, troubles)) this.#teaching.look(slice, role)
+      else if (!this.#measure(slice, role, troubles) && !this.#teaching.look(slice, role))
+        this.#handOvers.look(slice, role, troubles.sinceMs)
     }
   }
 

@@ -48,6 +48,8 @@ export interface SlicesDeps {
   /** Of this start. */
   readonly boot: string
   readonly peers: Pick<PeerLinks, 'link' | 'ask'>
+  /** HO2 of hand-over.ts; for tests. */
+  readonly quietMs?: number | undefined
 }
 
 /** Volumes that requests name though nobody knows them; ids of volumes that were deleted, mostly. */

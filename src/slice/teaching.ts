@@ -10,7 +10,7 @@ import type { AskingDeps } from './asking.ts'
 import type { GroupSlices } from './group-slices.ts'
 import { Learning } from './learning.ts'
 import type { Primary } from './primary.ts'
-import type { SliceWish } from './tenure.ts'
+import type { Reconfigure, SliceWish } from './tenure.ts'
 
 /** Few copies are made at once, and one of a slice; who could not be made one is tried again later. */
 const AT_ONCE = 4
@@ -20,12 +20,7 @@ export interface TeachingDeps extends AskingDeps {
   readonly clock: Clock
   readonly group: GroupSlices
   readonly isServed: (slice: SliceId, primary: Primary) => boolean
-  /** The slice goes on in a new epoch; `wish` is asked for while it pauses and nothing is under way. */
-  readonly reconfigure: (
-    slice: SliceId,
-    primary: Primary,
-    wish: (isOver: () => boolean) => SliceWish | Promise<SliceWish>,
-  ) => Promise<void>
+  readonly reconfigure: Reconfigure
 }
 
 export class Teaching {
@@ -39,21 +34,23 @@ export class Teaching {
     this.#deps = deps
   }
 
-  /** Now and then, at a slice that is served with copies. */
-  look(slice: SliceId, primary: Primary): void {
+  /** Now and then, at a slice that is served with copies. False: all is as it should be. */
+  look(slice: SliceId, primary: Primary): boolean {
     primary.copies?.lookAtLearner()
     const record = this.#deps.group.slices[slice]
-    if (record === undefined || record.epoch !== primary.epoch || this.#busy.has(slice)) return
+    if (record === undefined || record.epoch !== primary.epoch || this.#busy.has(slice)) return true
     const left = leaving(record)
     if (left.length > 0) {
       const without: SliceWish = (now, to) => withoutCopies(now, left, to)
       void this.#deps.reconfigure(slice, primary, () => without)
-      return
+      return true
     }
-    if (this.#busy.size >= AT_ONCE) return
+    const lacking = missing(record)
+    if (this.#busy.size >= AT_ONCE || lacking.length === 0) return lacking.length > 0
     const nowMs = this.#deps.clock.nowMs()
-    const member = missing(record).find((id) => (this.#notBeforeMs.get(id) ?? nowMs) <= nowMs)
+    const member = lacking.find((id) => (this.#notBeforeMs.get(id) ?? nowMs) <= nowMs)
     if (member !== undefined) void this.#teach(slice, primary, member)
+    return true
   }
 
   async #teach(slice: SliceId, primary: Primary, member: MemberId): Promise<void> {

@@ -10,13 +10,14 @@
 //   R7.  Nothing is served before the in-sync members are equal, in this epoch or in any (alignment.ts).
 // Generations of sessions are loaded as of the last raise, before anything is served under it (A1 of activation.ts).
 import { type Clock, sleep } from '../base/clock.ts'
-import type { Epoch, MemberId } from '../base/ids.ts'
+import type { Epoch, MemberId, SliceId } from '../base/ids.ts'
 import { keys, type SliceRecord } from '../group/record.ts'
 import { raised, type StoredSlice, withoutCopies } from '../group/slices.ts'
 import { type Activation, type ActivationDeps, activate } from './activation.ts'
 import { Aligning } from './aligning.ts'
 import type { AskingDeps } from './asking.ts'
 import type { Activated } from './lease.ts'
+import type { Primary } from './primary.ts'
 
 /** Until the own store is asked once more for room that it had not. */
 const FULL_AGAIN_MS = 1_000
@@ -33,6 +34,13 @@ export interface Settled {
 }
 
 export type SliceWish = (record: SliceRecord, to: Epoch) => SliceRecord
+
+/** The slice goes on in a new epoch; `wish` is asked for while it pauses and nothing is under way. */
+export type Reconfigure = (
+  slice: SliceId,
+  primary: Primary,
+  wish: (isOver: () => boolean) => SliceWish | Promise<SliceWish>,
+) => Promise<void>
 
 /** Null: the record does not name this member any more, or `isOver`. */
 export async function raiseOne(

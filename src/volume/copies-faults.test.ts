@@ -14,7 +14,7 @@ describe('slices with copies under faults', () => {
     async (seed) => {
       const copies = 2 + (seed % 2)
       const judge = await runFaults(seed, {
-        ...{ copies, slices: 3, rates: true },
+        ...{ copies, slices: 3, rates: true, quietMs: 1_000 },
         ...{ lastMs: 15_000, longestMs: 8_000, healMs: 15_000 },
       })
       for (const [sector, history] of judge.histories.entries()) {

@@ -71,6 +71,8 @@ export interface VolumeGroupOptions {
   readonly slices?: number
   readonly copies?: number
   readonly min?: number
+  /** HO2 of slice/hand-over.ts. */
+  readonly quietMs?: number
   /** Clocks run at rates up to 8 % apart from true time. */
   readonly rates?: boolean
 }
@@ -87,12 +89,19 @@ export class VolumeGroup {
   readonly members = new Map<MemberId, VolumeMember>()
   readonly durable = new Map<MemberId, DurableBlocks>()
   volume: VolumeRecord
+  readonly #quietMs: number | undefined
   #boots = 0
   #sessions = 0
   /** Of their clocks. */
   readonly #rates = new Map<MemberId, number>()
 
-  private constructor(seed: number, names: readonly MemberId[], volume: VolumeRecord) {
+  private constructor(
+    seed: number,
+    names: readonly MemberId[],
+    volume: VolumeRecord,
+    quietMs: number | undefined,
+  ) {
+    this.#quietMs = quietMs
     this.prng = new Prng(seed)
     this.names = names
     this.volume = volume
@@ -118,7 +127,7 @@ export class VolumeGroup {
       view: 1,
       createdAt: '',
     }
-    const world = new VolumeGroup(seed, members, volume)
+    const world = new VolumeGroup(seed, members, volume, options.quietMs)
     if (rates) for (const name of members) world.#rates.set(name, 0.92 + world.prng.unit() * 0.16)
     const group: GroupRecord = {
       format: RECORD_FORMAT,
@@ -175,6 +184,7 @@ export class VolumeGroup {
     const slices = new Slices({
       ...{ self: name, boot: self.bootId, clock, coordinator, group, store },
       peers: { link: (to) => peers.link(to), ask: (...asked) => peers.ask(...asked) },
+      quietMs: this.#quietMs,
     })
     const { copies } = slices
     const controls = new Controls(

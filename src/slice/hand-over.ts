@@ -1,0 +1,91 @@
+// A primary that is not the first of the members which the record wants gives its part to that one: after a failure the slices of a
+// member that was away go back to it, and a slice that moves gets its new primary.
+//
+//   quiet for a while ──▶ pauses ──▶ the heir promises the next epoch ──▶ the record names the heir ──▶ late stale (V8); the heir activates
+//
+// Invariants:
+//   HO1. The heir's store has promised the epoch in which the record first names it: a record is never ahead of its primary's store,
+//        which would pass for an older copy (A3 of activation.ts).
+//   HO2. Only to a member in sync, when all that are wanted are, after all that time without a change. Few slices of a member at once:
+//        another one begins when the heir has activated one of them, or is late with it.
+import type { Clock } from '../base/clock.ts'
+import { epoch, type MemberId, type SliceId } from '../base/ids.ts'
+import { handedOver, heirOf, raised } from '../group/slices.ts'
+import { Asking, type AskingDeps, Unanswered } from './asking.ts'
+import { encodeActivate, readActivation } from './copy-messages.ts'
+import type { GroupSlices } from './group-slices.ts'
+import type { Primary } from './primary.ts'
+import type { Reconfigure, SliceWish } from './tenure.ts'
+
+export const QUIET_MS = 10_000
+const AT_ONCE = 2
+/** An heir that has not activated a slice by then holds up no other one. */
+const LATE_MS = 5_000
+
+export interface HandOverDeps extends AskingDeps {
+  readonly clock: Clock
+  readonly group: GroupSlices
+  readonly quietMs: number
+  /** The heir has activated the slice, or it is this member's again. */
+  readonly isSettled: (slice: SliceId) => boolean
+  readonly reconfigure: Reconfigure
+}
+
+export class HandOvers {
+  readonly #deps: HandOverDeps
+  /** Since when. */
+  readonly #underWay = new Map<SliceId, number>()
+
+  constructor(deps: HandOverDeps) {
+    this.#deps = deps
+  }
+
+  /** Now and then, at a slice that is served since then without a change. */
+  look(slice: SliceId, primary: Primary, sinceMs: number): void {
+    const { clock, group, quietMs, reconfigure } = this.#deps
+    const nowMs = clock.nowMs()
+    const record = group.slices[slice]
+    const heir = record === undefined ? null : heirOf(record)
+    if (heir === null || nowMs - sinceMs < quietMs || !this.#hasRoom(nowMs)) return
+    this.#underWay.set(slice, nowMs)
+    void reconfigure(slice, primary, (isOver) => this.#wish(slice, primary, heir, isOver))
+  }
+
+  /** HO2 */
+  #hasRoom(nowMs: number): boolean {
+    for (const [slice, sinceMs] of this.#underWay)
+      if (this.#deps.isSettled(slice) || nowMs - sinceMs > LATE_MS) this.#underWay.delete(slice)
+    return this.#underWay.size < AT_ONCE
+  }
+
+  /** HO1 */
+  async #wish(
+    slice: SliceId,
+    primary: Primary,
+    heir: MemberId,
+    isOver: () => boolean,
+  ): Promise<SliceWish> {
+    const next = epoch(primary.epoch + 1)
+    if (!(await this.#promises(slice, next, heir, isOver))) return raised
+    return (record, to) =>
+      heirOf(record) === heir && to === next ? handedOver(record, heir, to) : raised(record, to)
+  }
+
+  async #promises(
+    slice: SliceId,
+    next: Primary['epoch'],
+    heir: MemberId,
+    isOver: () => boolean,
+  ): Promise<boolean> {
+    const of = { slice, epoch: next }
+    const asking = new Asking(this.#deps, of, isOver)
+    const asked = encodeActivate({ ...of, isLearner: false })
+    try {
+      const answer = await asking.ask(heir, 'activate', asked, readActivation)
+      return answer.kind === 'active'
+    } catch (error) {
+      if (error instanceof Unanswered) return false
+      throw error
+    }
+  }
+}
