@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { type TestSession, VolumeGroup } from '../../test/kit/volume-group.ts'
 import { sleep } from '../base/clock.ts'
 import { type MemberId, memberId, type SliceId, sliceId, volumeId } from '../base/ids.ts'
-import { PAGE_BYTES } from '../base/sizes.ts'
+import { PAGE_BYTES, RUN_BYTES } from '../base/sizes.ts'
 import { parseSlice } from '../group/parse.ts'
 import { keys, type SliceRecord } from '../group/record.ts'
 import { SessionCounters } from '../load/counters.ts'
@@ -102,8 +102,12 @@ describe('a slice with copies', () => {
     const copy = other(record)
     const gateway = [a, b, c].find((one) => one !== a && one !== copy) ?? c
     expect(await world.finish(write(world, session, gateway, 1))).toBe('done')
+    // The copy knows the session from its own slices, and nothing of this write but what its store remembers.
+    for (const run of [1, 2])
+      expect(await world.finish(write(world, session, gateway, 1, run * RUN_BYTES))).toBe('done')
+    world.member(a).store.delayMs = [300, 300]
     const under = write(world, session, gateway, 2)
-    await world.timeline.run(world.timeline.nowMs + 1)
+    await world.timeline.until(() => blockAt(world, copy) === 2, 200)
     world.crash(a)
     const at = world.timeline.nowMs
     expect(await world.finish(under)).toBe('done')
@@ -112,6 +116,21 @@ describe('a slice with copies', () => {
     expect(recordOf(world, sliceId(0))).toMatchObject({ primary: copy, inSync: [copy] })
     expect(await world.finish(read(world, session, gateway))).toBe(2)
     for (const times of world.durable.get(copy)?.applied.values() ?? []) expect(times).toBe(1)
+  })
+
+  it('R7 an epoch begins with equal copies: what only one of them has from before is at all of them', async () => {
+    const { world, session } = await group(13)
+    const copy = other(await served(world, sliceId(0)))
+    expect(await world.finish(write(world, session, c, 1))).toBe('done')
+    // The copy has it, and the primary dies before its own store has.
+    world.member(a).store.delayMs = [500, 500]
+    void write(world, session, c, 2)
+    await world.timeline.until(() => blockAt(world, copy) === 2, 400)
+    world.crash(a)
+    await world.finish(world.boot(a))
+    await served(world, sliceId(0))
+    expect(recordOf(world, sliceId(0))).toMatchObject({ primary: a })
+    expect([blockAt(world, a), blockAt(world, copy)]).toEqual([2, 2])
   })
 
   it('R5 V12 BC1 a primary that its copy cannot reach answers no reads, also when it can again, until it knows that it was deposed', async () => {
