@@ -100,9 +100,7 @@ export class Faults {
     this.#moveGapMs = this.#prng.pick([100, 300, 700, 4_000])
     this.#isCalm = this.#prng.chance(CALM_CHANCE) || !faults
     const loses = this.#prng.chance(RECORD_LOST_CHANCE) || losing
-    // An older record may name members in sync that are none any more: recovery knows nothing of copies yet.
-    const mayLose = !this.#isCalm && group.shape.copies === 1
-    this.#lostRecord = loses && mayLose ? new LostRecord(group) : null
+    this.#lostRecord = loses && !this.#isCalm ? new LostRecord(group) : null
     this.#folders = new FolderFaults(group, this.#prng.fork(), (ms, f) => this.#later(ms, f))
   }
 

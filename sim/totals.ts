@@ -160,6 +160,7 @@ export const mustHappenToCopies = [
   'learnersJoined',
   'lateStales',
   'retriesElsewhere',
+  'recordsLost',
 ] as const satisfies readonly (keyof Totals)[]
 
 export function addTotals(sum: Totals, more: Totals): void {

@@ -155,6 +155,39 @@ describe('rebuildRecord', () => {
     expect(parseSlice(valueAt(rebuilt(found), keys.slice(sliceId(1))))).toMatchObject({ epoch: 1 })
   })
 
+  it('G37 a slice is as the newest of all copies has it, though another copy is newer as a whole', () => {
+    const [m1, m2, m3] = ['m1', 'm2', 'm3'].map(memberId) as [MemberId, MemberId, MemberId]
+    const with0 = (of: RecordCopy, at: number, primary: MemberId, inSync: readonly MemberId[]) => {
+      const record = { epoch: at, primary, inSync, want: [m1, m2, m3], min: 1 }
+      const items = of.items.map(([key, value]) =>
+        key === keys.slice(sliceId(0))
+          ? ([key, JSON.stringify(record)] as const)
+          : ([key, value] as const),
+      )
+      return { ...of, items }
+    }
+    const store = {
+      ...{ groupId: 'g', session: sessionId(0), volume: volumeId(0), written: new Map() },
+      epochs: new Map([[sliceId(0), epoch(9)]]),
+    }
+    const found = [
+      evidence(m1, 60, with0(copy(m1, 60), 5, m1, [m1, m2, m3])),
+      evidence(m2, 58, with0(copy(m2, 58), 7, m2, [m2])),
+      { ...evidence(m3, 59, with0(copy(m3, 59), 6, m2, [m2, m3])), store },
+    ]
+    for (const some of [found, found.toReversed()])
+      expect(parseSlice(valueAt(rebuilt(some), keys.slice(sliceId(0))))).toMatchObject({
+        ...{ epoch: 9, primary: m2, inSync: [m2] },
+      })
+    // Of one epoch: what is wanted may have changed since.
+    const wants = [m1, m2].map((id, i) => ({
+      ...evidence(id, 60 - i, with0(copy(id, 60 - i), 7, m1, i === 0 ? [m1, m2] : [m1])),
+    }))
+    expect(parseSlice(valueAt(rebuilt(wants.toReversed()), keys.slice(sliceId(0))))).toMatchObject({
+      ...{ inSync: [m1, m2] },
+    })
+  })
+
   it('G21 G22 G23 what a store knows above all copies is not given again, and its record is accepted', () => {
     const ids = { session: sessionId(2 ** 32 + 5), volume: volumeId(1003) }
     const store = {

@@ -7,6 +7,8 @@
 //   G22. Volume ids go on above every one that anybody has seen, at the next multiple of 1000: between the newest copy and the
 //        loss a few more may have been given, and pages written.
 //   G23. A slice's epoch is at least the highest that anybody has seen or was about to raise it to.
+//   G37. A slice's record is the newest that any copy has, which is that of the highest epoch, whichever copy is newest as a whole: an
+//        older one may name members in sync that are none any more (R13 of slice/tenure.ts says why the newest does not).
 //   G25. Copies that tell of two different volumes by one id are of two lines of the record: nothing is rebuilt from both.
 import {
   type Epoch,
@@ -32,6 +34,11 @@ const REVISIONS = 2 ** 32
 /** Revisions travel between members as 48 bits. */
 const REVISION_MAX = 2 ** 48 - REVISIONS
 const VOLUME_IDS = 1000
+
+/** A key at this revision is as recovery has written it: nobody has changed it since. */
+export function isAsRecovered(rev: Revision): boolean {
+  return rev % REVISIONS === 0
+}
 
 export interface Rebuilt {
   readonly rev: Revision
@@ -133,12 +140,15 @@ function givenTwice(
 class Content {
   readonly volumes: { readonly id: VolumeId; readonly name: string }[] = []
   readonly members: MemberId[] = []
+  /** G37. By key, over all copies. */
+  readonly #slices = new Map<string, { readonly record: SliceRecord; readonly rev: Revision }>()
   /** By key, over all copies and stores. */
   readonly #epochs = new Map<string, Epoch>()
   #volumeId = 0
 
   constructor(copies: readonly RecordCopy[], stores: readonly StoreSeen[]) {
-    for (const { items } of copies) for (const [key, value] of items) this.#know(key, value)
+    for (const { items, revision: rev } of copies)
+      for (const [key, value] of items) this.#know(key, value, rev)
     for (const { volume, epochs } of stores) {
       this.#volumeId = Math.max(this.#volumeId, volume)
       for (const [slice, known] of epochs) this.#knowEpoch(keys.slice(slice), known)
@@ -146,12 +156,16 @@ class Content {
   }
 
   /** What a copy that is not the newest adds: only that something was given already. */
-  #know(key: string, value: string): void {
+  #know(key: string, value: string, rev: Revision): void {
     if (key === volumeCounterKey) this.#volumeId = Math.max(this.#volumeId, Number(value))
     if (!key.startsWith(keys.slices)) return
     const slice = parseSlice(value)
     if (typeof slice === 'string') return
     this.#knowEpoch(key, slice.epoch)
+    const known = this.#slices.get(key)
+    const epochs = slice.epoch - (known?.record.epoch ?? 0)
+    if (known === undefined || epochs > 0 || (epochs === 0 && rev > known.rev))
+      this.#slices.set(key, { record: slice, rev })
   }
 
   #knowEpoch(key: string, known: Epoch): void {
@@ -177,8 +191,9 @@ class Content {
     if (key.startsWith(keys.slices)) {
       const slice = parseSlice(value)
       if (typeof slice === 'string') return { wrong: slice }
-      const seen = epoch(Math.max(slice.epoch, this.#epochs.get(key) ?? 0)) // G23
-      return JSON.stringify({ ...slice, epoch: seen } satisfies SliceRecord)
+      const newest = this.#slices.get(key)?.record ?? slice
+      const seen = epoch(Math.max(newest.epoch, this.#epochs.get(key) ?? 0)) // G23
+      return JSON.stringify({ ...newest, epoch: seen } satisfies SliceRecord)
     }
     if (key.startsWith(keys.members)) {
       const member = parseMember(value)

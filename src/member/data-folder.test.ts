@@ -94,6 +94,23 @@ describe('the data folder of a member', () => {
     expect(b.record()).toMatchObject({ folderId: folder.store.folderId })
   })
 
+  it('DF6 of a slice with copies the epoch that recovery gave makes no store an older copy; one that a primary raised does', async () => {
+    const b = bench()
+    const folder = await b.timeline.finish(b.open())
+    await b.timeline.finish(folder.close())
+    const items = [...b.coordination.inspect('')]
+    const rev = revision(2 ** 32)
+    const inSync = ['m1', 'm2']
+    const slice = { epoch: 9, primary: 'm1', inSync, want: inSync, min: 1 }
+    const written = { value: JSON.stringify(slice), rev, created: rev }
+    b.coordination.restore({ rev, items: [...items, { key: keys.slice(SLICE), ...written }] })
+    const again = await b.timeline.finish(b.open())
+    await b.timeline.finish(again.close())
+    const put = [{ key: keys.slice(SLICE), value: JSON.stringify({ ...slice, epoch: 10 }) }]
+    await b.timeline.finish(b.coordination.handle('o').txn({ put }))
+    await expect(b.timeline.finish(b.open())).rejects.toThrow(/older than what the group has seen/)
+  })
+
   it('DF1 a crash between the folder and its record leaves a folder that is taken', async () => {
     const b = bench()
     const handle = b.coordination.handle('m1')

@@ -7,6 +7,8 @@
 //   DF2. While it writes, its mark is at most `markEveryMs` behind, the coordinator permitting; a clean stop leaves one. A
 //        member that writes nothing leaves none but that.
 //   DF3. A member whose record names another folder than the one it has open stops.
+//   DF6. The epoch of a slice with copies as recovery has given it may be one that only another member has promised: the store of the
+//        one that is its primary is no older copy for that.
 //   DF4. A store that knows ids which the group record has not come to is not used with it (G26), nor changed.
 import { type Clock, sleep, type Timer, within } from '../base/clock.ts'
 import type { Disk } from '../base/disk.ts'
@@ -23,6 +25,7 @@ import { usable } from '../coordination/group-view.ts'
 import { writeFolder } from '../group/folders.ts'
 import { parseFolder, parseSlice } from '../group/parse.ts'
 import { type FolderRecord, type GroupRecord, keys } from '../group/record.ts'
+import { isAsRecovered } from '../group/recover.ts'
 import { refuseRecord } from '../group/seen.ts'
 import { lastVolumeIn, volumeCounterKey } from '../group/volumes.ts'
 import { paths } from '../store/layout.ts'
@@ -190,11 +193,12 @@ async function readAll({ coordinator }: DataFolderDeps, id: MemberId): Promise<R
   const item = folders.find((one) => one.key === key)
   const epochs = new Map<SliceId, Epoch>()
   const ownEpochs = new Map<SliceId, Epoch>()
-  for (const { key, value } of slices) {
+  for (const { key, value, rev } of slices) {
     const slice = keys.sliceOf(key)
-    const { primary, epoch } = usable(key, parseSlice(value))
+    const { primary, epoch, want, inSync } = usable(key, parseSlice(value))
     epochs.set(slice, epoch)
-    if (primary === id) ownEpochs.set(slice, epoch)
+    const isOfOthers = isAsRecovered(rev) && Math.max(want.length, inSync.length) > 1 // DF6
+    if (primary === id && !isOfOthers) ownEpochs.set(slice, epoch)
   }
   const record = item === undefined ? null : usable(key, parseFolder(item.value))
   const volumeId = lastVolumeIn(counters)

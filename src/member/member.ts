@@ -78,6 +78,7 @@ export class Member implements ShownMember {
         ask: (...asked) => this.peers.ask(...asked),
       },
       quietMs: parts.settings.handOverAfterMs,
+      recordKept: async (rev) => (await this.keeper.written(rev)) || this.keeper.trouble !== null,
     })
     const requests = new PeerRequests(this.slices)
     this.handled = requests.handled

@@ -321,6 +321,39 @@ describe('a slice with copies', () => {
     await world.timeline.until(() => recordOf(world, sliceId(0)).inSync.includes(a), 20_000)
   })
 
+  it('R13 nothing is answered without a member that was in sync before the copy of the record says so that its primary keeps', async () => {
+    const { world, session } = await group(15)
+    const copy = other(await served(world, sliceId(0)))
+    let isDone = false
+    const done = () => {
+      isDone = true
+    }
+    for (const [down, left] of [
+      [copy, a],
+      [a, copy],
+    ] as const) {
+      await served(world, sliceId(0))
+      let isKept = false
+      world.recordKept = (name) => isKept || name !== left
+      world.crash(down)
+      isDone = false
+      const waits = write(world, session, c === down ? left : c, 6).finally(done)
+      const read0 = read(world, session, c === down ? left : c).finally(done)
+      await world.timeline.until(() => recordOf(world, sliceId(0)).inSync.length === 1, 10_000)
+      await world.timeline.run(world.timeline.nowMs + 5_000)
+      expect(isDone).toBe(false)
+      isKept = true
+      expect(await world.finish(waits)).toBe('done')
+      expect([0, 6]).toContain(await world.finish(read0))
+      // Who joins is waited for by nothing.
+      isKept = false
+      await world.finish(world.boot(down))
+      await world.timeline.until(() => recordOf(world, sliceId(0)).inSync.length === 2, 20_000)
+      expect(await world.finish(write(world, session, left, 7))).toBe('done')
+      world.recordKept = () => true
+    }
+  })
+
   it('HO1 HO2 a slice that was taken over goes back to the member that is wanted as its primary, when all has been well for a while', async () => {
     const { world, session } = await group(13)
     const copy = other(await served(world, sliceId(0)))

@@ -83,6 +83,8 @@ export interface RolesDeps {
   readonly forget: (slice: SliceId) => void
   /** HO2 of hand-over.ts; QUIET_MS unless given. */
   readonly quietMs?: number | undefined
+  /** R13 of tenure.ts; the member keeps no copy of the record unless given. */
+  readonly recordKept?: TenureDeps['recordKept']
 }
 
 interface Troubles {
@@ -112,7 +114,8 @@ export class Roles {
     this.#deps = deps
     const { self, boot, clock, coordinator, store, peers, isClosed } = deps
     const load = ({ sessions, rev }: Activation) => deps.load(sessions, rev)
-    this.#tenure = { self, clock, coordinator, store, peers, isClosed, load }
+    const { recordKept = async () => true } = deps
+    this.#tenure = { self, clock, coordinator, store, peers, isClosed, load, recordKept }
     const reconfigure: Reconfigure = (...how) => this.#reconfigure(...how)
     const shared = { clock, store, peers, group: deps.group, reconfigure }
     this.#teaching = new Teaching({
@@ -266,6 +269,7 @@ export class Roles {
       await activating.drained
       const settled = await settle(this.#tenure, stored, {
         isOver: () => this.all[slice] !== activating,
+        before: primary?.copies?.others ?? null,
         isTorn: primary?.copies?.isOwnFull ?? false,
         raisedTo: ({ record }) => {
           activating.epoch = record.epoch

@@ -50,6 +50,8 @@ export interface SlicesDeps {
   readonly peers: Pick<PeerLinks, 'link' | 'ask'>
   /** HO2 of hand-over.ts; for tests. */
   readonly quietMs?: number | undefined
+  /** R13 of tenure.ts: the member's own copy of the record is as new as that. */
+  readonly recordKept?: (rev: Revision) => Promise<boolean>
 }
 
 /** Volumes that requests name though nobody knows them; ids of volumes that were deleted, mostly. */

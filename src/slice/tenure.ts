@@ -8,9 +8,12 @@
 // Invariants:
 //   R4.  Who is silent is first taken out of the record, by compare-and-swap, and its slice goes on after that (replica-set.ts).
 //   R7.  Nothing is served before the in-sync members are equal, in this epoch or in any (alignment.ts).
+//   R13. Before anything is answered without a member that was in sync, the record that says so is in the copy of it that this member
+//        keeps (RK3 of coordination/record-keeper.ts): so a record that is rebuilt from its members' copies does not put that one
+//        back in sync. A disk that has no room for the copy holds nothing up (RK4 there).
 // Generations of sessions are loaded as of the last raise, before anything is served under it (A1 of activation.ts).
 import { type Clock, sleep } from '../base/clock.ts'
-import type { Epoch, MemberId, SliceId } from '../base/ids.ts'
+import type { Epoch, MemberId, Revision, SliceId } from '../base/ids.ts'
 import { keys, type SliceRecord } from '../group/record.ts'
 import { raised, type StoredSlice, withoutCopies } from '../group/slices.ts'
 import { type Activation, type ActivationDeps, activate } from './activation.ts'
@@ -26,7 +29,11 @@ export interface TenureDeps extends ActivationDeps, AskingDeps {
   readonly clock: Clock
   readonly store: ActivationDeps['store'] & AskingDeps['store']
   readonly load: (activation: Activation) => void
+  /** R13. False: not yet, try again. */
+  readonly recordKept: (rev: Revision) => Promise<boolean>
 }
+
+const KEPT_AGAIN_MS = 50
 
 export interface Settled {
   readonly slice: StoredSlice
@@ -68,8 +75,11 @@ export async function settle(
     isOver,
     isTorn,
     raisedTo,
+    before,
   }: {
     readonly isOver: () => boolean
+    /** With which this member served the slice until now; null: it did not. */
+    readonly before: readonly Activated[] | null
     readonly isTorn: boolean
     readonly raisedTo: (slice: StoredSlice) => void
   },
@@ -79,12 +89,13 @@ export async function settle(
     raisedTo(slice)
     const { id, record } = slice
     const others: readonly MemberId[] = record.inSync.filter((member) => member !== deps.self)
-    if (others.length === 0) return { slice, others: [] }
+    const isKept = before?.every(({ member }) => others.includes(member)) ?? false
+    if (others.length === 0) return await kept(deps, { slice, others: [] }, isKept, isOver)
     const of = { slice: id, epoch: record.epoch }
     const aligned = await new Aligning(deps, of, isOver, isTorn).align(others)
     switch (aligned.kind) {
       case 'aligned':
-        return { slice, others: aligned.others }
+        return await kept(deps, { slice, others: aligned.others }, isKept, isOver)
       case 'over':
         return null
       case 'full':
@@ -101,4 +112,18 @@ export async function settle(
     }
   }
   return null
+}
+
+/** R13 */
+async function kept(
+  deps: TenureDeps,
+  settled: Settled,
+  isKept: boolean,
+  isOver: () => boolean,
+): Promise<Settled | null> {
+  while (!isKept && !(await deps.recordKept(settled.slice.rev))) {
+    if (isOver() || deps.isClosed()) return null
+    await sleep(deps.clock, KEPT_AGAIN_MS)
+  }
+  return settled
 }

@@ -90,6 +90,8 @@ export class VolumeGroup {
   readonly durable = new Map<MemberId, DurableBlocks>()
   volume: VolumeRecord
   readonly #quietMs: number | undefined
+  /** R13 of slice/tenure.ts: what becomes of a member's copy of the record. */
+  recordKept: (name: MemberId) => boolean = () => true
   #boots = 0
   #sessions = 0
   /** Of their clocks. */
@@ -185,6 +187,7 @@ export class VolumeGroup {
       ...{ self: name, boot: self.bootId, clock, coordinator, group, store },
       peers: { link: (to) => peers.link(to), ask: (...asked) => peers.ask(...asked) },
       quietMs: this.#quietMs,
+      recordKept: async () => this.recordKept(name),
     })
     const { copies } = slices
     const controls = new Controls(
