@@ -19,19 +19,29 @@ interface Drawn {
   readonly sessions: readonly Session[]
 }
 
-export const HEIGHT = 316
+export const HEIGHT = 330
 /** Where the lines hang from, and the vessels. */
-export const RAIL = 30
-export const VESSEL_TOP = 104
+export const RAIL = 44
+export const VESSEL_TOP = 118
+/** Above the rail: the first row of names, and how far the next one is above it. */
+const FIRST_ROW = 10
+const ROW = 14
 export const VESSEL_BOTTOM = HEIGHT - 12
 const GAP = 20
 const COLUMN_LEAST = 92
-const COLUMN_MOST = 420
+const COLUMN_MOST = 460
 /** A float takes so much of a vessel's width; of more sessions than there is room for, the busiest hang for themselves. */
 const SLOT_LEAST = 13
-/** With so much a line bears its initiator's name. */
-const LABEL_LEAST = 46
-const LETTER_WIDTH = 6.4
+/** With so much room a line bears its initiator's name. */
+const LABEL_LEAST = 30
+/** Between two names. */
+const LABEL_GAP = 2
+/** Of letters of 11 px, about, in the fonts that systems have. */
+const NARROW = /[ijlftr1.,:;|!'-]/
+const BROAD = /[mwMW]/
+const [NARROW_WIDTH, LETTER_WIDTH, BROAD_WIDTH] = [3.7, 6.7, 10]
+/** A name in two rows may reach over its neighbour's slot, and so far beyond its vessel that it meets nobody's there. */
+const REACH_MOST = GAP - 2
 const LINE_LEAST = 1.5
 const LINE_MOST = 20
 /** How wide the heaviest session's line is: at rest, and for each core that it costs. */
@@ -58,6 +68,7 @@ export interface Strand {
   readonly radius: number
   /** null: it does not fit. */
   readonly label: string | null
+  readonly labelY: number
   readonly stage: Stage | null
 }
 
@@ -100,12 +111,13 @@ export function layOut(
       isSilent: state === 'silent',
     })
     const slot = column / Math.max(1, shown.length + (others > 0 ? 1 : 0))
+    const labels = labelsOf(shown.map(nameOf), slot)
     for (const [place, session] of shown.entries()) {
       strands.push({
         ...{ session, surface },
         x: x + slot * (place + 0.5),
         ...weightOf(session.load, widest, slot),
-        label: labelOf(nameOf(session), slot),
+        ...(labels[place] ?? NO_LABEL),
         stage: replays.get(session.id)?.stage ?? null,
       })
     }
@@ -114,7 +126,7 @@ export function layOut(
   const width = count * column + (count - 1) * GAP
   // In one order whatever moves, so that a line that moves is the same line.
   strands.sort((a, b) => Number(a.session.id) - Number(b.session.id))
-  return { width, vessels, strands, mean, meanY: yOf(mean ?? 0) }
+  return { width, vessels, strands: raised(strands, nameOf), mean, meanY: yOf(mean ?? 0) }
 }
 
 export function yOf(utilisation: number): number {
@@ -153,9 +165,44 @@ function weightOf(load: number | null, widest: Widest, slot: number) {
   return { width, radius: Math.min(slot / 2 - 1, width / 2 + 4) }
 }
 
-function labelOf(name: string, slot: number): string | null {
-  if (slot < LABEL_LEAST) return null
-  const letters = Math.floor((slot - 6) / LETTER_WIDTH)
+type Label = Pick<Strand, 'label' | 'labelY'>
+const NO_LABEL: Label = { label: null, labelY: 0 }
+
+/** Where names do not fit side by side, they stand in two rows by turns. */
+function labelsOf(names: readonly string[], slot: number): readonly Label[] {
+  const inRows = names.length > 1 && names.some((name) => widthOf(name) > slot - LABEL_GAP)
+  const room = inRows ? slot + Math.min(slot, REACH_MOST) : slot
+  return names.map((name, place) => ({
+    label: labelOf(name, room - LABEL_GAP),
+    labelY: RAIL - FIRST_ROW - (inRows ? place % 2 : 0) * ROW,
+  }))
+}
+
+/** On its way a line passes others: its name goes above theirs, where one alone has much room. */
+function raised(strands: readonly Strand[], nameOf: (session: Session) => string): Strand[] {
+  const still = strands.filter(({ stage }) => stage === null)
+  const isOnly = strands.length - still.length === 1
+  const labelY = Math.min(RAIL - FIRST_ROW, ...still.map((strand) => strand.labelY)) - ROW
+  return strands.map((strand) => {
+    if (strand.stage === null) return strand
+    const alone = labelOf(nameOf(strand.session), 2 * COLUMN_LEAST)
+    return { ...strand, labelY, label: isOnly ? alone : strand.label }
+  })
+}
+
+function labelOf(name: string, room: number): string | null {
+  if (widthOf(name) <= room) return name
+  if (room < LABEL_LEAST) return null
   // Names of hosts differ at their end.
-  return name.length <= letters ? name : `…${name.slice(1 - letters)}`
+  let end = name
+  while (end !== '' && widthOf(`…${end}`) > room) end = end.slice(1)
+  return `…${end}`
+}
+
+function widthOf(name: string): number {
+  let width = 0
+  for (const letter of name) {
+    width += NARROW.test(letter) ? NARROW_WIDTH : BROAD.test(letter) ? BROAD_WIDTH : LETTER_WIDTH
+  }
+  return width
 }

@@ -7,7 +7,7 @@ import { advance, type Replay, shownOn, withSeen } from './replay.ts'
 import { rowsInView } from './rows-in-view.ts'
 import { bytesOf, sizeOf } from './sizes.ts'
 import { membersAt, pathOf, RANGES, refreshMs, shareAt, timeOf, topOf } from './time-line.ts'
-import { figuresOf, headline, shortName, subline } from './words.ts'
+import { copiesSaid, figuresOf, headline, lackingSaid, shortName, subline } from './words.ts'
 
 type Session = Top['sessions'][number]
 type Load = NonNullable<Top['members'][number]['load']>
@@ -91,6 +91,23 @@ describe('the picture', () => {
       expect(strand?.x).toBeLessThan((vessel?.x ?? 0) + (vessel?.width ?? 0))
     }
     expect(one?.label).toBe('c1')
+  })
+
+  test('on a phone names stand in two rows by turns, and the name of a session that moves above both', () => {
+    const sessions = [1, 2, 3, 4].map((id) => session(id, 'm1'))
+    const nameOf = ({ id }: Session) => `host-${id}`
+    const longNameOf = ({ id }: Session) => `a-host-of-long-name-${id}`
+    const moving = new Map([['2', { move: move(), stage: 'drain', sinceMs: 0 } as const]])
+    const lay = (replays: ReadonlyMap<string, Replay>, room: number) =>
+      layOut({ members: members(0.5, 0.5, 0.5), sessions }, replays, room, nameOf).strands
+    const [first, second, third] = lay(nobody, 308)
+    expect([first?.label, second?.label, third?.label]).toEqual(['host-1', 'host-2', 'host-3'])
+    expect(third?.labelY).toBe(first?.labelY)
+    expect(second?.labelY).toBeLessThan((first?.labelY ?? 0) - 11)
+    expect(lay(moving, 308)[1]?.labelY).toBeLessThan((second?.labelY ?? 0) - 11)
+    const long = layOut({ members: members(0, 0, 0), sessions }, nobody, 308, longNameOf).strands
+    expect(long[0]?.label).toMatch(/^….*-1$/)
+    expect(new Set(lay(nobody, 1_200).map(({ labelY }) => labelY)).size).toBe(1)
   })
 
   test('of ten thousand the busiest hang for themselves, and the others are counted', () => {
@@ -177,7 +194,7 @@ describe('the words', () => {
     const volumes = { count: 2, bytes: 0, allocatedBytes: 0 }
     const said = subline(top, { balance: 'off', volumes } as Parameters<typeof subline>[1])
     expect(said).toBe(
-      '1 session on 2 volumes. Members at 20 % to 80 %. Nothing moves by itself: balance is off.',
+      '1 session on 2 volumes. Members at 20\u00a0% to 80\u00a0%. Nothing moves by itself: balance is off.',
     )
   })
 
@@ -262,4 +279,19 @@ test('of a long table the rows in view are drawn, and a few around them', () => 
   expect(rowsInView(10_000, 40, 0, 480)).toEqual({ first: 0, end: 18 })
   expect(rowsInView(10_000, 40, 40_000, 480)).toEqual({ first: 994, end: 1018 })
   expect(rowsInView(3, 40, 40_000, 120)).toEqual({ first: 0, end: 3 })
+})
+
+test('in how many copies a volume is kept is said, and who lacks some', () => {
+  const lane = (inSync: string[], state: 'whole' | 'degraded' | 'lastCopy' | 'unavailable') => ({
+    ...{ lane: 0, slice: 0, primary: 'm1', epoch: 1, inSync, wanted: ['m1', 'm2'], state },
+  })
+  const whole = lane(['m1', 'm2'], 'whole')
+  const last = lane(['m1'], 'lastCopy')
+  expect(copiesSaid({ lanes: [whole, whole] })).toBe('2 copies of each slice, all in sync.')
+  expect(lackingSaid({ lanes: [whole] })).toBe('')
+  const lanes = [whole, last, last]
+  expect(copiesSaid({ lanes })).toBe('2 copies of each slice; of 3 slices 2 with one copy left.')
+  expect(lackingSaid({ lanes })).toBe('Not in sync: 2 slices at m2.')
+  const only = { ...last, wanted: ['m1'], state: 'whole' as const }
+  expect(copiesSaid({ lanes: [only] })).toBe('1 copy of each slice.')
 })

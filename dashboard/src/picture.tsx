@@ -26,8 +26,8 @@ import { shortName } from './words.ts'
 /** On a wide page the mean is named beside the vessels, on a narrow one above its line. */
 const WIDE = 700
 const BESIDE = 112
-/** So that the vessels' edges are not cut. */
-const MARGIN = 2
+/** So that the vessels' edges are not cut, and the names that reach over them. */
+const MARGIN = 10
 /** For so long the way of a move stays marked. */
 const TRACE_MS = 60_000
 
@@ -224,7 +224,7 @@ function Filled({ vessel }: { readonly vessel: Vessel }) {
 }
 
 function Hanging({ strand, isFirst }: { readonly strand: Strand; readonly isFirst: boolean }) {
-  const { session, x, surface, width, radius, label, stage } = strand
+  const { session, x, surface, width, radius, label, labelY, stage } = strand
   const { id, initiator, volume, member, iops, bytesPerSecond, latencyMs } = session
   const said = `${shortName(initiator)} on ${member}: session ${id} of ${volume}, ${iops.toFixed(0)} commands a second, ${formatRate(bytesPerSecond)}, ${formatMs(latencyMs)}`
   return (
@@ -238,7 +238,7 @@ function Hanging({ strand, isFirst }: { readonly strand: Strand; readonly isFirs
       <title>{said}</title>
       <rect class="reach" x={-9} y={0} width={18} height={HEIGHT} />
       {label === null ? null : (
-        <text class="name" y={RAIL - 10} text-anchor="middle">
+        <text class="name" style={{ transform: `translateY(${labelY}px)` }} text-anchor="middle">
           {label}
         </text>
       )}

@@ -7,7 +7,7 @@ import { useAsked } from './asked.ts'
 import { Commands } from './connecting.tsx'
 import { top } from './live.ts'
 import { VolumeChanges } from './volume-changes.tsx'
-import { countOf, shortName } from './words.ts'
+import { copiesSaid, countOf, lackingSaid, shortName } from './words.ts'
 
 const SESSIONS_SHOWN = 20
 
@@ -89,17 +89,39 @@ function Where({ volume }: { readonly volume: VolumeDetail }) {
         </tbody>
       </table>
       <p class="lanes" role="img" aria-label={lanesSaid(volume)}>
-        {lanes.map(({ lane, slice, primary }) => (
+        {lanes.map((lane) => (
           <span
-            key={lane}
-            class={`lane of-${letters.get(primary)}`}
-            title={`lane ${lane}: slice ${slice}, at ${primary}`}
+            key={lane.lane}
+            class={`lane of-${letters.get(lane.primary)}${lane.state === 'whole' ? '' : ' short'}`}
+            title={laneSaid(lane)}
           />
         ))}
       </p>
       <p class="quiet">{lanesSaid(volume)}</p>
+      <Copies volume={volume} />
     </>
   )
+}
+
+/** In how many copies it is kept; those that are not whole are crossed out above. */
+function Copies({ volume }: { readonly volume: VolumeDetail }) {
+  const isWhole = volume.lanes.every(({ state }) => state === 'whole')
+  return (
+    <p class={isWhole ? 'quiet' : 'lacking'}>
+      {copiesSaid(volume)} {lackingSaid(volume)}
+      {isWhole ? '' : ' Their lanes are crossed out.'}
+    </p>
+  )
+}
+
+function laneSaid({ lane, slice, primary, inSync, wanted }: VolumeDetail['lanes'][number]): string {
+  const copies = inSync.filter((member) => member !== primary)
+  const missing = wanted.filter((member) => !inSync.includes(member))
+  return [
+    `lane ${lane}: slice ${slice}, at ${primary}`,
+    ...(copies.length === 0 ? [] : [`copy at ${copies.join(', ')}`]),
+    ...(missing.length === 0 ? [] : [`not in sync at ${missing.join(', ')}`]),
+  ].join('; ')
 }
 
 function lanesSaid({ lanes, byMember }: VolumeDetail): string {

@@ -1,6 +1,6 @@
 // What the page says in sentences. Pure.
 
-import type { Move, Status, Top } from '../../src/api/schema.ts'
+import type { Move, Status, Top, VolumeDetail } from '../../src/api/schema.ts'
 import { formatMs, formatPercent } from '../../src/base/figures.ts'
 import type { Replay } from './replay.ts'
 
@@ -71,13 +71,44 @@ export function subline({ members, sessions }: Top, { balance, volumes }: Status
       ? ''
       : `Members at ${formatPercent(Math.min(...used))} to ${formatPercent(Math.max(...used))}. `
   const what = `${countOf(sessions.length, 'session')} on ${countOf(volumes.count, 'volume')}. `
-  return what + span + MODE_LINES[balance]
+  // A number and its unit stay on one line.
+  return what + span.replaceAll(' %', '\u00a0%') + MODE_LINES[balance]
 }
 
 const MODE_LINES: Readonly<Record<Status['balance'], string>> = {
   on: 'Sessions move by load.',
   advise: 'Moves are advised, and not made.',
   off: 'Nothing moves by itself: balance is off.',
+}
+
+/** How many copies there are of a volume's slices, and what is not as it should be. */
+export function copiesSaid({ lanes }: Pick<VolumeDetail, 'lanes'>): string {
+  const wanted = Math.max(...lanes.map((lane) => lane.wanted.length))
+  const slices = `${wanted} ${wanted === 1 ? 'copy' : 'copies'} of each slice`
+  const odd = COPY_LINES.flatMap(([state, said]) => {
+    const count = lanes.filter((lane) => lane.state === state).length
+    return count === 0 ? [] : [`${count} ${said}`]
+  })
+  if (odd.length > 0) return `${slices}; of ${lanes.length} slices ${odd.join(', ')}.`
+  return wanted === 1 ? `${slices}.` : `${slices}, all in sync.`
+}
+
+const COPY_LINES = [
+  ['unavailable', 'where writes wait, or all I/O does'],
+  ['lastCopy', 'with one copy left'],
+  ['degraded', 'with fewer copies'],
+] as const
+
+/** Which members are to have copies that are not in sync. */
+export function lackingSaid({ lanes }: Pick<VolumeDetail, 'lanes'>): string {
+  const lacking = new Map<string, number>()
+  for (const { wanted, inSync } of lanes) {
+    for (const member of wanted) {
+      if (!inSync.includes(member)) lacking.set(member, (lacking.get(member) ?? 0) + 1)
+    }
+  }
+  const said = [...lacking].map(([member, count]) => `${countOf(count, 'slice')} at ${member}`)
+  return said.length === 0 ? '' : `Not in sync: ${said.join(', ')}.`
 }
 
 export function countOf(count: number, noun: string): string {
