@@ -1,6 +1,7 @@
 // Data folders that are not what the group knows: swapped for an empty one or an older copy while the member is down, or
 // without files of segments. The member must refuse the first two, and is then given its own folder again, or what it
-// held is given up; of lost segments it must say so, and answer MEDIUM ERROR.
+// held is given up; of lost segments it must say so, and answer MEDIUM ERROR. With copies a folder stays for some time, and the
+// member begins with it once others have gone on without what it lacks; of what nobody else has it refuses it all the same.
 //
 // Invariants:
 //   SF1. A member is given an older copy only if it must refuse it, whatever of its own words is still on the way to the group.
@@ -21,6 +22,9 @@ const COPIED_MS = 50
 /** Seeds in which something may be lost for good: MEDIUM ERRORs hide other faults of the same blocks. */
 const LOSES = 0.3
 const ACCEPTS = 0.5
+/** With copies: others go on without it meanwhile, and it begins with the folder that it has. */
+const STAYS = 0.5
+const STAYS_MS = 12_000
 /** Of copies. */
 const OF_FILES = 0.3
 
@@ -123,7 +127,9 @@ export class FolderFaults {
     member.mountAnother(disk)
     this.#later(this.#prng.integer(20, 1_000), () => {
       if (!member.isUp) member.start()
-      this.#later(this.#prng.integer(200, REFUSED_WITHIN_MS), () => this.#putRight(member))
+      const stays = this.#group.shape.copies > 1 && this.#prng.chance(STAYS)
+      const givenMs = this.#prng.integer(200, REFUSED_WITHIN_MS) + (stays ? STAYS_MS : 0)
+      this.#later(givenMs, () => this.#putRight(member))
     })
   }
 

@@ -324,6 +324,14 @@ export class SimMember {
     this.#right = null
   }
 
+  /** Others have what it lacks, and it is to have it again. */
+  #keepAnother(): void {
+    this.#group.trace.add(this.id, 'goes on with that folder')
+    this.#group.totals.foldersReplaced += 1
+    this.#right = null
+    this.#seen.clear()
+  }
+
   /** What it held is given up, with the disk: what was answered before is known no more. */
   acceptLoss(): void {
     this.#group.trace.add(this.id, 'is given up')
@@ -429,7 +437,9 @@ export class SimMember {
     const ports = { clock, net, disk, coordinator: monitor.coordinator(coordinator), newId }
     const accept = this.#isLossAccepted ? 'loss' : 'nothing'
     const member = await Member.open(ports, settingsOf(id, accept, this.#group), tell)
-    if (this.hasAnother) group.violation(`${id} serves from a folder that is not its own`)
+    if (this.hasAnother && group.shape.copies === 1)
+      group.violation(`${id} serves from a folder that is not its own`)
+    else if (this.hasAnother) this.#keepAnother()
     this.#isLossAccepted = false
     if (this.lacksSegments && member.store.recovery.damage === null) {
       group.violation(`${id} does not say that segments are lost`)

@@ -53,6 +53,8 @@ export interface Totals {
   ownRefused: number
   /** Folders that were refused, being empty or older; and the losses that were accepted. */
   foldersRefused: number
+  /** Begun anew, since others had what was missing. */
+  foldersReplaced: number
   oldFoldersRefused: number
   lossesAccepted: number
   /** Members that started without segments in which they have pages. */
@@ -107,6 +109,7 @@ export function noTotals(): Totals {
     ownTaken: 0,
     ownRefused: 0,
     foldersRefused: 0,
+    foldersReplaced: 0,
     oldFoldersRefused: 0,
     lossesAccepted: 0,
     segmentsLost: 0,

@@ -22,13 +22,13 @@ export function serveCommand(outside: Outside): Command {
     .option('--announce <host>', 'the address or name by which others reach this host')
     .option(
       '--accept-damage',
-      'go on with the data folder, though acknowledged writes are missing from it',
+      'go on with the data folder, though acknowledged writes are missing from it; only about what no other member has in sync',
       false,
     )
     .addOption(
       new Option(
         '--accept-loss',
-        'begin anew in the place of the data folder: what it held is lost',
+        'begin anew in the place of the data folder: what only it held is lost',
       )
         .default(false)
         .conflicts('acceptDamage'),

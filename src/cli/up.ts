@@ -99,12 +99,12 @@ export function upCommand(outside: Outside): Command {
     )
     .option(
       '--accept-damage <members...>',
-      'go on with their folders, though acknowledged writes are missing from them',
+      'go on with their folders, though acknowledged writes are missing from them; only about what no other member has in sync',
       [],
     )
     .option(
       '--accept-loss <members...>',
-      'begin anew in the place of their folders: what these held is lost',
+      'begin anew in the place of their folders: what only these held is lost',
       [],
     )
     .action(async (options: UpOptions, command: Command) => {

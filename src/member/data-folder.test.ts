@@ -5,7 +5,7 @@ import { SimCoordination } from '../../sim/coordinator.ts'
 import { SimDisk } from '../../sim/disk.ts'
 import { Timeline } from '../../sim/timeline.ts'
 import { SLICE, settings as storeSettings, write } from '../../test/kit/store-world.ts'
-import { memberId, revision, volumeId } from '../base/ids.ts'
+import { memberId, revision, type SliceId, sliceId, volumeId } from '../base/ids.ts'
 import { Prng } from '../base/prng.ts'
 import type { Coordinator } from '../coordination/coordinator.ts'
 import { writeFolder } from '../group/folders.ts'
@@ -14,6 +14,7 @@ import { parseFolder } from '../group/parse.ts'
 import { type GroupRecord, keys, RECORD_FORMAT } from '../group/record.ts'
 import { volumeCounterKey } from '../group/volumes.ts'
 import { DataFolder } from './data-folder.ts'
+import type { FolderSettings } from './folder-opening.ts'
 
 const MARK_MS = 1_000
 const group: GroupRecord = {
@@ -42,12 +43,17 @@ function bench() {
     disk = another
   }
   let folders = 0
-  const open = (own: Partial<typeof storeSettings> = {}, coordinator?: Coordinator) => {
+  const told: string[] = []
+  const open = (own: Partial<FolderSettings> = {}, coordinator?: Coordinator) => {
     folders += 1
     const clock = new SimClock(timeline)
     const handle = coordinator ?? coordination.handle('m1')
-    const deps = { clock, disk, coordinator: handle, markEveryMs: MARK_MS }
-    return DataFolder.open(deps, { ...storeSettings, newFolderId: `f${folders}`, ...own }, group)
+    const deps = {
+      ...{ clock, disk, coordinator: handle, markEveryMs: MARK_MS },
+      told: (sentence: string) => told.push(sentence),
+    }
+    const settings = { ...storeSettings, newFolderId: `f${folders}`, volumesOn: () => [], ...own }
+    return DataFolder.open(deps, settings, group)
   }
   const dirty = (folder: DataFolder) =>
     timeline.finish(folder.store.write(write(1, 0, new Uint8Array(4096).fill(1))))
@@ -63,6 +69,23 @@ function bench() {
     const value = JSON.stringify({ epoch: 1, primary: 'm1', inSync: ['m1'], want: ['m1'], min: 1 })
     return timeline.finish(operator.txn({ put: [{ key: keys.slice(SLICE), value }] }))
   }
+  /** The slice of `dirty`, and how often its record was written. */
+  const giveCopies = async (primary: string, inSync: readonly string[], epoch = 1) => {
+    const value = JSON.stringify({ epoch, primary, inSync, want: ['m1', 'm2'], min: 1 })
+    await timeline.finish(operator.txn({ put: [{ key: keys.slice(SLICE), value }] }))
+    return coordination.inspect(keys.slice(SLICE))[0]?.rev ?? 0
+  }
+  const sliceRev = () => coordination.inspect(keys.slice(SLICE))[0]?.rev ?? 0
+  /** A folder with one page that both have, closed. */
+  const written = async () => {
+    await giveSessions()
+    await giveVolumes()
+    await giveCopies('m2', ['m2', 'm1'])
+    const folder = await timeline.finish(open())
+    await dirty(folder)
+    await timeline.finish(folder.close())
+    return folder.store.folderId
+  }
   const pass = (ms: number) => timeline.run(timeline.nowMs + ms)
   return {
     timeline,
@@ -77,6 +100,10 @@ function bench() {
     giveSessions,
     giveVolumes,
     giveSlices,
+    giveCopies,
+    sliceRev,
+    written,
+    told,
   }
 }
 
@@ -108,7 +135,9 @@ describe('the data folder of a member', () => {
     await b.timeline.finish(again.close())
     const put = [{ key: keys.slice(SLICE), value: JSON.stringify({ ...slice, epoch: 10 }) }]
     await b.timeline.finish(b.coordination.handle('o').txn({ put }))
-    await expect(b.timeline.finish(b.open())).rejects.toThrow(/older than what the group has seen/)
+    void b.open()
+    await b.pass(1_000)
+    expect(b.told).toEqual([expect.stringMatching(/older than what the group has seen/)])
   })
 
   it('DF1 a crash between the folder and its record leaves a folder that is taken', async () => {
@@ -261,15 +290,115 @@ describe('the data folder of a member', () => {
 
   it('a loss that is accepted is what the group knows from then on', async () => {
     const b = bench()
+    await b.giveSlices()
     await b.timeline.finish((await b.timeline.finish(b.open())).close())
     await b.disk.remove('super')
     await expect(b.timeline.finish(b.open())).rejects.toThrow(/lacks 'super'/)
     const anew = await b.timeline.finish(
-      b.open({ accept: 'loss', volumesHeld: [{ volume: volumeId(4), pages: 9, held: 3 }] }),
+      b.open({
+        accept: 'loss',
+        volumesOn: () => [{ name: 'four', volume: volumeId(4), pages: 9, held: 3 }],
+      }),
     )
     expect(b.record()?.folderId).toBe(anew.store.folderId)
     await b.timeline.finish(anew.close())
     const again = await b.timeline.finish(b.open())
     expect(again.store.losses().volumes).toEqual([4])
+  })
+})
+
+describe('a data folder that lacks something of slices that others have in sync', () => {
+  const settled = (opening: Promise<DataFolder>) => {
+    const state = { isOver: false }
+    const over = () => {
+      state.isOver = true
+    }
+    opening.then(over, over)
+    return state
+  }
+
+  it('DF7 DF8 begins anew, empty, when they have gone on without it, and nobody joins by what was proven before', async () => {
+    const b = bench()
+    const before = await b.written()
+    b.mount(new SimDisk())
+    const opening = b.open()
+    const state = settled(opening)
+    await b.pass(5_000)
+    expect(state.isOver).toBe(false)
+    expect(b.told).toEqual([expect.stringMatching(/is empty.*copies of 1 slices/)])
+    const rev = await b.giveCopies('m2', ['m2'], 2)
+    const folder = await b.timeline.finish(opening)
+    expect(folder.store.folderId).not.toBe(before)
+    expect(b.record()?.folderId).toBe(folder.store.folderId)
+    expect(b.sliceRev()).toBeGreaterThan(rev)
+    expect(folder.store.losses().volumes).toEqual([])
+  })
+
+  it('DF7 what it is the primary of is taken over first', async () => {
+    const b = bench()
+    await b.written()
+    await b.giveCopies('m1', ['m1', 'm2'], 2)
+    b.mount(new SimDisk())
+    const opening = b.open()
+    const state = settled(opening)
+    await b.pass(5_000)
+    expect(state.isOver).toBe(false)
+    await b.giveCopies('m2', ['m2'], 3)
+    await b.timeline.finish(opening)
+  })
+
+  it('DF9 is emptied of them if it is older than the group has seen it', async () => {
+    const b = bench()
+    const id = await b.written()
+    const older = b.disk.clone()
+    const folder = await b.timeline.finish(b.open())
+    await b.dirty(folder)
+    await b.timeline.finish(folder.close())
+    b.mount(older)
+    const opening = b.open()
+    await b.pass(1_000)
+    await b.giveCopies('m2', ['m2'], 2)
+    const again = await b.timeline.finish(opening)
+    expect(again.store.folderId).toBe(id)
+    expect([...again.store.versions(SLICE)]).toEqual([])
+    expect(again.store.newestOf(SLICE)).toEqual({ epoch: 2, seq: 0 })
+  })
+
+  it('DF9 is emptied of the slices of which recovery finds something lost, and of no other one', async () => {
+    const b = bench()
+    await b.written()
+    b.disk.takeAway('data/000000')
+    const opening = b.open()
+    const state = settled(opening)
+    await b.pass(1_000)
+    expect(state.isOver).toBe(false)
+    await b.giveCopies('m2', ['m2'], 2)
+    const folder = await b.timeline.finish(opening)
+    expect([...folder.store.recovery.damaged]).toEqual([SLICE])
+    expect([...folder.store.versions(SLICE)]).toEqual([])
+  })
+
+  it('DF10 of what nobody else has an operator decides, by its name, and of nothing else', async () => {
+    const b = bench()
+    await b.written()
+    const sole = sliceId(SLICE + 1)
+    const value = JSON.stringify({
+      ...{ epoch: 1, primary: 'm1', inSync: ['m1'], want: ['m1', 'm2'], min: 1 },
+    })
+    await b.timeline.finish(b.operator.txn({ put: [{ key: keys.slice(sole), value }] }))
+    b.mount(new SimDisk())
+    const volumesOn = (isOne: (slice: SliceId) => boolean) => [
+      ...(isOne(SLICE) ? [{ name: 'both', volume: volumeId(4), pages: 9, held: 3 }] : []),
+      ...(isOne(sole) ? [{ name: 'mine', volume: volumeId(5), pages: 9, held: 3 }] : []),
+    ]
+    await expect(b.timeline.finish(b.open({ volumesOn }))).rejects.toThrow(
+      /is empty.*--accept-loss m1.*alone has all that was answered of 1 slices.*volume mine;/,
+    )
+    const opening = b.open({ volumesOn, accept: 'loss' })
+    const state = settled(opening)
+    await b.pass(1_000)
+    expect(state.isOver).toBe(false)
+    await b.giveCopies('m2', ['m2'], 2)
+    expect((await b.timeline.finish(opening)).store.losses().volumes).toEqual([5])
   })
 })

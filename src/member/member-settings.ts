@@ -16,6 +16,8 @@ export interface MemberPorts {
   readonly coordinator: Coordinator
   /** A fresh unguessable name: boot ids, login tokens, move ids. */
   readonly newId: () => string
+  /** Told what becomes of a data folder that lacks something. */
+  readonly folderTold?: (sentence: string) => void
   /** Told what becomes of the links to other members. */
   readonly linkTold?: (member: MemberId, ...how: Parameters<LinkTold>) => void
 }

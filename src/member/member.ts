@@ -6,6 +6,7 @@
 import { sleep } from '../base/clock.ts'
 import type { MemberId, SliceId } from '../base/ids.ts'
 import { formatAddress, parseAddress } from '../base/net.ts'
+import { PAGE_BYTES } from '../base/sizes.ts'
 import type { GroupView } from '../coordination/group-view.ts'
 import { RecordKeeper } from '../coordination/record-keeper.ts'
 import { TellingCoordinator } from '../coordination/telling-coordinator.ts'
@@ -13,16 +14,17 @@ import { startMember } from '../group/founding.ts'
 import type { ShownMember } from '../operator/shown-member.ts'
 import { Controls } from '../peer/controls.ts'
 import { PeerLinks } from '../peer/links.ts'
-import { pagesOn } from '../slice/lanes.ts'
+import { pagesOn, sliceAt } from '../slice/lanes.ts'
 import { PeerRequests } from '../slice/peer-requests.ts'
+import { isCopied } from '../slice/role.ts'
 import { Slices } from '../slice/slices.ts'
-import type { HeldVolume } from '../store/lost-pages.ts'
 import type { PageStore } from '../store/page-store.ts'
 import { Target } from '../target/target.ts'
 import type { TargetEvent } from '../target/target-event.ts'
 import { Gateway } from '../volume/gateway.ts'
 import { controlTable, type Staff } from './controls.ts'
 import { DataFolder, MARK_EVERY_MS } from './data-folder.ts'
+import type { NamedVolume } from './folder-opening.ts'
 import type { MemberPorts, MemberSettings } from './member-settings.ts'
 import { openGroup } from './record-check.ts'
 
@@ -147,8 +149,8 @@ export class Member implements ShownMember {
     const identity = { groupId, memberId, newFolderId: newId() }
     const { markEveryMs = MARK_EVERY_MS } = settings
     const folder = await DataFolder.open(
-      { clock, disk, coordinator, markEveryMs },
-      { ...settings.store, ...identity, volumesHeld: volumesHeldBy(memberId, group) },
+      { clock, disk, coordinator, markEveryMs, told: ports.folderTold },
+      { ...settings.store, ...identity, volumesOn: (isOne) => volumesOn(group, isOne) },
       group.group,
     )
     const keeper = await RecordKeeper.start({ self: memberId, disk, clock, coordinator, group })
@@ -227,12 +229,20 @@ interface Parts {
   readonly tell: (event: TargetEvent) => void
 }
 
-/** Volumes with a lane on a slice of this member: pages of all of them may be in its folder. */
-function volumesHeldBy(id: MemberId, group: GroupView): readonly HeldVolume[] {
-  const isOwn = (slice: SliceId) => group.slices[slice]?.inSync.includes(id) === true
-  return [...group.volumes.values()].map((volume) => ({
-    volume: volume.id,
-    pages: pagesOn(volume, () => true),
-    held: pagesOn(volume, isOwn),
-  }))
+/** Volumes with a lane on such a slice: pages of all of them may be in the folder. */
+function volumesOn(
+  { volumes, slices }: GroupView,
+  isOne: (slice: SliceId) => boolean,
+): readonly NamedVolume[] {
+  const named: NamedVolume[] = []
+  for (const volume of volumes.values()) {
+    const { id, name } = volume
+    const held = pagesOn(volume, isOne)
+    if (held === 0) continue
+    const pages = pagesOn(volume, () => true)
+    const isHeld = (page: number) => isOne(sliceAt(volume, page * PAGE_BYTES))
+    // Where there are no copies others' pages are never asked for here.
+    named.push({ volume: id, name, pages, held, ...(slices.some(isCopied) ? { isHeld } : {}) })
+  }
+  return named
 }

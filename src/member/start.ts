@@ -40,7 +40,7 @@ import { ConfigError } from './config-file.ts'
 import { lookNowAndThen } from './looks.ts'
 import type { RunningMember } from './main.ts'
 import { Member } from './member.ts'
-import type { MemberSettings } from './member-settings.ts'
+import type { MemberPorts, MemberSettings } from './member-settings.ts'
 import { bearsGroup } from './record-check.ts'
 
 const DAY_MS = 86_400_000
@@ -70,14 +70,8 @@ export async function startMember(config: MemberConfig, log: Log): Promise<Runni
   const net = new SystemNet({
     tell: (sentence) => log.warn('socket', sentence),
   })
-  const member = await Member.open(
-    {
-      ...{ clock, net, disk, coordinator, newId: randomUUID },
-      linkTold: (...how) => tellLink(log, ...how),
-    },
-    settingsOf(config),
-    tell,
-  )
+  const ports = { clock, net, disk, coordinator, newId: randomUUID, ...toldTo(log) }
+  const member = await Member.open(ports, settingsOf(config), tell)
   opened.member = member
   tellRecovery(member, log)
   const looks = await lookNowAndThen(member, disk, log)
@@ -130,6 +124,13 @@ export async function startMember(config: MemberConfig, log: Log): Promise<Runni
       await api.close()
       await member.stop()
     },
+  }
+}
+
+function toldTo(log: Log): Pick<MemberPorts, 'linkTold' | 'folderTold'> {
+  return {
+    linkTold: (...how) => tellLink(log, ...how),
+    folderTold: (sentence) => log.warn('folder', sentence),
   }
 }
 

@@ -13,8 +13,8 @@ import type { ShownMember } from './shown-member.ts'
 import type { SlowAnswer } from './watched-coordinator.ts'
 
 export function tellRecovery({ store }: ShownMember, log: Log): void {
-  const { damage, ...recovered } = store.recovery
-  log.info('recovered', 'the data folder is open', recovered)
+  const { damage, damaged, ...recovered } = store.recovery
+  log.info('recovered', 'the data folder is open', { ...recovered, damagedSlices: damaged.size })
   if (damage !== null) log.error('damage', damage)
 }
 

@@ -3,7 +3,7 @@
 import { describe, expect, it } from 'vitest'
 import { type TestSession, VolumeGroup } from '../../test/kit/volume-group.ts'
 import { sleep } from '../base/clock.ts'
-import { type MemberId, memberId, type SliceId, sliceId, volumeId } from '../base/ids.ts'
+import { type MemberId, memberId, revision, type SliceId, sliceId, volumeId } from '../base/ids.ts'
 import { PAGE_BYTES, RUN_BYTES } from '../base/sizes.ts'
 import { parseSlice } from '../group/parse.ts'
 import { keys, type SliceRecord } from '../group/record.ts'
@@ -438,5 +438,50 @@ describe('a slice with copies', () => {
     expect(written).toBeGreaterThan(20)
     for (let page = 0; page < 12; page += 1)
       expect(blockAt(world, copy, page * PAGE_BYTES)).toBe(blockAt(world, a, page * PAGE_BYTES))
+  })
+})
+
+/** A copy that is to be made again, and whether it is in sync. */
+async function away(seed: number) {
+  const { world, session } = await group(seed)
+  const copy = other(await served(world, sliceId(0)))
+  world.crash(copy)
+  expect(await world.finish(write(world, session, a, 1))).toBe('done')
+  const isBack = () => recordOf(world, sliceId(0)).inSync.includes(copy)
+  expect(isBack()).toBe(false)
+  return { world, copy, isBack }
+}
+
+describe('a copy that is made again', () => {
+  it('TC2 joins by no record that was written since it was proven equal', async () => {
+    const { world, copy, isBack } = await away(13)
+    const key = keys.slice(sliceId(0))
+    const { learners } = world.member(a).slices.copies
+    await world.finish(world.boot(copy))
+    await world.timeline.until(() => learners.joined > 0, 20_000)
+    // It was proven equal, and begins with another folder before the record says that it is in sync.
+    world.coordination.cut(a, 'hold')
+    const { rev = 0, value = '' } = world.coordination.inspect(key)[0] ?? {}
+    const { epoch } = recordOf(world, sliceId(0))
+    const compare = [{ key, rev: revision(rev) }]
+    const again = await world.finish(world.coordinator.txn({ compare, put: [{ key, value }] }))
+    expect(again.kind).toBe('done')
+    world.coordination.heal(a)
+    await world.timeline.until(() => recordOf(world, sliceId(0)).epoch > epoch, 20_000)
+    expect(isBack()).toBe(false)
+    // It is proven once more.
+    await world.timeline.until(isBack, 20_000)
+    expect(learners.joined).toBe(2)
+  })
+
+  it('TC3 is not made where pages of its volumes are lost', async () => {
+    const { world, copy, isBack } = await away(14)
+    const { store } = world.member(a)
+    store.hasLost = () => true
+    await world.finish(world.boot(copy))
+    await world.timeline.run(world.timeline.nowMs + 6_000)
+    expect(isBack()).toBe(false)
+    store.hasLost = () => false
+    await world.timeline.until(isBack, 20_000)
   })
 })

@@ -3,6 +3,10 @@
 //
 // Invariants:
 //   TC1. Who is in sync and wanted no more leaves when all that are wanted are there (G32 of group/slices.ts).
+//   TC2. A member joins by the record as it was before it was proven equal: one that begins with another folder meanwhile has
+//        written it once more (DF8 of member/own-copies.ts), and is a learner from the beginning.
+//   TC3. Nothing is copied of a slice with volumes of which pages are lost here: which ones is not known by their versions, and they
+//        would be zeros elsewhere.
 import type { Clock } from '../base/clock.ts'
 import type { MemberId, SliceId } from '../base/ids.ts'
 import { leaving, missing, raised, withCopy, withoutCopies } from '../group/slices.ts'
@@ -49,8 +53,16 @@ export class Teaching {
     if (this.#busy.size >= AT_ONCE || lacking.length === 0) return lacking.length > 0
     const nowMs = this.#deps.clock.nowMs()
     const member = lacking.find((id) => (this.#notBeforeMs.get(id) ?? nowMs) <= nowMs)
-    if (member !== undefined) void this.#teach(slice, primary, member)
+    if (member !== undefined && !this.#hasLost(slice)) void this.#teach(slice, primary, member)
     return true
+  }
+
+  /** TC3 */
+  #hasLost(slice: SliceId): boolean {
+    const { store, group } = this.#deps
+    for (const { id, lanes } of group.volumes.values())
+      if (lanes.includes(slice) && store.hasLost(id)) return true
+    return false
   }
 
   async #teach(slice: SliceId, primary: Primary, member: MemberId): Promise<void> {
@@ -78,13 +90,16 @@ export class Teaching {
   /** R8 */
   async #join(slice: SliceId, primary: Primary, learning: Learning, member: MemberId) {
     await this.#deps.reconfigure(slice, primary, async (isOver) => {
+      const proven = this.#deps.group.sliceRevs[slice]
       if ((await learning.prove(isOver)) !== 'ready') {
         this.#giveUp(member)
         return raised
       }
       this.counts.joined += 1
-      return (record, to) =>
-        missing(record).includes(member) ? withCopy(record, member, to) : raised(record, to)
+      return (record, to, rev) =>
+        rev === proven && missing(record).includes(member)
+          ? withCopy(record, member, to)
+          : raised(record, to) // TC2
     })
   }
 

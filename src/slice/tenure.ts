@@ -40,7 +40,8 @@ export interface Settled {
   readonly others: readonly Activated[]
 }
 
-export type SliceWish = (record: SliceRecord, to: Epoch) => SliceRecord
+/** `rev`: of the record as it is found. */
+export type SliceWish = (record: SliceRecord, to: Epoch, rev: Revision) => SliceRecord
 
 /** The slice goes on in a new epoch; `wish` is asked for while it pauses and nothing is under way. */
 export type Reconfigure = (
@@ -58,8 +59,8 @@ export async function raiseOne(
 ): Promise<StoredSlice | null> {
   const activation = await activate(
     { ...deps, isClosed: () => deps.isClosed() || isOver() },
-    ({ id: found, record }, to) =>
-      found === id && record.primary === deps.self ? wish(record, to) : null,
+    ({ id: found, record, rev }, to) =>
+      found === id && record.primary === deps.self ? wish(record, to, rev) : null,
     keys.slice(id),
   )
   if (activation === null) return null

@@ -18,6 +18,7 @@
 //        tell of what is in it.
 //   HW10. Acknowledged blocks that become damaged here are told: only those that the disk does not give, one by one.
 import { DiskError, type DiskFile, isFull, sharedBytes, type WriteJob } from '../base/disk.ts'
+import type { SliceId } from '../base/ids.ts'
 import { BLOCK_BYTES } from '../base/sizes.ts'
 import { clearBit, countBits, hasBit, isEmpty, setBit } from './bitmap.ts'
 import type { DirectWrites } from './direct-writes.ts'
@@ -103,6 +104,7 @@ export class HomeWriter {
   version = 0
   /** HW10: blocks so far, and of recovery those that the report tells of. */
   blocksLost = 0
+  readonly slicesLost = new Set<SliceId>()
   /** Pages that the last round left to the next because of HW5. */
   headless = 0
 
@@ -237,6 +239,7 @@ export class HomeWriter {
       else {
         page.cells[block] = DAMAGED
         this.blocksLost += 1
+        this.slicesLost.add(this.#homes.table.sliceOf(page.entry))
       }
     }
     if (readable.length < there.length) this.#tellDamaged(page)

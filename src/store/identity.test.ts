@@ -311,6 +311,24 @@ describe('a loss that is accepted', () => {
     expect((await world.read(store, 1, 17 * PAGE_BYTES + BLOCK_BYTES)).result).toBe('damaged')
   })
 
+  it('LP3 pages that others have are not lost, also after a restart', async () => {
+    const world = new World()
+    const known: KnownFolder = { folderId: 'gone', position: 0, openAs: null, epochs: new Map() }
+    const isHeld = (page: number) => page % 4 === 0
+    const volumesHeld = [{ volume: volumeId(1), pages: 20, held: 5, isHeld }]
+    let store = await world.open({ known, accept: 'loss', volumesHeld })
+    for (let life = 0; life < 2; life += 1) {
+      expect((await world.read(store, 1, 8 * PAGE_BYTES)).result).toBe('damaged')
+      expect((await world.read(store, 1, 9 * PAGE_BYTES)).into).toEqual(block(0))
+      store = await world.reopen(store)
+    }
+    for (const page of [0, 4, 8, 12])
+      await world.run(store.write(write(1, page * PAGE_BYTES, null, PAGE_BYTES)))
+    expect(store.losses().volumes).toEqual([1])
+    await world.run(store.write(write(1, 16 * PAGE_BYTES, null, PAGE_BYTES)))
+    expect(store.losses().volumes).toEqual([])
+  })
+
   it('ID4 LP1 the power may be cut at any step of it: then it is refused, or all is lost, and never zeros', async () => {
     for (let after = 1; ; after += 1) {
       const { world, cut } = await cutWhileLosing(after)

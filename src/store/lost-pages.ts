@@ -6,6 +6,7 @@
 //        After an unmap zeros are right: that they are read does not depend on what was lost.
 //   LP2. Volumes that were made later are not concerned, nor what a volume has grown by; a volume that is dropped is
 //        forgotten, and one of which nothing is lost any more.
+//   LP3. Pages that were not only in that folder are not lost: another member gives them.
 import { readU32, writeU32 } from '../base/bytes.ts'
 import { type VolumeId, volumeId } from '../base/ids.ts'
 import { readU64, writeU64 } from './fields.ts'
@@ -19,9 +20,11 @@ export interface HeldVolume {
   readonly pages: number
   /** As many of them belong in the folder, whether or not anything was written to them. */
   readonly held: number
+  /** Which; absent: all of the volume may be. */
+  readonly isHeld?: (page: number) => boolean
 }
 
-interface LostVolume extends HeldVolume {
+interface LostVolume extends Omit<HeldVolume, 'isHeld'> {
   /** By chunk of pages: one bit a page that is lost no more. */
   readonly found: Map<number, Uint8Array>
   count: number
@@ -31,7 +34,14 @@ export class LostPages {
   readonly #volumes = new Map<VolumeId, LostVolume>()
 
   add(held: HeldVolume): void {
-    if (held.held > 0) this.#volumes.set(held.volume, { ...held, found: new Map(), count: 0 })
+    if (held.held === 0) return
+    const { volume, pages, isHeld } = held
+    const lost = { volume, pages, held: held.held, found: new Map<number, Uint8Array>(), count: 0 }
+    this.#volumes.set(volume, lost)
+    if (isHeld === undefined) return
+    lost.held = pages
+    for (let page = 0; page < pages; page += 1)
+      if (!isHeld(page) && mark(lost, page)) lost.count += 1 // LP3
   }
 
   isOf(volume: VolumeId): boolean {
@@ -51,15 +61,7 @@ export class LostPages {
   found(volume: VolumeId, page: number): void {
     const lost = this.#volumes.get(volume)
     if (lost === undefined || page >= lost.pages) return
-    const number = Math.floor(page / LOST_CHUNK_PAGES)
-    let chunk = lost.found.get(number)
-    if (chunk === undefined) {
-      chunk = new Uint8Array(LOST_CHUNK_PAGES / 8)
-      lost.found.set(number, chunk)
-    }
-    if (hasPage(chunk, page)) return
-    const bit = page % LOST_CHUNK_PAGES
-    chunk[bit >> 3] = (chunk[bit >> 3] ?? 0) | (1 << (bit & 7))
+    if (!mark(lost, page)) return
     lost.count += 1
     if (lost.count === lost.held) this.#volumes.delete(volume)
   }
@@ -113,6 +115,20 @@ export class LostPages {
       this.#volumes.set(volume, { volume, pages, held, found, count })
     }
   }
+}
+
+/** False: it was marked. */
+function mark({ found }: LostVolume, page: number): boolean {
+  const number = Math.floor(page / LOST_CHUNK_PAGES)
+  let chunk = found.get(number)
+  if (chunk === undefined) {
+    chunk = new Uint8Array(LOST_CHUNK_PAGES / 8)
+    found.set(number, chunk)
+  }
+  if (hasPage(chunk, page)) return false
+  const bit = page % LOST_CHUNK_PAGES
+  chunk[bit >> 3] = (chunk[bit >> 3] ?? 0) | (1 << (bit & 7))
+  return true
 }
 
 function hasPage(chunk: Uint8Array, page: number): boolean {

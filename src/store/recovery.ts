@@ -9,6 +9,7 @@
 //        so.
 //   RC5. Nothing is changed before the group's record has been judged by what the store knows of it.
 //   RC4. What was durable when the group saw it (the mark of its record) is proven, whatever the journal itself can tell.
+import type { SliceId } from '../base/ids.ts'
 import { BLOCK_BYTES, PAGE_BYTES } from '../base/sizes.ts'
 import { FolderRefused } from './failure.ts'
 import type { Folder } from './folder.ts'
@@ -36,8 +37,10 @@ export interface RecoveryReport {
   /** Operations of the journal that were replayed. */
   readonly replayed: number
   readonly pages: number
-  /** Sentences if acknowledged bytes are lost: the member is no longer a good copy. */
+  /** Sentences if acknowledged bytes are lost: the member is no longer a good copy … */
   readonly damage: string | null
+  /** … of these. */
+  readonly damaged: ReadonlySet<SliceId>
 }
 
 type Judged = Pick<StoreSettings, 'memberId' | 'known' | 'accept' | 'judge'>
@@ -63,6 +66,7 @@ export async function recover(
   promises.add(decodeEpochs(loaded.promises))
   lost.decode(loaded.lost)
   table.slices.decode(loaded.slices)
+  const damaged = new Set<SliceId>()
   for (const page of loaded.pages) {
     const entry = table.entryFor(page.volume, page.page, page.slice)
     if (page.slot === TOMBSTONE_SLOT) {
@@ -72,7 +76,9 @@ export async function recover(
     segments.markUsed(page.slot)
     const blocks = page.present
     table.settle(entry, page.slot, page, { blocks, added: blocks })
-    if (segments.isLost(page.slot)) table.headerLost[entry] = 1
+    if (!segments.isLost(page.slot)) continue
+    table.headerLost[entry] = 1
+    damaged.add(page.slice)
   }
   const from = { tail, syncedUpTo: loaded.head.syncedUpTo, checkpoint: loaded.head.sequence }
   const found = await survey(folder.journal, folder.ring, folder.seed, from)
@@ -103,6 +109,8 @@ export async function recover(
     apply(pages, records, named)
     replayed += 1
     gone += blocksGone(records, named)
+    for (const { header, bad } of records)
+      if (bad.length > 0 || isGone(header, named)) damaged.add(header.slice)
   })
   judgeHistory(promises, settings)
   if (end.gaps.length > 0 && accept !== 'damage') refuseGaps(memberId, end, found)
@@ -119,7 +127,9 @@ export async function recover(
   const journal = new Journal(folder.journal, folder.ring, folder.seed, { head, checkpoint })
   const lostBlocks = { ...end, badBlocks: end.badBlocks + gone + home.blocksLost }
   const damage = [...journalDamage(lostBlocks), ...segments.lost().map(tellSegment)].join(' ')
-  return { journal, report: { replayed, pages: table.homePages, damage: damage || null } }
+  for (const slice of home.slicesLost) damaged.add(slice)
+  const report = { replayed, pages: table.homePages, damage: damage || null, damaged }
+  return { journal, report }
 }
 
 function refuseGaps(memberId: string, end: LogEnd, found: Survey): never {
@@ -247,9 +257,13 @@ function applyWrite(
 function blocksGone(records: readonly Replayed[], named: ReadonlySet<number>): number {
   let blocks = 0
   for (const { header } of records) {
-    if (header.kind === recordKind.direct && !named.has(header.slot)) blocks += header.blocks
+    if (isGone(header, named)) blocks += header.blocks
   }
   return blocks
+}
+
+function isGone({ kind, slot }: RecordHeader, named: ReadonlySet<number>): boolean {
+  return kind === recordKind.direct && !named.has(slot)
 }
 
 function journalDamage(end: LogEnd): string[] {

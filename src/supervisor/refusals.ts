@@ -4,9 +4,10 @@
 import { existsSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { MemberId } from '../base/ids.ts'
 import { refuseCopies } from '../group/founding.ts'
-import { parseFolder } from '../group/parse.ts'
-import { keys } from '../group/record.ts'
+import { parseFolder, parseSlice } from '../group/parse.ts'
+import { type FolderRecord, keys } from '../group/record.ts'
 import type { Evidence, MetRecord } from '../group/seen.ts'
 import { namesIn } from '../io/folders.ts'
 import { readStore, type StoreContents } from '../io/sqlite-files.ts'
@@ -121,18 +122,28 @@ export async function refuseWrongRecord(plan: GroupPlan): Promise<void> {
   refuseMissingFolders(plan, met, contents)
 }
 
-/** V6: nobody can tell what such a folder knows. */
+/** V6: nobody can tell what such a folder knows; where another member has all that was answered it begins anew. */
 function refuseMissingFolders(
   { dataFolder, members, acceptLoss }: GroupPlan,
   { group, epochs }: MetRecord,
   { items }: StoreContents,
 ): void {
+  const missing = new Map<MemberId, FolderRecord>()
   for (const id of memberNames(members)) {
     const value = items.find(({ key }) => key === keys.folder(id))?.value
     const known = value === undefined ? '' : parseFolder(value)
     const folder = join(dataFolder, id)
     const isThere = [paths.superblock, paths.journal].some((name) => existsSync(join(folder, name)))
-    if (typeof known === 'string' || isThere || acceptLoss.includes(id)) continue
+    if (typeof known !== 'string' && !isThere) missing.set(id, known)
+  }
+  const inSync = items
+    .filter(({ key }) => key.startsWith(keys.slices))
+    .map(({ value }) => parseSlice(value))
+    .flatMap((slice) => (typeof slice === 'string' ? [] : [slice.inSync]))
+  const isAllMissing = (ids: readonly MemberId[]) => ids.every((id) => missing.has(id))
+  for (const [id, known] of missing) {
+    const isNeeded = inSync.some((ids) => ids.includes(id) && isAllMissing(ids))
+    if (!isNeeded || acceptLoss.includes(id)) continue
     try {
       judgeFolder(null, { groupId: group.groupId, memberId: id, known: { ...known, epochs } })
     } catch (cause) {

@@ -1,6 +1,8 @@
 // A group with two copies of everything, whose members fail one at a time while initiators on the other members go on: nobody is
 // told an error, what all of them saw is linearizable, other members take the slices over while theirs is silent, and all
-// copies are in sync again afterwards. How long the initiators stood still is told, and not judged.
+// copies are in sync again afterwards; also if the folder of the member is empty by then, an older copy, or lacks a segment. How long the initiators stood still is told, and not judged.
+import { cp, mkdir, rename, rm } from 'node:fs/promises'
+import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Layout } from '../../src/api/layout-schema.ts'
 import type { Status, VolumeDetail } from '../../src/api/schema.ts'
@@ -16,12 +18,43 @@ const BLOCKS_A_RUN = 3
 const LOOK_MS = 10
 
 /** What happens to a member, and how long it is away by itself; 0: until `up` has started it again. */
-const faults = [
+interface Fault {
+  readonly name: string
+  readonly signal: 'SIGKILL' | 'SIGSTOP'
+  readonly awayMs: number
+  /** While it works, and some time before. */
+  readonly before?: (folder: string) => Promise<void>
+  /** Just before. */
+  readonly swap?: (folder: string) => Promise<void>
+}
+
+const faults: readonly Fault[] = [
   { name: 'killed', signal: 'SIGKILL', awayMs: 0 },
   { name: 'stopped for 1 s', signal: 'SIGSTOP', awayMs: 1_000 },
   { name: 'stopped for 6 s', signal: 'SIGSTOP', awayMs: 6_000 },
-] as const
-type Fault = (typeof faults)[number]
+  {
+    ...{ name: 'killed, its folder emptied', signal: 'SIGKILL', awayMs: 0 },
+    swap: async (folder) => {
+      await rename(folder, join(group.folder, 'emptied'))
+      await mkdir(folder)
+    },
+  },
+  {
+    ...{ name: 'killed, an older copy of its folder in its place', signal: 'SIGKILL', awayMs: 0 },
+    before: (folder) => {
+      const filter = (path: string) => !path.endsWith('.sock')
+      return cp(folder, join(group.folder, 'copy'), { recursive: true, filter })
+    },
+    swap: async (folder) => {
+      await rename(folder, join(group.folder, 'newest'))
+      await rename(join(group.folder, 'copy'), folder)
+    },
+  },
+  {
+    ...{ name: 'killed, a segment deleted', signal: 'SIGKILL', awayMs: 0 },
+    swap: (folder) => rm(join(folder, 'data/000000')),
+  },
+]
 
 const prng = new Prng(SEED)
 let group: TestGroup
@@ -77,6 +110,10 @@ async function hurt(victim: string, fault: Fault, clients: Clients): Promise<rea
   const pid = await group.pidOf(victim)
   if (pid === null) throw new Error(`${victim} is not up`)
   const witness = group.members.find((member) => member !== victim)
+  const folder = join(group.dataFolder, victim)
+  await fault.before?.(folder)
+  if (fault.before !== undefined) await clients.goOn()
+  await fault.swap?.(folder)
   const others = () => clients.snapshots().filter(({ client }) => client.member !== victim)
   process.kill(pid, fault.signal)
   if (fault.signal === 'SIGSTOP') stopped.add(pid)
