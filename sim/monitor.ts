@@ -131,10 +131,8 @@ export class Monitor {
         )
       else this.#isOver(name, id, outcome)
       if (outcome === 'refused') totals.refused += 1
-      else if (outcome !== 'stale' && !this.#isKnown(mutation) && mutation.data !== null) {
-        const objection = this.#group.resets.objection(mutation.data)
-        if (objection !== null) this.#violation(objection)
-      }
+      else if (outcome !== 'stale' && !this.#isKnown(mutation) && mutation.data !== null)
+        this.#isCarriedOut(mutation.data, outcome)
       return outcome
     }
     slices.read = (origin, ...rest) => {
@@ -142,6 +140,22 @@ export class Monitor {
       if (outcome === 'refused') totals.refused += 1
       return outcome
     }
+  }
+
+  /** With copies, who does not know yet that it is the primary no more may begin a write, and never answers it. */
+  #isCarriedOut(data: Uint8Array, outcome: ReturnType<Member['slices']['mutate']>): void {
+    const objection = this.#group.resets.objection(data)
+    if (objection === null) return
+    if (this.#group.shape.copies === 1 || !(outcome instanceof Promise)) {
+      this.#violation(objection)
+      return
+    }
+    outcome.then(
+      (late) => {
+        if (late !== 'stale') this.#violation(objection)
+      },
+      () => undefined,
+    )
   }
 
   #isOver(name: string, by: MemberId, outcome: string | object): void {
