@@ -69,6 +69,10 @@ class MemoryStore implements SliceStore {
     return null
   }
 
+  stampOf(): null {
+    return null
+  }
+
   holds(): true {
     return true
   }

@@ -19,8 +19,17 @@ export async function lookNowAndThen(
   const told = new Set<string>()
   const toldDamaged = new Set<string>()
   const toldCopy = new Set<string>()
+  let isMending = false
+  const mend = async () => {
+    if (isMending) return
+    isMending = true
+    for (const { volume, page } of member.store.damagedPages().slice(0, DAMAGED_AT_ONCE))
+      await member.slices.mend(volume, page)
+    isMending = false
+  }
   const look = async () => {
     await member.store.lookAtDamaged(DAMAGED_AT_ONCE)
+    mend().catch((error: unknown) => log.error('look', error))
     tellDamage(member, log, toldDamaged)
     tellSkipped(member, log, told)
     tellCopy(member.keeper, log, toldCopy)

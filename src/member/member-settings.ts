@@ -2,7 +2,7 @@
 
 import type { Clock } from '../base/clock.ts'
 import type { Disk } from '../base/disk.ts'
-import type { MemberId } from '../base/ids.ts'
+import type { MemberId, VolumeId } from '../base/ids.ts'
 import type { Address, Net } from '../base/net.ts'
 import type { Coordinator } from '../coordination/coordinator.ts'
 import type { LinkTold } from '../peer/link.ts'
@@ -18,6 +18,8 @@ export interface MemberPorts {
   readonly newId: () => string
   /** Told what becomes of a data folder that lacks something. */
   readonly folderTold?: (sentence: string) => void
+  /** Told of pages that were damaged here and are as another member has them. */
+  readonly pageMended?: (volume: VolumeId, page: number) => void
   /** Told what becomes of the links to other members. */
   readonly linkTold?: (member: MemberId, ...how: Parameters<LinkTold>) => void
 }

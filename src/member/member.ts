@@ -79,6 +79,7 @@ export class Member implements ShownMember {
         link: (to) => this.peers.link(to),
         ask: (...asked) => this.peers.ask(...asked),
       },
+      mended: parts.ports.pageMended,
       quietMs: parts.settings.handOverAfterMs,
       recordKept: async (rev) => (await this.keeper.written(rev)) || this.keeper.trouble !== null,
     })

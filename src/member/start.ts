@@ -127,9 +127,14 @@ export async function startMember(config: MemberConfig, log: Log): Promise<Runni
   }
 }
 
-function toldTo(log: Log): Pick<MemberPorts, 'linkTold' | 'folderTold'> {
+function toldTo(log: Log): Pick<MemberPorts, 'linkTold' | 'folderTold' | 'pageMended'> {
   return {
     linkTold: (...how) => tellLink(log, ...how),
+    pageMended: (volume, page) =>
+      log.warn('mended', `page ${page} of volume ${volume} was damaged, and is as a copy has it`, {
+        volume,
+        page,
+      }),
     folderTold: (sentence) => log.warn('folder', sentence),
   }
 }

@@ -1,73 +1,25 @@
 // Slices with copies on three members in virtual time: written in parallel, removed when silent, taken over, activated, read under
 // leases.
 import { describe, expect, it } from 'vitest'
-import { type TestSession, VolumeGroup } from '../../test/kit/volume-group.ts'
+import { VolumeGroup } from '../../test/kit/volume-group.ts'
 import { sleep } from '../base/clock.ts'
-import { type MemberId, memberId, revision, type SliceId, sliceId, volumeId } from '../base/ids.ts'
+import { revision, type SliceId, sliceId } from '../base/ids.ts'
 import { PAGE_BYTES, RUN_BYTES } from '../base/sizes.ts'
-import { parseSlice } from '../group/parse.ts'
 import { keys, type SliceRecord } from '../group/record.ts'
-import { SessionCounters } from '../load/counters.ts'
-
-const BLOCK = 4096
-const [a, b, c] = [memberId('a'), memberId('b'), memberId('c')]
-const counters = new SessionCounters()
-
-/** Slice 0 is at a, slice 1 at b, slice 2 at c. */
-async function group(seed: number, copies = 2, min = 1) {
-  const world = await VolumeGroup.found(seed, { slices: 3, copies, min })
-  const session = await world.finish(world.login(c))
-  await served(world, sliceId(0))
-  return { world, session }
-}
-
-function recordOf(world: VolumeGroup, slice: SliceId): SliceRecord {
-  const record = parseSlice(world.coordination.inspect(keys.slice(slice))[0]?.value ?? '')
-  if (typeof record === 'string') throw new Error(record)
-  return record
-}
-
-async function served(world: VolumeGroup, slice: SliceId): Promise<SliceRecord> {
-  const isServed = () => {
-    const { primary, epoch } = recordOf(world, slice)
-    return world.members.get(primary)?.slices.epochOf(slice) === epoch
-  }
-  await world.timeline.until(isServed, 60_000)
-  return recordOf(world, slice)
-}
-
-function write(world: VolumeGroup, session: TestSession, at: MemberId, value: number, offset = 0) {
-  const { sessionId, gen } = session
-  const data = new Uint8Array(BLOCK).fill(value)
-  const { gateway } = world.member(at)
-  return Promise.resolve(
-    gateway.write({ session: sessionId, gen }, world.volume, offset, data, counters),
-  )
-}
-
-async function read(world: VolumeGroup, session: TestSession, at: MemberId, offset = 0) {
-  const into = new Uint8Array(BLOCK)
-  const { sessionId, gen } = session
-  const { gateway } = world.member(at)
-  const outcome = await gateway.read(
-    { session: sessionId, gen },
-    world.volume,
-    offset,
-    into,
-    counters,
-  )
-  return outcome === 'done' ? into[0] : outcome
-}
-
-function other(record: SliceRecord): MemberId {
-  const copy = record.inSync.find((member) => member !== record.primary)
-  if (copy === undefined) throw new Error('no copy')
-  return copy
-}
-
-function blockAt(world: VolumeGroup, member: MemberId, offset = 0): number | undefined {
-  return world.durable.get(member)?.blocks.get(`${volumeId(1)}:${offset}`)?.[0]
-}
+import {
+  a,
+  BLOCK,
+  b,
+  blockAt,
+  c,
+  counters,
+  group,
+  other,
+  read,
+  recordOf,
+  served,
+  write,
+} from './copies.fixture.ts'
 
 describe('a slice with copies', () => {
   it('R4 a write is answered when it is durable on all in-sync members', async () => {
@@ -277,7 +229,7 @@ describe('a slice with copies', () => {
     await world.timeline.until(isBack, 20_000)
     for (const offset of [0, BLOCK])
       expect(blockAt(world, a, offset)).toBe(blockAt(world, copy, offset))
-    expect(blockAt(world, copy)).toBe(9)
+    await expect(blockAt(world, copy)).toBe(9)
     expect(await world.finish(read(world, session, b))).toBe(9)
   })
 

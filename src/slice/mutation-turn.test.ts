@@ -54,6 +54,7 @@ class Turns {
           order: this.order,
           epoch: epoch(1),
           isOver: false,
+          readOwn: (...read) => this.#store.read(...read),
           mustWait: () => false,
           whenMayWrite: () => {},
           isCurrent: true,

@@ -34,6 +34,7 @@ export interface TurnPlace {
   readonly primary: {
     readonly store: SliceStore
     readonly order: BlockOrder
+    readOwn(volume: VolumeId, offset: number, into: Uint8Array): ReadOutcome | Promise<ReadOutcome>
     readonly epoch: Epoch
     /** V8 of primary.ts. */
     readonly isOver: boolean
@@ -113,15 +114,15 @@ export class MutationTurn implements Turn {
   #readRest(blocks: Uint8Array): ReadOutcome | Promise<ReadOutcome> {
     const { volume, offset, bytes, verify } = this.#mutation
     const isOne = blocks.length === BLOCK_BYTES
-    if (verify !== null || isOne) return this.#place.primary.store.read(volume, this.from, blocks)
+    if (verify !== null || isOne) return this.#place.primary.readOwn(volume, this.from, blocks)
     const last = this.to - BLOCK_BYTES
     const head =
       offset > this.from
-        ? this.#place.primary.store.read(volume, this.from, blocks.subarray(0, BLOCK_BYTES))
+        ? this.#place.primary.readOwn(volume, this.from, blocks.subarray(0, BLOCK_BYTES))
         : 'done'
     const tail =
       offset + bytes < this.to
-        ? this.#place.primary.store.read(volume, last, blocks.subarray(blocks.length - BLOCK_BYTES))
+        ? this.#place.primary.readOwn(volume, last, blocks.subarray(blocks.length - BLOCK_BYTES))
         : 'done'
     if (typeof head === 'string' && typeof tail === 'string') return worse(head, tail)
     return Promise.all([head, tail]).then(([a, b]) => worse(a, b))
@@ -167,7 +168,7 @@ export class MutationTurn implements Turn {
     const head = offset > this.from ? new Uint8Array(BLOCK_BYTES) : null
     const tail = end < this.to && (head === null || !isOne) ? new Uint8Array(BLOCK_BYTES) : null
     const read = (at: number, block: Uint8Array | null) =>
-      block === null ? 'done' : this.#place.primary.store.read(this.volume, at, block)
+      block === null ? 'done' : this.#place.primary.readOwn(this.volume, at, block)
     const first = read(this.from, head)
     const last = read(this.to - BLOCK_BYTES, tail)
     if (typeof first === 'string' && typeof last === 'string') {

@@ -18,8 +18,8 @@
 //        Those that wait for copies alone do not hold it up: with too few in sync they wait for that very learner.
 //   V12. What was read is answered when the leases hold after it was read (R5 of lease.ts): also that a comparison found
 //        something else, and that an unmap found nothing. With one copy there is nothing to wait for, and nothing is asked.
-import { assert } from '../base/assert.ts'
 import type { Epoch, VolumeId } from '../base/ids.ts'
+import { PAGE_BYTES } from '../base/sizes.ts'
 import type { Mutation } from '../peer/operation.ts'
 import type { StoreWrite } from '../store/record.ts'
 import type { Reservation } from '../store/room.ts'
@@ -49,14 +49,21 @@ export class Primary {
   #isOver = false
   #isPausing = false
   #whenActive: (() => void)[] = []
+  readonly #mend: MendPage
+  #whenFree: (() => void)[] = []
   #held: { readonly extent: Extent; readonly waiting: (() => void)[] } | null = null
   #whenCurrent: (() => void)[] = []
 
-  constructor(epoch: Epoch, store: SliceStore, { copies, hold, asksStore }: PrimaryCopies = ALONE) {
+  constructor(
+    epoch: Epoch,
+    store: SliceStore,
+    { copies, hold, asksStore, mend }: PrimaryCopies = ALONE,
+  ) {
     this.epoch = epoch
     this.store = store
     this.#copies = copies
     this.#hold = hold
+    this.#mend = mend
     this.asksStore = asksStore
   }
 
@@ -75,7 +82,7 @@ export class Primary {
     into: Uint8Array,
   ): ReadOutcome | Promise<ReadOutcome | Stale> {
     const read = this.order.isIdle
-      ? this.store.read(volume, offset, into)
+      ? this.readOwn(volume, offset, into)
       : this.#readInTurn(volume, offset, into)
     if (typeof read !== 'string') return read.then(this.#late)
     return this.isCurrent ? read : this.#waitCurrent(read)
@@ -87,7 +94,28 @@ export class Primary {
     if (!order.isIdle && order.isTaken({ volume, from: offset, to: offset + into.length }))
       return 'later'
     const read = this.store.readNow(volume, offset, into)
+    if (read === 'damaged' && this.#copies !== null) return 'later'
     return this.isCurrent ? read : 'later'
+  }
+
+  /** What the own store has: mended first, where it is damaged and a copy in sync has it (mending.ts). */
+  readOwn(volume: VolumeId, offset: number, into: Uint8Array): ReadOutcome | Promise<ReadOutcome> {
+    const read = this.store.read(volume, offset, into)
+    if (this.#copies === null) return read
+    const orMended = (outcome: ReadOutcome) =>
+      outcome === 'damaged' ? this.#mended(volume, offset, into) : outcome
+    return typeof read === 'string' ? orMended(read) : read.then(orMended)
+  }
+
+  mendPage(volume: VolumeId, page: number): Promise<boolean> {
+    return this.#mend(this, volume, page)
+  }
+
+  async #mended(volume: VolumeId, offset: number, into: Uint8Array): Promise<ReadOutcome> {
+    const last = Math.floor((offset + into.length - 1) / PAGE_BYTES)
+    for (let page = Math.floor(offset / PAGE_BYTES); page <= last; page += 1)
+      if (!(await this.mendPage(volume, page))) return 'damaged'
+    return this.store.read(volume, offset, into)
   }
 
   /** Whether it is to be carried out has been judged. */
@@ -140,7 +168,7 @@ export class Primary {
 
   /** V14. One at a time. Settles when all writes of these bytes that had a number are in the own store. */
   async hold(extent: Extent): Promise<void> {
-    assert(this.#held === null, 'V14: one page is copied at a time')
+    while (this.#held !== null) await new Promise<void>((resolve) => this.#whenFree.push(resolve))
     this.#held = { extent, waiting: [] }
     await this.#copies?.stored(extent)
   }
@@ -149,6 +177,7 @@ export class Primary {
     const waiting = this.#held?.waiting ?? []
     this.#held = null
     for (const f of waiting) f()
+    this.#whenFree.shift()?.()
   }
 
   /** A lease was renewed. */
@@ -209,15 +238,14 @@ export class Primary {
     offset: number,
     into: Uint8Array,
   ): ReadOutcome | Promise<ReadOutcome> {
-    const { store } = this
     const { promise, resolve, reject } = Promise.withResolvers<ReadOutcome>()
     const extent = { volume, from: offset, to: offset + into.length }
     const waiting = this.order.readAfter(extent, () => {
-      const read = store.read(volume, offset, into)
+      const read = this.readOwn(volume, offset, into)
       if (typeof read === 'string') resolve(read)
       else read.then(resolve, reject)
     })
-    return waiting === null ? store.read(volume, offset, into) : promise
+    return waiting === null ? this.readOwn(volume, offset, into) : promise
   }
 }
 
@@ -225,6 +253,13 @@ export interface PrimaryCopies {
   readonly copies: CopySet | null
   readonly hold: LeasesHold
   readonly asksStore: boolean
+  readonly mend: MendPage
 }
 
-const ALONE: PrimaryCopies = { copies: null, hold: () => true, asksStore: false }
+/** False: no copy in sync has the page. */
+export type MendPage = (primary: Primary, volume: VolumeId, page: number) => Promise<boolean>
+
+const ALONE: PrimaryCopies = {
+  ...{ copies: null, hold: () => true, asksStore: false },
+  mend: () => Promise.resolve(false),
+}

@@ -5,7 +5,6 @@
 //   V8. A slice comes back only when all that was under way in it is over (primary.ts).
 //   R6. A member takes over only slices in which it is in sync, from a primary to which its own grant is over (lease.ts). One that
 //       is not in sync takes over nothing.
-import type { Clock } from '../base/clock.ts'
 import {
   type Epoch,
   epoch,
@@ -21,7 +20,6 @@ import type { Coordinator } from '../coordination/coordinator.ts'
 import type { SliceRecord } from '../group/record.ts'
 import { raised, type StoredSlice, takenOver, withoutCopies } from '../group/slices.ts'
 import type { Incoming } from '../peer/incoming.ts'
-import type { PeerLinks } from '../peer/links.ts'
 import { answerStatus, type Json } from '../peer/message.ts'
 import type { Answer } from '../peer/responder.ts'
 import { type Activation, activate, ownSlices, takeOver } from './activation.ts'
@@ -41,9 +39,9 @@ import { CopySet, type Trouble } from './copy-set.ts'
 import type { GroupSlices } from './group-slices.ts'
 import { HandOvers, QUIET_MS } from './hand-over.ts'
 import { LEASE_MS } from './lease.ts'
+import { Mending, type MendingDeps } from './mending.ts'
 import { Primary } from './primary.ts'
 import { type Activating, hasChanged, isCopied, isHeld, none, type Role } from './role.ts'
-import type { SliceStore } from './slice-store.ts'
 import { Teaching } from './teaching.ts'
 import {
   type Reconfigure,
@@ -68,14 +66,11 @@ export type CopyVerb =
   | 'counts'
   | 'learners'
 
-export interface RolesDeps {
+export interface RolesDeps extends MendingDeps {
   readonly self: MemberId
   readonly boot: string
-  readonly clock: Clock
   readonly coordinator: Coordinator
   readonly group: GroupSlices
-  readonly store: SliceStore
-  readonly peers: Pick<PeerLinks, 'link' | 'ask'>
   readonly isClosed: () => boolean
   readonly isServing: () => boolean
   readonly load: (sessions: Iterable<readonly [SessionId, Generation]>, rev: Revision) => void
@@ -99,6 +94,7 @@ export class Roles {
   readonly #tenure: TenureDeps
   readonly #beacons: Beacons
   readonly #teaching: Teaching
+  readonly #mending: Mending
   readonly #handOvers: HandOvers
   /** Since the start. */
   readonly counts = { takenOver: 0, handedOver: 0, removed: 0, again: 0 }
@@ -118,6 +114,7 @@ export class Roles {
     this.#tenure = { self, clock, coordinator, store, peers, isClosed, load, recordKept }
     const reconfigure: Reconfigure = (...how) => this.#reconfigure(...how)
     const shared = { clock, store, peers, group: deps.group, reconfigure }
+    this.#mending = new Mending(deps)
     this.#teaching = new Teaching({
       ...shared,
       isServed: (slice, primary) => this.all[slice] === primary,
@@ -294,7 +291,8 @@ export class Roles {
     if (activating.primary === null) {
       forget(id) // R10 of slices.ts
       const hold = this.#beacons.hold.bind(this.#beacons)
-      this.all[id] = new Primary(record.epoch, store, { copies, hold, asksStore: true })
+      const mend = this.#mending.of(id)
+      this.all[id] = new Primary(record.epoch, store, { copies, hold, asksStore: true, mend })
     } else {
       this.all[id] = activating.primary
       activating.primary.resume(record.epoch, copies)

@@ -15,6 +15,8 @@ export interface CopyStore {
   versions(slice: SliceId): Iterable<PageVersion>
   /** Tombstones of the slice up to this stamp are listed no more; null: all are. */
   foldedOf(slice: SliceId): Stamp | null
+  /** Where the last change of the page stands in the order of its slice; null: nobody knows of one. */
+  stampOf(volume: VolumeId, page: number): Stamp | null
   /** All there is of a page, as of one instant; null: nobody knows of it here. */
   pageOf(volume: VolumeId, page: number): Promise<PageCopy | 'damaged' | null>
   /** Afterwards the page is exactly this, durably, whatever it was: higher stamps go, too. */

@@ -26,11 +26,14 @@ import {
   type SliceId,
   type VolumeId,
 } from '../base/ids.ts'
+import { PAGE_BYTES } from '../base/sizes.ts'
 import type { Coordinator } from '../coordination/coordinator.ts'
 import type { PeerLinks } from '../peer/links.ts'
 import type { Mutation, Origin } from '../peer/operation.ts'
 import type { AllocationQuestion, SliceAllocation } from './allocation.ts'
 import type { GroupSlices } from './group-slices.ts'
+import { sliceAt } from './lanes.ts'
+import type { MendingDeps } from './mending.ts'
 import { MutationTurn, type Remembered } from './mutation-turn.ts'
 import type { CompareOutcome, Later, ReadOutcome, Stale } from './outcome.ts'
 import type { Primary } from './primary.ts'
@@ -48,6 +51,8 @@ export interface SlicesDeps {
   /** Of this start. */
   readonly boot: string
   readonly peers: Pick<PeerLinks, 'link' | 'ask'>
+  /** A page that was damaged here is as a copy in sync has it (mending.ts). */
+  readonly mended?: MendingDeps['mended']
   /** HO2 of hand-over.ts; for tests. */
   readonly quietMs?: number | undefined
   /** R13 of tenure.ts: the member's own copy of the record is as new as that. */
@@ -153,6 +158,14 @@ export class Slices {
   ): ReadOutcome | 'refused' | 'gone' | Stale | Later {
     const primary = this.#reader(origin, volume, slice)
     return typeof primary === 'string' ? primary : primary.readNow(volume, offset, into)
+  }
+
+  /** A page that is damaged here is taken from a copy in sync; false: this member does not serve it, or no copy has it. */
+  async mend(volume: VolumeId, page: number): Promise<boolean> {
+    const striped = this.#deps.group.volumes.get(volume)
+    if (striped === undefined) return false
+    const primary = this.#primaryOf(sliceAt(striped, page * PAGE_BYTES))
+    return primary !== null && (await primary.mendPage(volume, page))
   }
 
   /** F3 of peer/frames.ts: of what `read` has done in this turn, as far as they are known. */

@@ -209,6 +209,23 @@ describe('a page that is installed', () => {
     }
   })
 
+  it('PG7 under its own stamp mends a page of which a block has rotted, also through a cut', async () => {
+    const world = new World()
+    let store = await world.open()
+    await world.write(store, 1, 0, block(1, 3))
+    const good = await pageOf(world, store)
+    store = await world.reopen(store)
+    spoil(world, 'data/000000', SLOT_HEADER_BYTES + BLOCK_BYTES)
+    expect(await world.run(store.pageOf(one, 0))).toBe('damaged')
+    expect((await world.read(store, 1, BLOCK_BYTES)).result).toBe('damaged')
+    expect(await install(world, store, good)).toBe('done')
+    for (let life = 0; life < 3; life += 1) {
+      expect(told(await pageOf(world, store))).toBe(told(good))
+      expect((await world.read(store, 1, BLOCK_BYTES)).result).toBe('done')
+      store = life === 0 ? await world.cut() : await world.reopen(store)
+    }
+  })
+
   it('RO6 needs its whole room, and may take it from the reserve if the page is at home here', async () => {
     const budget = { budgetBytes: 100 * BLOCK_BYTES, fullAt: 0.8, homeAfterMs: 10 }
     const world = new World(budget)

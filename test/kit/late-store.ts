@@ -19,6 +19,7 @@ import type { SliceStore } from '../../src/slice/slice-store.ts'
 import type { InstalledPage } from '../../src/store/installed.ts'
 import type { OperationWindow } from '../../src/store/operations.ts'
 import type { PageCopy } from '../../src/store/page-copy.ts'
+import type { ReadResult } from '../../src/store/page-reader.ts'
 import type { PageVersion } from '../../src/store/pages.ts'
 import type { StoreWrite } from '../../src/store/record.ts'
 import type { Admitted, Reservation } from '../../src/store/room.ts'
@@ -47,6 +48,8 @@ export class LateStore implements SliceStore {
   #lastMs = Number.NEGATIVE_INFINITY
   /** One way through, in ms. */
   delayMs: readonly [number, number] = [0.1, 3]
+  /** Pages of which blocks cannot be read, until they are installed. */
+  readonly damaged = new Set<string>()
 
   constructor(durable: DurableBlocks, clock: SimClock, prng: Prng) {
     this.#durable = durable
@@ -65,15 +68,15 @@ export class LateStore implements SliceStore {
     return this.#durable.promises.get(slice) ?? epoch(0)
   }
 
-  read(volume: VolumeId, offset: number, into: Uint8Array): 'done' | Promise<'done'> {
+  read(volume: VolumeId, offset: number, into: Uint8Array): ReadResult | Promise<ReadResult> {
     const now = this.readNow(volume, offset, into)
-    if (now === 'done') return now
+    if (now !== 'later') return now
     return new Promise((resolve) => {
       this.#clock.after(this.#prng.unit() * 4, () => resolve(this.#read(volume, offset, into)))
     })
   }
 
-  readNow(volume: VolumeId, offset: number, into: Uint8Array): 'done' | 'later' {
+  readNow(volume: VolumeId, offset: number, into: Uint8Array): ReadResult | 'later' {
     return this.#prng.chance(0.7) ? this.#read(volume, offset, into) : 'later'
   }
 
@@ -82,7 +85,8 @@ export class LateStore implements SliceStore {
     return null
   }
 
-  #read(volume: VolumeId, offset: number, into: Uint8Array): 'done' {
+  #read(volume: VolumeId, offset: number, into: Uint8Array): ReadResult {
+    if (this.damaged.has(`${volume}:${Math.floor(offset / PAGE_BYTES)}`)) return 'damaged'
     for (let at = 0; at < into.length; ) {
       const within = (offset + at) % BLOCK
       const length = Math.min(BLOCK - within, into.length - at)
@@ -147,7 +151,12 @@ export class LateStore implements SliceStore {
     )
   }
 
-  async pageOf(volume: VolumeId, page: number): Promise<PageCopy | null> {
+  stampOf(volume: VolumeId, page: number): Stamp | null {
+    return this.#durable.stamps.get(`${volume}:${page}`) ?? null
+  }
+
+  async pageOf(volume: VolumeId, page: number): Promise<PageCopy | 'damaged' | null> {
+    if (this.damaged.has(`${volume}:${page}`)) return 'damaged'
     const stamp = this.#durable.stamps.get(`${volume}:${page}`)
     if (stamp === undefined) return null
     const there = this.#blocksOf(volume, page)
@@ -165,6 +174,7 @@ export class LateStore implements SliceStore {
   install({ volume, slice, page, present, blocks, stamp }: InstalledPage): Promise<'done'> {
     const bytes = blocks.slice()
     return this.#later(() => {
+      this.damaged.delete(`${volume}:${page}`)
       let at = 0
       for (let block = 0; block < PAGE_BLOCKS; block += 1) {
         const key = `${volume}:${page * PAGE_BYTES + block * BLOCK}`
