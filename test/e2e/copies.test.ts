@@ -1,6 +1,7 @@
 // A group with two copies of everything, whose members fail one at a time while initiators on the other members go on: nobody is
-// told an error, what all of them saw is linearizable, other members take the slices over while theirs is silent, and all
-// copies are in sync again afterwards; also if the folder of the member is empty by then, an older copy, or lacks a segment. How long the initiators stood still is told, and not judged.
+// told an error, what all of them saw is linearizable, other members take the slices over while theirs is silent, all copies are in
+// sync again afterwards, also if the folder of the member is empty by then, an older copy, or lacks a segment, and each member is the
+// primary again of as many slices as before. How long the initiators stood still is told, and not judged.
 import { cp, mkdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -77,6 +78,7 @@ test('with two copies a member that is killed or silent is an error for nobody, 
   try {
     for (const [i, member] of group.members.entries())
       await clients.connect({ member, writer: i + 1, isid: i % 2 === 0 ? 'stable' : 'random' })
+    const level = await primariesOf()
     clients.begin(2)
     const stalls: string[] = []
     for (const fault of faults) {
@@ -89,12 +91,16 @@ test('with two copies a member that is killed or silent is an error for nobody, 
       // Longer than anybody's lease: what was the victim's is others' now.
       if (fault.awayMs > 5_000) expect((await primaries(volume)).join()).not.toBe(before.join())
     }
+    const inSync = performance.now()
+    await expect.poll(primariesOf, { interval: 500 }).toEqual(level)
+    const levelS = ((performance.now() - inSync) / 1000).toFixed(1)
     await clients.goOn()
     const violations = await clients.judged()
     const { good, writes } = clients.figures()
     console.log(
       `copies: seed ${SEED} (EVENKEEL_SEED), ${good} commands answered, ${writes} writes acknowledged, ${violations.length} violations; ` +
-        `initiators of other members stood still (p50 / p99 / most): ${stalls.join('; ')}`,
+        `initiators of other members stood still (p50 / p99 / most): ${stalls.join('; ')}; ` +
+        `level again ${levelS} s after all copies were in sync`,
     )
     expect(violations).toEqual([])
     expect(clients.bad).toEqual([])
@@ -155,6 +161,12 @@ async function primaries({ name }: VolumeDetail): Promise<readonly string[]> {
   const { lanes } = (await group.call<VolumeDetail>(`volumes/${name}`, undefined, await anyUp()))
     .body
   return lanes.map(({ primary }) => primary)
+}
+
+/** Of how many slices each member is the primary. */
+async function primariesOf(): Promise<readonly string[]> {
+  const { members } = (await group.call<Layout>('layout', undefined, await anyUp())).body
+  return members.map(({ member, primaries }) => `${member} ${primaries}`)
 }
 
 async function missingCopies(): Promise<number> {
