@@ -9,6 +9,7 @@ import type { TargetEvent } from '../src/target/target-event.ts'
 import { type FolderFault, FolderFaults } from './folders.ts'
 import type { SimGroup, SimMember } from './group.ts'
 import { LostRecord } from './lost-record.ts'
+import { Relocations } from './relocations.ts'
 import type { SimHost, Workload } from './workload.ts'
 
 const CALM_CHANCE = 0.08
@@ -116,6 +117,8 @@ export class Faults {
       const ms = RECORD_COPIED_MS + this.#prng.unit() * spanMs
       this.#later(ms, () => void this.#lostRecord?.strike())
     }
+    const { copies } = this.#group.shape
+    if (copies > 1) new Relocations(this.#group).start((ms, f) => this.#later(ms, f))
     this.#later(this.#prng.integer(0, COPY_BY_MS), () => this.#folders.copyAll())
     const focused = this.#prng.chance(0.5)
     if (focused) this.#group.listeners.push((member, event) => this.#afterMove(member, event))

@@ -60,6 +60,7 @@ export interface GroupSettings {
 
 export class SimGroup {
   readonly timeline = new Timeline()
+  readonly seed: number
   readonly prng: Prng
   readonly net: SimNet
   readonly coordination: SimCoordination
@@ -93,6 +94,7 @@ export class SimGroup {
     const { bounds = simBounds, shape = usualShape } = settings
     this.bounds = bounds
     this.shape = shape
+    this.seed = seed
     this.prng = new Prng(seed)
     this.trace = new Trace(this.timeline, print)
     const { timeline, prng } = this

@@ -64,6 +64,8 @@ export interface Totals {
   /** Slices that came to another primary, from one that was silent or from one that gave them; copies that were taken out of them, and that joined them. */
   takeOvers: number
   handOvers: number
+  /** Slices that were wanted elsewhere. */
+  relocations: number
   copiesRemoved: number
   learnersJoined: number
   /** What primaries had under way when they were none any more. */
@@ -116,6 +118,7 @@ export function noTotals(): Totals {
     mediumErrors: 0,
     takeOvers: 0,
     handOvers: 0,
+    relocations: 0,
     copiesRemoved: 0,
     learnersJoined: 0,
     lateStales: 0,
@@ -159,6 +162,7 @@ export const mustHappen = [
 export const mustHappenToCopies = [
   'takeOvers',
   'handOvers',
+  'relocations',
   'copiesRemoved',
   'learnersJoined',
   'lateStales',
