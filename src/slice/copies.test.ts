@@ -3,7 +3,7 @@
 import { describe, expect, it } from 'vitest'
 import { VolumeGroup } from '../../test/kit/volume-group.ts'
 import { sleep } from '../base/clock.ts'
-import { revision, type SliceId, sliceId } from '../base/ids.ts'
+import { epoch, revision, type SliceId, sliceId } from '../base/ids.ts'
 import { PAGE_BYTES, RUN_BYTES } from '../base/sizes.ts'
 import { keys, type SliceRecord } from '../group/record.ts'
 import {
@@ -231,6 +231,21 @@ describe('a slice with copies', () => {
       expect(blockAt(world, a, offset)).toBe(blockAt(world, copy, offset))
     await expect(blockAt(world, copy)).toBe(9)
     expect(await world.finish(read(world, session, b))).toBe(9)
+  })
+
+  it('V5 a copy whose store fails, or is closed, answers no question of its primary, and rejects none', async () => {
+    const { world } = await group(15)
+    const record = await served(world, sliceId(0))
+    const { slices, store } = world.member(other(record))
+    store.promise = () => Promise.reject(new Error('the store is closed'))
+    const asked = { slice: sliceId(0), epoch: epoch(record.epoch + 5), isLearner: false }
+    let answered = false
+    const settle = () => {
+      answered = true
+    }
+    slices.copies.activate(asked, record.primary).then(settle, settle)
+    await world.timeline.run(world.timeline.nowMs + 1_000)
+    expect(answered).toBe(false)
   })
 
   it('R4 R8 copies come back though writes wait for them: with fewer in sync than are needed', async () => {

@@ -24,7 +24,7 @@ import { answerStatus, type Json } from '../peer/message.ts'
 import type { Answer } from '../peer/responder.ts'
 import { type Activation, activate, ownSlices, takeOver } from './activation.ts'
 import { Beacons } from './beacons.ts'
-import { Copy } from './copy.ts'
+import { Copy, unlessFailed } from './copy.ts'
 import { LOOK_MS, mayTry, measureOf, SilentLooks } from './copy-looks.ts'
 import {
   type ActivateQuestion,
@@ -452,8 +452,11 @@ export class Roles {
     return this.#beacons.heard(from, seen)
   }
 
-  /** Rejects when the store has failed. */
-  async activate(asked: ActivateQuestion, from: MemberId): Promise<Json> {
+  activate(asked: ActivateQuestion, from: MemberId): Promise<Json> {
+    return unlessFailed(this.#activateCopy(asked, from))
+  }
+
+  async #activateCopy(asked: ActivateQuestion, from: MemberId): Promise<Json> {
     const { slice } = asked
     if (slice >= this.#deps.group.slices.length || this.#deps.isClosed()) return null
     if (this.#epochIn(slice) >= asked.epoch)
@@ -477,9 +480,9 @@ export class Roles {
     return told === null ? null : encodeOperationsPage(told)
   }
 
-  /** Rejects when the store has failed. */
   async aligned(asked: AlignedQuestion): Promise<Json> {
-    return (await this.#copyOf(asked)?.aligned(asked)) ?? false
+    const copy = this.#copyOf(asked)
+    return copy === null ? false : unlessFailed(copy.aligned(asked))
   }
 
   /** A mutation or a page, for the copy that is here. */
