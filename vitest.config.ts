@@ -4,6 +4,7 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node'
 /** On a clean checkout nobody knows how long a file takes: begun last, these would keep one core busy and leave the other. */
 const longest = [
   'sim/group.test.ts',
+  'sim/rules.test.ts',
   'src/store/rules.test.ts',
   'src/store/power-cuts.test.ts',
   'test/interop/conformance.test.ts',

@@ -1,7 +1,5 @@
 // A few dozen seeds of the whole group (npm run sim plays more; EVENKEEL_SIM_SEEDS says how many here).
-import { readdir } from 'node:fs/promises'
 import { expect, test } from 'vitest'
-import { runRoom } from './mutations/apply.ts'
 import { runSeed } from './seed.ts'
 import { addTotals, mustHappen, mustHappenToCopies, noTotals } from './totals.ts'
 
@@ -56,21 +54,3 @@ test(`S2 ${COPIES_SEEDS} seeds with two and three copies: no violation, no stall
   const missing = COPIES_SEEDS < 40 ? [] : mustHappenToCopies.filter((key) => totals[key] === 0)
   expect(missing).toEqual([])
 })
-
-/** Those of the store have a script of their own (rules.test.ts). */
-const rooms = (await readdir(new URL('mutations', import.meta.url), { withFileTypes: true }))
-  .filter((entry) => entry.isDirectory() && entry.name !== 'store')
-  .map(({ name }) => name)
-
-// Each begins at the seed that caught it; a change of the product moves the draws, and then a later one must.
-test.each(rooms)(
-  'each rule of %s that is taken out is noticed',
-  { timeout: 1_200_000 },
-  async (room) => {
-    const runs = await runRoom(room, 'sim/run.ts', [])
-    const noticed = runs.filter(({ outcome }) => outcome === 'killed')
-    console.log(`${noticed.length} of ${runs.length} mutations killed`)
-    const names = (some: typeof runs) => some.map(({ mutation }) => mutation.name)
-    expect(names(noticed)).toEqual(names(runs))
-  },
-)

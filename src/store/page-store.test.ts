@@ -39,7 +39,7 @@ describe('PageStore', () => {
       expect(odd.into.subarray(3 + BLOCK_BYTES)).toEqual(new Uint8Array(697))
       expect((await world.read(store, 2, 8192)).into).toEqual(block(0))
       store = await world.reopen(store)
-      expect(store.recovery).toEqual({ replayed: 0, pages: 2, damage: null })
+      expect(store.recovery).toEqual({ replayed: 0, pages: 2, damage: null, damaged: new Set() })
     }
   })
 

@@ -67,6 +67,7 @@ const rules: Readonly<Record<string, string>> = {
   'PC2 a page of which a block is damaged is no copy': 'damaged-page-copied',
   'RO6 an installed page needs all of its room': 'install-without-room',
   'ST12 operations that were adopted are remembered after a cut': 'adopted-not-replayed',
+  'ST12 operations that take the place of what is known end it': 'adopted-besides',
   'SD1 the digest of a slice does not depend on the order of its pages': 'digest-by-order',
   'SD2 pages of other stamps have another digest': 'digest-without-stamps',
   'SD2 who has folded a tombstone has the same pages as who has not': 'folded-tombstone-differs',
