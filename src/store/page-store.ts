@@ -61,7 +61,6 @@ import { type Admitted, isFor, type Reservation, Room } from './room.ts'
 import { Scrub } from './scrub.ts'
 import { Segments } from './segments.ts'
 import type { StoreSettings } from './settings.ts'
-import { digestOf, type SliceDigest } from './slice-digest.ts'
 import type { Stamp } from './stamp.ts'
 import { Upkeep } from './upkeep.ts'
 import {
@@ -332,11 +331,6 @@ export class PageStore {
       if (result === 'full') return result
     }
     return 'done' as const
-  }
-
-  /** SD1 SD2. At this instant; costs by the pages that the slice has here. */
-  digestOf(slice: SliceId): SliceDigest {
-    return digestOf(this.versions(slice), this.operationsOf(slice))
   }
 
   /** Where the last change of the page stands in the order of its slice; null: nobody knows of one. */
