@@ -1,6 +1,7 @@
 // What copies send each other as a whole, in bytes: a page (a block that says which blocks are there, then those blocks in
 // their order) and the edges of an unmap.
 import { readU32 } from '../base/bytes.ts'
+import { crc32c } from '../base/crc32c.ts'
 import { BLOCK_BYTES, PAGE_BYTES } from '../base/sizes.ts'
 import type { UnmapEdges } from './operation.ts'
 
@@ -32,6 +33,14 @@ export function pagePayload(into: Uint8Array, present: Uint8Array, blocks: Uint8
   into.set(present)
   into.set(blocks, BLOCK_BYTES)
   return into.subarray(0, BLOCK_BYTES + blocks.length)
+}
+
+/** F3 of frames.ts: those of the page's blocks are the ones that it came with, behind that of its first one. */
+export function pageChecksums(payload: Uint8Array, ofBlocks: Uint32Array): Uint32Array {
+  const checksums = new Uint32Array(1 + ofBlocks.length)
+  checksums[0] = crc32c(payload.subarray(0, BLOCK_BYTES))
+  checksums.set(ofBlocks, 1)
+  return checksums
 }
 
 export interface PageContent {

@@ -1,6 +1,5 @@
 // A mutation on its way to a copy. Its link sends it again, in the order of first sending, until it is answered or taken back:
 // so the link is the log from which a copy is sent what it lacks.
-import { crc32c } from '../base/crc32c.ts'
 import {
   type Epoch,
   type Generation,
@@ -12,7 +11,13 @@ import { BLOCK_BYTES, PAGE_BYTES } from '../base/sizes.ts'
 import { frameKind } from '../peer/frames.ts'
 import { answerStatus } from '../peer/message.ts'
 import { noOperation, type Operation, type UnmapEdges } from '../peer/operation.ts'
-import { edgesPayload, PAGE_PAYLOAD_MAX, pageOfPayload, pagePayload } from '../peer/page-payload.ts'
+import {
+  edgesPayload,
+  PAGE_PAYLOAD_MAX,
+  pageChecksums,
+  pageOfPayload,
+  pagePayload,
+} from '../peer/page-payload.ts'
 import type { Request } from '../peer/request.ts'
 import type { PageCopy } from '../store/page-copy.ts'
 import type { StoreWrite } from '../store/record.ts'
@@ -77,9 +82,7 @@ export class InstallRequest implements Request {
       copy.present,
       copy.blocks,
     )
-    this.checksums = new Uint32Array(1 + copy.checksums.length)
-    this.checksums[0] = crc32c(this.payload.subarray(0, BLOCK_BYTES))
-    this.checksums.set(copy.checksums, 1)
+    this.checksums = pageChecksums(this.payload, copy.checksums)
     this.#answered = answered
   }
 

@@ -1,9 +1,11 @@
 // A copy by itself, with a store that answers when it is told to.
 import { expect, it } from 'vitest'
+import { crc32c } from '../base/crc32c.ts'
 import { epoch, generation, memberId, sessionId, sliceId, volumeId } from '../base/ids.ts'
 import { frameKind } from '../peer/frames.ts'
 import type { Incoming } from '../peer/incoming.ts'
 import { answerStatus } from '../peer/message.ts'
+import { PAGE_PAYLOAD_MAX } from '../peer/page-payload.ts'
 import type { StoreWrite } from '../store/record.ts'
 import type { Admitted, Reservation } from '../store/room.ts'
 import { Copy } from './copy.ts'
@@ -22,6 +24,12 @@ class HandStore implements Partial<SliceStore> {
   operationsOf = () => []
   versions = () => []
   adopt = async () => 'done' as const
+  pageOf = async () => ({
+    present: new Uint8Array(32).fill(2, 0, 1),
+    blocks: new Uint8Array(4096).fill(7),
+    checksums: Uint32Array.of(77),
+    stamp: { epoch: epoch(1), seq: 9 },
+  })
 
   admit = (write: Admitted): Reservation | null => (this.isFull ? null : { blocks: 0, write })
 
@@ -123,4 +131,13 @@ it('R2 an activation waits until what was taken before is over', async () => {
   store.written[0]?.done()
   expect(await before).toEqual({ status: refused })
   expect(await next).toMatchObject({ kind: 'active' })
+})
+
+it('F3 a page that is fetched has the checksums that its store gave with it', async () => {
+  const { one } = await copy()
+  const into = new Uint8Array(PAGE_PAYLOAD_MAX)
+  const answer = await one.answer({ ...mutation(0, 2), kind: frameKind.fetch, into })
+  const { bytes = into, checksums } = answer
+  expect(answer).toMatchObject({ status: done, epoch: 1, seq: 9 })
+  expect([...(checksums ?? [])]).toEqual([crc32c(bytes.subarray(0, 4096)), 77])
 })

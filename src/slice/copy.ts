@@ -14,7 +14,7 @@ import { PAGE_BYTES } from '../base/sizes.ts'
 import { broken, frameKind } from '../peer/frames.ts'
 import type { Incoming } from '../peer/incoming.ts'
 import { answerStatus } from '../peer/message.ts'
-import { pageOfPayload, pagePayload } from '../peer/page-payload.ts'
+import { pageChecksums, pageOfPayload, pagePayload } from '../peer/page-payload.ts'
 import type { Answer } from '../peer/responder.ts'
 import type { OperationWindow } from '../store/operations.ts'
 import type { PageVersion } from '../store/pages.ts'
@@ -280,8 +280,9 @@ export class Copy {
     const copy = await this.#deps.store.pageOf(volume, offset / PAGE_BYTES)
     if (copy === null || copy === 'damaged') return damaged
     const bytes = pagePayload(into, copy.present, copy.blocks)
+    const checksums = pageChecksums(bytes, copy.checksums)
     const { epoch: of, seq } = copy.stamp
-    return { status: answerStatus.done, bytes, epoch: of, seq }
+    return { status: answerStatus.done, bytes, checksums, epoch: of, seq }
   }
 
   *#versions(): Generator<PageVersion> {
