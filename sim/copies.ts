@@ -77,10 +77,14 @@ export class CopyWatch {
 
   /** A primary writes it. One that was paused may not know yet that it is none any more: nobody hears of that write. */
   carriesOut(name: string, by: MemberId, { slice, epoch }: StoreWrite): void {
-    if (!this.#answered.has(name)) return
-    const record = parseSlice(this.#group.coordination.inspect(keys.slice(slice))[0]?.value ?? '')
-    if (typeof record !== 'string' && record.primary === by && record.epoch === epoch)
+    if (this.#answered.has(name) && this.isPrimary(by, slice, epoch))
       this.#group.violation(`the write ${name} was answered, and is carried out again`)
+  }
+
+  /** By the record as it is now, which the member may not have seen yet. */
+  isPrimary(member: MemberId, slice: SliceId, epoch: number): boolean {
+    const record = parseSlice(this.#group.coordination.inspect(keys.slice(slice))[0]?.value ?? '')
+    return typeof record !== 'string' && record.primary === member && record.epoch === epoch
   }
 
   /** Slices that lack copies, as sentences. */
@@ -114,7 +118,8 @@ export class CopyWatch {
   async #compare(slice: SliceId, a: Member, b: Member): Promise<string | null> {
     for (const name of new Set([...pagesOf(a, slice), ...pagesOf(b, slice)])) {
       const [one, other] = await Promise.all([readPage(a, name), readPage(b, name)])
-      if (Buffer.compare(one, other) !== 0) return `page ${name} of slice ${slice}`
+      if (one === null || other === null || Buffer.compare(one, other) !== 0)
+        return `page ${name} of slice ${slice}`
     }
     return null
   }
@@ -124,10 +129,10 @@ function pagesOf({ store }: Member, slice: SliceId): string[] {
   return [...store.versions(slice)].map(({ volume, page }) => `${volume}:${page}`)
 }
 
-/** What cannot be read is not equal to anything. */
-async function readPage({ store }: Member, name: string): Promise<Uint8Array> {
+/** null: it cannot be read. */
+async function readPage({ store }: Member, name: string): Promise<Uint8Array | null> {
   const [volume = 0, page = 0] = name.split(':').map(Number)
   const bytes = new Uint8Array(PAGE_BYTES)
   const read = await store.read(volumeId(volume), page * PAGE_BYTES, bytes)
-  return read === 'done' ? bytes : new Uint8Array(0)
+  return read === 'done' ? bytes : null
 }

@@ -132,7 +132,9 @@ export class Monitor {
       else this.#isOver(name, id, outcome)
       if (outcome === 'refused') totals.refused += 1
       else if (outcome !== 'stale' && !this.#isKnown(mutation) && mutation.data !== null)
-        this.#isCarriedOut(mutation.data, outcome)
+        this.#isCarriedOut(mutation.data, outcome, () =>
+          copies.isPrimary(id, mutation.slice, slices.epochOf(mutation.slice)),
+        )
       return outcome
     }
     slices.read = (origin, ...rest) => {
@@ -142,11 +144,15 @@ export class Monitor {
     }
   }
 
-  /** With copies, who does not know yet that it is the primary no more may begin a write, and never answers it. */
-  #isCarriedOut(data: Uint8Array, outcome: ReturnType<Member['slices']['mutate']>): void {
+  /** What is answered at once is not carried out. Who is the primary no more, and may not know it yet, must never answer. */
+  #isCarriedOut(
+    data: Uint8Array,
+    outcome: ReturnType<Member['slices']['mutate']>,
+    isPrimary: () => boolean,
+  ): void {
     const objection = this.#group.resets.objection(data)
-    if (objection === null) return
-    if (this.#group.shape.copies === 1 || !(outcome instanceof Promise)) {
+    if (objection === null || !(outcome instanceof Promise)) return
+    if (isPrimary()) {
       this.#violation(objection)
       return
     }

@@ -168,6 +168,7 @@ export const mustHappenToCopies = [
   'lateStales',
   'retriesElsewhere',
   'recordsLost',
+  'foldersReplaced',
 ] as const satisfies readonly (keyof Totals)[]
 
 export function addTotals(sum: Totals, more: Totals): void {

@@ -69,7 +69,9 @@ async function settled(answer: unknown): Promise<boolean> {
 it('R2 R3 a copy takes the next mutation of its epoch, and refuses others', async () => {
   const { one, store, send } = await copy()
   const first = send(1)
-  expect(await send(3)).toEqual({ status: behind, epoch: 2, seq: 0 })
+  const third = send(3)
+  expect(await settled(third)).toBe(true)
+  expect(await third).toEqual({ status: behind, epoch: 2, seq: 0 })
   expect(await send(2, 1)).toEqual({ status: refused })
   store.written[0]?.done()
   expect(await first).toEqual({ status: done, epoch: 2, seq: 1 })
