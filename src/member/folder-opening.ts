@@ -25,7 +25,7 @@ import {
   readUntilAnswered,
   type StoredFolder,
 } from './folder-record.ts'
-import { leaveCopies, ownCopies } from './own-copies.ts'
+import { leaveCopies, type OwnCopies, ownCopies } from './own-copies.ts'
 import { RecordRefused } from './record-check.ts'
 
 const NAMES_SHOWN = 5
@@ -139,9 +139,9 @@ export class Opening {
     why: string,
     judge: (sole: ReadonlySet<SliceId>) => void,
   ): Promise<void> {
-    const waits = (slices: number) =>
+    const waits = ({ shared, others }: OwnCopies) =>
       this.#deps.told?.(
-        `${why} Other members have copies of ${slices} slices that are concerned: when they have gone on without ${this.#id}, which takes some seconds if they serve, it takes these from them again.`,
+        `${why} ${[...others].sort().join(', ')} ${others.size === 1 ? 'has' : 'have'} in sync what is concerned of ${shared.size === 1 ? 'a slice' : `${shared.size} slices`}: when the group has gone on without ${this.#id}, which takes some seconds if they serve, it is copied again. Until one of them serves, ${this.#id} waits; if their folders are gone as well, put one back.`,
       )
     await leaveCopies(this.#deps, this.#id, { isOne, judge, waits })
   }

@@ -26,6 +26,8 @@ export interface OwnCopies {
   readonly sole: ReadonlySet<SliceId>
   /** In sync here and elsewhere. */
   readonly shared: ReadonlySet<SliceId>
+  /** Who else has those. */
+  readonly others: ReadonlySet<MemberId>
 }
 
 export interface LeavingDeps {
@@ -44,12 +46,14 @@ export function ownCopies(
   return {
     sole: new Set(own.filter(isSole).map((slice) => slice.id)),
     shared: new Set(own.filter((slice) => !isSole(slice)).map((slice) => slice.id)),
+    others: new Set(own.flatMap(({ record }) => record.inSync).filter((other) => other !== id)),
   }
 }
 
 /**
  * DF7 DF8. Settles when the record has this member in sync of none of these slices but those of which it has
- * the only copy. `judge` throws if it must not go on with those; `waits` is told once that others are to go on first.
+ * the only copy, which is never if none of the others serves again. `judge` throws if it must not go on with those; `waits` is told
+ * once that others are to go on first.
  */
 export async function leaveCopies(
   deps: LeavingDeps,
@@ -61,13 +65,14 @@ export async function leaveCopies(
   }: {
     readonly isOne: (slice: SliceId) => boolean
     readonly judge: (sole: ReadonlySet<SliceId>) => void
-    readonly waits: (slices: number) => void
+    readonly waits: (copies: OwnCopies) => void
   },
 ): Promise<void> {
   let isTold = false
   for (;;) {
     const slices = await readSlices(deps)
-    const { sole, shared } = ownCopies(id, slices, isOne)
+    const copies = ownCopies(id, slices, isOne)
+    const { sole, shared } = copies
     judge(sole)
     if (shared.size === 0) {
       const left = slices.filter(
@@ -79,7 +84,7 @@ export async function leaveCopies(
       )
       if (await writeAgain(deps, left)) return
     } else {
-      if (!isTold) waits(shared.size)
+      if (!isTold) waits(copies)
       isTold = true
       await sleep(deps.clock, LOOK_MS)
     }
