@@ -52,8 +52,8 @@ export function ownCopies(
 
 /**
  * DF7 DF8. Settles when the record has this member in sync of none of these slices but those of which it has
- * the only copy, which is never if none of the others serves again. `judge` throws if it must not go on with those; `waits` is told
- * once that others are to go on first.
+ * the only copy; never, if none of the others serves again. `judge` throws if it must not go on with those; `waits` is
+ * told once that others are to go on first.
  */
 export async function leaveCopies(
   deps: LeavingDeps,
