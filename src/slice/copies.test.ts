@@ -20,6 +20,7 @@ import {
   served,
   write,
 } from './copies.fixture.ts'
+import { sliceAt } from './lanes.ts'
 
 describe('a slice with copies', () => {
   it('R4 a write is answered when it is durable on all in-sync members', async () => {
@@ -231,6 +232,39 @@ describe('a slice with copies', () => {
       expect(blockAt(world, a, offset)).toBe(blockAt(world, copy, offset))
     await expect(blockAt(world, copy)).toBe(9)
     expect(await world.finish(read(world, session, b))).toBe(9)
+  })
+
+  it('LN2 a long unmap while a copy is made takes nothing from the slices between its runs', async () => {
+    const { world, session } = await group(21)
+    const copy = other(await served(world, sliceId(0)))
+    world.crash(copy)
+    for (const page of [0, 1, 2])
+      expect(await world.finish(write(world, session, a, 2, page * PAGE_BYTES))).toBe('done')
+    await world.finish(world.boot(copy))
+    const wrong: number[] = []
+    const { store } = world.member(copy)
+    const install = store.install.bind(store)
+    store.install = (page) => {
+      const at = sliceAt(world.volume, page.page * PAGE_BYTES)
+      if (at !== page.slice) wrong.push(page.page)
+      return install(page)
+    }
+    store.delayMs = [50, 50]
+    await world.timeline.until(() => world.member(a).slices.copies.learners.pages > 0, 20_000)
+    const { sessionId, gen } = session
+    const { gateway } = world.member(a)
+    const origin = { session: sessionId, gen }
+    const bytes = 8 * RUN_BYTES
+    const unmapped = gateway.unmap(origin, world.volume, 0, bytes, counters)
+    expect(await world.finish(Promise.resolve(unmapped))).toBe('done')
+    const [one, two] = [RUN_BYTES, 2 * RUN_BYTES]
+    for (const offset of [one, two])
+      expect(await world.finish(write(world, session, a, 5, offset))).toBe('done')
+    const isBack = () => recordOf(world, sliceId(0)).inSync.includes(copy)
+    await world.timeline.until(isBack, 60_000)
+    expect(wrong).toEqual([])
+    for (const offset of [one, two])
+      expect(await world.finish(read(world, session, a, offset))).toBe(5)
   })
 
   it('V5 a copy whose store fails, or is closed, answers no question of its primary, and rejects none', async () => {

@@ -39,11 +39,11 @@ function scene(others: readonly MemberId[] = [b], min = 1) {
     troubled: (member, trouble) => troubles.push(`${member} ${trouble}`),
   })
   const outcomes: string[] = []
-  const write = (offset = 0) => {
+  const write = (offset = 0, bytes = 4096) => {
     const seq = set.place()
-    const of = { volume: volumeId(1), slice: sliceId(0), offset, bytes: 4096 }
+    const of = { volume: volumeId(1), slice: sliceId(0), offset, bytes }
     const by = { session: sessionId(1), gen: generation(1), number: seq, acknowledged: 0 }
-    const data = new Uint8Array(4096)
+    const data = bytes === 4096 ? new Uint8Array(bytes) : null
     const whole: StoreWrite = { ...of, ...by, epoch: epoch(2), seq, data, edges: null }
     void set.write(whole, { blocks: 0, write: whole }).then((as) => outcomes.push(`${seq} ${as}`))
   }
@@ -111,7 +111,7 @@ it('CS3 a copy that cannot take what it is sent is told of once', () => {
 it('CS4 a learner is sent writes of equal pages, which wait for it until it is given up', async () => {
   const { set, stored, sent, outcomes, write, answer, turn } = scene([])
   write()
-  const learner = set.learn(c)
+  const learner = set.learn(c, (_, bytes) => [bytes])
   expect(learner.left).toBe(1)
   learner.found({ volume: volumeId(1), page: 5 })
   write()
@@ -131,4 +131,17 @@ it('CS4 a learner is sent writes of equal pages, which wait for it until it is g
   await turn()
   expect(outcomes).toHaveLength(4)
   expect(sent[1]?.isWithdrawn).toBe(true)
+})
+
+it('CS4 LN1 a write of very many pages ends the learning: what was sent before waits for nothing', async () => {
+  const { set, stored, outcomes, write, turn } = scene([])
+  set.learn(c, (_, bytes) => [bytes]).found({ volume: volumeId(1), page: 0 })
+  write()
+  stored[0]?.('done')
+  await turn()
+  expect(outcomes).toEqual([])
+  write(0, 2 ** 31)
+  await turn()
+  expect(outcomes).toEqual(['1 done'])
+  expect(set.learner).toBeNull()
 })

@@ -22,7 +22,7 @@ import type { StoreWrite } from '../store/record.ts'
 import type { Reservation } from '../store/room.ts'
 import type { Extent } from './block-order.ts'
 import { CopyRequest } from './copy-request.ts'
-import { Learner } from './learner.ts'
+import { Learner, type OwnRuns } from './learner.ts'
 import type { Activated } from './lease.ts'
 import { Reached } from './reached.ts'
 import { ReplicaSet } from './replica-set.ts'
@@ -122,8 +122,8 @@ export class CopySet {
   }
 
   /** CS4. From now on what is written is sent to this member, or noted as unequal. */
-  learn(member: MemberId): Learner {
-    const learner = new Learner(member, this.#deps.clock)
+  learn(member: MemberId, runs: OwnRuns): Learner {
+    const learner = new Learner(member, this.#deps.clock, runs)
     for (const { write } of this.#waiting) learner.isEqual(write)
     this.#learner = learner
     return learner
@@ -150,7 +150,10 @@ export class CopySet {
   }
 
   #teach(learner: Learner, waiting: Waiting): void {
-    if (!learner.isEqual(waiting.write)) return
+    if (!learner.isEqual(waiting.write)) {
+      if (learner.isOver) this.giveUpLearner() // LN1 of learner.ts
+      return
+    }
     const request = new CopyRequest(waiting.write, (status) => {
       if (learner.isOver) return
       if (status !== answerStatus.done) {

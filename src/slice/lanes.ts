@@ -48,6 +48,22 @@ export function pagesOn(
   return held
 }
 
+export interface Bytes {
+  readonly from: number
+  readonly to: number
+}
+
+/** Of the bytes [from, to) those in runs of this slice. */
+export function ownRuns(volume: Striped, slice: SliceId, { from, to }: Bytes): readonly Bytes[] {
+  const runs: Bytes[] = []
+  for (let at = from; at < to; ) {
+    const end = at + pieceBytes(at, to - at)
+    if (sliceAt(volume, at) === slice) runs.push({ from: at, to: end })
+    at = end
+  }
+  return runs
+}
+
 /** Length of the first piece of the extent: all of it if it lies in one run. */
 export function pieceBytes(offset: number, bytes: number): number {
   const left = RUN_BYTES - (offset % RUN_BYTES)

@@ -2,9 +2,9 @@ import { expect, it } from 'vitest'
 import { SimClock } from '../../sim/clock.ts'
 import { Timeline } from '../../sim/timeline.ts'
 import { epoch, generation, memberId, sessionId, sliceId, volumeId } from '../base/ids.ts'
-import { BLOCK_BYTES, PAGE_BYTES } from '../base/sizes.ts'
+import { BLOCK_BYTES, PAGE_BYTES, RUN_BYTES } from '../base/sizes.ts'
 import type { StoreWrite } from '../store/record.ts'
-import { Learner } from './learner.ts'
+import { Learner, type OwnRuns } from './learner.ts'
 
 const volume = volumeId(1)
 
@@ -15,8 +15,8 @@ function write(offset: number, bytes: number, more: Partial<StoreWrite> = {}): S
   }
 }
 
-function learner(): Learner {
-  return new Learner(memberId('b'), new SimClock(new Timeline()))
+function learner(runs: OwnRuns = (_, bytes) => [bytes]): Learner {
+  return new Learner(memberId('b'), new SimClock(new Timeline()), runs)
 }
 
 it('R8 writes of pages that are equal go along; one that touches another makes all of its pages unequal', () => {
@@ -62,4 +62,20 @@ it('LN1 a write of very many pages ends the learning', () => {
   expect(one.isEqual(write(0, 2_000 * PAGE_BYTES))).toBe(false)
   expect(one.isOver).toBe(true)
   expect(one.left).toBe(0)
+})
+
+it('LN2 of an unmap over several runs only the pages of the slice are copied, and are to be equal', () => {
+  const own: OwnRuns = (_, { from, to }) => [
+    { from, to: RUN_BYTES },
+    { from: 2 * RUN_BYTES, to },
+  ]
+  const one = learner(own)
+  const unmap = write(RUN_BYTES - PAGE_BYTES, RUN_BYTES + 2 * PAGE_BYTES)
+  expect(one.isEqual(unmap)).toBe(false)
+  const left = [one.next(), one.next()]
+  expect(left.map((place) => place?.page)).toEqual([15, 32])
+  expect(one.left).toBe(0)
+  for (const place of left) if (place !== null) one.copied(place)
+  expect(one.isEqual(unmap)).toBe(true)
+  expect(learner(own).isEqual(write(0, 2 ** 31))).toBe(false)
 })

@@ -5,11 +5,14 @@
 //   R8.  A page counts as equal from when it was found so, or was copied while no write of it was under way (V14 of primary.ts); every
 //        write of it is sent to the learner from then on, or it counts as unequal again. Where a learner differs the primary's
 //        state wins, whatever the stamps; it joins when nothing differs.
+//   LN2. Only pages of the slice are looked at: an unmap names more than one run (W6 of volume/gateway.ts), and what lies between the
+//        slice's own is other slices', of which the learner may have a newer state than this primary.
 //   LN1. What has to be kept of it is bounded: a write of very many pages makes all of them unknown, and they are listed anew.
 import type { Clock } from '../base/clock.ts'
 import type { MemberId, VolumeId } from '../base/ids.ts'
 import { BLOCK_BYTES, PAGE_BYTES } from '../base/sizes.ts'
 import type { StoreWrite } from '../store/record.ts'
+import type { Bytes } from './lanes.ts'
 
 /** LN1 */
 const PAGES_MOST = 1_024
@@ -21,17 +24,22 @@ export interface PagePlace {
   readonly page: number
 }
 
+/** LN2 */
+export type OwnRuns = (volume: VolumeId, bytes: Bytes) => readonly Bytes[]
+
 export class Learner {
   readonly member: MemberId
   isOver = false
   /** Since something was awaited of it, or it has answered. */
   heardMs: number
   readonly #clock: Clock
+  readonly #runs: OwnRuns
   readonly #equal = new Set<string>()
   readonly #unequal = new Map<string, PagePlace>()
 
-  constructor(member: MemberId, clock: Clock) {
+  constructor(member: MemberId, clock: Clock, runs: OwnRuns) {
     this.member = member
+    this.#runs = runs
     this.#clock = clock
     this.heardMs = clock.nowMs()
   }
@@ -43,7 +51,7 @@ export class Learner {
 
   /** R8. Whether a write is to be sent to it. */
   isEqual(write: StoreWrite): boolean {
-    const pages = pagesOf(write)
+    const pages = this.#pagesOf(write)
     if (pages === null) {
       this.isOver = true
       return false
@@ -82,16 +90,19 @@ export class Learner {
     if (!isAwaited) this.heardMs = this.#clock.nowMs()
     return this.#clock.nowMs() - this.heardMs > SILENT_MS
   }
-}
 
-/** Null: very many. */
-function pagesOf({ volume, offset, bytes, edges }: StoreWrite): readonly PagePlace[] | null {
-  const from = offset - (edges?.head ? BLOCK_BYTES : 0)
-  const to = offset + bytes + (edges?.tail ? BLOCK_BYTES : 0)
-  const first = Math.floor(from / PAGE_BYTES)
-  const count = Math.ceil(to / PAGE_BYTES) - first
-  if (count > PAGES_MOST) return null
-  return Array.from({ length: count }, (_, at) => ({ volume, page: first + at }))
+  /** LN2. Null: very many. */
+  #pagesOf({ volume, offset, bytes, edges }: StoreWrite): readonly PagePlace[] | null {
+    const pages: PagePlace[] = []
+    const from = offset - (edges?.head ? BLOCK_BYTES : 0)
+    const to = offset + bytes + (edges?.tail ? BLOCK_BYTES : 0)
+    for (const run of this.#runs(volume, { from, to })) {
+      const first = Math.floor(run.from / PAGE_BYTES)
+      for (let page = first; page * PAGE_BYTES < run.to; page += 1) pages.push({ volume, page })
+      if (pages.length > PAGES_MOST) return null
+    }
+    return pages
+  }
 }
 
 function keyOf({ volume, page }: PagePlace): string {

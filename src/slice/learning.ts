@@ -22,7 +22,9 @@ import { someOperations } from './copy.ts'
 import { encodeActivate, encodeAligned, readActivation } from './copy-messages.ts'
 import { InstallRequest } from './copy-request.ts'
 import type { CopySet } from './copy-set.ts'
-import type { Learner, PagePlace } from './learner.ts'
+import type { GroupSlices } from './group-slices.ts'
+import { ownRuns } from './lanes.ts'
+import type { Learner, OwnRuns, PagePlace } from './learner.ts'
 import type { Primary } from './primary.ts'
 
 /** While nothing is served. */
@@ -35,15 +37,19 @@ export type Learned =
   /** It has promised a higher epoch. */
   | 'behind'
 
+export interface LearningDeps extends AskingDeps {
+  readonly group: Pick<GroupSlices, 'volumes'>
+}
+
 export class Learning {
-  readonly #deps: AskingDeps
+  readonly #deps: LearningDeps
   readonly #of: Of
   readonly #member: MemberId
   #asking: Asking
   /** A page was sent. */
   readonly #sent: () => void
 
-  constructor(deps: AskingDeps, of: Of, member: MemberId, sent: () => void) {
+  constructor(deps: LearningDeps, of: Of, member: MemberId, sent: () => void) {
     this.#sent = sent
     this.#deps = deps
     this.#of = of
@@ -57,7 +63,7 @@ export class Learning {
     return this.#guarded(async () => {
       const asked = await this.#activate()
       if (asked === 'behind') return asked
-      const learner = copies.learn(this.#member)
+      const learner = copies.learn(this.#member, this.#runs)
       // Of one instant: what is written from here on is sent, or noted as unequal.
       const own = this.#ownListing()
       const listing = await this.#asking.list(this.#member)
@@ -105,6 +111,12 @@ export class Learning {
     const asked = encodeActivate({ ...this.#of, isLearner: true })
     const answer = await this.#asking.ask(this.#member, 'activate', asked, readActivation)
     return answer.kind === 'refused' ? 'behind' : answer.has
+  }
+
+  /** LN2 of learner.ts. Of a volume that is gone nothing is left anywhere. */
+  readonly #runs: OwnRuns = (volume, bytes) => {
+    const striped = this.#deps.group.volumes.get(volume)
+    return striped === undefined ? [] : ownRuns(striped, this.#of.slice, bytes)
   }
 
   #ownListing() {

@@ -21,7 +21,7 @@ import type { StoreWrite } from '../store/record.ts'
 import type { Reservation } from '../store/room.ts'
 import type { BlockOrder, Extent, Turn } from './block-order.ts'
 import type { CopiedOutcome } from './copy-set.ts'
-import { pieceBytes, type Striped, sliceAt } from './lanes.ts'
+import { ownRuns, type Striped } from './lanes.ts'
 import type { CompareOutcome, ReadOutcome, Stale } from './outcome.ts'
 import type { OperationWindow } from './session-marks.ts'
 import type { SliceStore } from './slice-store.ts'
@@ -210,7 +210,9 @@ export class MutationTurn implements Turn {
     const parts = [
       ...(head === null ? [] : [{ from, to: from, edges: { head, tail: null } }]),
       ...(tail === null ? [] : [{ from: to, to, edges: { head: null, tail } }]),
-      ...this.#ownRuns(from, to).filter((run) => this.#holds(run.from, run.to)),
+      ...ownRuns(this.#place.striped, this.#mutation.slice, { from, to })
+        .filter((run) => this.#holds(run.from, run.to))
+        .map((run) => ({ ...run, edges: null })),
     ]
     if (parts.length === 0) {
       this.#leaveAsRead('done')
@@ -226,18 +228,6 @@ export class MutationTurn implements Turn {
     Promise.all(writes)
       .then((outcomes) => this.#leave(worst(outcomes)))
       .catch(this.#reject) // V5
-  }
-
-  /** What lies in the runs of this slice. */
-  #ownRuns(from: number, to: number) {
-    const runs = []
-    for (let at = from; at < to; ) {
-      const end = at + pieceBytes(at, to - at)
-      const isOwn = sliceAt(this.#place.striped, at) === this.#mutation.slice
-      if (isOwn) runs.push({ from: at, to: end, edges: null })
-      at = end
-    }
-    return runs
   }
 
   /** ST9 of store/page-store.ts: an unmap that finds nothing is not written. */
