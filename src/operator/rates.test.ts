@@ -9,7 +9,7 @@ describe('rates', () => {
   it('the forwarded share is of the pieces, however unevenly they come', async () => {
     const timeline = new Timeline()
     const counters = new SessionCounters()
-    const session = { counters } as LiveSession
+    const session = { counters, beganMs: 0 } as LiveSession
     const rates = new Rates(new SimClock(timeline), () => [session], 0)
     await timeline.run(1_500)
     const steps = [
@@ -30,18 +30,35 @@ describe('rates', () => {
     rates.stop()
   })
 
-  it('a session that has just come is told by what it has done since, not as idle', async () => {
+  it('a session that has just come is told by what it has done since, over the time since', async () => {
     const timeline = new Timeline()
-    const session = { counters: new SessionCounters() } as LiveSession
+    const clock = new SimClock(timeline)
+    const beganMs = clock.nowMs() + 1_200
+    const session = { counters: new SessionCounters(), beganMs } as LiveSession
     const here: LiveSession[] = []
-    const rates = new Rates(new SimClock(timeline), () => here, 0)
+    const rates = new Rates(clock, () => here, 0)
     await timeline.run(1_000)
     here.push(session)
     session.counters.reads = 80
     await timeline.run(1_400)
-    expect(rates.of(session).iops).toBeCloseTo(200)
-    await timeline.run(2_000)
-    expect(rates.of(session).iops).toBeCloseTo(80)
+    expect(rates.of(session).iops).toBeCloseTo(400)
+    session.counters.reads = 320
+    await timeline.run(2_500)
+    expect(rates.of(session).iops).toBeCloseTo(400)
+    rates.stop()
+  })
+
+  it('a rate of the first moments is not what the next seconds are blended with', async () => {
+    const timeline = new Timeline()
+    const clock = new SimClock(timeline)
+    const beganMs = clock.nowMs() + 1_900
+    const session = { counters: new SessionCounters(), beganMs } as LiveSession
+    const rates = new Rates(clock, () => [session], 0)
+    await timeline.run(2_500)
+    expect(rates.of(session).iops).toBe(0)
+    session.counters.reads = 2_900
+    await timeline.run(3_500)
+    expect(rates.of(session).iops).toBeCloseTo(2_900)
     rates.stop()
   })
 })

@@ -6,6 +6,8 @@ import type { LiveSession } from '../target/live-session.ts'
 const EVERY_MS = 1_000
 /** A rate of less time is none. */
 const LEAST_SECONDS = 0.1
+/** One of less time is chance: what comes after it takes its place. */
+const TELLING_SECONDS = 0.5
 /** Weight of the newest second: about the mean of the last four. */
 const NEWEST = 0.3
 
@@ -20,6 +22,8 @@ export type SessionRates = {
 }
 
 interface Marked {
+  /** Of what time its newest rate is. */
+  seconds: number
   iops: number
   bytesPerSecond: number
   pieces: number
@@ -52,9 +56,9 @@ export class Rates {
   }
 
   of(session: LiveSession): SessionRates {
-    // One that has just come, by a move perhaps, is told by what it has done since the last look.
-    const seconds = Math.max(LEAST_SECONDS, (this.#clock.nowMs() - this.#lastMs) / 1_000)
-    const marked = this.#marks.get(session) ?? this.#reading(session, undefined, seconds)
+    // One that has just come, by a move perhaps, is told by what it has done since.
+    const marked =
+      this.#marks.get(session) ?? this.#reading(session, this.#lastMs, this.#clock.nowMs())
     const { iops, bytesPerSecond, pieces, forwarded, queueDepth, latencyMs } = marked
     const forwardedShare = pieces > 0 ? forwarded / pieces : 0
     return { iops, bytesPerSecond, forwardedShare, queueDepth, latencyMs }
@@ -70,19 +74,20 @@ export class Rates {
 
   #tick(): void {
     const now = this.#clock.nowMs()
-    const seconds = (now - this.#lastMs) / 1_000
+    const before = this.#lastMs
     this.#lastMs = now
-    if (seconds > 0) for (const session of this.#sessions()) this.#read(session, seconds)
+    if (now > before)
+      for (const session of this.#sessions())
+        this.#marks.set(session, this.#reading(session, before, now))
     this.#timer = this.#tickLater()
   }
 
-  #read(session: LiveSession, seconds: number): void {
-    this.#marks.set(session, this.#reading(session, this.#marks.get(session), seconds))
-  }
-
-  #reading({ counters }: LiveSession, known: Marked | undefined, seconds: number): Marked {
-    const before = known ?? blank()
-    const newest = known === undefined ? 1 : NEWEST
+  /** Of the time from `fromMs` on, or since the session was there. */
+  #reading(session: LiveSession, fromMs: number, nowMs: number): Marked {
+    const { counters, beganMs } = session
+    const seconds = Math.max(LEAST_SECONDS, (nowMs - Math.max(fromMs, beganMs)) / 1_000)
+    const before = this.#marks.get(session) ?? blank()
+    const newest = before.seconds < TELLING_SECONDS ? 1 : NEWEST
     const blend = (old: number, now: number) => old + (now - old) * newest
     const commands = counters.reads + counters.writes + counters.others
     const bytes = counters.readBytes + counters.writtenBytes
@@ -92,6 +97,7 @@ export class Rates {
     const answered = counters.latencyCount - before.latencyCount
     const pieces = allPieces - before.allPieces
     return {
+      seconds,
       iops: blend(before.iops, (commands - before.commands) / seconds),
       bytesPerSecond: blend(before.bytesPerSecond, (bytes - before.bytes) / seconds),
       pieces: blend(before.pieces, pieces),
@@ -110,6 +116,7 @@ export class Rates {
 
 function blank(): Marked {
   return {
+    seconds: 0,
     iops: 0,
     bytesPerSecond: 0,
     pieces: 0,

@@ -49,6 +49,8 @@ export interface LiveSession {
   readonly key: string
   readonly gen: Generation
   readonly loginToken: string
+  /** When this member began to have it, by its clock. */
+  readonly beganMs: number
   /** As last written by this member; `rev` is its revision. */
   record: SessionRecord
   rev: Revision

@@ -199,7 +199,7 @@ export class Logins {
   }
 
   #register(mine: StoredSession, from: StoredSession | null): LiveSession {
-    const { registry, end, peers, self } = this.#deps
+    const { registry, end, peers, self, clock } = this.#deps
     const before = registry.get(mine.id)
     if (before !== undefined && before.gen < mine.record.gen) end(before, 'reinstated')
     const session: LiveSession = {
@@ -207,6 +207,7 @@ export class Logins {
       key: mine.key,
       gen: mine.record.gen,
       loginToken: mine.record.loginToken,
+      beganMs: clock.nowMs(),
       record: mine.record,
       rev: mine.rev,
       counters: new SessionCounters(),

@@ -184,6 +184,7 @@ export function liveOf({ id, key, rev, record }: StoredSession, carrier = new Fa
     ...{ id, key, rev, record },
     gen: record.gen,
     loginToken: record.loginToken,
+    beganMs: 0,
     counters: new SessionCounters(),
     phase: { kind: 'live', carrier },
   }
