@@ -50,7 +50,7 @@ export class DrainDesk {
 
   async undo(name: string): Promise<Outcome<'endDrain', Drain>> {
     const id = memberId(name)
-    const refused = await this.#set<never>(id, () => null)
+    const refused = await this.#set<never>(id, null)
     if (refused !== null) return refused
     const sentence = `${id} takes sessions again. What has left does not come back by itself, but by load.`
     return answered({ member: id, draining: false, state: null, sentence })
@@ -65,16 +65,16 @@ export class DrainDesk {
   /** `choose`: the witness of a drain, or why there is none; null: it takes sessions again. */
   async #set<C extends ErrorCode>(
     id: MemberId,
-    choose: () => Stored<MemberRecord> | null | Refusal<C>,
+    choose: (() => Stored<MemberRecord> | Refusal<C>) | null,
   ): Promise<Refusal<C | 'memberNotFound' | 'coordinatorDown'> | null> {
     const { group, ports } = this.#member
     for (let tries = 0; tries < TRIES; tries += 1) {
       await hearNews(this.#member)
       const stored = group.storedMember(id)
       if (stored === null) return refusal('memberNotFound', `there is no member ${id}`)
-      const witness = choose()
+      if (stored.record.draining === (choose !== null)) return null
+      const witness = choose?.() ?? null
       if (witness !== null && 'kind' in witness) return witness
-      if (stored.record.draining === (witness !== null)) return null
       const result = await ports.coordinator.txn(setDraining(stored, witness))
       if (result.kind === 'unknown') break
       if (result.kind === 'done') {
