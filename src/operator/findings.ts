@@ -83,7 +83,7 @@ export const findings: Readonly<Record<HealthCode, Find>> = {
       severity: 'error',
       ...(heardMs === null ? {} : { sinceMs: heardMs }),
       sentence: `${id} does not answer${link === null ? '' : ` (${link})`}: ${whatWaits(member)}its sessions stand still.`,
-      action: `'evenkeel up' starts a member that has ended; one that hangs must be killed. See ${MEMBER_LOG(id)}.`,
+      action: `'evenkeel up' starts a member that has ended; one that hangs must be killed. See ${MEMBER_LOG(id)}${mayWait(member)}.`,
     }
   }),
   MEMBER_SLOW: eachMember((member) => {
@@ -100,7 +100,7 @@ export const findings: Readonly<Record<HealthCode, Find>> = {
   LAST_COPY: lastCopy,
   DEGRADED: degraded,
   RESYNC: resync,
-  DAMAGED: eachCondition((member, { damaged, lostSegments, lostVolumes }) => {
+  DAMAGED: eachCondition((member, { damaged, lostSegments, lostVolumes }, { slices }) => {
     const { id } = member
     const pages = damaged.reduce((sum, one) => sum + one.pages, 0)
     const parts = [
@@ -118,13 +118,15 @@ export const findings: Readonly<Record<HealthCode, Find>> = {
     ]
     if (parts.length === 0) return null
     const isAnywhere = lostSegments.files > 0
+    const hasCopies = slices.some(({ want }) => want.length > 1)
+    const what = hasCopies ? 'what no copy in sync has' : 'what was there'
     return {
       subject: id,
       severity: 'error',
       everything: isAnywhere,
       volumes: new Set([...damaged.map(({ volume }) => volume), ...lostVolumes]),
-      sentence: `${parts.join('; ')}: whoever reads what was there gets MEDIUM ERROR, until it is overwritten.`,
-      action: `Overwrite these blocks, or restore the volumes from a backup; ${MEMBER_LOG(member.id)} names the pages that were found.`,
+      sentence: `${parts.join('; ')}: whoever reads ${what} gets MEDIUM ERROR, until it is overwritten.`,
+      action: `${hasCopies ? 'If reads fail, overwrite' : 'Overwrite'} these blocks, or restore the volumes from a backup; ${MEMBER_LOG(member.id)} names the pages that were found.`,
     }
   }),
   FULL: eachCondition((member, { freeBytes }) =>
@@ -251,14 +253,23 @@ function whatWaits({ slices, alone }: MemberFacts): string {
   return `I/O to ${alone === slices ? 'its' : `${alone} of its`} ${slices} slices waits, and `
 }
 
+/** It has copies elsewhere: without them nobody waits for others (DF7). */
+function mayWait({ slices, alone }: MemberFacts): string {
+  return slices > 0 && alone === slices
+    ? ''
+    : ', which says so if it waits for the others to go on without it, as its folder is empty, older or damaged'
+}
+
 function refusesFolder({ serves, code }: Launched): boolean {
   return !serves && code === 'OLD_FOLDER'
 }
 
-function eachMember(find: (member: MemberFacts) => FindingOfMember | null): Find {
+function eachMember(
+  find: (member: MemberFacts, facts: GroupFacts) => FindingOfMember | null,
+): Find {
   return (facts) =>
     facts.members.flatMap((member) => {
-      const found = find(member)
+      const found = find(member, facts)
       if (found === null) return []
       const { everything, ...finding } = found
       if (everything !== true) return [finding]
@@ -273,9 +284,11 @@ interface FindingOfMember extends Finding {
 }
 
 function eachCondition(
-  find: (member: MemberFacts, condition: Condition) => FindingOfMember | null,
+  find: (member: MemberFacts, condition: Condition, facts: GroupFacts) => FindingOfMember | null,
 ): Find {
-  return eachMember((member) => (member.condition === null ? null : find(member, member.condition)))
+  return eachMember((member, facts) =>
+    member.condition === null ? null : find(member, member.condition, facts),
+  )
 }
 
 function concerns({ id }: MemberFacts) {

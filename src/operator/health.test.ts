@@ -244,6 +244,14 @@ test('a member that is down does not stop the slices that others have, too', () 
   expect(says({ slices: 0, alone: 0 })).toMatch(/answer: its sessions stand still\.$/)
 })
 
+test('where there are copies, a member that is down may be waiting for the others, and its log says so', () => {
+  const action = (more: Partial<MemberFacts>) =>
+    look(member(memberId('m1')), down(memberId('m2'), more))[0]?.action
+  expect(action({})).toMatch(/must be killed\. See 'evenkeel log m2'\.$/)
+  for (const more of [{ alone: 0 }, { slices: 0, alone: 0 }])
+    expect(action(more)).toMatch(/'evenkeel log m2', which says so if it waits for the others/)
+})
+
 test('RESYNC tells how long it takes, if that is known', () => {
   const at = (resyncMs: number | null) => {
     const facts = group(member(memberId('m1')), member(memberId('m2'), { resyncMs }))
@@ -346,6 +354,15 @@ test('a member that restarts is not told to be down as well; one that serves aga
   expect(
     told(member(memberId('m1')), down(memberId('m2'), { launched: { ...launched, serves: true } })),
   ).toEqual(['error MEMBER_DOWN m2', 'warning MEMBER_RESTARTING m2'])
+})
+
+test('where there are copies, damage is an error of what none of them has', () => {
+  const damaged = group(sick(memberId('m1'), { damaged: [{ volume: volumeId(1), pages: 3 }] }))
+  const told = (facts: GroupFacts) => problemsOf(facts, none, NOW).problems[0]?.sentence
+  expect(told(withSlices(damaged, 'm1* | m1'))).toContain('whoever reads what was there gets')
+  expect(told(withSlices(damaged, 'm1* m2 | m1 m2'))).toContain(
+    'whoever reads what no copy in sync has gets MEDIUM ERROR',
+  )
 })
 
 test('pages that a lost segment file or a folder that was given up had are damage too', () => {

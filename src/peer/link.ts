@@ -430,7 +430,8 @@ export class Link {
       open.silentLooks = this.#isAwaiting(open) ? open.silentLooks + 1 : 0
       // What is awaited next has it watched again: a link that rests wakes nobody.
       if (open.silentLooks === 0) return
-      if (open.silentLooks > SILENT_LOOKS) return this.#drop(open, `${to} is silent`) // P11
+      if (open.silentLooks > SILENT_LOOKS)
+        return this.#drop(open, `nothing comes on the stream to ${to}`) // P11
       if (open.phase !== 'greeting') open.sender.send(frameFields(frameKind.ping, 0), null)
       this.#watch(open)
     })
