@@ -25,6 +25,7 @@ const LOG_BYTES_MAX = 4 * 2 ** 20
 /** Of all logs together. */
 const LOGS_BYTES_MAX = 48 * 2 ** 20
 const CONFIG_BYTES_MAX = 64 * 1024
+const CONFIG_NAME_MAX = 50
 const FILES_NAMED_MAX = 2_000
 const DEPTH_MAX = 4
 const MEMBER_CONFIG = /^m[1-9]\d*\.json$/
@@ -35,7 +36,11 @@ export async function gatherFolder(
   gathered: Gathered,
 ): Promise<void> {
   for (const file of configs) {
-    gathered.take(`config/${basename(file)}`, () => configText(file))
+    // As much of its name as any tar takes.
+    const name = basename(file)
+      .replaceAll(/[^\w.-]/g, '_')
+      .slice(-CONFIG_NAME_MAX)
+    gathered.take(`config/${name}`, () => configText(file))
   }
   if (!existsSync(dataFolder)) {
     gathered.miss('the data folder', `${dataFolder} does not exist: name it with --data`)

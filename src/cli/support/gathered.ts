@@ -2,6 +2,7 @@
 //
 // Invariants:
 //   GA1. All of it together is bounded; what would be too much is left out, and told.
+//   GA2. Each file has a name of its own, also of two configurations that are called the same.
 import type { TarFile } from './tar.ts'
 
 /** Of all files, before they are compressed. */
@@ -43,6 +44,14 @@ export class Gathered {
     const bytes = Buffer.byteLength(text)
     if (this.#bytes + bytes > BYTES_MAX) return this.miss(name, 'the archive has enough without it')
     this.#bytes += bytes
-    this.#files.push({ name, text })
+    this.#files.push({ name: this.#ownName(name), text })
+  }
+
+  /** GA2. */
+  #ownName(name: string): string {
+    let own = name
+    for (let count = 2; this.#files.some((file) => file.name === own); count += 1)
+      own = `${name}-${count}`
+    return own
   }
 }

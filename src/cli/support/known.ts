@@ -5,12 +5,14 @@ import type { Member } from '../../api/schema.ts'
 import type { Gathered } from './gathered.ts'
 import { Redaction, targetsOf } from './redaction.ts'
 
+const SHAPE = 'record.json'
+
 export function redactionFor(
   gathered: Gathered,
   members: readonly Member[],
   isPlain: boolean,
 ): Redaction {
-  const record = parsed(gathered, 'record.json') as { group?: RecordedGroup } | null
+  const record = parsed(gathered, SHAPE) as { group?: RecordedGroup } | null
   const { name: group, namingAuthority: authority } = record?.group ?? {}
   const isKnown = group !== undefined && authority !== undefined
   const targets = isKnown ? targetsOf(authority, group) : targetsByVolumes(gathered)
@@ -22,6 +24,7 @@ export function redactionFor(
   redaction.learn(hostname(), 'host')
   for (const { name, text } of gathered.files) {
     if (name.startsWith('config/')) learnHosts(text, redaction)
+    if (name === SHAPE) continue // it has the kinds of values in the place of names
     for (const [, initiator = ''] of text.matchAll(/"initiator"\s*:\s*"([^"\\]+)"/g))
       redaction.learn(initiator, 'initiator')
   }

@@ -35,10 +35,10 @@ describe('names and addresses', () => {
     const redaction = fresh()
     for (const host of ['san1.example.org', 'san1', 'm1', 'localhost', '192.0.2.1', 'x'])
       redaction.learn(host, 'host')
-    const text = 'http://san1.example.org:3259 san1 san12 m1 localhost x'
-    expect(redaction.text(text)).toBe('http://host-1:3259 host-2 san12 m1 localhost x')
-    expect(redaction.text('(evenkeel, ann) /home/ann/data /home/bob/x')).toBe(
-      '(evenkeel, user-1) /home/user-1/data /home/user-2/x',
+    const text = 'http://san1.example.org:3259 san1 SAN1 san12 m1 localhost x'
+    expect(redaction.text(text)).toBe('http://host-1:3259 host-2 host-2 san12 m1 localhost x')
+    expect(redaction.text('(evenkeel, ann) /home/ann/data /Users/bob/x')).toBe(
+      '(evenkeel, user-1) /home/user-1/data /Users/user-2/x',
     )
   })
 

@@ -18,7 +18,7 @@ const SECRET_JSON =
 const SECRET_YAML =
   /^(\s*(?:- )?[\w.-]*(?:secret|password|passphrase|token|credential|chap)[\w.-]*\s*:[ \t]*)\S.*$/gim
 const CLI_USER = /(\bevenkeel, )([\w.@-]+)/g
-const HOME = /(\/home\/)([\w.@-]+)/g
+const HOME = /(\/(?:home|Users)\/)([\w.@-]+)/g
 const NEVER_HOSTS = ['localhost', 'group', 'launcher', 'evenkeel']
 const HOST_LENGTH_MIN = 3
 
@@ -49,9 +49,10 @@ export class Redaction {
 
   /** A name that is an initiator's or a host's by where it stands. */
   learn(name: string, kind: 'initiator' | 'host'): void {
-    const isKnown = this.#known.members.includes(name) || NEVER_HOSTS.includes(name.toLowerCase())
+    const plain = name.toLowerCase()
+    const isKnown = this.#known.members.includes(plain) || NEVER_HOSTS.includes(plain)
     if (name.length < HOST_LENGTH_MIN || isKnown || isIPv4(name) || isIPv6(name)) return
-    this.#literals.set(name, kind)
+    this.#literals.set(plain, kind)
   }
 
   text(text: string): string {
@@ -87,12 +88,13 @@ export class Redaction {
 
   #withoutLiterals(text: string): string {
     let now = text
+    const plain = text.toLowerCase()
     // Longer ones first: one may be the beginning of another.
     const literals = [...this.#literals].sort(([a], [b]) => b.length - a.length)
     for (const [literal, kind] of literals) {
-      if (!now.includes(literal)) continue
-      const whole = new RegExp(`(?<![\\w-])${escaped(literal)}(?![\\w-])`, 'g')
-      now = now.replace(whole, () => this.#number(kind, literal.toLowerCase()))
+      if (!plain.includes(literal)) continue
+      const whole = new RegExp(`(?<![\\w-])${escaped(literal)}(?![\\w-])`, 'gi')
+      now = now.replace(whole, () => this.#number(kind, literal))
     }
     return now
   }

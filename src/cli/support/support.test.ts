@@ -9,6 +9,7 @@ import { type RunningApi, startApi } from '../../api/server.ts'
 import { run } from '../program.ts'
 import { lastLines } from './folder.ts'
 import { Gathered } from './gathered.ts'
+import { redactionFor } from './known.ts'
 import { tarOf } from './tar.ts'
 
 const NOBODY = 'http://127.0.0.1:1'
@@ -148,6 +149,18 @@ describe('evenkeel support', () => {
     expect([...unpacked().keys()]).toContain('config/m1.json')
   })
 
+  test('GA2 configurations that are called the same are both in it, however long their names are', async () => {
+    const name = `${'ü'.repeat(60)}.yaml`
+    const files = ['a', 'b'].map((one) => join(folder, one, name))
+    for (const [i, file] of files.entries()) {
+      mkdirSync(join(file, '..'))
+      writeFileSync(file, `memberId: m${i + 1}\n`)
+    }
+    expect(await support('--config', ...files)).toMatchObject({ code: 0 })
+    const texts = [...unpacked()].filter(([one]) => one.includes('__.yaml')).map(([, text]) => text)
+    expect(texts).toEqual(['memberId: m1\n', 'memberId: m2\n'])
+  })
+
   test('a configuration that is named is in it, without its secrets', async () => {
     const file = join(folder, 'm7.yaml')
     writeFileSync(file, 'memberId: m7\nchapSecret: hush\n')
@@ -163,6 +176,14 @@ test('SF2 of a log the newest whole lines are taken, across its files', () => {
   expect(lastLines(log, 1_000)).toBe('one\ntwo\nthree\nfour\n')
   expect(lastLines(log, 16)).toBe('two\nthree\nfour\n')
   expect(lastLines(log, 8)).toBe('four\n')
+})
+
+test('RD2 the form of a record names nobody: its words stay in the archive', () => {
+  const gathered = new Gathered()
+  gathered.take('record.json', () => '{"forms":[{"initiator":"string"}]}')
+  gathered.take('api/sessions.json', () => '{"items":[{"initiator":"host of Ann"}]}')
+  const redaction = redactionFor(gathered, [], false)
+  expect(redaction.text('a string of host of Ann')).toBe('a string of initiator-1')
 })
 
 test('GA1 what would be too much is left out, and told', () => {

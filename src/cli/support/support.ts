@@ -69,7 +69,10 @@ export function supportCommand({ environment }: Outside, contextOf: ContextOf): 
 
 /** SU1. */
 function pack(to: string, at: Date, gathered: Gathered, redaction: Redaction): Packed {
-  const files = gathered.files.map(({ name, text }) => ({ name, text: redaction.text(text) }))
+  const files = gathered.files.map(({ name, text }) => ({
+    name: redaction.text(name),
+    text: redaction.text(text),
+  }))
   const missing = gathered.missing.map(({ what, why }) => ({ what, why: redaction.text(why) }))
   const manifest = {
     madeAt: at.toISOString(),
