@@ -72,5 +72,6 @@ test('EC1 who follows hears each once, also from another member, and of what may
   process.emit('SIGINT')
   expect(await ended).toBe(0)
   expect(text.out.match(/over:/g)).toHaveLength(1)
+  expect(text.out.match(/appeared/g)).toHaveLength(1)
   await second.close()
 })

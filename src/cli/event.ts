@@ -1,7 +1,8 @@
 // evenkeel event: what happens in the group, as its members see it, and what has happened lately.
 //
 // Invariants:
-//   EC1. Who follows is told of each event once, also when another member answers from then on, and of what may be missing.
+//   EC1. Who follows is told of each event once, also when another member answers from then on, which may have seen it a little
+//        later; and of what may be missing.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Command, InvalidArgumentError } from 'commander'
 import { type Caller, isUnavailable } from '../api/caller.ts'
@@ -22,6 +23,8 @@ const LINES = 50
 /** As many as a member keeps. */
 const ALL = '1000'
 const LOOK_MS = 500
+/** So much later another member may see the same. */
+const LATER_MS = 5_000
 
 export function eventCommand(contextOf: ContextOf): Command {
   return new Command()
@@ -75,17 +78,19 @@ async function follow(
   const end = () => ended.abort()
   process.once('SIGINT', end).once('SIGTERM', end)
   let after = heard.last
-  let lastAt = heard.items.at(-1)?.event.at ?? new Date().toISOString()
+  let lately = heard.items
+  let lastAt = lately.at(-1)?.event.at ?? new Date().toISOString()
   let isSilent = false
   for (;;) {
     const waited = await sleep(LOOK_MS, true, { signal: ended.signal }).catch(() => false)
     if (!waited) return
     try {
-      const next = await askNext(caller, options.kind, after, lastAt)
+      const next = await askNext(caller, options.kind, after, { lately, lastAt })
       if (next.gap) screen.note('evenkeel: events may be missing here')
       for (const one of next.items) if (isWanted(one, options)) printer.print(one)
       after = next.last
       lastAt = next.items.at(-1)?.event.at ?? lastAt
+      lately = lastOf([...lately, ...next.items])
       isSilent = false
     } catch (error) {
       if (!isUnavailable(error)) throw error
@@ -96,12 +101,34 @@ async function follow(
 }
 
 /** Of another member, what it has seen since the last event was printed. */
-async function askNext(caller: Caller, kind: string | undefined, after: string, lastAt: string) {
+async function askNext(
+  caller: Caller,
+  kind: string | undefined,
+  after: string,
+  { lately, lastAt }: { readonly lately: readonly Event[]; readonly lastAt: string },
+) {
   const asked = kind === undefined ? {} : { kind }
   const next = await caller.events({ ...asked, limit: ALL, after })
   if (!next.gap) return next
   const { items, last } = await caller.events({ ...asked, limit: ALL })
-  return { items: items.filter(({ event }) => event.at > lastAt), last, gap: true }
+  const news = items.filter((one) => one.event.at > lastAt && !isAmong(lately, one))
+  return { items: news, last, gap: true }
+}
+
+/** Those that another member may tell again. */
+function lastOf(events: readonly Event[]): readonly Event[] {
+  const lastMs = Date.parse(events.at(-1)?.event.at ?? '')
+  return events.filter(({ event }) => Date.parse(event.at) > lastMs - LATER_MS)
+}
+
+/** As another member has seen it. */
+function isAmong(lately: readonly Event[], { event, change }: Event): boolean {
+  return lately.some(
+    (one) =>
+      one.change === change &&
+      one.event.sentence === event.sentence &&
+      Date.parse(event.at) - Date.parse(one.event.at) < LATER_MS,
+  )
 }
 
 /** Time, kind and change stand in columns, the sentence behind them. */
