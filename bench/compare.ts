@@ -62,6 +62,7 @@ if (!namesOfCases.some(isWanted)) {
 }
 const isWhole = namesOfCases.every(isWanted) && options.where === '' && withTgt
 const beside = options.beside === undefined ? null : await checkoutAt(options.beside)
+const ours = await nameOf(here)
 
 // What was started is stopped: the round under way ends first.
 let isStopped = false
@@ -84,7 +85,7 @@ try {
   console.log(brief(results, beside?.name ?? null))
   if (isWhole) {
     const comparison = {
-      ...{ results, rounds, machine, loadBefore, beside: beside?.name ?? null },
+      ...{ results, rounds, machine, loadBefore, ours, beside: beside?.name ?? null },
       command: `npm run bench -- ${beside === null ? '' : '--beside FOLDER '}--rounds ${rounds} --seconds ${options.seconds}`,
       date: new Date().toISOString().slice(0, 10),
       tgtVersion: await tgtVersion(),
@@ -136,11 +137,15 @@ async function checkoutAt(path: string): Promise<Checkout> {
   await access(join(found, 'bin/evenkeel')).catch(() =>
     fail(`${found} is no checkout of this project: it has no bin/evenkeel`),
   )
+  return { name: await nameOf(found), folder: found }
+}
+
+async function nameOf(checkout: string): Promise<string> {
   const git = async (...args: string[]) =>
-    (await promisify(execFile)('git', ['-C', found, ...args])).stdout.trim()
-  const name = await git('rev-parse', '--short=7', 'HEAD').catch(() => 'the other')
+    (await promisify(execFile)('git', ['-C', checkout, ...args])).stdout.trim()
+  const name = await git('rev-parse', '--short=7', 'HEAD').catch(() => 'unknown')
   const changes = await git('status', '--porcelain', '--untracked-files=no').catch(() => '')
-  return { name: changes === '' ? name : `${name} with changes`, folder: found }
+  return changes === '' ? name : `${name} with changes`
 }
 
 function tell({ round, case: name, system, figures }: Measured): void {

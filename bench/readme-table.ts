@@ -1,4 +1,4 @@
-// README's table of multiples of tgt and the sentence behind it, taken from the tables of bench/RESULTS.md, so that the two cannot tell two things.
+// README's table of multiples of tgt and the sentences behind it, taken from the tables of bench/RESULTS.md, so that the two cannot tell two things.
 import { mainWorks } from './cases.ts'
 import { table } from './figures.ts'
 
@@ -11,7 +11,7 @@ export function withTable(readme: string, results: string): string {
   const to = readme.indexOf(END)
   if (from === -1 || to < from)
     throw new Error(`README.md has no '${BEGIN}' with '${END}' behind it`)
-  const lines = [...readmeTable(results), '', ...writeBack(results)].join('\n')
+  const lines = [...readmeTable(results), '', ...writeBack(results), measuredAt(results)].join('\n')
   return `${readme.slice(0, from + BEGIN.length)}\n\n${lines}\n\n${readme.slice(to)}`
 }
 
@@ -44,6 +44,12 @@ function writeBack(results: string): string[] {
   return [
     `With its default write-back cache, \`tgt\` does ${Math.min(...ratios)} to ${Math.max(...ratios)} times as many writes, but may lose acknowledged ones.`,
   ]
+}
+
+function measuredAt(results: string): string {
+  const [, ours] = /, at commit (.*), and not by hand\./.exec(results) ?? []
+  if (ours === undefined) throw new Error('RESULTS.md does not say at which commit it was written')
+  return `All of it is of commit ${ours}, with one copy of each page: what came later is in no figure.`
 }
 
 /** The rows of the first table under a heading, by the names of its columns. */

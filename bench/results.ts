@@ -11,7 +11,9 @@ export interface Comparison {
   readonly rounds: number
   readonly machine: Machine
   readonly tgtVersion: string | null
-  /** What the other checkout is called. */
+  /** What this checkout is called. */
+  readonly ours: string
+  /** What the other one is. */
   readonly beside: string | null
   /** Of the last minute before. */
   readonly loadBefore: number
@@ -115,12 +117,12 @@ export function resultsText(comparison: Comparison): string {
 }
 
 function preface(comparison: Comparison): string[] {
-  const { command, date, rounds, machine, tgtVersion, beside, loadBefore } = comparison
+  const { command, date, ours, rounds, machine, tgtVersion, beside, loadBefore } = comparison
   const peers = [beside === null ? null : `its commit ${beside}`, tgtVersion === null ? null : TGT]
   return [
     `# Evenkeel beside ${peers.filter((peer) => peer !== null).join(' and ')}`,
     '',
-    `Written by \`${command}\` on ${date}, and not by hand.`,
+    `Written by \`${command}\` on ${date}, at commit ${ours}, and not by hand.`,
     `${machine.sentence}${tgtVersion === null ? '' : `, tgt ${tgtVersion}`}; a write of 4 KiB with O_DSYNC takes ${shortFigure(machine.syncUs)} µs. Everything is on one`,
     `machine, over loopback. Its load average was ${loadBefore.toFixed(1)} when the run began: the more beside it, the more the figures spread, and`,
     'the less absolute rates mean.',

@@ -49,6 +49,7 @@ describe('a whole run', () => {
     ...{
       results: new Results(all),
       rounds: 1,
+      ours: 'def5678',
       beside: 'abc1234',
       tgtVersion: '1.0',
       loadBefore: 0,
@@ -69,6 +70,7 @@ describe('a whole run', () => {
       /^\| 4 KiB random write, depth 32 +\| +8\.0 \| +8\.0 \| +2\.0 \| +2\.0 \|$/m,
     )
     expect(made).toContain('does 4 to 4 times as many writes')
+    expect(made).toContain('of commit def5678,')
   })
 
   test('has the ratio to the other checkout of what both were given', () => {
