@@ -8,8 +8,6 @@ export default defineConfig({
     'Scale-out iSCSI block storage that keeps every member level by moving live connections',
   outDir: '../dist/docs',
   cacheDir: '../dist/.vitepress',
-  // What stands outside of this folder is read in the repository.
-  ignoreDeadLinks: [/^(\.\/)?(\.\.\/)+(README|CHANGELOG|bench|src|deploy|LICENSE)/, /openapi/],
   markdown: { config: linksInside },
   themeConfig: {
     search: { provider: 'local' },
@@ -19,48 +17,41 @@ export default defineConfig({
       { text: 'Reference', link: '/OPERATING' },
     ],
     sidebar: [
-      {
-        text: 'Begin',
-        items: [
-          { text: 'The first five minutes', link: '/guide/start' },
-          { text: 'How it decides what to move', link: '/guide/moving' },
-          { text: 'Compared with others', link: '/guide/compared' },
-        ],
-      },
-      {
-        text: 'Clients',
-        items: [
-          { text: 'A group that others can reach', link: '/guide/network' },
-          { text: 'Linux', link: '/guide/linux' },
-          { text: 'QEMU and libvirt', link: '/guide/qemu' },
-          { text: 'Proxmox VE', link: '/guide/proxmox' },
-          { text: 'Windows', link: '/guide/windows' },
-          { text: 'VMware ESXi', link: '/guide/esxi' },
-          { text: 'Kubernetes', link: '/guide/kubernetes' },
-          { text: 'What initiators saw', link: '/interop' },
-        ],
-      },
-      {
-        text: 'Operate',
-        items: [
-          { text: 'Running a group', link: '/guide/running' },
-          { text: 'Troubleshooting', link: '/guide/troubleshooting' },
-          { text: 'Security', link: '/guide/security' },
-          { text: 'The API', link: '/guide/api' },
-          { text: 'Commands and settings', link: '/OPERATING' },
-        ],
-      },
-      {
-        text: 'Build',
-        items: [
-          { text: 'Architecture', link: '/ARCHITECTURE' },
-          { text: 'Words', link: '/GLOSSARY' },
-          { text: 'Testing', link: '/TESTING' },
-        ],
-      },
+      part('Begin', {
+        'The first five minutes': '/guide/start',
+        'How it decides what to move': '/guide/moving',
+        'Compared with others': '/guide/compared',
+      }),
+      part('Clients', {
+        'A group that others can reach': '/guide/network',
+        Linux: '/guide/linux',
+        'QEMU and libvirt': '/guide/qemu',
+        'Proxmox VE': '/guide/proxmox',
+        Windows: '/guide/windows',
+        'VMware ESXi': '/guide/esxi',
+        Kubernetes: '/guide/kubernetes',
+        'What initiators saw': '/interop',
+      }),
+      part('Operate', {
+        'Running a group': '/guide/running',
+        Troubleshooting: '/guide/troubleshooting',
+        Security: '/guide/security',
+        'The API': '/guide/api',
+        'Commands and settings': '/OPERATING',
+      }),
+      part('Build', {
+        Architecture: '/ARCHITECTURE',
+        Words: '/GLOSSARY',
+        Testing: '/TESTING',
+      }),
     ],
   },
 })
+
+/** Pages by their names. */
+function part(text: string, pages: Readonly<Record<string, string>>) {
+  return { text, items: Object.entries(pages).map(([name, link]) => ({ text: name, link })) }
+}
 
 interface Token {
   readonly type: string
