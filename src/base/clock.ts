@@ -9,7 +9,7 @@ export interface Timer {
 export interface Clock {
   /** Monotonic milliseconds with fractions; only differences mean something, and only on one member. */
   nowMs(): number
-  /** Milliseconds since 1970 for records that people read; may jump, so nothing is decided by it. */
+  /** Milliseconds since 1970 for records that people read; may jump, so nothing is decided by it but to ask once more (BC2 of slice/beacons.ts). */
   wallMs(): number
   /** Calls `f` once, not before `delayMs` have passed. */
   after(delayMs: number, f: () => void): Timer

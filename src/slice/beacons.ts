@@ -4,6 +4,8 @@
 // Invariants:
 //   BC1. A beacon says up to where this member has followed the record, its roles included: what it had let go of by then it
 //        serves no more (LS2 of lease.ts).
+//   BC2. A clock may stand still while its host sleeps; wall time does not. When that has gone ahead, all leases end, and those that
+//        beacons from before would bring; new ones are asked for at once. Where a grant lasts longer by that, nothing is wrong.
 import type { Clock } from '../base/clock.ts'
 import type { MemberId, Revision, SliceId } from '../base/ids.ts'
 import { ProtocolError } from '../base/protocol-error.ts'
@@ -14,6 +16,8 @@ import { encodeBeacon } from './copy-messages.ts'
 import { type Activated, Grants, Leases } from './lease.ts'
 
 export const BEACON_MS = 400
+/** BC2. A clock that is steered gains less from one look to the next. */
+const SLEPT_MS = 100
 /** No lease comes of a later reply. */
 const REPLY_MS = 2_000
 
@@ -36,12 +40,16 @@ export class Beacons {
   readonly grants: Grants
   readonly #deps: BeaconsDeps
   readonly #primaries: MemberId[] = []
+  /** BC2. How far wall time is ahead, and how often it has gone ahead by itself. */
+  #aheadMs: number
+  #sleeps = 0
   #isClosed = false
   #isRunning = false
 
   constructor(deps: BeaconsDeps) {
     this.#deps = deps
     this.grants = new Grants(deps.clock.nowMs())
+    this.#aheadMs = deps.clock.wallMs() - deps.clock.nowMs()
   }
 
   /** Called again, it does nothing. */
@@ -57,6 +65,7 @@ export class Beacons {
 
   /** R5 */
   hold(others: readonly Activated[]): boolean {
+    this.#lookForSleep()
     return this.leases.hold(others, this.#deps.clock.nowMs())
   }
 
@@ -83,17 +92,37 @@ export class Beacons {
     void this.#beacon(member)
   }
 
+  /** BC2 */
+  #lookForSleep(): void {
+    const { clock } = this.#deps
+    const aheadMs = clock.wallMs() - clock.nowMs()
+    const hasSlept = aheadMs - this.#aheadMs > SLEPT_MS
+    this.#aheadMs = aheadMs
+    if (!hasSlept) return
+    this.#sleeps += 1
+    this.leases.drop()
+    this.#sendAll()
+  }
+
+  #sendAll(): void {
+    for (const member of this.#deps.to()) void this.#beacon(member)
+  }
+
   #round(): void {
     if (this.#isClosed) return
-    for (const member of this.#deps.to()) void this.#beacon(member)
+    this.#lookForSleep()
+    this.#sendAll()
     this.#deps.clock.after(BEACON_MS, () => this.#round())
   }
 
   async #beacon(member: MemberId): Promise<void> {
     const { clock, peers, seen } = this.#deps
     const sentMs = clock.nowMs()
+    const sleeps = this.#sleeps
     const reply = await peers.ask(member, 'beacon', encodeBeacon(seen()), REPLY_MS)
     if (reply === null || this.#isClosed) return
+    this.#lookForSleep()
+    if (sleeps !== this.#sleeps) return
     const boot = bootIn(reply)
     if (boot === null) return
     this.leases.replied({ member, boot }, sentMs) // LS1

@@ -1,6 +1,6 @@
 // Who may answer the reads of a slice, and who may take it over: the leases that a member holds, and the grants that it gives.
 // Each member sends each other one a beacon now and then, for all slices at once; the reply is a grant. Both compare instants
-// of their own clocks, which count the time asleep too, and nothing else. Pure: instants are handed in.
+// of their own clocks, and nothing else; of a host that slept beacons.ts knows (BC2). Pure: instants are handed in.
 //
 //   a primary                               another in-sync member
 //     │ ── beacon (sent at t; has seen rev) ──▶ │  from here on for GRACE_MS it takes over nothing from the primary
@@ -65,7 +65,7 @@ export class Leases {
     return lease !== undefined && lease.boot !== boot
   }
 
-  /** The host slept, and nobody knows how long by this clock. */
+  /** BC2 of beacons.ts. */
   drop(): void {
     this.#leases.clear()
   }
