@@ -1,6 +1,6 @@
 // What a primary knows of the copies of its slice in one epoch: which mutations each of them has, and so which are durable on
 // all. A copy is sent the mutations in their order and says up to which one it has them; whoever drives this keeps those that
-// are not committed, and sends from `nextFor` on. Pure: instants are handed in.
+// are not committed. Pure: instants are handed in.
 //
 // Invariants (R3, R4: PacificA, as docs/decisions/0012 has it):
 //   R3.  The primary alone gives a mutation its place: seq counts from 1 in each epoch, without a gap.
@@ -82,11 +82,6 @@ export class ReplicaSet {
       one.awaitedMs = nowMs
     }
     return this.#commit()
-  }
-
-  /** Which mutation a member is to be sent first on a new stream. */
-  nextFor(index: number): number {
-    return (this.#progress[index]?.has ?? this.#given) + 1
   }
 
   /** One that is silent, or null. */

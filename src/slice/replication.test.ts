@@ -68,7 +68,6 @@ class PrimaryBeside {
     this.#model.acknowledged(at, seq)
     this.#has[at] = seq
     same(isMore, this.#set.committed > before, 'R4')
-    if (at > 0) same(this.#set.nextFor(at - 1), seq + 1, 'R3')
   }
 
   /** Of what is awaited, the newest is looked at: so a silent one is found after SILENT_AFTER_MS, and before twice that. */
