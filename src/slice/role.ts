@@ -9,7 +9,7 @@ export type Role =
   | { readonly kind: 'none' }
   | Activating
   | Primary
-  /** `over` settles when nothing that the primary had begun is under way any more. */
+  /** `over` settles when nothing is under way any more of what was begun as the primary, or taken as a copy. */
   | { readonly kind: 'leaving'; readonly over: Promise<void> }
   /** In sync, or learning: the record says which. */
   | Copy

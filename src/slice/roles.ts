@@ -191,13 +191,13 @@ export class Roles {
 
   #leave(slice: SliceId): void {
     const role = this.all[slice]
-    const primary = role?.kind === 'activating' ? role.primary : role
-    if (primary?.kind !== 'primary') {
-      if (role?.kind === 'activating') this.all[slice] = none
+    if (role?.kind !== 'primary' && role?.kind !== 'activating') return
+    this.#troubles.delete(slice)
+    const over = role.kind === 'primary' ? role.leave() : (role.primary?.leave() ?? role.drained)
+    if (over === null) {
+      this.all[slice] = none
       return
     }
-    this.#troubles.delete(slice)
-    const over = primary.leave()
     const leaving: Role = { kind: 'leaving', over }
     this.all[slice] = leaving
     void over.then(() => {
