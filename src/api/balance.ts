@@ -40,9 +40,7 @@ export function balanceRoutes(api: Api, operator: Operator): void {
       },
     },
     async ({ query: { member, after } }, reply) =>
-      settle('showRecording', reply, await operator.recording(member, after), (body) =>
-        reply.code(200).send(body),
-      ),
+      settle('showRecording', reply, await operator.recording(member, after)),
   )
   api.get(
     '/api/v1/balance/plan',
@@ -67,9 +65,6 @@ export function balanceRoutes(api: Api, operator: Operator): void {
         response: { 200: answer(balance), ...problems },
       },
     },
-    async (request, reply) =>
-      settle('setBalance', reply, await operator.setBalance(request.body), (body) =>
-        reply.code(200).send(body),
-      ),
+    async (request, reply) => settle('setBalance', reply, await operator.setBalance(request.body)),
   )
 }

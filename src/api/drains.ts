@@ -21,10 +21,7 @@ export function drainRoutes(api: Api, operator: Operator): void {
         response,
       },
     },
-    async (request, reply) =>
-      settle('showDrain', reply, await operator.drain(request.params.id), (body) =>
-        reply.code(200).send(body),
-      ),
+    async (request, reply) => settle('showDrain', reply, await operator.drain(request.params.id)),
   )
   api.put(
     '/api/v1/members/:id/drain',
@@ -40,9 +37,7 @@ export function drainRoutes(api: Api, operator: Operator): void {
       },
     },
     async (request, reply) =>
-      settle('beginDrain', reply, await operator.beginDrain(request.params.id), (body) =>
-        reply.code(200).send(body),
-      ),
+      settle('beginDrain', reply, await operator.beginDrain(request.params.id)),
   )
   api.delete(
     '/api/v1/members/:id/drain',
@@ -53,9 +48,6 @@ export function drainRoutes(api: Api, operator: Operator): void {
         response,
       },
     },
-    async (request, reply) =>
-      settle('endDrain', reply, await operator.endDrain(request.params.id), (body) =>
-        reply.code(200).send(body),
-      ),
+    async (request, reply) => settle('endDrain', reply, await operator.endDrain(request.params.id)),
   )
 }

@@ -36,7 +36,7 @@ export function groupRoutes(api: Api, operator: Operator): void {
         found === undefined
           ? refusal('memberNotFound', `there is no member ${id}`)
           : answered(found)
-      return settle('showMember', reply, outcome, (body) => reply.code(200).send(body))
+      return settle('showMember', reply, outcome)
     },
   )
   drainRoutes(api, operator)

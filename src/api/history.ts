@@ -46,7 +46,7 @@ export function historyRoutes(api: Api, operator: Operator): void {
         span === null
           ? refusal('badRequest', '`from` is before `to`, by 30 days at most')
           : answered(await operator.history(span))
-      return settle('showHistory', reply, outcome, (body) => reply.code(200).send(body))
+      return settle('showHistory', reply, outcome)
     },
   )
 }

@@ -83,7 +83,7 @@ test('RF1 the document lists of each operation what the types allow it to refuse
 
 test('RF1 a route that answers as another operation is a fault', () => {
   const reply = { request: { routeOptions: { schema: { operationId: 'showVolume' } } } }
-  const send = () => settle('deleteVolume', reply as never, answered({}), () => {})
+  const send = () => settle('deleteVolume', reply as never, answered({}))
   expect(send).toThrow('answers as deleteVolume, which it is not')
 })
 

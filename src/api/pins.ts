@@ -34,7 +34,6 @@ export function pinRoutes(api: Api, operator: Operator): void {
         'foretellPin',
         reply,
         await operator.foretellPin(request.params.id, request.query.member),
-        (body) => reply.code(200).send(body),
       ),
   )
   api.put(
@@ -52,12 +51,7 @@ export function pinRoutes(api: Api, operator: Operator): void {
       },
     },
     async (request, reply) =>
-      settle(
-        'pinSession',
-        reply,
-        await operator.pinSession(request.params.id, request.body),
-        (body) => reply.code(200).send(body),
-      ),
+      settle('pinSession', reply, await operator.pinSession(request.params.id, request.body)),
   )
   api.delete(
     '/api/v1/sessions/:id/pin',
@@ -69,8 +63,6 @@ export function pinRoutes(api: Api, operator: Operator): void {
       },
     },
     async (request, reply) =>
-      settle('unpinSession', reply, await operator.unpinSession(request.params.id), (body) =>
-        reply.code(200).send(body),
-      ),
+      settle('unpinSession', reply, await operator.unpinSession(request.params.id)),
   )
 }

@@ -65,6 +65,10 @@ interface ProblemReply<R> {
   code(status: ProblemStatus): { type(contentType: string): { send(body: Problem): R } }
 }
 
+interface DoneReply<T, R> {
+  code(status: 200): { send(body: Whole<T>): R }
+}
+
 type Whole<T> = T & { readonly schema: typeof SCHEMA }
 
 export function whole<T extends object>(value: T): Whole<T> {
@@ -75,8 +79,17 @@ export function listed<T>(items: readonly T[]): { schema: typeof SCHEMA; items: 
   return { schema: SCHEMA, items: [...items] }
 }
 
-/** Sends the refusal, or hands the value to `send`. `operation` is that of the route, so it refuses only what it lists. */
+/** Sends what is done with 200, or the refusal. `operation` is that of the route, so it refuses only what it lists. */
 export function settle<O extends Operation, T extends object, R>(
+  operation: O,
+  reply: ProblemReply<R> & DoneReply<T, R>,
+  outcome: Outcome<O, T>,
+): R {
+  return settleAs(operation, reply, outcome, (body) => reply.code(200).send(body))
+}
+
+/** The same where it is done with another status, which `send` chooses. */
+export function settleAs<O extends Operation, T extends object, R>(
   operation: O,
   reply: ProblemReply<R>,
   outcome: Outcome<O, T>,

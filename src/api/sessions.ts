@@ -9,7 +9,7 @@ import { type Refusal, refusal } from './errors.ts'
 import type { Operator } from './operator.ts'
 import { pinRoutes } from './pins.ts'
 import { answered, type CodeOf, type Outcome } from './refusals.ts'
-import { type Api, described, problems, query, settle } from './route.ts'
+import { type Api, described, problems, query, settle, settleAs } from './route.ts'
 import {
   answer,
   type Move,
@@ -57,9 +57,7 @@ export function sessionRoutes(api: Api, operator: Operator): void {
       },
     },
     async (request, reply) =>
-      settle('listSessions', reply, await sessionsOf(operator, request.query), (body) =>
-        reply.code(200).send(body),
-      ),
+      settle('listSessions', reply, await sessionsOf(operator, request.query)),
   )
   api.get(
     '/api/v1/sessions/:id',
@@ -71,9 +69,7 @@ export function sessionRoutes(api: Api, operator: Operator): void {
       },
     },
     async (request, reply) =>
-      settle('showSession', reply, await operator.session(request.params.id), (body) =>
-        reply.code(200).send(body),
-      ),
+      settle('showSession', reply, await operator.session(request.params.id)),
   )
   moveRoutes(api, operator)
   pinRoutes(api, operator)
@@ -92,10 +88,7 @@ function whyRoutes(api: Api, operator: Operator): void {
         response: { 200: answer(stayReason), ...problems },
       },
     },
-    async (request, reply) =>
-      settle('whyNot', reply, await operator.whyNot(request.params.id), (body) =>
-        reply.code(200).send(body),
-      ),
+    async (request, reply) => settle('whyNot', reply, await operator.whyNot(request.params.id)),
   )
   api.get(
     '/api/v1/moves/:id/why',
@@ -106,10 +99,7 @@ function whyRoutes(api: Api, operator: Operator): void {
         response: { 200: answer(moveWhy), ...problems },
       },
     },
-    async (request, reply) =>
-      settle('whyMoved', reply, await operator.whyMoved(request.params.id), (body) =>
-        reply.code(200).send(body),
-      ),
+    async (request, reply) => settle('whyMoved', reply, await operator.whyMoved(request.params.id)),
   )
 }
 
@@ -133,7 +123,6 @@ function moveRoutes(api: Api, operator: Operator): void {
         'foretellMove',
         reply,
         await operator.foretellMove(request.params.id, request.query.to),
-        (body) => reply.code(200).send(body),
       ),
   )
   api.post(
@@ -151,7 +140,7 @@ function moveRoutes(api: Api, operator: Operator): void {
       },
     },
     async (request, reply) =>
-      settle(
+      settleAs(
         'moveSession',
         reply,
         await operator.moveSession(request.params.id, request.body),
@@ -167,10 +156,7 @@ function moveRoutes(api: Api, operator: Operator): void {
         response: { 200: page(move), ...problems },
       },
     },
-    async (request, reply) =>
-      settle('listMoves', reply, await movesOf(operator, request.query), (body) =>
-        reply.code(200).send(body),
-      ),
+    async (request, reply) => settle('listMoves', reply, await movesOf(operator, request.query)),
   )
 }
 

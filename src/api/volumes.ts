@@ -1,7 +1,7 @@
 // /api/v1/volumes
 import { z } from 'zod'
 import type { Operator } from './operator.ts'
-import { type Api, described, listed, problems, query, settle } from './route.ts'
+import { type Api, described, listed, problems, query, settle, settleAs } from './route.ts'
 import { answer, list, volume, volumeChange, volumeDetail, volumeRequest } from './schema.ts'
 
 const params = z.object({ name: z.string() })
@@ -35,7 +35,7 @@ export function volumeRoutes(api: Api, operator: Operator): void {
       },
     },
     async (request, reply) =>
-      settle('createVolume', reply, await operator.createVolume(request.body), (body) =>
+      settleAs('createVolume', reply, await operator.createVolume(request.body), (body) =>
         reply.code(201).send(body),
       ),
   )
@@ -53,9 +53,7 @@ export function volumeRoutes(api: Api, operator: Operator): void {
       },
     },
     async (request, reply) =>
-      settle('showVolume', reply, await operator.volume(request.params.name), (body) =>
-        reply.code(200).send(body),
-      ),
+      settle('showVolume', reply, await operator.volume(request.params.name)),
   )
   changeRoutes(api, operator)
 }
@@ -77,12 +75,7 @@ function changeRoutes(api: Api, operator: Operator): void {
       },
     },
     async (request, reply) =>
-      settle(
-        'changeVolume',
-        reply,
-        await operator.changeVolume(request.params.name, request.body),
-        (body) => reply.code(200).send(body),
-      ),
+      settle('changeVolume', reply, await operator.changeVolume(request.params.name, request.body)),
   )
   api.delete(
     '/api/v1/volumes/:name',
@@ -98,8 +91,6 @@ function changeRoutes(api: Api, operator: Operator): void {
       },
     },
     async (request, reply) =>
-      settle('deleteVolume', reply, await operator.deleteVolume(request.params.name), (body) =>
-        reply.code(200).send(body),
-      ),
+      settle('deleteVolume', reply, await operator.deleteVolume(request.params.name)),
   )
 }
