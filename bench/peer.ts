@@ -142,6 +142,12 @@ class MemoryStore implements SliceStore {
   volumes(): VolumeId[] {
     return []
   }
+  slicesHere(): [] {
+    return []
+  }
+  async dropSlice(): Promise<'done'> {
+    return 'done'
+  }
   async dropVolume(): Promise<'done'> {
     return 'done'
   }

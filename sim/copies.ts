@@ -4,7 +4,7 @@
 // Checked, from the outside:
 //   - the epoch of a slice never falls, and whoever becomes its primary was in sync before (G30, G32 of src/group/slices.ts);
 //   - a write that a primary has answered is carried out by no primary again (V3 of src/slice/primary.ts);
-//   - at rest every slice has all its copies, and all are equal, byte by byte.
+//   - at rest every slice has all its copies, and all are equal, byte by byte; no other member has anything of it.
 import { type MemberId, NO_REVISION, type SliceId, volumeId } from '../src/base/ids.ts'
 import { PAGE_BYTES } from '../src/base/sizes.ts'
 import { parseSlice } from '../src/group/parse.ts'
@@ -26,7 +26,7 @@ export class CopyWatch {
   }
 
   get #areSeveral(): boolean {
-    return this.#group.shape.copies > 1
+    return this.#group.shape.relocates
   }
 
   /** Every change of a slice's record is judged from now on. With one copy nobody takes over. */
@@ -59,6 +59,11 @@ export class CopyWatch {
         this.#group.violation(`${now.primary} took over ${key} and was not in sync`)
     }
     const gone = before.inSync.filter((id) => !now.inSync.includes(id))
+    if (before.inSync.length === 1 && !now.inSync.includes(before.primary))
+      this.#group.violation(`${before.primary} has left ${key}, which was nowhere else`)
+    if (now.primary !== before.primary && before.want.length === 1) totals.soleMoved += 1
+    if (now.want.length > before.want.length) totals.copiesMore += 1
+    if (now.want.length < before.want.length) totals.copiesLess += 1
     totals.copiesRemoved += gone.filter((id) => id !== before.primary).length
     totals.learnersJoined += now.inSync.filter((id) => !before.inSync.includes(id)).length
   }
@@ -87,11 +92,15 @@ export class CopyWatch {
     return typeof record !== 'string' && record.primary === member && record.epoch === epoch
   }
 
-  /** Slices that lack copies, as sentences. */
+  /** Slices that lack copies, or have more than are wanted, and what members have of slices in which they have no part, as sentences. */
   lacking(): string[] {
-    return this.#slices().flatMap(({ slice, record }) =>
-      missing(record).map((id) => `slice ${slice} has no copy at ${id}`),
-    )
+    return this.#slices().flatMap(({ slice, record }) => [
+      ...missing(record).map((id) => `slice ${slice} has no copy at ${id}`),
+      ...this.#group.members
+        .filter(({ id }) => !record.want.includes(id))
+        .filter(({ id, member }) => record.inSync.includes(id) || hasSlice(member, slice))
+        .map(({ id }) => `${id} has slice ${slice} still`),
+    ])
   }
 
   /** How the copies of slices differ, as sentences. */
@@ -123,6 +132,10 @@ export class CopyWatch {
     }
     return null
   }
+}
+
+function hasSlice(member: Member | null, slice: SliceId): boolean {
+  return member?.store.slicesHere().includes(slice) === true
 }
 
 function pagesOf({ store }: Member, slice: SliceId): string[] {

@@ -117,8 +117,8 @@ export class Faults {
       const ms = RECORD_COPIED_MS + this.#prng.unit() * spanMs
       this.#later(ms, () => void this.#lostRecord?.strike())
     }
-    const { copies } = this.#group.shape
-    if (copies > 1) new Relocations(this.#group).start((ms, f) => this.#later(ms, f))
+    const { relocates } = this.#group.shape
+    if (relocates) new Relocations(this.#group).start((ms, f) => this.#later(ms, f))
     this.#later(this.#prng.integer(0, COPY_BY_MS), () => this.#folders.copyAll())
     const focused = this.#prng.chance(0.5)
     if (focused) this.#group.listeners.push((member, event) => this.#afterMove(member, event))

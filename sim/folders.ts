@@ -51,7 +51,7 @@ export class FolderFaults {
     this.#prng = prng
     this.#later = later
     // Nothing is given up where others have copies: the member would count as one that has all.
-    this.#mayLose = prng.chance(LOSES) && group.shape.copies === 1
+    this.#mayLose = prng.chance(LOSES) && !group.shape.relocates
   }
 
   strike(fault: FolderFault): void {
@@ -127,7 +127,7 @@ export class FolderFaults {
     member.mountAnother(disk)
     this.#later(this.#prng.integer(20, 1_000), () => {
       if (!member.isUp) member.start()
-      const stays = this.#group.shape.copies > 1 && this.#prng.chance(STAYS)
+      const stays = this.#group.shape.relocates && this.#prng.chance(STAYS)
       const givenMs = this.#prng.integer(200, REFUSED_WITHIN_MS) + (stays ? STAYS_MS : 0)
       this.#later(givenMs, () => this.#putRight(member))
     })

@@ -36,17 +36,16 @@ test(`S2 ${SEEDS} seeds of crashes and restarts: no violation, no stall, no leak
   expect(missing).toEqual([])
 })
 
-test(`S2 ${COPIES_SEEDS} seeds with two and three copies: no violation, no stall, no leak, and copies are equal`, {
+test(`S2 ${COPIES_SEEDS} seeds with one copy to three, of slices that come to be wanted elsewhere: no violation, no stall, no leak, and copies are equal`, {
   timeout: LIMIT_MS,
 }, async () => {
   const totals = noTotals()
   const failures: string[] = []
   for (let seed = 1; seed <= COPIES_SEEDS; seed += 1) {
-    const copies = 2 + (seed % 2)
-    const verdict = await runSeed(seed, { faults: true, copies, print: null })
+    const verdict = await runSeed(seed, { faults: true, copies: 'any', print: null })
     addTotals(totals, verdict.totals)
     if (verdict.violations.length === 0) continue
-    const again = `npm run sim -- --seed ${seed} --trace --copies ${copies}`
+    const again = `npm run sim -- --seed ${seed} --trace --copies any`
     failures.push(`${again}: ${verdict.violations.join('; ')}`)
   }
   console.log(`${COPIES_SEEDS} seeds:`, JSON.stringify(totals))

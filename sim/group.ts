@@ -439,7 +439,7 @@ export class SimMember {
     const ports = { clock, net, disk, coordinator: monitor.coordinator(coordinator), newId }
     const accept = this.#isLossAccepted ? 'loss' : 'nothing'
     const member = await Member.open(ports, settingsOf(id, accept, this.#group), tell)
-    if (this.hasAnother && group.shape.copies === 1)
+    if (this.hasAnother && !group.shape.relocates)
       group.violation(`${id} serves from a folder that is not its own`)
     else if (this.hasAnother) this.#keepAnother()
     this.#isLossAccepted = false

@@ -182,6 +182,12 @@ export class Monitor {
 
   /** A write that took effect is carried out no more, in no life (V3 of src/slice/primary.ts). */
   #watchStore({ id, store }: Member): void {
+    const dropSlice = store.dropSlice.bind(store)
+    store.dropSlice = async (...which) => {
+      const outcome = await dropSlice(...which)
+      if (outcome === 'done') this.#totals.slicesDropped += 1
+      return outcome
+    }
     const write = store.write.bind(store)
     store.write = async (change) => {
       const { number } = change
@@ -199,7 +205,7 @@ export class Monitor {
       this.#mutating.set(name, true)
       this.#group.copies.carriesOut(name, by, change)
     }
-    if (this.#group.shape.copies === 1 && this.#seen.get(name) === 'done')
+    if (!this.#group.shape.relocates && this.#seen.get(name) === 'done')
       this.#violation(`the write ${name} is carried out twice`)
   }
 

@@ -74,7 +74,7 @@ async function play(group: SimGroup, settings: SeedSettings): Promise<void> {
   faults.heal()
   const healedMs = timeline.nowMs
   const served = () => stalled(workload, healedMs).length === 0
-  const hasCopies = group.shape.copies > 1
+  const hasCopies = group.shape.relocates
   // A disk that is slow to read opens its store as slowly, and may have the only copy in sync.
   if (hasCopies && !(await comesAbout(group, () => unopened(group).length === 0, OPEN_MS)))
     group.violation(`not open: ${unopened(group).join(', ')}`)
@@ -100,7 +100,7 @@ async function play(group: SimGroup, settings: SeedSettings): Promise<void> {
 }
 
 function progressMs({ shape, slowReads }: SimGroup): number {
-  if (shape.copies === 1) return PROGRESS_MS
+  if (!shape.relocates) return PROGRESS_MS
   return slowReads === null ? COPIES_PROGRESS_MS : SLOW_COPIES_PROGRESS_MS
 }
 

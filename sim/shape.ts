@@ -10,6 +10,8 @@ const MEMBERS_MOST = 7
 export interface Shape {
   readonly members: readonly MemberId[]
   readonly copies: number
+  /** Slices come to be wanted at other members, and with more copies or fewer (relocations.ts). */
+  readonly relocates: boolean
 }
 
 /** What a simulation is asked for: so many copies, or as many as its seed says. */
@@ -18,11 +20,11 @@ export type CopiesWanted = number | 'any'
 const named = (count: number) => Array.from({ length: count }, (_, i) => memberId(`m${i + 1}`))
 
 /** Of copies by themselves: three members. */
-export const usualShape: Shape = { members: named(MEMBERS_LEAST), copies: 1 }
+export const usualShape: Shape = { members: named(MEMBERS_LEAST), copies: 1, relocates: false }
 
 /** How far the rate of a member's clock is from true time at most. Leases are held to more than any clock does. */
-export function clockSpread({ copies }: Shape): number {
-  return copies > 1 ? 0.08 : 0.001
+export function clockSpread({ relocates }: Shape): number {
+  return relocates ? 0.08 : 0.001
 }
 
 /** Small groups are more likely: more of what happens in them touches the same slices. */
@@ -31,5 +33,5 @@ export function shapeOf(seed: number, wanted: CopiesWanted): Shape {
   const prng = new Prng(seed)
   const copies = wanted === 'any' ? prng.integer(1, COPIES_MAX) : wanted
   const most = prng.chance(0.5) ? MEMBERS_LEAST + 1 : MEMBERS_MOST
-  return { members: named(prng.integer(MEMBERS_LEAST, most)), copies }
+  return { members: named(prng.integer(MEMBERS_LEAST, most)), copies, relocates: true }
 }

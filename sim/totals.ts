@@ -64,8 +64,12 @@ export interface Totals {
   /** Slices that came to another primary, from one that was silent or from one that gave them; copies that were taken out of them, and that joined them. */
   takeOvers: number
   handOvers: number
-  /** Slices that were wanted elsewhere. */
+  /** Slices that were wanted elsewhere; of those the ones with one copy that came there; that were to have more copies, and fewer; that were dropped where they had been. */
   relocations: number
+  soleMoved: number
+  copiesMore: number
+  copiesLess: number
+  slicesDropped: number
   copiesRemoved: number
   learnersJoined: number
   /** What primaries had under way when they were none any more. */
@@ -119,6 +123,10 @@ export function noTotals(): Totals {
     takeOvers: 0,
     handOvers: 0,
     relocations: 0,
+    soleMoved: 0,
+    copiesMore: 0,
+    copiesLess: 0,
+    slicesDropped: 0,
     copiesRemoved: 0,
     learnersJoined: 0,
     lateStales: 0,
@@ -163,6 +171,10 @@ export const mustHappenToCopies = [
   'takeOvers',
   'handOvers',
   'relocations',
+  'soleMoved',
+  'copiesMore',
+  'copiesLess',
+  'slicesDropped',
   'copiesRemoved',
   'learnersJoined',
   'lateStales',

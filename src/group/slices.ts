@@ -63,9 +63,23 @@ export function raised(record: SliceRecord, to: Epoch): SliceRecord {
   return { ...record, epoch: to }
 }
 
-/** Other members are to have the copies. Nothing changes for who has one now: the primary sees to the rest. */
-export function wanting(record: SliceRecord, want: readonly MemberId[]): SliceRecord {
-  return { ...record, want }
+/** Other members are to have the copies, or so many. Nothing changes for who has one now: the primary sees to the rest. */
+export function wanting(
+  record: SliceRecord,
+  want: readonly MemberId[],
+  min = record.min,
+): SliceRecord {
+  return { ...record, want, min }
+}
+
+/** The primary is to be another one, and this one to have no copy: nothing is amiss, it only moves. */
+export function isMoving({ primary, want }: SliceRecord): boolean {
+  return !want.includes(primary)
+}
+
+/** This member is to have nothing of it, and nobody counts on what it has. */
+export function hasNoPart({ inSync, want }: SliceRecord, id: MemberId): boolean {
+  return !inSync.includes(id) && !want.includes(id)
 }
 
 /** Who is to be the primary instead of the one that is; null: nobody, or not yet. */
@@ -84,6 +98,11 @@ export function leaving({ primary, inSync, want }: SliceRecord): readonly Member
 /** Wanted, and not in sync: the primary makes learners of them. */
 export function missing({ inSync, want }: SliceRecord): readonly MemberId[] {
   return want.filter((id) => !inSync.includes(id))
+}
+
+/** Changes nothing: done if the slice is as it was read. */
+export function sliceIs({ id, rev }: Pick<StoredSlice, 'id' | 'rev'>): GroupChange {
+  return { compare: [{ key: keys.slice(id), rev }], put: [], remove: [] }
 }
 
 export interface SliceChange {

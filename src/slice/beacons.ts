@@ -39,7 +39,7 @@ export class Beacons {
   readonly leases = new Leases()
   readonly grants: Grants
   readonly #deps: BeaconsDeps
-  readonly #primaries: MemberId[] = []
+  readonly #primaries: (MemberId | null)[] = []
   /** BC2. How far wall time is ahead, and how often it has gone ahead by itself. */
   #aheadMs: number
   #sleeps = 0
@@ -75,11 +75,14 @@ export class Beacons {
     return this.grants.beacon(from, seen, clock.nowMs()) ? { boot } : null
   }
 
-  /** As the record is followed. Who is the primary of a slice since just now may not have sent a beacon yet. */
-  named(slice: SliceId, primary: MemberId): void {
+  /**
+   * As the record is followed: the primary of a slice in which this member is in sync; null: it is not. Who is that since just now may
+   * not have sent a beacon yet.
+   */
+  named(slice: SliceId, primary: MemberId | null): void {
     if (this.#primaries[slice] === primary) return
     this.#primaries[slice] = primary
-    this.grants.named(primary, this.#deps.clock.nowMs())
+    if (primary !== null) this.grants.named(primary, this.#deps.clock.nowMs())
   }
 
   /** R6 */

@@ -6,11 +6,12 @@
 // Invariants:
 //   HO1. The heir's store has promised the epoch in which the record first names it: a record is never ahead of its primary's store,
 //        which would pass for an older copy (A3 of activation.ts).
-//   HO2. Only to a member in sync, when all that are wanted are, after all that time without a change. Few slices of a member at once:
+//   HO2. Only to a member in sync, when all that are wanted are, after all that time without a change: who was away may be so again. A
+//        slice that moves waits for nothing like it, but that I/O has gone on since the last attempt. Few slices of a member at once:
 //        another one begins when the heir has activated one of them, or is late with it.
 import type { Clock } from '../base/clock.ts'
 import { epoch, type MemberId, type SliceId } from '../base/ids.ts'
-import { handedOver, heirOf, raised } from '../group/slices.ts'
+import { handedOver, heirOf, isMoving, raised } from '../group/slices.ts'
 import { Asking, type AskingDeps, Unanswered } from './asking.ts'
 import { encodeActivate, readActivation } from './copy-messages.ts'
 import type { GroupSlices } from './group-slices.ts'
@@ -18,6 +19,8 @@ import type { Primary } from './primary.ts'
 import type { Reconfigure, SliceWish } from './tenure.ts'
 
 export const QUIET_MS = 10_000
+/** An attempt that comes to nothing may stand the slice still for some seconds. */
+const MOVING_QUIET_MS = 500
 const AT_ONCE = 2
 /** An heir that has not activated a slice by then holds up no other one. */
 const LATE_MS = 5_000
@@ -26,7 +29,7 @@ export interface HandOverDeps extends AskingDeps {
   readonly clock: Clock
   readonly group: GroupSlices
   readonly quietMs: number
-  /** The heir has activated the slice, or it is this member's again. */
+  /** The heir has activated the slice, or it is this member's again, or nothing of it is. */
   readonly isSettled: (slice: SliceId) => boolean
   readonly reconfigure: Reconfigure
 }
@@ -46,7 +49,9 @@ export class HandOvers {
     const nowMs = clock.nowMs()
     const record = group.slices[slice]
     const heir = record === undefined ? null : heirOf(record)
-    if (heir === null || nowMs - sinceMs < quietMs || !this.#hasRoom(nowMs)) return
+    if (record === undefined || heir === null) return
+    const leastMs = isMoving(record) ? Math.min(MOVING_QUIET_MS, quietMs) : quietMs
+    if (nowMs - sinceMs < leastMs || !this.#hasRoom(nowMs)) return
     this.#underWay.set(slice, nowMs)
     void reconfigure(slice, primary, (isOver) => this.#wish(slice, primary, heir, isOver))
   }

@@ -54,11 +54,7 @@ export class Primary {
   #held: { readonly extent: Extent; readonly waiting: (() => void)[] } | null = null
   #whenCurrent: (() => void)[] = []
 
-  constructor(
-    epoch: Epoch,
-    store: SliceStore,
-    { copies, hold, asksStore, mend }: PrimaryCopies = ALONE,
-  ) {
+  constructor(epoch: Epoch, store: SliceStore, { copies, hold, asksStore, mend }: PrimaryCopies) {
     this.epoch = epoch
     this.store = store
     this.#copies = copies
@@ -258,8 +254,3 @@ export interface PrimaryCopies {
 
 /** False: no copy in sync has the page. */
 export type MendPage = (primary: Primary, volume: VolumeId, page: number) => Promise<boolean>
-
-const ALONE: PrimaryCopies = {
-  ...{ copies: null, hold: () => true, asksStore: false },
-  mend: () => Promise.resolve(false),
-}

@@ -33,12 +33,13 @@ export function isHeld({ kind }: Role): boolean {
   return kind === 'primary' || kind === 'copy'
 }
 
-/** It is to be served otherwise, though by nobody else. */
-export function hasChanged({ copies }: Primary, record: SliceRecord): boolean {
-  return copies === null ? isCopied(record) : copies.min !== record.min
+/** It is to be served otherwise, though by nobody else. A record of before its epoch says nothing of it. */
+export function hasChanged({ copies, epoch }: Primary, record: SliceRecord): boolean {
+  if (record.epoch < epoch) return false
+  return copies === null ? isCopied(record) : copies.min !== record.min || !isCopied(record)
 }
 
-/** It has copies, is to have some, or needs some. */
+/** It has copies, is to have some, or one elsewhere, or needs some. */
 export function isCopied({ want, inSync, min }: SliceRecord): boolean {
-  return want.length > 1 || inSync.length > 1 || min > 1
+  return want.length > 1 || inSync.length > 1 || min > 1 || want[0] !== inSync[0]
 }

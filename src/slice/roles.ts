@@ -25,7 +25,7 @@ import type { Answer } from '../peer/responder.ts'
 import { type Activation, activate, ownSlices, takeOver } from './activation.ts'
 import { Beacons } from './beacons.ts'
 import { Copy, unlessFailed } from './copy.ts'
-import { LOOK_MS, mayTry, measureOf, SilentLooks } from './copy-looks.ts'
+import { LOOK_MS, mayTry, SilentLooks } from './copy-looks.ts'
 import {
   type ActivateQuestion,
   type AlignedQuestion,
@@ -35,12 +35,12 @@ import {
   encodeVersions,
   type PagedQuestion,
 } from './copy-messages.ts'
-import { CopySet, type Trouble } from './copy-set.ts'
+import { CopySet } from './copy-set.ts'
+import { CopyTroubles } from './copy-troubles.ts'
 import type { GroupSlices } from './group-slices.ts'
 import { HandOvers, QUIET_MS } from './hand-over.ts'
-import { LEASE_MS } from './lease.ts'
 import { Mending, type MendingDeps } from './mending.ts'
-import { Primary } from './primary.ts'
+import { Primary, type PrimaryCopies } from './primary.ts'
 import { type Activating, hasChanged, isCopied, isHeld, none, type Role } from './role.ts'
 import { Teaching } from './teaching.ts'
 import {
@@ -52,8 +52,7 @@ import {
   type TenureDeps,
 } from './tenure.ts'
 
-/** A lease that has been over for so long is not coming. */
-const LEASE_LATE_MS = 500
+const CHANGED_AT_ONCE = 4
 
 /** What other members ask. */
 export type CopyVerb =
@@ -82,12 +81,6 @@ export interface RolesDeps extends MendingDeps {
   readonly recordKept?: TenureDeps['recordKept']
 }
 
-interface Troubles {
-  readonly sinceMs: number
-  readonly of: Map<MemberId, Trouble>
-  readonly looks: SilentLooks
-}
-
 export class Roles {
   readonly all: Role[] = []
   readonly #deps: RolesDeps
@@ -98,8 +91,7 @@ export class Roles {
   readonly #handOvers: HandOvers
   /** Since the start. */
   readonly counts = { takenOver: 0, handedOver: 0, removed: 0, again: 0 }
-  /** Of slices that this member serves with copies. */
-  readonly #troubles = new Map<SliceId, Troubles>()
+  readonly #troubles: CopyTroubles
   readonly #silentPrimaries = new SilentLooks()
   readonly #takingOver = new Set<MemberId>()
   #isActivating = false
@@ -121,7 +113,7 @@ export class Roles {
     })
     this.#handOvers = new HandOvers({
       ...{ ...shared, quietMs: deps.quietMs ?? QUIET_MS },
-      isSettled: (slice) => isHeld(this.all[slice] ?? none),
+      isSettled: (slice) => isHeld(this.all[slice] ?? none) || !this.#isInSync(slice),
     })
     this.#beacons = new Beacons({
       ...{ self, boot, clock, peers },
@@ -129,6 +121,7 @@ export class Roles {
       to: () => this.#copyHolders(),
       renewed: () => this.#renewed(),
     })
+    this.#troubles = new CopyTroubles(clock, this.#beacons.leases)
   }
 
   /** V1 of slices.ts. */
@@ -150,11 +143,8 @@ export class Roles {
     while (isServing()) {
       for (const [index, record] of group.slices.entries()) {
         const slice = sliceId(index)
-        this.#beacons.named(slice, record.primary)
+        this.#beacons.named(slice, record.inSync.includes(self) ? record.primary : null)
         if (record.primary !== self && record.epoch > this.#epochIn(slice)) this.#leave(slice)
-        const role = this.all[slice]
-        if (record.primary === self && role?.kind === 'primary' && hasChanged(role, record))
-          void this.#reconfigure(slice, role, () => raised)
       }
       this.#followed = group.rev
       this.#startCopies()
@@ -192,17 +182,29 @@ export class Roles {
   #leave(slice: SliceId): void {
     const role = this.all[slice]
     if (role?.kind !== 'primary' && role?.kind !== 'activating') return
-    this.#troubles.delete(slice)
+    this.#troubles.end(slice)
     const over = role.kind === 'primary' ? role.leave() : (role.primary?.leave() ?? role.drained)
-    if (over === null) {
-      this.all[slice] = none
-      return
-    }
+    if (over === null) this.all[slice] = none
+    else this.#leaving(slice, over)
+  }
+
+  #leaving(slice: SliceId, over: Promise<void>): void {
     const leaving: Role = { kind: 'leaving', over }
     this.all[slice] = leaving
     void over.then(() => {
       if (this.all[slice] === leaving) this.all[slice] = none
     })
+  }
+
+  /** LF2 of left-slices.ts. False: it has a part in the slice. */
+  async whileNone(slice: SliceId, work: () => Promise<void>): Promise<boolean> {
+    const role = this.all[slice] ?? none
+    if (role.kind !== 'none' && role.kind !== 'copy') return false
+    const ended = role.kind === 'copy' ? role.end() : Promise.resolve()
+    const over = unlessFailed(ended.then(work))
+    this.#leaving(slice, over)
+    await over
+    return true
   }
 
   async #activate(wanted: (slice: SliceId) => boolean): Promise<void> {
@@ -243,8 +245,9 @@ export class Roles {
     if (known !== undefined && known.primary !== self && known.epoch > record.epoch) return
     const activating = begun ?? this.#begin(slice, null)
     activating.epoch = record.epoch
-    if (isAlone && activating.drained === null)
-      this.all[slice] = new Primary(record.epoch, this.#deps.store)
+    // At a start there are no windows that are older than what the store remembers (R10 of slices.ts), and nobody has left since (R13).
+    if (isAlone && !this.#deps.isServing())
+      this.all[slice] = this.#primary(slice, record.epoch, { copies: null, asksStore: false })
     else void this.#settle(stored, activating)
   }
 
@@ -266,7 +269,7 @@ export class Roles {
       await activating.drained
       const settled = await settle(this.#tenure, stored, {
         isOver: () => this.all[slice] !== activating,
-        before: primary?.copies?.others ?? null,
+        before: primary === null ? null : (primary.copies?.others ?? []),
         isTorn: primary?.copies?.isOwnFull ?? false,
         raisedTo: ({ record }) => {
           activating.epoch = record.epoch
@@ -283,21 +286,23 @@ export class Roles {
 
   #serve({ slice: { id, record }, others }: Settled, activating: Activating): void {
     const { clock, store, peers, forget } = this.#deps
-    const troubles = { sinceMs: clock.nowMs(), of: new Map(), looks: new SilentLooks() }
-    this.#troubles.set(id, troubles)
-    const troubled = (member: MemberId, trouble: Trouble) => troubles.of.set(member, trouble)
-    const deps = { clock, store, peers, troubled }
+    const deps = { clock, store, peers, troubled: this.#troubles.begin(id) }
     const copies = isCopied(record) ? new CopySet(record.epoch, others, record.min, deps) : null
+    if (copies === null) this.#troubles.end(id)
     if (activating.primary === null) {
       forget(id) // R10 of slices.ts
-      const hold = this.#beacons.hold.bind(this.#beacons)
-      const mend = this.#mending.of(id)
-      this.all[id] = new Primary(record.epoch, store, { copies, hold, asksStore: true, mend })
+      this.all[id] = this.#primary(id, record.epoch, { copies, asksStore: true })
     } else {
       this.all[id] = activating.primary
       activating.primary.resume(record.epoch, copies)
     }
     for (const { member } of others) this.#beacons.send(member)
+  }
+
+  /** With one copy it may have others later. */
+  #primary(slice: SliceId, of: Epoch, how: Pick<PrimaryCopies, 'copies' | 'asksStore'>): Primary {
+    const hold = this.#beacons.hold.bind(this.#beacons)
+    return new Primary(of, this.#deps.store, { ...how, hold, mend: this.#mending.of(slice) })
   }
 
   /** The primary goes on in a new epoch, with the copies that `wish` leaves it. */
@@ -337,19 +342,27 @@ export class Roles {
     })
   }
 
-  /** R4, R9 */
+  /** R4, R9. Many slices may be wanted elsewhere at once: few of them change at one look. */
   #lookAtCopies(): void {
-    for (const [slice, troubles] of this.#troubles) {
-      const role = this.all[slice]
+    let left = CHANGED_AT_ONCE
+    for (const [index, role] of this.all.entries()) {
       if (role?.kind !== 'primary') continue
+      const slice = sliceId(index)
+      const sinceMs = this.#troubles.sinceMs(slice)
+      const record = this.#deps.group.slices[slice]
+      const isOther = left > 0 && record !== undefined && hasChanged(role, record)
       if (role.copies?.isOwnFull === true) void this.#reconfigure(slice, role, () => raised)
-      else if (!this.#measure(slice, role, troubles) && !this.#teaching.look(slice, role))
-        this.#handOvers.look(slice, role, troubles.sinceMs)
+      else if (this.#measure(slice, role)) continue
+      else if (isOther) {
+        left -= 1
+        void this.#reconfigure(slice, role, () => raised)
+      } else if (sinceMs !== null && !this.#teaching.look(slice, role))
+        this.#handOvers.look(slice, role, sinceMs)
     }
   }
 
-  #measure(slice: SliceId, role: Primary, troubles: Troubles): boolean {
-    const measure = this.#measureFor(role, troubles)
+  #measure(slice: SliceId, role: Primary): boolean {
+    const measure = this.#troubles.measure(slice, role)
     if (measure === null) return false
     if (measure.kind === 'without') this.counts.removed += measure.members.length
     else this.counts.again += 1
@@ -357,22 +370,6 @@ export class Roles {
       measure.kind === 'again' ? raised : (record, to) => withoutCopies(record, measure.members, to)
     void this.#reconfigure(slice, role, () => wish)
     return true
-  }
-
-  #measureFor(role: Primary, { sinceMs, of, looks }: Troubles): ReturnType<typeof measureOf> {
-    if (role.copies === null) return null
-    const nowMs = this.#deps.clock.nowMs()
-    const silent = role.copies.silent()
-    const { leases } = this.#beacons
-    const mayJudge = nowMs - sinceMs > LEASE_MS + LEASE_LATE_MS
-    const seen = role.copies.others.map((other) => ({
-      member: other.member,
-      trouble: of.get(other.member) ?? null,
-      hasRestarted: leases.hasRestarted(other),
-      isSilent:
-        other.member === silent || (mayJudge && !leases.hold([other], nowMs - LEASE_LATE_MS)),
-    }))
-    return measureOf(seen, looks)
   }
 
   /** R6 */
@@ -414,6 +411,10 @@ export class Roles {
     }
   }
 
+  #isInSync(slice: SliceId): boolean {
+    return this.#deps.group.slices[slice]?.inSync.includes(this.#deps.self) === true
+  }
+
   #mayLeave(slice: SliceId): boolean {
     const { kind } = this.all[slice] ?? none
     return kind === 'none' || kind === 'copy'
@@ -436,7 +437,7 @@ export class Roles {
   }
 
   #renewed(): void {
-    for (const slice of this.#troubles.keys()) {
+    for (const slice of this.#troubles.slices()) {
       const role = this.all[slice]
       if (role?.kind === 'primary') role.renewed()
     }

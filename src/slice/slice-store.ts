@@ -73,6 +73,10 @@ export interface SliceStore extends CopyStore {
   }>
   /** Volumes that have pages here. */
   volumes(): readonly VolumeId[]
+  /** Slices of which it has anything: pages, or that there were some, or operations that it remembers. */
+  slicesHere(): readonly SliceId[]
+  /** Resolves when nothing of the slice is here any more, durably. `under`: the epoch of the record by which this member has no part in it. */
+  dropSlice(slice: SliceId, under: Epoch): Promise<'done' | 'full'>
   /** Resolves when all pages of the volume are durably gone; rejects when the store has failed. */
   dropVolume(volume: VolumeId): Promise<'done' | 'full'>
 }

@@ -95,9 +95,10 @@ export class Slices {
     this.#state = 'serving'
     this.#serving.resolve()
     this.#roles.follow()
-    const { clock, coordinator, group, store } = this.#deps
+    const { recordKept = async () => true } = this.#deps
     tidyNowAndThen({
-      ...{ clock, coordinator, group, store },
+      ...{ ...this.#deps, recordKept },
+      whileNone: (slice, work) => this.#roles.whileNone(slice, work),
       isServing: () => this.#state === 'serving',
       sessions: () => this.#marks.sessions(),
       load: (sessions, rev) => this.#load(sessions, rev),

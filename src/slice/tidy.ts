@@ -1,4 +1,5 @@
-// What a member's store forgets now and then: pages of volumes that were deleted, and operations of sessions that were retired.
+// What a member's store forgets now and then: pages of volumes that were deleted, operations of sessions that were retired, and slices in
+// which it has no part any more (left-slices.ts).
 //
 // Invariants:
 //   V6. Pages of a volume that was deleted are dropped, also if it was deleted while this member was down; those of one
@@ -11,17 +12,12 @@ import type { Coordinator } from '../coordination/coordinator.ts'
 import { keys } from '../group/record.ts'
 import { volumeIsAbsent } from '../group/volumes.ts'
 import { generationsIn } from './activation.ts'
-import type { GroupSlices } from './group-slices.ts'
-import type { SliceStore } from './slice-store.ts'
+import { dropLeftSlices, type LeftSlicesDeps } from './left-slices.ts'
 
 const TIDY_EVERY_MS = 10_000
 
-export interface TidyDeps {
+export interface TidyDeps extends LeftSlicesDeps {
   readonly clock: Clock
-  readonly coordinator: Coordinator
-  readonly group: GroupSlices
-  readonly store: SliceStore
-  readonly isServing: () => boolean
   /** Of which something is known besides what the store remembers. */
   readonly sessions: () => Iterable<SessionId>
   readonly load: (sessions: Iterable<readonly [SessionId, Generation]>, rev: Revision) => void
@@ -42,6 +38,7 @@ async function tidy(deps: TidyDeps): Promise<void> {
     // time. A store that has failed stops the member (V5 of slices.ts).
     await store.dropVolume(volume).catch(() => undefined)
   }
+  await dropLeftSlices(deps)
 }
 
 /** V7. A comparison is of now, while a list may be older. */

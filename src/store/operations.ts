@@ -79,6 +79,11 @@ export class OperationMemory {
     return [...this.#sessions.keys()]
   }
 
+  /** Of which it remembers anything; some more than once. */
+  *slices(): Generator<SliceId> {
+    for (const slices of this.#sessions.values()) yield* slices.keys()
+  }
+
   windowsOf(slice: SliceId): OperationWindow[] {
     const windows: OperationWindow[] = []
     for (const [session, slices] of this.#sessions) {

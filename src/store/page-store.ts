@@ -353,6 +353,12 @@ export class PageStore {
     return this.#pages.homes.table.slices.newestOf(slice)
   }
 
+  /** Of which anything is here: pages, or stamps of pages that were, or operations that are remembered. */
+  slicesHere(): readonly SliceId[] {
+    const { homes, operations } = this.#pages
+    return [...new Set([...homes.table.slices.changed(), ...operations.slices()])]
+  }
+
   /** How many pages of the slice hold something. Costs by the pages that the slice has here, as `versions` does. */
   pagesOf(slice: SliceId): number {
     return this.#pages.pagesOf(slice)

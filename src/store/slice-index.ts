@@ -54,6 +54,11 @@ export class SliceIndex {
     for (const [slice, { newest }] of this.#slices) yield [slice, newest.epoch]
   }
 
+  /** That have had a change since they were dropped. */
+  *changed(): Generator<SliceId> {
+    for (const [slice, { newest }] of this.#slices) if (newest.seq > 0) yield slice
+  }
+
   encode(): Uint8Array {
     const bytes = new Uint8Array(this.#slices.size * SLICE_ENTRY.end)
     let at = 0

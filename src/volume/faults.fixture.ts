@@ -12,6 +12,9 @@ import { sleep } from '../base/clock.ts'
 import { type MemberId, sliceId } from '../base/ids.ts'
 import { Prng } from '../base/prng.ts'
 import { RUN_BYTES } from '../base/sizes.ts'
+import { parseSlice } from '../group/parse.ts'
+import { keys } from '../group/record.ts'
+import { changeSlices, usualMin, wanting } from '../group/slices.ts'
 import { SessionCounters } from '../load/counters.ts'
 import { sliceAt } from '../slice/lanes.ts'
 
@@ -48,6 +51,8 @@ export class Judge {
   value = 0
   answers = 0
   dead = 0
+  /** Slices that were wanted otherwise, and changes of who has them. */
+  relocations = 0
   stuck = ''
   world: VolumeGroup | null = null
 }
@@ -271,6 +276,8 @@ export interface Faults extends VolumeGroupOptions {
   readonly longestMs: number
   /** From the last fault on, until everybody is answered again. */
   readonly healMs: number
+  /** Slices come to be wanted at other members, with more copies or fewer. */
+  readonly relocates?: boolean
 }
 
 const MILD: Faults = { lastMs: 12_000, longestMs: 3_000, healMs: 4_000 }
@@ -291,6 +298,42 @@ async function nemesis(world: VolumeGroup, prng: Prng, faults: Faults): Promise<
     } else slow(world, name, prng)
   }
   world.net.healAll()
+}
+
+/** One slice at a time, as an operator would have it. */
+async function relocate(world: VolumeGroup, judge: Judge, prng: Prng, untilMs: number) {
+  while (world.timeline.nowMs < untilMs) {
+    await sleep(world.clock, prng.integer(200, 2_500))
+    const { coordinator, names } = world
+    const listed = await coordinator.list(keys.slices)
+    if (listed.kind !== 'done') continue
+    const { key, value, rev } = prng.pick(listed.items)
+    const record = parseSlice(value)
+    if (typeof record === 'string') throw new Error(record)
+    const order = names.map((name) => ({ name, at: prng.unit() })).sort((a, b) => a.at - b.at)
+    const want = order.slice(0, prng.integer(1, names.length)).map(({ name }) => name)
+    const min = usualMin(want.length)
+    if (record.inSync.length < min) continue
+    const to = wanting(record, want, min)
+    const [change] = changeSlices([{ slice: { id: keys.sliceOf(key), rev, record }, to }])
+    if (change !== undefined && (await coordinator.txn(change)).kind === 'done')
+      judge.relocations += 1
+  }
+}
+
+/** Slices that are not where they are wanted, or that somebody has who is not to. */
+export function unsettled(world: VolumeGroup): string[] {
+  return world.coordination.inspect(keys.slices).flatMap(({ key, value }) => {
+    const record = parseSlice(value)
+    if (typeof record === 'string') return [record]
+    const { want, inSync, primary } = record
+    const isThere = want[0] === primary && [...want].sort().join() === [...inSync].sort().join()
+    const left = world.names.filter(
+      (name) =>
+        !want.includes(name) && world.member(name).store.slicesHere().includes(keys.sliceOf(key)),
+    )
+    return isThere && left.length === 0 ? [] : [`${key} ${value} ${left.join()}`]
+  })
 }
 
 function crash(world: VolumeGroup, name: MemberId, prng: Prng): void {
@@ -328,7 +371,11 @@ export async function runFaults(seed: number, faults: Faults = MILD): Promise<Ju
   const prng = new Prng(seed * 7 + 1)
   const initiators = Array.from({ length: 3 }, () => new Initiator(world, judge, prng.fork()))
   const running = initiators.map((one) => one.run(prng.integer(1, 4)))
-  await world.finish(nemesis(world, prng.fork(), faults))
+  const breaking = nemesis(world, prng.fork(), faults)
+  const endMs = world.timeline.nowMs + faults.lastMs
+  if (faults.relocates === true)
+    await world.finish(Promise.all([breaking, relocate(world, judge, prng.fork(), endMs)]))
+  else await world.finish(breaking)
   await world.timeline.run(world.timeline.nowMs + faults.healMs)
   const before = judge.answers
   await world.timeline.run(world.timeline.nowMs + 2_000)

@@ -309,6 +309,26 @@ export class LateStore implements SliceStore {
     ]
   }
 
+  slicesHere(): SliceId[] {
+    const { stamps, operations } = this.#durable
+    const of = [...stamps.values()].map(({ slice }) => slice)
+    const remembered = [...operations.keys()].map((key) => Number(key.split(':')[2]))
+    return [...new Set([...of, ...remembered])].map(sliceId)
+  }
+
+  dropSlice(slice: SliceId, under: Epoch): Promise<'done'> {
+    return this.#later(() => {
+      const { blocks, slices, stamps, operations } = this.#durable
+      for (const [key, stamp] of stamps) {
+        if (stamp.slice !== slice) continue
+        if (stamp.epoch > under) throw new Error('dropped under an epoch that a change is beyond')
+        stamps.delete(key)
+      }
+      for (const [key, of] of slices) if (of === slice && slices.delete(key)) blocks.delete(key)
+      for (const key of operations.keys()) if (key.endsWith(`:${slice}`)) operations.delete(key)
+    })
+  }
+
   async dropVolume(volume: VolumeId): Promise<'done'> {
     const { blocks, stamps } = this.#durable
     for (const key of blocks.keys()) if (key.startsWith(`${volume}:`)) blocks.delete(key)
