@@ -79,7 +79,7 @@ try {
   const [loadBefore = 0] = loadavg()
   const machine = await machineAt(folder)
   say(
-    `${machine.sentence}; O_DSYNC ${machine.syncUs.toFixed(0)} µs; load average ${loadBefore.toFixed(1)}`,
+    `${machine.sentence}; O_DSYNC ${machine.syncUs.toFixed(0)} µs; first touch of 4 KiB ${machine.touchUs.toFixed(1)} µs; load average ${loadBefore.toFixed(1)}`,
   )
   const results = new Results(await measured())
   console.log(brief(results, beside?.name ?? null))

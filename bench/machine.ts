@@ -8,12 +8,15 @@ import { median } from './figures.ts'
 
 const { O_CREAT, O_DSYNC, O_WRONLY } = constants
 const SYNCS = 64
-const SYNC_BYTES = 4096
+const PART_BYTES = 4096
+const TOUCHED_BYTES = 64 * 1024 ** 2
 
 export interface Machine {
   readonly sentence: string
   /** Of a write of 4 KiB with O_DSYNC, in µs. */
   readonly syncUs: number
+  /** Of the first touch of 4 KiB of memory, in µs of CPU: a page fault, which is dear where a hypervisor takes back what its guest does not use. */
+  readonly touchUs: number
 }
 
 export async function machineAt(folder: string): Promise<Machine> {
@@ -25,6 +28,7 @@ export async function machineAt(folder: string): Promise<Machine> {
       `${cpus().length} cores (${cpu?.model.trim() ?? 'of an unknown model'})${guest ? ' of a virtual machine' : ''}, ` +
       `${gib} GiB, Linux ${/^\d+\.\d+/.exec(release())?.[0] ?? ''}, Node ${process.versions.node}`,
     syncUs: await syncUs(join(folder, 'sync')),
+    touchUs: touchUs(),
   }
 }
 
@@ -41,15 +45,23 @@ async function isGuest(): Promise<boolean> {
 /** In a file that has its blocks already, as a journal has. */
 async function syncUs(path: string): Promise<number> {
   const handle = await open(path, O_CREAT | O_WRONLY | O_DSYNC)
-  const block = new Uint8Array(SYNC_BYTES).fill(1)
-  for (let i = 0; i < SYNCS; i += 1) await handle.write(block, 0, SYNC_BYTES, i * SYNC_BYTES)
+  const block = new Uint8Array(PART_BYTES).fill(1)
+  for (let i = 0; i < SYNCS; i += 1) await handle.write(block, 0, PART_BYTES, i * PART_BYTES)
   const times: number[] = []
   for (let i = 0; i < SYNCS; i += 1) {
     const fromMs = performance.now()
-    await handle.write(block, 0, SYNC_BYTES, i * SYNC_BYTES)
+    await handle.write(block, 0, PART_BYTES, i * PART_BYTES)
     times.push((performance.now() - fromMs) * 1000)
   }
   await handle.close()
   await rm(path)
   return median(times)
+}
+
+function touchUs(): number {
+  const memory = new Uint8Array(TOUCHED_BYTES)
+  const before = process.cpuUsage()
+  for (let at = 0; at < memory.length; at += PART_BYTES) memory[at] = 1
+  const { user, system } = process.cpuUsage(before)
+  return ((user + system) * PART_BYTES) / TOUCHED_BYTES
 }

@@ -28,6 +28,7 @@ import {
   TGT_WRITE_THROUGH,
   tgtSystems,
   VOLUME_BYTES,
+  warmUp,
   wholeVolume,
 } from './servers.ts'
 import { Tgt } from './tgt.ts'
@@ -197,6 +198,7 @@ async function hotVolumes(checkout: string, what: string, group: Group): Promise
     await rest(REST_MS)
     all.push({ load, region })
     local.push({ load, region: (await group.regions(i, load, offsets)).local })
+    await warmUp({ load, region })
   }
   const rests = { pids: group.pids, settle: () => rest(REST_MS) }
   const own = { name: `${checkout}, ${what}`, sessions: local, ...rests }

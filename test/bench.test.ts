@@ -57,7 +57,7 @@ describe('a whole run', () => {
     ...{
       command: 'npm run bench',
       date: '2026-01-01',
-      machine: { sentence: '2 cores', syncUs: 99 },
+      machine: { sentence: '2 cores', syncUs: 99, touchUs: 2 },
     },
   })
 
