@@ -84,8 +84,8 @@ export const cliKnowsOfApi = [
 /** What the dashboard imports besides its own files and the pure words of src/base. */
 export const dashboardKnows = [
   ...['src/api/schema.ts', 'src/api/balance-schema.ts', 'src/api/errors.ts'],
-  ...['src/api/health-schema.ts', 'src/api/layout-schema.ts'],
-  'src/api/keeping-schema.ts',
+  ...['src/api/health-schema.ts', 'src/api/history-schema.ts', 'src/api/layout-schema.ts'],
+  ...['src/api/keeping-schema.ts', 'src/api/event-kinds.ts', 'src/api/event-schema.ts'],
   ...['preact', 'preact/hooks', '@preact/signals'],
   'dashboard/src/page.css',
 ]

@@ -5,18 +5,27 @@ import type { Top } from '../../src/api/schema.ts'
 import { type Replay, type Stage, shownOn } from './replay.ts'
 import { meanOf } from './words.ts'
 
-type Session = Top['sessions'][number]
+/** What is drawn of a session, now or as it was. */
+export interface DrawnSession {
+  readonly id: string
+  readonly initiator: string
+  readonly member: string
+  readonly load: number | null
+  readonly iops: number
+}
 
 /** What is drawn of a member, now or as it was. */
 export interface DrawnMember {
   readonly id: string
   readonly state: Top['members'][number]['state']
   readonly load: { readonly utilisation: number } | null
+  /** Of its sessions those of which no more is known. */
+  readonly unlisted?: number
 }
 
-interface Drawn {
+interface Drawn<S> {
   readonly members: readonly DrawnMember[]
-  readonly sessions: readonly Session[]
+  readonly sessions: readonly S[]
 }
 
 export const HEIGHT = 330
@@ -60,8 +69,8 @@ export interface Vessel {
   readonly others: number
 }
 
-export interface Strand {
-  readonly session: Session
+export interface Strand<S = DrawnSession> {
+  readonly session: S
   readonly x: number
   readonly surface: number
   readonly width: number
@@ -72,40 +81,40 @@ export interface Strand {
   readonly stage: Stage | null
 }
 
-export interface Picture {
+export interface Picture<S = DrawnSession> {
   readonly width: number
   readonly vessels: readonly Vessel[]
-  readonly strands: readonly Strand[]
+  readonly strands: readonly Strand<S>[]
   /** null: there is nothing to compare. */
   readonly mean: number | null
   readonly meanY: number
 }
 
 /** `nameOf`: what a session's line is labelled with. */
-export function layOut(
-  { members, sessions }: Drawn,
+export function layOut<S extends DrawnSession>(
+  { members, sessions }: Drawn<S>,
   replays: ReadonlyMap<string, Replay>,
   room: number,
-  nameOf: (session: Session) => string,
-): Picture {
+  nameOf: (session: S) => string,
+): Picture<S> {
   const count = Math.max(1, members.length)
   const column = Math.floor(
     Math.min(COLUMN_MOST, Math.max(COLUMN_LEAST, (room - GAP * (count - 1)) / count)),
   )
-  const byMember = new Map<string, Session[]>(members.map(({ id }) => [id, []]))
+  const byMember = new Map<string, S[]>(members.map(({ id }) => [id, []]))
   for (const session of sessions) {
     byMember.get(shownOn(session.member, replays.get(session.id)))?.push(session)
   }
   const widest = widestOf(sessions)
   const vessels: Vessel[] = []
-  const strands: Strand[] = []
-  for (const [at, { id, state, load }] of members.entries()) {
+  const strands: Strand<S>[] = []
+  for (const [at, { id, state, load, unlisted = 0 }] of members.entries()) {
     const utilisation = load?.utilisation ?? null
     const x = at * (column + GAP)
     const surface = yOf(utilisation ?? 0)
     const all = byMember.get(id) ?? []
     const shown = withOwnLine(all, Math.floor(column / SLOT_LEAST) - 1, replays)
-    const others = all.length - shown.length
+    const others = all.length - shown.length + unlisted
     vessels.push({
       ...{ id, x, width: column, utilisation, surface, others },
       isSilent: state === 'silent',
@@ -135,15 +144,14 @@ export function yOf(utilisation: number): number {
 }
 
 /** Those that move, then the busiest; in the order in which they came, so that they keep their places. */
-function withOwnLine(
-  sessions: readonly Session[],
+function withOwnLine<S extends DrawnSession>(
+  sessions: readonly S[],
   most: number,
   replays: ReadonlyMap<string, Replay>,
-): readonly Session[] {
-  const inOrder = (list: readonly Session[]) => list.toSorted((a, b) => Number(a.id) - Number(b.id))
+): readonly S[] {
+  const inOrder = (list: readonly S[]) => list.toSorted((a, b) => Number(a.id) - Number(b.id))
   if (sessions.length <= most) return inOrder(sessions)
-  const weight = ({ id, load, iops }: Session) =>
-    (replays.has(id) ? 1e9 : 0) + (load ?? 0) * 1e6 + iops
+  const weight = ({ id, load, iops }: S) => (replays.has(id) ? 1e9 : 0) + (load ?? 0) * 1e6 + iops
   return inOrder(sessions.toSorted((a, b) => weight(b) - weight(a)).slice(0, most))
 }
 
@@ -152,7 +160,7 @@ interface Widest {
   readonly width: number
 }
 
-function widestOf(sessions: readonly Session[]): Widest {
+function widestOf(sessions: readonly DrawnSession[]): Widest {
   let most = 0
   for (const { load } of sessions) most = Math.max(most, load ?? 0)
   return { load: most, width: Math.min(LINE_MOST, HEAVIEST_LEAST + most * HEAVIEST_PER_CORE) }
@@ -179,7 +187,7 @@ function labelsOf(names: readonly string[], slot: number): readonly Label[] {
 }
 
 /** On its way a line passes others: its name goes above theirs, where one alone has much room. */
-function raised(strands: readonly Strand[], nameOf: (session: Session) => string): Strand[] {
+function raised<S>(strands: readonly Strand<S>[], nameOf: (session: S) => string): Strand<S>[] {
   const still = strands.filter(({ stage }) => stage === null)
   const isOnly = strands.length - still.length === 1
   const labelY = Math.min(RAIL - FIRST_ROW, ...still.map((strand) => strand.labelY)) - ROW

@@ -1,10 +1,15 @@
-// What is wrong, the worst first, and what to do about it.
+// What is wrong, the worst first, and what to do about it; what was wrong, where a person looks back.
 
 import type { HealthProblem } from '../../src/api/health-schema.ts'
+import type { History, PastProblem } from '../../src/api/history-schema.ts'
 import { formatAge } from '../../src/base/figures.ts'
 import { silentSince, status } from './live.ts'
+import { history, lookedAt } from './past.ts'
+import { problemsAt, timeSaid } from './time-line.ts'
 
 export function Health() {
+  const [past, place] = [history.value, lookedAt.value]
+  if (past !== null && place !== null) return <HealthThen past={past} place={place} />
   const problems = status.value?.problems ?? []
   return (
     <section aria-label="Health" aria-live="polite">
@@ -17,6 +22,47 @@ export function Health() {
         </ul>
       )}
     </section>
+  )
+}
+
+function HealthThen({ past, place }: { readonly past: History; readonly place: number }) {
+  const problems = problemsAt(past, place)
+  return (
+    <section aria-label="Health">
+      <Silence />
+      {problems.length === 0 ? null : (
+        <ul class="problems">
+          {problems.map((problem) => (
+            <ProblemThen
+              key={`${problem.code} ${problem.subject} ${problem.from}`}
+              problem={problem}
+            />
+          ))}
+        </ul>
+      )}
+    </section>
+  )
+}
+
+function ProblemThen({ problem }: { readonly problem: PastProblem }) {
+  const { code, severity, subject, sentence, action, from, to } = problem
+  const isOver = to === null ? 'not over yet' : `to ${timeSaid(Date.parse(to))}`
+  return (
+    <li class={`problem ${severity}`}>
+      <h3>
+        <span class="badge">{severity}</span> <code>{code}</code> {subject}
+        <span class="quiet">
+          {' '}
+          from {timeSaid(Date.parse(from))} {isOver}
+        </span>
+      </h3>
+      <p>{sentence}</p>
+      {to === null ? (
+        <p>
+          <strong>Do:</strong> {action}
+        </p>
+      ) : null}
+    </li>
   )
 }
 

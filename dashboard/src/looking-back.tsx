@@ -1,14 +1,30 @@
-// The time line under the picture: how much each member was used, when sessions moved; and a slider to look back with.
+// The time line under the picture: how much each member was used, when sessions moved and what was wrong; and a slider to
+// look back with.
 import { useSignal } from '@preact/signals'
 import { useEffect, useRef } from 'preact/hooks'
-import type { History, Move } from '../../src/api/schema.ts'
+import type { History } from '../../src/api/history-schema.ts'
+import type { Move } from '../../src/api/schema.ts'
 import { formatPercent } from '../../src/base/figures.ts'
 import { moves } from './live.ts'
 import { history, lookAt, lookedAt, range, readPast, showRange } from './past.ts'
-import { pathOf, RANGES, type RangeName, shareAt, timeOf, topOf } from './time-line.ts'
-import { shortName } from './words.ts'
+import {
+  marksOf,
+  pathOf,
+  problemsAt,
+  RANGES,
+  type RangeName,
+  shareAt,
+  timeOf,
+  timeSaid,
+  topOf,
+} from './time-line.ts'
+import { countOf, shortName } from './words.ts'
 
 const HEIGHT = 110
+/** Of the band in which it is marked what was wrong. */
+const BAND = 7
+/** What was short can be seen too. */
+const MARK_LEAST = 3
 const COLOURS = 6
 
 export function LookingBack() {
@@ -71,7 +87,29 @@ function Lines({ known, width }: { readonly known: History; readonly width: numb
           </span>
         ))}
       </p>
-      <svg width={width} height={HEIGHT} role="img" aria-label="Use of each member over time">
+      <svg
+        width={width}
+        height={HEIGHT + BAND + 3}
+        role="img"
+        aria-label="Use of each member over time, and what was wrong"
+      >
+        <line class="tick" x1={0} x2={width} y1={HEIGHT + BAND + 2} y2={HEIGHT + BAND + 2} />
+        {marksOf(known).map(({ problem, from, to }) => (
+          <rect
+            key={`${problem.code} ${problem.subject} ${problem.from}`}
+            class={`wrong ${problem.severity}`}
+            x={Math.min(from * width, width - MARK_LEAST)}
+            y={HEIGHT + 2}
+            width={Math.max(MARK_LEAST, (to - from) * width)}
+            height={BAND}
+            rx={1.5}
+          >
+            <title>
+              {problem.code} {problem.subject}, {timeSaid(Date.parse(problem.from))} to{' '}
+              {problem.to === null ? 'now' : timeSaid(Date.parse(problem.to))}: {problem.sentence}
+            </title>
+          </rect>
+        ))}
         {[0, 0.5, 1].map((mark) => (
           <line
             key={mark}
@@ -92,7 +130,9 @@ function Lines({ known, width }: { readonly known: History; readonly width: numb
         {(moves.value ?? []).map((move) => (
           <Moved key={move.id} move={move} known={known} width={width} />
         ))}
-        {lookedAt.value === null ? null : <line class="moment" x1={x} x2={x} y1={0} y2={HEIGHT} />}
+        {lookedAt.value === null ? null : (
+          <line class="moment" x1={x} x2={x} y1={0} y2={HEIGHT + BAND + 3} />
+        )}
       </svg>
       <input
         class="scrub"
@@ -101,7 +141,7 @@ function Lines({ known, width }: { readonly known: History; readonly width: numb
         max={known.count - 1}
         value={place}
         aria-label="Look back"
-        aria-valuetext={lookedAt.value === null ? 'now' : timeSaid(timeOf(known, place))}
+        aria-valuetext={lookedAt.value === null ? 'now' : thenSaid(known, place)}
         onInput={(event) => lookAt(Number(event.currentTarget.value))}
       />
       <p class="ends-of-time quiet">
@@ -131,8 +171,7 @@ function Moved({ move, known, width }: MovedProps) {
   )
 }
 
-export function timeSaid(atMs: number): string {
-  const at = new Date(atMs)
-  const isToday = Date.now() - atMs < 20 * 3_600_000
-  return isToday ? at.toLocaleTimeString() : at.toLocaleString()
+function thenSaid(known: History, place: number): string {
+  const { length } = problemsAt(known, place)
+  return timeSaid(timeOf(known, place)) + (length === 0 ? '' : `, ${countOf(length, 'problem')}`)
 }

@@ -1,10 +1,11 @@
 // The page: what matters most in one line, what is wrong, the picture, and what can be looked up.
 
-import type { History } from '../../src/api/schema.ts'
+import type { History } from '../../src/api/history-schema.ts'
 import { formatPercent } from '../../src/base/figures.ts'
+import { Events } from './events.tsx'
 import { Health } from './health.tsx'
 import { status, told, top } from './live.ts'
-import { LookingBack, timeSaid } from './looking-back.tsx'
+import { LookingBack } from './looking-back.tsx'
 import { Moves } from './moves.tsx'
 import { Panel } from './panel.tsx'
 import { history, lookAt, lookedAt } from './past.ts'
@@ -12,7 +13,7 @@ import { GroupPicture } from './picture.tsx'
 import { replays } from './replay.ts'
 import { Sessions } from './sessions.tsx'
 import { ThemeButton } from './theme.tsx'
-import { membersAt, timeOf } from './time-line.ts'
+import { membersAt, timeOf, timeSaid } from './time-line.ts'
 import { Volumes } from './volumes.tsx'
 import { headline, meanOf, subline } from './words.ts'
 
@@ -30,6 +31,7 @@ export function Page() {
           <Moves />
         </div>
         <Sessions />
+        <Events />
       </main>
       <Panel />
       <p class="unseen" aria-live="polite">
@@ -55,6 +57,7 @@ function Bar() {
         <a href="#volumes">Volumes</a>
         <a href="#moves">Moves</a>
         <a href="#sessions">Sessions</a>
+        <a href="#events">Events</a>
       </nav>
       {now === null ? null : (
         <a class="button" href="#balance">

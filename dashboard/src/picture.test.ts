@@ -1,13 +1,33 @@
 import { describe, expect, test } from 'vitest'
-import type { History, Move, PastFigures, Top } from '../../src/api/schema.ts'
+import type { History, PastFigures, PastProblem } from '../../src/api/history-schema.ts'
+import type { Move, Top } from '../../src/api/schema.ts'
 import { layOut, VESSEL_BOTTOM, VESSEL_TOP, yOf } from './geometry.ts'
 import { paceMs, withMove } from './pace.ts'
 import { readPlace } from './place.ts'
 import { advance, type Replay, shownOn, withSeen } from './replay.ts'
 import { rowsInView } from './rows-in-view.ts'
 import { bytesOf, sizeOf } from './sizes.ts'
-import { membersAt, pathOf, RANGES, refreshMs, shareAt, timeOf, topOf } from './time-line.ts'
-import { copiesSaid, figuresOf, headline, lackingSaid, shortName, subline } from './words.ts'
+import {
+  marksOf,
+  membersAt,
+  pathOf,
+  problemsAt,
+  RANGES,
+  refreshMs,
+  sessionsThen,
+  shareAt,
+  timeOf,
+  topOf,
+} from './time-line.ts'
+import {
+  copiesSaid,
+  figuresOf,
+  headline,
+  lackingSaid,
+  shortName,
+  subline,
+  unbroken,
+} from './words.ts'
 
 type Session = Top['sessions'][number]
 type Load = NonNullable<Top['members'][number]['load']>
@@ -217,11 +237,26 @@ describe('the words', () => {
     ])
   })
 
+  test('a number and its unit stay on one line', () => {
+    expect(unbroken('for 18 s at 3 % of 2 GiB, 5 ms')).toBe(
+      'for 18\u00a0s at 3\u00a0% of 2\u00a0GiB, 5\u00a0ms',
+    )
+    expect(unbroken('to 2 sessions, 1 member')).toBe('to 2 sessions, 1 member')
+  })
+
   test('an initiator is called by the last part of its name', () => {
     expect(shortName('iqn.2026-11.dev.evenkeel.demo:client1')).toBe('client1')
     expect(shortName('iqn.2008-11.org.linux-kvm')).toBe('linux-kvm')
   })
 })
+
+function wrong(severity: 'warning' | 'error', from: string, to: string | null): PastProblem {
+  const when = (time: string) => `2026-11-30T${time}.000Z`
+  return {
+    ...{ code: 'FULL', severity, subject: 'm1', sentence: 's', action: 'a', from: when(from) },
+    to: to === null ? null : when(to),
+  }
+}
 
 describe('looking back', () => {
   const known: History = {
@@ -229,6 +264,11 @@ describe('looking back', () => {
     members: [
       { id: 'm1', past: pastOf([0.1, null, 0.4, 0.3]) },
       { id: 'm2', past: null },
+    ],
+    problems: [
+      wrong('error', '12:00:21', '12:00:24'),
+      wrong('warning', '12:00:15', null),
+      wrong('error', '11:00:00', '11:30:00'),
     ],
   }
 
@@ -251,6 +291,32 @@ describe('looking back', () => {
     expect(timeOf(known, 3)).toBe(Date.parse('2026-11-30T12:00:30.000Z'))
     expect(shareAt(known, Date.parse('2026-11-30T12:00:15.000Z'))).toBe(0.5)
     expect(shareAt(known, Date.parse('2026-11-30T13:00:00.000Z'))).toBeNull()
+  })
+
+  test('what was wrong then is told, the worst first, and marked where it was', () => {
+    const then = (place: number) => problemsAt(known, place).map(({ severity }) => severity)
+    expect([0, 1, 2, 3].map(then)).toEqual([[], ['warning'], ['error', 'warning'], ['warning']])
+    const marks = marksOf({ ...known, problems: known.problems.slice(0, 2) })
+    expect(marks.map(({ problem, from, to }) => [problem.severity, from, to])).toEqual([
+      ['warning', 0.5, 1],
+      ['error', 0.7, 0.8],
+    ])
+  })
+
+  test('sessions hang where they were, and those of which no more is known are counted', () => {
+    const one = { id: '7', initiator: 'iqn.x:host7', volume: 'vol1', load: 0.2 }
+    const sessions = sessionsThen({
+      at: known.from,
+      members: [
+        { id: 'm1', past: { sessions: [one], others: 12 } },
+        { id: 'm2', past: null },
+      ],
+    })
+    expect(sessions).toMatchObject([{ id: '7', member: 'm1' }])
+    const members = [{ id: 'm1', state: 'up' as const, load: { utilisation: 0.4 }, unlisted: 12 }]
+    const { strands, vessels } = layOut({ members, sessions }, new Map(), 400, () => 'host7')
+    expect(strands).toMatchObject([{ label: 'host7', surface: yOf(0.4) }])
+    expect(vessels).toMatchObject([{ others: 12 }])
   })
 
   test('it is asked anew as often as there is something new', () => {

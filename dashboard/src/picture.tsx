@@ -5,6 +5,7 @@ import { useEffect, useRef } from 'preact/hooks'
 import type { Move, Top } from '../../src/api/schema.ts'
 import { formatMs, formatPercent, formatRate } from '../../src/base/figures.ts'
 import {
+  type DrawnSession,
   HEIGHT,
   layOut,
   type Picture,
@@ -17,10 +18,10 @@ import {
 } from './geometry.ts'
 import { moves, status, top } from './live.ts'
 import { MemberFacts } from './member-facts.tsx'
-import { history, lookedAt } from './past.ts'
+import { history, lookedAt, moment } from './past.ts'
 import { PastFacts } from './past-facts.tsx'
 import { replays } from './replay.ts'
-import { membersAt, type PastMember } from './time-line.ts'
+import { membersAt, type PastMember, sessionsThen, type ThenSession } from './time-line.ts'
 import { shortName } from './words.ts'
 
 /** On a wide page the mean is named beside the vessels, on a narrow one above its line. */
@@ -58,12 +59,22 @@ export function GroupPicture() {
   )
 }
 
+type Session = Top['sessions'][number]
+
+function saidNow({ id, initiator, member, volume, iops, bytesPerSecond, latencyMs }: Session) {
+  return `${shortName(initiator)} on ${member}: session ${id} of ${volume}, ${iops.toFixed(0)} commands a second, ${formatRate(bytesPerSecond)}, ${formatMs(latencyMs)}`
+}
+
+function saidThen({ id, initiator, member, volume }: ThenSession) {
+  return `${shortName(initiator)} was on ${member}: session ${id} of ${volume}`
+}
+
 function DrawnNow({ now, room }: { readonly now: Top; readonly room: number }) {
   const aside = room >= WIDE ? BESIDE : 0
   const picture = layOut(now, replays.value, room - aside, ({ initiator }) => shortName(initiator))
   const facts = new Map(status.value?.members.map((member) => [member.id, member]))
   return (
-    <Frame picture={picture} aside={aside} at={now.at}>
+    <Frame picture={picture} aside={aside} at={now.at} saidOf={saidNow}>
       {now.members.map((member) => (
         <MemberFacts key={member.id} member={member} known={facts.get(member.id)} />
       ))}
@@ -76,17 +87,22 @@ interface ThenProps {
   readonly room: number
 }
 
-/** Where its sessions hung is not kept: the water is, and how many they were. */
+/** Of each member some fifty sessions are kept: the others are counted. */
 function DrawnThen({ past, room }: ThenProps) {
   const aside = room >= WIDE ? BESIDE : 0
+  const known = moment.value
   const members = past.map(({ id, utilisation }) => ({
     id,
     state: utilisation === null ? ('silent' as const) : ('up' as const),
     load: utilisation === null ? null : { utilisation },
+    unlisted: known?.members.find((one) => one.id === id)?.past?.others ?? 0,
   }))
-  const picture = layOut({ members, sessions: [] }, new Map(), room - aside, () => '')
+  const sessions = known === null ? [] : sessionsThen(known)
+  const picture = layOut({ members, sessions }, new Map(), room - aside, ({ initiator }) =>
+    shortName(initiator),
+  )
   return (
-    <Frame picture={picture} aside={aside} at="">
+    <Frame picture={picture} aside={aside} at="" saidOf={saidThen}>
       {past.map((member) => (
         <PastFacts key={member.id} member={member} />
       ))}
@@ -94,14 +110,14 @@ function DrawnThen({ past, room }: ThenProps) {
   )
 }
 
-interface FrameProps extends VesselsProps {
+interface FrameProps<S> extends VesselsProps<S> {
   readonly children: ComponentChildren
 }
 
-function Frame({ picture, aside, at, children }: FrameProps) {
+function Frame<S extends DrawnSession>({ picture, aside, at, saidOf, children }: FrameProps<S>) {
   return (
     <div class="group" style={{ width: `${picture.width + aside}px` }}>
-      <Vessels picture={picture} aside={aside} at={at} />
+      <Vessels picture={picture} aside={aside} at={at} saidOf={saidOf} />
       <ul
         class="members"
         style={{
@@ -115,13 +131,15 @@ function Frame({ picture, aside, at, children }: FrameProps) {
   )
 }
 
-interface VesselsProps {
-  readonly picture: Picture
+interface VesselsProps<S> {
+  readonly picture: Picture<S>
+  /** What a session's line says. */
+  readonly saidOf: (session: S) => string
   readonly aside: number
   readonly at: string
 }
 
-function Vessels({ picture, aside, at }: VesselsProps) {
+function Vessels<S extends DrawnSession>({ picture, aside, at, saidOf }: VesselsProps<S>) {
   const { width, vessels, strands, mean, meanY } = picture
   return (
     // biome-ignore lint/a11y/useSemanticElements: an SVG element is no fieldset
@@ -150,7 +168,12 @@ function Vessels({ picture, aside, at }: VesselsProps) {
       ))}
       <Traces vessels={vessels} at={at} />
       {strands.map((strand, place) => (
-        <Hanging key={strand.session.id} strand={strand} isFirst={place === 0} />
+        <Hanging
+          key={strand.session.id}
+          strand={strand}
+          said={saidOf(strand.session)}
+          isFirst={place === 0}
+        />
       ))}
       {mean === null ? null : (
         <g class="mean" style={{ transform: `translateY(${meanY}px)` }}>
@@ -223,14 +246,18 @@ function Filled({ vessel }: { readonly vessel: Vessel }) {
   )
 }
 
-function Hanging({ strand, isFirst }: { readonly strand: Strand; readonly isFirst: boolean }) {
+interface HangingProps {
+  readonly strand: Strand
+  readonly said: string
+  readonly isFirst: boolean
+}
+
+function Hanging({ strand, said, isFirst }: HangingProps) {
   const { session, x, surface, width, radius, label, labelY, stage } = strand
-  const { id, initiator, volume, member, iops, bytesPerSecond, latencyMs } = session
-  const said = `${shortName(initiator)} on ${member}: session ${id} of ${volume}, ${iops.toFixed(0)} commands a second, ${formatRate(bytesPerSecond)}, ${formatMs(latencyMs)}`
   return (
     <a
       class={`strand ${stage ?? ''}`}
-      href={`#session/${id}`}
+      href={`#session/${session.id}`}
       aria-label={said}
       tabIndex={isFirst ? 0 : -1}
       style={{ transform: `translateX(${x}px)` }}

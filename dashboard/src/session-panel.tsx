@@ -8,7 +8,7 @@ import { MoveStory } from './moves.tsx'
 import { SessionMove } from './session-move.tsx'
 import { SessionPin } from './session-pin.tsx'
 import { WhyItStays } from './why.tsx'
-import { shortName } from './words.ts'
+import { shortName, unbroken } from './words.ts'
 
 export function SessionPanel({ id }: { readonly id: string }) {
   const { answer, refused } = useAsked<SessionDetail>(`/api/v1/sessions/${encodeURIComponent(id)}`)
@@ -22,8 +22,8 @@ export function SessionPanel({ id }: { readonly id: string }) {
       <p class="quiet">
         Session {id}, on {member}
       </p>
-      <p>{why}</p>
-      <WhyItStays session={id} />
+      <p>{unbroken(why)}</p>
+      <WhyItStays session={id} member={member} />
       <Facts session={session} />
       {session.pinned === null ? <SessionMove session={session} /> : null}
       <SessionPin session={session} />

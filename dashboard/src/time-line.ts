@@ -1,5 +1,5 @@
 // The time line in numbers: how long it reaches back, and where its lines go. Pure.
-import type { History } from '../../src/api/schema.ts'
+import type { History, Moment, PastProblem } from '../../src/api/history-schema.ts'
 
 export const POINTS = 300
 const MINUTE_MS = 60_000
@@ -83,4 +83,53 @@ export function membersAt({ members }: History, place: number): readonly PastMem
       usedBytes: at(past?.usedBytes),
     }
   })
+}
+
+export type ThenSession = NonNullable<Moment['members'][number]['past']>['sessions'][number] & {
+  readonly member: string
+  readonly iops: number
+}
+
+/** As the members had them. */
+export function sessionsThen({ members }: Moment): readonly ThenSession[] {
+  return members.flatMap(({ id: member, past }) =>
+    (past?.sessions ?? []).map((session) => ({ ...session, member, iops: 0 })),
+  )
+}
+
+/** What was wrong at any time in a bucket, the worst first. */
+export function problemsAt(history: History, place: number): readonly PastProblem[] {
+  const fromMs = timeOf(history, place)
+  const toMs = timeOf(history, place + 1)
+  return history.problems
+    .filter(({ from, to }) => Date.parse(from) < toMs && (to === null || Date.parse(to) >= fromMs))
+    .sort((a, b) => Number(b.severity === 'error') - Number(a.severity === 'error'))
+}
+
+export interface Mark {
+  readonly problem: PastProblem
+  /** As shares of the whole. */
+  readonly from: number
+  readonly to: number
+}
+
+/** Where problems were, errors last, so that they lie on top. */
+export function marksOf(history: History): readonly Mark[] {
+  const [startMs, wholeMs] = [timeOf(history, 0), timeOf(history, history.count - 1)]
+  const shareOf = (atMs: number) =>
+    Math.min(1, Math.max(0, (atMs - startMs) / Math.max(1, wholeMs - startMs)))
+  return history.problems
+    .map((problem) => ({
+      problem,
+      from: shareOf(Date.parse(problem.from)),
+      to: problem.to === null ? 1 : shareOf(Date.parse(problem.to)),
+    }))
+    .sort((a, b) => Number(a.problem.severity === 'error') - Number(b.problem.severity === 'error'))
+}
+
+/** With the day, where it was not today. */
+export function timeSaid(atMs: number): string {
+  const at = new Date(atMs)
+  const isToday = Date.now() - atMs < 20 * 3_600_000
+  return isToday ? at.toLocaleTimeString() : at.toLocaleString()
 }

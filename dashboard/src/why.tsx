@@ -5,19 +5,26 @@ import { formatAge } from '../../src/base/figures.ts'
 import { sentenceOf } from './api.ts'
 import { useAsked } from './asked.ts'
 import { top } from './live.ts'
-import { begun, shortName } from './words.ts'
+import { begun, shortName, unbroken } from './words.ts'
 
 /** The rule that holds a session back, and what speaks for each other member. */
-export function WhyItStays({ session }: { readonly session: string }) {
+export function WhyItStays({
+  session,
+  member,
+}: {
+  readonly session: string
+  readonly member: string
+}) {
   const { answer, refused } = useAsked<StayReason>(
     `/api/v1/sessions/${encodeURIComponent(session)}/why-not`,
   )
   const reason = answer.value
   if (refused.value !== null) return <p class="quiet">{sentenceOf(refused.value)}</p>
-  if (reason === null) return null
+  // What was said of it elsewhere is over.
+  if (reason === null || reason.member !== member) return null
   return (
     <>
-      <p>{begun(reason.sentence)}</p>
+      <p>{unbroken(begun(reason.sentence))}</p>
       <Options options={reason.options} />
     </>
   )

@@ -71,8 +71,12 @@ export function subline({ members, sessions }: Top, { balance, volumes }: Status
       ? ''
       : `Members at ${formatPercent(Math.min(...used))} to ${formatPercent(Math.max(...used))}. `
   const what = `${countOf(sessions.length, 'session')} on ${countOf(volumes.count, 'volume')}. `
-  // A number and its unit stay on one line.
-  return what + span.replaceAll(' %', '\u00a0%') + MODE_LINES[balance]
+  return what + unbroken(span) + MODE_LINES[balance]
+}
+
+/** A number and its unit stay on one line. */
+export function unbroken(text: string): string {
+  return text.replaceAll(/(?<=\d) (?=(?:%|s|ms|[KMGT]?i?B)\b|%)/g, '\u00a0')
 }
 
 const MODE_LINES: Readonly<Record<Status['balance'], string>> = {

@@ -68,14 +68,35 @@ export const dashboards: readonly Dashboard[] = [
       { title: 'Balance', height: 9, panels: [load, moved] },
       {
         ...{ title: 'Health', height: 8 },
+        panels: [problems, states],
+      },
+      {
+        ...{ title: 'Copies', height: 8 },
         panels: [
-          problems,
-          states,
           {
             ...{ title: 'Copies of slices', kind: 'lines', unit: 'short' },
             about:
               'degraded: fewer copies than wanted; last_copy: one; unavailable: I/O to them waits.',
             queries: [[`sum by (state) (evenkeel_slices${of()})`, '{{state}}']],
+          },
+          {
+            ...{ title: 'Copies that are missing', kind: 'lines', unit: 'short' },
+            about:
+              'Slices whose copy at that member is not in sync: while it is up it is made again.',
+            queries: [[`sum by (at) (evenkeel_copies_missing${of()})`, 'at {{at}}']],
+          },
+          {
+            ...{ title: 'Slices that changed', kind: 'lines', unit: 'short' },
+            about:
+              'In five minutes: taken over from a member that was silent, handed over to whose they are to be, copies that left and that came back in sync.',
+            queries: [
+              [`sum by (change) (increase(evenkeel_slice_changes_total${of()}[5m]))`, '{{change}}'],
+            ],
+          },
+          {
+            ...{ title: 'Age of the last whole scrubbing', kind: 'lines', unit: 's' },
+            about: 'Since when every block of a member has been read against its checksum.',
+            queries: [[`max by (member) (evenkeel_scrub_age_seconds${of()})`, '{{member}}']],
           },
         ],
       },

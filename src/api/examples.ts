@@ -5,13 +5,13 @@ import type { BalancePlan, MoveWhy, RecordingPage, StayReason } from './balance-
 import { type ErrorCode, problem, SCHEMA } from './errors.ts'
 import type { KeptEvents } from './event-schema.ts'
 import type { HealthProblem } from './health-schema.ts'
+import type { History, Moment } from './history-schema.ts'
 import type { Drain } from './keeping-schema.ts'
 import type { Layout, LayoutPlan, SliceCounts } from './layout-schema.ts'
 import type {
   Balance,
   BalanceRequest,
   Health,
-  History,
   Member,
   MemberLoad,
   Move,
@@ -218,6 +218,27 @@ const history: History = {
     },
     { id: 'm2', past: null },
   ],
+  problems: [
+    {
+      ...{ code: 'MEMBER_DOWN', severity: 'error', subject: 'm2', sentence: down.sentence },
+      ...{ action: down.action, from: AT, to: null },
+    },
+  ],
+}
+const moment: Moment = {
+  at: AT,
+  members: [
+    {
+      id: 'm1',
+      past: {
+        sessions: [
+          { id: session.id, initiator: session.initiator, volume: session.volume, load: 0.31 },
+        ],
+        others: 0,
+      },
+    },
+    { id: 'm2', past: null },
+  ],
 }
 
 const kept: KeptEvents = {
@@ -268,6 +289,7 @@ export const ANSWERS: Readonly<Record<string, object>> = {
   showLayout: whole(layout),
   planLayout: whole(layoutPlan),
   showHistory: whole(history),
+  showMoment: whole(moment),
   listEvents: whole(kept),
   probeMember: whole(health),
   'probeMember 503': whole({ ...health, ok: false, health: 'error', problems: [broken] }),

@@ -49,7 +49,16 @@ describe('/api/v1/history', () => {
     expect(members[1]).toEqual({ id: 'm2', past: null })
   })
 
+  test('has the sessions of each member that answers, at one time', async () => {
+    const { at: when, members } = (await get('/sessions?at=2026-11-30T12:00:00.000Z')).json()
+    expect(when).toBe('2026-11-30T12:00:00.000Z')
+    expect(members[0].past.sessions[0]).toMatchObject({ id: '42', load: 0.3 })
+    expect(members[1]).toEqual({ id: 'm2', past: null })
+  })
+
   test.each([
+    '/sessions',
+    '/sessions?at=now',
     '?points=601',
     '?points=0',
     '?from=yesterday',

@@ -1,13 +1,14 @@
-// /api/v1/history: what the members keep of their past.
+// /api/v1/history: what the members keep of their past; /api/v1/history/sessions: which sessions they had at one time.
 //
 // Invariants:
 //   HI1. However long the time that is asked for, an answer has at most POINTS_MAX numbers of each figure.
 import { z } from 'zod'
 import { refusal } from './errors.ts'
+import { history, moment } from './history-schema.ts'
 import type { HistorySpan, Operator } from './operator.ts'
 import { answered } from './refusals.ts'
-import { type Api, described, problems, query, settle } from './route.ts'
-import { answer, history } from './schema.ts'
+import { type Api, described, problems, query, settle, whole } from './route.ts'
+import { answer } from './schema.ts'
 
 export const POINTS_MAX = 600
 const POINTS_DEFAULT = 300
@@ -31,6 +32,7 @@ const historyQuery = query({
 })
 
 export function historyRoutes(api: Api, operator: Operator): void {
+  momentRoute(api, operator)
   api.get(
     '/api/v1/history',
     {
@@ -48,6 +50,20 @@ export function historyRoutes(api: Api, operator: Operator): void {
           : answered(await operator.history(span))
       return settle('showHistory', reply, outcome)
     },
+  )
+}
+
+function momentRoute(api: Api, operator: Operator): void {
+  api.get(
+    '/api/v1/history/sessions',
+    {
+      schema: {
+        ...described('showMoment', 'group', 'Which sessions each member had at one time'),
+        querystring: query({ at: z.iso.datetime().describe('Of the last 30 days.') }),
+        response: { 200: answer(moment), ...problems },
+      },
+    },
+    async (request) => whole(await operator.moment(Date.parse(request.query.at))),
   )
 }
 

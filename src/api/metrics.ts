@@ -30,6 +30,7 @@ export function metricsText(readings: Readings): Promise<string> {
   describeMember(readings, text)
   describeGroup(readings, text)
   describeStore(readings, text)
+  describeSlices(readings, text)
   describeMachine(readings, text)
   describeMoves(readings, text)
   describeVolumes(readings, text)
@@ -129,15 +130,6 @@ function describeStore(readings: Readings, text: Exposition): void {
     'How long the coordination file took to answer this member: a commit, or a list of records',
     readings.coordination.map(({ ask, durations }) => ({ labels: { member, ask }, durations })),
   )
-  const { whole, degraded, lastCopy, unavailable } = readings.slices
-  text.gauge(
-    'evenkeel_slices',
-    'Slices that this member is the primary of, by the state of their copies',
-    Object.entries({ whole, degraded, last_copy: lastCopy, unavailable }).map(([state, value]) => ({
-      labels: { member, state },
-      value,
-    })),
-  )
   text.gauge('evenkeel_pages', 'Pages stored on this member', one(readings.pages))
   const { usedBytes, freeBytes } = readings
   text.gauge('evenkeel_store_used_bytes', 'Bytes of the data folder in use', one(usedBytes))
@@ -177,6 +169,32 @@ function describeStore(readings: Readings, text: Exposition): void {
     'evenkeel_journal_queue',
     'Changes that waited for the journal, mean of the last sample',
     one(readings.diskQueue),
+  )
+}
+
+function describeSlices(readings: Readings, text: Exposition): void {
+  const { member } = readings
+  const { whole, degraded, lastCopy, unavailable } = readings.slices
+  text.gauge(
+    'evenkeel_slices',
+    'Slices that this member is the primary of, by the state of their copies',
+    Object.entries({ whole, degraded, last_copy: lastCopy, unavailable }).map(([state, value]) => ({
+      labels: { member, state },
+      value,
+    })),
+  )
+  text.gauge(
+    'evenkeel_copies_missing',
+    'Of these, slices whose copy at another member is wanted and not in sync',
+    readings.copiesMissing.map(({ at, slices }) => ({ labels: { member, at }, value: slices })),
+  )
+  const { takenOver, handedOver, left, joined } = readings.sliceChanges
+  text.counter(
+    'evenkeel_slice_changes_total',
+    'What became of slices of which this member is the primary: taken_over from a member that was silent, handed_over by one in sync, a copy left or joined',
+    Object.entries({ taken_over: takenOver, handed_over: handedOver, left, joined }).map(
+      ([change, value]) => ({ labels: { member, change }, value }),
+    ),
   )
 }
 

@@ -5,6 +5,8 @@ import type { MemberApi } from './doors.ts'
 import { refusal } from './errors.ts'
 import type { MemberBrief } from './event-schema.ts'
 import type { HealthProblem } from './health-schema.ts'
+import { momentOf, pastOf } from './history.fixture.ts'
+import type { History, Moment } from './history-schema.ts'
 import type { Drain, DrainState } from './keeping-schema.ts'
 import { copyOn, layout, layoutPlan, sliceCounts } from './layout.fixture.ts'
 import type { Layout, LayoutPlan } from './layout-schema.ts'
@@ -17,7 +19,6 @@ import type {
   BalanceMode,
   BalanceRequest,
   Health,
-  History,
   Member,
   MemberLoad,
   Move,
@@ -120,17 +121,12 @@ export class OperatorInMemory implements Operator {
     return this.#volumes.map(briefly)
   }
 
-  async history({ fromMs, stepSeconds, count }: HistorySpan): Promise<History> {
-    const ramp = Array.from({ length: count }, (_, at) => at / count)
-    const none = ramp.map(() => null)
-    const rest = { memoryBytes: none, latencyMs: none, sessions: none, usedBytes: none }
-    const past = { utilisation: ramp, cpu: ramp, iops: none, bytesPerSecond: none, ...rest }
-    const from = new Date(fromMs).toISOString()
-    const members = [
-      { id: 'm1', past },
-      { id: 'm2', past: null },
-    ]
-    return { from, stepSeconds, count, members }
+  async history(span: HistorySpan): Promise<History> {
+    return pastOf(span)
+  }
+
+  async moment(atMs: number): Promise<Moment> {
+    return momentOf(atMs)
   }
 
   async volumesWithUsage(): Promise<readonly Volume[]> {

@@ -5,6 +5,7 @@ import type { BalancePlan, MoveWhy, RecordingPage, StayReason } from './balance-
 import type { MemberApi } from './doors.ts'
 import type { BalanceBrief, MemberBrief, SessionBrief } from './event-schema.ts'
 import type { HealthProblem } from './health-schema.ts'
+import type { History, Moment } from './history-schema.ts'
 import type { Drain } from './keeping-schema.ts'
 import type { Layout, LayoutPlan } from './layout-schema.ts'
 import type { Readings } from './readings.ts'
@@ -13,7 +14,6 @@ import type {
   Balance,
   BalanceRequest,
   Health,
-  History,
   Member,
   Move,
   MovePlan,
@@ -102,6 +102,8 @@ export interface Operator {
   status(): Promise<Status>
   /** What each member kept of its past, in `count` buckets of `stepSeconds` from `fromMs` on. */
   history(span: HistorySpan): Promise<History>
+  /** Which sessions each member had at that time, in ms since 1970. */
+  moment(atMs: number): Promise<Moment>
   /** Of this member alone; synchronous, so that it tells a stuck group from a stuck member. */
   health(): Health
   /** What is wrong with the group, as it was last seen here. */

@@ -28,6 +28,8 @@ export const readings: Readings = {
   predictions: { brought: 0.9, caution: 1 },
   loadRatio: [{ resource: 'cpu', ratio: 0.31 }],
   slices: sliceCounts,
+  copiesMissing: [{ at: 'm2', slices: 3 }],
+  sliceChanges: { takenOver: 4, handedOver: 2, left: 5, joined: 1 },
   sessions: 1,
   moves: [{ from: 'm1', to: 'm2', by: 'balance', outcome: 'returned', count: 2 }],
   drain: durations,

@@ -5,6 +5,17 @@ import type { MoveOutcome } from '../group/record.ts'
 import type { HealthProblem } from './health-schema.ts'
 import type { SliceCounts } from './layout-schema.ts'
 
+/** What became of the slices that a member is the primary of. */
+export interface SliceChangeCounts {
+  /** Of a member that was silent. */
+  readonly takenOver: number
+  /** By a member that stays in sync. */
+  readonly handedOver: number
+  /** Copies that are not in sync any more, and that came in sync. */
+  readonly left: number
+  readonly joined: number
+}
+
 export interface Readings {
   readonly member: string
   readonly version: string
@@ -44,6 +55,9 @@ export interface Readings {
   readonly forwarded: readonly { readonly to: string; readonly pieces: number }[]
   /** Of which this member is the primary. */
   readonly slices: SliceCounts
+  /** Of these, how many lack their copy at another member. */
+  readonly copiesMissing: readonly { readonly at: string; readonly slices: number }[]
+  readonly sliceChanges: SliceChangeCounts
   readonly pages: number
   readonly usedBytes: number
   readonly freeBytes: number

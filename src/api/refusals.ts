@@ -60,6 +60,7 @@ export const REFUSALS = {
   showStatus: [],
   showTop: [],
   showHistory: [],
+  showMoment: [],
   watchEvents: ['tooManyStreams'],
   listEvents: [],
   probeMember: [],

@@ -403,42 +403,6 @@ export const health = z
   })
   .meta({ id: 'Health' })
 
-/** One number for each bucket of time; null: nothing is known of it. */
-const series = z.array(z.number().nullable())
-
-/** A member's past. */
-export const pastFigures = z.object({
-  utilisation: series.describe('Load over capacity.'),
-  cpu: series.describe('Cores in use.'),
-  memoryBytes: series,
-  iops: series,
-  bytesPerSecond: series,
-  latencyMs: series,
-  sessions: series,
-  usedBytes: series.describe('Of its disk.'),
-})
-
-export const history = z
-  .object({
-    from: z.string(),
-    stepSeconds: count.describe(
-      'Each number is the mean of so many seconds, beginning with `from`.',
-    ),
-    count: count.describe('How many numbers there are of each.'),
-    members: z.array(
-      z.object({
-        id: z.string(),
-        past: pastFigures.nullable().describe('null: the member does not answer.'),
-      }),
-    ),
-  })
-  .meta({
-    id: 'History',
-    description: 'What each member keeps of its past: an hour by seconds, 30 days by minutes.',
-  })
-
-export type History = z.infer<typeof history>
-export type PastFigures = z.infer<typeof pastFigures>
 export type VolumeRequest = z.infer<typeof volumeRequest>
 export type VolumeChange = z.infer<typeof volumeChange>
 export type Volume = z.infer<typeof volume>

@@ -25,6 +25,7 @@ it('P9 no body of any kind ends a member', async () => {
     summary: () => summaryOf('m1'),
     condition: () => well,
     pastHere: async () => noPast,
+    momentHere: async () => null,
   }
   const orders = { moveHere: desk.moveHere.bind(desk), pinHere: desk.pinHere.bind(desk) }
   const drainHere = () => balancer.drainer.plan()

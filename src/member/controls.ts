@@ -10,7 +10,7 @@ import type { MemberId } from '../base/ids.ts'
 import type { Coordinator } from '../coordination/coordinator.ts'
 import { NOT_KEPT } from '../operator/balance-desk.ts'
 import type { MemberOperator } from '../operator/operator.ts'
-import { readSpan } from '../operator/past.ts'
+import { readMoment, readSpan } from '../operator/past.ts'
 import { readOrder, readPin } from '../operator/session-orders.ts'
 import {
   bytesMessage,
@@ -35,7 +35,7 @@ export interface Staff {
   readonly balancer: Balancer | null
   readonly operator: Pick<
     MemberOperator,
-    'summary' | 'condition' | 'moveHere' | 'pinHere' | 'drainHere' | 'pastHere'
+    'summary' | 'condition' | 'moveHere' | 'pinHere' | 'drainHere' | 'pastHere' | 'momentHere'
   > | null
 }
 
@@ -96,6 +96,10 @@ export function controlTable({
     // For people, and for volumes
     summary: question(nothing, () => staff().operator?.summary() ?? null),
     history: question(readSpan, async (span) => (await staff().operator?.pastHere(span)) ?? null),
+    moment: question(
+      readMoment,
+      async (atMs) => (await staff().operator?.momentHere(atMs)) ?? null,
+    ),
     condition: question(nothing, () => staff().operator?.condition() ?? null),
     allocation: question(readAllocated, async (asked) =>
       encodeAllocation(await slices.allocation(asked)),

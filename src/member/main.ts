@@ -13,6 +13,7 @@ import { hide, makePrivate } from '../io/folders.ts'
 import { LOG_NAME } from '../io/log-file.ts'
 import { HISTORY_NAME } from '../operator/history.ts'
 import { type Log, openLog, reopenLog } from '../operator/log.ts'
+import { PROBLEMS_NAME } from '../operator/past-problems.ts'
 import { paths } from '../store/layout.ts'
 import type { MemberConfig } from './config.ts'
 import { takeFolder } from './own-folder.ts'
@@ -20,7 +21,7 @@ import { takeFolder } from './own-folder.ts'
 const STOP_MS = 10_000
 /** By any of them a member's data folder is known. */
 const MEMBERS_FILES: readonly string[] = [
-  ...[LOCK_FILE, LOG_NAME, HISTORY_NAME, paths.superblock, paths.journal],
+  ...[LOCK_FILE, LOG_NAME, HISTORY_NAME, PROBLEMS_NAME, paths.superblock, paths.journal],
   ...paths.checkpoints,
 ]
 

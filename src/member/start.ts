@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname } from 'node:path'
+import type { PastSession } from '../api/history-schema.ts'
 import { startApi } from '../api/server.ts'
 import { Balancer } from '../balance/balancer.ts'
 import type { VolumeId } from '../base/ids.ts'
@@ -30,6 +31,8 @@ import {
   tellSlow,
 } from '../operator/member-log.ts'
 import { MemberOperator } from '../operator/operator.ts'
+import type { KeptPast } from '../operator/past.ts'
+import { PastProblems } from '../operator/past-problems.ts'
 import { Tally } from '../operator/tally.ts'
 import { WatchedCoordinator } from '../operator/watched-coordinator.ts'
 import { storeDefaults } from '../store/settings.ts'
@@ -81,16 +84,19 @@ export async function startMember(config: MemberConfig, log: Log): Promise<Runni
   const balancer = new Balancer(member, new RealSystemProbe(net.traffic), initial)
   const { traffic } = net
   const { pid } = process
+  const past = await openPast(config, member, balancer, log)
   const health = new HealthWatch({
     member,
     launcherFile: config.launcherFile,
     balancer,
     coordinator,
-    tell: (change) => tellHealth(log, member, change),
+    tell: (change) => {
+      tellHealth(log, member, change)
+      past.problems.tell(change)
+    },
   })
-  const history = await openHistory(config, member, balancer, log)
   const operator = new MemberOperator({
-    ...{ member, balancer, health, tally, traffic, coordinator, history, version, pid },
+    ...{ member, balancer, health, tally, traffic, coordinator, past, version, pid },
   })
   const api = await startApi(operator, {
     host: config.api.host,
@@ -120,7 +126,7 @@ export async function startMember(config: MemberConfig, log: Log): Promise<Runni
       balancer.stop()
       operator.stop()
       health.stop()
-      await history.close()
+      await past.close()
       await api.close()
       await member.stop()
     },
@@ -139,20 +145,30 @@ function toldTo(log: Log): Pick<MemberPorts, 'linkTold' | 'folderTold' | 'pageMe
   }
 }
 
-function openHistory(
+async function openPast(
   { dataFolder }: MemberConfig,
   member: Member,
   balancer: Balancer,
   log: Log,
-): Promise<History> {
-  return History.open({
+): Promise<KeptPast & { close(): Promise<void> }> {
+  const keeping = {
     folder: dataFolder,
     group: member.group.group.groupId,
     member: member.id,
     clock: member.ports.clock,
+    failed: (why: unknown) => tellHistory(log, why),
+  }
+  const problems = await PastProblems.open(keeping)
+  const history = await History.open({
+    ...keeping,
     now: () => figuresOf(member, balancer),
-    failed: (why) => tellHistory(log, why),
+    sessions: () => sessionsOf(member, balancer),
   })
+  const close = async () => {
+    await history.close()
+    await problems.close()
+  }
+  return { history, problems, close }
 }
 
 /** What is kept of now. */
@@ -165,6 +181,17 @@ function figuresOf(member: Member, balancer: Balancer): Figures | null {
     sessions: member.target.registry.size,
     usedBytes: member.store.usage().takenBytes,
   }
+}
+
+/** Which sessions are here now. */
+function sessionsOf({ target, group }: Member, balancer: Balancer): readonly PastSession[] {
+  return [...target.registry.all()].flatMap((session) => {
+    const { id, phase, record } = session
+    const volume = group.volumes.get(record.volume)?.name
+    if (phase.kind === 'ended' || volume === undefined) return []
+    const { load } = balancer.session(session)
+    return [{ id: String(id), initiator: record.initiator, volume, load }]
+  })
 }
 
 /** As others reach it. */

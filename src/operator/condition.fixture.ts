@@ -1,7 +1,7 @@
 // A member that is well, and what it tells others that ask for people: for the tests of health, summaries and control messages.
 import { sessionId, volumeId } from '../base/ids.ts'
 import type { Condition } from './condition.ts'
-import type { Series } from './history.ts'
+import type { Told } from './past.ts'
 import { SUMMARY_FORMAT, type Summary } from './summary.ts'
 
 const MIB = 1024 ** 2
@@ -19,9 +19,10 @@ export const well: Condition = {
   drain: null,
 }
 
-export const noPast: Series = {
+export const noPast: Told = {
   ...{ utilisation: [], cpu: [], memoryBytes: [], iops: [] },
   ...{ bytesPerSecond: [], latencyMs: [], sessions: [], usedBytes: [] },
+  problems: [],
 }
 
 export function summaryOf(member: string): Summary {

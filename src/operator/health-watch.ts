@@ -4,6 +4,7 @@
 // Invariants:
 //   HW1. Every problem that appears or goes is told once, by code and subject.
 import type { HealthProblem } from '../api/health-schema.ts'
+import type { SliceChangeCounts } from '../api/readings.ts'
 import { Repeated } from '../balance/repeated.ts'
 import { untilBeat } from '../base/clock.ts'
 import type { MemberId, VolumeId } from '../base/ids.ts'
@@ -16,6 +17,7 @@ import { type LaunchedMembers, readLauncherRecord } from './launcher-record.ts'
 import { Restarts } from './restarts.ts'
 import { ResyncPace } from './resync-pace.ts'
 import type { ShownMember } from './shown-member.ts'
+import { SliceChanges } from './slice-changes.ts'
 import type { WatchedCoordinator } from './watched-coordinator.ts'
 
 const EVERY_MS = 3_000
@@ -60,11 +62,13 @@ export class HealthWatch {
   #launched: LaunchedMembers = {}
   readonly #restarts = new Restarts()
   readonly #pace = new ResyncPace()
+  readonly #sliceChanges: SliceChanges
   #starts = ''
 
   constructor(sources: HealthSources) {
     const { member } = sources
     this.#sources = sources
+    this.#sliceChanges = new SliceChanges(member.id)
     const repetition = {
       clock: member.ports.clock,
       everyMs: () => untilBeat(member.ports.clock, EVERY_MS),
@@ -88,6 +92,11 @@ export class HealthWatch {
   /** How often that member has started anew, as seen from here since the start. */
   restartsOf(id: MemberId): number {
     return this.#restarts.of(id)
+  }
+
+  /** Since the start. */
+  get sliceChanges(): SliceChangeCounts {
+    return this.#sliceChanges.counts
   }
 
   condition(): Condition {
@@ -143,6 +152,7 @@ export class HealthWatch {
   async #round(): Promise<void> {
     const { member } = this.#sources
     this.#restarts.look(member.group.members)
+    this.#sliceChanges.look(member.group.slices)
     const isDue = this.#looks % LOOKS_PER_ASK === 0 || this.#sources.coordinator.trouble !== null
     this.#looks += 1
     if (isDue) await this.#sources.coordinator.probe()

@@ -2,16 +2,18 @@ import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import type { PastSession } from '../api/history-schema.ts'
 import { HISTORY_NAME, History } from './history.ts'
 import {
+  endOf,
   FIGURES,
   type Figures,
   MINUTES,
   packRecord,
-  RECORD_BYTES,
   SECONDS,
   unpackRecord,
 } from './history-record.ts'
+import { OFTEN, packSessions, SELDOM, unpackSessions } from './session-record.ts'
 
 const used = (utilisation: number): Figures =>
   Object.fromEntries(
@@ -20,10 +22,12 @@ const used = (utilisation: number): Figures =>
 
 let folder: string
 let failures: unknown[]
+let sessions: PastSession[]
 const open: History[] = []
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'evenkeel-history-'))
   failures = []
+  sessions = []
 })
 afterEach(async () => {
   for (const history of open.splice(0)) await history.close()
@@ -44,6 +48,7 @@ async function historyOf(member = 'm1', nowMs = HOUR_MS): Promise<History> {
       soon: () => {},
     },
     now: () => null,
+    sessions: () => sessions,
     failed: (why) => failures.push(why),
   })
   open.push(history)
@@ -58,8 +63,9 @@ describe('a record', () => {
     }
     await history.keep(used(0.5), HOUR_MS - 1_000)
     const { size } = await stat(join(folder, HISTORY_NAME))
-    expect(size).toBeLessThanOrEqual(MINUTES.offset + MINUTES.records * RECORD_BYTES)
-    expect(size).toBeLessThan(3 * 1024 ** 2)
+    expect(size).toBeLessThanOrEqual(endOf(SELDOM))
+    expect(endOf(MINUTES)).toBeLessThan(3 * 1024 ** 2)
+    expect(endOf(SELDOM)).toBeLessThan(23 * 1024 ** 2)
   })
 
   test('HR2 counts at its own time, and only whole', () => {
@@ -73,7 +79,53 @@ describe('a record', () => {
       torn[at] = (torn[at] ?? 0) ^ 1
       expect(unpackRecord(SECONDS, HOUR_MS, torn, 0), String(at)).toBeNull()
     }
-    expect(unpackRecord(SECONDS, HOUR_MS, new Uint8Array(RECORD_BYTES), 0)).toBeNull()
+    expect(unpackRecord(SECONDS, HOUR_MS, new Uint8Array(SECONDS.recordBytes), 0)).toBeNull()
+  })
+})
+
+const sessionOf = (number: number, load: number | null): PastSession => ({
+  ...{ id: String(number), initiator: `iqn.2026-11.test.evenkeel:host${number}`, volume: 'vol1' },
+  load,
+})
+
+describe('the sessions of a member', () => {
+  test('SR1 the heaviest are kept, and the others counted', () => {
+    const many = Array.from({ length: 10_000 }, (_, at) => sessionOf(at, at / 10_000))
+    const kept = unpackSessions(OFTEN, HOUR_MS, packSessions(OFTEN, HOUR_MS, many))
+    const count = kept?.sessions.length ?? 0
+    expect(count).toBeGreaterThan(40)
+    expect(kept?.others).toBe(10_000 - count)
+    expect(kept?.sessions[0]).toEqual(sessionOf(9_999, 1))
+    const few = [sessionOf(1, 0.123_456), sessionOf(2, null)]
+    expect(unpackSessions(OFTEN, HOUR_MS, packSessions(OFTEN, HOUR_MS, few))).toEqual({
+      sessions: [sessionOf(1, 0.123), sessionOf(2, null)],
+      others: 0,
+    })
+    const long = { ...sessionOf(1, 1), initiator: `iqn.${'é'.repeat(2_100)}` }
+    expect(unpackSessions(OFTEN, HOUR_MS, packSessions(OFTEN, HOUR_MS, [long]))).toEqual({
+      sessions: [],
+      others: 1,
+    })
+    expect(unpackSessions(OFTEN, HOUR_MS, new Uint8Array(OFTEN.recordBytes))).toBeNull()
+  })
+
+  test('are kept each 5 s for an hour, and each 10 minutes for when that is gone', async () => {
+    const history = await historyOf()
+    for (let second = 0; second < 900; second += 1) {
+      sessions = [sessionOf(second, 1)]
+      await history.keep(used(0.5), HOUR_MS + second * 1_000)
+    }
+    const at = async (second: number) =>
+      (await history.sessionsAt(HOUR_MS + second * 1_000))?.sessions[0]?.id
+    expect([await at(0), await at(4), await at(5), await at(899), await at(903)]).toEqual([
+      ...['0', '0', '5', '895', '895'],
+    ])
+    // An hour later the ring begins anew.
+    for (let second = 3_600; second < 4_500; second += 5)
+      await history.keep(used(0.5), HOUR_MS + second * 1_000)
+    expect([await at(5), await at(700)]).toEqual(['0', '600'])
+    expect(await at(-1)).toBeUndefined()
+    expect(await at(90_000)).toBeUndefined()
   })
 })
 

@@ -1,5 +1,5 @@
 // The past of one member, kept in its data folder (history-record.ts): each second what it measures of itself, each minute
-// the mean of that; and read again when a person looks back.
+// the mean of that, each 5 s and each 10 minutes its sessions; and read again when a person looks back.
 //
 // Invariants:
 //   HB1. A disk that is slow, full or gone costs the past and nothing else: at most one write is under way, and what could not
@@ -7,6 +7,7 @@
 //   HB2. The past of another member, or of another group, is begun anew and never shown as this one's.
 import { type FileHandle, open } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { PastSession, PastSessions } from '../api/history-schema.ts'
 import { type Clock, type Timer, untilBeat } from '../base/clock.ts'
 import {
   FIGURES,
@@ -18,11 +19,12 @@ import {
   MINUTES,
   packRecord,
   placeOf,
-  RECORD_BYTES,
   type Ring,
   SECONDS,
+  stepOf,
   unpackRecord,
 } from './history-record.ts'
+import { OFTEN, packSessions, SELDOM, unpackSessions } from './session-record.ts'
 
 export const HISTORY_NAME = 'history.bin'
 const PRIVATE = 0o600
@@ -46,6 +48,7 @@ export interface HistorySettings {
   readonly clock: Clock
   /** What there is to write down now; null: nothing was measured yet. */
   readonly now: () => Figures | null
+  readonly sessions: () => readonly PastSession[]
   /** Told once, with why nothing is kept. */
   readonly failed: (why: unknown) => void
 }
@@ -56,6 +59,8 @@ export class History {
   #timer: Timer | null = null
   #minute = new Mean()
   #minuteAtMs = 0
+  /** When sessions were kept last, by ring. */
+  readonly #keptAtMs = new Map<Ring, number>()
   #isWriting = false
   #hasFailed = false
 
@@ -100,8 +105,9 @@ export class History {
     if (this.#isWriting) return
     this.#isWriting = true
     try {
-      if (ended !== null) await this.#write(MINUTES, endedAtMs, ended.figures)
-      await this.#write(SECONDS, atMs, figures)
+      if (ended !== null) await this.#writeFigures(MINUTES, endedAtMs, ended.figures)
+      await this.#writeFigures(SECONDS, atMs, figures)
+      for (const ring of [OFTEN, SELDOM]) await this.#keepSessions(ring, atMs)
     } catch (error) {
       if (!this.#hasFailed) this.#settings.failed(error)
       this.#hasFailed = true
@@ -110,8 +116,33 @@ export class History {
     }
   }
 
-  async #write(ring: Ring, atMs: number, figures: Figures): Promise<void> {
-    await this.#file?.write(packRecord(ring, atMs, figures), 0, RECORD_BYTES, placeOf(ring, atMs))
+  /** Once in each of the ring's steps. */
+  async #keepSessions(ring: Ring, atMs: number): Promise<void> {
+    if (stepOf(ring, this.#keptAtMs.get(ring) ?? 0) === stepOf(ring, atMs)) return
+    this.#keptAtMs.set(ring, atMs)
+    await this.#write(ring, atMs, packSessions(ring, atMs, this.#settings.sessions()))
+  }
+
+  #writeFigures(ring: Ring, atMs: number, figures: Figures): Promise<void> {
+    return this.#write(ring, atMs, packRecord(ring, atMs, figures))
+  }
+
+  async #write(ring: Ring, atMs: number, record: Uint8Array): Promise<void> {
+    await this.#file?.write(record, 0, record.length, placeOf(ring, atMs))
+  }
+
+  /** As it had them then, or a little before; null: that is not known. */
+  async sessionsAt(atMs: number): Promise<PastSessions | null> {
+    for (const ring of [OFTEN, SELDOM]) {
+      // The record of the step that runs at that time may not be written yet.
+      for (const stepAtMs of [atMs, atMs - ring.stepMs]) {
+        const bytes = new Uint8Array(ring.recordBytes)
+        await this.#file?.read(bytes, 0, bytes.length, placeOf(ring, stepAtMs)).catch(() => {})
+        const found = unpackSessions(ring, stepAtMs, bytes)
+        if (found !== null) return found
+      }
+    }
+    return null
   }
 
   /** By minutes where no more is asked for, else by seconds. */
@@ -133,7 +164,7 @@ export class History {
   }
 
   async #bytesOf(ring: Ring): Promise<Uint8Array> {
-    const bytes = new Uint8Array(ring.records * RECORD_BYTES)
+    const bytes = new Uint8Array(ring.records * ring.recordBytes)
     await this.#file?.read(bytes, 0, bytes.length, ring.offset).catch(() => {})
     return bytes
   }

@@ -3,6 +3,7 @@
 
 import type { BalancePlan, MoveWhy, RecordingPage, StayReason } from '../api/balance-schema.ts'
 import type { HealthProblem } from '../api/health-schema.ts'
+import type { History, Moment, PastSessions } from '../api/history-schema.ts'
 import type { Drain, DrainState } from '../api/keeping-schema.ts'
 import type { Layout, LayoutPlan } from '../api/layout-schema.ts'
 import type { Glance, HistorySpan, Operator } from '../api/operator.ts'
@@ -12,7 +13,6 @@ import type {
   Balance,
   BalanceRequest,
   Health,
-  History,
   Member,
   Move,
   MovePlan,
@@ -34,10 +34,10 @@ import type { Condition } from './condition.ts'
 import { DrainDesk } from './drain-desk.ts'
 import { Glances } from './glance.ts'
 import { GroupDesk } from './group-desk.ts'
-import type { Series, Span } from './history.ts'
+import type { Span } from './history.ts'
 import { LayoutDesk } from './layout-desk.ts'
 import { type FigureSources, OwnFigures } from './own-figures.ts'
-import { pastOfAll } from './past.ts'
+import { momentOfAll, type Past, pastHere, pastOfAll, type Told } from './past.ts'
 import { SessionDesk } from './session-desk.ts'
 import type { Order, PinOrder } from './session-orders.ts'
 import { askAll, type Summary } from './summary.ts'
@@ -55,10 +55,12 @@ export class MemberOperator implements Operator {
   readonly #drains: DrainDesk
   readonly #volumes: VolumeDesk
   readonly #sessions: SessionDesk
+  readonly #past: Past
 
   constructor(sources: FigureSources) {
-    const { member, balancer } = sources
+    const { member, balancer, past } = sources
     this.#sources = sources
+    this.#past = { member, ...past, isHeard: (id) => balancer.isHeard(id) }
     this.#figures = new OwnFigures(sources)
     this.#glances = new Glances(sources)
     const own = () => this.#figures.summary()
@@ -136,8 +138,11 @@ export class MemberOperator implements Operator {
   }
 
   history(span: HistorySpan): Promise<History> {
-    const { member, balancer, history } = this.#sources
-    return pastOfAll(member, history, (id) => balancer.isHeard(id), span)
+    return pastOfAll(this.#past, span)
+  }
+
+  moment(atMs: number): Promise<Moment> {
+    return momentOfAll(this.#past, atMs)
   }
 
   apis() {
@@ -242,8 +247,12 @@ export class MemberOperator implements Operator {
     return this.#sources.balancer.drainer.plan()
   }
 
-  pastHere(span: Span): Promise<Series> {
-    return this.#sources.history.read(span)
+  pastHere(span: Span): Promise<Told> {
+    return pastHere(this.#past, span)
+  }
+
+  momentHere(atMs: number): Promise<PastSessions | null> {
+    return this.#past.history.sessionsAt(atMs)
   }
 
   /** A move that another member was asked for by a person: this one serves the session. */

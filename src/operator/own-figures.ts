@@ -2,13 +2,14 @@
 import type { CacheFigures, Readings, ScrubFigures } from '../api/readings.ts'
 import type { Health } from '../api/schema.ts'
 import type { Balancer } from '../balance/balancer.ts'
+import { missing } from '../group/slices.ts'
 import type { Traffic } from '../io/net.ts'
 import type { Condition } from './condition.ts'
 import { sliceCountsOf } from './copies.ts'
 import { stateOf } from './glance.ts'
 import { healthOf } from './health.ts'
 import type { HealthWatch } from './health-watch.ts'
-import type { History } from './history.ts'
+import type { KeptPast } from './past.ts'
 import { Rates } from './rates.ts'
 import type { ShownMember } from './shown-member.ts'
 import { type SessionSummary, SUMMARY_FORMAT, type Summary } from './summary.ts'
@@ -16,7 +17,7 @@ import type { Tally } from './tally.ts'
 import type { WatchedCoordinator } from './watched-coordinator.ts'
 
 export interface FigureSources {
-  readonly history: History
+  readonly past: KeptPast
   readonly member: ShownMember
   readonly balancer: Balancer
   readonly health: HealthWatch
@@ -90,6 +91,8 @@ export class OwnFigures {
     const { member, tally, traffic, version, balancer, health, coordinator } = this.#sources
     const usage = member.store.usage()
     const load = balancer.memberLoad()
+    const own = member.group.slices.filter(({ primary }) => primary === member.id)
+    const others = [...member.group.members.keys()].filter((id) => id !== member.id)
     return {
       member: member.id,
       version,
@@ -109,7 +112,12 @@ export class OwnFigures {
       loadRatio: balancer.loadRatios(),
       sessions: member.target.registry.size,
       ...tally.readings(member),
-      slices: sliceCountsOf(member.group.slices.filter(({ primary }) => primary === member.id)),
+      slices: sliceCountsOf(own),
+      copiesMissing: others.map((at) => ({
+        at,
+        slices: own.filter((slice) => missing(slice).includes(at)).length,
+      })),
+      sliceChanges: health.sliceChanges,
       pages: usage.pages,
       usedBytes: usage.takenBytes,
       freeBytes: member.freeBytes,

@@ -38,6 +38,7 @@ export type ControlKind =
   | 'summary'
   | 'condition'
   | 'history'
+  | 'moment'
   | 'move session'
   | 'pin session'
   | 'drain'

@@ -1,11 +1,10 @@
 // The dashboard in a real browser beside an initiator that is not ours, qemu-io with libiscsi: its session is seen and moved
 // while it stays logged in. It fills the group; the page tells that and what to do; it gives the room back, and the page is quiet.
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { openPage, startBrowser } from '../kit/browser.ts'
 import { TestGroup } from '../kit/group.ts'
+import { Stranger } from '../kit/stranger.ts'
 
 const MIB = 2 ** 20
 /** For all members together: less than half of the volume. */
@@ -24,40 +23,11 @@ afterAll(async () => {
   await group.stop()
 })
 
-/** Logged in until it is ended; takes a command at a time. */
-class Stranger {
-  readonly #process: ChildProcess
-  #said = ''
-
-  constructor(url: string) {
-    this.#process = spawn('qemu-io', ['-f', 'raw', '-d', 'unmap', url])
-    for (const stream of [this.#process.stdout, this.#process.stderr]) {
-      stream?.setEncoding('utf8').on('data', (text: string) => {
-        this.#said += text
-      })
-    }
-  }
-
-  /** Settles once it has said what is awaited. */
-  async do(command: string, awaited: RegExp): Promise<void> {
-    this.#said = ''
-    this.#process.stdin?.write(`${command}\n`)
-    await expect.poll(() => this.#said, { interval: 20, timeout: 60_000 }).toMatch(awaited)
-  }
-
-  async end(): Promise<void> {
-    if (this.#process.exitCode !== null) return
-    const closed = once(this.#process, 'close')
-    this.#process.stdin?.end('quit\n')
-    await closed
-  }
-}
-
 test('a stranger is moved by a person, fills the group, which is told with what to do, and gives the room back', async () => {
   const volume = await group.createVolume('thin', 256 * MIB)
   const { page, complaints } = await openPage(browser, group.apiOf('m1'))
   const panel = page.getByRole('dialog')
-  stranger = new Stranger(group.url('m1', volume.iqn))
+  stranger = await Stranger.connect(group.url('m1', volume.iqn))
   await stranger.do('write -P 7 0 1M', /wrote 1048576\/1048576/)
 
   await page.getByRole('link', { name: /^linux-kvm on m1: session \d+ of thin/ }).click()
@@ -69,7 +39,8 @@ test('a stranger is moved by a person, fills the group, which is told with what 
   await stranger.do('read -P 7 0 1M', /read 1048576\/1048576/)
 
   await stranger.do('write -P 8 1M 255M', /No space left on device/)
-  const full = page.getByRole('listitem').filter({ hasText: 'FULL' })
+  const health = page.getByRole('region', { name: 'Health' })
+  const full = health.getByRole('listitem').filter({ hasText: 'FULL' })
   await full
     .getByText(/is full: writes of new blocks there are refused/)
     .first()

@@ -53,6 +53,7 @@ async function connectWorker({ iqn, bytes }: Volume): Promise<Worker> {
 test('a person creates a volume, watches its session move, reads why, and sees a member stop', async () => {
   const { page, complaints } = await openPage(browser, group.apiOf('m1'))
   const headline = page.getByRole('heading', { level: 1 })
+  const picture = page.getByRole('region', { name: 'The members of the group' })
   await headline.getByText('Nobody is connected').waitFor()
 
   await page.getByRole('link', { name: 'New volume' }).click()
@@ -109,7 +110,7 @@ test('a person creates a volume, watches its session move, reads why, and sees a
   await panel.getByRole('button', { name: 'Pin it to m3' }).click()
   await panel.getByRole('heading', { name: 'Pinned to m3' }).waitFor()
   await panel.getByRole('button', { name: 'Close' }).click()
-  await page.getByRole('link', { name: 'm3', exact: true }).click()
+  await picture.getByRole('link', { name: 'm3', exact: true }).click()
   await panel.getByText(/m3 would give its 1 session to the other members/).waitFor()
   await panel.getByRole('button', { name: 'Drain m3' }).click()
   await panel.getByRole('heading', { name: 'It is being drained' }).waitFor()
@@ -117,9 +118,10 @@ test('a person creates a volume, watches its session move, reads why, and sees a
   await panel.getByRole('listitem').getByRole('link', { name: 'client1' }).click()
   await panel.getByRole('button', { name: 'Unpin it' }).click()
   await panel.getByRole('button', { name: 'Close' }).click()
-  await page.getByRole('listitem').filter({ hasText: 'DRAINING' }).getByText('Do:').waitFor()
+  const health = page.getByRole('region', { name: 'Health' })
+  await health.getByRole('listitem').filter({ hasText: 'DRAINING' }).getByText('Do:').waitFor()
   await page.getByRole('link', { name: /^client1 on m[12]: session/ }).waitFor()
-  await page.getByRole('link', { name: 'm3', exact: true }).click()
+  await picture.getByRole('link', { name: 'm3', exact: true }).click()
   await panel.getByText(/^1 session left it, 0 to go\.$/).waitFor()
   await panel.getByRole('button', { name: 'Let it take sessions again' }).click()
   await panel.getByRole('heading', { name: 'Drain it' }).waitFor()
@@ -128,7 +130,7 @@ test('a person creates a volume, watches its session move, reads why, and sees a
 
   const pid = await stopMember('m2')
   await headline.getByText('m2 does not answer').waitFor()
-  await page.getByRole('listitem').filter({ hasText: 'MEMBER_DOWN' }).getByText('Do:').waitFor()
+  await health.getByRole('listitem').filter({ hasText: 'MEMBER_DOWN' }).getByText('Do:').waitFor()
   kill(pid, 'SIGKILL')
   stopped.delete(pid)
   await headline.getByText(/at rest|level|carries more/).waitFor()
