@@ -36,6 +36,22 @@ export const hotVolumeWorks: readonly NamedWork[] = [
   { ...work({ reads: 0, depth: 32 }), name: 'a hot volume each: 4 KiB random write, depth 32' },
 ]
 
+/** Of a group with two copies beside one with one copy, local and forwarded. */
+export const copiesWorks: readonly NamedWork[] = [
+  work({ reads: 100, depth: 32 }),
+  work({ reads: 0, depth: 1 }),
+  work({ reads: 0, depth: 32 }),
+  work({ reads: 0, depth: 8, bytes: 256 * KIB, order: 'sequential' }),
+].map((one) => ({ ...one, name: `two copies: ${one.name}` }))
+
+/** Local ones, with all copies in sync and while one is made again. */
+export const resyncWorks = copiesWorks.filter(({ reads }) => reads === 0)
+export const RESYNC = 'two copies: writes while a copy is made again'
+export const IN_SYNC = 'in sync'
+export const MADE_AGAIN = 'while a copy is made again'
+export const resyncSystem = ({ name }: NamedWork, state: string) =>
+  `${withoutScene(name)}, ${state}`
+
 export const hotWork = work({ reads: 100, depth: 1 })
 export const coldWork = work({ reads: 100, depth: 4, bytes: 64 * KIB })
 export const HOT_BESIDE_COLD = `${hotWork.name}, beside cold reads`
@@ -44,8 +60,8 @@ export const IDLE_SESSIONS = 1000
 export const IDLE = `three members with ${IDLE_SESSIONS} idle sessions`
 
 export const namesOfCases: readonly string[] = [
-  ...[...mainWorks, ...localWorks, ...hotVolumeWorks].map(({ name }) => name),
-  ...[HOT_BESIDE_COLD, AT_REST, IDLE],
+  ...[...mainWorks, ...localWorks, ...hotVolumeWorks, ...copiesWorks].map(({ name }) => name),
+  ...[RESYNC, HOT_BESIDE_COLD, AT_REST, IDLE],
 ]
 
 /** How cases are chosen: by a part of the name; 'depth 1' is none of 'depth 128'. */
@@ -53,6 +69,11 @@ export function hasText(name: string, text: string): boolean {
   const at = name.indexOf(text)
   const cutsNumber = /\d$/.test(text) && /^\d/.test(name.slice(at + text.length))
   return at >= 0 && !cutsNumber
+}
+
+/** What is asked, where the section says of whom. */
+export function withoutScene(name: string): string {
+  return name.replace(/^.*: /, '')
 }
 
 function work(of: Pick<NamedWork, 'reads' | 'depth'> & Partial<NamedWork>): NamedWork {

@@ -9,9 +9,9 @@ import { checkout as here } from '../test/e2e/running-group.ts'
 import { hasText, namesOfCases } from './cases.ts'
 import { Results } from './figures.ts'
 import { machineAt } from './machine.ts'
-import { besidePlot, tgtPlot } from './ratio-plots.ts'
+import { besidePlot, copiesPlot, tgtPlot } from './ratio-plots.ts'
 import { withTable } from './readme-table.ts'
-import { BESIDE_PLOT, brief, OURS, resultsText, TGT_PLOT } from './results.ts'
+import { BESIDE_PLOT, brief, COPIES_PLOT, OURS, resultsText, TGT_PLOT } from './results.ts'
 import { type Case, inRounds, type Measured } from './rounds.ts'
 import { acts } from './scenes.ts'
 import type { Checkout } from './servers.ts'
@@ -28,11 +28,15 @@ const help = `npm run bench -- [options]
   --seconds S       of each sample (0.8)
   --list            print the names of the cases
 
+What two copies cost beside one, in three minutes (three rounds are enough):
+
+  npm run bench -- --tgt no --only 'two copies'
+
 A paired check of one row in less than a minute:
 
   npm run bench -- --beside FOLDER --tgt no --where local --only 'write, depth 32'
 
-With all cases, all systems and tgt, in about eleven minutes, it also writes bench/RESULTS.md, its plots, and the table in README.md.
+With all cases, all systems and tgt, in about fourteen minutes, it also writes bench/RESULTS.md, its plots, and the table in README.md.
 `
 
 const { values: options } = parseArgs({
@@ -124,6 +128,7 @@ async function write(results: Results, text: string): Promise<void> {
   await mkdir(file('plots'), { recursive: true })
   await writeFile(file('RESULTS.md'), text)
   await writeFile(file(TGT_PLOT), tgtPlot(results))
+  await writeFile(file(COPIES_PLOT), copiesPlot(results))
   if (beside === null) await rm(file(BESIDE_PLOT), { force: true })
   else await writeFile(file(BESIDE_PLOT), besidePlot(results, beside.name))
   const readme = file('../README.md')
@@ -149,7 +154,8 @@ async function nameOf(checkout: string): Promise<string> {
 }
 
 function tell({ round, case: name, system, figures }: Measured): void {
-  const { iops, p50Us, p99Us, serverUs, cores, wakeUpsPerSecond, rssMiB = 0 } = figures
+  const { iops, p50Us, p99Us, serverUs, elsewhereUs, cores } = figures
+  const { wakeUpsPerSecond, rssMiB = 0 } = figures
   const asked = (value = 0, unit: string, digits = 0) =>
     `${value.toFixed(digits).padStart(7)} ${unit}`
   const line = [
@@ -164,6 +170,7 @@ function tell({ round, case: name, system, figures }: Measured): void {
           asked(p50Us, 'p50'),
           asked(p99Us, 'p99'),
           asked(serverUs, 'µs CPU', 1),
+          ...(elsewhereUs === undefined ? [] : [asked(elsewhereUs, 'elsewhere', 1)]),
         ]),
     asked(rssMiB, 'MiB'),
   ]

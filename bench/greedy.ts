@@ -45,7 +45,7 @@ const scenes: readonly (readonly Greed[])[] = [
 
 const folder = await mkdtemp(join(tmpdir(), 'bench-greedy-'))
 const port = await freeRange(3)
-const group = await startGroup(join(folder, 'data'), port, '--members', '1')
+const group = await startGroup(join(folder, 'data'), port, '--members', '1', '--copies', '1')
 try {
   const [member] = group.ready.members
   if (member === undefined) throw new Error('there is no member')

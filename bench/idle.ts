@@ -35,7 +35,7 @@ const clock = new SystemClock()
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
 
 async function measureIdle(folder: string): Promise<void> {
-  const group = await startGroupAnywhere(join(folder, 'data'))
+  const group = await startGroupAnywhere(join(folder, 'data'), '--copies', '1')
   try {
     await pause(SETTLE_MS)
     const before = new Map(group.ready.members.map(({ id, pid }) => [id, used(pid)]))

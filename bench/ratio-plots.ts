@@ -2,7 +2,7 @@
 import { mainWorks } from './cases.ts'
 import type { Results } from './figures.ts'
 import { type Mark, type Panel, ratioPlot } from './plots.ts'
-import { judged, OURS, pairs, peerOf } from './results.ts'
+import { copiesPairs, judged, OURS, pairs, peerOf } from './results.ts'
 import type { FigureName } from './rounds.ts'
 
 const panel = (figure: FigureName, marks: readonly Mark[]): Panel => ({
@@ -41,4 +41,18 @@ export function tgtPlot(results: Results): string {
     ),
   )
   return ratioPlot(`${OURS}: multiples of tgt (writes: in write-through mode)`, panels)
+}
+
+export function copiesPlot(results: Results): string {
+  const pairs = copiesPairs(results)
+  const panels = judged.map(({ figure }) =>
+    panel(
+      figure,
+      pairs.flatMap(({ row, series, case: name, system, peer }) => {
+        const spread = results.ratio(name, figure, system, peer)
+        return spread === null ? [] : [{ row, series, spread }]
+      }),
+    ),
+  )
+  return ratioPlot(`${OURS}, two copies: multiples of one copy`, panels)
 }

@@ -1,5 +1,18 @@
 // bench/RESULTS.md, and what a short run prints, from what was measured.
-import { AT_REST, HOT_BESIDE_COLD, hotVolumeWorks, IDLE } from './cases.ts'
+import {
+  AT_REST,
+  copiesWorks,
+  HOT_BESIDE_COLD,
+  hotVolumeWorks,
+  IDLE,
+  IN_SYNC,
+  MADE_AGAIN,
+  type NamedWork,
+  RESYNC,
+  resyncSystem,
+  resyncWorks,
+  withoutScene,
+} from './cases.ts'
 import { type Results, shortFigure, shortRatio, table, withSpread } from './figures.ts'
 import type { Machine } from './machine.ts'
 import type { FigureName } from './rounds.ts'
@@ -22,6 +35,7 @@ export interface Comparison {
 export const OURS = 'Evenkeel'
 export const BESIDE_PLOT = 'plots/beside.svg'
 export const TGT_PLOT = 'plots/tgt.svg'
+export const COPIES_PLOT = 'plots/copies.svg'
 
 const TGT = 'tgt'
 const TGT_WRITE_THROUGH = 'tgt, write-through'
@@ -93,15 +107,17 @@ export function brief(results: Results, beside: string | null): string {
   )
   const ratios =
     beside === null ? [] : ['', `${OURS} ÷ ${beside}:`, ...besideTable(results, beside)]
-  return [...medians, ...ratios].join('\n')
+  const copies = copiesTable(results)
+  return [...medians, ...ratios, ...(copies.length === 0 ? [] : ['', ...copies])].join('\n')
 }
 
 export function resultsText(comparison: Comparison): string {
   const { results, beside } = comparison
-  const loads = results.cases.filter(
-    (name) =>
-      ![HOT_BESIDE_COLD, AT_REST, IDLE, ...hotVolumeWorks.map((work) => work.name)].includes(name),
-  )
+  const inSections = [
+    ...[HOT_BESIDE_COLD, AT_REST, IDLE, RESYNC],
+    ...[...hotVolumeWorks, ...copiesWorks].map((work) => work.name),
+  ]
+  const loads = results.cases.filter((name) => !inSections.includes(name))
   const sections = [
     ...preface(comparison),
     ...besideSection(comparison),
@@ -109,6 +125,7 @@ export function resultsText(comparison: Comparison): string {
       ? []
       : ['## Beside tgt', '', `![Ratios to tgt by case](${TGT_PLOT})`, '']),
     ...loads.flatMap((name) => [`### ${name}`, '', ...loadTable(results, name), '']),
+    ...copiesSection(results),
     ...hotVolumesSection(results, beside),
     ...coldSection(results),
     ...restSection(results),
@@ -207,11 +224,7 @@ function hotVolumesSection(results: Results, beside: string | null): string[] {
           const cpu = results.figure(name, system, 'serverUs')
           const ratio = results.ratio(name, 'serverUs', one, system)
           return [
-            ...[
-              name.replace(/^.*: /, ''),
-              system,
-              withSpread(results.figure(name, system, 'iops')),
-            ],
+            ...[withoutScene(name), system, withSpread(results.figure(name, system, 'iops'))],
             ...[withSpread(cpu), cpu === null ? '' : shortFigure(1e6 / cpu.median)],
             withSpread(ratio, shortRatio),
           ]
@@ -230,6 +243,85 @@ function hotVolumesSection(results: Results, beside: string | null): string[] {
     '',
   ]
 }
+
+export interface Pair {
+  readonly row: string
+  readonly series: string
+  readonly case: string
+  readonly system: string
+  readonly peer: string
+  /** What each of the two is called in a table of this section. */
+  readonly names: { readonly system: string; readonly peer: string }
+}
+
+/** Two copies beside one, and beside themselves while one of them is made again. */
+export function copiesPairs(results: Results): Pair[] {
+  const of = (where: string) => (work: NamedWork) => ({
+    ...{ row: withoutScene(work.name), series: where, case: work.name },
+    system: `${OURS}, two copies, ${where}`,
+    peer: `${OURS}, one copy, ${where}`,
+    names: { system: 'two copies', peer: 'one copy' },
+  })
+  const beside = (work: NamedWork) => ({
+    ...{ row: resyncSystem(work, MADE_AGAIN), series: 'local', case: RESYNC },
+    system: resyncSystem(work, MADE_AGAIN),
+    peer: resyncSystem(work, IN_SYNC),
+    names: { system: 'one of two is made again', peer: 'two copies' },
+  })
+  const all = [
+    ...copiesWorks.flatMap((work) => [of('local')(work), of('forwarded')(work)]),
+    ...resyncWorks.map(beside),
+  ]
+  return all.filter((one) => results.ratio(one.case, 'iops', one.system, one.peer) !== null)
+}
+
+function copiesTable(results: Results): string[] {
+  const rows = copiesPairs(results).map(({ row, series, system, peer, case: name }) => [
+    ...[row, series],
+    ...judged.map(({ figure }) =>
+      withSpread(results.ratio(name, figure, system, peer), shortRatio),
+    ),
+  ])
+  if (rows.length === 0) return []
+  return table([['case', 'where', ...judged.map(({ name }) => `${name} ×`)], ...rows], 2)
+}
+
+function copiesSection(results: Results): string[] {
+  const ratios = copiesTable(results)
+  if (ratios.length === 0) return []
+  const amounts = copiesPairs(results).flatMap(({ row, series, names, case: name, ...of }) =>
+    (['peer', 'system'] as const).map((one) => [
+      ...[row, series, names[one]],
+      ...absolute.map(({ figure }) => withSpread(results.figure(name, of[one], figure))),
+    ]),
+  )
+  return [
+    '## Two copies',
+    '',
+    'Two members with two copies of everything, beside two with one copy: multiples of what one copy takes, of IOPS more is better,',
+    'of the others less. With two copies a write is answered when both members have it on their disks; here both share one disk',
+    'and two cores. Writes _while a copy is made again_ are told as multiples of the same with both in sync: the other member stood',
+    'still, was left out, and copies what was written meanwhile; the CPU has what that takes.',
+    '',
+    `![Ratios of two copies to one](${COPIES_PLOT})`,
+    '',
+    ...ratios,
+    '',
+    'In figures; _elsewhere_ is the part of the CPU that is of the member without the session: it has the copy of what is local, and',
+    'is the primary of what is forwarded.',
+    '',
+    ...table([['case', 'where', 'copies', ...absolute.map(({ name }) => name)], ...amounts], 3),
+    '',
+  ]
+}
+
+const absolute: readonly { readonly name: string; readonly figure: FigureName }[] = [
+  { name: 'IOPS', figure: 'iops' },
+  { name: 'p50 µs', figure: 'p50Us' },
+  { name: 'p99 µs', figure: 'p99Us' },
+  { name: 'CPU µs', figure: 'serverUs' },
+  { name: 'elsewhere', figure: 'elsewhereUs' },
+]
 
 function coldSection(results: Results): string[] {
   const systems = results.systems(HOT_BESIDE_COLD).toSorted()

@@ -13,6 +13,8 @@ export type FigureName =
   | 'p99Us'
   /** CPU of the servers for each command, in µs. */
   | 'serverUs'
+  /** Of it that of the members that do not have the sessions. */
+  | 'elsewhereUs'
   /** The same of the load generator. */
   | 'generatorUs'
   /** Resident memory of all processes of the servers together: at most during the sample, or at its end if nothing is asked. */
@@ -35,6 +37,8 @@ export interface Case {
   readonly name: string
   readonly systems: readonly { readonly name: string; measure(): Promise<Figures> }[]
   readonly together?: boolean
+  /** In no more rounds than these. */
+  readonly roundsMost?: number
 }
 
 export async function inRounds(
@@ -44,7 +48,8 @@ export async function inRounds(
 ): Promise<Measured[]> {
   const all: Measured[] = []
   for (let round = 1; round <= rounds; round += 1) {
-    for (const { name, systems, together } of cases) {
+    for (const { name, systems, together, roundsMost = rounds } of cases) {
+      if (round > roundsMost) continue
       const turns = systems.map((_, i) => systems[(i + round) % systems.length])
       const measure = async (one: (typeof turns)[number]) => {
         if (one === undefined) return
@@ -62,22 +67,26 @@ export async function inRounds(
 /** CPU counts until the system has settled: what a write leaves to be done later is its own. */
 export async function measureWork(
   work: NamedWork,
-  { sessions, pids, settle }: System,
+  { sessions, pids, elsewhere, settle }: System,
   ms: number,
   beside: readonly Asking[] = [],
 ): Promise<Figures> {
   const asked = sessions.slice(0, work.sessions).map((session) => ({ work, ...session }))
   let fromUs = 0
+  let elsewhereFromUs = 0
   const began = () => {
     forgetMostResident(pids)
     fromUs = cpuUs(pids)
+    elsewhereFromUs = cpuUs(elsewhere ?? [])
   }
   const taken = await sample(asked, { warmMs: WARM_MS, ms, began }, beside)
   const { commands, seconds, p50Us, p99Us, generatorUs } = taken
   if (work.reads < 100) await settle()
   const serverUs = (cpuUs(pids) - fromUs) / commands
   const rssMiB = mostResidentMiB(pids)
-  return { iops: commands / seconds, p50Us, p99Us, serverUs, generatorUs, rssMiB }
+  const figures = { iops: commands / seconds, p50Us, p99Us, serverUs, generatorUs, rssMiB }
+  if (elsewhere === undefined) return figures
+  return { ...figures, elsewhereUs: (cpuUs(elsewhere) - elsewhereFromUs) / commands }
 }
 
 export async function measureIdle(pids: readonly number[], ms: number): Promise<Figures> {

@@ -6,16 +6,23 @@ import { freeRange } from '../test/e2e/running-group.ts'
 import {
   AT_REST,
   coldWork,
+  copiesWorks,
   HOT_BESIDE_COLD,
   hotVolumeWorks,
   hotWork,
   IDLE,
   IDLE_SESSIONS,
+  IN_SYNC,
   localWorks,
+  MADE_AGAIN,
   mainWorks,
   type NamedWork,
+  RESYNC,
+  resyncSystem,
+  resyncWorks,
 } from './cases.ts'
 import type { Load } from './load.ts'
+import { Resync } from './resync.ts'
 import { type Case, type Figures, measureIdle, measureWork } from './rounds.ts'
 import {
   type Checkout,
@@ -35,6 +42,8 @@ import { Tgt } from './tgt.ts'
 
 const IDLE_MS = 4000
 const HOT_RUNS = 2
+/** What copies cost is told with fewer: each round of it is long. */
+const COPIES_ROUNDS = 3
 /** Of each of several volumes. */
 const HOT_VOLUME_RUNS = 6
 
@@ -59,6 +68,7 @@ const names = (works: readonly NamedWork[]) => works.map(({ name }) => name)
 
 const scenes: readonly Scene[] = [
   { cases: [...names(mainWorks), ...names(localWorks), HOT_BESIDE_COLD], acts: twoMembers },
+  { cases: [...names(copiesWorks), RESYNC], acts: twoCopies },
   { cases: [...names(hotVolumeWorks), AT_REST, IDLE], acts: oneAndThreeMembers },
 ]
 
@@ -90,9 +100,9 @@ async function* twoMembers(settings: Settings, closers: Closers) {
   }
   const cold: Case['systems'][number][] = []
   for (const checkout of checkouts) {
-    const group = await started(settings, closers, checkout, 2)
+    const group = await started(settings, closers, checkout, { members: 2, copies: 1 })
     const most = Math.max(2, ...localWorks.map(({ sessions }) => sessions))
-    const ours = await localAndForwarded(checkout, group, most)
+    const ours = await localAndForwarded(checkout.name, group, most)
     systems.push(...ours)
     cold.push(...hotBesideCold(checkout, group, ours[0], sampleMs))
   }
@@ -138,6 +148,75 @@ function hotBesideCold(
   ]
 }
 
+/** Of this checkout alone: two copies beside one, and two beside themselves while one of them is made again. */
+async function* twoCopies(settings: Settings, closers: Closers) {
+  const { checkouts, sampleMs, isWanted } = settings
+  const [checkout] = checkouts
+  if (checkout === undefined) return
+  const systems: System[] = []
+  const start = async (copies: 1 | 2) => {
+    const group = await started(settings, closers, checkout, { members: 2, copies })
+    const name = `${checkout.name}, ${copies === 1 ? 'one copy' : 'two copies'}`
+    const ours = await localAndForwarded(name, group, 1)
+    const elsewhere = group.members.slice(1).map(({ pid }) => pid)
+    systems.push(...ours.map((one) => ({ ...one, elsewhere })))
+    await group.inSync()
+    return group
+  }
+  closers.push(async () => {
+    for (const { sessions } of systems) for (const { load } of sessions) load.close()
+  })
+  const group = await start(2)
+  const [local] = systems
+  if (names(copiesWorks).some(isWanted)) await start(1)
+  yield copiesWorks.map(
+    (work): Case => ({
+      name: work.name,
+      systems: systems.map((one) => ({
+        name: one.name,
+        measure: () => measureWork(work, one, sampleMs),
+      })),
+      roundsMost: COPIES_ROUNDS,
+    }),
+  )
+  if (isWanted(RESYNC) && local !== undefined) yield [besideResync(settings, group, local)]
+}
+
+/** One case, so that a copy is made again once a round for all works. */
+function besideResync({ say, sampleMs }: Settings, group: Group, local: System): Case {
+  const [writer] = local.sessions
+  const [, member] = group.members
+  if (writer === undefined || member === undefined) throw new Error('no session, or no copy')
+  const resync = new Resync(group, member.pid, writer)
+  const alone = async (work: NamedWork) => {
+    await group.inSync()
+    await local.settle()
+    return measureWork(work, local, sampleMs)
+  }
+  const beside = async (work: NamedWork) => {
+    await resync.begin()
+    let isUnderWay = false
+    const settle = async () => {
+      isUnderWay = await resync.isUnderWay()
+      await local.settle()
+    }
+    const figures = await measureWork(work, { ...local, settle }, sampleMs)
+    if (isUnderWay) return figures
+    say('the copy was made again before the sample had ended: it does not count')
+    return {}
+  }
+  const named = (state: string, measure: (work: NamedWork) => Promise<Figures>) =>
+    resyncWorks.map((work) => ({
+      name: resyncSystem(work, state),
+      measure: () => measure(work),
+    }))
+  return {
+    name: RESYNC,
+    systems: [...named(IN_SYNC, alone), ...named(MADE_AGAIN, beside)],
+    roundsMost: COPIES_ROUNDS,
+  }
+}
+
 async function* oneAndThreeMembers(settings: Settings, closers: Closers) {
   const { checkouts, sampleMs, isWanted, say } = settings
   const loads: Load[] = []
@@ -147,10 +226,10 @@ async function* oneAndThreeMembers(settings: Settings, closers: Closers) {
   const threes: { readonly checkout: Checkout; readonly group: Group; readonly iqn: string }[] = []
   const hot: System[] = []
   for (const checkout of checkouts) {
-    const group = await started(settings, closers, checkout, 3)
+    const group = await started(settings, closers, checkout, { members: 3, copies: 1 })
     threes.push({ checkout, group, iqn: await group.createVolume('idle') })
     if (!names(hotVolumeWorks).some(isWanted)) continue
-    const one = await started(settings, closers, checkout, 1)
+    const one = await started(settings, closers, checkout, { members: 1, copies: 1 })
     hot.push(...(await hotVolumes(checkout.name, 'one member', one)))
     const three = await hotVolumes(checkout.name, 'three members', group)
     // What is striped is told of this checkout alone: the run is long enough.
@@ -210,11 +289,13 @@ async function started(
   { folder, say }: Settings,
   closers: Closers,
   checkout: Checkout,
-  members: number,
+  of: { readonly members: number; readonly copies: number },
 ): Promise<Group> {
-  say(`starting ${members} ${members === 1 ? 'member' : 'members'} of ${checkout.name}`)
-  const data = join(folder, `${checkout.name}-${members}`)
-  const group = await Group.start(checkout, data, members).catch((cause: unknown) => {
+  const { members, copies } = of
+  const many = copies === 1 ? '' : `, with ${copies} copies`
+  say(`starting ${members} ${members === 1 ? 'member' : 'members'} of ${checkout.name}${many}`)
+  const data = join(folder, `${checkout.name}-${members}-${copies}`)
+  const group = await Group.start(checkout, data, of).catch((cause: unknown) => {
     const hint = `its packages may be those of another commit: run 'npm install' in ${checkout.folder}`
     throw new Error(`${checkout.name} does not start; ${hint}`, { cause })
   })

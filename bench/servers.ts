@@ -12,6 +12,7 @@ import { writtenBytes } from './processes.ts'
 import type { Tgt } from './tgt.ts'
 
 export const VOLUME_BYTES = 512 * 1024 ** 2
+const LOOK_MS = 200
 /** Members bring blocks home a second after they became durable. */
 export const REST_MS = 1200
 const PROBE = { reads: 100, order: 'sequential', bytes: 64 * 1024, depth: 8 } as const
@@ -38,6 +39,8 @@ export interface System {
   readonly name: string
   readonly sessions: readonly Session[]
   readonly pids: readonly number[]
+  /** Of them the members that do not have the sessions, if their part is asked for. */
+  readonly elsewhere?: readonly number[]
   /** Until what it has left for later is done, so that it counts for it and does not disturb who comes next. */
   readonly settle: () => Promise<void>
 }
@@ -49,11 +52,18 @@ export class Group {
   readonly #folder: string
   readonly #group: RunningGroup
 
-  static start(checkout: Checkout, folder: string, members: number): Promise<Group> {
+  static async start(
+    checkout: Checkout,
+    folder: string,
+    { members, copies }: { readonly members: number; readonly copies: number },
+  ): Promise<Group> {
+    const launcher = join(checkout.folder, 'bin/evenkeel')
+    // An older commit keeps one copy, and knows no other.
+    const { stdout: help } = await run(launcher, ['up', '--help'])
+    const asked = help.includes('--copies') ? ['--copies', String(copies)] : []
     return onFreePorts('127.0.0.1', 2 * members, async (basePort) => {
       const flags = ['--members', String(members), '--placement', 'off', '--balance', 'off']
-      const launcher = join(checkout.folder, 'bin/evenkeel')
-      const group = await startGroupOf(launcher, folder, basePort, ...flags)
+      const group = await startGroupOf(launcher, folder, basePort, ...flags, ...asked)
       return new Group(checkout, folder, group)
     })
   }
@@ -82,6 +92,17 @@ export class Group {
 
   async balance(): Promise<void> {
     await this.#cli('balance', 'on')
+  }
+
+  /** Slices of which a copy is not in sync. */
+  async lacking(): Promise<number> {
+    const { slices } = JSON.parse(await this.#cli('layout', 'show'))
+    return slices.degraded + slices.lastCopy + slices.unavailable
+  }
+
+  /** Settles when all copies are in sync. */
+  async inSync(): Promise<void> {
+    while ((await this.lacking()) > 0) await rest(LOOK_MS)
   }
 
   async #cli(...args: readonly string[]): Promise<string> {
@@ -148,7 +169,7 @@ export const wholeVolume: Region = {
 
 /** Sessions of the first of two members, on what it has itself and on what the other one has. */
 export async function localAndForwarded(
-  { name }: Checkout,
+  name: string,
   group: Group,
   sessions: number,
 ): Promise<System[]> {

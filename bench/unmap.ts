@@ -34,7 +34,7 @@ const volumeBytes = parseSize(options.volume)
 const fullBytes = parseSize(options.full)
 const folder = await mkdtemp(join(tmpdir(), 'bench-unmap-'))
 const firstPort = await freeRange(PORTS)
-const flags = ['--members', '3', '--placement', 'off', '--balance', 'off']
+const flags = ['--members', '3', '--copies', '1', '--placement', 'off', '--balance', 'off']
 const group = await startGroup(join(folder, 'group'), firstPort, ...flags)
 group.process.stdout?.resume()
 try {

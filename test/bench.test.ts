@@ -2,9 +2,21 @@
 import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { describe, expect, test } from 'vitest'
-import { hasText, localWorks, mainWorks, namesOfCases } from '../bench/cases.ts'
+import {
+  copiesWorks,
+  hasText,
+  IN_SYNC,
+  localWorks,
+  MADE_AGAIN,
+  mainWorks,
+  namesOfCases,
+  RESYNC,
+  resyncSystem,
+  resyncWorks,
+} from '../bench/cases.ts'
 import { Results, table } from '../bench/figures.ts'
 import { ratioPlot } from '../bench/plots.ts'
+import { copiesPlot } from '../bench/ratio-plots.ts'
 import { withTable } from '../bench/readme-table.ts'
 import { resultsText } from '../bench/results.ts'
 import type { Measured } from '../bench/rounds.ts'
@@ -32,8 +44,10 @@ test('results without a case of the table are refused by its name', () => {
 test('cases are chosen by a part of their names, and all of them by nothing', () => {
   const chosen = (text: string) => namesOfCases.filter((name) => hasText(name, text))
   expect(chosen('')).toEqual(namesOfCases)
-  expect(chosen('256 KiB')).toHaveLength(2)
-  expect(chosen('random write, depth 1')).toEqual(['4 KiB random write, depth 1'])
+  expect(chosen('256 KiB')).toHaveLength(3)
+  const write = '4 KiB random write, depth 1'
+  expect(chosen('random write, depth 1')).toEqual([write, `two copies: ${write}`])
+  expect(chosen('two copies')).toHaveLength(copiesWorks.length + 1)
   expect(chosen('depth 12')).toEqual([])
 })
 
@@ -45,6 +59,20 @@ describe('a whole run', () => {
       return { round: 1, case: name, system, figures }
     }),
   )
+  const taken = (name: string, system: string, iops: number): Measured => {
+    const figures = { iops, p50Us: 1, p99Us: 1, serverUs: 1, elsewhereUs: 1 / iops }
+    return { round: 1, case: name, system, figures }
+  }
+  for (const { name } of copiesWorks)
+    for (const [copies, iops] of [
+      ['one copy', 8],
+      ['two copies', 2],
+    ] as const)
+      all.push(taken(name, `Evenkeel, ${copies}, local`, iops))
+  const [work] = resyncWorks
+  for (const state of [IN_SYNC, MADE_AGAIN])
+    if (work !== undefined)
+      all.push(taken(RESYNC, resyncSystem(work, state), state === IN_SYNC ? 10 : 5))
   const text = resultsText({
     ...{
       results: new Results(all),
@@ -78,6 +106,17 @@ describe('a whole run', () => {
       new RegExp(`^\\| ${name} +\\| ${where} +\\| 0\\.50 `, 'm')
     expect(text).toMatch(row('4 KiB random 70/30 mix, depth 32', 'local'))
     expect(text).not.toMatch(row('4 KiB random read, depth 1', 'forwarded'))
+  })
+
+  test('has what two copies take of what one takes, and what a copy that is made again does', () => {
+    const section = text.slice(text.indexOf('## Two copies'))
+    expect(section).toMatch(/^\| 4 KiB random write, depth 32 +\| local +\| 0\.25 /m)
+    expect(section).toMatch(/^\| .*, while a copy is made again +\| local +\| 0\.50 /m)
+    expect(section).toMatch(
+      /^\| 4 KiB random write, depth 1 +\| local +\| two copies +\| .* 0\.500 /m,
+    )
+    expect(text).not.toContain('### two copies')
+    expect(copiesPlot(new Results(all))).toContain('256 KiB sequential write, depth 8')
   })
 
   test('names no path and no host', () => {
