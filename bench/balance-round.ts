@@ -142,6 +142,7 @@ function measure(reads: number): void {
         diskQueue: 0,
       },
       ...{ storedPieces: 1e3, storedBytes: 4e6, handledPieces: 1e3, handledBytes: 4e6 },
+      ...{ copiedPieces: 1e3, copiedBytes: 4e6, keptPieces: 1e3, keptBytes: 4e6 },
     },
     samples,
   )

@@ -75,6 +75,7 @@ class Group {
       const primary = {
         ...{ storedPieces: RATE * each * seconds, storedBytes: 0 },
         ...{ handledPieces: RATE * handled * seconds, handledBytes: 0 },
+        ...{ copiedPieces: 0, copiedBytes: 0, keptPieces: 0, keptBytes: 0 },
       }
       member.measure(
         { seconds, cpuSeconds, capacityCpu: 1, ...nothing, ...disk, ...primary },

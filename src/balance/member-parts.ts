@@ -4,6 +4,7 @@ import type { Clock } from '../base/clock.ts'
 import type { MemberId } from '../base/ids.ts'
 import type { Coordinator } from '../coordination/coordinator.ts'
 import type { GroupView } from '../coordination/group-view.ts'
+import type { CopyAmounts } from '../load/sample.ts'
 import type { PeerLinks } from '../peer/links.ts'
 import type { PageStore } from '../store/page-store.ts'
 import type { Target } from '../target/target.ts'
@@ -26,4 +27,5 @@ export interface MemberParts {
   readonly target: Target
   /** Requests done here for sessions of other members, since the start. */
   readonly handled: { readonly pieces: number; readonly bytes: number }
+  readonly slices: { readonly copyWork: CopyAmounts }
 }

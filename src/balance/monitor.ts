@@ -9,7 +9,13 @@ import { type End, withReserved } from '../distribution/view.ts'
 import { MemberEstimate } from '../load/estimate.ts'
 import { clampReport, REPORT_FORMAT, type Report } from '../load/report.ts'
 import { asTold, encodeReport } from '../load/report-bytes.ts'
-import { type CounterMark, counterMark, readCounters, type SystemSample } from '../load/sample.ts'
+import {
+  type CopyAmounts,
+  type CounterMark,
+  counterMark,
+  readCounters,
+  type SystemSample,
+} from '../load/sample.ts'
 import type { CommitWork } from '../store/commit-queue.ts'
 import type { HeardReports } from './heard.ts'
 import type { MemberParts } from './member-parts.ts'
@@ -26,6 +32,12 @@ interface DiskSince {
   readonly queue: number
 }
 
+interface PagesSince {
+  readonly own: { readonly pieces: number; readonly bytes: number }
+  readonly handled: { readonly pieces: number; readonly bytes: number }
+  readonly copies: CopyAmounts
+}
+
 export class Monitor {
   readonly estimate: MemberEstimate
   readonly #member: MemberParts
@@ -35,6 +47,7 @@ export class Monitor {
   readonly #marks = new Map<SessionId, CounterMark>()
   #sequence = 0
   #handled = { pieces: 0, bytes: 0 }
+  #copied: CopyAmounts = { copiedPieces: 0, copiedBytes: 0, keptPieces: 0, keptBytes: 0 }
   #look: SystemLook | null = null
   #lookedMs = 0
   #work: Omit<CommitWork, 'durations'> = { commits: 0, commitMs: 0, waitedMs: 0 }
@@ -173,7 +186,8 @@ export class Monitor {
       this.#marks.delete(session)
       this.estimate.leave(session)
     }
-    this.estimate.observe(systemSample(look, own, handled, this.#disk), samples)
+    const pages = { own, handled, copies: this.#copiedSince() }
+    this.estimate.observe(systemSample(look, pages, this.#disk), samples)
     const fits = this.#others.fits()
     fits.push([id, asTold(this.estimate.evidence())])
     fits.sort(([a], [b]) => (a < b ? -1 : 1))
@@ -202,6 +216,18 @@ export class Monitor {
     }
     this.#handled = { ...now }
     return since
+  }
+
+  #copiedSince(): CopyAmounts {
+    const { copiedPieces, copiedBytes, keptPieces, keptBytes } = this.#copied
+    const now = { ...this.#member.slices.copyWork }
+    this.#copied = now
+    return {
+      copiedPieces: now.copiedPieces - copiedPieces,
+      copiedBytes: now.copiedBytes - copiedBytes,
+      keptPieces: now.keptPieces - keptPieces,
+      keptBytes: now.keptBytes - keptBytes,
+    }
   }
 
   #tell(): void {
@@ -233,8 +259,7 @@ export class Monitor {
 
 function systemSample(
   look: SystemLook,
-  own: { pieces: number; bytes: number },
-  handled: { pieces: number; bytes: number },
+  { own, handled, copies }: PagesSince,
   disk: DiskSince,
 ): SystemSample {
   return {
@@ -252,5 +277,6 @@ function systemSample(
     storedBytes: own.bytes + handled.bytes,
     handledPieces: handled.pieces,
     handledBytes: handled.bytes,
+    ...copies,
   }
 }

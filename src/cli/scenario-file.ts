@@ -9,6 +9,7 @@ import { complaintsOf, parsedFile, wrongFile } from './file-complaints.ts'
 const MEMBERS_MAX = 5_000
 const SESSIONS_MAX = 1_000_000
 const SECONDS_MAX = 30 * 86_400
+const COPIES_MAX = 3
 const FORM = 'scenario'
 
 const amount = z.number().min(0)
@@ -103,6 +104,7 @@ const params = z
       })
       .optional(),
     pageMig: z.object({ rate: share }).optional(),
+    copies: z.object({ of: whole.min(1).max(COPIES_MAX), writes: share }).optional(),
     speeds: z.array(positive).optional(),
     judgedFrom: second.optional(),
   })

@@ -1,7 +1,7 @@
 // What work costs in CPU seconds: fitted to the CPU of the process, additive over sessions, the same for the whole group.
 //
 //   CPU of a member a second = Σ over kinds of cost × amount a second, over what its sessions asked as a gateway, what it stored as a
-//   primary, what it handled for other gateways, and one for being alive.
+//   primary, what it handled for other gateways, what it sent to copies, what it kept as a copy, and one for being alive.
 //
 // C1. Right at once: a cost begins at `PRIOR_COSTS` and leaves it only as far as samples that contain the kind say so.
 // C2. Non-negative and bounded: a cost of work stays within 1/`MOST_OFF` … `MOST_OFF` of its prior times the scale,
@@ -9,9 +9,12 @@
 // C3. Equal work is equal load at every member: members weigh the fits of all by what each has seen (`groupCosts`), and
 //     price with the result. A member's own noise (a shared core, a neighbour) ends in its base, never in one session
 //     rather than another.
+// C5. What copies cost is nobody's who asks: a primary's part follows its slices and a copy's part the primaries that it
+//     copies, so neither is in a session's weight, and neither leaves with a session that moves. The gateway does the same
+//     for a write however many copies it has. Bytes on their way to a copy cost what others on a link cost, and are counted with them.
 // C4. The fits tell what kinds of work cost beside each other; what all of it costs is the group's scale (cost-scale.ts).
 import { NO_SUMS, type ScaleSums } from './cost-scale.ts'
-import { WORK, WORK_KINDS } from './sample.ts'
+import { type CopyAmounts, WORK, WORK_KINDS } from './sample.ts'
 
 export const COST_KINDS = [
   'read',
@@ -25,12 +28,18 @@ export const COST_KINDS = [
   'handledByte',
   'storedPiece',
   'storedByte',
+  'copiedPiece',
+  'keptPiece',
   'alive',
 ] as const
 export type CostKind = (typeof COST_KINDS)[number]
 export type Costs = Readonly<Record<CostKind, number>>
 
-/** Measured on prototypes, for a mix of shallow and deep queues: CPU seconds each. Where the fit begins. */
+/**
+ * Measured on prototypes, for a mix of shallow and deep queues: CPU seconds each. Where the fit begins. What copies cost is put beside
+ * a write with one copy: of its CPU each further one takes about three tenths more at the primary, and nine tenths where it is kept
+ * (`npm run bench -- --only 'two copies'`).
+ */
 export const PRIOR_COSTS: Costs = {
   read: 9e-6,
   write: 10e-6,
@@ -43,6 +52,8 @@ export const PRIOR_COSTS: Costs = {
   handledByte: 0.25e-9,
   storedPiece: 4e-6,
   storedByte: 0.35e-9,
+  copiedPiece: 4e-6,
+  keptPiece: 13e-6,
   alive: 0.01,
 }
 
@@ -66,7 +77,8 @@ export type CostEvidence = {
   readonly sums: ScaleSums
 }
 
-export interface PrimaryAmounts {
+/** What a member does for pages, whoever asks. */
+interface PageAmounts extends CopyAmounts {
   readonly storedPieces: number
   readonly storedBytes: number
   readonly handledPieces: number
@@ -129,7 +141,7 @@ export function workRates(
   seconds: number,
   asked: readonly number[],
   sent: { readonly pieces: number; readonly bytes: number },
-  primary: PrimaryAmounts,
+  pages: PageAmounts,
 ): number[] {
   const amounts = [
     asked[WORK.read] ?? 0,
@@ -138,11 +150,13 @@ export function workRates(
     asked[WORK.readByte] ?? 0,
     asked[WORK.writtenByte] ?? 0,
     sent.pieces,
-    sent.bytes,
-    primary.handledPieces,
-    primary.handledBytes,
-    primary.storedPieces,
-    primary.storedBytes,
+    sent.bytes + pages.copiedBytes,
+    pages.handledPieces,
+    pages.handledBytes + pages.keptBytes,
+    pages.storedPieces,
+    pages.storedBytes + pages.keptBytes,
+    pages.copiedPieces,
+    pages.keptPieces,
     seconds,
   ]
   return amounts.map((amount) => amount / seconds)

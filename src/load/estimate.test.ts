@@ -8,7 +8,10 @@ import { asTable, shareAt } from './load-table.ts'
 import type { SessionSample, SystemSample } from './sample.ts'
 import { parseSessionMemory } from './session-load.ts'
 
-const NONE = { storedPieces: 0, storedBytes: 0, handledPieces: 0, handledBytes: 0 }
+const NONE = {
+  ...{ storedPieces: 0, storedBytes: 0, handledPieces: 0, handledBytes: 0 },
+  ...{ copiedPieces: 0, copiedBytes: 0, keptPieces: 0, keptBytes: 0 },
+}
 
 function system(cpuSeconds: number, more: Partial<SystemSample> = {}): SystemSample {
   return {
@@ -245,6 +248,51 @@ test('attribution is additive: own weights, base and residue are what was measur
     return load === null ? sum : sum + (asTable(load, shareAt(load, 'a'), 1).slow[0] ?? 0)
   }, 0)
   expect(own + (m.base[0] ?? 0)).toBeCloseTo(m.now.slow[0] ?? 0, 3)
+})
+
+test('C5 what copies cost is in no session: not in its weight, and it stays at both ends when it leaves', () => {
+  const [a, b, alone] = [member(), member(), member()]
+  const random = new Prng(5)
+  const costs = { ...PRIOR_COSTS, keptPiece: 1.5 * PRIOR_COSTS.keptPiece }
+  for (let t = 0; t < 300; t++) {
+    const count = random.integer(5_000, 15_000)
+    const bytes = count * 4096
+    const session: SessionSample = {
+      ...reads(1, count, 1),
+      work: [0, count, 0, 0, bytes, count, bytes],
+    }
+    const stored = { ...NONE, storedPieces: count, storedBytes: bytes }
+    const at = {
+      a: { ...stored, copiedPieces: count, copiedBytes: bytes },
+      b: { ...NONE, keptPieces: count, keptBytes: bytes },
+      alone: stored,
+    }
+    const cpu = (asked: readonly number[], pages: typeof NONE) =>
+      expectedCpu(workRates(1, asked, { pieces: 0, bytes: 0 }, pages), costs)
+    a.observe(system(cpu(session.work, at.a), at.a), [session])
+    b.observe(system(cpu([], at.b), at.b), [])
+    alone.observe(system(cpu(session.work, at.alone), at.alone), [session])
+    const fits = [a.evidence(), b.evidence()]
+    for (const one of [a, b]) one.learn(fits, 2)
+    alone.learn([alone.evidence()], 2)
+  }
+  const weight = (of: MemberEstimate) => {
+    const load = of.load(one)
+    return load === null ? 0 : (asTable(load, shareAt(load, 'a'), 1).slow[0] ?? 0)
+  }
+  expect(weight(a) / weight(alone)).toBeGreaterThan(0.85)
+  expect(weight(a) / weight(alone)).toBeLessThan(1.15)
+  const kept = 10_000 * (costs.keptPiece + 4096 * (costs.handledByte + costs.storedByte))
+  expect((b.now.slow[0] ?? 0) / kept).toBeGreaterThan(0.85)
+  expect((b.now.slow[0] ?? 0) / kept).toBeLessThan(1.15)
+  const copied = 10_000 * (costs.copiedPiece + 4096 * costs.sentByte)
+  const before = a.now.slow[0] ?? 0
+  const left = weight(a)
+  a.leave(one)
+  expect(a.now.slow[0]).toBeCloseTo(before - left, 6)
+  expect((a.now.slow[0] ?? 0) - (alone.now.slow[0] ?? 0) + weight(alone)).toBeGreaterThan(
+    0.85 * copied,
+  )
 })
 
 test('locality is weighed by what it saves, and ten requests are none', () => {

@@ -35,24 +35,25 @@ function read(report: Report): Report {
   return decoded
 }
 
-test('RB1 a report takes 128 bytes, and 156 of two resources', () => {
-  expect(encodeReport(ONE)).toHaveLength(128)
-  expect(encodeReport(REPORT)).toHaveLength(156)
+test('RB1 a report takes 134 bytes, and 160 of two resources', () => {
+  expect(encodeReport(ONE)).toHaveLength(134)
+  expect(encodeReport(REPORT)).toHaveLength(160)
 })
 
 test('RB2 what is read is what was written; a start anew is told from it', () => {
   for (const report of [ONE, REPORT]) {
-    const { fit, incarnation, loopUtilisation, ...rest } = read(report)
-    const { fit: told, incarnation: boot, loopUtilisation: loop, ...written } = report
+    const { fit, sigma, incarnation, loopUtilisation, ...rest } = read(report)
+    const { fit: told, sigma: noise, incarnation: boot, loopUtilisation: loop, ...written } = report
     expect(rest).toEqual(nearly(written))
     expect(loopUtilisation).toBeCloseTo(loop, 4)
     expect(fit.sums).toEqual(nearly(told.sums))
-    for (const key of ['factors', 'evidence'] as const) {
-      fit[key].forEach((x, i) => {
-        const exact = told[key][i] ?? 0
-        expect(Math.abs(x - exact)).toBeLessThanOrEqual(5e-4 * exact)
+    for (const [read, exact] of [
+      ...[[sigma, noise] as const, [fit.factors, told.factors] as const],
+      [fit.evidence, told.evidence] as const,
+    ])
+      read.forEach((x, i) => {
+        expect(Math.abs(x - (exact[i] ?? 0))).toBeLessThanOrEqual(5e-4 * (exact[i] ?? 0))
       })
-    }
     expect(read({ ...report, incarnation: boot }).incarnation).toBe(incarnation)
     expect(read({ ...report, incarnation: 'another' }).incarnation).not.toBe(incarnation)
   }
@@ -80,11 +81,11 @@ test('RB3 what is wild is clamped, and what is no report is refused with the rea
   expect(refused(() => {})).toBeNull()
   expect(refused((view) => view.setUint8(0, 1))).toBe('format 1')
   expect(refused((view) => view.setUint8(1, 3))).toBe('state')
-  expect(refused((view) => view.setUint8(1, 4))).toBe('128 bytes')
+  expect(refused((view) => view.setUint8(1, 4))).toBe('134 bytes')
   expect(refused((view) => view.setFloat32(24, 0, true))).toBe('capacity')
   expect(refused((view) => view.setFloat32(28, Number.NaN, true))).toBe('load')
   expect(refused((view) => view.setFloat32(44, -1, true))).toBe('sigma, reserved or atMs')
-  expect(refused((view) => view.setFloat32(120, Number.POSITIVE_INFINITY, true))).toBe('fit')
+  expect(refused((view) => view.setFloat32(126, Number.POSITIVE_INFINITY, true))).toBe('fit')
   expect(refused(() => {}, new Uint8Array(0))).toBe('0 bytes')
   expect(refused(() => {}, encodeReport(ONE).slice(0, 100))).toBe('100 bytes')
 })

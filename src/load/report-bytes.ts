@@ -1,23 +1,23 @@
 // A report as it goes over the wire: each second from each member to each other one, so it is short and cheap to read. Who sent it
 // is known by the stream that brings it.
 //
-// RB1. Of one resource it takes 128 bytes, of two 156: 160 at most.
-// RB2. What is read is what was written, to 24 bits; what a fit makes of the costs, to half a thousandth.
+// RB1. Of one resource it takes 134 bytes, of two 160: 160 at most.
+// RB2. What is read is what was written, to 24 bits; noise, and what a fit makes of the costs, to half a thousandth.
 // RB3. Bytes that are no report are refused, with the reason.
 //
 // Little-endian.
 //
 // ```
-//   0  1  format            2
+//   0  1  format            3
 //   1  1  bits 0, 1: up, joining, draining; bit 2: a second resource
 //   2  4  incarnation       a hash of the boot id
 //   6  4  sequence
 //  10  8  atMs              float
 //  18  4  sessions
 //  22  2  loopUtilisation   of 65535
-//  24 28  of each resource: capacity, slow, long, fast, variance, sigma, reserved; floats
-//     24  factors of the fit, two bytes each (see `packed`)
-//     24  evidence of the fit, two bytes each
+//  24 26  of each resource: capacity, slow, long, fast, variance, reserved; floats; and sigma, two bytes (see `packed`)
+//     28  factors of the fit, two bytes each
+//     28  evidence of the fit, two bytes each
 //     28  sums of the fit: seconds, cpu, priced, square, product, scale, own; floats
 // ```
 import type { MemberId } from '../base/ids.ts'
@@ -35,7 +35,7 @@ import {
 const STATES: readonly MemberState[] = ['up', 'joining', 'draining']
 const SECOND_RESOURCE = 4
 const HEAD_BYTES = 24
-const RESOURCE_BYTES = 28
+const RESOURCE_BYTES = 26
 const KINDS = COST_KINDS.length
 const FIT_BYTES = 4 * KINDS + 28
 
@@ -55,17 +55,21 @@ export function encodeReport(report: Report): Uint8Array<ArrayBuffer> {
     view.setFloat32(at, x, true)
     at += 4
   }
+  const pack = (x: number) => {
+    view.setUint16(at, packed(x), true)
+    at += 2
+  }
   const { load } = report
   for (let r = 0; r < resources; r++) {
     for (const list of [report.capacity, load.slow, load.long, load.fast, load.variance]) {
       float(list[r] ?? 0)
     }
-    float(report.sigma[r] ?? 0)
     float(report.reserved[r] ?? 0)
+    pack(report.sigma[r] ?? 0)
   }
   const { factors, evidence, sums } = report.fit
   for (const list of [factors, evidence]) {
-    for (let i = 0; i < KINDS; i++, at += 2) view.setUint16(at, packed(list[i] ?? 0), true)
+    for (let i = 0; i < KINDS; i++) pack(list[i] ?? 0)
   }
   const { seconds, cpu, priced, square, product, scale, own } = sums
   for (const x of [seconds, cpu, priced, square, product, scale, own]) float(x)
@@ -92,6 +96,10 @@ export function decodeReport(
     at += 4
     return view.getFloat32(at - 4, true)
   }
+  const unpack = () => {
+    at += 2
+    return unpacked(view.getUint16(at - 2, true))
+  }
   const capacity: number[] = []
   const slow: number[] = []
   const long: number[] = []
@@ -100,12 +108,13 @@ export function decodeReport(
   const sigma: number[] = []
   const reserved: number[] = []
   for (let r = 0; r < resources; r++) {
-    for (const list of [capacity, slow, long, fast, variance, sigma, reserved]) list.push(float())
+    for (const list of [capacity, slow, long, fast, variance, reserved]) list.push(float())
+    sigma.push(unpack())
   }
   const factors: number[] = []
   const evidence: number[] = []
   for (const list of [factors, evidence]) {
-    for (let i = 0; i < KINDS; i++, at += 2) list.push(unpacked(view.getUint16(at, true)))
+    for (let i = 0; i < KINDS; i++) list.push(unpack())
   }
   const sums = {
     ...{ seconds: float(), cpu: float(), priced: float() },

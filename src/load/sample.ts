@@ -3,8 +3,16 @@
 import type { MemberId, SessionId } from '../base/ids.ts'
 import { grown, type SessionCounters } from './counters.ts'
 
+/** What a member sent to copies as a primary, and what it kept as a copy of other members' slices. */
+export interface CopyAmounts {
+  readonly copiedPieces: number
+  readonly copiedBytes: number
+  readonly keptPieces: number
+  readonly keptBytes: number
+}
+
 /** System load over the last `seconds`. Rates are derived here and nowhere else. */
-export interface SystemSample {
+export interface SystemSample extends CopyAmounts {
   readonly seconds: number
   /** User and system CPU of the process in these seconds, workers included. */
   readonly cpuSeconds: number

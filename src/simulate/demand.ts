@@ -31,6 +31,8 @@ export interface Demand {
   readonly saved: Float64Array
   /** What one unit of demand costs the primaries of its pages. */
   readonly stored: number
+  /** How many times one unit of demand is sent to a copy; 0: there is one copy of each page. */
+  readonly copied: number
   /** Demand of this second. */
   readonly q: Float64Array
   /** A second begins: its demand, of every session, here or not. */
@@ -45,6 +47,11 @@ export interface Demand {
 export function weightOf(demand: Demand, c: number, v: number, resource: number): number {
   if (resource === 1) return 2 * (demand.ratio[c] ?? 0) * (1 - v)
   return ON - (demand.saved[c] ?? BACK) * v
+}
+
+/** Load of what is sent to copies, and of what is kept by one: of as much demand at their primaries. */
+export function copiesLoad(sent: number, kept: number, resource: number): number {
+  return resource === 1 ? sent + kept : COST.copied * sent + COST.kept * kept
 }
 
 /** Load of one unit of demand at the primary of the share v. */

@@ -46,6 +46,8 @@ const WORLD_COSTS: Costs = {
   sentPiece: COST.sent / RATE,
   handledPiece: COST.handled / RATE,
   storedPiece: COST.stored / RATE,
+  copiedPiece: COST.copied / RATE,
+  keptPiece: COST.kept / RATE,
 }
 const FREE_BYTES = { readByte: 0, writtenByte: 0, sentByte: 0, handledByte: 0, storedByte: 0 }
 

@@ -140,6 +140,7 @@ export class OwnDistributor implements Distributor {
     const { world } = this.#run
     const samples = this.#sampled(demand)
     const { stored, handled } = this.#counted()
+    const copies = new Map(world.copiesOf(stored).map((one) => [one.s, one]))
     for (const s of world.live) {
       const speed = this.#settings.speeds[s] ?? 1
       const capacity = world.capacityOf(s) / speed
@@ -161,6 +162,10 @@ export class OwnDistributor implements Distributor {
           storedBytes: 0,
           handledPieces: (handled[s] ?? 0) * RATE,
           handledBytes: 0,
+          copiedPieces: (copies.get(s)?.sent ?? 0) * RATE,
+          copiedBytes: 0,
+          keptPieces: (copies.get(s)?.kept ?? 0) * RATE,
+          keptBytes: 0,
         },
         samples[s] ?? [],
       )

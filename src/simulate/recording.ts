@@ -66,6 +66,7 @@ export class RecordedDemand implements Demand {
   readonly ratio: Float64Array
   readonly saved: Float64Array
   readonly stored = 0
+  readonly copied = 0
   readonly q: Float64Array
   readonly seconds: number
   readonly #every: number

@@ -2,7 +2,11 @@
 // member of capacity 1; demand q, of which one unit costs 1 at the member that serves it, 0.6 at the primary of the page
 // and, if it is forwarded, 0.5 more at the one and 0.3 more at the other. Members are numbered from 0, and so are sessions.
 
-export const COST = { front: 1, stored: 0.6, sent: 0.5, handled: 0.3 } as const
+export const COST = {
+  ...{ front: 1, stored: 0.6, sent: 0.5, handled: 0.3 },
+  /** Of what is written, for each copy: at the primary of the page, and at the member with the copy. */
+  ...{ copied: 0.4, kept: 1.3 },
+} as const
 
 /** A number of a member, several, or a range as '980..999', both ends included. */
 export type Servers = number | string | readonly number[]
@@ -99,6 +103,8 @@ export interface Params {
     readonly otherRatio?: Maybe<number>
   }>
   readonly pageMig?: Maybe<{ readonly rate: number }>
+  /** Members that have each page, and the share of all demand that writes. */
+  readonly copies?: Maybe<{ readonly of: number; readonly writes: number }>
   /** How fast the machine of each member is: the same work takes 1 / speed of its CPU. */
   readonly speeds?: Maybe<readonly number[]>
   /** Decisions are made before, but figures are of what follows. */

@@ -1,6 +1,6 @@
 // The demand that a scenario describes, drawn from a seed.
 import { Chance, STREAM } from './chance.ts'
-import { BACK, BASE, type Demand, ON } from './demand.ts'
+import { BACK, BASE, copiesLoad, type Demand, ON } from './demand.ts'
 import { type OnOff, type Params, serversOf } from './scenario.ts'
 
 interface Toggle {
@@ -25,6 +25,7 @@ export class Workload implements Demand {
   readonly ratio: Float64Array
   readonly saved: Float64Array
   readonly stored = BASE
+  readonly copied: number
   readonly q: Float64Array
   readonly #p: Params
   /** Sessions that are no whales. */
@@ -43,6 +44,7 @@ export class Workload implements Demand {
     this.#logins = logins
     this.members = p.N
     this.resources = p.net ? 2 : 1
+    this.copied = p.copies ? (Math.min(p.copies.of, p.N) - 1) * p.copies.writes : 0
     this.#cpu = (p.caps ?? [[p.N, 1] as const])
       .flatMap(([count, capacity]) => new Array<number>(count).fill(capacity))
       // Load is in units of the work: a slow machine is one that can do less of it.
@@ -86,7 +88,9 @@ export class Workload implements Demand {
       return q
     }
     const ranks = places.shuffle(Array.from({ length: this.#drawn }, (_, i) => i + 1))
-    const want = (meanUtil * this.#cpu.reduce((a, b) => a + b, 0)) / (BASE + own)
+    const want =
+      (meanUtil * this.#cpu.reduce((a, b) => a + b, 0)) /
+      (BASE + own + copiesLoad(this.copied, this.copied, 0))
     const fixed = Float64Array.from(q)
     if (bigOne) fixed[0] = bigOne.w / own
     this.#spread(q, {

@@ -1,6 +1,6 @@
 // A group of members in steps of a second: who is alive, who serves whom, where pages are, and the load that follows.
 import type { Chance } from './chance.ts'
-import { baseOf, type Demand, weightOf } from './demand.ts'
+import { baseOf, copiesLoad, type Demand, weightOf } from './demand.ts'
 
 const OFFLINE = -1
 /** Pages come to a session once it has been at its member for so long. */
@@ -137,6 +137,21 @@ export class World {
       for (const [s, v] of demand.owners[c] ?? []) put(s, asked * baseOf(demand, c, v, r))
     }
     for (let s = 0; s < this.members; s++) if (this.alive[s]) put(s, even)
+    if (demand.copied === 0) return
+    const unit = r === 1 ? 1 : demand.stored
+    const stored = this.alive.map((_, s) => (into[s * resources + r] ?? 0) / unit)
+    for (const { s, sent, kept } of this.copiesOf(stored)) put(s, copiesLoad(sent, kept, r))
+  }
+
+  /** What each member sends to copies and keeps as one, if it has stored so much: the copies of a member's pages are spread over all others. */
+  copiesOf(stored: ArrayLike<number>): { s: number; sent: number; kept: number }[] {
+    const { live } = this
+    const all = live.reduce((sum, s) => sum + (stored[s] ?? 0), 0)
+    const times = live.length > 1 ? this.demand.copied : 0
+    return live.map((s) => {
+      const own = stored[s] ?? 0
+      return { s, sent: times * own, kept: (times * (all - own)) / Math.max(1, live.length - 1) }
+    })
   }
 
   /** Load of demands q with the sessions at `at`. */

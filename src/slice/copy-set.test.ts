@@ -16,6 +16,7 @@ import { answerStatus } from '../peer/message.ts'
 import type { Request } from '../peer/request.ts'
 import type { StoreWrite } from '../store/record.ts'
 import { CopySet } from './copy-set.ts'
+import { noCopyWork } from './copy-work.ts'
 
 const [b, c] = [memberId('b'), memberId('c')]
 const { done, full, refused } = answerStatus
@@ -32,11 +33,13 @@ function scene(others: readonly MemberId[] = [b], min = 1) {
     },
   })
   const activated = others.map((member) => ({ member, boot: `${member}-1` }))
+  const work = noCopyWork()
   const set = new CopySet(epoch(2), activated, min, {
     clock: new SimClock(new Timeline()),
     store: { write: () => new Promise((resolve) => stored.push(resolve)) },
     peers: { link: (to) => link(to) as unknown as Link },
     troubled: (member, trouble) => troubles.push(`${member} ${trouble}`),
+    work,
   })
   const outcomes: string[] = []
   const write = (offset = 0, bytes = 4096) => {
@@ -50,7 +53,7 @@ function scene(others: readonly MemberId[] = [b], min = 1) {
   const answer = (at: number, seq: number, status: number = done) =>
     sent[at]?.request.settle(status, 0, seq, epoch(2))
   const turn = () => new Promise((resolve) => setImmediate(resolve))
-  return { set, stored, sent, troubles, outcomes, write, answer, turn }
+  return { set, work, stored, sent, troubles, outcomes, write, answer, turn }
 }
 
 it('CS1 R4 a write is answered when the own store and every copy have it, in the order of the numbers', async () => {
@@ -66,6 +69,16 @@ it('CS1 R4 a write is answered when the own store and every copy have it, in the
   answer(1, 2)
   await turn()
   expect(outcomes).toEqual(['1 done', '2 done'])
+})
+
+it('what is sent to copies, and to a learner, is counted', () => {
+  const { set, work, write } = scene([b, c])
+  write()
+  write(0, 8192)
+  expect(work).toMatchObject({ copiedPieces: 4, copiedBytes: 2 * 4096, keptPieces: 0 })
+  set.learn(memberId('d'), (_, bytes) => [bytes]).found({ volume: volumeId(1), page: 5 })
+  write(5 * 2 ** 20)
+  expect(work).toMatchObject({ copiedPieces: 7, copiedBytes: 5 * 4096 })
 })
 
 it('R4 with fewer than enough in sync nothing is answered', async () => {

@@ -22,6 +22,7 @@ import type { StoreWrite } from '../store/record.ts'
 import type { Reservation } from '../store/room.ts'
 import type { Extent } from './block-order.ts'
 import { CopyRequest } from './copy-request.ts'
+import { type CopyWork, countCopied } from './copy-work.ts'
 import { Learner, type OwnRuns } from './learner.ts'
 import type { Activated } from './lease.ts'
 import { Reached } from './reached.ts'
@@ -56,6 +57,7 @@ export interface CopySetDeps {
   readonly peers: Pick<PeerLinks, 'link'>
   /** CS3 */
   readonly troubled: (member: MemberId, trouble: Trouble) => void
+  readonly work: CopyWork
 }
 
 export class CopySet {
@@ -112,6 +114,7 @@ export class CopySet {
         const request = new CopyRequest(write, (status, has) => this.#answered(at, status, has))
         waiting.sent.push(this.#deps.peers.link(member).request(request))
       }
+      countCopied(this.#deps.work, write.data, this.others.length)
       if (this.#learner !== null) this.#teach(this.#learner, waiting)
       this.#deps.store.write(write, room).then((result) => this.#stored(waiting, result), reject)
     })
@@ -165,6 +168,7 @@ export class CopySet {
       this.#release()
     })
     waiting.learning = this.#deps.peers.link(learner.member).request(request)
+    countCopied(this.#deps.work, waiting.write.data)
   }
 
   /** A member that is silent (RS2 of replica-set.ts), or null. */

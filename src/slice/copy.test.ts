@@ -9,6 +9,7 @@ import { PAGE_PAYLOAD_MAX } from '../peer/page-payload.ts'
 import type { StoreWrite } from '../store/record.ts'
 import type { Admitted, Reservation } from '../store/room.ts'
 import { Copy } from './copy.ts'
+import { noCopyWork } from './copy-work.ts'
 import type { SliceStore } from './slice-store.ts'
 
 const SLICE = sliceId(3)
@@ -41,14 +42,15 @@ class HandStore implements Partial<SliceStore> {
 
 async function copy(isLearner = false) {
   const store = new HandStore()
-  const one = new Copy(SLICE, { boot: 'b-1', store: store as unknown as SliceStore })
+  const work = noCopyWork()
+  const one = new Copy(SLICE, { boot: 'b-1', store: store as unknown as SliceStore, work })
   const asked = { slice: SLICE, epoch: epoch(2) }
   const answer = await one.activate({ ...asked, isLearner }, memberId('a'))
   expect(answer).toMatchObject({ kind: 'active', boot: 'b-1' })
   const aligned = { ...asked, operations: [], isInstead: false, isLast: true }
   expect(await one.aligned(aligned)).toBe(true)
   const send = (seq: number, of = 2) => one.answer(mutation(seq, of))
-  return { one, store, send }
+  return { one, store, work, send }
 }
 
 function mutation(seq: number, of: number): Incoming {
@@ -80,6 +82,15 @@ it('R2 R3 a copy takes the next mutation of its epoch, and refuses others', asyn
   expect(
     await one.activate({ slice: SLICE, epoch: epoch(2), isLearner: false }, memberId('a')),
   ).toMatchObject({ kind: 'refused' })
+})
+
+it('what a copy keeps is counted, and what it refuses is not', async () => {
+  const { work, send } = await copy()
+  void send(1)
+  void send(1)
+  void send(3)
+  void send(2)
+  expect(work).toEqual({ copiedPieces: 0, copiedBytes: 0, keptPieces: 2, keptBytes: 2 * 4096 })
 })
 
 it('CP2 what comes again while it is under way is answered when it is durable', async () => {

@@ -29,6 +29,7 @@ import type {
   PagedQuestion,
   VersionsPage,
 } from './copy-messages.ts'
+import { type CopyWork, countKept } from './copy-work.ts'
 import { Reached } from './reached.ts'
 import { promised, Replica } from './replica.ts'
 import type { SliceStore } from './slice-store.ts'
@@ -49,6 +50,7 @@ interface Learned {
 export interface CopyDeps {
   readonly boot: string
   readonly store: SliceStore
+  readonly work: CopyWork
 }
 
 export class Copy {
@@ -216,6 +218,7 @@ export class Copy {
     const writing = room === null ? null : this.#carry(store.write(write, room))
     if (now === null) this.#goOn()
     if (writing === null) return full
+    countKept(this.#deps.work, write.data)
     if ((await writing) === 'done') return this.#stored(write)
     this.#replica.stop()
     this.#isTorn = true
@@ -265,6 +268,7 @@ export class Copy {
     if (epoch !== this.#replica.active || payload === null) return refused
     const { present, blocks } = pageOfPayload(payload)
     const stamp = { epoch: epochOf(gen), seq }
+    countKept(this.#deps.work, blocks)
     const result = await this.#carry(
       this.#deps.store.install({
         ...{ volume, slice, page: offset / PAGE_BYTES, present, blocks, stamp },

@@ -15,6 +15,7 @@ import type { MemberId } from '../base/ids.ts'
 import { PAGE_BYTES } from '../base/sizes.ts'
 import { answerStatus } from '../peer/message.ts'
 import type { OperationWindow } from '../store/operations.ts'
+import type { PageCopy } from '../store/page-copy.ts'
 import { digestOf, haveSamePages } from '../store/slice-digest.ts'
 import { NEVER, planLearning } from './alignment.ts'
 import { Asking, type AskingDeps, emptyPage, type Of, Unanswered } from './asking.ts'
@@ -47,9 +48,9 @@ export class Learning {
   readonly #member: MemberId
   #asking: Asking
   /** A page was sent. */
-  readonly #sent: () => void
+  readonly #sent: (page: PageCopy) => void
 
-  constructor(deps: LearningDeps, of: Of, member: MemberId, sent: () => void) {
+  constructor(deps: LearningDeps, of: Of, member: MemberId, sent: (page: PageCopy) => void) {
     this.#sent = sent
     this.#deps = deps
     this.#of = of
@@ -154,7 +155,7 @@ export class Learning {
       this.#member,
       (told) => new InstallRequest(of, copy, told),
     )
-    this.#sent()
+    this.#sent(copy)
     return status === answerStatus.done
   }
 

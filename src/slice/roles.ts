@@ -24,7 +24,7 @@ import { answerStatus, type Json } from '../peer/message.ts'
 import type { Answer } from '../peer/responder.ts'
 import { type Activation, activate, ownSlices, takeOver } from './activation.ts'
 import { Beacons } from './beacons.ts'
-import { Copy, unlessFailed } from './copy.ts'
+import { Copy, type CopyDeps, unlessFailed } from './copy.ts'
 import { LOOK_MS, mayTry, SilentLooks } from './copy-looks.ts'
 import {
   type ActivateQuestion,
@@ -65,7 +65,7 @@ export type CopyVerb =
   | 'counts'
   | 'learners'
 
-export interface RolesDeps extends MendingDeps {
+export interface RolesDeps extends MendingDeps, Pick<CopyDeps, 'work'> {
   readonly self: MemberId
   readonly boot: string
   readonly coordinator: Coordinator
@@ -105,7 +105,7 @@ export class Roles {
     const { recordKept = async () => true } = deps
     this.#tenure = { self, clock, coordinator, store, peers, isClosed, load, recordKept }
     const reconfigure: Reconfigure = (...how) => this.#reconfigure(...how)
-    const shared = { clock, store, peers, group: deps.group, reconfigure }
+    const shared = { clock, store, peers, group: deps.group, reconfigure, work: deps.work }
     this.#mending = new Mending(deps)
     this.#teaching = new Teaching({
       ...shared,
@@ -285,8 +285,8 @@ export class Roles {
   }
 
   #serve({ slice: { id, record }, others }: Settled, activating: Activating): void {
-    const { clock, store, peers, forget } = this.#deps
-    const deps = { clock, store, peers, troubled: this.#troubles.begin(id) }
+    const { clock, store, peers, forget, work } = this.#deps
+    const deps = { clock, store, peers, troubled: this.#troubles.begin(id), work }
     const copies = isCopied(record) ? new CopySet(record.epoch, others, record.min, deps) : null
     if (copies === null) this.#troubles.end(id)
     if (activating.primary === null) {

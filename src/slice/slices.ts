@@ -31,6 +31,7 @@ import type { Coordinator } from '../coordination/coordinator.ts'
 import type { PeerLinks } from '../peer/links.ts'
 import type { Mutation, Origin } from '../peer/operation.ts'
 import type { AllocationQuestion, SliceAllocation } from './allocation.ts'
+import { type CopyWork, noCopyWork } from './copy-work.ts'
 import type { GroupSlices } from './group-slices.ts'
 import { sliceAt } from './lanes.ts'
 import type { MendingDeps } from './mending.ts'
@@ -63,6 +64,8 @@ export interface SlicesDeps {
 const ABSENT_MAX = 1_024
 
 export class Slices {
+  /** Since the start. */
+  readonly copyWork: Readonly<CopyWork>
   readonly #deps: SlicesDeps
   readonly #marks = new SessionMarks<Remembered>()
   readonly #absent = new Set<VolumeId>()
@@ -73,12 +76,15 @@ export class Slices {
 
   constructor(deps: SlicesDeps) {
     this.#deps = deps
+    const work = noCopyWork()
+    this.copyWork = work
     this.#roles = new Roles({
       ...deps,
       isClosed: () => this.#state === 'closed',
       isServing: () => this.#state === 'serving',
       load: (sessions, rev) => this.#load(sessions, rev),
       forget: (slice) => this.#marks.forgetSlice(slice),
+      work,
     })
   }
 

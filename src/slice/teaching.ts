@@ -11,6 +11,7 @@ import type { Clock } from '../base/clock.ts'
 import type { MemberId, SliceId } from '../base/ids.ts'
 import { leaving, missing, raised, withCopy, withoutCopies } from '../group/slices.ts'
 import type { AskingDeps } from './asking.ts'
+import { type CopyWork, countCopied } from './copy-work.ts'
 import type { GroupSlices } from './group-slices.ts'
 import { Learning } from './learning.ts'
 import type { Primary } from './primary.ts'
@@ -25,6 +26,7 @@ export interface TeachingDeps extends AskingDeps {
   readonly group: GroupSlices
   readonly isServed: (slice: SliceId, primary: Primary) => boolean
   readonly reconfigure: Reconfigure
+  readonly work: CopyWork
 }
 
 export class Teaching {
@@ -71,8 +73,9 @@ export class Teaching {
     this.#busy.add(slice)
     const isOver = () => primary.copies !== copies || !this.#deps.isServed(slice, primary)
     const of = { slice, epoch: primary.epoch }
-    const learning = new Learning(this.#deps, of, member, () => {
+    const learning = new Learning(this.#deps, of, member, ({ blocks }) => {
       this.counts.pages += 1
+      countCopied(this.#deps.work, blocks)
     })
     try {
       const learned = await learning.prepare(primary, copies, isOver)
