@@ -31,9 +31,9 @@ it('P9 no body of any kind ends a member', async () => {
   const drainHere = () => balancer.drainer.plan()
   const staff = { balancer, operator: { ...people, ...orders, drainHere } }
   const { slices, target } = member
-  const { coordinator } = member.ports
+  const { clock, coordinator } = member.ports
   const table = controlTable({
-    ...{ stopping: new Set(), coordinator, slices, target, staff: () => staff },
+    ...{ stopping: new Set(), clock, coordinator, slices, target, staff: () => staff },
   })
   let malformed = 0
   const controls = new Controls(table, () => {

@@ -6,6 +6,7 @@ import type { Balancer } from '../balance/balancer.ts'
 import { readReport } from '../balance/heard.ts'
 import { readMovedAgo } from '../balance/own-sessions.ts'
 import { readAfter } from '../balance/recorder.ts'
+import type { Clock } from '../base/clock.ts'
 import type { MemberId } from '../base/ids.ts'
 import type { Coordinator } from '../coordination/coordinator.ts'
 import { NOT_KEPT } from '../operator/balance-desk.ts'
@@ -21,6 +22,7 @@ import {
   question,
 } from '../peer/controls.ts'
 import { encodeAllocation, readQuestion as readAllocated } from '../slice/allocation.ts'
+import { bundle } from '../slice/bundles.ts'
 import { readActivate, readAligned, readBeacon, readPaged } from '../slice/copy-messages.ts'
 import type { Slices } from '../slice/slices.ts'
 import { readProbes } from '../target/barrier.ts'
@@ -42,6 +44,7 @@ export interface Staff {
 export interface Answerers {
   /** Members that have said that they stop, and have sessions still. */
   readonly stopping: Set<MemberId>
+  readonly clock: Clock
   readonly coordinator: Pick<Coordinator, 'nudge'>
   readonly slices: Slices
   readonly target: Target
@@ -50,6 +53,7 @@ export interface Answerers {
 
 export function controlTable({
   stopping,
+  clock,
   coordinator,
   slices,
   target,
@@ -78,10 +82,10 @@ export function controlTable({
     drain: question(nothing, () => staff().operator?.drainHere() ?? null),
     // Copies of slices
     beacon: question(readBeacon, (seen, from) => slices.copies.beacon(seen, from)),
-    activate: question(readActivate, (asked, from) => slices.copies.activate(asked, from)),
+    activate: bundle(clock, readActivate, (asked, from) => slices.copies.activate(asked, from)),
     versions: question(readPaged, (asked) => slices.copies.versions(asked)),
     operations: question(readPaged, (asked) => slices.copies.operations(asked)),
-    aligned: question(readAligned, (asked) => slices.copies.aligned(asked)),
+    aligned: bundle(clock, readAligned, (asked) => slices.copies.aligned(asked)),
     // Load
     report: bytesMessage(readReport, (report) => staff().balancer?.hear(report)),
     plan: question(nothing, () => staff().balancer?.account.plan() ?? null),

@@ -131,7 +131,7 @@ export class Member implements ShownMember {
     const { slices, target } = this
     const stopping = this.#stopping
     this.controls = new Controls(
-      controlTable({ stopping, coordinator, slices, target, staff: () => this.#staff }),
+      controlTable({ stopping, clock, coordinator, slices, target, staff: () => this.#staff }),
       (from, of, why) => parts.tell({ kind: 'malformed', from, of, why }),
     )
   }

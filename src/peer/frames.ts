@@ -15,7 +15,7 @@ import { BLOCK_BYTES } from '../base/sizes.ts'
 import type { Operation } from './operation.ts'
 
 /** Raised with any change of the bytes. Hello and refusal keep their form in every version, so that members can tell. */
-export const frameVersion = 4
+export const frameVersion = 5
 export const payloadBytesMax = 64 * 1024
 /** Of a payload that begins inside a block: one more than the longest whole one has. */
 const blocksMax = payloadBytesMax / BLOCK_BYTES + 1

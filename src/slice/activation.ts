@@ -34,7 +34,7 @@ import type { SliceStore } from './slice-store.ts'
 
 const AGAIN_MS = 100
 /** As many as fit one transaction. */
-const TAKEN_MOST = 64
+export const TAKEN_MOST = 64
 
 export interface Activation {
   readonly epochs: ReadonlyMap<SliceId, Epoch>
@@ -63,16 +63,16 @@ const NOTHING: Activation = {
   rev: NO_REVISION,
 }
 
-/** Raises the epochs of the slices under `prefix` that `wish` changes. Tries until it succeeds; null: closed meanwhile. */
+/** Raises the epochs of the slices under `prefixes` that `wish` changes. Tries until it succeeds; null: closed meanwhile. */
 export async function activate(
   deps: ActivationDeps,
   wish: Wish,
-  prefix: string = keys.slices,
+  prefixes: readonly string[] = [keys.slices],
 ): Promise<Activation | null> {
   while (!deps.isClosed()) {
-    const listed = await deps.coordinator.list(prefix)
+    const listed = await deps.coordinator.txn({ read: prefixes })
     if (listed.kind === 'done') {
-      const changes = wished(deps, listed.items, wish)
+      const changes = wished(deps, listed.read.flat(), wish)
       if (changes.length === 0) return NOTHING
       if (deps.isClosed()) return null
       const activation = await raise(deps, changes)

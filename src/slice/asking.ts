@@ -6,7 +6,6 @@
 import { type Clock, sleep, within } from '../base/clock.ts'
 import type { Epoch, MemberId, SliceId } from '../base/ids.ts'
 import { ProtocolError } from '../base/protocol-error.ts'
-import type { ControlKind } from '../peer/controls.ts'
 import type { PeerLinks } from '../peer/links.ts'
 import type { Json } from '../peer/message.ts'
 import { PRESENT_BYTES } from '../peer/page-payload.ts'
@@ -14,6 +13,7 @@ import type { Request } from '../peer/request.ts'
 import type { PageCopy } from '../store/page-copy.ts'
 import type { PageVersion } from '../store/pages.ts'
 import type { Listing } from './alignment.ts'
+import type { BundledKind, Bundles } from './bundles.ts'
 import { encodePaged, readVersions } from './copy-messages.ts'
 import type { SliceStore } from './slice-store.ts'
 
@@ -27,7 +27,11 @@ export interface AskingDeps {
   readonly clock: Clock
   readonly store: SliceStore
   readonly peers: Pick<PeerLinks, 'link' | 'ask'>
+  readonly bundles: Pick<Bundles, 'ask'>
 }
+
+/** Each answer is long, and asked for by itself. */
+type PagedKind = 'versions' | 'operations'
 
 export interface Of {
   readonly slice: SliceId
@@ -69,14 +73,16 @@ export class Asking {
   /** AK1 */
   async ask<T>(
     member: MemberId,
-    kind: ControlKind,
+    kind: BundledKind | PagedKind,
     body: Json,
     read: (json: Json) => T,
   ): Promise<T> {
-    const { clock, peers } = this.#deps
+    const { clock, peers, bundles } = this.#deps
     const sinceMs = clock.nowMs()
     for (let asked = 1; ; asked += 1) {
-      const reply = await peers.ask(member, kind, body, ASK_MS)
+      const reply = isPaged(kind)
+        ? await peers.ask(member, kind, body, ASK_MS)
+        : await bundles.ask(member, kind, body, ASK_MS)
       if (this.#isOver()) throw new Unanswered(null)
       const told = reply === null ? null : readOrNull(reply, read)
       if (told !== null) return told
@@ -104,6 +110,10 @@ export class Asking {
 export function emptyPage(stamp: PageCopy['stamp']): PageCopy {
   const present = new Uint8Array(PRESENT_BYTES)
   return { present, blocks: new Uint8Array(0), checksums: new Uint32Array(0), stamp }
+}
+
+function isPaged(kind: BundledKind | PagedKind): kind is PagedKind {
+  return kind === 'versions' || kind === 'operations'
 }
 
 function readOrNull<T>(json: Json, read: (json: Json) => T): T | null {

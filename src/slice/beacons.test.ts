@@ -10,7 +10,8 @@ const [a, b] = [memberId('a'), memberId('b')]
 const others = [{ member: b, boot: 'b-1' }]
 
 it('BC2 who has slept reads by no lease from before, nor by one that is asked for before; new ones are asked for at once', async () => {
-  const clock = new SimClock(new Timeline())
+  const timeline = new Timeline()
+  const clock = new SimClock(timeline)
   const replies: ((reply: Json) => void)[] = []
   const beacons = new Beacons({
     ...{ self: a, boot: 'a-1', clock, seen: () => NO_REVISION, to: () => new Set([b]) },
@@ -21,10 +22,15 @@ it('BC2 who has slept reads by no lease from before, nor by one that is asked fo
     replies[at]?.({ boot: 'b-1' })
     await new Promise((resolve) => setImmediate(resolve))
   }
-  beacons.send(b)
+  /** Of many slices: one is sent. */
+  const send = () => {
+    for (let slice = 0; slice < 3; slice += 1) beacons.send(b)
+    return timeline.run(timeline.nowMs)
+  }
+  await send()
   await reply(0)
   expect(beacons.hold(others)).toBe(true)
-  beacons.send(b)
+  await send()
   clock.wallOffsetMs += 5_000
   expect(beacons.hold(others)).toBe(false)
   await reply(1)

@@ -43,6 +43,8 @@ export class Beacons {
   /** BC2. How far wall time is ahead, and how often it has gone ahead by itself. */
   #aheadMs: number
   #sleeps = 0
+  /** They are sent one in this turn of the event loop. */
+  readonly #soon = new Set<MemberId>()
   #isClosed = false
   #isRunning = false
 
@@ -90,9 +92,15 @@ export class Beacons {
     return this.grants.mayTakeOver(from, this.#deps.clock.nowMs())
   }
 
-  /** To one member out of turn: it has just become a copy. */
+  /** To one member out of turn: it has just become a copy, of many slices maybe. */
   send(member: MemberId): void {
-    void this.#beacon(member)
+    this.#soon.add(member)
+    if (this.#soon.size > 1) return
+    this.#deps.clock.soon(() => {
+      const now = [...this.#soon]
+      this.#soon.clear()
+      for (const one of now) void this.#beacon(one)
+    })
   }
 
   /** BC2 */

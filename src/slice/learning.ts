@@ -1,7 +1,8 @@
 // How a primary makes a copy of its slice at a member that is to have one: page by page while it serves, and the last of it while
 // it pauses. learner.ts keeps what is equal by then.
 //
-//   asked ──▶ listed ──▶ pages are copied, writes of equal ones go along ──none is left──▶ ready
+//   asked ──differs──▶ listed, in its turn ──▶ pages are copied, writes of equal ones go along ──none is left──▶ ready
+//     └── has the same pages already ─────────────────────────────────────────────────────────────────────────────▲
 //   paused, all is over ──▶ listed once more, what still differs is copied, operations are told ──▶ proven equal: it may join
 //
 // Invariants:
@@ -40,6 +41,30 @@ export type Learned =
 
 export interface LearningDeps extends AskingDeps {
   readonly group: Pick<GroupSlices, 'volumes'>
+  /** Of slices whose pages are copied. */
+  readonly copying: Turns
+}
+
+/** So many at once. */
+export class Turns {
+  #free: number
+  readonly #waiting: (() => void)[] = []
+
+  constructor(free: number) {
+    this.#free = free
+  }
+
+  async take<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#free === 0) await new Promise<void>((resolve) => this.#waiting.push(resolve))
+    else this.#free -= 1
+    try {
+      return await work()
+    } finally {
+      const next = this.#waiting.shift()
+      if (next === undefined) this.#free += 1
+      else next()
+    }
+  }
 }
 
 export class Learning {
@@ -62,20 +87,30 @@ export class Learning {
   prepare(primary: Primary, copies: CopySet, isOver: () => boolean): Promise<Learned> {
     this.#asking = new Asking(this.#deps, this.#of, isOver)
     return this.#guarded(async () => {
-      const asked = await this.#activate()
-      if (asked === 'behind') return asked
-      const learner = copies.learn(this.#member, this.#runs)
-      // Of one instant: what is written from here on is sent, or noted as unequal.
+      const has = await this.#activate()
+      if (has === 'behind') return has
+      // Of one instant, here as below: what is written from here on is sent, or noted as unequal.
       const own = this.#ownListing()
-      const listing = await this.#asking.list(this.#member)
-      const plans = planLearning(own, listing, this.#member)
-      const differ = new Set(plans.map(({ volume, page }) => `${volume}:${page}`))
-      for (const page of own.pages)
-        if (!differ.has(`${page.volume}:${page.page}`)) learner.found(page)
-      for (const plan of plans) learner.unequal(plan)
-      while (learner.left > 0 && !learner.isOver) await this.#copyNext(primary, copies, learner)
-      return learner.isOver ? 'given up' : 'ready'
+      if (!haveSamePages(has, digestOf(own.pages, [])))
+        return await this.#deps.copying.take(() => this.#copyAll(primary, copies, isOver))
+      const learner = copies.learn(this.#member, this.#runs)
+      for (const page of own.pages) learner.found(page)
+      return 'ready'
     })
+  }
+
+  async #copyAll(primary: Primary, copies: CopySet, isOver: () => boolean): Promise<Learned> {
+    if (isOver()) return 'given up'
+    const learner = copies.learn(this.#member, this.#runs)
+    const own = this.#ownListing()
+    const listing = await this.#asking.list(this.#member)
+    const plans = planLearning(own, listing, this.#member)
+    const differ = new Set(plans.map(({ volume, page }) => `${volume}:${page}`))
+    for (const page of own.pages)
+      if (!differ.has(`${page.volume}:${page.page}`)) learner.found(page)
+    for (const plan of plans) learner.unequal(plan)
+    while (learner.left > 0 && !learner.isOver) await this.#copyNext(primary, copies, learner)
+    return learner.isOver ? 'given up' : 'ready'
   }
 
   /** R8. While the slice pauses and nothing is under way. */

@@ -24,6 +24,7 @@ import { answerStatus, type Json } from '../peer/message.ts'
 import type { Answer } from '../peer/responder.ts'
 import { type Activation, activate, ownSlices, takeOver } from './activation.ts'
 import { Beacons } from './beacons.ts'
+import { Bundles } from './bundles.ts'
 import { Copy, type CopyDeps, unlessFailed } from './copy.ts'
 import { LOOK_MS, mayTry, SilentLooks } from './copy-looks.ts'
 import {
@@ -41,11 +42,11 @@ import type { GroupSlices } from './group-slices.ts'
 import { HandOvers, QUIET_MS } from './hand-over.ts'
 import { Mending, type MendingDeps } from './mending.ts'
 import { Primary, type PrimaryCopies } from './primary.ts'
+import { Raising } from './raising.ts'
 import { type Activating, hasChanged, isCopied, isHeld, none, type Role } from './role.ts'
 import { Teaching } from './teaching.ts'
 import {
   type Reconfigure,
-  raiseOne,
   type Settled,
   type SliceWish,
   settle,
@@ -65,7 +66,7 @@ export type CopyVerb =
   | 'counts'
   | 'learners'
 
-export interface RolesDeps extends MendingDeps, Pick<CopyDeps, 'work'> {
+export interface RolesDeps extends Omit<MendingDeps, 'bundles'>, Pick<CopyDeps, 'work'> {
   readonly self: MemberId
   readonly boot: string
   readonly coordinator: Coordinator
@@ -103,16 +104,16 @@ export class Roles {
     const { self, boot, clock, coordinator, store, peers, isClosed } = deps
     const load = ({ sessions, rev }: Activation) => deps.load(sessions, rev)
     const { recordKept = async () => true } = deps
-    this.#tenure = { self, clock, coordinator, store, peers, isClosed, load, recordKept }
+    const shared = { clock, store, peers, bundles: new Bundles({ clock, peers }) }
+    const raises = { ...shared, self, coordinator, isClosed, load }
+    this.#tenure = { ...raises, recordKept, raising: new Raising(raises) }
     const reconfigure: Reconfigure = (...how) => this.#reconfigure(...how)
-    const shared = { clock, store, peers, group: deps.group, reconfigure, work: deps.work }
-    this.#mending = new Mending(deps)
-    this.#teaching = new Teaching({
-      ...shared,
-      isServed: (slice, primary) => this.all[slice] === primary,
-    })
+    const follows = { ...shared, group: deps.group, reconfigure, work: deps.work }
+    this.#mending = new Mending({ ...deps, ...shared })
+    const isServed = (slice: SliceId, primary: Primary) => this.all[slice] === primary
+    this.#teaching = new Teaching({ ...follows, isServed })
     this.#handOvers = new HandOvers({
-      ...{ ...shared, quietMs: deps.quietMs ?? QUIET_MS },
+      ...{ ...follows, quietMs: deps.quietMs ?? QUIET_MS },
       isSettled: (slice) => isHeld(this.all[slice] ?? none) || !this.#isInSync(slice),
     })
     this.#beacons = new Beacons({
@@ -315,7 +316,7 @@ export class Roles {
       await primary.pause()
       const chosen = await wish(isOver)
       if (isOver()) return
-      const stored = await raiseOne(this.#tenure, { id: slice }, isOver, chosen)
+      const stored = await this.#tenure.raising.one(slice, isOver, chosen)
       if (isOver()) return
       if (stored?.record.primary === this.#deps.self) return await this.#settle(stored, activating)
       if (stored !== null) this.counts.handedOver += 1

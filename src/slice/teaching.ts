@@ -13,12 +13,13 @@ import { leaving, missing, raised, withCopy, withoutCopies } from '../group/slic
 import type { AskingDeps } from './asking.ts'
 import { type CopyWork, countCopied } from './copy-work.ts'
 import type { GroupSlices } from './group-slices.ts'
-import { Learning } from './learning.ts'
+import { Learning, Turns } from './learning.ts'
 import type { Primary } from './primary.ts'
 import type { Reconfigure, SliceWish } from './tenure.ts'
 
-/** Few copies are made at once, and one of a slice; who could not be made one is tried again later. */
-const AT_ONCE = 4
+/** One copy of a slice is made at once, and pages are copied of few slices; who could not be made one is tried again later. */
+const AT_ONCE = 64
+const COPIED_AT_ONCE = 4
 const AGAIN_MS = 1_000
 
 export interface TeachingDeps extends AskingDeps {
@@ -35,6 +36,7 @@ export class Teaching {
   readonly #deps: TeachingDeps
   readonly #busy = new Set<SliceId>()
   readonly #notBeforeMs = new Map<MemberId, number>()
+  readonly #copying = new Turns(COPIED_AT_ONCE)
 
   constructor(deps: TeachingDeps) {
     this.#deps = deps
@@ -73,7 +75,8 @@ export class Teaching {
     this.#busy.add(slice)
     const isOver = () => primary.copies !== copies || !this.#deps.isServed(slice, primary)
     const of = { slice, epoch: primary.epoch }
-    const learning = new Learning(this.#deps, of, member, ({ blocks }) => {
+    const deps = { ...this.#deps, copying: this.#copying }
+    const learning = new Learning(deps, of, member, ({ blocks }) => {
       this.counts.pages += 1
       countCopied(this.#deps.work, blocks)
     })

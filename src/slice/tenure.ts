@@ -14,13 +14,14 @@
 // Generations of sessions are loaded as of the last raise, before anything is served under it (A1 of activation.ts).
 import { type Clock, sleep } from '../base/clock.ts'
 import type { Epoch, MemberId, Revision, SliceId } from '../base/ids.ts'
-import { keys, type SliceRecord } from '../group/record.ts'
+import type { SliceRecord } from '../group/record.ts'
 import { raised, type StoredSlice, withoutCopies } from '../group/slices.ts'
-import { type Activation, type ActivationDeps, activate } from './activation.ts'
+import type { Activation, ActivationDeps } from './activation.ts'
 import { Aligning } from './aligning.ts'
 import type { AskingDeps } from './asking.ts'
 import type { Activated } from './lease.ts'
 import type { Primary } from './primary.ts'
+import type { Raising } from './raising.ts'
 
 /** Until the own store is asked once more for room that it had not. */
 const FULL_AGAIN_MS = 1_000
@@ -29,6 +30,7 @@ export interface TenureDeps extends ActivationDeps, AskingDeps {
   readonly clock: Clock
   readonly store: ActivationDeps['store'] & AskingDeps['store']
   readonly load: (activation: Activation) => void
+  readonly raising: Raising
   /** R13. False: not yet, try again. */
   readonly recordKept: (rev: Revision) => Promise<boolean>
 }
@@ -50,25 +52,7 @@ export type Reconfigure = (
   wish: (isOver: () => boolean) => SliceWish | Promise<SliceWish>,
 ) => Promise<void>
 
-/** Null: the record does not name this member any more, or `isOver`. */
-export async function raiseOne(
-  deps: TenureDeps,
-  { id }: Pick<StoredSlice, 'id'>,
-  isOver: () => boolean,
-  wish: SliceWish,
-): Promise<StoredSlice | null> {
-  const activation = await activate(
-    { ...deps, isClosed: () => deps.isClosed() || isOver() },
-    ({ id: found, record, rev }, to) =>
-      found === id && record.primary === deps.self ? wish(record, to, rev) : null,
-    keys.slice(id),
-  )
-  if (activation === null) return null
-  deps.load(activation)
-  return activation.slices.get(id) ?? null
-}
-
-/** Null: as `raiseOne`. `raisedTo` is told each epoch that the slice comes to. */
+/** Null: as `one` of raising.ts. `raisedTo` is told each epoch that the slice comes to. */
 export async function settle(
   deps: TenureDeps,
   stored: StoredSlice,
@@ -103,10 +87,10 @@ export async function settle(
         await sleep(deps.clock, FULL_AGAIN_MS)
         break
       case 'behind':
-        slice = await raiseOne(deps, slice, isOver, raised)
+        slice = await deps.raising.one(id, isOver, raised)
         break
       case 'without':
-        slice = await raiseOne(deps, slice, isOver, (now, to) =>
+        slice = await deps.raising.one(id, isOver, (now, to) =>
           withoutCopies(now, aligned.members, to),
         )
         break

@@ -33,6 +33,7 @@ import type { Incoming } from '../../src/peer/incoming.ts'
 import { PeerLinks } from '../../src/peer/links.ts'
 import type { Json } from '../../src/peer/message.ts'
 import { encodeAllocation, readQuestion } from '../../src/slice/allocation.ts'
+import { bundle } from '../../src/slice/bundles.ts'
 import { readActivate, readAligned, readBeacon, readPaged } from '../../src/slice/copy-messages.ts'
 import { laneOf } from '../../src/slice/lanes.ts'
 import { PeerRequests } from '../../src/slice/peer-requests.ts'
@@ -196,10 +197,10 @@ export class VolumeGroup {
           encodeAllocation(await slices.allocation(asked)),
         ),
         beacon: question(readBeacon, (seen, from) => copies.beacon(seen, from)),
-        activate: question(readActivate, (asked, from) => copies.activate(asked, from)),
+        activate: bundle(clock, readActivate, (asked, from) => copies.activate(asked, from)),
         versions: question(readPaged, (asked) => copies.versions(asked)),
         operations: question(readPaged, (asked) => copies.operations(asked)),
-        aligned: question(readAligned, (asked) => copies.aligned(asked)),
+        aligned: bundle(clock, readAligned, (asked) => copies.aligned(asked)),
       },
       (_, kind, why) => {
         throw new Error(`malformed ${kind}: ${why}`)
