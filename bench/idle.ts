@@ -108,7 +108,7 @@ async function measureNews(folder: string): Promise<void> {
   console.log(
     `news of ${commits} commits: p50 ${at(0.5)} ms, p90 ${at(0.9)} ms, p99 ${at(0.99)} ms, max ${at(1)} ms`,
   )
-  await Promise.all(members.map((member) => member.stop()))
+  await Promise.all(members.map((member) => member.stop(() => false)))
 }
 
 const folder = await mkdtemp(join(tmpdir(), 'bench-idle-'))

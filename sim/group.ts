@@ -32,6 +32,7 @@ import type { TargetEvent } from '../src/target/target-event.ts'
 import { SimClock } from './clock.ts'
 import { SimCoordination } from './coordinator.ts'
 import { CopyWatch } from './copies.ts'
+import { Deaths } from './deaths.ts'
 import { SimDisk } from './disk.ts'
 import { DistributionWatch, SimProbe, simDistribution } from './distribution.ts'
 import { Monitor, type SeenWrites } from './monitor.ts'
@@ -77,6 +78,7 @@ export class SimGroup {
   readonly slowReads: SlowReads | null
   readonly resets = new ResetWatch()
   readonly copies = new CopyWatch(this)
+  readonly deaths: Deaths
   /** Members of which something is lost: what they hold may be a MEDIUM ERROR, and nothing else that is wrong. */
   readonly lossy = new Set<MemberId>()
   /** Told of everything that targets tell. */
@@ -95,6 +97,7 @@ export class SimGroup {
     this.bounds = bounds
     this.shape = shape
     this.seed = seed
+    this.deaths = new Deaths(this)
     this.prng = new Prng(seed)
     this.trace = new Trace(this.timeline, print)
     const { timeline, prng } = this
@@ -390,6 +393,7 @@ export class SimMember {
 
   #ended(how: 'process' | 'power'): void {
     this.#group.net.crash(this.id, how)
+    if (how === 'process') this.#group.deaths.tell(this.member)
     this.member = null
     this.balancer = null
     const prng = this.#prng
@@ -418,7 +422,7 @@ export class SimMember {
       })
     }
     const late = timeline.after(STOP_MS, () => end('killed'))
-    void member.stop().then(() => {
+    void member.stop(this.#group.deaths.goOn()).then(() => {
       late.cancel()
       totals.stops += 1
       end('stopped')

@@ -71,6 +71,8 @@ export interface Totals {
   copiesLess: number
   slicesDropped: number
   copiesRemoved: number
+  /** Members were told that a process of another one is dead. */
+  deathsTold: number
   learnersJoined: number
   /** What primaries had under way when they were none any more. */
   lateStales: number
@@ -128,6 +130,7 @@ export function noTotals(): Totals {
     copiesLess: 0,
     slicesDropped: 0,
     copiesRemoved: 0,
+    deathsTold: 0,
     learnersJoined: 0,
     lateStales: 0,
     retriesElsewhere: 0,
@@ -176,6 +179,7 @@ export const mustHappenToCopies = [
   'copiesLess',
   'slicesDropped',
   'copiesRemoved',
+  'deathsTold',
   'learnersJoined',
   'lateStales',
   'retriesElsewhere',

@@ -11,8 +11,8 @@
 //   G31. The primary is in sync. So there is always one that has all that was answered, whoever leaves.
 //   G32. Only who is wanted comes in sync, and only who is in sync takes over. One in sync that is wanted no more is being left:
 //        it leaves when all that are wanted are in sync, or as one that is silent does.
-//   G33. Whoever takes over removes the primary that it takes over from: that one may not know it yet, and nothing waits for
-//        it any more.
+//   G33. Whoever takes over removes the primary that it takes over from: that one may not know it yet or is leaving, and nothing
+//        waits for it any more.
 import { assert } from '../base/assert.ts'
 import { type Epoch, epoch, type MemberId, type Revision, type SliceId } from '../base/ids.ts'
 import { chunks, type GroupChange } from './change.ts'
@@ -38,7 +38,7 @@ export function withoutCopies(
   return { ...record, epoch: to, inSync: record.inSync.filter((id) => !gone.includes(id)) }
 }
 
-/** R6: a member in sync becomes the primary, after its grant to the one before is over. */
+/** A member in sync becomes the primary: after its grant to the one before is over (R6), or since that one is leaving. */
 export function takenOver(record: SliceRecord, by: MemberId, to: Epoch): SliceRecord {
   const { primary, inSync } = record
   assert(by !== primary && inSync.includes(by), 'G32: only who is in sync takes over')

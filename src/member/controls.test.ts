@@ -9,6 +9,7 @@ import { SessionDesk } from '../operator/session-desk.ts'
 import { type ControlKind, Controls } from '../peer/controls.ts'
 import type { Json } from '../peer/message.ts'
 import { controlTable } from './controls.ts'
+import { Stopping } from './stopping.ts'
 
 async function scene(seed: number) {
   const { group, timeline, connect, events } = await startGroup(seed, true)
@@ -33,7 +34,8 @@ it('P9 no body of any kind ends a member', async () => {
   const { slices, target } = member
   const { clock, coordinator } = member.ports
   const table = controlTable({
-    ...{ stopping: new Set(), clock, coordinator, slices, target, staff: () => staff },
+    ...{ stopping: new Stopping(() => null), clock, coordinator, slices, target },
+    staff: () => staff,
   })
   let malformed = 0
   const controls = new Controls(table, () => {

@@ -7,7 +7,6 @@ import { readReport } from '../balance/heard.ts'
 import { readMovedAgo } from '../balance/own-sessions.ts'
 import { readAfter } from '../balance/recorder.ts'
 import type { Clock } from '../base/clock.ts'
-import type { MemberId } from '../base/ids.ts'
 import type { Coordinator } from '../coordination/coordinator.ts'
 import { NOT_KEPT } from '../operator/balance-desk.ts'
 import type { MemberOperator } from '../operator/operator.ts'
@@ -31,6 +30,7 @@ import { readTaken } from '../target/logins.ts'
 import { readRedirectQuestion } from '../target/redirect-questions.ts'
 import type { Target } from '../target/target.ts'
 import { readReset } from '../target/unit-reset.ts'
+import type { Stopping } from './stopping.ts'
 
 /** Who decides for a member by its load, and who answers for it to people; null: nobody, and nobody here is asked. */
 export interface Staff {
@@ -42,8 +42,7 @@ export interface Staff {
 }
 
 export interface Answerers {
-  /** Members that have said that they stop, and have sessions still. */
-  readonly stopping: Set<MemberId>
+  readonly stopping: Pick<Stopping, 'stops' | 'drained'>
   readonly clock: Clock
   readonly coordinator: Pick<Coordinator, 'nudge'>
   readonly slices: Slices
@@ -62,8 +61,8 @@ export function controlTable({
   return {
     // The group
     nudge: message(nothing, () => coordinator.nudge()),
-    stopping: message(nothing, (_, from) => stopping.add(from)),
-    drained: message(nothing, (_, from) => stopping.delete(from)),
+    stopping: message(nothing, (_, from) => stopping.stops(from)),
+    drained: message(nothing, (_, from) => stopping.drained(from)),
     // Logins and sessions
     login: question(readRedirectQuestion, (login) => ({ yes: target.mayCome(login) })),
     'login-back': message(readRedirectQuestion, (login) => target.comesNot(login)),
@@ -81,11 +80,12 @@ export function controlTable({
     'pin session': question(readPin, (pin) => staff().operator?.pinHere(pin) ?? null),
     drain: question(nothing, () => staff().operator?.drainHere() ?? null),
     // Copies of slices
-    beacon: question(readBeacon, (seen, from) => slices.copies.beacon(seen, from)),
+    beacon: question(readBeacon, (beacon, from) => slices.copies.beacon(beacon, from)),
     activate: bundle(clock, readActivate, (asked, from) => slices.copies.activate(asked, from)),
     versions: question(readPaged, (asked) => slices.copies.versions(asked)),
     operations: question(readPaged, (asked) => slices.copies.operations(asked)),
     aligned: bundle(clock, readAligned, (asked) => slices.copies.aligned(asked)),
+    leaves: question(nothing, (_, from) => slices.copies.leaves(from)),
     // Load
     report: bytesMessage(readReport, (report) => staff().balancer?.hear(report)),
     plan: question(nothing, () => staff().balancer?.account.plan() ?? null),

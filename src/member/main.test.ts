@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { lockFolder } from '../io/folder-lock.ts'
 import { LOG_NAME } from '../io/log-file.ts'
+import { lineFor } from './launcher-pipe.ts'
 
 let folder: string
 beforeEach(async () => {
@@ -41,7 +42,7 @@ function member(start: string, lifeline = true, drainWithinMs = 0) {
 }
 
 const running = (stop: string, failed = 'new Promise(() => {})') =>
-  `async () => ({ portal: '127.0.0.1:1', api: 'http://127.0.0.1:2', failed: ${failed}, stop: ${stop} })`
+  `async () => ({ boot: 'b-1', portal: '127.0.0.1:1', api: 'http://127.0.0.1:2', failed: ${failed}, stop: ${stop} })`
 const stops = running(
   "async () => { await new Promise((r) => setTimeout(r, 100)); console.log('stopping') }",
 )
@@ -62,6 +63,7 @@ describe('the process of a member', () => {
       portal: '127.0.0.1:1',
       api: 'http://127.0.0.1:2',
       pid: child.pid,
+      boot: 'b-1',
     })
     child.kill('SIGTERM')
     child.kill('SIGINT')
@@ -91,6 +93,47 @@ describe('the process of a member', () => {
       why: 'supervisor gone',
       member: 'm1',
     })
+  })
+
+  test('M2 hears whether other members go on: not when the launcher says that all stop, nor when it is gone', async () => {
+    const tells = running("async (othersGoOn) => console.log('others go on: ' + othersGoOn())")
+    const alone = member(tells)
+    await alone.ready()
+    alone.child.stdin.write('{"word":"of a later version"}\nnot JSON\n')
+    alone.child.kill('SIGTERM')
+    await alone.closed
+    expect(alone.text.out).toContain('others go on: true')
+    const withAll = member(
+      running(
+        "async (othersGoOn) => { while (othersGoOn()) await new Promise((r) => setTimeout(r, 5)); console.log('all stop') }",
+      ),
+    )
+    await withAll.ready()
+    withAll.child.kill('SIGTERM')
+    withAll.child.stdin.write(lineFor({ word: 'all stop' }))
+    await withAll.closed
+    expect(withAll.text.out).toContain('all stop')
+    const left = member(tells)
+    await left.ready()
+    left.child.stdin.end()
+    await left.closed
+    expect(left.text.out).toContain('others go on: false')
+  })
+
+  test('M5 hears of processes that died, also of those before it served', async () => {
+    const hears = `async () => {
+      await new Promise((resolve) => setTimeout(resolve, 50))
+      const died = ({ member, boot }) => console.log('died: ' + member + ' ' + boot)
+      return { ...(await (${stops})()), died }
+    }`
+    const { child, text, ready, closed } = member(hears)
+    child.stdin.write(lineFor({ word: 'died', member: 'm2', boot: 'b-2' }))
+    await ready()
+    child.stdin.write(lineFor({ word: 'died', member: 'm3', boot: 'b-3' }))
+    await expect.poll(() => text.out).toContain('died: m3 b-3')
+    expect(text.out).toMatch(/died: m2 b-2\n.*died: m3 b-3\n/s)
+    child.stdin.end()
+    await closed
   })
 
   test('M2 without a supervisor a second signal ends it at once', async () => {

@@ -5,6 +5,7 @@
 //   M1. A folder that another process uses is refused before anything in it is touched.
 //   M2. The process ends within STOP_MS of being told to, or of the end of the drain that it was started with; a second signal ends it at once, unless it has a
 //       supervisor, who alone decides that.
+//   M5. What its launcher says of processes that died before it served counts as soon as it serves.
 //   M4. SIGHUP ends nobody: the log goes on in the file that is at its path then.
 //   M3. A broken invariant or an unhandled error is logged, and ends the process: the journal recovers it.
 import { join } from 'node:path'
@@ -16,6 +17,7 @@ import { type Log, openLog, reopenLog } from '../operator/log.ts'
 import { PROBLEMS_NAME } from '../operator/past-problems.ts'
 import { paths } from '../store/layout.ts'
 import type { MemberConfig } from './config.ts'
+import { type Died, LauncherPipe } from './launcher-pipe.ts'
 import { takeFolder } from './own-folder.ts'
 
 const STOP_MS = 10_000
@@ -27,6 +29,8 @@ const MEMBERS_FILES: readonly string[] = [
 
 /** A member that serves. */
 export interface RunningMember {
+  /** Of this start. */
+  readonly boot: string
   /** host:port as initiators reach it. */
   readonly portal: string
   /** http://host:port */
@@ -35,8 +39,13 @@ export interface RunningMember {
   readonly failed: Promise<string>
   /** Moves the sessions away; settles when none is left, none of the rest can leave, or the time is over. */
   drain(withinMs: number): Promise<void>
-  /** Answers what was accepted, asks the initiators to come back (event 3), closes. */
-  stop(): Promise<void>
+  /** Its launcher has seen that process end. */
+  died(process: Died): void
+  /**
+   * Gives its slices to members that have copies, as long as `othersGoOn`; answers what was accepted, asks the initiators to come
+   * back (event 3), closes.
+   */
+  stop(othersGoOn: () => boolean): Promise<void>
 }
 
 export type StartMember = (config: MemberConfig, log: Log) => Promise<RunningMember>
@@ -57,6 +66,7 @@ export interface ReadyLine {
   readonly portal: string
   readonly api: string
   readonly pid: number
+  readonly boot: string
 }
 
 /** Settles once the member has stopped because it was told to; rejects with what else ended it. */
@@ -72,13 +82,15 @@ export async function runMember(settings: MemberProcess): Promise<void> {
   logFatalErrors(log)
   process.on('SIGHUP', () => reopenLog(log))
   // An order to stop that comes before the member serves is kept: half a start cannot be stopped cleanly.
-  const told = stopRequest(lifeline)
+  const pipe = lifeline === null ? null : new LauncherPipe(lifeline)
+  const told = stopRequest(pipe)
   void told.then(() => endAnyway(log, drainWithinMs + STOP_MS))
   try {
     const member = await start(config, log)
-    const { portal, api } = member
+    const { portal, api, boot } = member
+    pipe?.whenDied((died) => member.died(died))
     log.info('start', `serves: portal ${portal}, API ${api}`, { portal, api })
-    ready({ ready: true, id: config.memberId, portal, api, pid: process.pid })
+    ready({ ready: true, id: config.memberId, portal, api, pid: process.pid, boot })
     const outcome = await Promise.race([
       told.then((why) => ({ kind: 'told' as const, why })),
       member.failed.then((why) => ({ kind: 'failed' as const, why })),
@@ -89,7 +101,7 @@ export async function runMember(settings: MemberProcess): Promise<void> {
       await Promise.race([member.drain(drainWithinMs), member.failed])
       log.info('stop', 'has moved away what it could')
     }
-    await member.stop()
+    await member.stop(() => pipe?.allStop !== true)
     log.info('stopped', 'has stopped')
   } catch (error) {
     log.error('failed', error)
@@ -99,17 +111,14 @@ export async function runMember(settings: MemberProcess): Promise<void> {
   }
 }
 
-function stopRequest(lifeline: NodeJS.ReadableStream | null): Promise<string> {
+function stopRequest(pipe: LauncherPipe | null): Promise<string> {
   const { promise, resolve } = Promise.withResolvers<string>()
-  if (lifeline !== null) {
+  if (pipe !== null) {
     // A signal to a whole process group or unit comes here too, besides the supervisor's own: however often it comes, it
     // is one order. A supervisor that wants it now kills.
     process.on('SIGTERM', () => resolve('SIGTERM'))
     process.on('SIGINT', () => {})
-    lifeline
-      .on('end', () => resolve('supervisor gone'))
-      .on('error', () => resolve('supervisor gone'))
-      .resume()
+    void pipe.ended.then(() => resolve('supervisor gone'))
     return promise
   }
   let told = false

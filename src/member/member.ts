@@ -3,7 +3,7 @@
 //
 // Start, in order: group record → store → links and portal listen → its own record → primary (epochs, then the sessions'
 // generations) → logins are accepted.
-import { sleep } from '../base/clock.ts'
+import { sleep, within } from '../base/clock.ts'
 import type { MemberId, SliceId } from '../base/ids.ts'
 import { formatAddress, parseAddress } from '../base/net.ts'
 import { PAGE_BYTES } from '../base/sizes.ts'
@@ -27,6 +27,7 @@ import { DataFolder, MARK_EVERY_MS } from './data-folder.ts'
 import type { NamedVolume } from './folder-opening.ts'
 import type { MemberPorts, MemberSettings } from './member-settings.ts'
 import { openGroup } from './record-check.ts'
+import { Stopping } from './stopping.ts'
 
 const RETRY_MS = 50
 /** Members of one host are told to stop at the same moment, give or take. */
@@ -36,6 +37,8 @@ const TOLD_MS = 100
  * rest of the 10 s after which main.ts ends the process is for the checkpoint.
  */
 const STOP_MS = 7_000
+/** Of that, for giving slices away: as long as they would stand still if they were taken over when their primary is silent. */
+const LEAVE_MS = 3_000
 
 export class Member implements ShownMember {
   readonly id: MemberId
@@ -55,7 +58,7 @@ export class Member implements ShownMember {
   freeBytes = 0
   /** Requests done here for sessions of other members, since the start. */
   readonly handled: PeerRequests['handled']
-  readonly #stopping = new Set<MemberId>()
+  readonly #stopping = new Stopping((member) => this.group.members.get(member)?.bootId ?? null)
   /** Nobody is heard before it serves. */
   #staff: Staff = { balancer: null, operator: null }
   #portal: string
@@ -180,10 +183,14 @@ export class Member implements ShownMember {
     await this.target.serve()
   }
 
-  /** T2: answers what was accepted, tells the initiators to come back, closes. Other members that stop too are waited for: they may need our pages. */
-  async stop(): Promise<void> {
+  /**
+   * T2: gives its slices away while there are others that go on, answers what was accepted, tells the initiators to come back, closes.
+   * Other members that stop too are waited for: they may need our pages.
+   */
+  async stop(othersGoOn: () => boolean): Promise<void> {
     const byMs = this.ports.clock.nowMs() + STOP_MS
     this.#tellAll('stopping')
+    if (othersGoOn()) await this.#leaveSlices(othersGoOn)
     await this.target.stop(byMs)
     this.#tellAll('drained')
     await this.#othersDrained(byMs)
@@ -196,6 +203,18 @@ export class Member implements ShownMember {
     await this.ports.coordinator.close()
   }
 
+  /** What a slice stands still for otherwise: its primary is silent, or a copy is. */
+  async #leaveSlices(othersGoOn: () => boolean): Promise<void> {
+    const { clock } = this.ports
+    await sleep(clock, TOLD_MS)
+    const untilMs = clock.nowMs() + LEAVE_MS
+    const left = this.slices.leave({
+      isOver: () => !othersGoOn() || clock.nowMs() >= untilMs,
+      goesOn: (member) => !this.#stopping.has(member),
+    })
+    await within(clock, LEAVE_MS, left, undefined)
+  }
+
   #tellAll(kind: 'stopping' | 'drained' | 'nudge'): void {
     for (const id of this.group.members.keys()) if (id !== this.id) this.peers.tell(id, kind, null)
   }
@@ -203,7 +222,7 @@ export class Member implements ShownMember {
   async #othersDrained(byMs: number): Promise<void> {
     const { clock } = this.ports
     await sleep(clock, TOLD_MS)
-    while (this.#stopping.size > 0 && clock.nowMs() < byMs) await sleep(clock, RETRY_MS)
+    while (this.#stopping.areUnderWay && clock.nowMs() < byMs) await sleep(clock, RETRY_MS)
   }
 
   async #register(peer: string): Promise<void> {

@@ -114,6 +114,7 @@ export async function startMember(config: MemberConfig, log: Log): Promise<Runni
     failed.then((why) => Promise.reject(new Error(why))),
   ])
   return {
+    boot: member.bootId,
     portal: member.portal,
     api: apiUrl(config, api.port),
     failed,
@@ -121,14 +122,15 @@ export async function startMember(config: MemberConfig, log: Log): Promise<Runni
       member.target.leave()
       await balancer.drainer.drained(withinMs)
     },
-    stop: async () => {
+    died: (process) => member.slices.copies.died(process),
+    stop: async (othersGoOn) => {
       looks.stop()
       balancer.stop()
       operator.stop()
       health.stop()
       await past.close()
       await api.close()
-      await member.stop()
+      await member.stop(othersGoOn)
     },
   }
 }

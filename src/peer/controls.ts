@@ -28,6 +28,7 @@ export type ControlKind =
   | 'versions'
   | 'operations'
   | 'aligned'
+  | 'leaves'
   | 'report'
   | 'end'
   | 'became'

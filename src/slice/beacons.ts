@@ -12,7 +12,7 @@ import { ProtocolError } from '../base/protocol-error.ts'
 import { Body } from '../peer/controls.ts'
 import type { PeerLinks } from '../peer/links.ts'
 import type { Json } from '../peer/message.ts'
-import { encodeBeacon } from './copy-messages.ts'
+import { type Beacon, encodeBeacon } from './copy-messages.ts'
 import { type Activated, Grants, Leases } from './lease.ts'
 
 export const BEACON_MS = 400
@@ -72,9 +72,9 @@ export class Beacons {
   }
 
   /** Another member's beacon: the reply is a grant; null: none is given. */
-  heard(from: MemberId, seen: Revision): Json {
-    const { boot, clock } = this.#deps
-    return this.grants.beacon(from, seen, clock.nowMs()) ? { boot } : null
+  heard(member: MemberId, { boot, seen }: Beacon): Json {
+    const { boot: own, clock } = this.#deps
+    return this.grants.beacon({ member, boot }, seen, clock.nowMs()) ? { boot: own } : null
   }
 
   /**
@@ -127,10 +127,15 @@ export class Beacons {
   }
 
   async #beacon(member: MemberId): Promise<void> {
-    const { clock, peers, seen } = this.#deps
+    const { boot: own, clock, peers, seen } = this.#deps
     const sentMs = clock.nowMs()
     const sleeps = this.#sleeps
-    const reply = await peers.ask(member, 'beacon', encodeBeacon(seen()), REPLY_MS)
+    const reply = await peers.ask(
+      member,
+      'beacon',
+      encodeBeacon({ boot: own, seen: seen() }),
+      REPLY_MS,
+    )
     if (reply === null || this.#isClosed) return
     this.#lookForSleep()
     if (sleeps !== this.#sleeps) return

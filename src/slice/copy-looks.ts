@@ -3,8 +3,8 @@
 //
 // Invariants:
 //   LK1. Whoever is judged silent is so at several looks in a row: a member that stood still itself reads first what came
-//        meanwhile.
-//   R4.  A copy that is silent, or cannot keep what it is sent, is removed (replica-set.ts).
+//        meanwhile. Who is proven dead (PD1 of lease.ts) is not looked at again.
+//   R4.  A copy that is silent, cannot keep what it is sent, or is dead, is removed (replica-set.ts).
 //   R6.  Nobody takes over from who may still read (lease.ts).
 //   R9.  A copy that has started again is activated anew before it counts (lease.ts).
 import type { MemberId } from '../base/ids.ts'
@@ -23,6 +23,8 @@ export interface SeenCopy {
   readonly hasRestarted: boolean
   /** It has a mutation unanswered for long, or grants no lease. */
   readonly isSilent: boolean
+  /** The process that was activated is proven dead. */
+  readonly isDead: boolean
 }
 
 export type Measure =
@@ -44,6 +46,11 @@ export class SilentLooks {
     return looks >= enough
   }
 
+  /** As if it had been so at enough of them. */
+  proven(member: MemberId): void {
+    this.#looks.set(member, Math.max(LOOKS, this.count(member)))
+  }
+
   count(member: MemberId): number {
     return this.#looks.get(member) ?? 0
   }
@@ -52,9 +59,9 @@ export class SilentLooks {
 /** R4, R9. Null: nothing is to be done. */
 export function measureOf(copies: readonly SeenCopy[], looks: SilentLooks): Measure | null {
   const gone = copies
-    .filter(({ member, trouble, isSilent }) => {
+    .filter(({ member, trouble, isSilent, isDead }) => {
       const isLongSilent = looks.isSilent(member, isSilent)
-      return trouble === 'cannot' || isLongSilent
+      return trouble === 'cannot' || isDead || isLongSilent
     })
     .map(({ member }) => member)
   if (gone.length > 0) return { kind: 'without', members: gone }

@@ -5,6 +5,7 @@
 //   operations  what you remember of sessions, some at a time
 //   aligned     remember these operations, too; with the last of them: what was pushed is all, mutations may come
 //   beacon      between two members, for all slices (lease.ts)
+//   leaves      the sender is about to be gone: go on without its copies (leaving.ts); no body
 import {
   type Epoch,
   epoch,
@@ -146,12 +147,20 @@ export function readOperationsPage(json: Json): OperationsPage {
   return { operations: body.list('operations').map(readOperations), isLast: body.flag('isLast') }
 }
 
-export function encodeBeacon(seen: Revision): Json {
-  return { seen }
+export interface Beacon {
+  /** Of its sender. */
+  readonly boot: string
+  /** Up to where its sender has followed the record. */
+  readonly seen: Revision
 }
 
-export function readBeacon(json: Json): Revision {
-  return revision(new Body(json).whole('seen'))
+export function encodeBeacon({ boot, seen }: Beacon): Json {
+  return { boot, seen }
+}
+
+export function readBeacon(json: Json): Beacon {
+  const body = new Body(json)
+  return { boot: body.text('boot'), seen: revision(body.whole('seen')) }
 }
 
 function questionIn(body: Body): CopyQuestion {

@@ -1,9 +1,10 @@
 // What this member as a primary knows against its copies, by slice: from when an epoch is served until it is not.
 import type { Clock } from '../base/clock.ts'
 import type { MemberId, SliceId } from '../base/ids.ts'
+import type { Beacons } from './beacons.ts'
 import { type Measure, measureOf, SilentLooks } from './copy-looks.ts'
 import type { Trouble } from './copy-set.ts'
-import { LEASE_MS, type Leases } from './lease.ts'
+import { LEASE_MS } from './lease.ts'
 import type { Primary } from './primary.ts'
 
 /** A lease that has been over for so long is not coming. */
@@ -17,12 +18,12 @@ interface Troubles {
 
 export class CopyTroubles {
   readonly #clock: Clock
-  readonly #leases: Leases
+  readonly #beacons: Pick<Beacons, 'leases' | 'grants'>
   readonly #slices = new Map<SliceId, Troubles>()
 
-  constructor(clock: Clock, leases: Leases) {
+  constructor(clock: Clock, beacons: Pick<Beacons, 'leases' | 'grants'>) {
     this.#clock = clock
-    this.#leases = leases
+    this.#beacons = beacons
   }
 
   /** An epoch of it is served with copies. What is to be told of a copy that is not as it should be. */
@@ -51,15 +52,17 @@ export class CopyTroubles {
     const troubles = this.#slices.get(slice)
     if (copies === null || troubles === undefined) return null
     const { sinceMs, of, looks } = troubles
+    const { leases, grants } = this.#beacons
     const nowMs = this.#clock.nowMs()
     const silent = copies.silent()
     const mayJudge = nowMs - sinceMs > LEASE_MS + LEASE_LATE_MS
     const isLate = (other: (typeof copies.others)[number]) =>
-      mayJudge && !this.#leases.hold([other], nowMs - LEASE_LATE_MS)
+      mayJudge && !leases.hold([other], nowMs - LEASE_LATE_MS)
     const seen = copies.others.map((other) => ({
       member: other.member,
       trouble: of.get(other.member) ?? null,
-      hasRestarted: this.#leases.hasRestarted(other),
+      hasRestarted: leases.hasRestarted(other),
+      isDead: grants.isDead(other),
       isSilent: other.member === silent || isLate(other),
     }))
     return measureOf(seen, looks)

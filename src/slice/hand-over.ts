@@ -10,9 +10,10 @@
 //        slice that moves waits for nothing like it, but that I/O has gone on since the last attempt. Few slices of a member at once:
 //        another one begins when the heir has activated one of them, or is late with it.
 import type { Clock } from '../base/clock.ts'
-import { epoch, type MemberId, type SliceId } from '../base/ids.ts'
+import { type Epoch, epoch, type MemberId, type SliceId } from '../base/ids.ts'
+import type { SliceRecord } from '../group/record.ts'
 import { handedOver, heirOf, isMoving, raised } from '../group/slices.ts'
-import { Asking, type AskingDeps, Unanswered } from './asking.ts'
+import { Asking, type AskingDeps, type Of, Unanswered } from './asking.ts'
 import { encodeActivate, readActivation } from './copy-messages.ts'
 import type { GroupSlices } from './group-slices.ts'
 import type { Primary } from './primary.ts'
@@ -53,7 +54,11 @@ export class HandOvers {
     const leastMs = isMoving(record) ? Math.min(MOVING_QUIET_MS, quietMs) : quietMs
     if (nowMs - sinceMs < leastMs || !this.#hasRoom(nowMs)) return
     this.#underWay.set(slice, nowMs)
-    void reconfigure(slice, primary, (isOver) => this.#wish(slice, primary, heir, isOver))
+    const wish = (record: SliceRecord, to: Epoch) =>
+      heirOf(record) === heir ? handedOver(record, heir, to) : null
+    void reconfigure(slice, primary, (isOver) =>
+      givenTo(this.#deps, { slice, primary, heir }, isOver, wish),
+    )
   }
 
   /** HO2 */
@@ -62,35 +67,39 @@ export class HandOvers {
       if (this.#deps.isSettled(slice) || nowMs - sinceMs > LATE_MS) this.#underWay.delete(slice)
     return this.#underWay.size < AT_ONCE
   }
+}
 
-  /** HO1 */
-  async #wish(
-    slice: SliceId,
-    primary: Primary,
-    heir: MemberId,
-    isOver: () => boolean,
-  ): Promise<SliceWish> {
-    const next = epoch(primary.epoch + 1)
-    if (!(await this.#promises(slice, next, heir, isOver))) return raised
-    return (record, to) =>
-      heirOf(record) === heir && to === next ? handedOver(record, heir, to) : raised(record, to)
-  }
+/** HO1. The slice as `wish` has it, under the epoch that the heir has promised; where that is null, or it does not promise, it stays. */
+export async function givenTo(
+  deps: AskingDeps,
+  { slice, primary, heir }: Gift,
+  isOver: () => boolean,
+  wish: (record: SliceRecord, to: Epoch) => SliceRecord | null,
+): Promise<SliceWish> {
+  const next = epoch(primary.epoch + 1)
+  if (!(await promises(deps, { slice, epoch: next }, heir, isOver))) return raised
+  return (record, to) => (to === next ? wish(record, to) : null) ?? raised(record, to)
+}
 
-  async #promises(
-    slice: SliceId,
-    next: Primary['epoch'],
-    heir: MemberId,
-    isOver: () => boolean,
-  ): Promise<boolean> {
-    const of = { slice, epoch: next }
-    const asking = new Asking(this.#deps, of, isOver)
-    const asked = encodeActivate({ ...of, isLearner: false })
-    try {
-      const answer = await asking.ask(heir, 'activate', asked, readActivation)
-      return answer.kind === 'active'
-    } catch (error) {
-      if (error instanceof Unanswered) return false
-      throw error
-    }
+export interface Gift {
+  readonly slice: SliceId
+  readonly primary: Primary
+  readonly heir: MemberId
+}
+
+async function promises(
+  deps: AskingDeps,
+  of: Of,
+  heir: MemberId,
+  isOver: () => boolean,
+): Promise<boolean> {
+  const asking = new Asking(deps, of, isOver)
+  const asked = encodeActivate({ ...of, isLearner: false })
+  try {
+    const answer = await asking.ask(heir, 'activate', asked, readActivation)
+    return answer.kind === 'active'
+  } catch (error) {
+    if (error instanceof Unanswered) return false
+    throw error
   }
 }

@@ -18,6 +18,11 @@
 //        clocks run at rates that differ by less than CLOCK_RATES_MAX.
 //   LS2. A member that takes over from a primary grants it nothing from before its compare-and-swap until that primary has
 //        seen the record as of it: so a deposed primary gets no new lease for what it no longer is.
+//   PD1. A grant is to one boot of a member, and it is over once the process of that boot is proven dead: a dead process answers no
+//        reads. Grants to other boots of the member stand, whenever such a proof comes and however often.
+//   PD2. No proof shortens the time after the own start (R6): which boots had grants before that is not known.
+//   PD3. To a dead process nothing is granted any more, also by a beacon of it that comes later.
+// Who proves it, and to whom it is told: supervisor/child.ts.
 import { assert } from '../base/assert.ts'
 import { type MemberId, NO_REVISION, type Revision } from '../base/ids.ts'
 
@@ -78,27 +83,45 @@ interface Withheld {
   rev: Revision
 }
 
-/** What this member has granted to the others. At most one entry a member. */
+/** What this member has granted to the others: an entry for each boot of a member that was heard within GRACE_MS, at most. */
 export class Grants {
   readonly #startedMs: number
-  readonly #untilMs = new Map<MemberId, number>()
+  /** By boot. */
+  readonly #granted = new Map<MemberId, Map<string, number>>()
+  readonly #named = new Map<MemberId, number>()
   readonly #withheld = new Map<MemberId, Withheld>()
+  /** Of each member the one that was proven last. */
+  readonly #dead = new Map<MemberId, string>()
 
   constructor(startedMs: number) {
     this.#startedMs = startedMs
   }
 
   /** A beacon came; true: it is granted, and a reply is due. `seen`: up to where its sender has followed the record. */
-  beacon(from: MemberId, seen: Revision, nowMs: number): boolean {
-    const withheld = this.#withheld.get(from)
+  beacon(from: Activated, seen: Revision, nowMs: number): boolean {
+    if (this.isDead(from)) return false // PD3
+    const { member, boot } = from
+    const withheld = this.#withheld.get(member)
     if (withheld !== undefined && (withheld.open > 0 || seen < withheld.rev)) return false // LS2
-    this.#untilMs.set(from, Math.max(this.#until(from), nowMs + GRACE_MS)) // R11
+    const granted = this.#grantedTo(member, boot, nowMs)
+    granted.set(boot, Math.max(granted.get(boot) ?? nowMs, nowMs + GRACE_MS)) // R11
     return true
   }
 
-  /** The record has begun to name it as a primary: it has as long to say so itself. */
+  /** The record has begun to name it as a primary: it has as long to say so itself. No read rests on it. */
   named(primary: MemberId, nowMs: number): void {
-    this.#untilMs.set(primary, Math.max(this.#until(primary), nowMs + GRACE_MS)) // R11
+    this.#named.set(primary, nowMs + GRACE_MS)
+  }
+
+  /** PD1 */
+  died({ member, boot }: Activated): void {
+    this.#dead.set(member, boot)
+    this.#granted.get(member)?.delete(boot)
+    this.#named.delete(member)
+  }
+
+  isDead({ member, boot }: Activated): boolean {
+    return this.#dead.get(member) === boot
   }
 
   /** R6 */
@@ -122,7 +145,19 @@ export class Grants {
     if (rev > withheld.rev) withheld.rev = rev
   }
 
+  /** What is over of its other boots is forgotten. */
+  #grantedTo(member: MemberId, boot: string, nowMs: number): Map<string, number> {
+    const granted = this.#granted.get(member) ?? new Map<string, number>()
+    this.#granted.set(member, granted)
+    if (!granted.has(boot))
+      for (const [other, untilMs] of granted) if (nowMs > untilMs) granted.delete(other)
+    return granted
+  }
+
   #until(from: MemberId): number {
-    return Math.max(this.#untilMs.get(from) ?? Number.NEGATIVE_INFINITY, this.#startedMs + GRACE_MS)
+    let untilMs = this.#startedMs + GRACE_MS // PD2
+    untilMs = Math.max(untilMs, this.#named.get(from) ?? untilMs)
+    for (const one of this.#granted.get(from)?.values() ?? []) untilMs = Math.max(untilMs, one)
+    return untilMs
   }
 }

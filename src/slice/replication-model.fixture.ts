@@ -96,22 +96,34 @@ export class ModelCopy {
   }
 }
 
-/** Two members' clocks: what one may read by, and what the other has promised. */
+/** Two members' clocks: what one may read by, and what the other has promised to each of its boots. */
 export class ModelLease {
   /** Of each peer: the boot that replied last, and until when its lease is. */
   readonly lease = new Map<string, { boot: string; until: number }>()
-  grant: number
+  readonly #started: number
+  readonly #grants = new Map<string, number>()
+  #dead = ''
   open = 0
   withheld = -1
 
   constructor(started: number) {
-    this.grant = started + GRACE
+    this.#started = started
   }
 
-  beacon(now: number, seen: number): boolean {
-    if (this.open > 0 || seen < this.withheld) return false
-    this.grant = Math.max(this.grant, now + GRACE)
+  beacon(boot: string, now: number, seen: number): boolean {
+    if (boot === this.#dead || this.open > 0 || seen < this.withheld) return false
+    this.#grants.set(boot, now + GRACE)
     return true
+  }
+
+  /** The process of that boot is proven dead. */
+  died(boot: string): void {
+    this.#dead = boot
+    this.#grants.delete(boot)
+  }
+
+  mayTakeOver(now: number): boolean {
+    return now > Math.max(this.#started + GRACE, ...this.#grants.values())
   }
 
   settled(rev: number): void {

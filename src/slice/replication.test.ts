@@ -136,12 +136,17 @@ class LeaseBeside {
   reads = 0
   granted = 0
   withheld = 0
+  deaths = 0
 
   take(step: { kind: string; boot: string; peer: number; rev: number; ms: number }): void {
     const { kind, boot, peer, rev, ms } = step
     if (kind === 'wait') this.#now += ms
-    else if (kind === 'beacon') this.#beacon(rev)
-    else if (kind === 'reply') {
+    else if (kind === 'beacon') this.#beacon(boot, rev)
+    else if (kind === 'dies') {
+      this.#model.died(boot)
+      this.#grants.died({ member: primary, boot })
+      this.deaths += 1
+    } else if (kind === 'reply') {
       const sent = Math.max(0, this.#now - ms)
       this.#model.reply(`m${peer}`, boot, sent)
       this.#leases.replied(replica(peer, boot), sent)
@@ -156,16 +161,17 @@ class LeaseBeside {
     if (may) this.reads += 1
   }
 
-  #beacon(rev: number): void {
-    const isGranted = this.#model.beacon(this.#now, rev)
-    same(this.#grants.beacon(primary, revision(rev), this.#now), isGranted, 'LS2')
+  #beacon(boot: string, rev: number): void {
+    const isGranted = this.#model.beacon(boot, this.#now, rev)
+    const from = { member: primary, boot }
+    same(this.#grants.beacon(from, revision(rev), this.#now), isGranted, 'LS2, PD3')
     if (isGranted) this.granted += 1
     else this.withheld += 1
   }
 
   #takeOver(): void {
-    const may = this.#now > this.#model.grant
-    same(this.#grants.mayTakeOver(primary, this.#now), may, 'R6')
+    const may = this.#model.mayTakeOver(this.#now)
+    same(this.#grants.mayTakeOver(primary, this.#now), may, 'R6, PD1, PD2')
     if (!may) return
     this.#model.open += 1
     this.#grants.takingOver(primary, this.#now)
@@ -206,10 +212,12 @@ describe('the parts of replication, beside the model', () => {
     expect(taken).toBeGreaterThan(100)
   })
 
-  it('R5, R6, R9, R11, LS2 leases and grants are those of the model', () => {
-    let [reads, granted, withheld] = [0, 0, 0]
+  it('R5, R6, R9, R11, LS2, PD1, PD2, PD3 leases and grants are those of the model', () => {
+    let [reads, granted, withheld, deaths] = [0, 0, 0, 0]
     const step = fc.record({
-      kind: fc.constantFrom('beacon', 'reply', 'read', 'take over', 'settle', 'wait', 'wait'),
+      kind: fc.constantFrom(
+        ...['beacon', 'beacon', 'reply', 'read', 'take over', 'settle', 'dies', 'wait', 'wait'],
+      ),
       boot: fc.constantFrom('one', 'two'),
       peer: fc.integer({ min: 1, max: 2 }),
       rev: fc.nat(9),
@@ -221,8 +229,9 @@ describe('the parts of replication, beside the model', () => {
       reads += beside.reads
       granted += beside.granted
       withheld += beside.withheld
+      deaths += beside.deaths
     })
-    expect(Math.min(reads, granted, withheld)).toBeGreaterThan(100)
+    expect(Math.min(reads, granted, withheld, deaths)).toBeGreaterThan(100)
   })
 })
 
@@ -233,7 +242,7 @@ describe('leases and grants', () => {
       fc.property(fc.double(rates), fc.double(rates), fc.nat(1_000), (holders, granters, ms) => {
         const leases = new Leases()
         const grants = new Grants(-GRACE_MS)
-        grants.beacon(primary, revision(1), ms * granters)
+        grants.beacon({ member: primary, boot: 'one' }, revision(1), ms * granters)
         leases.replied(replica(1), 0)
         expect(leases.hold([replica(1)], LEASE_MS)).toBe(false)
         expect(grants.mayTakeOver(primary, (LEASE_MS / holders) * granters)).toBe(false)
@@ -248,6 +257,27 @@ describe('leases and grants', () => {
     expect(leases.hold([replica(1)], 1)).toBe(true)
     leases.drop()
     expect(leases.hold([replica(1)], 1)).toBe(false)
+  })
+
+  it('PD1, PD2, PD3 a proof ends what was granted to that boot, and nothing else', () => {
+    const [one, two] = ['one', 'two'].map((boot) => ({ member: primary, boot })) as [
+      Activated,
+      Activated,
+    ]
+    const grants = new Grants(0)
+    grants.beacon(one, revision(1), 100)
+    grants.died(one)
+    expect(grants.mayTakeOver(primary, GRACE_MS)).toBe(false) // PD2
+    expect(grants.mayTakeOver(primary, GRACE_MS + 1)).toBe(true)
+    expect(grants.beacon(one, revision(1), GRACE_MS + 1)).toBe(false) // PD3
+    expect(grants.beacon(two, revision(1), GRACE_MS + 1)).toBe(true)
+    expect(grants.beacon(one, revision(1), GRACE_MS + 2)).toBe(false)
+    grants.died(one) // Told once more, and late.
+    expect(grants.mayTakeOver(primary, GRACE_MS + 2)).toBe(false)
+    grants.died(two)
+    expect(grants.mayTakeOver(primary, GRACE_MS + 2)).toBe(true)
+    grants.named(primary, GRACE_MS + 2)
+    expect(grants.mayTakeOver(primary, GRACE_MS + 3)).toBe(false)
   })
 
   it('R9 a member that has started again is told apart', () => {

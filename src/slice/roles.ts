@@ -3,8 +3,6 @@
 //
 // Invariants:
 //   V8. A slice comes back only when all that was under way in it is over (primary.ts).
-//   R6. A member takes over only slices in which it is in sync, from a primary to which its own grant is over (lease.ts). One that
-//       is not in sync takes over nothing.
 import {
   type Epoch,
   epoch,
@@ -17,19 +15,19 @@ import {
   sliceId,
 } from '../base/ids.ts'
 import type { Coordinator } from '../coordination/coordinator.ts'
-import type { SliceRecord } from '../group/record.ts'
-import { raised, type StoredSlice, takenOver, withoutCopies } from '../group/slices.ts'
+import { raised, type StoredSlice, withoutCopies } from '../group/slices.ts'
 import type { Incoming } from '../peer/incoming.ts'
 import { answerStatus, type Json } from '../peer/message.ts'
 import type { Answer } from '../peer/responder.ts'
-import { type Activation, activate, ownSlices, takeOver } from './activation.ts'
+import { type Activation, activate, ownSlices } from './activation.ts'
 import { Beacons } from './beacons.ts'
 import { Bundles } from './bundles.ts'
 import { Copy, type CopyDeps, unlessFailed } from './copy.ts'
-import { LOOK_MS, mayTry, SilentLooks } from './copy-looks.ts'
+import { LOOK_MS } from './copy-looks.ts'
 import {
   type ActivateQuestion,
   type AlignedQuestion,
+  type Beacon,
   type CopyQuestion,
   encodeActivation,
   encodeOperationsPage,
@@ -40,10 +38,13 @@ import { CopySet } from './copy-set.ts'
 import { CopyTroubles } from './copy-troubles.ts'
 import type { GroupSlices } from './group-slices.ts'
 import { HandOvers, QUIET_MS } from './hand-over.ts'
+import type { Activated } from './lease.ts'
+import { type Leave, Leaving } from './leaving.ts'
 import { Mending, type MendingDeps } from './mending.ts'
 import { Primary, type PrimaryCopies } from './primary.ts'
 import { Raising } from './raising.ts'
 import { type Activating, hasChanged, isCopied, isHeld, none, type Role } from './role.ts'
+import { TakeOvers } from './take-overs.ts'
 import { Teaching } from './teaching.ts'
 import {
   type Reconfigure,
@@ -64,7 +65,9 @@ export type CopyVerb =
   | 'beacon'
   | 'answer'
   | 'counts'
+  | 'died'
   | 'learners'
+  | 'leaves'
 
 export interface RolesDeps extends Omit<MendingDeps, 'bundles'>, Pick<CopyDeps, 'work'> {
   readonly self: MemberId
@@ -90,11 +93,11 @@ export class Roles {
   readonly #teaching: Teaching
   readonly #mending: Mending
   readonly #handOvers: HandOvers
+  readonly #takeOvers: TakeOvers
+  readonly #parting: Leaving
   /** Since the start. */
-  readonly counts = { takenOver: 0, handedOver: 0, removed: 0, again: 0 }
+  readonly counts = { handedOver: 0 }
   readonly #troubles: CopyTroubles
-  readonly #silentPrimaries = new SilentLooks()
-  readonly #takingOver = new Set<MemberId>()
   #isActivating = false
   #hasCopies = false
   #followed = NO_REVISION
@@ -116,13 +119,24 @@ export class Roles {
       ...{ ...follows, quietMs: deps.quietMs ?? QUIET_MS },
       isSettled: (slice) => isHeld(this.all[slice] ?? none) || !this.#isInSync(slice),
     })
+    this.#parting = new Leaving({
+      ...{ ...follows, self },
+      served: (slice) => {
+        const role = this.all[slice]
+        return role?.kind === 'primary' ? role : null
+      },
+    })
     this.#beacons = new Beacons({
       ...{ self, boot, clock, peers },
       seen: () => this.#followed,
       to: () => this.#copyHolders(),
       renewed: () => this.#renewed(),
     })
-    this.#troubles = new CopyTroubles(clock, this.#beacons.leases)
+    this.#troubles = new CopyTroubles(clock, this.#beacons)
+    this.#takeOvers = new TakeOvers({
+      ...{ group: deps.group, tenure: this.#tenure, beacons: this.#beacons, roles: this.all },
+      come: (stored) => this.#come(stored, null),
+    })
   }
 
   /** V1 of slices.ts. */
@@ -133,6 +147,19 @@ export class Roles {
   /** Slices that come to this member are activated, and those that leave it are let go. */
   follow(): void {
     void this.#follow()
+  }
+
+  /** PD1 of lease.ts: whoever watches over that process has seen it end. */
+  died(dead: Activated): void {
+    this.#beacons.grants.died(dead)
+    if (!this.#hasCopies || !this.#deps.isServing()) return
+    if (!this.#parting.isLeaving) this.#takeOvers.died(dead.member)
+    this.#lookAtCopies()
+  }
+
+  /** LV1, LV2 of leaving.ts: settles when nothing of the slices waits for this member any more, or it is over. */
+  leave(how: Leave): Promise<void> {
+    return this.#parting.leave(how)
   }
 
   close(): void {
@@ -317,9 +344,10 @@ export class Roles {
       const chosen = await wish(isOver)
       if (isOver()) return
       const stored = await this.#tenure.raising.one(slice, isOver, chosen)
+      const isOwn = stored?.record.primary === this.#deps.self
+      if (stored !== null && !isOwn) this.counts.handedOver += 1
       if (isOver()) return
-      if (stored?.record.primary === this.#deps.self) return await this.#settle(stored, activating)
-      if (stored !== null) this.counts.handedOver += 1
+      if (stored !== null && isOwn) return await this.#settle(stored, activating)
       this.#leave(slice)
     } catch {
       // V5 of slices.ts: the member is about to stop.
@@ -338,7 +366,7 @@ export class Roles {
     this.#deps.clock.after(LOOK_MS, () => {
       if (!this.#deps.isServing()) return
       this.#lookAtCopies()
-      this.#lookAtPrimaries()
+      if (!this.#parting.isLeaving) this.#takeOvers.look() // LV3
       this.#lookAgain()
     })
   }
@@ -353,7 +381,7 @@ export class Roles {
       const record = this.#deps.group.slices[slice]
       const isOther = left > 0 && record !== undefined && hasChanged(role, record)
       if (role.copies?.isOwnFull === true) void this.#reconfigure(slice, role, () => raised)
-      else if (this.#measure(slice, role)) continue
+      else if (this.#measure(slice, role) || this.#parting.isLeaving) continue
       else if (isOther) {
         left -= 1
         void this.#reconfigure(slice, role, () => raised)
@@ -365,65 +393,14 @@ export class Roles {
   #measure(slice: SliceId, role: Primary): boolean {
     const measure = this.#troubles.measure(slice, role)
     if (measure === null) return false
-    if (measure.kind === 'without') this.counts.removed += measure.members.length
-    else this.counts.again += 1
     const wish: SliceWish =
       measure.kind === 'again' ? raised : (record, to) => withoutCopies(record, measure.members, to)
     void this.#reconfigure(slice, role, () => wish)
     return true
   }
 
-  /** R6 */
-  #lookAtPrimaries(): void {
-    const { group, self } = this.#deps
-    const primaries = new Set<MemberId>()
-    for (const { primary, inSync } of group.slices)
-      if (primary !== self && inSync.includes(self)) primaries.add(primary)
-    for (const primary of primaries) {
-      const isSilent = this.#beacons.mayTakeOver(primary)
-      this.#silentPrimaries.isSilent(primary, isSilent)
-      if (isSilent && !this.#takingOver.has(primary)) void this.#takeOver(primary)
-    }
-  }
-
-  async #takeOver(from: MemberId): Promise<void> {
-    const { self, group } = this.#deps
-    const looks = this.#silentPrimaries.count(from)
-    const mayTake = ({ primary, inSync }: SliceRecord) =>
-      primary === from &&
-      mayTry(looks, inSync.filter((member) => member !== from).indexOf(self)) &&
-      inSync.includes(self)
-    if (!group.slices.some(mayTake)) return
-    this.#takingOver.add(from)
-    try {
-      const activation = await takeOver(this.#tenure, from, this.#beacons.grants, {
-        wish: ({ id, record }, to) =>
-          mayTake(record) && this.#mayLeave(id) ? takenOver(record, self, to) : null,
-        before: (epochs) => Promise.all([...epochs].map(([id, to]) => this.#standDown(id, to))),
-      })
-      if (activation === null) return
-      this.#tenure.load(activation)
-      this.counts.takenOver += activation.slices.size
-      for (const stored of activation.slices.values()) this.#come(stored, null)
-    } catch {
-      // V5 of slices.ts: the member is about to stop.
-    } finally {
-      this.#takingOver.delete(from)
-    }
-  }
-
   #isInSync(slice: SliceId): boolean {
     return this.#deps.group.slices[slice]?.inSync.includes(this.#deps.self) === true
-  }
-
-  #mayLeave(slice: SliceId): boolean {
-    const { kind } = this.all[slice] ?? none
-    return kind === 'none' || kind === 'copy'
-  }
-
-  async #standDown(slice: SliceId, to: Epoch): Promise<void> {
-    const role = this.all[slice]
-    if (role?.kind === 'copy') await role.standDown(to)
   }
 
   /** Members to which beacons go. */
@@ -450,8 +427,8 @@ export class Roles {
 
   // What other members ask.
 
-  beacon(seen: Revision, from: MemberId): Json {
-    return this.#beacons.heard(from, seen)
+  beacon(beacon: Beacon, from: MemberId): Json {
+    return this.#beacons.heard(from, beacon)
   }
 
   activate(asked: ActivateQuestion, from: MemberId): Promise<Json> {
@@ -461,6 +438,7 @@ export class Roles {
   async #activateCopy(asked: ActivateQuestion, from: MemberId): Promise<Json> {
     const { slice } = asked
     if (slice >= this.#deps.group.slices.length || this.#deps.isClosed()) return null
+    if (asked.isLearner && this.#parting.isLeaving) return null // LV3
     if (this.#epochIn(slice) >= asked.epoch)
       return encodeActivation({ kind: 'refused', promised: this.#epochIn(slice) })
     this.#leave(slice) // R1: the record had come to that epoch in the asker's name.
@@ -470,6 +448,12 @@ export class Roles {
     if (role.kind === 'none') this.all[slice] = new Copy(slice, this.#deps)
     const copy = this.all[slice]
     return copy?.kind === 'copy' ? encodeActivation(await copy.activate(asked, from)) : null
+  }
+
+  /** LV2 */
+  async leaves(from: MemberId): Promise<Json> {
+    await this.#parting.goOnWithout(from)
+    return true
   }
 
   versions(asked: PagedQuestion): Json {

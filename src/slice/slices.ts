@@ -34,6 +34,7 @@ import type { AllocationQuestion, SliceAllocation } from './allocation.ts'
 import { type CopyWork, noCopyWork } from './copy-work.ts'
 import type { GroupSlices } from './group-slices.ts'
 import { sliceAt } from './lanes.ts'
+import type { Leave } from './leaving.ts'
 import type { MendingDeps } from './mending.ts'
 import { MutationTurn, type Remembered } from './mutation-turn.ts'
 import type { CompareOutcome, Later, ReadOutcome, Stale } from './outcome.ts'
@@ -118,6 +119,11 @@ export class Slices {
 
   get isServing(): boolean {
     return this.#state === 'serving'
+  }
+
+  /** Before `close`: what is served here goes on elsewhere, and nothing waits for this member (leaving.ts). */
+  async leave(how: Leave): Promise<void> {
+    if (this.isServing) await this.#roles.leave(how)
   }
 
   close(): void {

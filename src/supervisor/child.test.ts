@@ -5,7 +5,7 @@ import { Child } from './child.ts'
 const deaf = `
   process.on('SIGTERM', () => process.stderr.write('heard\\n'))
   process.stdin.resume().on('end', () => process.exit(0))
-  const line = { ready: true, id: 'm1', portal: 'p', api: 'a', pid: process.pid }
+  const line = { ready: true, id: 'm1', portal: 'p', api: 'a', pid: process.pid, boot: 'b' + process.pid }
   process.stdout.write(JSON.stringify(line) + '\\n')`
 
 afterEach(() => {
@@ -20,7 +20,7 @@ const loud = `
     process.stdin.destroy()
   })
   process.stdin.resume()
-  const line = { ready: true, id: 'm1', portal: 'p', api: 'a', pid: process.pid }
+  const line = { ready: true, id: 'm1', portal: 'p', api: 'a', pid: process.pid, boot: 'b' + process.pid }
   process.stdout.write(JSON.stringify(line) + '\\n')`
 
 test('U4 why a member ended is known, and how often', async () => {
@@ -122,10 +122,57 @@ test('U3 a child that has not stopped 12 s after it was asked is killed', async 
   }
 })
 
+/** Says what it reads from its launcher, and ends with it. */
+const echo = `
+  process.stdin.on('data', (text) => process.stderr.write('heard ' + text)).on('end', () => process.exit(0))
+  process.on('SIGTERM', () => setTimeout(() => process.exit(0), 50))
+  const line = { ready: true, id: 'm1', portal: 'p', api: 'a', pid: process.pid, boot: 'b' + process.pid }
+  process.stdout.write(JSON.stringify(line) + '\\n')`
+
+test('U7 who is told to stop is told that all are', async () => {
+  const said: string[] = []
+  const child = new Child({
+    ...{ id: 'm1', command: [process.execPath, '-e', echo], changed: () => {} },
+    say: (line: string) => said.push(line),
+  })
+  await child.start()
+  await child.stop()
+  expect(said).toContain('heard {"word":"all stop"}')
+})
+
+test('U8 that a member is dead is told when its process has ended, by the boot that it had named', async () => {
+  const died: string[] = []
+  let heard = 0
+  const child = new Child({
+    ...{ id: 'm1', command: [process.execPath, '-e', deaf], changed: () => {} },
+    say: (line) => {
+      if (line === 'heard') heard += 1
+    },
+    died: ({ member, boot }) => died.push(`${member} ${boot}`),
+  })
+  try {
+    const { pid, boot } = await child.start()
+    process.kill(pid, 'SIGTERM')
+    await expect.poll(() => heard).toBe(1)
+    process.kill(pid, 'SIGSTOP')
+    process.kill(pid, 'SIGCONT')
+    process.kill(pid, 'SIGTERM')
+    await expect.poll(() => heard).toBe(2)
+    expect(died).toEqual([])
+    process.kill(pid, 'SIGKILL')
+    await expect.poll(() => child.ready === null).toBe(true)
+    expect(died).toEqual([`m1 ${boot}`])
+    await expect.poll(() => child.ready?.pid ?? pid).not.toBe(pid)
+    expect(child.ready?.boot).not.toBe(boot)
+  } finally {
+    child.kill()
+  }
+})
+
 /** Serves when it is told so, and else as well; says what it was told, and dies. */
 const brief = `
   process.stderr.write('words ' + JSON.stringify(process.argv.slice(1)) + '\\n')
-  const line = { ready: true, id: 'm1', portal: 'p', api: 'a', pid: process.pid }
+  const line = { ready: true, id: 'm1', portal: 'p', api: 'a', pid: process.pid, boot: 'b' + process.pid }
   process.stdout.write(JSON.stringify(line) + '\\n', () => setTimeout(() => process.exit(1), 50))`
 
 test('U5 what is said for one start is not said again when the member is restarted', async () => {

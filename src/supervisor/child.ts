@@ -11,10 +11,15 @@
 //   U4. What a member that ended said last, how often it has ended and since when, is known until it has run for a minute.
 //   U3. A child that has not stopped `STOP_MS` after it was asked is killed.
 //   U6. Each line that it prints to its standard error is told once: the sentence that it ends with is told with its end.
+//   U7. A child is told to stop when all of its group are, and hears that: it gives nothing to those that stop as well.
+//   U8. That a process is dead is told when the kernel has said so of it (it was waited for), and of the boot that this process had
+//       named: never of one that was told to end, is silent, or ended before it named any.
 //   U5. What an operator says for one start is said at the first one alone.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { z } from 'zod'
+import { memberId } from '../base/ids.ts'
+import { type Died, type LauncherWord, lineFor } from '../member/launcher-pipe.ts'
 import type { Launched } from '../operator/launcher-record.ts'
 
 const BACK_OFF_FIRST_MS = 250
@@ -33,6 +38,7 @@ const readyLine = z.object({
   portal: z.string(),
   api: z.string(),
   pid: z.number().int(),
+  boot: z.string(),
 })
 const failureLine = z.object({ error: z.object({ code: z.string().nullable() }) })
 export type ReadyMember = z.infer<typeof readyLine>
@@ -49,6 +55,8 @@ export interface ChildSettings {
   readonly say: (line: string) => void
   /** What happens to it, for the launcher's log; also before it serves for the first time. */
   readonly told?: (event: ChildEvent) => void
+  /** U8 */
+  readonly died?: (process: Died) => void
   /** `launched` has changed (U4). */
   readonly changed: () => void
 }
@@ -119,12 +127,13 @@ export class Child {
     return this.#phase.kind === 'up' ? this.#phase.ready : null
   }
 
-  /** Asks it to stop, and kills it if it does not (U3). Idempotent. */
+  /** Asks it to stop, as all of its group do, and kills it if it does not (U3). Idempotent. */
   stop(): Promise<void> {
     const phase = this.#phase
     switch (phase.kind) {
       case 'starting':
       case 'up': {
+        this.tell({ word: 'all stop' })
         this.#phase = { kind: 'stopping', process: phase.process }
         phase.process.kill('SIGTERM')
         setTimeout(() => phase.process.kill('SIGKILL'), STOP_MS).unref()
@@ -143,6 +152,12 @@ export class Child {
     return this.#gone.promise
   }
 
+  /** Over its pipe; it may not read it any more. */
+  tell(word: LauncherWord): void {
+    const phase = this.#phase
+    if (phase.kind === 'starting' || phase.kind === 'up') phase.process.stdin?.write(lineFor(word))
+  }
+
   /** For a second signal: now. */
   kill(): void {
     const phase = this.#phase
@@ -154,7 +169,7 @@ export class Child {
     const [program = '', ...args] = this.#everReady ? command : [...command, ...firstWords]
     const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'] })
     this.#phase = { kind: 'starting', process: child }
-    // Writes nothing; an error here only says that the child is gone, which 'close' says too.
+    // An error here only says that the child is gone, which 'close' says too.
     child.stdin.on('error', () => {})
     createInterface({ input: child.stdout }).on('line', (line) => this.#printed(child, line))
     createInterface({ input: child.stderr }).on('line', (line) => {
@@ -165,6 +180,7 @@ export class Child {
     child.once('error', (error) => {
       this.#lastLines = [error.message]
     })
+    child.once('exit', () => this.#exited(child))
     child.once('close', (code, signal) => this.#closed(signal ?? `exit code ${code}`))
   }
 
@@ -195,6 +211,12 @@ export class Child {
     this.#settles = setTimeout(() => this.#settled(), SETTLED_MS)
     this.#settles.unref()
     if (this.#endings !== null) this.#settings.changed()
+  }
+
+  /** U8 */
+  #exited({ pid }: ChildProcess): void {
+    if (this.#phase.kind !== 'up' || this.#phase.ready.pid !== pid) return
+    this.#settings.died?.({ member: memberId(this.id), boot: this.#phase.ready.boot })
   }
 
   #closed(how: string): void {

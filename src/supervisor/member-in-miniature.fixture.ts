@@ -33,6 +33,7 @@ const line = {
   portal: `${portal.host}:${portal.port}`,
   api: url,
   pid: process.pid,
+  boot: `boot of ${process.pid}`,
 }
 process.stdout.write(`${JSON.stringify(line)}\n`)
 note(`ready ${readFileSync(file, 'utf8').length > 0}`)

@@ -15,6 +15,7 @@ import { Caller, isUnavailable } from '../api/caller.ts'
 import { LOCK_FILE, lockFolder } from '../io/folder-lock.ts'
 import { makeFolder, makePrivate } from '../io/folders.ts'
 import { LAUNCHER, LAUNCHER_LOG } from '../io/log-file.ts'
+import type { Died } from '../member/launcher-pipe.ts'
 import { takeFolder } from '../member/own-folder.ts'
 import { LAUNCHER_RECORD, writeLauncherRecord } from '../operator/launcher-record.ts'
 import { type Log, openLog, reopenLog } from '../operator/log.ts'
@@ -115,7 +116,11 @@ export async function superviseGroup(supervision: Supervision): Promise<RunningG
     write()
     const recorder = new LauncherRecorder(write, log)
     const record = () => recorder.changed()
-    if (!start.givenUp) children.push(...makeChildren(supervision, files, { record, log }))
+    const died = (process: Died) => {
+      for (const child of children)
+        if (child.id !== process.member) child.tell({ word: 'died', ...process })
+    }
+    if (!start.givenUp) children.push(...makeChildren(supervision, files, { record, log, died }))
     const members = await Promise.all(children.map(startFirst))
     const api = members[0]?.api ?? ''
     const volumes = await someVolume(new Caller(api))
@@ -177,10 +182,16 @@ function launchedOf(children: readonly Child[]) {
   )
 }
 
+interface Told {
+  readonly log: Log
+  readonly record: () => void
+  readonly died: (process: Died) => void
+}
+
 function makeChildren(
   supervision: Supervision,
   files: readonly string[],
-  { record, log }: { readonly record: () => void; readonly log: Log },
+  { log, record, died }: Told,
 ): readonly Child[] {
   const { plan, command, say, restartWithinMs } = supervision
   return memberNames(plan.members).map((id, i) => {
@@ -191,7 +202,7 @@ function makeChildren(
       ...(restartWithinMs === undefined ? {} : { restartWithinMs }),
       say: (line: string) => say(`${id} ${line}`),
       told: (event: ChildEvent) => tellChild(log, id, event),
-      changed: record,
+      ...{ changed: record, died },
     }
     return new Child(settings)
   })

@@ -115,7 +115,10 @@ describe('the target of a member', () => {
     other?.crash('process')
     carrierOf(session)?.probe(1, () => {}) // a barrier waits for it: it does not become quiet
     const fromMs = timeline.nowMs
-    await timeline.finish(at.member?.stop() ?? Promise.reject(new Error('it is down')), 20_000)
+    await timeline.finish(
+      at.member?.stop(() => false) ?? Promise.reject(new Error('it is down')),
+      20_000,
+    )
     expect(timeline.nowMs - fromMs).toBeGreaterThan(4_000)
     expect(timeline.nowMs - fromMs).toBeLessThan(STOP_MS + 500)
   })

@@ -1,7 +1,8 @@
 // A group with two copies of everything, whose members fail one at a time while initiators on the other members go on: nobody is
 // told an error, what all of them saw is linearizable, other members take the slices over while theirs is silent, all copies are in
 // sync again afterwards, also if the folder of the member is empty by then, an older copy, or lacks a segment, and each member is the
-// primary again of as many slices as before. How long the initiators stood still is told, and not judged.
+// primary again of as many slices as before. Of a process that is dead `up` tells the others, and one that is told to stop gives its
+// slices away first: they wait for neither. How long the initiators stood still is told, and not judged.
 import { cp, mkdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -21,7 +22,7 @@ const LOOK_MS = 10
 /** What happens to a member, and how long it is away by itself; 0: until `up` has started it again. */
 interface Fault {
   readonly name: string
-  readonly signal: 'SIGKILL' | 'SIGSTOP'
+  readonly signal: 'SIGKILL' | 'SIGSTOP' | 'SIGTERM'
   readonly awayMs: number
   /** While it works, and some time before. */
   readonly before?: (folder: string) => Promise<void>
@@ -31,6 +32,7 @@ interface Fault {
 
 const faults: readonly Fault[] = [
   { name: 'killed', signal: 'SIGKILL', awayMs: 0 },
+  { name: 'told to stop', signal: 'SIGTERM', awayMs: 0 },
   { name: 'stopped for 1 s', signal: 'SIGSTOP', awayMs: 1_000 },
   { name: 'stopped for 6 s', signal: 'SIGSTOP', awayMs: 6_000 },
   {

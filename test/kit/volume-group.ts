@@ -28,7 +28,7 @@ import {
   type SessionRecord,
   type VolumeRecord,
 } from '../../src/group/record.ts'
-import { Controls, question } from '../../src/peer/controls.ts'
+import { Controls, nothing, question } from '../../src/peer/controls.ts'
 import type { Incoming } from '../../src/peer/incoming.ts'
 import { PeerLinks } from '../../src/peer/links.ts'
 import type { Json } from '../../src/peer/message.ts'
@@ -43,6 +43,7 @@ import { DurableBlocks, LateStore } from './late-store.ts'
 
 export interface VolumeMember {
   readonly id: MemberId
+  readonly boot: string
   readonly clock: SimClock
   readonly group: GroupView
   readonly store: LateStore
@@ -196,11 +197,12 @@ export class VolumeGroup {
         allocation: question(readQuestion, async (asked) =>
           encodeAllocation(await slices.allocation(asked)),
         ),
-        beacon: question(readBeacon, (seen, from) => copies.beacon(seen, from)),
+        beacon: question(readBeacon, (beacon, from) => copies.beacon(beacon, from)),
         activate: bundle(clock, readActivate, (asked, from) => copies.activate(asked, from)),
         versions: question(readPaged, (asked) => copies.versions(asked)),
         operations: question(readPaged, (asked) => copies.operations(asked)),
         aligned: bundle(clock, readAligned, (asked) => copies.aligned(asked)),
+        leaves: question(nothing, (_, from) => copies.leaves(from)),
       },
       (_, kind, why) => {
         throw new Error(`malformed ${kind}: ${why}`)
@@ -216,7 +218,16 @@ export class VolumeGroup {
     }
     const peers: PeerLinks = new PeerLinks({ self, net, clock, addressOf, server })
     const gateway = new Gateway({ self: name, clock, group, peers, slices })
-    const member = { id: name, clock, group, store, links: peers, slices, gateway }
+    const member = {
+      id: name,
+      boot: self.bootId,
+      clock,
+      group,
+      store,
+      links: peers,
+      slices,
+      gateway,
+    }
     if (!clock.alive) return member
     this.members.set(name, member)
     await peers.listen(addressOf(name))
