@@ -1,8 +1,22 @@
 // `npm run deb`: a package for Debian and Ubuntu, dist/evenkeel_VERSION_ARCHITECTURE.deb: what `npm run package` makes, the packages
 // that it needs, Node.js itself, and the systemd units. Nothing on the machine is touched but dist/. `--version` names another
-// version, to try an upgrade. The architecture is that of this machine.
+// version, to try an upgrade. The architecture is that of this machine, unless `--architecture` names the other one; all
+// machine code in the package is of it.
 import { execFile } from 'node:child_process'
-import { chmod, cp, mkdir, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises'
+import { rmSync } from 'node:fs'
+import {
+  chmod,
+  cp,
+  mkdir,
+  mkdtemp,
+  open,
+  readdir,
+  readFile,
+  rm,
+  utimes,
+  writeFile,
+} from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs, promisify } from 'node:util'
@@ -10,9 +24,23 @@ import packageJson from '../package.json' with { type: 'json' }
 
 const run = promisify(execFile)
 const root = fileURLToPath(new URL('..', import.meta.url))
-const { values } = parseArgs({ options: { version: { type: 'string' } } })
+const { values } = parseArgs({
+  options: { version: { type: 'string' }, architecture: { type: 'string' } },
+})
 const version = values.version ?? packageJson.version
-const architecture = process.arch === 'x64' ? 'amd64' : process.arch
+/** By Debian's name: Node's, and what the head of machine code says. */
+const ARCHITECTURES: Readonly<Record<string, { readonly cpu: string; readonly code: number }>> = {
+  amd64: { cpu: 'x64', code: 0x3e },
+  arm64: { cpu: 'arm64', code: 0xb7 },
+}
+const architecture = values.architecture ?? (process.arch === 'x64' ? 'amd64' : process.arch)
+const machine = ARCHITECTURES[architecture]
+if (machine === undefined)
+  throw new Error(
+    `--architecture ${architecture}: it is one of ${Object.keys(ARCHITECTURES).join(', ')}`,
+  )
+const { cpu, code } = machine
+const isOwn = cpu === process.arch
 const staged = join(root, 'dist', 'deb')
 const home = join(staged, 'usr', 'lib', 'evenkeel')
 const MIB = 2 ** 20
@@ -23,12 +51,13 @@ const FOLDERS_LEFT_OUT = ['test', 'tests', '.github', 'docs', 'examples', 'bench
 await run(process.execPath, [...process.execArgv, join(root, 'scripts', 'package.ts')])
 await rm(staged, { recursive: true, force: true })
 await cp(join(root, 'dist', 'evenkeel'), home, { recursive: true })
-await run('npm', ['install', '--omit=dev', '--ignore-scripts', '--no-audit', '--no-fund'], {
-  cwd: home,
-})
+const quietly = ['--ignore-scripts', '--no-audit', '--no-fund']
+const platform = ['--os=linux', `--cpu=${cpu}`, '--libc=glibc']
+await run('npm', ['install', '--omit=dev', ...quietly, ...platform], { cwd: home })
 await thinOut(join(home, 'node_modules'))
 await bundleNode()
 await putFiles()
+await checkCode()
 await writeControl()
 await settleTimes()
 const file = join(root, 'dist', `evenkeel_${version}_${architecture}.deb`)
@@ -48,16 +77,57 @@ async function thinOut(folder: string): Promise<void> {
   }
 }
 
-/** The one that everything here is tested with, without its symbols. */
+/** The version that everything here is tested with, without its symbols where somebody can take them out. */
 async function bundleNode(): Promise<void> {
   const bin = join(home, 'node_modules', '.bin')
   await mkdir(bin, { recursive: true })
   const node = join(bin, 'node')
-  await cp(process.execPath, node)
+  const { path, license } = isOwn ? ownNode() : await fetchedNode()
+  await cp(path, node)
   await chmod(node, 0o755)
-  await run('strip', [node])
-  const license = join(root, 'node_modules', `node-linux-${process.arch}`, 'LICENSE')
   await put(license, 'usr/share/doc/evenkeel/LICENSE.node')
+  const strip = isOwn ? 'strip' : 'aarch64-linux-gnu-strip'
+  await run(strip, [node]).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT') throw error
+    console.log(`${strip} is not here: Node.js keeps its symbols, which take some 20 MB`)
+  })
+}
+
+function ownNode() {
+  const license = join(root, 'node_modules', `node-linux-${process.arch}`, 'LICENSE')
+  return { path: process.execPath, license }
+}
+
+async function fetchedNode() {
+  const name = `node-linux-${cpu}`
+  const wanted = Object.entries(packageJson.optionalDependencies).find(([one]) => one === name)
+  if (wanted === undefined) throw new Error(`package.json names no ${name}`)
+  const folder = await mkdtemp(join(tmpdir(), 'evenkeel-node-'))
+  process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
+  const { stdout } = await run('npm', ['pack', wanted.join('@'), '--loglevel=error'], {
+    cwd: folder,
+  })
+  await run('tar', ['-xf', stdout.trim(), '-C', folder], { cwd: folder })
+  const path = join(folder, 'package', 'bin', 'node')
+  return { path, license: join(folder, 'package', 'LICENSE') }
+}
+
+/** Packages have a file for each kind of machine: only those of this one are there, and Node's own. */
+async function checkCode(): Promise<void> {
+  const found: string[] = []
+  for (const entry of await readdir(staged, { recursive: true, withFileTypes: true })) {
+    const path = join(entry.parentPath, entry.name)
+    if (!entry.isFile()) continue
+    const file = await open(path)
+    const head = Buffer.alloc(20)
+    await file.read(head, 0, head.length, 0)
+    await file.close()
+    if (head.toString('latin1', 0, 4) !== '\u007fELF') continue
+    if (head.readUInt16LE(18) !== code) throw new Error(`${path} is not for ${architecture}`)
+    found.push(path.slice(staged.length))
+  }
+  if (found.length < 2) throw new Error(`machine code is missing: there is ${found.join(', ')}`)
+  console.log(`for ${architecture}: ${found.join(', ')}`)
 }
 
 async function putFiles(): Promise<void> {

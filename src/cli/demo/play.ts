@@ -4,7 +4,6 @@ import { spawn } from 'node:child_process'
 import type { Caller } from '../../api/caller.ts'
 import type { Environment, Keyboard } from '../context.ts'
 import type { Screen } from '../screen.ts'
-import type { Worker } from './worker.ts'
 
 /** Each has blocks of its own (worker.ts). */
 const CLIENTS_MAX = 15
@@ -13,12 +12,20 @@ const KEYS =
   '  a  one more client        f  all faster      k  kill a member (it is started again)\n' +
   '  d  one client less        s  all slower      q  stop everything'
 
-export interface Play {
-  readonly caller: Caller
+/** A client of the demo, as far as keys are about it. */
+export interface Client {
+  readonly number: number
+  /** Commands a second. */
+  rate: number
+  stop(): Promise<void>
+}
+
+export interface Play<C extends Client = Client> {
+  readonly caller: Pick<Caller, 'members'>
   readonly api: string
-  readonly workers: Worker[]
+  readonly workers: C[]
   /** One more, of this number. */
-  readonly connect: (number: number) => Promise<Worker>
+  readonly connect: (number: number) => Promise<C>
   /** Of one client, commands a second. */
   readonly rate: number
   readonly screen: Screen
@@ -28,7 +35,7 @@ export interface Play {
 }
 
 /** Settles when somebody has had enough. */
-export async function play(settings: Play): Promise<void> {
+export async function play<C extends Client>(settings: Play<C>): Promise<void> {
   const { api, screen, keyboard, stop } = settings
   screen.note(`\nThe group goes on. Watch it, and move sessions, in a browser: ${api}`)
   if (keyboard === null) {
@@ -51,7 +58,7 @@ export async function play(settings: Play): Promise<void> {
   }
 }
 
-async function pressed(key: string, settings: Play): Promise<void> {
+async function pressed<C extends Client>(key: string, settings: Play<C>): Promise<void> {
   const { workers, connect, rate, screen } = settings
   if (key === 'a') {
     const taken = new Set(workers.map(({ number }) => number))
@@ -72,7 +79,7 @@ async function pressed(key: string, settings: Play): Promise<void> {
   } else if (key === 'k') await killOne(settings)
 }
 
-async function killOne({ caller, screen }: Play): Promise<void> {
+async function killOne({ caller, screen }: Pick<Play, 'caller' | 'screen'>): Promise<void> {
   const members = (await caller.members()).items.filter(({ pid }) => pid !== null)
   // The page is that of the first one.
   const victim = members.length > 1 ? members.at(-1) : members[0]
