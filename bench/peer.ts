@@ -103,6 +103,10 @@ class MemoryStore implements SliceStore {
     return null
   }
 
+  async partsOf(): Promise<null> {
+    return null
+  }
+
   async pageOf(): Promise<null> {
     return null
   }

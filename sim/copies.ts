@@ -5,12 +5,19 @@
 //   - the epoch of a slice never falls, and whoever becomes its primary was in sync before (G30, G32 of src/group/slices.ts);
 //   - a write that a primary has answered is carried out by no primary again (V3 of src/slice/primary.ts);
 //   - at rest every slice has all its copies, and all are equal, byte by byte; no other member has anything of it.
-import { type MemberId, NO_REVISION, type SliceId, volumeId } from '../src/base/ids.ts'
+import {
+  type MemberId,
+  NO_REVISION,
+  type SliceId,
+  type VolumeId,
+  volumeId,
+} from '../src/base/ids.ts'
 import { PAGE_BYTES } from '../src/base/sizes.ts'
 import { parseSlice } from '../src/group/parse.ts'
 import { keys, type SliceRecord } from '../src/group/record.ts'
 import { missing } from '../src/group/slices.ts'
 import type { Member } from '../src/member/member.ts'
+import { sliceAt } from '../src/slice/lanes.ts'
 import type { StoreWrite } from '../src/store/record.ts'
 import type { SimGroup } from './group.ts'
 
@@ -84,6 +91,16 @@ export class CopyWatch {
   carriesOut(name: string, by: MemberId, { slice, epoch }: StoreWrite): void {
     if (this.#answered.has(name) && this.isPrimary(by, slice, epoch))
       this.#group.violation(`the write ${name} was answered, and is carried out again`)
+  }
+
+  /** A page that was damaged there. */
+  mended(by: MemberId, volume: VolumeId, page: number): void {
+    const { group } = this.#group.member(by).member ?? {}
+    const striped = group?.volumes.get(volume)
+    if (group === undefined || striped === undefined) return
+    const record = group.slices[sliceAt(striped, page * PAGE_BYTES)]
+    if (record?.primary === by) this.#group.totals.mendedAtPrimaries += 1
+    else this.#group.totals.mendedAtCopies += 1
   }
 
   /** By the record as it is now, which the member may not have seen yet. */

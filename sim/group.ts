@@ -440,7 +440,10 @@ export class SimMember {
       monitor.stopped(event.session, nowMs - this.#stoppingSinceMs)
     }
     const monitor = new Monitor(group, this.#seen, (what) => group.violation(`${id}: ${what}`))
-    const ports = { clock, net, disk, coordinator: monitor.coordinator(coordinator), newId }
+    const ports = {
+      ...{ clock, net, disk, coordinator: monitor.coordinator(coordinator), newId },
+      pageMended: (volume: VolumeId, page: number) => group.copies.mended(id, volume, page),
+    }
     const accept = this.#isLossAccepted ? 'loss' : 'nothing'
     const member = await Member.open(ports, settingsOf(id, accept, this.#group), tell)
     if (this.hasAnother && !group.shape.relocates)

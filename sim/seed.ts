@@ -1,6 +1,6 @@
 // One seed: a group, its initiators, its faults, and the verdict.
 //
-//   0 ── start ──▶ faults ──15 s──▶ heal ──progress, ≤ 25 s──▶ commands end ──▶ rest ──▶ logout ──▶ judged
+//   0 ── start ──▶ faults ──15 s──▶ heal ──progress, ≤ 25 s──▶ with copies: blocks rot, and are mended ──▶ commands end ──▶ rest ──▶ logout ──▶ judged
 import { Contenders } from './contenders.ts'
 import { Faults } from './faults.ts'
 import { SimGroup } from './group.ts'
@@ -17,12 +17,14 @@ import {
   stalled,
   unopened,
 } from './judge.ts'
+import { rot, scrubAll, unmended } from './rot.ts'
 import { type CopiesWanted, shapeOf } from './shape.ts'
 import type { Totals } from './totals.ts'
 import { planHosts, Workload } from './workload.ts'
 
 const FAULTS_MS = 15_000
 const LOOK_MS = 250
+const MENDED_MS = 60_000
 
 export interface Verdict {
   readonly seed: number
@@ -82,6 +84,7 @@ async function play(group: SimGroup, settings: SeedSettings): Promise<void> {
     group.violation(`stalled: ${stalled(workload, healedMs).join(', ')}`)
   }
   await timeline.run(timeline.nowMs + 1_000)
+  if (hasCopies) await rots(group)
   workload.stop()
   contenders.stop()
   const quiet = () => workload.runners.every(({ underWay }) => underWay === 0)
@@ -97,6 +100,16 @@ async function play(group: SimGroup, settings: SeedSettings): Promise<void> {
   }
   judgeHistories(group, workload)
   for (const differs of await timeline.finish(group.copies.differences())) group.violation(differs)
+}
+
+/** While I/O goes on, once all copies are in sync: before that some of them have what no other one has. */
+async function rots(group: SimGroup): Promise<void> {
+  // If they never are, that is told as a leak.
+  if (!(await comesAbout(group, () => group.copies.lacking().length === 0, REST_MS))) return
+  group.totals.blocksRotten += rot(group)
+  scrubAll(group)
+  if (!(await comesAbout(group, () => unmended(group).length === 0, MENDED_MS)))
+    group.violation(`not mended: ${unmended(group).join('; ')}`)
 }
 
 function progressMs({ shape, slowReads }: SimGroup): number {

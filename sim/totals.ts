@@ -78,6 +78,10 @@ export interface Totals {
   lateStales: number
   /** Writes that a primary knew from the one before it. */
   retriesElsewhere: number
+  /** Blocks that have rotted, and pages that were mended by what another copy has. */
+  blocksRotten: number
+  mendedAtPrimaries: number
+  mendedAtCopies: number
 }
 
 export function noTotals(): Totals {
@@ -134,6 +138,9 @@ export function noTotals(): Totals {
     learnersJoined: 0,
     lateStales: 0,
     retriesElsewhere: 0,
+    blocksRotten: 0,
+    mendedAtPrimaries: 0,
+    mendedAtCopies: 0,
   }
 }
 
@@ -183,6 +190,9 @@ export const mustHappenToCopies = [
   'learnersJoined',
   'lateStales',
   'retriesElsewhere',
+  'blocksRotten',
+  'mendedAtPrimaries',
+  'mendedAtCopies',
   'recordsLost',
   'foldersReplaced',
 ] as const satisfies readonly (keyof Totals)[]

@@ -22,7 +22,13 @@ import {
 } from '../peer/controls.ts'
 import { encodeAllocation, readQuestion as readAllocated } from '../slice/allocation.ts'
 import { bundle } from '../slice/bundles.ts'
-import { readActivate, readAligned, readBeacon, readPaged } from '../slice/copy-messages.ts'
+import {
+  readActivate,
+  readAligned,
+  readBeacon,
+  readPage,
+  readPaged,
+} from '../slice/copy-messages.ts'
 import type { Slices } from '../slice/slices.ts'
 import { readProbes } from '../target/barrier.ts'
 import { readGrant, readMove } from '../target/grants.ts'
@@ -86,6 +92,7 @@ export function controlTable({
     operations: question(readPaged, (asked) => slices.copies.operations(asked)),
     aligned: bundle(clock, readAligned, (asked) => slices.copies.aligned(asked)),
     leaves: question(nothing, (_, from) => slices.copies.leaves(from)),
+    mend: question(readPage, (asked, from) => slices.mendCopy(asked, from)),
     // Load
     report: bytesMessage(readReport, (report) => staff().balancer?.hear(report)),
     plan: question(nothing, () => staff().balancer?.account.plan() ?? null),

@@ -1,4 +1,4 @@
-// What a member looks at now and then: the free space, what is damaged, records that are skipped, and its
+// What a member looks at now and then: the free space, what is known to be damaged, records that are skipped, and its
 // copy of the group record.
 import { Repeated } from '../balance/repeated.ts'
 import { untilBeat } from '../base/clock.ts'
@@ -8,8 +8,6 @@ import { tellCopy, tellDamage, tellSkipped } from '../operator/member-log.ts'
 import type { Member } from './member.ts'
 
 const LOOK_EVERY_MS = 5_000
-/** Damaged pages that are read again at each look. */
-const DAMAGED_AT_ONCE = 8
 
 export async function lookNowAndThen(
   member: Member,
@@ -19,17 +17,7 @@ export async function lookNowAndThen(
   const told = new Set<string>()
   const toldDamaged = new Set<string>()
   const toldCopy = new Set<string>()
-  let isMending = false
-  const mend = async () => {
-    if (isMending) return
-    isMending = true
-    for (const { volume, page } of member.store.damagedPages().slice(0, DAMAGED_AT_ONCE))
-      await member.slices.mend(volume, page)
-    isMending = false
-  }
   const look = async () => {
-    await member.store.lookAtDamaged(DAMAGED_AT_ONCE)
-    mend().catch((error: unknown) => log.error('look', error))
     tellDamage(member, log, toldDamaged)
     tellSkipped(member, log, told)
     tellCopy(member.keeper, log, toldCopy)

@@ -16,6 +16,7 @@ import { Controls } from '../peer/controls.ts'
 import { PeerLinks } from '../peer/links.ts'
 import { pagesOn, sliceAt } from '../slice/lanes.ts'
 import { PeerRequests } from '../slice/peer-requests.ts'
+import { Repairs } from '../slice/repairs.ts'
 import { isCopied } from '../slice/role.ts'
 import { Slices } from '../slice/slices.ts'
 import type { PageStore } from '../store/page-store.ts'
@@ -51,6 +52,7 @@ export class Member implements ShownMember {
   readonly store: PageStore
   readonly peers: PeerLinks
   readonly slices: Slices
+  readonly repairs: Repairs
   readonly gateway: Gateway
   readonly target: Target
   readonly controls: Controls
@@ -85,6 +87,10 @@ export class Member implements ShownMember {
       mended: parts.ports.pageMended,
       quietMs: parts.settings.handOverAfterMs,
       recordKept: async (rev) => (await this.keeper.written(rev)) || this.keeper.trouble !== null,
+    })
+    this.repairs = new Repairs({
+      ...{ self, clock, group: this.group, store: this.store },
+      mend: (volume, page) => this.slices.mend(volume, page),
     })
     const requests = new PeerRequests(this.slices)
     this.handled = requests.handled
@@ -180,6 +186,7 @@ export class Member implements ShownMember {
         : ''
     await this.#register(formatAddress(peer))
     await this.slices.start()
+    this.repairs.start()
     await this.target.serve()
   }
 
@@ -195,6 +202,7 @@ export class Member implements ShownMember {
     this.#tellAll('drained')
     await this.#othersDrained(byMs)
     this.gateway.close()
+    this.repairs.stop()
     this.slices.close()
     await this.peers.close()
     await this.keeper.close()

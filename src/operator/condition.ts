@@ -7,7 +7,14 @@ export const condition = z.object({
   /** What pages take, and what they may still take. */
   usedBytes: z.number(),
   freeBytes: z.number(),
-  damaged: z.array(z.object({ volume: z.number().transform(volumeId), pages: z.number() })),
+  damaged: z.array(
+    z.object({
+      volume: z.number().transform(volumeId),
+      pages: z.number(),
+      /** Of these: what is lost of them may be taken from another copy. */
+      mendable: z.number(),
+    }),
+  ),
   /** Segment files that are missing or not its own, and the pages that were in them. */
   lostSegments: z.object({ files: z.number(), pages: z.number() }),
   /** Volumes whose pages were in a folder that was given up; those that were overwritten since are good. */

@@ -102,7 +102,9 @@ export const findings: Readonly<Record<HealthCode, Find>> = {
   RESYNC: resync,
   DAMAGED: eachCondition((member, { damaged, lostSegments, lostVolumes }, { slices }) => {
     const { id } = member
-    const pages = damaged.reduce((sum, one) => sum + one.pages, 0)
+    const mendable = damaged.reduce((sum, one) => sum + one.mendable, 0)
+    const pages = damaged.reduce((sum, one) => sum + one.pages, 0) - mendable
+    const mending = `blocks of ${countOf('page', mendable)} are damaged at ${id}, and are taken from another copy`
     const parts = [
       ...(pages > 0 ? [`${id} cannot read blocks of ${countOf('page', pages)}`] : []),
       ...(lostSegments.files > 0
@@ -116,6 +118,14 @@ export const findings: Readonly<Record<HealthCode, Find>> = {
           ]
         : []),
     ]
+    if (parts.length === 0 && mendable > 0)
+      return {
+        subject: id,
+        severity: 'warning',
+        volumes: new Set(damaged.map(({ volume }) => volume)),
+        sentence: `${capital(mending)}: reads are answered with what that has.`,
+        action: `Nothing now. If it comes again, see whether the disk of ${id} is failing (dmesg, smartctl), and replace it; ${MEMBER_LOG(id)} names each page.`,
+      }
     if (parts.length === 0) return null
     const isAnywhere = lostSegments.files > 0
     const hasCopies = slices.some(({ want }) => want.length > 1)
@@ -125,7 +135,7 @@ export const findings: Readonly<Record<HealthCode, Find>> = {
       severity: 'error',
       everything: isAnywhere,
       volumes: new Set([...damaged.map(({ volume }) => volume), ...lostVolumes]),
-      sentence: `${parts.join('; ')}: whoever reads ${what} gets MEDIUM ERROR, until it is overwritten.`,
+      sentence: `${parts.join('; ')}: whoever reads ${what} gets MEDIUM ERROR, until it is overwritten.${mendable > 0 ? ` ${capital(mending)}.` : ''}`,
       action: `${hasCopies ? 'If reads fail, overwrite' : 'Overwrite'} these blocks, or restore the volumes from a backup; ${MEMBER_LOG(member.id)} names the pages that were found.`,
     }
   }),
@@ -298,6 +308,10 @@ function concerns({ id }: MemberFacts) {
 function timesOf(ratio: number): string {
   if (ratio <= 0) return 'less than nothing of'
   return ratio < 0.1 ? 'less than a tenth of' : `${formatAmount(ratio)} times`
+}
+
+function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1)
 }
 
 function countOf(noun: string, count: number): string {

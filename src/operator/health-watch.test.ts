@@ -24,6 +24,7 @@ function watched() {
       failure: () => null,
       damagedPages: () => [{ volume: 1, page: 5 }].slice(0, member.damages),
     },
+    repairs: { judge: () => 'lost' },
     damages: 0,
     group: {
       members: new Map([
@@ -102,7 +103,7 @@ test('a member tells the others its condition; what cannot be used counts as no 
   const { watch, member } = watched()
   member.damages = 1
   const told = parseCondition(watch.condition())
-  expect(told).toEqual({ ...well, commitMs: null, damaged: [{ volume: 1, pages: 1 }] })
+  expect(told).toEqual({ ...well, commitMs: null, damaged: [{ volume: 1, pages: 1, mendable: 0 }] })
   expect(parseCondition({ usedBytes: 'much' })).toBeNull()
   watch.stop()
 })

@@ -227,12 +227,16 @@ export class HealthWatch {
   }
 }
 
-function damagedByVolume({ store, group }: ShownMember): Condition['damaged'] {
-  const pages = new Map<VolumeId, number>()
-  for (const { volume } of store.damagedPages()) {
-    if (group.volumes.has(volume)) pages.set(volume, (pages.get(volume) ?? 0) + 1)
+function damagedByVolume({ store, group, repairs }: ShownMember): Condition['damaged'] {
+  const found = new Map<VolumeId, { pages: number; mendable: number }>()
+  for (const { volume, page } of store.damagedPages()) {
+    const judged = repairs.judge(volume, page)
+    if (!group.volumes.has(volume) || judged === 'unused') continue
+    const { pages, mendable } = found.get(volume) ?? { pages: 0, mendable: 0 }
+    const more = judged === 'mendable' ? 1 : 0
+    found.set(volume, { pages: pages + 1, mendable: mendable + more })
   }
-  return [...pages].map(([volume, count]) => ({ volume, pages: count }))
+  return [...found].map(([volume, counts]) => ({ volume, ...counts }))
 }
 
 function lossesOf({ store, group }: ShownMember): Pick<Condition, 'lostSegments' | 'lostVolumes'> {

@@ -147,7 +147,7 @@ describe('each code', () => {
         /^m3 has 1 of its 2 copies of slices in sync/,
       ],
       DAMAGED: [
-        group(sick(memberId('m1'), { damaged: [{ volume: volumeId(1), pages: 3 }] })),
+        group(sick(memberId('m1'), { damaged: [{ volume: volumeId(1), pages: 3, mendable: 0 }] })),
         /3 pages.*MEDIUM ERROR/,
       ],
       FULL: [group(sick(memberId('m2'), { freeBytes: MIB - 1 })), /m2 is full.*7\/27\/07/],
@@ -307,7 +307,7 @@ test('HE2 what must last is not told before, and not at all if it was interrupte
 test('HE3 the worst comes first', () => {
   const problems = look(
     sick(memberId('m1'), { usedBytes: 850 * MIB, freeBytes: 150 * MIB }),
-    sick(memberId('m2'), { damaged: [{ volume: volumeId(2), pages: 1 }] }),
+    sick(memberId('m2'), { damaged: [{ volume: volumeId(2), pages: 1, mendable: 0 }] }),
   )
   expect(problems.map(({ severity }) => severity)).toEqual(['error', 'warning'])
   expect(healthOf(problems)).toBe('error')
@@ -340,7 +340,9 @@ test('volumes that lie on a member and their sessions are concerned, and those i
   const [m1] = look(down(memberId('m1')), member(memberId('m2')))
   expect(m1?.volumes).toEqual({ count: 1, names: ['vol1'] })
   expect(m1?.sessions).toEqual({ count: 2, ids: ['7', '8'] })
-  const [damaged] = look(sick(memberId('m2'), { damaged: [{ volume: volumeId(2), pages: 1 }] }))
+  const [damaged] = look(
+    sick(memberId('m2'), { damaged: [{ volume: volumeId(2), pages: 1, mendable: 0 }] }),
+  )
   expect(damaged?.sessions).toEqual({ count: 1, ids: ['8'] })
 })
 
@@ -357,12 +359,30 @@ test('a member that restarts is not told to be down as well; one that serves aga
 })
 
 test('where there are copies, damage is an error of what none of them has', () => {
-  const damaged = group(sick(memberId('m1'), { damaged: [{ volume: volumeId(1), pages: 3 }] }))
+  const damaged = group(
+    sick(memberId('m1'), { damaged: [{ volume: volumeId(1), pages: 3, mendable: 0 }] }),
+  )
   const told = (facts: GroupFacts) => problemsOf(facts, none, NOW).problems[0]?.sentence
   expect(told(withSlices(damaged, 'm1* | m1'))).toContain('whoever reads what was there gets')
   expect(told(withSlices(damaged, 'm1* m2 | m1 m2'))).toContain(
     'whoever reads what no copy in sync has gets MEDIUM ERROR',
   )
+})
+
+test('what may be taken from another copy is a warning, and told beside what is lost', () => {
+  const damaged = (pages: number, mendable: number) =>
+    look(sick(memberId('m1'), { damaged: [{ volume: volumeId(1), pages, mendable }] }))[0]
+  expect(damaged(2, 2)).toMatchObject({
+    ...{ code: 'DAMAGED', severity: 'warning' },
+    sentence:
+      'Blocks of 2 pages are damaged at m1, and are taken from another copy: reads are answered with what that has.',
+  })
+  expect(damaged(3, 1)).toMatchObject({
+    severity: 'error',
+    sentence: expect.stringMatching(
+      /^m1 cannot read blocks of 2 pages: .*MEDIUM ERROR.* Blocks of 1 page are damaged at m1, and are taken/,
+    ),
+  })
 })
 
 test('pages that a lost segment file or a folder that was given up had are damage too', () => {

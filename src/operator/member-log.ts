@@ -21,15 +21,26 @@ export function tellRecovery({ store }: ShownMember, log: Log): void {
 /** Each page once, until it is mended. */
 export function tellDamage(member: ShownMember, log: Log, told: Set<string>): void {
   const damaged = new Map(
-    member.store.damagedPages().map((one) => [`${one.volume}/${one.page}`, one]),
+    member.store
+      .damagedPages()
+      .filter(({ volume, page }) => member.repairs.judge(volume, page) !== 'unused')
+      .map((one) => [`${one.volume}/${one.page}`, one]),
   )
   for (const key of told) if (!damaged.has(key)) told.delete(key)
   for (const [key, { volume, page }] of damaged) {
     if (told.has(key)) continue
     told.add(key)
     const name = member.group.volumes.get(volume)?.name ?? String(volume)
-    const sentence = `blocks of page ${page} of volume ${name} cannot be read: overwrite them, or restore them from a backup`
-    log.error('damage', sentence, { volume: name, page })
+    const fields = { volume: name, page }
+    const what = `blocks of page ${page} of volume ${name}`
+    if (member.repairs.judge(volume, page) === 'mendable')
+      log.warn('damage', `${what} are damaged here, and are taken from another copy`, fields)
+    else
+      log.error(
+        'damage',
+        `${what} cannot be read: overwrite them, or restore them from a backup`,
+        fields,
+      )
   }
 }
 

@@ -29,6 +29,7 @@ export type ControlKind =
   | 'operations'
   | 'aligned'
   | 'leaves'
+  | 'mend'
   | 'report'
   | 'end'
   | 'became'

@@ -112,14 +112,16 @@ describe('what copies are sent', () => {
     const all = Array.from({ length: 256 }, (_, block) => block)
     for (const [seq, blocks] of [[], [0], [255], [3, 7, 8, 200], all].entries()) {
       const { present, blocks: bytes } = page(seq, blocks)
-      const payload = pagePayload(new Uint8Array(PAGE_PAYLOAD_MAX).fill(9), present, bytes)
+      const payload = pagePayload(new Uint8Array(PAGE_PAYLOAD_MAX).fill(9), {
+        ...{ present, blocks: bytes, lost: null },
+      })
       const checksums = checksumsOf(payload, 0)
       const sent = operation(0, { kind: install, seq, offset: 5 * MIB, payload, checksums })
       link.request(sent)
       await settled(world, sent)
       const got = b.operations.at(-1)
       if (!got?.payload) return expect.unreachable('a page comes with its bytes')
-      expect(pageOfPayload(got.payload)).toEqual({ present, blocks: bytes })
+      expect(pageOfPayload(got.payload)).toEqual({ present, blocks: bytes, lost: null })
       expect(got.checksums).toEqual(checksums)
       expect([got.offset, got.bytes, got.seq, got.gen]).toEqual([5 * MIB, MIB, seq, 3])
     }
@@ -129,9 +131,10 @@ describe('what copies are sent', () => {
     const { world, a, b } = await copies()
     for (const blocks of [[], [1, 2, 130], Array.from({ length: 256 }, (_, block) => block)]) {
       const { present, blocks: bytes } = page(1, blocks)
+      const lost = blocks.length === 3 ? page(1, [0, 255]).present : null
       b.answer = ({ into }) => {
         if (into === null) return expect.unreachable('a fetch has somewhere to put its bytes')
-        const payload = pagePayload(into, present, bytes)
+        const payload = pagePayload(into, { present, blocks: bytes, lost })
         const checksums = checksumsOf(payload, 0)
         return { status: 0, epoch: epoch(6), seq: 77, bytes: payload, checksums }
       }
@@ -141,7 +144,7 @@ describe('what copies are sent', () => {
       a.links.link(B).request(ask)
       await settled(world, ask)
       expect([ask.settled, ask.place]).toEqual(['0@0', '6/77'])
-      expect(pageOfPayload(into)).toEqual({ present, blocks: bytes })
+      expect(pageOfPayload(into)).toEqual({ present, blocks: bytes, lost })
       expect(intoChecksums.slice(1, 1 + blocks.length)).toEqual(checksumsOf(bytes, 0))
     }
   })

@@ -1,5 +1,5 @@
-// What copies send each other as a whole, in bytes: a page (a block that says which blocks are there, then those blocks in
-// their order) and the edges of an unmap.
+// What copies send each other as a whole, in bytes: a page (a block that says which blocks are there, and which are lost, then those
+// that are there in their order) and the edges of an unmap.
 import { readU32 } from '../base/bytes.ts'
 import { crc32c } from '../base/crc32c.ts'
 import { BLOCK_BYTES, PAGE_BYTES } from '../base/sizes.ts'
@@ -28,9 +28,10 @@ export function pagePayloadBytes(payload: Uint8Array): number {
 }
 
 /** Puts a page into `into`, and gives back what it takes of it. */
-export function pagePayload(into: Uint8Array, present: Uint8Array, blocks: Uint8Array): Uint8Array {
+export function pagePayload(into: Uint8Array, { present, blocks, lost }: PageContent): Uint8Array {
   into.fill(0, PRESENT_BYTES, BLOCK_BYTES)
   into.set(present)
+  if (lost !== null) into.set(lost, PRESENT_BYTES)
   into.set(blocks, BLOCK_BYTES)
   return into.subarray(0, BLOCK_BYTES + blocks.length)
 }
@@ -46,12 +47,16 @@ export function pageChecksums(payload: Uint8Array, ofBlocks: Uint32Array): Uint3
 export interface PageContent {
   readonly present: Uint8Array
   readonly blocks: Uint8Array
+  /** Of these nothing is known (PC2 of store/page-copy.ts); null: of all there is. */
+  readonly lost: Uint8Array | null
 }
 
 /** Views of the payload: they are valid as long as it is. */
 export function pageOfPayload(payload: Uint8Array): PageContent {
+  const lost = payload.subarray(PRESENT_BYTES, 2 * PRESENT_BYTES)
   return {
     present: payload.subarray(0, PRESENT_BYTES),
+    lost: lost.some((byte) => byte !== 0) ? lost : null,
     blocks: payload.subarray(BLOCK_BYTES, pagePayloadBytes(payload)),
   }
 }

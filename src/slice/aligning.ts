@@ -8,10 +8,10 @@
 // Invariants:
 //   R7.  The primary's own store is drained, and has the newest version of each page and all operations, before a copy gets them (alignment.ts).
 //   AG1. A member that does not answer (asking.ts), or whose store cannot keep what it lacks, is named, and nobody waits for it.
-import type { MemberId } from '../base/ids.ts'
+import type { MemberId, VolumeId } from '../base/ids.ts'
 import { answerStatus } from '../peer/message.ts'
 import type { OperationWindow } from '../store/operations.ts'
-import type { PageCopy } from '../store/page-copy.ts'
+import { type PageCopy, type PageParts, wholeOf } from '../store/page-copy.ts'
 import type { PageVersion } from '../store/pages.ts'
 import { digestOf, haveSamePages } from '../store/slice-digest.ts'
 import { type Listing, NEVER, type PagePlan, planAlignment } from './alignment.ts'
@@ -125,13 +125,11 @@ export class Aligning {
     const of = { slice, volume, page, epoch }
     let copy: PageCopy | null = isEmpty ? emptyPage(stamp) : null
     if (from !== null) {
-      copy ??= await this.#asking.request<PageCopy | null>(
-        from,
-        (told) => new FetchRequest(of, told),
-      )
-      if (copy === null) throw new Ended({ kind: 'without', members: [from] })
-      const { present, blocks, checksums } = copy
-      const installed = { volume, slice, page, present, blocks, checksums, stamp: copy.stamp }
+      const found = copy ?? (await this.#fetched(from, of))
+      if (found === null) throw new Ended({ kind: 'without', members: [from] })
+      copy = found
+      const { present, blocks, checksums } = found
+      const installed = { volume, slice, page, present, blocks, checksums, stamp: found.stamp }
       if ((await store.install(installed)) === 'full') throw new Ended({ kind: 'full' })
     }
     for (const member of to) {
@@ -145,6 +143,15 @@ export class Aligning {
       if (status === answerStatus.refused) throw new Ended({ kind: 'behind' })
       if (status !== answerStatus.done) throw new Ended({ kind: 'without', members: [member] })
     }
+  }
+
+  async #fetched(from: MemberId, of: Of & { volume: VolumeId; page: number }) {
+    const parts = await this.#asking.request<PageParts | null>(
+      from,
+      (told) => new FetchRequest(of, told),
+    )
+    const copy = wholeOf(parts)
+    return copy === 'damaged' ? null : copy
   }
 
   async #own(volume: PagePlan['volume'], page: number): Promise<PageCopy | null> {

@@ -4,6 +4,7 @@
 //   versions    the pages of the slice, some at a time
 //   operations  what you remember of sessions, some at a time
 //   aligned     remember these operations, too; with the last of them: what was pushed is all, mutations may come
+//   mend        asked by a copy: a page is damaged here, send it (MD3 of mending.ts)
 //   beacon      between two members, for all slices (lease.ts)
 //   leaves      the sender is about to be gone: go on without its copies (leaving.ts); no body
 import {
@@ -15,6 +16,7 @@ import {
   type SliceId,
   sessionId,
   sliceId,
+  type VolumeId,
   volumeId,
 } from '../base/ids.ts'
 import { ProtocolError } from '../base/protocol-error.ts'
@@ -35,6 +37,14 @@ export interface ActivateQuestion extends CopyQuestion {
   readonly isLearner: boolean
 }
 
+export interface PageQuestion extends CopyQuestion {
+  readonly volume: VolumeId
+  readonly page: number
+}
+
+/** Of a page that was damaged: it is whole now; not now, ask again; no copy in sync has what is lost. */
+export type Mended = 'good' | 'later' | 'none'
+
 export interface PagedQuestion extends CopyQuestion {
   /** How many have been told before. */
   readonly from: number
@@ -54,6 +64,24 @@ export function encodeActivate({ slice, epoch, isLearner }: ActivateQuestion): J
 export function readActivate(json: Json): ActivateQuestion {
   const body = new Body(json)
   return { ...questionIn(body), isLearner: body.flag('isLearner') }
+}
+
+export function encodePage({ slice, epoch, volume, page }: PageQuestion): Json {
+  return { slice, epoch, volume, page }
+}
+
+export function readPage(json: Json): PageQuestion {
+  const body = new Body(json)
+  return {
+    ...questionIn(body),
+    volume: volumeId(body.whole('volume')),
+    page: body.whole('page'),
+  }
+}
+
+/** Anything else than the two: nobody has tried. */
+export function readMended(json: Json): Mended {
+  return json === 'good' || json === 'none' ? json : 'later'
 }
 
 export function encodePaged({ slice, epoch, from }: PagedQuestion): Json {

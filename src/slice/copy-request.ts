@@ -19,7 +19,7 @@ import {
   pagePayload,
 } from '../peer/page-payload.ts'
 import type { Request } from '../peer/request.ts'
-import type { PageCopy } from '../store/page-copy.ts'
+import type { PageCopy, PageParts } from '../store/page-copy.ts'
 import type { StoreWrite } from '../store/record.ts'
 
 /** Of no volume's view: a copy does as its primary has decided. */
@@ -77,11 +77,9 @@ export class InstallRequest implements Request {
     this.operation = operationOf(of, generation(copy.stamp.epoch))
     this.epoch = of.epoch
     this.seq = copy.stamp.seq
-    this.payload = pagePayload(
-      new Uint8Array(BLOCK_BYTES + copy.blocks.length),
-      copy.present,
-      copy.blocks,
-    )
+    const { present, blocks } = copy
+    const into = new Uint8Array(BLOCK_BYTES + blocks.length)
+    this.payload = pagePayload(into, { present, blocks, lost: null })
     this.checksums = pageChecksums(this.payload, copy.checksums)
     this.#answered = answered
   }
@@ -101,9 +99,9 @@ export class FetchRequest implements Request {
   readonly checksums = null
   readonly into = new Uint8Array(PAGE_PAYLOAD_MAX)
   readonly intoChecksums = new Uint32Array(PAGE_PAYLOAD_MAX / BLOCK_BYTES)
-  readonly #answered: (copy: PageCopy | null) => void
+  readonly #answered: (copy: PageParts | null) => void
 
-  constructor(of: PageOf, answered: (copy: PageCopy | null) => void) {
+  constructor(of: PageOf, answered: (copy: PageParts | null) => void) {
     this.operation = operationOf(of, generation(0))
     this.epoch = of.epoch
     this.#answered = answered
@@ -114,9 +112,9 @@ export class FetchRequest implements Request {
       this.#answered(null)
       return
     }
-    const { present, blocks } = pageOfPayload(this.into)
+    const { present, blocks, lost } = pageOfPayload(this.into)
     const checksums = this.intoChecksums.subarray(1, 1 + blocks.length / BLOCK_BYTES)
-    this.#answered({ present, blocks, checksums, stamp: { epoch, seq } })
+    this.#answered({ present, blocks, lost, checksums, stamp: { epoch, seq } })
   }
 }
 

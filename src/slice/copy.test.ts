@@ -25,7 +25,8 @@ class HandStore implements Partial<SliceStore> {
   operationsOf = () => []
   versions = () => []
   adopt = async () => 'done' as const
-  pageOf = async () => ({
+  partsOf = async () => ({
+    lost: null,
     present: new Uint8Array(32).fill(2, 0, 1),
     blocks: new Uint8Array(4096).fill(7),
     checksums: Uint32Array.of(77),
@@ -43,7 +44,10 @@ class HandStore implements Partial<SliceStore> {
 async function copy(isLearner = false) {
   const store = new HandStore()
   const work = noCopyWork()
-  const one = new Copy(SLICE, { boot: 'b-1', store: store as unknown as SliceStore, work })
+  const one = new Copy(SLICE, {
+    ...{ boot: 'b-1', store: store as unknown as SliceStore, work },
+    peers: { link: () => expect.unreachable(), ask: () => expect.unreachable() },
+  })
   const asked = { slice: SLICE, epoch: epoch(2) }
   const answer = await one.activate({ ...asked, isLearner }, memberId('a'))
   expect(answer).toMatchObject({ kind: 'active', boot: 'b-1' })

@@ -9,7 +9,7 @@
 //   CP3. A learner takes what is sent to it, in its order: of pages alone that are equal by then, so there are gaps. It has proven
 //        nothing by that (R8), and what it remembered of operations counts for nothing.
 // Versions are told when all that was taken before is over: the store says then what will survive a crash.
-import { epoch as epochOf, type MemberId } from '../base/ids.ts'
+import { epoch as epochOf, type MemberId, type VolumeId } from '../base/ids.ts'
 import { PAGE_BYTES } from '../base/sizes.ts'
 import { broken, frameKind } from '../peer/frames.ts'
 import type { Incoming } from '../peer/incoming.ts'
@@ -25,15 +25,19 @@ import type {
   ActivateQuestion,
   Activation,
   AlignedQuestion,
+  Mended,
   OperationsPage,
   PagedQuestion,
   VersionsPage,
 } from './copy-messages.ts'
+import { encodePage, readMended } from './copy-messages.ts'
 import { type CopyWork, countKept } from './copy-work.ts'
+import type { MendingDeps } from './mending.ts'
 import { Reached } from './reached.ts'
 import { promised, Replica } from './replica.ts'
-import type { SliceStore } from './slice-store.ts'
 
+/** The primary may have to mend its own before (MD2 of mending.ts). */
+const MEND_MS = 10_000
 /** Told in one answer. */
 const PAGES_MOST = 2_000
 const NUMBERS_MOST = 20_000
@@ -47,9 +51,8 @@ interface Learned {
   readonly underWay: Map<number, Promise<Answer>>
 }
 
-export interface CopyDeps {
+export interface CopyDeps extends Pick<MendingDeps, 'store' | 'peers' | 'mended'> {
   readonly boot: string
-  readonly store: SliceStore
   readonly work: CopyWork
 }
 
@@ -177,6 +180,18 @@ export class Copy {
     })
   }
 
+  /** MD3 of mending.ts: a page that is damaged here. Rejects when the store has failed. */
+  async mendPage(volume: VolumeId, page: number): Promise<Mended> {
+    const { store, peers, mended } = this.#deps
+    const { active } = this.#replica
+    if ((await store.pageOf(volume, page)) !== 'damaged') return 'good'
+    if (this.primary === null || active === 0) return 'later'
+    const asked = encodePage({ slice: this.#slice, epoch: active, volume, page })
+    const told = readMended(await peers.ask(this.primary, 'mend', asked, MEND_MS))
+    if (told === 'good') mended?.(volume, page)
+    return told
+  }
+
   #replicate(request: Incoming): Answer | Promise<Answer> {
     const { epoch, seq } = request
     if (this.#learned !== null) return this.#learn(request, this.#learned)
@@ -266,7 +281,8 @@ export class Copy {
   async #install(request: Incoming): Promise<Answer> {
     const { epoch, volume, slice, offset, gen, seq, payload, checksums } = request
     if (epoch !== this.#replica.active || payload === null) return refused
-    const { present, blocks } = pageOfPayload(payload)
+    const { present, blocks, lost } = pageOfPayload(payload)
+    if (lost !== null) return refused
     const stamp = { epoch: epochOf(gen), seq }
     countKept(this.#deps.work, blocks)
     const result = await this.#carry(
@@ -281,9 +297,9 @@ export class Copy {
   async #fetch(request: Incoming): Promise<Answer> {
     const { epoch, volume, offset, into } = request
     if (epoch !== this.#replica.active || into === null) return refused
-    const copy = await this.#deps.store.pageOf(volume, offset / PAGE_BYTES)
+    const copy = await this.#deps.store.partsOf(volume, offset / PAGE_BYTES)
     if (copy === null || copy === 'damaged') return damaged
-    const bytes = pagePayload(into, copy.present, copy.blocks)
+    const bytes = pagePayload(into, copy)
     const checksums = pageChecksums(bytes, copy.checksums)
     const { epoch: of, seq } = copy.stamp
     return { status: answerStatus.done, bytes, checksums, epoch: of, seq }

@@ -91,7 +91,7 @@ export class Roles {
   readonly #tenure: TenureDeps
   readonly #beacons: Beacons
   readonly #teaching: Teaching
-  readonly #mending: Mending
+  readonly mending: Mending
   readonly #handOvers: HandOvers
   readonly #takeOvers: TakeOvers
   readonly #parting: Leaving
@@ -112,7 +112,7 @@ export class Roles {
     this.#tenure = { ...raises, recordKept, raising: new Raising(raises) }
     const reconfigure: Reconfigure = (...how) => this.#reconfigure(...how)
     const follows = { ...shared, group: deps.group, reconfigure, work: deps.work }
-    this.#mending = new Mending({ ...deps, ...shared })
+    this.mending = new Mending({ ...deps, ...shared })
     const isServed = (slice: SliceId, primary: Primary) => this.all[slice] === primary
     this.#teaching = new Teaching({ ...follows, isServed })
     this.#handOvers = new HandOvers({
@@ -290,7 +290,7 @@ export class Roles {
 
   /** Until this member serves the slice, or another one does. */
   async #settle(stored: StoredSlice, activating: Activating): Promise<void> {
-    const slice = stored.id
+    const { id: slice } = stored
     const { primary } = activating
     const { self } = this.#deps
     try {
@@ -330,7 +330,7 @@ export class Roles {
   /** With one copy it may have others later. */
   #primary(slice: SliceId, of: Epoch, how: Pick<PrimaryCopies, 'copies' | 'asksStore'>): Primary {
     const hold = this.#beacons.hold.bind(this.#beacons)
-    return new Primary(of, this.#deps.store, { ...how, hold, mend: this.#mending.of(slice) })
+    return new Primary(of, this.#deps.store, { ...how, hold, mend: this.mending.of(slice) })
   }
 
   /** The primary goes on in a new epoch, with the copies that `wish` leaves it. */

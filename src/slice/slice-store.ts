@@ -2,7 +2,7 @@
 import type { Epoch, Generation, SessionId, SliceId, VolumeId } from '../base/ids.ts'
 import type { InstalledPage } from '../store/installed.ts'
 import type { OperationWindow } from '../store/operations.ts'
-import type { PageCopy } from '../store/page-copy.ts'
+import type { PageCopy, PageParts } from '../store/page-copy.ts'
 import type { PageVersion } from '../store/pages.ts'
 import type { StoreWrite } from '../store/record.ts'
 import type { Admitted, Reservation } from '../store/room.ts'
@@ -19,6 +19,8 @@ export interface CopyStore {
   stampOf(volume: VolumeId, page: number): Stamp | null
   /** All there is of a page, as of one instant; null: nobody knows of it here. */
   pageOf(volume: VolumeId, page: number): Promise<PageCopy | 'damaged' | null>
+  /** The same, with what is good of a page that is damaged; 'damaged': nothing is. */
+  partsOf(volume: VolumeId, page: number): Promise<PageParts | 'damaged' | null>
   /** Afterwards the page is exactly this, durably, whatever it was: higher stamps go, too. */
   install(page: InstalledPage): Promise<'done' | 'full'>
   operationsOf(slice: SliceId): Iterable<OperationWindow>

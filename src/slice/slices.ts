@@ -31,6 +31,8 @@ import type { Coordinator } from '../coordination/coordinator.ts'
 import type { PeerLinks } from '../peer/links.ts'
 import type { Mutation, Origin } from '../peer/operation.ts'
 import type { AllocationQuestion, SliceAllocation } from './allocation.ts'
+import { unlessFailed } from './copy.ts'
+import type { Mended, PageQuestion } from './copy-messages.ts'
 import { type CopyWork, noCopyWork } from './copy-work.ts'
 import type { GroupSlices } from './group-slices.ts'
 import { sliceAt } from './lanes.ts'
@@ -173,12 +175,22 @@ export class Slices {
     return typeof primary === 'string' ? primary : primary.readNow(volume, offset, into)
   }
 
-  /** A page that is damaged here is taken from a copy in sync; false: this member does not serve it, or no copy has it. */
-  async mend(volume: VolumeId, page: number): Promise<boolean> {
+  /** A page that is damaged here is taken from a copy in sync, of which the primary is asked. Rejects when the store has failed. */
+  async mend(volume: VolumeId, page: number): Promise<Mended> {
     const striped = this.#deps.group.volumes.get(volume)
-    if (striped === undefined) return false
-    const primary = this.#primaryOf(sliceAt(striped, page * PAGE_BYTES))
-    return primary !== null && (await primary.mendPage(volume, page))
+    const slice = striped === undefined ? null : sliceAt(striped, page * PAGE_BYTES)
+    const role = slice === null ? undefined : this.#roles.all[slice]
+    if (role?.kind === 'copy') return role.mendPage(volume, page)
+    if (role?.kind !== 'primary') return 'later'
+    if (await role.mendPage(volume, page)) return 'good'
+    return role.isOver ? 'later' : 'none'
+  }
+
+  /** MD3 of mending.ts: a copy asks for a page of a slice that is served here. */
+  mendCopy({ slice, epoch, volume, page }: PageQuestion, from: MemberId): Promise<Mended> {
+    const primary = this.#primaryOf(slice)
+    if (primary?.epoch !== epoch) return Promise.resolve('later')
+    return unlessFailed(this.#roles.mending.give(primary, { slice, volume, page }, from))
   }
 
   /** F3 of peer/frames.ts: of what `read` has done in this turn, as far as they are known. */

@@ -8,7 +8,7 @@ import { crc32c } from '../base/crc32c.ts'
 import { epoch, volumeId } from '../base/ids.ts'
 import { BLOCK_BYTES, PAGE_BYTES } from '../base/sizes.ts'
 import { paths, SLOT_HEADER_BYTES } from './layout.ts'
-import type { PageCopy } from './page-copy.ts'
+import { type PageCopy, type PageParts, unite } from './page-copy.ts'
 import type { PageStore } from './page-store.ts'
 
 const one = volumeId(1)
@@ -145,6 +145,50 @@ describe('a copy of a page', () => {
   })
 })
 
+describe('parts of a page', () => {
+  async function rotten(blocks: readonly number[]) {
+    const world = new World(large)
+    let store = await world.open()
+    await world.write(store, 1, 0, block(1, 4))
+    await world.write(store, 1, 200 * BLOCK_BYTES, block(2))
+    store = await world.reopen(store)
+    for (const at of blocks) spoil(world, paths.segment(0), SLOT_HEADER_BYTES + at * BLOCK_BYTES)
+    const parts = await world.run(store.partsOf(one, 0))
+    if (parts === null || parts === 'damaged') throw new Error(`no parts: ${parts}`)
+    return { world, store, parts }
+  }
+  const lostOf = ({ lost }: PageParts) =>
+    Array.from({ length: 256 }, (_, at) => at).filter(
+      (at) => (((lost?.[at >> 3] ?? 0) >> (at & 7)) & 1) === 1,
+    )
+
+  it('PC2 are what is good of it, and say which blocks are lost', async () => {
+    const { world, store, parts } = await rotten([1, 200])
+    expect([told(parts), lostOf(parts)]).toEqual(['0=1 2=1 3=1', [1, 200]])
+    expect(await world.run(store.pageOf(one, 0))).toBe('damaged')
+    for (const copy of [0, 2048]) spoil(world, paths.segment(0), copy + 200)
+    const again = await world.reopen(store)
+    await world.write(again, 1, 5 * BLOCK_BYTES, block(9))
+    const left = await world.run(again.partsOf(one, 0))
+    if (left === null || left === 'damaged') return expect.unreachable('one block is good')
+    expect([told(left), lostOf(left).length]).toEqual(['5=9', 255])
+  })
+
+  it('PC3 are united by block, if they have the same stamp and no other', async () => {
+    const { parts: first } = await rotten([1, 200])
+    const { parts: second } = await rotten([0, 200])
+    const stamp = first.stamp
+    const other = { ...second, stamp }
+    for (const both of [unite(first, other), unite(other, first)])
+      expect([told(both), lostOf(both), both.stamp]).toEqual(['0=1 1=1 2=1 3=1', [200], stamp])
+    const { parts: third } = await rotten([3])
+    const all = unite(unite(first, other), { ...third, stamp })
+    expect([told(all), all.lost]).toEqual(['0=1 1=1 2=1 3=1 200=2', null])
+    const newer = { ...second, stamp: { ...stamp, seq: stamp.seq + 1 } }
+    expect(() => unite(first, newer)).toThrow('PC3')
+  })
+})
+
 describe('a page that is installed', () => {
   it.each(['nothing', 'overlay', 'homing', 'home', 'damaged', 'tombstone'] as const)(
     'PG7 is exactly as it was given, whatever was there: %s',
@@ -219,6 +263,7 @@ describe('a page that is installed', () => {
     expect(await world.run(store.pageOf(one, 0))).toBe('damaged')
     expect((await world.read(store, 1, BLOCK_BYTES)).result).toBe('damaged')
     expect(await install(world, store, good)).toBe('done')
+    expect(store.damagedPages()).toEqual([])
     for (let life = 0; life < 3; life += 1) {
       expect(told(await pageOf(world, store))).toBe(told(good))
       expect((await world.read(store, 1, BLOCK_BYTES)).result).toBe('done')

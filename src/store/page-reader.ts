@@ -75,25 +75,39 @@ export class PageReader {
     return this.#attempt(volume, offset, into, NONE) === 'done' ? 'done' : 'damaged'
   }
 
-  /** All of a page; `look` is called in the turn in which it was read. */
+  /** All of a page; `look` is called in the turn in which it was read, with those of its blocks that are damaged. */
   async readPage<T>(
     volume: VolumeId,
     page: number,
     into: Uint8Array,
-    look: () => T,
-  ): Promise<T | 'damaged'> {
+    look: (lost: readonly number[]) => T,
+  ): Promise<T> {
     const offset = page * PAGE_BYTES
-    for (let i = 0; i <= WARM_ATTEMPTS; i += 1) {
+    for (let i = 0; ; i += 1) {
       const unreadable = await this.#bringIn(volume, offset, into.length)
       let attempt = this.#attempt(volume, offset, into, null)
-      const isLast = i === WARM_ATTEMPTS
-      if (attempt === 'cold' && (unreadable.size > 0 || isLast)) {
+      if (attempt === 'cold' && (unreadable.size > 0 || i >= WARM_ATTEMPTS)) {
         attempt = this.#attempt(volume, offset, into, unreadable)
       }
-      if (attempt === 'done') return look()
-      if (attempt === 'damaged') break
+      if (attempt === 'done') return look([])
+      if (attempt === 'damaged') return look(this.#lostOf(volume, offset, into, unreadable))
     }
-    return 'damaged'
+  }
+
+  /** Of a page that was read just now: those of its blocks that are damaged; the others are in `into`. */
+  #lostOf(
+    volume: VolumeId,
+    offset: number,
+    into: Uint8Array,
+    unreadable: ReadonlySet<number>,
+  ): readonly number[] {
+    const lost: number[] = []
+    for (let block = 0; block < BLOCKS_PER_PAGE; block += 1) {
+      const at = block * BLOCK_BYTES
+      const piece = into.subarray(at, at + BLOCK_BYTES)
+      if (this.#attempt(volume, offset + at, piece, unreadable) !== 'done') lost.push(block)
+    }
+    return lost
   }
 
   /** When it is its turn. */

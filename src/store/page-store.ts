@@ -50,7 +50,7 @@ import { blocksIn, type InstalledPage, installParts, sizeOfInstall } from './ins
 import type { Change, Journal } from './journal.ts'
 import { encodeWindows, OperationMemory, type OperationWindow } from './operations.ts'
 import { Overlay } from './overlay.ts'
-import { copyPage, type PageCopy } from './page-copy.ts'
+import { type PageCopy, type PageParts, partsOfPage, wholeOf } from './page-copy.ts'
 import { PageReader, type ReadResult } from './page-reader.ts'
 import { PageTable } from './page-table.ts'
 import { Pages, type PageVersion, type Range } from './pages.ts'
@@ -243,11 +243,15 @@ export class PageStore {
     return this.#queue.write(write, reservation.blocks)
   }
 
-  /** PC1: what there is of the page, for another member; null: nobody knows of it here. */
+  /** PC1: what there is of the page, for another member; null: nobody knows of it here. `partsOf`: what is good of it (PC2). */
   async pageOf(volume: VolumeId, page: number): Promise<PageCopy | 'damaged' | null> {
+    return wholeOf(await this.partsOf(volume, page))
+  }
+
+  async partsOf(volume: VolumeId, page: number): Promise<PageParts | 'damaged' | null> {
     if (this.#refusal !== null) throw this.#refusal
     try {
-      return await copyPage(this.#pages, this.#reader, volume, page)
+      return await partsOfPage(this.#pages, this.#reader, volume, page)
     } catch (error) {
       throw this.#fail(error)
     }

@@ -186,10 +186,11 @@ export class Pages {
 
   /** PG7. Its blocks are written next. */
   clear(extent: Extent): void {
-    const { table, lost } = this.homes
+    const { table, lost, damaged } = this.homes
     table.slices.raise(extent.slice, extent)
     const page = Math.floor(extent.offset / PAGE_BYTES)
     lost.found(extent.volume, page)
+    damaged.mended({ volume: extent.volume, page })
     const entry = table.entryFor(extent.volume, page, extent.slice)
     this.#vacate(entry)
     table.setStamp(entry, extent)

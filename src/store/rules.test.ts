@@ -65,6 +65,10 @@ const rules: Readonly<Record<string, string>> = {
   'PG7 an installed page clears what was there at replay, too': 'install-not-replayed',
   'PC1 a copy of a page is of one instant': 'copy-of-two-moments',
   'PC2 a page of which a block is damaged is no copy': 'damaged-page-copied',
+  'PC3 only parts of the same stamp are united': 'parts-of-two-stamps',
+  'PC3 of united parts each block is as one has it that has not lost it':
+    'part-taken-from-the-lost',
+  'PG7 a page that is installed is damaged no more': 'mended-stays-damaged',
   'RO6 an installed page needs all of its room': 'install-without-room',
   'ST12 operations that were adopted are remembered after a cut': 'adopted-not-replayed',
   'ST12 operations that take the place of what is known end it': 'adopted-besides',

@@ -11,6 +11,10 @@ export function isAfter(a: Stamp, b: Stamp): boolean {
   return a.epoch > b.epoch || (a.epoch === b.epoch && a.seq > b.seq)
 }
 
+export function isSame(a: Stamp, b: Stamp): boolean {
+  return a.epoch === b.epoch && a.seq === b.seq
+}
+
 /** The newest change of several, whatever order they come in: changes of different blocks may become durable in another one than theirs. */
 export class Newest implements Stamp {
   epoch: Epoch = epoch(0)

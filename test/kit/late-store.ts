@@ -18,7 +18,7 @@ import { checksumsOf } from '../../src/peer/frames.ts'
 import type { SliceStore } from '../../src/slice/slice-store.ts'
 import type { InstalledPage } from '../../src/store/installed.ts'
 import type { OperationWindow } from '../../src/store/operations.ts'
-import type { PageCopy } from '../../src/store/page-copy.ts'
+import { type PageCopy, type PageParts, wholeOf } from '../../src/store/page-copy.ts'
 import type { ReadResult } from '../../src/store/page-reader.ts'
 import type { PageVersion } from '../../src/store/pages.ts'
 import type { StoreWrite } from '../../src/store/record.ts'
@@ -48,7 +48,7 @@ export class LateStore implements SliceStore {
   #lastMs = Number.NEGATIVE_INFINITY
   /** One way through, in ms. */
   delayMs: readonly [number, number] = [0.1, 3]
-  /** Pages of which blocks cannot be read, until they are installed. */
+  /** Pages of which blocks cannot be read, until they are installed; with a third number, that block alone. */
   readonly damaged = new Set<string>()
 
   constructor(durable: DurableBlocks, clock: SimClock, prng: Prng) {
@@ -86,7 +86,11 @@ export class LateStore implements SliceStore {
   }
 
   #read(volume: VolumeId, offset: number, into: Uint8Array): ReadResult {
-    if (this.damaged.has(`${volume}:${Math.floor(offset / PAGE_BYTES)}`)) return 'damaged'
+    const page = Math.floor(offset / PAGE_BYTES)
+    const first = Math.floor((offset % PAGE_BYTES) / BLOCK)
+    const last = Math.floor(((offset % PAGE_BYTES) + into.length - 1) / BLOCK)
+    for (let block = first; block <= last; block += 1)
+      if (this.#isLost(volume, page, block)) return 'damaged'
     for (let at = 0; at < into.length; ) {
       const within = (offset + at) % BLOCK
       const length = Math.min(BLOCK - within, into.length - at)
@@ -156,11 +160,22 @@ export class LateStore implements SliceStore {
   }
 
   async pageOf(volume: VolumeId, page: number): Promise<PageCopy | 'damaged' | null> {
-    if (this.damaged.has(`${volume}:${page}`)) return 'damaged'
+    return wholeOf(await this.partsOf(volume, page))
+  }
+
+  #isLost(volume: VolumeId, page: number, block: number): boolean {
+    return this.damaged.has(`${volume}:${page}`) || this.damaged.has(`${volume}:${page}:${block}`)
+  }
+
+  async partsOf(volume: VolumeId, page: number): Promise<PageParts | null> {
     const stamp = this.#durable.stamps.get(`${volume}:${page}`)
     if (stamp === undefined) return null
-    const there = this.#blocksOf(volume, page)
+    const all = Array.from({ length: PAGE_BLOCKS }, (_, block) => block)
+    const gone = all.filter((block) => this.#isLost(volume, page, block))
+    const there = this.#blocksOf(volume, page).filter((block) => !gone.includes(block))
     const present = new Uint8Array(PAGE_BLOCKS / 8)
+    const lost = new Uint8Array(PAGE_BLOCKS / 8)
+    for (const block of gone) lost[block >> 3] = (lost[block >> 3] ?? 0) | (1 << (block & 7))
     const blocks = new Uint8Array(there.length * BLOCK)
     for (const [at, block] of there.entries()) {
       present[block >> 3] = (present[block >> 3] ?? 0) | (1 << (block & 7))
@@ -168,13 +183,18 @@ export class LateStore implements SliceStore {
       if (bytes !== undefined) blocks.set(bytes, at * BLOCK)
     }
     const { epoch: of, seq } = stamp
-    return { present, blocks, checksums: checksumsOf(blocks, 0), stamp: { epoch: of, seq } }
+    return {
+      ...{ present, blocks, lost: gone.length > 0 ? lost : null },
+      ...{ checksums: checksumsOf(blocks, 0), stamp: { epoch: of, seq } },
+    }
   }
 
   install({ volume, slice, page, present, blocks, stamp }: InstalledPage): Promise<'done'> {
     const bytes = blocks.slice()
     return this.#later(() => {
-      this.damaged.delete(`${volume}:${page}`)
+      const name = `${volume}:${page}`
+      for (const key of this.damaged)
+        if (key === name || key.startsWith(`${name}:`)) this.damaged.delete(key)
       let at = 0
       for (let block = 0; block < PAGE_BLOCKS; block += 1) {
         const key = `${volume}:${page * PAGE_BYTES + block * BLOCK}`

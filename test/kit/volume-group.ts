@@ -34,7 +34,13 @@ import { PeerLinks } from '../../src/peer/links.ts'
 import type { Json } from '../../src/peer/message.ts'
 import { encodeAllocation, readQuestion } from '../../src/slice/allocation.ts'
 import { bundle } from '../../src/slice/bundles.ts'
-import { readActivate, readAligned, readBeacon, readPaged } from '../../src/slice/copy-messages.ts'
+import {
+  readActivate,
+  readAligned,
+  readBeacon,
+  readPage,
+  readPaged,
+} from '../../src/slice/copy-messages.ts'
 import { laneOf } from '../../src/slice/lanes.ts'
 import { PeerRequests } from '../../src/slice/peer-requests.ts'
 import { Slices } from '../../src/slice/slices.ts'
@@ -203,6 +209,7 @@ export class VolumeGroup {
         operations: question(readPaged, (asked) => copies.operations(asked)),
         aligned: bundle(clock, readAligned, (asked) => copies.aligned(asked)),
         leaves: question(nothing, (_, from) => copies.leaves(from)),
+        mend: question(readPage, (asked, from) => slices.mendCopy(asked, from)),
       },
       (_, kind, why) => {
         throw new Error(`malformed ${kind}: ${why}`)
