@@ -73,7 +73,7 @@ async function inGroup(
   try {
     const plan = {
       members: MEMBERS,
-      copies: null,
+      copies: 1,
       dataFolder: folder,
       placement: 'off',
       balance: 'off',

@@ -48,6 +48,23 @@ describe.each(pages)('%s', (page) => {
   })
 })
 
+test("README's promises have a bound, tests that hold them and their last figures, or are none", () => {
+  const [, table = ''] = read('README.md').split(/^\| promise .*\n\|[- |]+\n/m)
+  const [rows = ''] = table.split('\n\n')
+  const promises = rows.split('\n').map((row) => row.split(' | ').map((cell) => cell.trim()))
+  expect(promises.length).toBeGreaterThan(8)
+  for (const [promise = '', bound = '', heldBy = '', figures = ''] of promises) {
+    expect(bound, promise).not.toBe('')
+    if (promise.includes('**Not promised**')) continue
+    // That the files exist is looked at for all links above.
+    const files = [...heldBy.matchAll(/\]\(([^)]+)\)/g)].map(([, file = '']) => file)
+    expect(files.length, promise).toBeGreaterThan(0)
+    expect(files.filter((file) => !/^(test|sim|src)\/.+\.test\.ts$/.test(file))).toEqual([])
+    expect(figures, promise).toMatch(/\w.* [¹²³]/)
+  }
+  expect(promises.filter(([promise]) => promise?.includes('**Not promised**'))).not.toEqual([])
+})
+
 describe('the guides', () => {
   let program: Command
   beforeAll(async () => {

@@ -67,7 +67,7 @@ export function upCommand(outside: Outside): Command {
     )
     .option(
       '--copies <count>',
-      `copies of all data, each on another member (new, for trying out); as it was, or ${COPIES_DEFAULT} in a new group`,
+      `copies of all data, each on another member; as it was, or ${COPIES_DEFAULT} in a new group (1 of a single member)`,
       parseCopies,
     )
     .addOption(

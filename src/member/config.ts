@@ -74,9 +74,7 @@ export const memberConfig = z
     copies: z
       .number()
       .default(1)
-      .describe(
-        'Of each slice, on as many members (new, for trying out). Fixed when the group is founded.',
-      ),
+      .describe('Of each slice, on as many members. Fixed when the group is founded.'),
     slices: z
       .number()
       .superRefine(ruled(refuseSlices))

@@ -1,7 +1,15 @@
 import { describe, expect, test } from 'vitest'
 import { memberId } from '../base/ids.ts'
 import { parseConfig } from '../member/config-file.ts'
-import { type GroupPlan, memberNames, planMembers, portsInUse, portsOf, wordsFor } from './plan.ts'
+import {
+  copiesOf,
+  type GroupPlan,
+  memberNames,
+  planMembers,
+  portsInUse,
+  portsOf,
+  wordsFor,
+} from './plan.ts'
 import type { Ports, Standing } from './standing.ts'
 
 const plan: GroupPlan = {
@@ -61,11 +69,14 @@ describe('the layout of a group on one machine', () => {
     ])
   })
 
-  test('a group that stands keeps its copies, a new one has those that are said, or one', () => {
+  test('a group that stands keeps its copies, a new one has those that are said, or two where it has as many members', () => {
     const copies = (said: number | null, standing: Standing | null) =>
       planMembers({ ...plan, copies: said }, standing).map((config) => config.copies)
-    expect(copies(null, null)).toEqual([1, 1, 1])
-    expect(copies(2, null)).toEqual([2, 2, 2])
+    expect(copies(null, null)).toEqual([2, 2, 2])
+    expect(copies(1, null)).toEqual([1, 1, 1])
+    expect(copies(3, null)).toEqual([3, 3, 3])
+    expect(copiesOf({ members: 1, copies: null }, null)).toBe(1)
+    expect(copies(null, { ...standingOn([]), copies: 1 })).toEqual([1, 1, 1])
     expect(copies(2, { ...standingOn([]), copies: 3 })).toEqual([3, 3, 3])
   })
 

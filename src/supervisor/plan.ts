@@ -21,7 +21,8 @@ import type { Ports, Standing } from './standing.ts'
 
 export const MEMBERS_MAX = 32
 export const MEMBERS_DEFAULT = 3
-export const COPIES_DEFAULT = 1
+/** Where there are as many members. */
+export const COPIES_DEFAULT = 2
 const HOST = '127.0.0.1'
 const MIB = 1024 ** 2
 export const JOURNAL_BYTES = 64 * MIB
@@ -33,7 +34,7 @@ export interface GroupPlan {
   readonly dataFolder: string
   /** null: as the group has it, or API_PORT_DEFAULT in a new one. */
   readonly basePort: number | null
-  /** Of each slice; null: as the group has it, or COPIES_DEFAULT in a new one. */
+  /** Of each slice; null: as the group has it, or what is usual in a new one (`copiesOf`). */
   readonly copies: number | null
   readonly placement: 'on' | 'off'
   readonly balance: 'on' | 'off' | 'advise' | null
@@ -51,6 +52,14 @@ export interface GroupPlan {
 
 export function memberNames(members: number): readonly MemberId[] {
   return Array.from({ length: members }, (_, i) => memberId(`m${i + 1}`))
+}
+
+/** A group that stands keeps what it was founded with. */
+export function copiesOf(
+  { members, copies }: Pick<GroupPlan, 'members' | 'copies'>,
+  standing: Pick<Standing, 'copies'> | null,
+): number {
+  return standing?.copies ?? copies ?? Math.min(COPIES_DEFAULT, members)
 }
 
 /** PT1. By member, in order. */
@@ -97,7 +106,7 @@ export function planMembers(
 ): readonly MemberConfigFile[] {
   const { members, dataFolder, placement, balance, policy, budgetBytes, cacheBytes } = plan
   const ports = portsOf(plan, standing)
-  const copies = standing?.copies ?? plan.copies ?? COPIES_DEFAULT
+  const copies = copiesOf(plan, standing)
   const founders = [...memberNames(members)]
   const sockets = socketFolder(plan)
   return founders.map((id, i) => ({

@@ -19,7 +19,7 @@ import { evidenceOf, metIn, refuseByFolders } from './evidence.ts'
 import { portTaken } from './free-ports.ts'
 import {
   COORDINATION_FILE,
-  COPIES_DEFAULT,
+  copiesOf,
   type GroupPlan,
   MEMBERS_MAX,
   memberNames,
@@ -83,7 +83,7 @@ export async function refuseWrongPlan(plan: GroupPlan, standing: Standing | null
       `Say one word about ${both}: --accept-damage goes on with its folder, --accept-loss gives it up.`,
     )
   }
-  const wrong = standing === null ? refuseCopies(plan.copies ?? COPIES_DEFAULT, members) : null
+  const wrong = standing === null ? refuseCopies(copiesOf(plan, null), members) : null
   if (wrong !== null) throw new CannotStart(wrong)
   refuseSmallBudget(plan)
   const last = portsInUse(portsOf(plan, standing)).at(-1) ?? 0

@@ -25,6 +25,7 @@ import { tellChild } from './launcher-log.ts'
 import { LauncherRecorder } from './launcher-recorder.ts'
 import {
   COORDINATION_FILE,
+  copiesOf,
   type GroupPlan,
   memberNames,
   planMembers,
@@ -143,8 +144,10 @@ export async function superviseGroup(supervision: Supervision): Promise<RunningG
 
 /** What a group was founded with stays, whatever is said now: its copies, and where its slices are. */
 function sayKept({ plan, say }: Supervision, standing: Standing | null): void {
-  if ((standing?.copies ?? plan.copies ?? 1) > 1)
-    say('Several copies are new, for trying out: keep nothing here that you cannot lose.')
+  if (plan.copies === 1 && plan.members > 1 && copiesOf(plan, standing) === 1)
+    say(
+      'With one copy of all data, a member that is down makes its part of every volume wait, and a disk that is lost takes it away for good.',
+    )
   if (standing === null) return
   const idle = memberNames(plan.members).filter((id) => !standing.bearers.has(id))
   if (idle.length > 0) {

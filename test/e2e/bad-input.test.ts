@@ -33,7 +33,7 @@ const sockets: Socket[] = []
 const pidsNow = async () => (await group.status('m2')).members.map(({ pid }) => pid)
 
 beforeAll(async () => {
-  group = await TestGroup.start()
+  group = await TestGroup.start('--copies', '1')
   volume = await group.createVolume('bad-input', 64 * MIB)
   bystander = await connectTo(group, volume, { name: 'bystander', isid: '00023d0000aa' })
   const written = await bystander.write(0, new Uint8Array(32 * 512).fill(PATTERN))
@@ -286,7 +286,7 @@ describe('the API', () => {
 })
 
 test('a damaged data folder is refused with a sentence, and left as it is', async () => {
-  const other = await TestGroup.start()
+  const other = await TestGroup.start('--copies', '1')
   try {
     other.process.kill('SIGTERM')
     await once(other.process, 'close')

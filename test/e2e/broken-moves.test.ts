@@ -27,7 +27,7 @@ let records: Records
 let scenes = 0
 
 beforeAll(async () => {
-  group = await TestGroup.start()
+  group = await TestGroup.start('--copies', '1')
   records = await Records.open(group)
 })
 afterAll(async () => {

@@ -65,7 +65,7 @@ let group: TestGroup
 const stopped = new Set<number>()
 
 beforeAll(async () => {
-  group = await TestGroup.start('--copies', '2')
+  group = await TestGroup.start()
 })
 afterAll(async () => {
   for (const pid of stopped) process.kill(pid, 'SIGCONT')

@@ -19,7 +19,7 @@ const prng = new Prng(SEED)
 let group: TestGroup
 
 beforeAll(async () => {
-  group = await TestGroup.start()
+  group = await TestGroup.start('--copies', '1')
 })
 afterAll(async () => {
   await group.stop()

@@ -15,7 +15,10 @@ let group: TestGroup
 let stranger: Stranger | null = null
 
 beforeAll(async () => {
-  ;[browser, group] = await Promise.all([startBrowser(), TestGroup.start(...BUDGET)])
+  ;[browser, group] = await Promise.all([
+    startBrowser(),
+    TestGroup.start('--copies', '1', ...BUDGET),
+  ])
 })
 afterAll(async () => {
   await stranger?.end()

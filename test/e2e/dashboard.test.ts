@@ -18,7 +18,7 @@ let group: TestGroup
 const stopped = new Set<number>()
 
 beforeAll(async () => {
-  ;[browser, group] = await Promise.all([startBrowser(), TestGroup.start()])
+  ;[browser, group] = await Promise.all([startBrowser(), TestGroup.start('--copies', '1')])
 })
 afterAll(async () => {
   wakeAll()

@@ -16,7 +16,7 @@ const QEMU = 'qemu-img'
 let group: TestGroup
 
 beforeAll(async () => {
-  group = await TestGroup.start()
+  group = await TestGroup.start('--copies', '1')
 })
 afterAll(async () => {
   await group.stop()

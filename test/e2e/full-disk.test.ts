@@ -28,7 +28,7 @@ const ODD_LBA = 63
 const ODD_BYTES = 3 * MIB
 
 beforeAll(async () => {
-  group = await TestGroup.start(...BUDGET)
+  group = await TestGroup.start('--copies', '1', ...BUDGET)
   volume = await group.createVolume('thin', VOLUME_PAGES * MIB, BLOCK_BYTES)
   initiator = await connect(volume)
   sectors = await connect(await group.createVolume('odd', 64 * MIB, SECTOR_BYTES))

@@ -17,7 +17,7 @@ let group: TestGroup
 let state: string
 
 beforeAll(async () => {
-  group = await TestGroup.start()
+  group = await TestGroup.start('--copies', '1')
   state = await mkdtemp(join(tmpdir(), 'evenkeel-state-'))
 })
 afterAll(async () => {

@@ -38,7 +38,7 @@ let file: string
 let kept: VolumeDetail
 
 beforeAll(async () => {
-  group = await TestGroup.start()
+  group = await TestGroup.start('--copies', '1')
   file = coordinationFile(group)
   kept = await group.createVolume('kept', VOLUME_BYTES, BLOCK_BYTES)
   expect(await writeAll(kept, 0x5e)).toBe(BLOCKS)

@@ -24,7 +24,7 @@ let group: TestGroup
 const started: ChildProcess[] = []
 
 beforeAll(async () => {
-  group = await TestGroup.start()
+  group = await TestGroup.start('--copies', '1')
 })
 afterEach(async () => {
   for (const child of started.splice(0)) await end(child)

@@ -16,7 +16,7 @@ let group: TestGroup
 let own: VolumeDetail
 
 beforeAll(async () => {
-  group = await TestGroup.start()
+  group = await TestGroup.start('--copies', '1')
   const request = { name: 'own', bytes: 64 * 2 ** 20, blockBytes: 512, shared: false }
   own = (await group.call<VolumeDetail>('volumes', request)).body
 })

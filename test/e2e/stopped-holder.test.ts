@@ -28,7 +28,7 @@ let records: Records
 let holder: Holder
 
 beforeAll(async () => {
-  group = await TestGroup.start()
+  group = await TestGroup.start('--copies', '1')
   records = await Records.open(group)
   holder = await Holder.start(coordinationFile(group))
 })

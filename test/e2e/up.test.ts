@@ -64,6 +64,7 @@ describe('up', () => {
       [1, 2, 3].map((n) => `m${n} 127.0.0.1:${basePort + n}`),
     )
     expect(first.ready.volumes).toMatchObject([{ name: 'vol1', url: urlAt(first, 1) }])
+    expect(await evenkeel('status')).toMatchObject({ slices: { copies: 2, whole: 1024 } })
     await evenkeel('volume', 'create', 'second', '--size', '64M', '--block', '4096')
     await run('qemu-io', ['-f', 'raw', '-c', 'write -P 0x5a 12M 40M', urlAt(first, 2)])
     const before = await evenkeel('volume', 'list')
@@ -121,7 +122,7 @@ describe('up', () => {
   })
 
   test('lets a member join: nobody else changes a port, and it has sessions and no slices', async () => {
-    const first = await up('--members', '2')
+    const first = await up('--members', '2', '--copies', '1')
     const before = await evenkeel('member', 'list')
     await run('qemu-io', ['-f', 'raw', '-c', 'write -P 0x31 0 40M', urlAt(first, 1)])
     await stopGroup(first)

@@ -19,7 +19,7 @@ type Result = 'passed' | 'skipped' | 'failed'
 let group: TestGroup
 
 beforeAll(async () => {
-  group = await TestGroup.start()
+  group = await TestGroup.start('--copies', '1')
 })
 afterAll(async () => {
   await group.stop()

@@ -15,7 +15,7 @@ let group: TestGroup
 let volume: Volume
 
 beforeAll(async () => {
-  group = await TestGroup.start()
+  group = await TestGroup.start('--copies', '1')
   volume = await group.createVolume('tools', VOLUME_BYTES)
 })
 afterAll(async () => {

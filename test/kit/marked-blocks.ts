@@ -24,7 +24,7 @@ export function blockOf(lba: number, round: number): Uint8Array {
 export async function startMarkedGroup(
   name: string,
 ): Promise<{ readonly group: TestGroup; readonly volume: VolumeDetail }> {
-  const group = await TestGroup.start()
+  const group = await TestGroup.start('--copies', '1')
   const volume = await group.createVolume(name, RUNS * RUN_BYTES, BLOCK_BYTES)
   return { group, volume }
 }

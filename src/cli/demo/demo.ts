@@ -122,7 +122,8 @@ async function startGroup(
   screen.note('Starting a group of three members, each a process of its own …')
   const plan = {
     members: 3,
-    copies: null,
+    // The picture is of what sessions weigh; what a second copy costs is in no session's weight.
+    copies: 1,
     dataFolder: folder,
     placement: 'off',
     balance: 'off',
