@@ -5,7 +5,8 @@
 //   A1. The list is of the instant in which the last epoch was raised: what was closed before is in it or retired.
 //   A2. An unknown outcome is settled by raising once more, never by a read.
 //   A3. The store has promised an epoch before the record can have it: whatever the outcome, the record is never ahead of
-//       its store, and a store that is behind the record is an older copy (store/identity.ts).
+//       its store, and a store that is behind the record is an older copy (store/identity.ts). Who gives a slice away and is in sync
+//       no more promises nothing: what it has of the slice counts no more, and its disk may be full.
 //   A4. An epoch is above every one that a record may have had. What was promised and not raised to is promised again, so a
 //        store is never two ahead of its own record: one that is has met an older one, and so has one that has a change under
 //        what it promised (group/seen.ts, G26).
@@ -153,10 +154,10 @@ async function raise(
 ): Promise<Activation | 'lost' | 'unknown'> {
   const epochs = new Map(changes.map(({ slice, to }) => [slice.id, to.epoch]))
   const records = new Map(changes.map(({ slice, to }) => [slice.id, to]))
-  const isPromised = changes.every(
-    ({ slice, to }) => deps.store.promisedEpoch(slice.id) >= to.epoch,
-  )
-  if (!isPromised && (await deps.store.promise(epochs)) === 'full') return 'lost' // A3
+  const own = changes.filter(({ to }) => to.inSync.includes(deps.self))
+  const isPromised = own.every(({ slice, to }) => deps.store.promisedEpoch(slice.id) >= to.epoch)
+  const promises = new Map(own.map(({ slice, to }) => [slice.id, to.epoch]))
+  if (!isPromised && (await deps.store.promise(promises)) === 'full') return 'lost' // A3
   const slices = new Map<SliceId, StoredSlice>()
   const transactions = changeSlices(changes)
   const last = transactions.length - 1

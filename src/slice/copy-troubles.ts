@@ -47,6 +47,10 @@ export class CopyTroubles {
     return this.#slices.get(slice)?.sinceMs ?? null
   }
 
+  has(slice: SliceId, copy: MemberId): boolean {
+    return this.#slices.get(slice)?.of.has(copy) === true
+  }
+
   /** What is to be done about its copies, as of this look; null: nothing. */
   measure(slice: SliceId, { copies }: Primary): Measure | null {
     const troubles = this.#slices.get(slice)

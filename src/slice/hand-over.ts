@@ -9,10 +9,12 @@
 //   HO2. Only to a member in sync, when all that are wanted are, after all that time without a change: who was away may be so again. A
 //        slice that moves waits for nothing like it, but that I/O has gone on since the last attempt. Few slices of a member at once:
 //        another one begins when the heir has activated one of them, or is late with it.
+//   HO4. A primary whose own disk has no room for what has its number (GC3 of store/commit-queue.ts) gives its part to a copy that has
+//        kept all that it was sent, and is in sync no more. Where there is none the slice stands still until there is room.
 import type { Clock } from '../base/clock.ts'
 import { type Epoch, epoch, type MemberId, type SliceId } from '../base/ids.ts'
 import type { SliceRecord } from '../group/record.ts'
-import { handedOver, heirOf, isMoving, raised } from '../group/slices.ts'
+import { handedOver, heirOf, isMoving, raised, takenOver } from '../group/slices.ts'
 import { Asking, type AskingDeps, type Of, Unanswered } from './asking.ts'
 import { encodeActivate, readActivation } from './copy-messages.ts'
 import type { GroupSlices } from './group-slices.ts'
@@ -27,6 +29,7 @@ const AT_ONCE = 2
 const LATE_MS = 5_000
 
 export interface HandOverDeps extends AskingDeps {
+  readonly self: MemberId
   readonly clock: Clock
   readonly group: GroupSlices
   readonly quietMs: number
@@ -61,6 +64,14 @@ export class HandOvers {
     )
   }
 
+  /** HO4 */
+  giveUp(slice: SliceId, primary: Primary, isTroubled: (copy: MemberId) => boolean): void {
+    const heir = primary.copies?.others.find(({ member }) => !isTroubled(member))?.member
+    void this.#deps.reconfigure(slice, primary, (isOver) =>
+      heir === undefined ? raised : leftTo(this.#deps, { slice, primary, heir }, isOver),
+    )
+  }
+
   /** HO2 */
   #hasRoom(nowMs: number): boolean {
     for (const [slice, sinceMs] of this.#underWay)
@@ -79,6 +90,20 @@ export async function givenTo(
   const next = epoch(primary.epoch + 1)
   if (!(await promises(deps, { slice, epoch: next }, heir, isOver))) return raised
   return (record, to) => (to === next ? wish(record, to) : null) ?? raised(record, to)
+}
+
+/** HO1. The heir is the primary, and this member in sync no more. */
+export function leftTo(
+  deps: AskingDeps & Pick<HandOverDeps, 'self'>,
+  gift: Gift,
+  isOver: () => boolean,
+): Promise<SliceWish> {
+  const { heir } = gift
+  return givenTo(deps, gift, isOver, (record, to) =>
+    record.primary === deps.self && record.inSync.includes(heir)
+      ? takenOver(record, heir, to)
+      : null,
+  )
 }
 
 export interface Gift {

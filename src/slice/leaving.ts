@@ -11,8 +11,8 @@
 import { sleep } from '../base/clock.ts'
 import { type Epoch, type MemberId, type SliceId, sliceId } from '../base/ids.ts'
 import type { SliceRecord } from '../group/record.ts'
-import { takenOver, withoutCopies } from '../group/slices.ts'
-import { givenTo, type HandOverDeps } from './hand-over.ts'
+import { withoutCopies } from '../group/slices.ts'
+import { type HandOverDeps, leftTo } from './hand-over.ts'
 import type { Primary } from './primary.ts'
 
 /** LV1, LV2. As many as are raised together stand still as long. */
@@ -21,7 +21,6 @@ const ASK_MS = 1_000
 const AGAIN_MS = 50
 
 export interface LeavingDeps extends Omit<HandOverDeps, 'quietMs' | 'isSettled'> {
-  readonly self: MemberId
   /** Null: it is not served here. */
   readonly served: (slice: SliceId) => Primary | null
 }
@@ -75,14 +74,12 @@ export class Leaving {
 
   /** LV1 */
   async #give(slice: SliceId, { goesOn }: Leave): Promise<void> {
-    const { self, served, reconfigure } = this.#deps
+    const { served, reconfigure } = this.#deps
     const primary = served(slice)
     const heir = primary?.copies?.others.find(({ member }) => goesOn(member))?.member
     if (primary === null || heir === undefined) return
-    const wish = (record: SliceRecord, to: Epoch) =>
-      record.primary === self && record.inSync.includes(heir) ? takenOver(record, heir, to) : null
     await reconfigure(slice, primary, (isOver) =>
-      givenTo(this.#deps, { slice, primary, heir }, isOver, wish),
+      leftTo(this.#deps, { slice, primary, heir }, isOver),
     )
   }
 

@@ -111,7 +111,7 @@ export class Roles {
     const raises = { ...shared, self, coordinator, isClosed, load }
     this.#tenure = { ...raises, recordKept, raising: new Raising(raises) }
     const reconfigure: Reconfigure = (...how) => this.#reconfigure(...how)
-    const follows = { ...shared, group: deps.group, reconfigure, work: deps.work }
+    const follows = { ...shared, self, group: deps.group, reconfigure, work: deps.work }
     this.mending = new Mending({ ...deps, ...shared })
     const isServed = (slice: SliceId, primary: Primary) => this.all[slice] === primary
     this.#teaching = new Teaching({ ...follows, isServed })
@@ -120,7 +120,7 @@ export class Roles {
       isSettled: (slice) => isHeld(this.all[slice] ?? none) || !this.#isInSync(slice),
     })
     this.#parting = new Leaving({
-      ...{ ...follows, self },
+      ...follows,
       served: (slice) => {
         const role = this.all[slice]
         return role?.kind === 'primary' ? role : null
@@ -380,7 +380,8 @@ export class Roles {
       const sinceMs = this.#troubles.sinceMs(slice)
       const record = this.#deps.group.slices[slice]
       const isOther = left > 0 && record !== undefined && hasChanged(role, record)
-      if (role.copies?.isOwnFull === true) void this.#reconfigure(slice, role, () => raised)
+      if (role.copies?.isOwnFull === true)
+        this.#handOvers.giveUp(slice, role, (copy) => this.#troubles.has(slice, copy))
       else if (this.#measure(slice, role) || this.#parting.isLeaving) continue
       else if (isOther) {
         left -= 1

@@ -48,6 +48,8 @@ export class LateStore implements SliceStore {
   #lastMs = Number.NEGATIVE_INFINITY
   /** One way through, in ms. */
   delayMs: readonly [number, number] = [0.1, 3]
+  /** Its disk has no room to write home (GC3 of store/commit-queue.ts). */
+  isFull = false
   /** Pages of which blocks cannot be read, until they are installed; with a third number, that block alone. */
   readonly damaged = new Set<string>()
 
@@ -57,7 +59,8 @@ export class LateStore implements SliceStore {
     this.#prng = prng
   }
 
-  promise(epochs: ReadonlyMap<SliceId, Epoch>): Promise<'done'> {
+  promise(epochs: ReadonlyMap<SliceId, Epoch>): Promise<'done' | 'full'> {
+    if (this.isFull) return Promise.resolve('full')
     return this.#later(() => {
       for (const [slice, of] of epochs)
         this.#durable.promises.set(slice, epoch(Math.max(of, this.promisedEpoch(slice))))
@@ -110,7 +113,8 @@ export class LateStore implements SliceStore {
     return { blocks: 0, write }
   }
 
-  write(write: StoreWrite): Promise<'done'> {
+  write(write: StoreWrite): Promise<'done' | 'full'> {
+    if (this.isFull) return Promise.resolve('full')
     const before = write.data?.slice() ?? null
     return this.#later(() => {
       if (before !== null && write.data?.every((byte, i) => byte === before[i]) !== true)
