@@ -81,6 +81,23 @@ it('what is sent to copies, and to a learner, is counted', () => {
   expect(work).toMatchObject({ copiedPieces: 7, copiedBytes: 5 * 4096 })
 })
 
+it('writes that wait are counted until they are answered, and not where too few are in sync', async () => {
+  const { set, work, stored, write, answer, turn } = scene([b])
+  write()
+  write()
+  expect(work.waiting).toBe(2)
+  stored[0]?.('done')
+  answer(0, 1)
+  await turn()
+  expect(work.waiting).toBe(1)
+  set.end()
+  set.finish('stale')
+  expect(work.waiting).toBe(0)
+  const few = scene([], 2)
+  few.write()
+  expect(few.work.waiting).toBe(0)
+})
+
 it('R4 with fewer than enough in sync nothing is answered', async () => {
   const { stored, outcomes, write, turn } = scene([], 2)
   write()

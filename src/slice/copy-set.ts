@@ -91,11 +91,6 @@ export class CopySet {
     return this.others.length + 1 >= this.min
   }
 
-  /** Writes that are not committed. */
-  get waiting(): number {
-    return this.#waiting.length
-  }
-
   /** R3. The place of the next write, which is handed in at once. */
   place(): number {
     return this.set.place(this.#deps.clock.nowMs())
@@ -109,6 +104,7 @@ export class CopySet {
         ...{ sent: [], whenStored: [] },
       }
       this.#waiting.push(waiting)
+      this.#countWaiting(1)
       this.#underWay += 1
       for (const [at, { member }] of this.others.entries()) {
         const request = new CopyRequest(write, (status, has) => this.#answered(at, status, has))
@@ -221,7 +217,13 @@ export class CopySet {
     this.#inherited = null
     const waiting = this.#waiting
     this.#waiting = []
+    this.#countWaiting(-waiting.length)
     for (const { isStored, resolve } of waiting) resolve(isStored ? outcome : 'stale')
+  }
+
+  /** What waits for too few in sync waits for the very copying that is to give way to others. */
+  #countWaiting(more: number): void {
+    if (this.isEnough) this.#deps.work.waiting += more
   }
 
   #stored(waiting: Waiting, result: 'done' | 'full'): void {
@@ -261,6 +263,7 @@ export class CopySet {
       count += 1
     }
     this.#waiting.splice(0, count)
+    this.#countWaiting(-count)
   }
 }
 

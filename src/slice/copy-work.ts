@@ -6,6 +6,8 @@ export interface CopyWork {
   keptPieces: number
   /** An unmap has none, whatever it names (W6 of volume/gateway.ts). */
   keptBytes: number
+  /** Writes that are not answered now, of all slices that this member serves with copies, and with as many in sync as are needed. */
+  waiting: number
 }
 
 export function countCopied(work: CopyWork, data: Uint8Array | null, copies = 1): void {
@@ -19,5 +21,5 @@ export function countKept(work: CopyWork, data: Uint8Array | null): void {
 }
 
 export function noCopyWork(): CopyWork {
-  return { copiedPieces: 0, copiedBytes: 0, keptPieces: 0, keptBytes: 0 }
+  return { copiedPieces: 0, copiedBytes: 0, keptPieces: 0, keptBytes: 0, waiting: 0 }
 }

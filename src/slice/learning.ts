@@ -9,9 +9,8 @@
 //   R8.  A learner joins only when it was proven equal (learner.ts), after the last write and before the next one. What it
 //        remembers of operations is forgotten for what the primary remembers.
 // What stops the slice is bounded: with more than PAUSED_PAGES left the learner is given up, and tried again later. Copying gives way:
-// a write waits for one page at most, a read for none, and beside writes that wait the next page is copied as late as the last one
-// took.
-import { sleep } from '../base/clock.ts'
+// a write waits for one page at most, a read for none, and beside writes that wait, of any slice, copy-pace.ts says when the next page
+// is copied.
 import type { MemberId } from '../base/ids.ts'
 import { PAGE_BYTES } from '../base/sizes.ts'
 import { answerStatus } from '../peer/message.ts'
@@ -22,6 +21,7 @@ import { NEVER, planLearning } from './alignment.ts'
 import { Asking, type AskingDeps, emptyPage, type Of, Unanswered } from './asking.ts'
 import { someOperations } from './copy.ts'
 import { encodeActivate, encodeAligned, readActivation } from './copy-messages.ts'
+import type { CopyPace } from './copy-pace.ts'
 import { InstallRequest } from './copy-request.ts'
 import type { CopySet } from './copy-set.ts'
 import type { GroupSlices } from './group-slices.ts'
@@ -40,6 +40,7 @@ export type Learned =
   | 'behind'
 
 export interface LearningDeps extends AskingDeps {
+  readonly pace: CopyPace
   readonly group: Pick<GroupSlices, 'volumes'>
   /** Of slices whose pages are copied. */
   readonly copying: Turns
@@ -109,7 +110,7 @@ export class Learning {
     for (const page of own.pages)
       if (!differ.has(`${page.volume}:${page.page}`)) learner.found(page)
     for (const plan of plans) learner.unequal(plan)
-    while (learner.left > 0 && !learner.isOver) await this.#copyNext(primary, copies, learner)
+    while (learner.left > 0 && !learner.isOver) await this.#copyNext(primary, learner)
     return learner.isOver ? 'given up' : 'ready'
   }
 
@@ -162,21 +163,20 @@ export class Learning {
   }
 
   /** Gives way. */
-  async #copyNext(primary: Primary, copies: CopySet, learner: Learner): Promise<void> {
-    const place = learner.next()
-    if (place === null) return
-    const { clock } = this.#deps
-    const { volume, page } = place
-    const from = page * PAGE_BYTES
-    const sinceMs = clock.nowMs()
-    try {
-      await primary.hold({ volume, from, to: from + PAGE_BYTES })
-      if (learner.isOver || !(await this.#send(place))) learner.isOver = true
-      else learner.copied(place)
-    } finally {
-      primary.release()
-    }
-    if (copies.waiting > 0) await sleep(clock, clock.nowMs() - sinceMs)
+  #copyNext(primary: Primary, learner: Learner): Promise<void> {
+    return this.#deps.pace.page(this.#member, async () => {
+      const place = learner.isOver ? null : learner.next()
+      if (place === null) return
+      const { volume, page } = place
+      const from = page * PAGE_BYTES
+      try {
+        await primary.hold({ volume, from, to: from + PAGE_BYTES })
+        if (learner.isOver || !(await this.#send(place))) learner.isOver = true
+        else learner.copied(place)
+      } finally {
+        primary.release()
+      }
+    })
   }
 
   /** As it is here; false: the learner cannot keep it, or it is damaged here. */

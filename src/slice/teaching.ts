@@ -11,6 +11,7 @@ import type { Clock } from '../base/clock.ts'
 import type { MemberId, SliceId } from '../base/ids.ts'
 import { leaving, missing, raised, withCopy, withoutCopies } from '../group/slices.ts'
 import type { AskingDeps } from './asking.ts'
+import { CopyPace } from './copy-pace.ts'
 import { type CopyWork, countCopied } from './copy-work.ts'
 import type { GroupSlices } from './group-slices.ts'
 import { Learning, Turns } from './learning.ts'
@@ -34,12 +35,14 @@ export class Teaching {
   /** Since the start. */
   readonly counts = { joined: 0, pages: 0, givenUp: 0 }
   readonly #deps: TeachingDeps
+  readonly #pace: CopyPace
   readonly #busy = new Set<SliceId>()
   readonly #notBeforeMs = new Map<MemberId, number>()
   readonly #copying = new Turns(COPIED_AT_ONCE)
 
   constructor(deps: TeachingDeps) {
     this.#deps = deps
+    this.#pace = new CopyPace(deps.clock, deps.work)
   }
 
   /** Now and then, at a slice that is served with copies. False: all is as it should be. */
@@ -75,7 +78,7 @@ export class Teaching {
     this.#busy.add(slice)
     const isOver = () => primary.copies !== copies || !this.#deps.isServed(slice, primary)
     const of = { slice, epoch: primary.epoch }
-    const deps = { ...this.#deps, copying: this.#copying }
+    const deps = { ...this.#deps, copying: this.#copying, pace: this.#pace }
     const learning = new Learning(deps, of, member, ({ blocks }) => {
       this.counts.pages += 1
       countCopied(this.#deps.work, blocks)
