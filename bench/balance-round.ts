@@ -116,7 +116,7 @@ const parts = {
   peers: { ask: async () => null },
 } as unknown as MemberParts
 
-const estimate = new MemberEstimate({ self: SELF, resources: 1 })
+const estimate = new MemberEstimate({ self: SELF, network: 'not counted' })
 
 /** A second in which each session here asked for so many reads. */
 function measure(reads: number): void {
@@ -136,8 +136,7 @@ function measure(reads: number): void {
       ...{ seconds: 1, cpuSeconds: 0.5, capacityCpu: 1, hostCpu: 0.5, loopUtilisation: 0.5 },
       ...{
         rssBytes: 1e8,
-        networkBytes: 0,
-        networkCapacityBytes: 0,
+        ...{ receivedBytes: 0, sentBytes: 0, interfaceBytes: 0 },
         diskLatencyMs: 1,
         diskQueue: 0,
       },

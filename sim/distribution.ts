@@ -82,7 +82,7 @@ export class SimProbe implements SystemProbe {
       hostCpu: busy,
       loopUtilisation: busy,
       rssBytes: 100e6,
-      networkBytes: 0,
+      ...{ networkBytes: 0, receivedBytes: 0, sentBytes: 0, interfaceBytes: 0 },
     }
   }
 

@@ -1,7 +1,14 @@
 // What is said of a member under its vessel: how much it is used, its processor, memory, room and work.
 
 import type { Member, Top } from '../../src/api/schema.ts'
-import { formatMs, formatPercent, formatRate, formatSize } from '../../src/base/figures.ts'
+import {
+  formatBitRate,
+  formatLoad,
+  formatMs,
+  formatPercent,
+  formatRate,
+  formatSize,
+} from '../../src/base/figures.ts'
 
 interface Props {
   readonly member: Top['members'][number]
@@ -17,11 +24,14 @@ export function MemberFacts({ member, known }: Props) {
       <h3>
         <a href={`#member/${id}`}>{id}</a> <span class="state">{shown}</span>
       </h3>
-      <p class="used">{load === null ? '–' : formatPercent(load.utilisation)}</p>
+      <p class="used">{load === null ? '–' : formatLoad(load)}</p>
       <dl>
         <Fact name="Sessions" value={sessions.toLocaleString('en')} />
         <Fact name="CPU" value={load === null ? '–' : `${load.cpu.toFixed(2)} cores`} />
         <Fact name="Host" value={load === null ? '–' : `${formatPercent(load.hostCpu)} busy`} />
+        {load !== null && load.networkBitsPerSecond !== null && (
+          <Fact name="Network" value={`${formatBitRate(load.networkBitsPerSecond)} each way`} />
+        )}
         <Fact name="Memory" value={load === null ? '–' : formatSize(load.memoryBytes)} />
         <Fact
           name="Commands"

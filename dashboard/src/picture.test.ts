@@ -42,6 +42,7 @@ const load = (utilisation: number): Load => ({
     eventLoopDelayMs: 0,
   },
   ...{ memoryBytes: 0, diskLatencyMs: null, diskQueue: 0, networkBytesPerSecond: 0, iops: 0 },
+  ...{ resource: 'cpu', networkBitsPerSecond: null },
   ...{ bytesPerSecond: 0, latencyMs: null, forwardedShare: 0, handledIops: 0 },
 })
 const members = (...used: (number | null)[]): Top['members'] =>

@@ -36,7 +36,7 @@ export const load: Panel = {
   about:
     'By which moves are decided. Lines far apart for minutes: see the moves, and why none is made.',
   ...{ kind: 'lines', unit: 'percentunit', warn: [0.8, 1] },
-  queries: [[`max by (member) (evenkeel_member_load_ratio${of('resource="cpu"')})`, '{{member}}']],
+  queries: [[`max by (member) (evenkeel_member_load_ratio${of()})`, '{{member}}']],
 }
 export const sessions: Panel = {
   title: 'Sessions by member',

@@ -70,15 +70,16 @@ class Group {
         const counted = { byPrimary: [], outstanding: 0, deepest: 16 }
         return { session: id, seconds, work, ...counted, latencySumMs: 0, latencyCount: 0 }
       })
-      const nothing = { hostCpu: 0, loopUtilisation: 0, rssBytes: 0, networkBytes: 0 }
-      const disk = { networkCapacityBytes: 0, diskLatencyMs: null, diskQueue: 0 }
+      const nothing = { hostCpu: 0, loopUtilisation: 0, rssBytes: 0 }
+      const network = { receivedBytes: 0, sentBytes: 0, interfaceBytes: 0 }
+      const disk = { diskLatencyMs: null, diskQueue: 0 }
       const primary = {
         ...{ storedPieces: RATE * each * seconds, storedBytes: 0 },
         ...{ handledPieces: RATE * handled * seconds, handledBytes: 0 },
         ...{ copiedPieces: 0, copiedBytes: 0, keptPieces: 0, keptBytes: 0 },
       }
       member.measure(
-        { seconds, cpuSeconds, capacityCpu: 1, ...nothing, ...disk, ...primary },
+        { seconds, cpuSeconds, capacityCpu: 1, ...nothing, ...network, ...disk, ...primary },
         samples,
       )
     })

@@ -1,6 +1,7 @@
 // The forms of what is asked of the distribution besides its state: why a session was moved or stays, what would be moved next, and
 // what members have kept of their load.
 import { z } from 'zod'
+import { resource } from './fullness-schema.ts'
 import { count } from './number-schema.ts'
 import { balanceMode } from './schema.ts'
 
@@ -8,6 +9,7 @@ const regret = z.number().describe('What staying has cost, in request-seconds.')
 const gapAndNeed = {
   gap: z.number().describe('Difference of the two members, in utilisation.'),
   need: z.number().describe('What of it comes and goes.'),
+  resource: resource.describe('That decides.'),
 }
 
 export const moveOption = z
@@ -23,7 +25,8 @@ export const endSeen = z
   .object({
     member: z.string().describe('Whose figures these are.'),
     reportAgeMs: z.number().describe('How old the report was.'),
-    capacity: z.number().describe('In cores.'),
+    resource: resource.describe('Of which these are.'),
+    capacity: z.number().describe('In cores; of the network in Gbit/s, both ways together.'),
     slow: z.number().describe('Utilisation, as average of 40 s.'),
     long: z.number().describe('Of 5 minutes.'),
     fast: z.number().describe('Of 5 s.'),
@@ -39,7 +42,7 @@ export const moveWhy = z
     at: z.string(),
     from: endSeen,
     to: endSeen.nullable(),
-    weight: hereAndThere.describe('Load of the session at either member, in cores.'),
+    weight: hereAndThere.describe('Load of the session at either member, as capacity.'),
     share: hereAndThere.describe('Share of its pages at either member.'),
     urgent: z.boolean(),
     gain: z.number(),
@@ -90,7 +93,9 @@ export const recordedEntry = z
   .object({
     n: count.describe('Counts the entries of a member.'),
     atMs: z.number().describe('Since 1970.'),
-    capacity: byResource.describe('CPU seconds a second that it can have.'),
+    capacity: byResource.describe(
+      'CPU seconds a second that it can have, and Gbit/s of its network, if that is its own.',
+    ),
     slow: byResource.describe('Its load, as it reports it: average of 40 s.'),
     fast: byResource.describe('Of 5 s.'),
     sigma: byResource.describe('What comes and goes, in utilisation.'),

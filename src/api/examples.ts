@@ -86,7 +86,7 @@ const load: MemberLoad = {
   ...{ reportAgeMs: 400, utilisation: 0.71, cpu: 0.7, hostCpu: 0.8, eventLoop: 0.73 },
   ...{ eventLoopDelayMs: 0.4, memoryBytes: 90_000_000, diskLatencyMs: 0.8, diskQueue: 1.5 },
   ...{ networkBytesPerSecond: 4_000_000, iops: 900, bytesPerSecond: 3_686_400, latencyMs: 1.1 },
-  ...{ forwardedShare: 0.5, handledIops: 20 },
+  ...{ forwardedShare: 0.5, handledIops: 20, resource: 'cpu', networkBitsPerSecond: null },
 }
 const member: Member = {
   ...{ id: 'm1', state: 'up', portal: '192.0.2.1:3260', api: 'http://192.0.2.1:3259' },
@@ -100,6 +100,7 @@ const member: Member = {
     version: '0.1.0',
   },
   ...{ usedBytes: 2_164_260_864, freeBytes: 500_000_000_000 },
+  load: { utilisation: 0.71, resource: 'cpu', networkBitsPerSecond: null },
   cache: { bytes: 33_554_432, mostBytes: 67_108_864, hits: 120_000, misses: 4000 },
   tombstones: { runs: 5, atMost: 16_384 },
 }
@@ -127,18 +128,25 @@ const health: Health = {
   ...{ ok: true, health: 'ok', member: 'm1', version: '0.1.0', uptimeSeconds: 86_400 },
   ...{ problems: [], sessions: 1, load },
 }
-const debt = { gain: 0.2, regret: 2, owed: 5, price: 6.6, gap: 0.29, need: 0.1 }
+const debt = {
+  ...{ gain: 0.2, regret: 2, owed: 5, price: 6.6, gap: 0.29, need: 0.1 },
+  resource: 'cpu',
+} as const
 const stays = {
   ...{ session: '42', member: 'm1', code: 'DEBT_BUILDING', to: 'm2', ...debt },
   sentence: 'session 42 stays at m1: staying has cost 2 of the 5 request-seconds.',
 }
 const options = [{ to: 'm2', code: null, gain: 0.2, sentence: 'it would save 0.2 each second' }]
 const whyNot: StayReason = { ...stays, until: AT, options }
-const end = { reportAgeMs: 400, capacity: 1, slow: 0.71, long: 0.6, fast: 0.8, sigma: 0.02 }
+const end = {
+  ...{ reportAgeMs: 400, capacity: 1, slow: 0.71, long: 0.6, fast: 0.8, sigma: 0.02 },
+  resource: 'cpu',
+} as const
 const whyMoved: MoveWhy = {
   ...{ move: 'a7Qx', session: '42', at: AT, urgent: false, options },
   ...{ from: { ...end, member: 'm1' }, to: { ...end, member: 'm2', slow: 0.42 } },
   ...{ weight: { here: 0.12, there: 0.13 }, share: { here: 0.5, there: 0.5 } },
+  resource: 'cpu',
   ...{ gain: 0.2, price: 6.6, regret: 7, gap: 0.29, need: 0.1, sentence: 'It pays back in 33 s.' },
 }
 const plan: BalancePlan = { mode: 'on', moves: [{ ...stays, at: AT }], silent: [] }

@@ -231,6 +231,13 @@ function describeMachine(readings: Readings, text: Exposition): void {
       value,
     })),
   )
+  if (readings.networkSpeedBytes !== null) {
+    text.gauge(
+      'evenkeel_network_speed_bytes',
+      'What initiators can reach the member by in a second, each way; absent where that is shared or not known',
+      one(readings.networkSpeedBytes),
+    )
+  }
   text.gauge('evenkeel_host_cpu_ratio', 'CPU of the host in use', one(readings.hostCpu))
   text.gauge(
     'evenkeel_event_loop_delay_seconds',

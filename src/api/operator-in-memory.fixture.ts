@@ -39,16 +39,14 @@ import type {
 const AT = '2026-11-24T00:00:00.000Z'
 
 const load: MemberLoad = {
-  reportAgeMs: 400,
-  utilisation: 0.31,
-  cpu: 0.3,
-  hostCpu: 0.5,
-  eventLoop: 0.33,
+  ...{ reportAgeMs: 400, utilisation: 0.31, cpu: 0.3, hostCpu: 0.5, eventLoop: 0.33 },
   eventLoopDelayMs: 0.4,
   memoryBytes: 90_000_000,
   diskLatencyMs: 0.8,
   diskQueue: 1.5,
+  resource: 'network',
   networkBytesPerSecond: 4_000_000,
+  networkBitsPerSecond: 1e9,
   iops: 900,
   bytesPerSecond: 3_686_400,
   latencyMs: 1.1,
@@ -59,12 +57,18 @@ const load: MemberLoad = {
 const stays: StayReason = {
   ...{ session: '42', member: 'm1', code: 'DEBT_BUILDING', to: 'm2', gain: 0.2, regret: 2 },
   ...{ owed: 5, price: 6.6, gap: 0.3, need: 0.1, until: AT },
+  resource: 'cpu',
   sentence: 'session 42 stays at m1: staying has cost 2 of the 5 request-seconds.',
   options: [
     { to: 'm2', code: null, gain: 0.2, sentence: 'it would save 0.2 request-seconds each second' },
     { to: 'm3', code: 'silent', gain: null, sentence: 'm3 is silent' },
   ],
 }
+
+const end = {
+  ...{ reportAgeMs: 400, capacity: 1, slow: 0.7, long: 0.6, fast: 0.8, sigma: 0.02 },
+  resource: 'network',
+} as const
 
 const drainState: DrainState = {
   ...{ since: AT, left: 1, moved: 3, secondsLeft: 2, stuck: 1 },
@@ -322,10 +326,9 @@ export class OperatorInMemory implements Operator {
     const move = this.#moves.find((one) => one.id === id)
     if (move === undefined) return refusal('moveNotFound', `there is no move ${id} on record`)
     if (move.to === 'm3') return refusal('decisionNotKept', `move ${id} was made by hand`)
-    const end = { reportAgeMs: 400, capacity: 1, slow: 0.7, long: 0.6, fast: 0.8, sigma: 0.02 }
     const { gain, regret, price, gap, need, options } = stays
     return answered({
-      ...{ move: id, session: move.session, at: AT, urgent: false },
+      ...{ move: id, session: move.session, at: AT, urgent: false, resource: 'network' },
       ...{ from: { ...end, member: move.from }, to: { ...end, member: move.to, slow: 0.2 } },
       ...{ weight: { here: 0.17, there: 0.12 }, share: { here: 0.1, there: 0.5 } },
       ...{ gain, regret, price, gap, need, sentence: 'It pays back in 3 s.', options },
@@ -383,6 +386,7 @@ export class OperatorInMemory implements Operator {
         version: '0.1.0',
         usedBytes: 1024,
         freeBytes: 2048,
+        load: { utilisation: 0.31, resource: 'network', networkBitsPerSecond: 1e9 },
         cache: { bytes: 8192, mostBytes: 65_536, hits: 3, misses: 1 },
         tombstones: { runs: 5, atMost: 16_384 },
       },
@@ -400,6 +404,7 @@ export class OperatorInMemory implements Operator {
         version: null,
         usedBytes: null,
         freeBytes: null,
+        load: null,
         cache: null,
         tombstones: null,
       },

@@ -69,6 +69,8 @@ export interface Readings {
   readonly commits: DurationCounts
   readonly diskQueue: number
   readonly networkBytes: { readonly received: number; readonly sent: number }
+  /** Each way in a second; null: its network is not its own, or not known. */
+  readonly networkSpeedBytes: number | null
   /** 0 … 1 of the whole host. */
   readonly hostCpu: number
   readonly eventLoopDelaySeconds: number

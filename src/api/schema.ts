@@ -5,6 +5,7 @@ import { z } from 'zod'
 import { BLOCK_BYTES, LOGICAL_BLOCKS, VOLUME_BYTES_MAX, VOLUME_BYTES_MIN } from '../base/sizes.ts'
 import { VOLUME_NAME, VOLUME_NAME_RULE } from '../group/volumes.ts'
 import { errorCodes, SCHEMA } from './errors.ts'
+import { fullness } from './fullness-schema.ts'
 import { healthProblem, healthState } from './health-schema.ts'
 import { drainState } from './keeping-schema.ts'
 import { lane, sliceCounts } from './layout-schema.ts'
@@ -320,6 +321,7 @@ export const member = z
     version: z.string().nullable().describe('null: silent'),
     usedBytes: count.nullable().describe('Of its disk, by what its store keeps; null: silent.'),
     freeBytes: count.nullable().describe('Of its disk; null: silent.'),
+    load: z.object(fullness).nullable().describe('null: silent, or not measured yet'),
     cache: cacheFigures.nullable().describe('null: silent'),
     tombstones: tombstoneFigures
       .nullable()
@@ -331,7 +333,7 @@ export const member = z
 export const memberLoad = z
   .object({
     reportAgeMs: z.number().describe('How old these figures are.'),
-    utilisation: z.number().describe('Load over capacity, as decisions see it.'),
+    ...fullness,
     cpu: share.describe('Cores in use by the process.'),
     hostCpu: share.describe('Of all cores of its machine, in use by anybody.'),
     eventLoop: share.describe('Event-loop utilisation: only signals saturation.'),

@@ -15,7 +15,7 @@ import { type SessionId, sessionId } from '../base/ids.ts'
 import type { Moment, Proposal, Reason } from '../distribution/decide.ts'
 import { whyMoved, whyNot, whyNotThere } from '../distribution/explain.ts'
 import { foresee, optionsOf, whyItStays } from '../distribution/foresight.ts'
-import { effective } from '../distribution/judge.ts'
+import { effective, resourceOf } from '../distribution/judge.ts'
 import type { Policy } from '../distribution/policy.ts'
 import type { End, Own, View } from '../distribution/view.ts'
 import { type AverageKind, shareAt, weightAt } from '../load/load-table.ts'
@@ -79,7 +79,7 @@ export class Account {
   #whyOf(move: string, proposal: Proposal, { own, view, moment }: State, policy: Policy): MoveWhy {
     const { session, to, gain, price, debt, urgent, verdict } = proposal
     const target = view.members.get(to)
-    const r = verdict.effect.top
+    const { top: r, topThere } = verdict.effect
     const kind = urgent ? 'fast' : 'slow'
     const here = shareAt(session.load, own.member)
     const there = shareAt(session.load, to)
@@ -88,12 +88,13 @@ export class Account {
       session: String(session.id),
       at: this.#wall(moment.nowMs),
       from: seen(own, r, 0, policy),
-      to: target === undefined ? null : seen(target, r, target.ageMs, policy),
+      to: target === undefined ? null : seen(target, topThere, target.ageMs, policy),
       weight: {
         here: weightAt(session.load[kind], here, r),
         there: weightAt(session.load[kind], there, r),
       },
       share: { here, there },
+      resource: resourceOf(r),
       ...{ urgent, gain, price, regret: debt, gap: verdict.gap, need: verdict.need },
       sentence: whyMoved(proposal, `session ${session.id}`, policy),
       options: this.#options(session.id, { own, view, moment }, policy),
@@ -182,12 +183,14 @@ function reasonOf(
   { session, to, gain, debt, price, verdict }: Proposal,
   code: Reason['code'],
 ): Reason {
-  const { gap, need } = verdict
-  return { session: session.id, code, to, gain, debt, price, owed: debt, gap, need, untilMs: 0 }
+  const { gap, need, resource } = verdict
+  const figures = { gain, debt, price, owed: debt, gap, need, resource, untilMs: 0 }
+  return { session: session.id, code, to, ...figures }
 }
 
-function figuresOf({ session, code, to, gain, debt, price, owed, gap, need }: Reason) {
-  return { session: String(session), code, to, gain, regret: debt, price, owed, gap, need }
+function figuresOf({ session, code, to, gain, debt, price, owed, gap, need, resource }: Reason) {
+  const figures = { gain, regret: debt, price, owed, gap, need, resource }
+  return { session: String(session), code, to, ...figures }
 }
 
 function seen(end: End, r: number, ageMs: number, policy: Policy): EndSeen {
@@ -197,6 +200,7 @@ function seen(end: End, r: number, ageMs: number, policy: Policy): EndSeen {
   return {
     member: end.member,
     reportAgeMs: ageMs,
+    resource: resourceOf(r),
     capacity,
     ...{ slow: of('slow'), long: of('long'), fast: of('fast'), sigma: end.sigma[r] ?? 0 },
   }

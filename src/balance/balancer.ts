@@ -9,13 +9,13 @@ import { BadPaths } from '../distribution/bounds.ts'
 import type { Code } from '../distribution/code.ts'
 import { meanUtilisation } from '../distribution/decide.ts'
 import { predictionOf } from '../distribution/explain.ts'
-import { judge, utilisation } from '../distribution/judge.ts'
+import { judge, resourceOf, utilisation, utilisationOf } from '../distribution/judge.ts'
 import { Reservations } from '../distribution/reservations.ts'
 import type { Trust } from '../distribution/trust.ts'
 import type { End } from '../distribution/view.ts'
 import { type Became, unpackEnd } from '../distribution/wire.ts'
 import type { MovePrediction } from '../group/record.ts'
-import { asTable, type SessionLoad, shareAt } from '../load/load-table.ts'
+import { asTable, type Resource, type SessionLoad, shareAt } from '../load/load-table.ts'
 import type { Report } from '../load/report.ts'
 import type { Json } from '../peer/message.ts'
 import type { LiveSession } from '../target/live-session.ts'
@@ -203,13 +203,16 @@ export class Balancer {
   }
 
   memberLoad(): MemberLoad | null {
-    const { monitor, member } = this.#shared
-    return monitor.memberLoad(this.utilisationOf(member.id) ?? 0)
+    return this.#shared.monitor.memberLoad(this.policy.settings.policy.burstMargin)
   }
 
-  loadRatios(): { resource: string; ratio: number }[] {
-    const ratio = this.utilisationOf(this.#shared.member.id)
-    return ratio === null ? [] : [{ resource: 'cpu', ratio }]
+  /** Load over capacity of all that is its own. */
+  loadRatios(): { resource: Resource; ratio: number }[] {
+    const end = this.#shared.monitor.end()
+    const margin = this.policy.settings.policy.burstMargin
+    return end.capacity.map((_, r) => {
+      return { resource: resourceOf(r), ratio: utilisationOf(end, r, margin) }
+    })
   }
 
   /** Sessions that were granted to this member and have not arrived. */
@@ -287,5 +290,5 @@ export class Balancer {
 }
 
 function weightOf(load: SessionLoad, member: MemberId): number {
-  return asTable(load, shareAt(load, member), 1).slow[0] ?? 0
+  return asTable(load, shareAt(load, member)).slow[0] ?? 0
 }

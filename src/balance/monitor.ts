@@ -4,9 +4,11 @@ import type { MemberLoad } from '../api/schema.ts'
 import { type Timer, untilBeat } from '../base/clock.ts'
 import type { MemberId, SessionId } from '../base/ids.ts'
 import type { SystemLook, SystemProbe } from '../base/system-probe.ts'
+import { fullest, resourceOf, utilisationOf } from '../distribution/judge.ts'
 import type { Reservations } from '../distribution/reservations.ts'
 import { type End, withReserved } from '../distribution/view.ts'
 import { MemberEstimate } from '../load/estimate.ts'
+import { RESOURCES } from '../load/load-table.ts'
 import { clampReport, REPORT_FORMAT, type Report } from '../load/report.ts'
 import { asTold, encodeReport } from '../load/report-bytes.ts'
 import {
@@ -77,7 +79,8 @@ export class Monitor {
     this.#probe = probe
     this.#reservations = reservations
     this.#others = others
-    this.estimate = new MemberEstimate({ self: member.id, resources: 1 })
+    // Members reach each other by Unix sockets: what they forward takes nothing of what initiators reach them by.
+    this.estimate = new MemberEstimate({ self: member.id, network: 'initiators alone' })
     probe.look()
     this.#timer = this.#tickLater()
   }
@@ -89,7 +92,7 @@ export class Monitor {
   /** This member as others would see it, fresh, with what it has promised. */
   end(): End {
     const { estimate } = this
-    const reserved = this.#reservations.sum(1, this.#member.ports.clock.nowMs())
+    const reserved = this.#reservations.sum(RESOURCES.length, this.#member.ports.clock.nowMs())
     return {
       member: this.#member.id,
       capacity: estimate.capacity.length > 0 ? estimate.capacity : [CAPACITY_CPU],
@@ -103,13 +106,17 @@ export class Monitor {
     return this.#disk.latencyMs
   }
 
-  memberLoad(utilisation: number): MemberLoad | null {
+  /** `margin`: of load that swings, in deviations. */
+  memberLoad(margin: number): MemberLoad | null {
     const look = this.#look
     if (look === null) return null
+    const end = this.end()
+    const top = fullest(end, margin)
     const lately = this.#lately
     return {
       reportAgeMs: this.#member.ports.clock.nowMs() - this.#lookedMs,
-      utilisation,
+      utilisation: utilisationOf(end, top, margin),
+      resource: resourceOf(top),
       cpu: look.cpuSeconds / look.seconds,
       hostCpu: look.hostCpu,
       eventLoop: look.loopUtilisation,
@@ -118,6 +125,7 @@ export class Monitor {
       diskLatencyMs: this.#disk.latencyMs,
       diskQueue: this.#disk.queue,
       networkBytesPerSecond: look.networkBytes / look.seconds,
+      networkBitsPerSecond: look.interfaceBytes > 0 ? 8 * look.interfaceBytes : null,
       iops: lately.commands / look.seconds,
       bytesPerSecond: lately.bytes / look.seconds,
       latencyMs: lately.answered > 0 ? lately.latencySumMs / lately.answered : null,
@@ -245,7 +253,9 @@ export class Monitor {
       capacity: estimate.capacity,
       load: estimate.now,
       sigma: estimate.sigma,
-      reserved: this.#reservations.sum(1, ports.clock.nowMs()),
+      reserved: this.#reservations
+        .sum(RESOURCES.length, ports.clock.nowMs())
+        .slice(0, estimate.capacity.length),
       sessions: target.registry.size,
       loopUtilisation: this.#look?.loopUtilisation ?? 0,
       fit: estimate.evidence(),
@@ -269,8 +279,9 @@ function systemSample(
     hostCpu: look.hostCpu,
     loopUtilisation: look.loopUtilisation,
     rssBytes: look.rssBytes,
-    networkBytes: look.networkBytes,
-    networkCapacityBytes: 0,
+    receivedBytes: look.receivedBytes,
+    sentBytes: look.sentBytes,
+    interfaceBytes: look.interfaceBytes,
     diskLatencyMs: disk.latencyMs,
     diskQueue: disk.queue,
     storedPieces: own.pieces + handled.pieces,

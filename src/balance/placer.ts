@@ -44,7 +44,7 @@ export class Placer implements Placement {
     const { member, sessions, arrivals, reservations, policy } = this.#shared
     arrivals.place(key)
     const load = sessions.meanLoad()
-    const room = asTable(load, shareAt(load, member.id), 1).slow
+    const room = asTable(load, shareAt(load, member.id)).slow
     reservations.promise(key, room, this.#nowMs(), policy.settings.policy)
   }
 

@@ -48,7 +48,7 @@ export class Receiver implements Grants {
         : grant(receiver, asked, nowMs, policy)
     if (answer.kind === 'denied') return answer.reason
     this.#grantedThisRound += 1
-    const room = asTable(load, shareAt(load, member.id), 1).slow
+    const room = asTable(load, shareAt(load, member.id)).slow
     reservations.promise(move, room, nowMs, policy)
     arrivals.expect(move, from, estimate, nowMs)
     return null

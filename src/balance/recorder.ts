@@ -68,9 +68,9 @@ function entryOf(n: number, { atMs, end, sessions }: Recordable): RecordedEntry 
   const own = capacity.map(() => 0)
   const told: RecordedEntry['sessions'] = []
   for (const [id, session] of sessions) {
-    const table = asTable(session, shareAt(session, member), capacity.length)
-    table.fast.forEach((weight, r) => {
-      own[r] = (own[r] ?? 0) + weight
+    const { fast } = asTable(session, shareAt(session, member))
+    own.forEach((sum, r) => {
+      own[r] = sum + (fast[r] ?? 0)
     })
     const { remote, local } = session.fast
     const owners = session.owners.map(([owner, share]): [string, number] => [owner, tidy(share)])

@@ -25,6 +25,24 @@ export function formatPercent(share: number): string {
   return `${Math.round(share * 100)} %`
 }
 
+/** How full a member is: of its CPU, unless its network is fuller. */
+export function formatLoad({
+  utilisation,
+  resource,
+}: {
+  readonly utilisation: number
+  readonly resource: 'cpu' | 'network'
+}): string {
+  const used = formatPercent(utilisation)
+  return resource === 'network' ? `${used} net` : used
+}
+
+/** As the makers of networks have it: powers of 1000. */
+export function formatBitRate(bitsPerSecond: number): string {
+  const [unit, of] = bitsPerSecond >= 1e9 ? ['G', 1e9] : ['M', 1e6]
+  return `${Number((bitsPerSecond / Number(of)).toPrecision(3))} ${unit}bit/s`
+}
+
 /** As kubectl has it: the two largest units at most. */
 export function formatAge(ms: number): string {
   const seconds = Math.max(0, Math.floor(ms / 1000))

@@ -9,6 +9,10 @@ export interface SystemLook {
   readonly rssBytes: number
   /** Received and sent on the sockets of the member. */
   readonly networkBytes: number
+  /** Of these by the interface that initiators reach, and what that takes in a second each way; 0: others use it too, or it is not known. */
+  readonly receivedBytes: number
+  readonly sentBytes: number
+  readonly interfaceBytes: number
 }
 
 export interface SystemProbe {

@@ -39,8 +39,13 @@ export function whyCommands(balance: Command, contextOf: ContextOf): void {
     })
 }
 
+const NAMES = { cpu: 'CPU', network: 'network' } as const
+const UNITS = { cpu: 'cores', network: 'Gbit/s' } as const
+
 function describeWhy(screen: Screen, why: MoveWhy): string {
-  const { session, at, from, to, weight, share, gain, regret, price, gap, need, urgent } = why
+  const { session, at, from, to, weight, share, gain, regret, price, gap, need, urgent, resource } =
+    why
+  const unit = UNITS[resource]
   const ends = [from, ...(to === null ? [] : [to])]
   return [
     screen.paragraph(why.sentence, ''),
@@ -48,21 +53,27 @@ function describeWhy(screen: Screen, why: MoveWhy): string {
     screen.facts([
       ['session', session],
       ['at', `${at} (${ageOf(at)} ago)`],
-      ['weight', `${weight.here.toFixed(3)} cores there, ${weight.there.toFixed(3)} where it went`],
+      [
+        'weight',
+        `${weight.here.toFixed(3)} ${unit} there, ${weight.there.toFixed(3)} where it went`,
+      ],
       ['pages', `${formatPercent(share.here)} there, ${formatPercent(share.there)} where it went`],
       ['gain', `${formatAmount(gain)} request-seconds each second`],
       ['regret', `${formatAmount(regret)} request-seconds`],
       ['price', `${formatAmount(price)} request-seconds`],
-      ['gap', `${formatPercent(gap)}, of which ${formatPercent(need)} comes and goes`],
+      [
+        'gap',
+        `${formatPercent(gap)} of ${NAMES[resource]}, of which ${formatPercent(need)} comes and goes`,
+      ],
       ['urgent', urgent ? 'yes: judged by the averages of 5 s' : 'no'],
     ]),
     '',
     screen.table(
       ['MEMBER', 'LOAD>', '5S>', '5MIN>', 'SWINGS>', 'CAPACITY>', 'REPORT>'],
-      ends.map(({ member, slow, fast, long, sigma, capacity, reportAgeMs }) => [
+      ends.map(({ member, slow, fast, long, sigma, capacity, reportAgeMs, resource: of }) => [
         member,
         ...[slow, fast, long, sigma].map(formatPercent),
-        capacity.toFixed(2),
+        `${capacity.toFixed(2)} ${UNITS[of]}`,
         `${(reportAgeMs / 1000).toFixed(1)}s`,
       ]),
     ),

@@ -1,7 +1,7 @@
 // evenkeel member list | show | drain
 import { Command } from 'commander'
 import type { Member, Session } from '../api/schema.ts'
-import { formatPercent, formatSize } from '../base/figures.ts'
+import { formatBitRate, formatPercent, formatSize } from '../base/figures.ts'
 import { ageOf } from './age.ts'
 import { type Column, tableOf } from './columns.ts'
 import type { ContextOf } from './context.ts'
@@ -95,6 +95,7 @@ function describeMember(screen: Screen, member: Member, sessions: readonly Sessi
       ['api', api],
       ['process', pid === null ? 'not known' : `${pid}, Evenkeel ${version}`],
       ['slices', `${slices}, which it is the primary of; copies of ${copies}`],
+      ['load', loadSentence(member.load)],
       ['used', `${sizeOf(usedBytes)}; ${sizeOf(freeBytes)} free`],
       ['memory', cacheSentence(member.cache)],
       ['unmapped', tombstoneSentence(member.tombstones)],
@@ -106,6 +107,16 @@ function describeMember(screen: Screen, member: Member, sessions: readonly Sessi
 
 function stateOf({ state, draining }: Member): string {
   return draining && state === 'up' ? 'draining' : state
+}
+
+function loadSentence(load: Member['load']): string {
+  if (load === null) return '–'
+  const { utilisation, resource, networkBitsPerSecond } = load
+  const network =
+    networkBitsPerSecond === null
+      ? 'its network is shared, or not known, and decides nothing'
+      : `its network takes ${formatBitRate(networkBitsPerSecond)} each way`
+  return `${formatPercent(utilisation)} of its ${resource === 'cpu' ? 'CPU' : 'network'}; ${network}`
 }
 
 function cacheSentence(cache: Member['cache']): string {

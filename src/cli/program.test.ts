@@ -136,7 +136,7 @@ describe('commands', () => {
     expect(status.out).toContain('Concerned: 12 volumes (vol1, vol2, …); 1 session (42).')
     expect(status.out).toContain("Do: See 'evenkeel log m2'.")
     const top = await evenkeel('top')
-    expect(top.out).toMatch(/m1 +31%/)
+    expect(top.out).toMatch(/m1 +31 % net/)
     expect(top.out).toMatch(/m2 +silent/)
     expect((await evenkeel('top --once -o json', undefined, true)).json().members[1]).toMatchObject(
       { id: 'm2', load: null },
@@ -157,7 +157,7 @@ describe('commands', () => {
     await evenkeel('session move 42 m2')
     const why = await evenkeel('balance why mov')
     expect(why.out).toMatch(
-      /^It pays back in 3 s\.\n.*m1 +70% +80% +60% +2% +1\.00 +0\.4s\nm2 +20% /s,
+      /^It pays back in 3 s\.\n.*m1 +70% +80% +60% +2% +1\.00 Gbit\/s +0\.4s\nm2 +20% /s,
     )
     expect((await evenkeel('balance why nothing')).code).toBe(3)
     await evenkeel('session move 42 m3')

@@ -101,6 +101,7 @@ const params = z
         capNet: positive,
         meanNet: amount,
         otherRatio: amount.optional(),
+        links: z.array(positive.nullable()).optional(),
       })
       .optional(),
     pageMig: z.object({ rate: share }).optional(),
@@ -134,6 +135,8 @@ function contradictions(p: Params): Complaint[] {
   const counted = p.caps?.reduce((sum, [count]) => sum + count, 0) ?? p.N
   expect(counted === p.N, ['caps'], `the counts sum to ${counted}, and N is ${p.N}`)
   expect((p.speeds?.length ?? p.N) === p.N, ['speeds'], `it must name all ${p.N} servers`)
+  const links = p.net?.links?.length ?? p.N
+  expect(links === p.N, ['net', 'links'], `it must name all ${p.N} servers`)
   const drawn = (p.explicit?.length ?? 0) === 0
   expect(!drawn || p.conns !== undefined, ['conns'], "'conns', or 'explicit', is needed")
   expect(

@@ -2,7 +2,7 @@
 import { Command } from 'commander'
 import type { HealthProblem } from '../api/health-schema.ts'
 import type { Status } from '../api/schema.ts'
-import { formatSize } from '../base/figures.ts'
+import { formatLoad, formatSize } from '../base/figures.ts'
 import { ageOf } from './age.ts'
 import type { ContextOf } from './context.ts'
 import { EndWith, EXIT } from './exit-code.ts'
@@ -59,12 +59,24 @@ function describeStatus(screen: Screen, now: Status): string {
     ]),
     '',
     screen.table(
-      ['MEMBER', 'STATE', 'PORTAL', 'API', 'SESSIONS>', '+SLICES>', 'USED>', 'FREE>', '+PID>'],
+      [
+        'MEMBER',
+        'STATE',
+        'PORTAL',
+        'API',
+        'LOAD>',
+        'SESSIONS>',
+        '+SLICES>',
+        'USED>',
+        'FREE>',
+        '+PID>',
+      ],
       now.members.map((member) => [
         member.id,
         member.draining && member.state === 'up' ? 'draining' : member.state,
         member.portal,
         member.api.replace(/^https?:\/\//, ''),
+        member.load === null ? '–' : formatLoad(member.load),
         String(member.sessions),
         String(member.slices),
         member.usedBytes === null ? '–' : formatSize(member.usedBytes),

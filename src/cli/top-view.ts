@@ -2,7 +2,7 @@
 // has now.
 
 import type { MemberLoad, Status, Top } from '../api/schema.ts'
-import { formatMs, formatPercent, formatRate, formatSize } from '../base/figures.ts'
+import { formatLoad, formatMs, formatPercent, formatRate, formatSize } from '../base/figures.ts'
 import { type Column, inOrder, keyOf, sortKeys } from './columns.ts'
 import type { Screen } from './screen.ts'
 import { widthOf } from './width.ts'
@@ -154,6 +154,6 @@ function fitting<T>(
 }
 
 function loadOf({ state, load }: TopMember): string {
-  if (load !== null) return formatPercent(load.utilisation)
+  if (load !== null) return formatLoad(load)
   return state === 'up' ? 'unknown' : state
 }

@@ -126,3 +126,19 @@ test('D4 a rise is judged by the fast averages, before the slow ones show it', (
   expect(seen(false)).toEqual([])
   expect(seen(true)).toEqual(['b'])
 })
+
+test('a network that is nearly idle everywhere hinders nobody from being a destination', () => {
+  const withNetwork = (member: MemberId, cpu: number, network: number): End => ({
+    ...end(member, cpu),
+    capacity: [1, 10],
+    load: {
+      ...{ slow: [cpu, 10 * network], long: [cpu, 10 * network], fast: [cpu, 10 * network] },
+      variance: [0, 0],
+    },
+    sigma: [0, 0],
+  })
+  const there = { ...withNetwork(memberId('b'), 0.1, 0.03), ageMs: 0, sessions: 1 }
+  const here = { ...withNetwork(memberId('a'), 0.8, 0.01), urgent: false, sessions: [RIPE] }
+  const round = decide(here, { ...view(0.1), members: new Map([[there.member, there]]) }, NOW, P)
+  expect(round.proposals.map(({ to }) => to)).toEqual(['b'])
+})

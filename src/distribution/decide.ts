@@ -12,6 +12,7 @@
 //     of it.
 import type { MemberId, SessionId } from '../base/ids.ts'
 import { Prng } from '../base/prng.ts'
+import { RESOURCES, type Resource } from '../load/load-table.ts'
 import type { Code } from './code.ts'
 import { judge, utilisation, utilisationOf, type Verdict } from './judge.ts'
 import type { Policy } from './policy.ts'
@@ -45,6 +46,8 @@ export interface Reason {
   readonly owed: number
   readonly gap: number
   readonly need: number
+  /** Of which these are. */
+  readonly resource: Resource
   /** Until when the session rests or grows up, by the deciding member's clock; 0: says nothing. */
   readonly untilMs: number
 }
@@ -122,7 +125,7 @@ export function situationOf(
     view,
     policy,
     mean,
-    candidates: among ?? draw(own, view, mean, moment.seed, policy),
+    candidates: among ?? draw(view, mean, moment.seed, policy),
     nowMs: moment.nowMs,
     topmost: isTopmost(own, view, policy),
   }
@@ -223,6 +226,7 @@ function reasonFor(
     owed,
     gap: verdict?.gap ?? 0,
     need: verdict?.need ?? 0,
+    resource: verdict?.resource ?? 'cpu',
     untilMs,
   })
   if (session.held !== null) return reason(session.held)
@@ -271,16 +275,19 @@ function propose(
   }
 }
 
-/** Mean utilisation by resource of what the view shows, with this member's own fresh load. */
+/** Mean utilisation by resource of those that have it, as the view shows them, with this member's own fresh load. */
 export function meanUtilisation(own: End, view: View, policy: Policy): number[] {
-  return own.capacity.map((capacityOwn, r) => {
-    let load = utilisationOf(own, r, policy.burstMargin) * capacityOwn
-    let capacity = capacityOwn
-    for (const member of view.members.values()) {
-      load += utilisationOf(member, r, policy.burstMargin) * (member.capacity[r] ?? 0)
-      capacity += member.capacity[r] ?? 0
+  return RESOURCES.map((_, r) => {
+    let load = 0
+    let capacity = 0
+    const add = (end: End) => {
+      const its = end.capacity[r] ?? 0
+      load += utilisationOf(end, r, policy.burstMargin) * its
+      capacity += its
     }
-    return load / capacity
+    add(own)
+    for (const member of view.members.values()) add(member)
+    return capacity > 0 ? load / capacity : 0
   })
 }
 
@@ -292,20 +299,18 @@ export function isTopmost(own: Own, view: View, policy: Policy): boolean {
   return true
 }
 
-/** Destinations to consider, drawn without replacement in proportion to the room below the mean that they report. */
-function draw(
-  own: Own,
-  view: View,
-  mean: readonly number[],
-  seed: number,
-  policy: Policy,
-): MemberId[] {
+/**
+ * Destinations to consider, drawn without replacement in proportion to the room that they report below the mean of the resource
+ * that is fullest: what is nearly idle everywhere is nobody's hindrance.
+ */
+function draw(view: View, mean: readonly number[], seed: number, policy: Policy): MemberId[] {
   const room: { member: MemberId; weight: number }[] = []
   let sum = 0
+  const level = Math.max(...mean)
   for (const member of view.members.values()) {
     let weight = Number.POSITIVE_INFINITY
-    for (let r = 0; r < own.capacity.length; r++) {
-      const below = (mean[r] ?? 0) - utilisationOf(member, r, policy.burstMargin)
+    for (let r = 0; r < member.capacity.length; r++) {
+      const below = level - utilisationOf(member, r, policy.burstMargin)
       weight = Math.min(weight, below * (member.capacity[r] ?? 0))
     }
     if (!(weight > 0)) continue

@@ -188,3 +188,25 @@ test('a denial is told with the reason of who denied, in words', () => {
     'for it does not answer.',
   )
 })
+
+test('where the network decides, it is named', () => {
+  const move = proposal()
+  const { effect } = move.verdict
+  const source = [...effect.source, { before: 0.9, after: 0.4 }]
+  const verdict = {
+    ...move.verdict,
+    resource: 'network',
+    effect: { ...effect, source, top: 1, topThere: 0 },
+  } as const
+  const told = whyMoved({ ...move, verdict }, 'c17', P)
+  expect(told).toContain('Expected A 90 % → 40 % of its network, B 20 % → 37 % of its CPU.')
+  expect(told).toContain('The difference of 60 % in network is more than comes and goes (4 %).')
+  expect(whyMoved({ ...move, verdict, urgent: true }, 'c17', P)).toContain(
+    'The network of A is saturated.',
+  )
+  const { session, ...figures } = { ...reasonOf({ held: 'PINNED' }), to: memberId('B') }
+  const because = (code: Reason['code']) =>
+    whyNot({ ...figures, session, code, resource: 'network' }, names, P)
+  expect(because('DEST_CAP')).toContain('the network of B would become too full')
+  expect(because('NOISE')).toContain('the difference to B is 0 % in network, less')
+})

@@ -3,7 +3,7 @@
 import { formatAmount, formatPercent } from '../base/figures.ts'
 import type { MemberId, SessionId } from '../base/ids.ts'
 import type { MovePrediction } from '../group/record.ts'
-import { shareAt } from '../load/load-table.ts'
+import { type Resource, shareAt } from '../load/load-table.ts'
 import { CODES, type Code } from './code.ts'
 import type { Proposal, Reason } from './decide.ts'
 import type { Option } from './foresight.ts'
@@ -14,15 +14,15 @@ export function predictionOf(
   proposal: Pick<Proposal, 'verdict' | 'gain' | 'price'>,
 ): MovePrediction {
   const { effect } = proposal.verdict
-  const ends = (list: typeof effect.source) => {
-    const { before, after } = list[effect.top] ?? { before: 0, after: 0 }
+  const ends = (list: typeof effect.source, r: number) => {
+    const { before, after } = list[r] ?? { before: 0, after: 0 }
     return { before, after }
   }
   return {
     gain: proposal.gain,
     price: proposal.price,
-    from: ends(effect.source),
-    to: ends(effect.target),
+    from: ends(effect.source, effect.top),
+    to: ends(effect.target, effect.topThere),
   }
 }
 
@@ -30,7 +30,9 @@ export function predictionOf(
 export function whyMoved(proposal: Proposal, name: string, policy: Policy): string {
   const { from, to } = predictionOf(proposal)
   const { source, debt, gain, price } = proposal
-  const ends = `${source.member} ${formatPercent(from.before)} → ${formatPercent(from.after)}, ${proposal.to} ${formatPercent(to.before)} → ${formatPercent(to.after)}`
+  const { top, topThere } = proposal.verdict.effect
+  const of = (r: number) => (top === 0 ? '' : ` of its ${r === 0 ? 'CPU' : 'network'}`)
+  const ends = `${source.member} ${formatPercent(from.before)} → ${formatPercent(from.after)}${of(top)}, ${proposal.to} ${formatPercent(to.before)} → ${formatPercent(to.after)}${of(topThere)}`
   const payback = gain > 0 ? price / gain : 0
   return (
     `${name} moves ${source.member} → ${proposal.to}: staying has cost ${formatAmount(debt)} request-seconds, ` +
@@ -44,17 +46,23 @@ function evidenceOf({ source, session, to, urgent, verdict }: Proposal, policy: 
   if (urgent) {
     const { before } = verdict.effect.source[verdict.effect.top] ?? { before: 0 }
     return before >= policy.urgentUtilisation
-      ? `${source.member} is saturated`
-      : `The load of ${source.member} has just risen by far more than comes and goes`
+      ? `${verdict.resource === 'network' ? 'The network of ' : ''}${source.member} is saturated`
+      : `The load of ${fullOf(source.member, verdict)} has just risen by far more than comes and goes`
   }
   const { gap, need } = verdict
   if (gap >= need)
-    return `The difference of ${formatPercent(gap)} is more than comes and goes (${formatPercent(need)})`
+    return `The difference of ${formatPercent(gap)}${inOf(verdict)} is more than comes and goes (${formatPercent(need)})`
   const [here, there] = [shareAt(session.load, source.member), shareAt(session.load, to)]
   if (there - here > policy.localityStep)
     return `${formatPercent(there)} of its load is for pages at ${to}, ${formatPercent(here)} for pages at ${source.member}`
-  return `The difference of ${formatPercent(gap)} comes and goes, but the long-term averages show it too`
+  return `The difference of ${formatPercent(gap)}${inOf(verdict)} comes and goes, but the long-term averages show it too`
 }
+
+// CPU is what is meant where nothing is said.
+type Of = { readonly resource: Resource }
+const fullOf = (member: string, { resource }: Of) =>
+  resource === 'network' ? `the network of ${member}` : member
+const inOf = ({ resource }: Of) => (resource === 'network' ? ' in network' : '')
 
 interface Names {
   readonly session: string
@@ -76,10 +84,10 @@ export function whyDenied(
   policy: Policy,
 ): string {
   const { session, to, gain, debt, price, verdict } = proposal
-  const { gap, need } = verdict
+  const { gap, need, resource } = verdict
   const why = inWords(
     answer,
-    { to, gain, debt, price, owed: price, gap, need, untilMs: 0 },
+    { to, gain, debt, price, owed: price, gap, need, resource, untilMs: 0 },
     self,
     policy,
   )
@@ -97,14 +105,17 @@ export function whyNotByHand(
 
 /** What a destination would be to a session that this member serves: what it would bring, or why it is none. */
 export function whyNotThere(option: Option, self: MemberId, policy: Policy): string {
-  const { to, code, gain, gap, need } = option
+  const { to, code, gain, gap, need, resource } = option
   if (code === null)
     return `it would save ${formatAmount(gain ?? 0)} request-seconds each second at ${to}`
   if (code in ABSENCES) return `${to} ${ABSENCES[code as Absence]}`
-  return inWords(code, { ...NO_FIGURES, to, gain: gain ?? 0, gap, need }, self, policy)
+  return inWords(code, { ...NO_FIGURES, to, gain: gain ?? 0, gap, need, resource }, self, policy)
 }
 
-const NO_FIGURES = { gain: 0, debt: 0, price: 0, owed: 0, gap: 0, need: 0, untilMs: 0 }
+const NO_FIGURES = {
+  ...{ gain: 0, debt: 0, price: 0, owed: 0, gap: 0, need: 0, untilMs: 0 },
+  resource: 'cpu',
+} as const
 
 const ABSENCES: Readonly<Record<Absence, string>> = {
   silent: 'is silent',
@@ -135,10 +146,10 @@ const SENTENCES: Readonly<Record<Code, Text>> = {
   DEBT_BUILDING: (r, { nowMs }) =>
     `staying has cost ${formatAmount(r.debt)} of the ${formatAmount(r.owed)} request-seconds that justify a move to ${there(r)}; expected in ${span((r.untilMs - nowMs) / 1000)}`,
   NOISE: (r) =>
-    `the difference to ${there(r)} is ${formatPercent(r.gap)}, less than comes and goes (${formatPercent(r.need)})`,
+    `the difference to ${there(r)} is ${formatPercent(r.gap)}${inOf(r)}, less than comes and goes (${formatPercent(r.need)})`,
   UNDERSHOOT: (r, { self }) =>
     `without it ${self} would fall below the mean, and the fuller of ${self} and ${there(r)} would not become clearly less full`,
-  DEST_CAP: (r) => `${there(r)} would become too full`,
+  DEST_CAP: (r) => `${fullOf(there(r), r)} would become too full`,
   RETURN_BAN: (r, _, policy) =>
     `it left ${there(r)} less than ${span(policy.returnBanSeconds)} ago and does not return so soon`,
   COOLDOWN: (r, { nowMs }) =>

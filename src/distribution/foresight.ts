@@ -5,7 +5,7 @@
 // FO1. What is foretold as due now is what a round would propose that asked all members, one after the other, each with the
 //      earlier ones done.
 import type { MemberId } from '../base/ids.ts'
-import { addTables, asTable, shareAt } from '../load/load-table.ts'
+import { addTables, asTable, type Resource, shareAt } from '../load/load-table.ts'
 import type { Code } from './code.ts'
 import {
   asItStands,
@@ -32,6 +32,7 @@ export interface Option {
   readonly gain: number | null
   readonly gap: number
   readonly need: number
+  readonly resource: Resource
 }
 
 /** Of every member that is known, those that would do first, by what they would bring. */
@@ -51,13 +52,15 @@ export function optionsOf(
   }
   const options: Option[] = []
   for (const [to, target] of view.members) {
-    const { rule, gain, gap, need } = judge(
+    const { rule, gain, gap, need, resource } = judge(
       { session, source: own, target, ...circumstances },
       policy,
     )
-    options.push({ to, code: session.barred.get(to) ?? rule, gain, gap, need })
+    options.push({ to, code: session.barred.get(to) ?? rule, gain, gap, need, resource })
   }
-  for (const [to, code] of view.absent) options.push({ to, code, gain: null, gap: 0, need: 0 })
+  for (const [to, code] of view.absent) {
+    options.push({ to, code, gain: null, gap: 0, need: 0, resource: 'cpu' })
+  }
   const rank = ({ code, gain }: Option) =>
     code === null ? Number.MAX_VALUE : (gain ?? -Number.MAX_VALUE)
   return options.sort((a, b) => rank(b) - rank(a) || (b.gain ?? 0) - (a.gain ?? 0))
@@ -111,9 +114,7 @@ function done(
   { session, to }: Proposal,
   { own, view }: { readonly own: Own; readonly view: View },
 ): { own: Own; view: View } {
-  const resources = own.capacity.length
-  const weightAt = (member: MemberId) =>
-    asTable(session.load, shareAt(session.load, member), resources)
+  const weightAt = (member: MemberId) => asTable(session.load, shareAt(session.load, member))
   const members = new Map(view.members)
   const target = members.get(to)
   if (target !== undefined) {

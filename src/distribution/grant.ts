@@ -76,7 +76,7 @@ export function utilisationWith(
   session: Pick<SessionView, 'load'>,
   policy: Policy,
 ): number {
-  const added = asTable(session.load, shareAt(session.load, end.member), end.capacity.length)
+  const added = asTable(session.load, shareAt(session.load, end.member))
   let most = 0
   for (let r = 0; r < end.capacity.length; r++) {
     const mean = (end.load.slow[r] ?? 0) + (added.slow[r] ?? 0)

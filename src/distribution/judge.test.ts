@@ -127,3 +127,33 @@ test('R4 a session does not return to a member that it left a short while ago', 
   expect(left(memberId('b'), 600_000)).toBeNull()
   expect(left(memberId('c'), 0)).toBeNull()
 })
+
+test('R5 a network is looked at only at the end whose own it is', () => {
+  const session = { load: sessionLoad(0.05, 0.3), left: [] }
+  const [own, shared] = [end(memberId('a'), [0.3, 0.8]), end(memberId('b'), [0.4])]
+  const leaves = judge(between(own, shared, { session, mean: [0.35, 0.8] }), P)
+  expect(leaves).toMatchObject({ rule: null, resource: 'network', gap: expect.closeTo(0.8, 9) })
+  expect(leaves.effect).toMatchObject({ top: 1, topThere: 0 })
+  expect(leaves.effect.target[1]).toEqual({ before: 0, after: 0 })
+  const comes = judge(
+    between({ ...shared, load: end(memberId('b'), [0.7]).load }, own, {
+      session,
+      mean: [0.5, 0.8],
+    }),
+    P,
+  )
+  expect(comes.gain).toBeLessThan(0)
+  const slow = { ...end(memberId('a'), [0.3, 0.05]), capacity: [1, 0.1] }
+  const small = { load: sessionLoad(0.3, 0.025), left: [] }
+  const from = end(memberId('b'), [0.74])
+  const full = judge(between(from, slow, { session: small, mean: [0.4, 0.5] }), P)
+  expect(full).toMatchObject({ rule: 'DEST_CAP', resource: 'network' })
+})
+
+test('R2 nobody is below the mean of a network to whom the target gives room without end', () => {
+  const session = { load: sessionLoad(0.01, 0.3), left: [] }
+  const own = end(memberId('a'), [0.3, 0.6])
+  const to = (target: End) => rule(between(own, target, { session, mean: [0.3, 0.6] }))
+  expect(to(end(memberId('b'), [0.3]))).toBeNull()
+  expect(to(end(memberId('b'), [0.3, 0.1]))).toBe('UNDERSHOOT')
+})

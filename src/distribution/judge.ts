@@ -4,13 +4,16 @@
 //
 // R1. Significance: the gap exceeds what comes and goes, or the long averages show it too and then the smaller gain
 //     counts. Who is full does not wait for that; who has only risen does, or the last moves of a rise would be for noise.
-// R2. No undershoot: the source does not fall below the mean, unless it is the fullest and the pair's maximum falls
-//     clearly, by more than comes and goes.
+// R2. No undershoot: the source does not fall below the mean of those whose resource it is too, as the target is one, unless
+//     it is the fullest and the pair's maximum falls clearly, by more than comes and goes.
 // R3. Destination cap: nobody is filled beyond the source or a sound level.
 // R4. No return to a member that was left a short while ago.
+// R5. What is not an end's own is full of nothing there: no rule and no gain looks at it.
 import type { MemberId } from '../base/ids.ts'
 import {
   type AverageKind,
+  RESOURCES,
+  type Resource,
   type SessionLoad,
   shareAt,
   varianceAt,
@@ -33,25 +36,39 @@ export function effective(mean: number, variance: number, margin: number): numbe
   return mean + margin * Math.sqrt(Math.max(variance, 0))
 }
 
+/** 0 of a resource that is not its own. */
 export function utilisationOf(end: End, r: number, margin: number): number {
+  if (!isOwn(end, r)) return 0
   const load = effective(end.load.slow[r] ?? 0, end.load.variance[r] ?? 0, margin)
   return load / (end.capacity[r] ?? 1)
 }
 
+export const resourceOf = (r: number): Resource => RESOURCES[r] ?? 'cpu'
+
+export const isOwn = ({ capacity }: End, r: number) => r < capacity.length
+
 /** Utilisation of the fullest resource on slow averages. */
 export function utilisation(end: End, margin: number): number {
-  let most = 0
-  for (let r = 0; r < end.capacity.length; r++) most = Math.max(most, utilisationOf(end, r, margin))
-  return most
+  return utilisationOf(end, fullest(end, margin), margin)
 }
 
-/** Before and after, at both ends, on one kind of average. */
+/** The resource that is fullest, on slow averages. */
+export function fullest(end: End, margin: number): number {
+  let top = 0
+  for (let r = 1; r < end.capacity.length; r++) {
+    if (utilisationOf(end, r, margin) > utilisationOf(end, top, margin)) top = r
+  }
+  return top
+}
+
+/** Before and after, at both ends, on one kind of average; 0 of what is not an end's own. */
 export interface Effect {
   readonly gain: number
   /** By how much the larger of the two ends' utilisations falls. */
   readonly drop: number
-  /** The source's fullest resource, and its utilisation. */
+  /** The source's fullest resource; and of the target the same, or the first where that is not its own. */
   readonly top: number
+  readonly topThere: number
   readonly source: readonly { readonly before: number; readonly after: number }[]
   readonly target: readonly { readonly before: number; readonly after: number }[]
 }
@@ -76,6 +93,8 @@ export interface Verdict {
   /** The averages that tell this gain. */
   readonly by: AverageKind
   readonly effect: Effect
+  /** By which it is decided: the source's fullest, or what would be too full at the target. */
+  readonly resource: Resource
   /** R1's gap and what it had to exceed, in utilisation. */
   readonly gap: number
   readonly need: number
@@ -97,7 +116,8 @@ export function judge(candidate: Candidate, policy: Policy): Verdict {
   let lasting = 0
   const verdict = (rule: Code | null, gain: number): Verdict => {
     const by = gain < effect.gain ? 'long' : now
-    return { rule, gain, by, effect, gap, lasting, need }
+    const resource = resourceOf(rule === 'DEST_CAP' ? overfilled(candidate, effect, policy) : r)
+    return { rule, gain, by, effect, resource, gap, lasting, need }
   }
   if (effect.gain <= 0) return verdict('NO_GAIN', effect.gain)
   let gain = effect.gain
@@ -137,9 +157,9 @@ function lastRules(
   gain: number,
   policy: Policy,
 ): Code | null {
-  const { session, target, mean, nowMs } = candidate
+  const { session, target, nowMs } = candidate
   if (gain <= 0) return 'NO_GAIN'
-  if (overfills(effect, mean, policy)) return 'DEST_CAP'
+  if (overfilled(candidate, effect, policy) >= 0) return 'DEST_CAP'
   return wasLeft(session.left, target.member, nowMs, policy) ? 'RETURN_BAN' : null
 }
 
@@ -147,14 +167,16 @@ function gapOf(effect: Effect, r: number): number {
   return (effect.source[r]?.before ?? 0) - (effect.target[r]?.before ?? 0)
 }
 
-function undershoots({ mean }: Candidate, effect: Effect, policy: Policy): boolean {
+function undershoots({ mean, target }: Candidate, effect: Effect, policy: Policy): boolean {
   const r = effect.top
+  if (!isOwn(target, r)) return false
   return (effect.source[r]?.after ?? 0) < (mean[r] ?? 0) - policy.undershoot
 }
 
-function overfills(effect: Effect, mean: readonly number[], policy: Policy): boolean {
+/** Which resource of the target; −1: none. */
+function overfilled({ mean }: Candidate, effect: Effect, policy: Policy): number {
   const source = effect.source[effect.top]?.before ?? 0
-  return effect.target.some(({ after }, k) => {
+  return effect.target.findIndex(({ after }, k) => {
     const sound = Math.min(policy.capFloor, policy.capMean * (mean[k] ?? 0))
     return after > Math.max(source - policy.sourceSlack, sound)
   })
@@ -191,21 +213,24 @@ function effectOf(
   let top = 0
   let before = 0
   let after = 0
-  for (let r = 0; r < source.capacity.length; r++) {
+  for (let r = 0; r < Math.max(source.capacity.length, target.capacity.length); r++) {
     const left = [-weightAt(demand, vFrom, r), -varianceAt(load, vFrom, r)] as const
     const came = [weightAt(demand, vTo, r), varianceAt(load, vTo, r)] as const
     const s = changedBy(left, source, kind, r, margin)
     const t = changedBy(came, target, kind, r, margin)
-    gain += (source.capacity[r] ?? 1) * (waiting(s.before) - waiting(s.after))
-    gain -= (target.capacity[r] ?? 1) * (waiting(t.after) - waiting(t.before))
+    gain += (source.capacity[r] ?? 0) * (waiting(s.before) - waiting(s.after))
+    gain -= (target.capacity[r] ?? 0) * (waiting(t.after) - waiting(t.before))
     if (s.before > (from[top]?.before ?? 0)) top = r
     before = Math.max(before, s.before, t.before)
     after = Math.max(after, s.after, t.after)
     from.push(s)
     to.push(t)
   }
-  return { gain, drop: before - after, top, source: from, target: to }
+  const topThere = isOwn(target, top) ? top : 0
+  return { gain, drop: before - after, top, topThere, source: from, target: to }
 }
+
+const NOTHING = { before: 0, after: 0 }
 
 function changedBy(
   [more, moreVariance]: readonly [load: number, variance: number],
@@ -214,7 +239,8 @@ function changedBy(
   r: number,
   margin: number,
 ): { before: number; after: number } {
-  const of = capacity[r] ?? 1
+  const of = capacity[r]
+  if (of === undefined) return NOTHING
   const mean = load[kind][r] ?? 0
   const variance = load.variance[r] ?? 0
   return {

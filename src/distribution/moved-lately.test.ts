@@ -11,7 +11,7 @@ const loadOf = (q: number): SessionLoad => {
   const demand = { remote: [q], local: [0] }
   return { ...{ slow: demand, long: demand, fast: demand }, variance: 0, owners: [], elsewhere: 0 }
 }
-const weight = (load: SessionLoad, at: End) => asTable(load, shareAt(load, at.member), 1)
+const weight = (load: SessionLoad, at: End) => asTable(load, shareAt(load, at.member))
 const endOf = (member: typeof A, q: number): End => ({
   member,
   capacity: [1],

@@ -56,7 +56,7 @@ export class MovedLately {
   }
 
   #weighs(load: SessionLoad | null): LoadTable | null {
-    return load === null ? null : asTable(load, shareAt(load, this.#self), load.slow.remote.length)
+    return load === null ? null : asTable(load, shareAt(load, this.#self))
   }
 
   /**

@@ -22,6 +22,8 @@ export interface Instance {
   readonly local: boolean
   readonly stale: number
   readonly unequal: boolean
+  /** Two of three members have a network of their own, of another speed each. */
+  readonly network: boolean
   /** What work is believed to cost, as a multiple of what it does. */
   readonly priced: number
 }
@@ -35,6 +37,7 @@ export const instance: fc.Arbitrary<Instance> = fc.record({
   local: fc.boolean(),
   stale: fc.integer({ min: 0, max: 6 }),
   unequal: fc.boolean(),
+  network: fc.boolean(),
   priced: fc.constantFrom(1, 1, 0.33, 0.5, 2, 3),
 })
 
@@ -68,8 +71,8 @@ export class Group {
   readonly moves: Moved[] = []
   readonly grants: Granted[] = []
   readonly policy: Policy
-  readonly #capacity: ReadonlyMap<MemberId, number>
-  readonly #base: Map<MemberId, number>
+  readonly #capacity: ReadonlyMap<MemberId, readonly number[]>
+  readonly #base: Map<MemberId, readonly number[]>
   readonly #ends = new Map<MemberId, End>()
   readonly #past: ReadonlyMap<MemberId, End>[] = []
   readonly #random: Prng
@@ -82,10 +85,14 @@ export class Group {
     this.ids = Array.from({ length: i.members }, (_, s) => memberId(`m${s}`))
     const random = this.#random
     this.#capacity = new Map(
-      this.ids.map((id) => [id, i.unequal && random.chance(0.3) ? 2 + 2 * random.unit() : 1]),
+      this.ids.map((id) => {
+        const cpu = i.unequal && random.chance(0.3) ? 2 + 2 * random.unit() : 1
+        const own = i.network && random.chance(0.7)
+        return [id, own ? [cpu, 0.3 + 2 * random.unit()] : [cpu]]
+      }),
     )
-    this.#base = new Map(this.ids.map((id) => [id, 0]))
-    const whole = [...this.#capacity.values()].reduce((a, b) => a + b, 0) * i.mean
+    this.#base = new Map(this.ids.map((id) => [id, [0, 0]]))
+    const whole = [...this.#capacity.values()].reduce((sum, [cpu = 0]) => sum + cpu, 0) * i.mean
     const count = Math.max(1, random.integer(1, i.perMember * i.members))
     const sizes = Array.from({ length: count }, () => (random.unit() + 0.001) ** -0.5)
     const sum = sizes.reduce((a, b) => a + b, 0)
@@ -100,13 +107,17 @@ export class Group {
     const owner = random.pick(this.ids)
     const elsewhere = (1 - own) / i.members
     const owners: [MemberId, number][] = own > 0 ? [[owner, own + elsewhere]] : []
+    const bytes = i.network ? q * 2 * random.unit() ** 2 : 0
+    const network = i.network ? [2 * bytes] : []
     const loadOf = (asked: number): SessionLoad => {
-      const demand = { remote: [1.5 * asked], local: [0.8 * asked] }
+      const demand = { remote: [1.5 * asked, ...network], local: [0.8 * asked, ...network] }
       return { slow: demand, long: demand, fast: demand, variance: 0, owners, elsewhere }
     }
     const load = loadOf(q)
     for (const id of this.ids) {
-      this.#base.set(id, (this.#base.get(id) ?? 0) + q * shareAt(load, id) * 0.9)
+      const [cpu = 0, its = 0] = this.#base.get(id) ?? []
+      const share = shareAt(load, id)
+      this.#base.set(id, [cpu + q * share * 0.9, its + bytes * share])
     }
     const hot = Math.max(1, Math.floor(i.members / 4))
     const skewed = i.skewed && random.chance(0.6)
@@ -117,12 +128,17 @@ export class Group {
   end(id: MemberId): End {
     const known = this.#ends.get(id)
     if (known !== undefined) return known
-    const load = emptyTable(1)
-    for (const kind of ['slow', 'long', 'fast'] as const) load[kind][0] = this.#base.get(id) ?? 0
+    const capacity = this.#capacity.get(id) ?? [1]
+    const load = emptyTable(capacity.length)
+    for (const kind of ['slow', 'long', 'fast'] as const) {
+      capacity.forEach((_, r) => {
+        load[kind][r] = this.#base.get(id)?.[r] ?? 0
+      })
+    }
     for (const session of this.sessions) {
       if (session.at === id) addSession(load, session.load, shareAt(session.load, id))
     }
-    const end = { member: id, capacity: [this.#capacity.get(id) ?? 1], load, sigma: [0] }
+    const end = { member: id, capacity, load, sigma: capacity.map(() => 0) }
     this.#ends.set(id, end)
     return end
   }
@@ -160,8 +176,8 @@ export class Group {
   #waiting(): number {
     return this.ids.reduce((sum, id) => {
       const { capacity, load } = this.end(id)
-      const c = capacity[0] ?? 1
-      return sum + c * waiting((load.slow[0] ?? 0) / c)
+      const of = (c: number, r: number) => c * waiting((load.slow[r] ?? 0) / c)
+      return sum + capacity.map(of).reduce((a, b) => a + b)
     }, 0)
   }
 

@@ -19,23 +19,27 @@ const MINUTELY = { ...P, intervalSeconds: 60 }
 test('I1 each granted move lowers the requests that wait by its price over the horizon, with costs too high by k by a kth of that at least; and I2 the highest load never rises above what it was or 0.7, with costs too low by no more than the session was taken for too little', () => {
   let moves = 0
   let wrong = 0
+  let network = 0
   fc.assert(
     fc.property(instance, (i) => {
       const group = new Group(i)
       for (let r = 0; r < ROUNDS; r++) group.round(r)
       for (const { waiting, highest, price, beyond } of group.grants) {
         const least = price / P.horizonSeconds / i.priced
-        if (i.priced >= 1)
+        // What a move costs in network is known, and its gain in CPU is then not what it is taken for.
+        if (i.network ? i.priced === 1 : i.priced >= 1)
           expect(waiting.before - waiting.after).toBeGreaterThanOrEqual(least - 1e-9)
         expect(highest.after).toBeLessThanOrEqual(Math.max(highest.before, 0.7) + beyond + 1e-9)
       }
       moves += group.moves.length
       if (i.priced !== 1) wrong += group.moves.length
+      if (i.network) network += group.moves.length
     }),
     { numRuns: INSTANCES, seed: 1 },
   )
   expect(moves).toBeGreaterThan(2 * INSTANCES)
   expect(wrong).toBeGreaterThan(INSTANCES)
+  expect(network).toBeGreaterThan(INSTANCES)
 })
 
 test('I3 moves end, and a group that has come to rest makes none when it starts anew, also with costs that are too high', () => {
@@ -101,6 +105,7 @@ test('I6 and I7 a loaded group of many sessions comes near its best and stays th
     mean: 0.5 + i.mean / 5,
     local: false,
     unequal: false,
+    network: false,
     skewed: true,
     priced: Math.max(1, i.priced),
   }))

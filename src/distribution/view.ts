@@ -7,7 +7,7 @@ import type { Report } from '../load/report.ts'
 import type { Code } from './code.ts'
 import type { Policy } from './policy.ts'
 
-/** One end of a move. */
+/** One end of a move. Lists are by resource, of those that are its own (load/load-table.ts). */
 export type End = {
   readonly member: MemberId
   readonly capacity: readonly number[]

@@ -29,11 +29,19 @@ test('a proposal arrives as it was sent, its times by the clock of the receiver'
   expect(arrived).toEqual({ ...asked, session: { ...asked.session, left } })
 })
 
+test('a member without a network of its own moves a session whose bytes are known', () => {
+  const both = { remote: [0.2, 0.3], local: [0.1, 0] }
+  const session = { ...asked.session, load: { ...load, slow: both, long: both, fast: both } }
+  const arrived = unpackAsk(wire(packAsk({ ...asked, session }, 9000)), 9000)
+  expect(arrived).toEqual({ ...asked, session })
+})
+
 test.each([
   ['member', { source: { ...source, member: 5 } }],
   ['capacity', { source: { ...source, capacity: [0] } }],
   ['sigma', { source: { ...source, sigma: [] } }],
   ['load', { load: { ...load, slow: { remote: [1, 2], local: [0] } } }],
+  ['load', { load: { ...load, slow: { remote: [1, 2, 3], local: [0, 0, 0] } } }],
   ['load', { load: { ...load, owners: [['b', 3]] } }],
   ['left', { left: [['c', -1]] }],
   ['price', { price: null }],

@@ -1,7 +1,7 @@
 // A proposal, and the load of one end, as they go between two members: times as ages, for their clocks have nothing in
 // common, and everything checked on arrival. What is malformed is refused with the reason, never repaired.
 import { type MemberId, memberId, type SessionId } from '../base/ids.ts'
-import type { Demand, LoadTable, SessionLoad } from '../load/load-table.ts'
+import { type Demand, type LoadTable, RESOURCES, type SessionLoad } from '../load/load-table.ts'
 import type { End, SessionView } from './view.ts'
 
 /** What a receiver must know to judge a move; a `Proposal` is one. Times are by the clock of whoever holds it. */
@@ -53,7 +53,7 @@ export function unpackAsk(value: unknown, nowMs: number): Asked | Refused {
   const end = unpackEnd(source)
   if ('refused' in end) return end
   if (!isId(session)) return { refused: 'session' }
-  if (!isSessionLoad(load, end.capacity.length)) return { refused: 'load' }
+  if (!isSessionLoad(load)) return { refused: 'load' }
   if (!isLeft(left)) return { refused: 'left' }
   if (!isAmount(price)) return { refused: 'price' }
   if (typeof topmost !== 'boolean' || typeof urgent !== 'boolean') return { refused: 'flags' }
@@ -69,9 +69,7 @@ export function unpackEnd(value: unknown): End | Refused {
   if (!isObject(value)) return { refused: 'end' }
   const { member, capacity, load, sigma }: Unknown<End> = value
   if (typeof member !== 'string' || member === '') return { refused: 'member' }
-  if (!isAmounts(capacity) || capacity.length < 1 || capacity.length > 2) {
-    return { refused: 'capacity' }
-  }
+  if (!isAmounts(capacity) || !isByResource(capacity)) return { refused: 'capacity' }
   if (capacity.some((c) => c <= 0)) return { refused: 'capacity' }
   if (!isTable(load, capacity.length)) return { refused: 'load' }
   if (!isAmounts(sigma, capacity.length)) return { refused: 'sigma' }
@@ -84,22 +82,22 @@ export function unpackBecame(value: unknown): Became | Refused {
   const end = unpackEnd(packed)
   if ('refused' in end) return end
   if (load === null) return { end, load }
-  return isSessionLoad(load, end.capacity.length) ? { end, load } : { refused: 'load' }
+  return isSessionLoad(load) ? { end, load } : { refused: 'load' }
 }
 
-function isSessionLoad(value: unknown, resources: number): value is SessionLoad {
+function isSessionLoad(value: unknown): value is SessionLoad {
   if (!isObject(value)) return false
   const { slow, long, fast, variance, owners, elsewhere }: Unknown<SessionLoad> = value
-  if (![slow, long, fast].every((d) => isDemand(d, resources))) return false
+  if (![slow, long, fast].every(isDemand)) return false
   if (!isAmount(variance) || !isShare(elsewhere)) return false
   const owner = (o: unknown) => Array.isArray(o) && typeof o[0] === 'string' && isShare(o[1])
   return Array.isArray(owners) && owners.length <= 64 && owners.every(owner)
 }
 
-function isDemand(value: unknown, resources: number): value is Demand {
+function isDemand(value: unknown): value is Demand {
   if (!isObject(value)) return false
   const { remote, local }: Unknown<Demand> = value
-  return isAmounts(remote, resources) && isAmounts(local, resources)
+  return isAmounts(remote) && isByResource(remote) && isAmounts(local, remote.length)
 }
 
 function isTable(value: unknown, resources: number): value is LoadTable {
@@ -113,6 +111,8 @@ function isLeft(value: unknown): value is PackedAsk['left'] {
   return Array.isArray(value) && value.length <= 64 && value.every(row)
 }
 
+const isByResource = (list: readonly number[]) =>
+  list.length >= 1 && list.length <= RESOURCES.length
 const isObject = (x: unknown): x is object => typeof x === 'object' && x !== null
 const isId = (x: unknown): x is SessionId => Number.isSafeInteger(x)
 const isAmount = (x: unknown): x is number => typeof x === 'number' && x >= 0 && x < 1e12

@@ -13,10 +13,16 @@ const UNIX_PATH_BYTES = 107
 
 const LOOK_MS = 2_000
 
-/** Bytes on all sockets of this process's Net, iSCSI and peers alike; only grows. */
-export interface Traffic {
+/** Bytes on sockets; only grows. */
+export interface SocketBytes {
   receivedBytes: number
   sentBytes: number
+}
+
+/** Of all sockets of this process's Net: initiators come by TCP, the other members of this host by Unix sockets. */
+export interface Traffic {
+  readonly tcp: SocketBytes
+  readonly unix: SocketBytes
 }
 
 export interface SystemNetSettings {
@@ -29,7 +35,10 @@ export interface SystemNetSettings {
 }
 
 export class SystemNet implements Net {
-  readonly traffic: Traffic = { receivedBytes: 0, sentBytes: 0 }
+  readonly traffic: Traffic = {
+    tcp: { receivedBytes: 0, sentBytes: 0 },
+    unix: { receivedBytes: 0, sentBytes: 0 },
+  }
   // One for all: a view is valid only during the call, and reads are not nested.
   readonly #receive = new Uint8Array(RECEIVE_BYTES)
   readonly #settings: SystemNetSettings
@@ -40,7 +49,7 @@ export class SystemNet implements Net {
 
   async listen(address: Address, accept: (stream: Stream) => void): Promise<Listener> {
     assertPathFits(address)
-    const newServer = () => this.#server(accept)
+    const newServer = () => this.#server(accept, this.traffic[address.kind])
     try {
       if (address.kind === 'unix') {
         const { path } = address
@@ -58,10 +67,10 @@ export class SystemNet implements Net {
     }
   }
 
-  #server(accept: (stream: Stream) => void): Server {
+  #server(accept: (stream: Stream) => void, traffic: SocketBytes): Server {
     const server = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true })
     server.on('connection', (accepted: Socket) => {
-      const stream = new SocketStream(this.#receive, this.traffic)
+      const stream = new SocketStream(this.#receive, traffic)
       stream.adopt(takeOver(accepted, stream))
       accept(stream)
     })
@@ -71,7 +80,7 @@ export class SystemNet implements Net {
   connect(address: Address, timeoutMs: number): Promise<Stream> {
     assertPathFits(address)
     return new Promise((resolve, reject) => {
-      const stream = new SocketStream(this.#receive, this.traffic)
+      const stream = new SocketStream(this.#receive, this.traffic[address.kind])
       const where =
         address.kind === 'unix'
           ? { path: address.path }
@@ -112,12 +121,12 @@ class SocketStream implements Stream {
   #owner: StreamOwner | null = null
   #failure = ''
   #destroyed = false
-  readonly #traffic: Traffic
+  readonly #traffic: SocketBytes
   // Sizes of the writes that are not reported, oldest at #oldest; one entry a write instead of a closure.
   #sizes: number[] = []
   #oldest = 0
 
-  constructor(receive: Uint8Array, traffic: Traffic) {
+  constructor(receive: Uint8Array, traffic: SocketBytes) {
     this.#traffic = traffic
     this.onread = {
       buffer: receive,

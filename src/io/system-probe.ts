@@ -5,16 +5,24 @@ import { type EventLoopUtilization, performance } from 'node:perf_hooks'
 import type { SystemLook, SystemProbe } from '../base/system-probe.ts'
 import type { Traffic } from './net.ts'
 
+/** The interface that initiators reach, if it is this member's own. */
+interface OwnLink {
+  /** Each way; 0: it is not. */
+  readonly bytesPerSecond: number
+}
+
 export class RealSystemProbe implements SystemProbe {
   #cpu = process.cpuUsage()
   #host = hostTimes()
   #loop: EventLoopUtilization = performance.eventLoopUtilization()
   #atMs = performance.now()
   readonly #traffic: Readonly<Traffic>
-  #networkBytes = 0
+  readonly #own: OwnLink
+  #counted = { receivedBytes: 0, sentBytes: 0, unixBytes: 0 }
 
-  constructor(traffic: Readonly<Traffic>) {
+  constructor(traffic: Readonly<Traffic>, own: OwnLink) {
     this.#traffic = traffic
+    this.#own = own
   }
 
   look(): SystemLook {
@@ -25,20 +33,25 @@ export class RealSystemProbe implements SystemProbe {
     const used = cpu.user + cpu.system - this.#cpu.user - this.#cpu.system
     const total = host.total - this.#host.total
     const delta = performance.eventLoopUtilization(loop, this.#loop)
-    const networkBytes = this.#traffic.receivedBytes + this.#traffic.sentBytes
+    const { tcp, unix } = this.#traffic
+    const unixBytes = unix.receivedBytes + unix.sentBytes
+    const before = this.#counted
+    this.#counted = { ...tcp, unixBytes }
+    const receivedBytes = tcp.receivedBytes - before.receivedBytes
+    const sentBytes = tcp.sentBytes - before.sentBytes
     const look: SystemLook = {
       seconds: (nowMs - this.#atMs) / 1_000,
       cpuSeconds: used / 1e6,
       hostCpu: total > 0 ? 1 - (host.idle - this.#host.idle) / total : 0,
       loopUtilisation: delta.utilization,
       rssBytes: process.memoryUsage.rss(),
-      networkBytes: networkBytes - this.#networkBytes,
+      networkBytes: receivedBytes + sentBytes + unixBytes - before.unixBytes,
+      ...{ receivedBytes, sentBytes, interfaceBytes: this.#own.bytesPerSecond },
     }
     this.#cpu = cpu
     this.#host = host
     this.#loop = loop
     this.#atMs = nowMs
-    this.#networkBytes = networkBytes
     return look
   }
 }

@@ -249,12 +249,15 @@ export function gatewayCpu(
   return { remote: front + sent, local: sent + handled }
 }
 
-/** Bytes at the gateway's network: to and from the initiator, and to and from the primaries. */
-export function gatewayBytes(work: ArrayLike<number>): {
+/** Bytes at the gateway's network: to and from the initiator, and to and from the primaries (`forwards`: by that network). */
+export function gatewayBytes(
+  work: ArrayLike<number>,
+  forwards: boolean,
+): {
   readonly remote: number
   readonly local: number
 } {
-  const forwarded = work[WORK.pieceByte] ?? 0
+  const forwarded = forwards ? (work[WORK.pieceByte] ?? 0) : 0
   const front = (work[WORK.readByte] ?? 0) + (work[WORK.writtenByte] ?? 0)
   return { remote: front + forwarded, local: 2 * forwarded }
 }

@@ -21,8 +21,7 @@ function system(cpuSeconds: number, more: Partial<SystemSample> = {}): SystemSam
     hostCpu: 0,
     loopUtilisation: 0,
     rssBytes: 0,
-    networkBytes: 0,
-    networkCapacityBytes: 0,
+    ...{ receivedBytes: 0, sentBytes: 0, interfaceBytes: 0 },
     diskLatencyMs: 0,
     diskQueue: 0,
     ...NONE,
@@ -48,7 +47,7 @@ function reads(session: number, count: number, local = 0): SessionSample {
 }
 
 function member() {
-  const estimate = new MemberEstimate({ self: memberId('a'), resources: 1 })
+  const estimate = new MemberEstimate({ self: memberId('a'), network: 'not counted' })
   estimate.learn([], 2)
   return estimate
 }
@@ -116,8 +115,8 @@ test('C3 CPU that no work explains is charged to being alive, not to sessions', 
 
 test('equal work is equal load, on a quiet member and on a noisy one that pool their fits', () => {
   const random = new Prng(4)
-  const quiet = new MemberEstimate({ self: memberId('a'), resources: 1 })
-  const noisy = new MemberEstimate({ self: memberId('b'), resources: 1 })
+  const quiet = new MemberEstimate({ self: memberId('a'), network: 'not counted' })
+  const noisy = new MemberEstimate({ self: memberId('b'), network: 'not counted' })
   for (let t = 0; t < 300; t++) {
     const asked = [reads(1, 10_000), reads(2, 10_000)]
     const rates = workRates(1, [20_000, 0, 0, 81_920_000, 0, 0, 0], { pieces: 0, bytes: 0 }, NONE)
@@ -138,7 +137,7 @@ test('equal work is equal load, on a quiet member and on a noisy one that pool t
 
 test('E1 a move changes both ends at once, by the same estimate, through its JSON', () => {
   const from = member()
-  const to = new MemberEstimate({ self: memberId('b'), resources: 1 })
+  const to = new MemberEstimate({ self: memberId('b'), network: 'not counted' })
   to.learn([], 2)
   for (let t = 0; t < 60; t++) {
     from.observe(system(0.5), [reads(1, 10_000), reads(2, 20_000)])
@@ -149,8 +148,8 @@ test('E1 a move changes both ends at once, by the same estimate, through its JSO
   const before = [from.now.slow[0] ?? 0, to.now.slow[0] ?? 0]
   const memory = parseSessionMemory(JSON.parse(JSON.stringify(from.leave(one))))
   to.admit(one, memory)
-  const here = asTable(load, shareAt(load, 'a'), 1).slow[0] ?? 0
-  const there = asTable(load, shareAt(load, 'b'), 1).slow[0] ?? 0
+  const here = asTable(load, shareAt(load, 'a')).slow[0] ?? 0
+  const there = asTable(load, shareAt(load, 'b')).slow[0] ?? 0
   expect(here).toBeGreaterThan(there)
   expect(from.now.slow[0]).toBeCloseTo((before[0] ?? 0) - here, 9)
   expect(to.now.slow[0]).toBeCloseTo((before[1] ?? 0) + there, 9)
@@ -245,7 +244,7 @@ test('attribution is additive: own weights, base and residue are what was measur
   }
   const own = [1, 2].reduce((sum, s) => {
     const load = m.load(sessionId(s))
-    return load === null ? sum : sum + (asTable(load, shareAt(load, 'a'), 1).slow[0] ?? 0)
+    return load === null ? sum : sum + (asTable(load, shareAt(load, 'a')).slow[0] ?? 0)
   }, 0)
   expect(own + (m.base[0] ?? 0)).toBeCloseTo(m.now.slow[0] ?? 0, 3)
 })
@@ -278,7 +277,7 @@ test('C5 what copies cost is in no session: not in its weight, and it stays at b
   }
   const weight = (of: MemberEstimate) => {
     const load = of.load(one)
-    return load === null ? 0 : (asTable(load, shareAt(load, 'a'), 1).slow[0] ?? 0)
+    return load === null ? 0 : (asTable(load, shareAt(load, 'a')).slow[0] ?? 0)
   }
   expect(weight(a) / weight(alone)).toBeGreaterThan(0.85)
   expect(weight(a) / weight(alone)).toBeLessThan(1.15)
@@ -328,3 +327,26 @@ function ratesOf(samples: readonly SessionSample[]): number[] {
   }
   return workRates(1, asked, sent, NONE)
 }
+
+test('E8 the network is in the load where it is its own: what passes the interface, of each session and of the rest', () => {
+  const networks = ['forwarding too', 'initiators alone'] as const
+  const [all, front] = networks.map((network) => {
+    const estimate = new MemberEstimate({ self: memberId('a'), network })
+    estimate.learn([], 2)
+    const bytes = 5000 * 4096
+    const seen = { receivedBytes: bytes, sentBytes: 2 * bytes }
+    estimate.observe(system(0.4, seen), [reads(1, 5000)])
+    expect(estimate.now.slow).toHaveLength(1)
+    expect(estimate.sigma).toHaveLength(1)
+    estimate.observe(system(0.4, { ...seen, interfaceBytes: 125_000_000 }), [reads(1, 5000)])
+    expect(estimate.capacity).toHaveLength(2)
+    // Two bytes of three go one way.
+    expect(estimate.capacity[1]).toBeCloseTo(1.5, 1)
+    expect(estimate.now.slow[1]).toBeCloseTo((3 * bytes) / 125_000_000, 3)
+    const load = estimate.load(one)
+    return load?.slow.remote[1] ?? 0
+  })
+  // All of it is forwarded.
+  expect(front).toBeCloseTo((5000 * 4096) / 125_000_000, 6)
+  expect(all).toBeCloseTo((2 * 5000 * 4096) / 125_000_000, 6)
+})

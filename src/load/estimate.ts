@@ -13,6 +13,8 @@
 // E6. What is remembered is remembered as work, or stated anew when the costs change: a change of the costs is no change
 //     of load.
 // E7. What steps once is no noise: of two blocks that are far apart σ takes in 3 σ, and grows with what stays so.
+// E8. A member's network is in its load only where it is its own; then a session counts by the bytes that pass the interface for
+//     it, and what is left of those measured is the base.
 import type { MemberId, SessionId } from '../base/ids.ts'
 import { Base } from './base.ts'
 import {
@@ -23,6 +25,7 @@ import {
   type Costs,
   emptyWork,
   expectedCpu,
+  gatewayBytes,
   groupCosts,
   PRIOR_COSTS,
   scaled,
@@ -36,18 +39,26 @@ import {
   addTables,
   asTable,
   emptyTable,
+  firstOf,
   type LoadTable,
   NETWORK_UNIT_BYTES,
+  RESOURCES,
   type SessionLoad,
   shareAt,
   weightAt,
 } from './load-table.ts'
+import { NetworkCapacity } from './network-capacity.ts'
 import { Noise } from './noise.ts'
 import { OwnSlope, slownessOf } from './own-slope.ts'
 import { Residue } from './residue.ts'
 import type { SessionSample, SystemSample } from './sample.ts'
 import { WORK, WORK_KINDS } from './sample.ts'
-import { SessionEstimate, type SessionMemory, TAU_SECONDS } from './session-load.ts'
+import {
+  type NetworkUse,
+  SessionEstimate,
+  type SessionMemory,
+  TAU_SECONDS,
+} from './session-load.ts'
 
 /** From this share of busy time on the event loop is saturated, and the CPU it gets is all that it can get. */
 const SATURATED_LOOP = 0.97
@@ -61,15 +72,16 @@ const YOUNG_SECONDS = 60
 
 export interface EstimateSettings {
   readonly self: MemberId
-  /** 1: CPU alone; 2: CPU and network. The same at every member. */
-  readonly resources: 1 | 2
+  /** The same at every member. */
+  readonly network: NetworkUse
   /** The same at every member; `PRIOR_COSTS` unless the machines are of another kind. */
   readonly prior?: Costs
 }
 
 export class MemberEstimate {
   readonly #self: MemberId
-  readonly #resources: 1 | 2
+  readonly #network: NetworkUse
+  readonly #interface = new NetworkCapacity()
   readonly #prior: Costs
   readonly #fit: CostFit
   #costs: Costs
@@ -93,20 +105,25 @@ export class MemberEstimate {
 
   constructor(settings: EstimateSettings) {
     this.#self = settings.self
-    this.#resources = settings.resources
+    this.#network = settings.network
     this.#prior = settings.prior ?? PRIOR_COSTS
     this.#fit = new CostFit(this.#prior)
     this.#costs = groupCosts([], this.#prior)
-    this.#now = emptyTable(settings.resources)
-    for (let r = 0; r < settings.resources; r++) {
+    const resources = this.#network === 'not counted' ? 1 : RESOURCES.length
+    this.#now = emptyTable(resources)
+    for (let r = 0; r < resources; r++) {
       this.#base.push(new Base(r === 0 ? COST_KINDS.length : 1))
       this.#noise.push(new Noise())
     }
   }
 
-  /** The whole member's load now, moves included (E1). */
+  /** The whole member's load now, moves included (E1), of what is its own. */
   get now(): LoadTable {
-    return this.#now
+    return firstOf(this.#now, this.#resources)
+  }
+
+  get #resources(): number {
+    return Math.max(1, this.#capacity.length)
   }
 
   /** What no move of a session changes, by resource, on slow averages. */
@@ -123,7 +140,7 @@ export class MemberEstimate {
 
   /** Noise in units of utilisation, by resource. */
   get sigma(): readonly number[] {
-    return this.#noise.map((noise, r) => {
+    return this.#noise.slice(0, this.#resources).map((noise, r) => {
       const own = noise.sigma ?? Math.sqrt(this.#promised(r))
       const sigma =
         r === 0 ? Math.sqrt(own * own + this.#residue.valueVariance / this.#slowness ** 2) : own
@@ -185,7 +202,7 @@ export class MemberEstimate {
     this.leave(session)
     const estimate = new SessionEstimate(session, memory)
     this.#sessions.set(session, estimate)
-    const load = estimate.load(this.#costs, this.#members, this.#resources)
+    const load = estimate.load(this.#costs, this.#members, this.#network)
     this.#loads.set(session, load)
     if (memory !== null) this.#change(load, 1)
   }
@@ -202,7 +219,7 @@ export class MemberEstimate {
   }
 
   #change(load: SessionLoad, sign: 1 | -1): void {
-    const table = asTable(load, shareAt(load, this.#self), this.#resources)
+    const table = asTable(load, shareAt(load, this.#self))
     this.#now = addTables(this.#now, table, sign)
     this.#noise.forEach((noise, r) => {
       noise.shift(sign * (table.slow[r] ?? 0))
@@ -219,7 +236,7 @@ export class MemberEstimate {
     const sent = { pieces: 0, bytes: 0 }
     const attributed = new Array<number>(COST_KINDS.length).fill(0)
     let attributedBytes = 0
-    const now = emptyTable(this.#resources)
+    const now = emptyTable(this.#noise.length)
     for (const sample of samples) {
       const load = this.#observeSession(sample)
       const share = shareAt(load, this.#self)
@@ -227,7 +244,9 @@ export class MemberEstimate {
       for (let i = 0; i < WORK_KINDS; i++) asked[i] = (asked[i] ?? 0) + (sample.work[i] ?? 0)
       addSent(sent, sample, this.#self, this.#members)
       addOwnWork(attributed, sample.work, share)
-      attributedBytes += bytesAt(sample, share)
+      if (this.#network !== 'not counted') {
+        attributedBytes += bytesAt(sample, share, this.#network === 'forwarding too')
+      }
     }
     const rates = workRates(seconds, asked, sent, system)
     const expected = expectedCpu(rates, this.#costs)
@@ -245,8 +264,8 @@ export class MemberEstimate {
     this.#now = now
     const base = rates.map((rate, i) => rate - (attributed[i] ?? 0) / seconds)
     this.#observeBase(0, expected, base, seconds)
-    if (this.#resources === 2) {
-      const bytes = system.networkBytes / seconds / NETWORK_UNIT_BYTES
+    if (this.#network !== 'not counted') {
+      const bytes = (system.receivedBytes + system.sentBytes) / seconds / NETWORK_UNIT_BYTES
       this.#observeBase(1, bytes, [bytes - attributedBytes], seconds)
     }
     this.#now = this.#withBase(now)
@@ -260,7 +279,7 @@ export class MemberEstimate {
     }
     const isNew = estimate.ageSeconds === 0
     estimate.observe(sample, this.#costs)
-    const load = estimate.load(this.#costs, this.#members, this.#resources)
+    const load = estimate.load(this.#costs, this.#members, this.#network)
     this.#loads.set(sample.session, load)
     if (isNew) {
       const share = shareAt(load, this.#self)
@@ -307,17 +326,18 @@ export class MemberEstimate {
         (capacityCpu - this.#attainable) * -Math.expm1(-seconds / CAPACITY_SECONDS)
       if (this.#attainable > 0.99 * capacityCpu) this.#attainable = Number.POSITIVE_INFINITY
     }
-    const network = Math.max(1e-3, system.networkCapacityBytes / NETWORK_UNIT_BYTES)
     const attainable = Math.min(capacityCpu, this.#attainable)
     const cpuCapacity = Math.max(1e-3, attainable / this.#slowness)
-    this.#capacity = this.#resources === 1 ? [cpuCapacity] : [cpuCapacity, network]
+    this.#interface.observe(seconds, system.receivedBytes, system.sentBytes)
+    const network = this.#interface.at(system.interfaceBytes) / NETWORK_UNIT_BYTES
+    const hasNetwork = this.#network !== 'not counted' && system.interfaceBytes > 0
+    this.#capacity = hasNetwork ? [cpuCapacity, Math.max(1e-3, network)] : [cpuCapacity]
   }
 }
 
-function bytesAt({ work, seconds }: SessionSample, share: number): number {
-  const bytes = (work[WORK.readByte] ?? 0) + (work[WORK.writtenByte] ?? 0)
-  const forwarded = work[WORK.pieceByte] ?? 0
-  return (bytes + forwarded - 2 * forwarded * share) / seconds / NETWORK_UNIT_BYTES
+function bytesAt({ work, seconds }: SessionSample, share: number, forwards: boolean): number {
+  const { remote, local } = gatewayBytes(work, forwards)
+  return (remote - local * share) / seconds / NETWORK_UNIT_BYTES
 }
 
 function addSent(

@@ -1,8 +1,13 @@
-// Load as the balancer sees it: a number for each resource, in three averages and a variance. Resource 0 is CPU, in CPU
-// seconds a second; resource 1, present only where every member knows its network capacity, is network bytes a second
-// in units of `NETWORK_UNIT_BYTES`, so that both are of the size of one and gains in waiting requests may be added up.
+// Load as the balancer sees it: a number for each resource, in three averages and a variance. The first is CPU, in CPU
+// seconds a second; the second network, bytes a second both ways together in units of `NETWORK_UNIT_BYTES`, so that both are
+// of the size of one and gains in waiting requests may be added up. What a session asks for is known of both. A member has
+// as many as are its own: whoever shares its network, or does not know how much it takes, has the first alone.
 import type { MemberId } from '../base/ids.ts'
 
+export const RESOURCES = ['cpu', 'network'] as const
+export type Resource = (typeof RESOURCES)[number]
+
+/** 1 Gbit. */
 export const NETWORK_UNIT_BYTES = 125_000_000
 
 export type AverageKind = 'slow' | 'long' | 'fast'
@@ -51,8 +56,8 @@ export function weightAt(demand: Demand, v: number, resource: number): number {
 }
 
 /** The session's part in a load table if it is served by a member with share `v`. */
-export function asTable(load: SessionLoad, v: number, resources: number): LoadTable {
-  const table = emptyTable(resources)
+export function asTable(load: SessionLoad, v: number): LoadTable {
+  const table = emptyTable(load.slow.remote.length)
   addSession(table, load, v)
   return table
 }
@@ -85,6 +90,14 @@ export function addTables(a: LoadTable, b: LoadTable, sign: 1 | -1): LoadTable {
     fast: add(a.fast, b.fast),
     variance: add(a.variance, b.variance),
   }
+}
+
+/** The first resources of it. */
+export function firstOf(table: LoadTable, resources: number): LoadTable {
+  if (table.slow.length === resources) return table
+  const { slow, long, fast, variance } = table
+  const first = (list: readonly number[]) => list.slice(0, resources)
+  return { slow: first(slow), long: first(long), fast: first(fast), variance: first(variance) }
 }
 
 export function emptyTable(resources: number): MutableTable {

@@ -1,21 +1,22 @@
 // A report as it goes over the wire: each second from each member to each other one, so it is short and cheap to read. Who sent it
 // is known by the stream that brings it.
 //
-// RB1. Of one resource it takes 134 bytes, of two 160: 160 at most.
-// RB2. What is read is what was written, to 24 bits; noise, and what a fit makes of the costs, to half a thousandth.
+// RB1. Of one resource it takes 136 bytes, of two 150: 160 at most.
+// RB2. What is read is what was written, to 24 bits; of the network, and of what a fit makes of the costs, to half a thousandth.
 // RB3. Bytes that are no report are refused, with the reason.
 //
 // Little-endian.
 //
 // ```
-//   0  1  format            3
-//   1  1  bits 0, 1: up, joining, draining; bit 2: a second resource
+//   0  1  format            4
+//   1  1  bits 0, 1: up, joining, draining; bit 2: its network is its own
 //   2  4  incarnation       a hash of the boot id
 //   6  4  sequence
 //  10  8  atMs              float
 //  18  4  sessions
 //  22  2  loopUtilisation   of 65535
-//  24 26  of each resource: capacity, slow, long, fast, variance, reserved; floats; and sigma, two bytes (see `packed`)
+//  24 28  of its CPU: capacity, slow, long, fast, variance, sigma, reserved; floats
+//     14  of its network, if that is its own, the same; two bytes each (see `packed`)
 //     28  factors of the fit, two bytes each
 //     28  evidence of the fit, two bytes each
 //     28  sums of the fit: seconds, cpu, priced, square, product, scale, own; floats
@@ -33,18 +34,19 @@ import {
 } from './report.ts'
 
 const STATES: readonly MemberState[] = ['up', 'joining', 'draining']
-const SECOND_RESOURCE = 4
+const HAS_NETWORK = 4
 const HEAD_BYTES = 24
-const RESOURCE_BYTES = 26
+const CPU_BYTES = 28
+const NETWORK_BYTES = 14
 const KINDS = COST_KINDS.length
 const FIT_BYTES = 4 * KINDS + 28
 
 export function encodeReport(report: Report): Uint8Array<ArrayBuffer> {
-  const resources = report.capacity.length
-  const bytes = new Uint8Array(HEAD_BYTES + resources * RESOURCE_BYTES + FIT_BYTES)
+  const hasNetwork = report.capacity.length === 2
+  const bytes = new Uint8Array(bytesOf(hasNetwork))
   const view = new DataView(bytes.buffer)
   view.setUint8(0, report.format)
-  view.setUint8(1, STATES.indexOf(report.state) | (resources === 2 ? SECOND_RESOURCE : 0))
+  view.setUint8(1, STATES.indexOf(report.state) | (hasNetwork ? HAS_NETWORK : 0))
   view.setUint32(2, seedOf(report.incarnation), true)
   view.setUint32(6, report.sequence, true)
   view.setFloat64(10, report.atMs, true)
@@ -55,26 +57,23 @@ export function encodeReport(report: Report): Uint8Array<ArrayBuffer> {
     view.setFloat32(at, x, true)
     at += 4
   }
-  const pack = (x: number) => {
+  const short = (x: number) => {
     view.setUint16(at, packed(x), true)
     at += 2
   }
-  const { load } = report
-  for (let r = 0; r < resources; r++) {
-    for (const list of [report.capacity, load.slow, load.long, load.fast, load.variance]) {
-      float(list[r] ?? 0)
-    }
-    float(report.reserved[r] ?? 0)
-    pack(report.sigma[r] ?? 0)
-  }
+  const { capacity, load, sigma, reserved } = report
+  const lists = [capacity, load.slow, load.long, load.fast, load.variance, sigma, reserved]
+  for (const list of lists) float(list[0] ?? 0)
+  if (hasNetwork) for (const list of lists) short(list[1] ?? 0)
   const { factors, evidence, sums } = report.fit
-  for (const list of [factors, evidence]) {
-    for (let i = 0; i < KINDS; i++) pack(list[i] ?? 0)
-  }
+  for (const list of [factors, evidence]) for (let i = 0; i < KINDS; i++) short(list[i] ?? 0)
   const { seconds, cpu, priced, square, product, scale, own } = sums
   for (const x of [seconds, cpu, priced, square, product, scale, own]) float(x)
   return bytes
 }
+
+const bytesOf = (hasNetwork: boolean) =>
+  HEAD_BYTES + CPU_BYTES + (hasNetwork ? NETWORK_BYTES : 0) + FIT_BYTES
 
 export function decodeReport(
   bytes: Uint8Array,
@@ -86,17 +85,15 @@ export function decodeReport(
   if (format !== REPORT_FORMAT) return { refused: `format ${format}` }
   const flags = view.getUint8(1)
   const state = STATES[flags & 3]
-  if (state === undefined || flags >= 2 * SECOND_RESOURCE) return { refused: 'state' }
-  const resources = (flags & SECOND_RESOURCE) === 0 ? 1 : 2
-  if (bytes.length !== HEAD_BYTES + resources * RESOURCE_BYTES + FIT_BYTES) {
-    return { refused: `${bytes.length} bytes` }
-  }
+  if (state === undefined || flags >= 2 * HAS_NETWORK) return { refused: 'state' }
+  const hasNetwork = (flags & HAS_NETWORK) !== 0
+  if (bytes.length !== bytesOf(hasNetwork)) return { refused: `${bytes.length} bytes` }
   let at = HEAD_BYTES
   const float = () => {
     at += 4
     return view.getFloat32(at - 4, true)
   }
-  const unpack = () => {
+  const short = () => {
     at += 2
     return unpacked(view.getUint16(at - 2, true))
   }
@@ -107,15 +104,12 @@ export function decodeReport(
   const variance: number[] = []
   const sigma: number[] = []
   const reserved: number[] = []
-  for (let r = 0; r < resources; r++) {
-    for (const list of [capacity, slow, long, fast, variance, reserved]) list.push(float())
-    sigma.push(unpack())
-  }
+  const lists = [capacity, slow, long, fast, variance, sigma, reserved]
+  for (const list of lists) list.push(float())
+  if (hasNetwork) for (const list of lists) list.push(short())
   const factors: number[] = []
   const evidence: number[] = []
-  for (const list of [factors, evidence]) {
-    for (let i = 0; i < KINDS; i++) list.push(unpack())
-  }
+  for (const list of [factors, evidence]) for (let i = 0; i < KINDS; i++) list.push(short())
   const sums = {
     ...{ seconds: float(), cpu: float(), priced: float() },
     ...{ square: float(), product: float(), scale: float(), own: float() },

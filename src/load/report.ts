@@ -5,7 +5,7 @@ import type { CostEvidence } from './cost-model.ts'
 import type { ScaleSums } from './cost-scale.ts'
 import type { LoadTable } from './load-table.ts'
 
-export const REPORT_FORMAT = 3
+export const REPORT_FORMAT = 4
 /** Load is clamped to this multiple of the capacity: a wild sample must not make a member look colder or hotter than any can be. */
 export const MOST_UTILISED = 2
 

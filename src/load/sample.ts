@@ -23,9 +23,10 @@ export interface SystemSample extends CopyAmounts {
   /** Share of the time in which the event loop was not idle. Counts waiting for a core, so it only signals saturation. */
   readonly loopUtilisation: number
   readonly rssBytes: number
-  /** Bytes received and sent on all sockets, and what the network takes in a second; 0: not known. */
-  readonly networkBytes: number
-  readonly networkCapacityBytes: number
+  /** Bytes by the interface that initiators reach, and what that takes in a second each way; 0: others use it too, or it is not known. */
+  readonly receivedBytes: number
+  readonly sentBytes: number
+  readonly interfaceBytes: number
   /** Of the journal's commits; null: there were none. */
   readonly diskLatencyMs: number | null
   readonly diskQueue: number

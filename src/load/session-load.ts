@@ -23,6 +23,9 @@ const LOCALITY_SECONDS = 300
 /** Pieces that are assumed to be spread evenly before any was seen, so that ten requests are no locality. */
 const ASSUMED_PIECES = 50
 
+/** What of a session takes the network of a member: members may reach each other by another way, as by the sockets of one host. */
+export type NetworkUse = 'forwarding too' | 'initiators alone' | 'not counted'
+
 /** A session's estimator as it is handed over with the session. */
 export type SessionMemory = {
   readonly ageSeconds: number
@@ -129,16 +132,16 @@ export class SessionEstimate {
   }
 
   /** The load by the group's costs. `members`: how many hold pages, over which unlisted pieces are spread. */
-  load(costs: Costs, members: number, resources: number): SessionLoad {
+  load(costs: Costs, members: number, network: NetworkUse): SessionLoad {
     const assumed = forwardCost(ASSUMED_PIECES, 0, costs)
     const whole = forwardCost(this.#pieces, this.#bytes, costs) + assumed
     const named = this.#largest(costs)
     const listed = named.reduce((sum, { cost }) => sum + cost, 0)
     const elsewhere = Math.max(0, whole - listed) / Math.max(1, members)
     return {
-      slow: this.#demand('slow', costs, resources),
-      long: this.#demand('long', costs, resources),
-      fast: this.#demand('fast', costs, resources),
+      slow: this.#demand('slow', costs, network),
+      long: this.#demand('long', costs, network),
+      fast: this.#demand('fast', costs, network),
       variance: Math.max(0, this.#variance),
       owners: named.map(({ member, cost }) => [member, Math.min(1, (cost + elsewhere) / whole)]),
       elsewhere: elsewhere / whole,
@@ -154,11 +157,11 @@ export class SessionEstimate {
       .slice(0, OWNERS_KEPT)
   }
 
-  #demand(kind: AverageKind, costs: Costs, resources: number): Demand {
+  #demand(kind: AverageKind, costs: Costs, network: NetworkUse): Demand {
     const rates = this.#rates[kind]
     const cpu = gatewayCpu(rates, costs)
-    if (resources === 1) return { remote: [cpu.remote], local: [cpu.local] }
-    const bytes = gatewayBytes(rates)
+    if (network === 'not counted') return { remote: [cpu.remote], local: [cpu.local] }
+    const bytes = gatewayBytes(rates, network === 'forwarding too')
     return {
       remote: [cpu.remote, bytes.remote / NETWORK_UNIT_BYTES],
       local: [cpu.local, bytes.local / NETWORK_UNIT_BYTES],

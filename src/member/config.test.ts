@@ -45,6 +45,7 @@ describe('the configuration of a member', () => {
       slotsPerSegment: 256,
       bounds: boundsDefaults,
       budgetBytes: null,
+      networkBitsPerSecond: null,
       cacheBytes: null,
       scrubDays: 7,
       accept: 'nothing',

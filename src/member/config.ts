@@ -136,6 +136,16 @@ export const memberConfig = z
       .nullable()
       .default(null)
       .describe('The most that pages may take here; null: whatever the file system has free.'),
+    networkBitsPerSecond: z
+      .number()
+      .int()
+      .min(0)
+      .max(1e13)
+      .nullable()
+      .default(null)
+      .describe(
+        'What initiators can reach this member by, each way; 0: others use it too; null: as the system tells of the interface that has the address of the portal.',
+      ),
     cacheBytes: z
       .number()
       .int()

@@ -7,16 +7,18 @@ import { dirname } from 'node:path'
 import type { PastSession } from '../api/history-schema.ts'
 import { startApi } from '../api/server.ts'
 import { Balancer } from '../balance/balancer.ts'
+import type { DistributionSettings } from '../balance/policy-record.ts'
 import type { VolumeId } from '../base/ids.ts'
 import { formatAddress } from '../base/net.ts'
 import { EmbeddedCoordinator } from '../coordination/embedded.ts'
-import { DEFAULT_POLICY, parsePolicy } from '../distribution/policy.ts'
+import { DEFAULT_POLICY, type Policy, parsePolicy } from '../distribution/policy.ts'
 import { SystemClock } from '../io/clock.ts'
 import { FolderDisk } from '../io/disk.ts'
 import { machineMemoryBytes } from '../io/machine-memory.ts'
 import { listenError, SystemNet } from '../io/net.ts'
 import { SqliteWorker } from '../io/sqlite-worker.ts'
 import { RealSystemProbe } from '../io/system-probe.ts'
+import { parsePortal } from '../iscsi/names.ts'
 import { HealthWatch } from '../operator/health-watch.ts'
 import { History } from '../operator/history.ts'
 import type { Figures } from '../operator/history-record.ts'
@@ -37,6 +39,7 @@ import { Tally } from '../operator/tally.ts'
 import { WatchedCoordinator } from '../operator/watched-coordinator.ts'
 import { storeDefaults } from '../store/settings.ts'
 import type { TargetEvent } from '../target/target-event.ts'
+import { isWildcard } from './addresses.ts'
 import { defaultCacheBytes } from './cache-size.ts'
 import type { MemberConfig } from './config.ts'
 import { ConfigError } from './config-file.ts'
@@ -44,6 +47,7 @@ import { lookNowAndThen } from './looks.ts'
 import type { RunningMember } from './main.ts'
 import { Member } from './member.ts'
 import type { MemberPorts, MemberSettings } from './member-settings.ts'
+import { OwnNetwork } from './own-network.ts'
 import { bearsGroup } from './record-check.ts'
 
 const DAY_MS = 86_400_000
@@ -78,10 +82,8 @@ export async function startMember(config: MemberConfig, log: Log): Promise<Runni
   opened.member = member
   tellRecovery(member, log)
   const looks = await lookNowAndThen(member, disk, log)
-  const mode = config.balance ?? parsed.policy.mode
-  const policy = { ...parsed.policy, mode }
-  const initial = { mode, placement: config.placement === 'on', policy }
-  const balancer = new Balancer(member, new RealSystemProbe(net.traffic), initial)
+  const probe = new RealSystemProbe(net.traffic, ownNetworkOf(config, member))
+  const balancer = new Balancer(member, probe, initialOf(config, parsed.policy))
   const { traffic } = net
   const { pid } = process
   const past = await openPast(config, member, balancer, log)
@@ -193,6 +195,25 @@ function sessionsOf({ target, group }: Member, balancer: Balancer): readonly Pas
     if (phase.kind === 'ended' || volume === undefined) return []
     const { load } = balancer.session(session)
     return [{ id: String(id), initiator: record.initiator, volume, load }]
+  })
+}
+
+/** What the distribution begins with. */
+function initialOf({ balance, placement }: MemberConfig, policy: Policy): DistributionSettings {
+  const mode = balance ?? policy.mode
+  return { mode, placement: placement === 'on', policy: { ...policy, mode } }
+}
+
+function ownNetworkOf(config: MemberConfig, { id, group, ports }: Member): OwnNetwork {
+  const { host } = config.portal
+  return new OwnNetwork({
+    configured: config.networkBitsPerSecond,
+    host: isWildcard(host) ? (config.announce ?? host) : host,
+    others: () =>
+      [...group.members.values()].flatMap((other) =>
+        other.id === id ? [] : [parsePortal(other.portal)?.host ?? ''],
+      ),
+    nowMs: () => ports.clock.nowMs(),
   })
 }
 

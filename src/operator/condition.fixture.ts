@@ -49,6 +49,7 @@ export function summaryOf(member: string): Summary {
       ...{ reportAgeMs: 0, utilisation: 0.1, cpu: 0.1, hostCpu: 0.2, eventLoop: 0.1 },
       ...{ eventLoopDelayMs: 0, memoryBytes: 1, diskLatencyMs: null, diskQueue: 0 },
       ...{ networkBytesPerSecond: 0, iops: 0, bytesPerSecond: 0, latencyMs: null },
+      ...{ resource: 'cpu', networkBitsPerSecond: null },
       ...{ forwardedShare: 0, handledIops: 0 },
     },
     condition: well,

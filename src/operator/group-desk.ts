@@ -2,7 +2,15 @@
 
 import { refusal } from '../api/errors.ts'
 import { answered, type Outcome } from '../api/refusals.ts'
-import type { Balance, BalanceRequest, Member, Move, Status, Top } from '../api/schema.ts'
+import type {
+  Balance,
+  BalanceRequest,
+  Member,
+  MemberLoad,
+  Move,
+  Status,
+  Top,
+} from '../api/schema.ts'
 import type { Balancer } from '../balance/balancer.ts'
 import type { MemberId } from '../base/ids.ts'
 import { parsePolicy } from '../distribution/policy.ts'
@@ -140,6 +148,7 @@ export class GroupDesk {
           version: summary?.version ?? null,
           usedBytes: summary?.usedBytes ?? null,
           freeBytes: summary?.freeBytes ?? null,
+          load: fullnessOf(summary?.load ?? null),
           cache: summary?.cache ?? null,
           tombstones: summary?.tombstones ?? null,
         }
@@ -153,6 +162,12 @@ export class GroupDesk {
     }
     return count
   }
+}
+
+function fullnessOf(load: MemberLoad | null): Member['load'] {
+  if (load === null) return null
+  const { utilisation, resource, networkBitsPerSecond } = load
+  return { utilisation, resource, networkBitsPerSecond }
 }
 
 /** What the members said about themselves; a silent one is missing. */

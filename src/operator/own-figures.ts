@@ -127,7 +127,11 @@ export class OwnFigures {
       scrub: scrubOf(member),
       commits: member.store.commitWork.durations,
       diskQueue: load?.diskQueue ?? 0,
-      networkBytes: { received: traffic.receivedBytes, sent: traffic.sentBytes },
+      networkBytes: {
+        received: traffic.tcp.receivedBytes + traffic.unix.receivedBytes,
+        sent: traffic.tcp.sentBytes + traffic.unix.sentBytes,
+      },
+      networkSpeedBytes: load?.networkBitsPerSecond == null ? null : load.networkBitsPerSecond / 8,
       hostCpu: load?.hostCpu ?? 0,
       eventLoopDelaySeconds: (load?.eventLoopDelayMs ?? 0) / 1_000,
       eventLoopUtilisation: load?.eventLoop ?? 0,

@@ -11,7 +11,7 @@ const ASK_MS = 800
 /** For one that has reported nothing lately: whoever asks need not wait long for what it will hardly answer. */
 const SILENT_ASK_MS = 400
 /** Members of one group run versions that know each other's frames; the format tells a summary of another form. */
-export const SUMMARY_FORMAT = 5
+export const SUMMARY_FORMAT = 6
 
 const sessionSummary = z.object({
   id: z.number().transform(sessionId),

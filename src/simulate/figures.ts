@@ -188,6 +188,7 @@ export class Metrics {
 
   #saved(s: number, r: number, more: number): number {
     const capacity = this.#world.capacityOf(s, r)
+    if (!Number.isFinite(capacity)) return 0
     const load = this.#world.loadOf(s, r)
     return capacity * (waiting((load + more) / capacity) - waiting(load / capacity))
   }

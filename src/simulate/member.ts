@@ -95,7 +95,8 @@ export class SimulatedMember {
     this.#boot = boot
     const free = settings.resources === 2 ? FREE_BYTES : {}
     const prior = scaled({ ...WORLD_COSTS, ...free }, settings.priced)
-    this.estimate = new MemberEstimate({ self: this.id, resources: settings.resources, prior })
+    const network = settings.resources === 2 ? 'forwarding too' : 'not counted'
+    this.estimate = new MemberEstimate({ self: this.id, network, prior })
     this.#lately = new MovedLately(this.id, (id) => this.estimate.load(id))
   }
 
@@ -152,7 +153,7 @@ export class SimulatedMember {
       capacity: estimate.capacity,
       load: estimate.now,
       sigma: estimate.sigma,
-      reserved: this.reservations.sum(this.#settings.resources, nowMs),
+      reserved: this.reservations.sum(estimate.capacity.length, nowMs),
       sessions: this.#kept.size,
       loopUtilisation: 0,
       fit: estimate.evidence(),
@@ -234,11 +235,7 @@ export class SimulatedMember {
     const loads = [...this.#kept.keys()]
       .map((id) => this.estimate.load(id))
       .filter((load) => load !== null)
-    const mean = meanSession(loads, members)
-    if (mean.slow.remote.length === this.#settings.resources) return mean
-    const none = new Array<number>(this.#settings.resources).fill(0)
-    const demand = { remote: none, local: none }
-    return { ...mean, slow: demand, long: demand, fast: demand }
+    return meanSession(loads, members)
   }
 
   owe(debts: ReadonlyMap<SessionId, number>): void {

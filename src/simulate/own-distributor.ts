@@ -145,7 +145,6 @@ export class OwnDistributor implements Distributor {
       const speed = this.#settings.speeds[s] ?? 1
       const capacity = world.capacityOf(s) / speed
       const cpu = ((load[s * world.resources] ?? 0) / speed) * this.#dearness(s)
-      const bytes = world.resources > 1 ? NETWORK_UNIT_BYTES : 0
       this.#member(s).measure(
         {
           seconds: 1,
@@ -154,8 +153,10 @@ export class OwnDistributor implements Distributor {
           hostCpu: 0,
           loopUtilisation: 0,
           rssBytes: 0,
-          networkBytes: (load[s * world.resources + 1] ?? 0) * bytes,
-          networkCapacityBytes: world.capacityOf(s, world.resources - 1) * bytes,
+          // A world counts both ways as one.
+          receivedBytes: world.resources > 1 ? (load[2 * s + 1] ?? 0) * NETWORK_UNIT_BYTES : 0,
+          sentBytes: 0,
+          interfaceBytes: this.#interfaceBytes(s),
           diskLatencyMs: null,
           diskQueue: 0,
           storedPieces: (stored[s] ?? 0) * RATE,
@@ -172,6 +173,12 @@ export class OwnDistributor implements Distributor {
     }
     this.#publish(t)
     this.#moves.second(t, (id) => this.#member(memberNumber(id)))
+  }
+
+  #interfaceBytes(s: number): number {
+    const { world } = this.#run
+    const capacity = world.resources > 1 ? world.capacityOf(s, 1) : 0
+    return Number.isFinite(capacity) ? capacity * NETWORK_UNIT_BYTES : 0
   }
 
   /** Of each session what its member counts: requests, and of these those by named primaries. */
@@ -349,9 +356,8 @@ export class OwnDistributor implements Distributor {
   }
 
   #promise(s: number, token: string, load: Parameters<typeof shareAt>[0], nowMs: number): void {
-    const { resources } = this.#run.world
     const { id, reservations } = this.#member(s)
-    const room = asTable(load, shareAt(load, id), resources).slow
+    const room = asTable(load, shareAt(load, id)).slow
     reservations.promise(token, room, nowMs, this.#settings.policy)
   }
 

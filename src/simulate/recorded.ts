@@ -96,6 +96,21 @@ export const SCENARIOS = {
   slowSource: { ...fig5(0.1), speeds: [0.5, 1, 1] },
   slowOther: { ...fig5(0.1), speeds: [1, 1, 0.5] },
   slowTarget: { ...fig5(0.1), speeds: [1, 0.5, 1] },
+  /** Two like sessions at each member. One has a slow interface of its own, and the others share theirs. */
+  slowLink: {
+    N: 3,
+    explicit: [0, 1, 2, 0, 1, 2].map((at) => ({ q: 0.08, at })),
+    net: { bulkFrac: 1, bulkRatio: 1, capNet: 1, meanNet: 0.3, links: [0.4, null, null] },
+    noise: 0.1,
+  },
+  /** A fifth of the sessions ask for most of the bytes; three interfaces are slow, three members share theirs. */
+  links30: {
+    ...thirty(0.45, 0.5),
+    net: {
+      ...{ bulkFrac: 0.2, bulkRatio: 10, capNet: 1, meanNet: 0.3 },
+      links: Array.from({ length: 30 }, (_, s) => (s < 3 ? 0.4 : s < 6 ? null : 1)),
+    },
+  },
 } as const satisfies Record<string, Params>
 
 export type ScenarioName = keyof typeof SCENARIOS

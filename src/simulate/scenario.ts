@@ -101,6 +101,8 @@ export interface Params {
     readonly capNet: number
     readonly meanNet: number
     readonly otherRatio?: Maybe<number>
+    /** Of each member, instead of `capNet`; null: it shares it, and is never held up by it. */
+    readonly links?: Maybe<readonly (number | null)[]>
   }>
   readonly pageMig?: Maybe<{ readonly rate: number }>
   /** Members that have each page, and the share of all demand that writes. */

@@ -52,7 +52,7 @@ export class Workload implements Demand {
     this.capacity = Float64Array.from({ length: p.N * this.resources }, (_, i) =>
       this.resources === 1 || i % 2 === 0
         ? (this.#cpu[Math.floor(i / this.resources)] ?? 1)
-        : (p.net?.capNet ?? 1),
+        : linkOf(p, (i - 1) / 2),
     )
     this.#drawn = p.explicit?.length || (p.conns ?? 0)
     this.count = this.#drawn + (p.whales?.n ?? 0)
@@ -262,6 +262,11 @@ export class Workload implements Demand {
     }
     return sum
   }
+}
+
+function linkOf({ net }: Params, s: number): number {
+  const link = net?.links?.[s]
+  return link === null ? Number.POSITIVE_INFINITY : (link ?? net?.capNet ?? 1)
 }
 
 const onLevel = ({ on, off }: OnOff) => (0.97 * (on + off)) / on
