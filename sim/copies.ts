@@ -120,6 +120,13 @@ export class CopyWatch {
     ])
   }
 
+  /** Each slice has another copy in sync: what rots at one member another one has. */
+  get haveOthers(): boolean {
+    return this.#slices().every(
+      ({ record: { want, inSync } }) => want.length > 1 && inSync.length > 1,
+    )
+  }
+
   /** How the copies of slices differ, as sentences. */
   async differences(): Promise<string[]> {
     const found: string[] = []

@@ -106,6 +106,7 @@ async function play(group: SimGroup, settings: SeedSettings): Promise<void> {
 async function rots(group: SimGroup): Promise<void> {
   // If they never are, that is told as a leak.
   if (!(await comesAbout(group, () => group.copies.lacking().length === 0, REST_MS))) return
+  if (!group.copies.haveOthers) return
   group.totals.blocksRotten += rot(group)
   scrubAll(group)
   if (!(await comesAbout(group, () => unmended(group).length === 0, MENDED_MS)))
