@@ -101,7 +101,8 @@ export class SimGroup {
     this.prng = new Prng(seed)
     this.trace = new Trace(this.timeline, print)
     const { timeline, prng } = this
-    this.net = new SimNet(timeline, prng.fork(), { spikeOneIn: prng.pick([0, 0, 300]) })
+    const oneMachine = shape.standIns === true
+    this.net = new SimNet(timeline, prng.fork(), { spikeOneIn: prng.pick([0, 0, 300]), oneMachine })
     this.coordination = new SimCoordination(new SimClock(timeline), prng.fork())
     this.slowReads = slowReadsIn(seed)
     this.blockBytes = prng.chance(0.3) ? 512 : 4096
@@ -475,12 +476,11 @@ export class SimMember {
   #tell(event: TargetEvent): void {
     const { totals, trace, listeners, watch } = this.#group
     watch.told(this.id, event)
-    trace.add(
-      this.id,
-      JSON.stringify(event, (key, value) => (key === 'counters' ? null : value)),
-    )
+    const text = JSON.stringify(event, (key, value) => (key === 'counters' ? null : value))
+    trace.add(this.id, text)
     if (event.kind === 'login') totals.logins += 1
     if (event.kind === 'redirect') totals.redirects += 1
+    if (event.kind === 'stand-in') totals.standIns += Number(event.is === 'begun')
     if (event.kind === 'barrier') totals.barrierClosed += 1
     if (event.kind === 'move' && event.end.kind === 'committed') totals.movesCommitted += 1
     if (event.kind === 'move' && event.end.kind === 'abandoned') totals.movesAbandoned += 1

@@ -62,12 +62,14 @@ function unserved(group: SimGroup): string[] {
   return found
 }
 
-/** Sessions that members serve and no record names. */
+/** Sessions that members serve and no record names, and portals that they keep from each other. */
 function unrecorded(group: SimGroup): string[] {
   const found: string[] = []
   const records = new Map(group.records().map(({ id, record }) => [id, record]))
   for (const { id: member, member: running, balancer } of group.members) {
     if (running === null) found.push(`${member} does not run`)
+    for (const one of running?.target.standIns.all ?? [])
+      found.push(`${member} answers at the portal of ${one.member}, which is there`)
     const awaited = balancer?.awaited ?? 0
     if (awaited > 0) found.push(`${member} still awaits ${awaited} sessions`)
     for (const session of running?.target.registry.all() ?? []) {

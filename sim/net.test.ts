@@ -199,3 +199,37 @@ test('N1 what arrives at a paused process waits in its kernel', async () => {
   await timeline.until(() => far.log.includes('ended'))
   expect(far.bytes).toEqual([1, 2])
 })
+
+test.each([true, false])(
+  'N5 one host listens at the address of another that does not, on one machine alone (%s)',
+  async (oneMachine) => {
+    const timeline = new Timeline()
+    const net = new SimNet(timeline, new Prng(1), { oneMachine })
+    const hosts = ['a', 'b', 'c'].map((name) => net.host(name, new SimClock(timeline)))
+    const [a, b, c] = hosts
+    if (a === undefined || b === undefined || c === undefined) throw new Error('three hosts')
+    const address = { kind: 'tcp', host: 'b', port: 3260 } as const
+    const came: string[] = []
+    const listen = (on: Net, name: string) =>
+      timeline.finish(
+        on.listen(address, (stream) => {
+          came.push(`${name} as ${stream.localHost}`)
+          new Side(stream)
+        }),
+      )
+    const own = await listen(b, 'b')
+    await expect(listen(a, 'a')).rejects.toThrow(oneMachine ? 'in use' : 'does not have it')
+    await own.close()
+    if (!oneMachine) return expect(listen(a, 'a')).rejects.toThrow('does not have it')
+    const standIn = await listen(a, 'a')
+    for (const other of [b, c]) await expect(listen(other, 'late')).rejects.toThrow('in use')
+    const stream = await timeline.finish(c.connect(address, 1_000))
+    stream.own(new Side({ own() {} } as unknown as Stream))
+    await timeline.until(() => came.length === 1)
+    await standIn.close()
+    await listen(b, 'b')
+    await timeline.finish(c.connect(address, 1_000))
+    await timeline.until(() => came.length === 2)
+    expect(came).toEqual(['a as b', 'b as b'])
+  },
+)

@@ -8,6 +8,7 @@
 //   N2. `closed` comes exactly once, and last; `ended` at most once, after the last byte.
 //   N3. `written` comes once for each write, in order, unless `closed` cut it off; until then the bytes may not change.
 //   N4. A cut that drops loses what crosses it; one that sticks delivers it, in order, when it heals.
+//   N5. Where hosts are processes of one machine, one listens at the address of another that does not, and at no other's.
 //
 // A reset destroys what its receiver had not yet read. The view given to `received` is overwritten after the call, and
 // arrives in pieces of chance length: an owner that keeps it, or that relies on the pieces, fails here.
@@ -25,12 +26,15 @@ export interface SimNetSettings {
   /** One segment in this many takes `spikeMs` instead; 0: none. */
   readonly spikeOneIn: number
   readonly spikeMs: { readonly low: number; readonly high: number }
+  /** The hosts are processes of one machine, which has all their addresses (N5). */
+  readonly oneMachine: boolean
 }
 
 const DEFAULTS: SimNetSettings = {
   latencyMs: { low: 0.05, high: 0.4 },
   spikeOneIn: 0,
   spikeMs: { low: 20, high: 900 },
+  oneMachine: false,
 }
 
 export type CutMode = 'drop' | 'stick'
@@ -60,6 +64,8 @@ export class SimNet implements Wire {
   readonly #settings: SimNetSettings
   readonly #hosts = new Map<string, Host>()
   readonly #cuts = new Map<string, Cut>()
+  /** Who listens at the address of another host. */
+  readonly #standIns = new Map<string, Host>()
   #nextPort = 40_000
 
   constructor(timeline: Timeline, prng: Prng, settings: Partial<SimNetSettings> = {}) {
@@ -95,6 +101,7 @@ export class SimNet implements Wire {
     if (host === undefined || !host.clock.alive) return
     host.clock.kill()
     host.listeners.clear()
+    for (const [key, by] of this.#standIns) if (by === host) this.#standIns.delete(key)
     for (const stream of [...host.streams]) stream.vanish(how === 'process')
     host.streams.clear()
   }
@@ -151,13 +158,23 @@ export class SimNet implements Wire {
   #listen(host: Host, asked: Address, accept: (stream: Stream) => void): Promise<Listener> {
     const address =
       asked.kind === 'tcp' && asked.port === 0 ? { ...asked, port: this.#port() } : asked
-    const key = listenerKey(address)
     if (!host.clock.alive) return never()
-    if (host.listeners.has(key))
-      return Promise.reject(new Error(`cannot listen on ${formatAddress(address)}: it is in use`))
+    const refused = (why: string) =>
+      Promise.reject(new Error(`cannot listen on ${formatAddress(address)}: ${why}`))
+    const owner = address.kind === 'tcp' ? this.#hosts.get(address.host) : undefined
+    const isOfAnother = owner !== undefined && owner !== host
+    if (isOfAnother && !this.#settings.oneMachine) return refused('this host does not have it')
+    const key = isOfAnother ? formatAddress(address) : listenerKey(address)
+    if (host.listeners.has(key) || this.#standIns.has(formatAddress(address)))
+      return refused('it is in use')
+    if (isOfAnother) {
+      if (owner.listeners.has(listenerKey(address))) return refused('it is in use') // N5
+      this.#standIns.set(key, host)
+    }
     host.listeners.set(key, { accept })
     const close = () => {
       host.listeners.delete(key)
+      if (this.#standIns.get(key) === host) this.#standIns.delete(key)
       return Promise.resolve()
     }
     return this.#later(host, () => ({ address, close }))
@@ -173,7 +190,10 @@ export class SimNet implements Wire {
 
   #connect(from: Host, address: Address, timeoutMs: number): Promise<Stream> {
     if (!from.clock.alive) return never()
-    const toName = address.kind === 'unix' ? from.name : hostOf(address.host, from.name)
+    const standIn = this.#standIns.get(formatAddress(address))
+    const key = standIn === undefined ? listenerKey(address) : formatAddress(address)
+    const named = address.kind === 'unix' ? from.name : hostOf(address.host, from.name)
+    const toName = standIn?.name ?? named
     const localPort = this.#port()
     return new Promise((resolve, reject) => {
       let over = false
@@ -197,12 +217,12 @@ export class SimNet implements Wire {
           if (to === undefined || toName === from.name) back(refuse('refused'))
           return
         }
-        const listener = to.listeners.get(listenerKey(address))
+        const listener = to.listeners.get(key)
         if (listener === undefined) return back(refuse('refused'))
         // The kernel of the other side completes the handshake; its process, perhaps paused, accepts later.
         const [near, far] = this.#pair(from, to, localPort, address)
         to.clock.deliver(() => {
-          if (to.listeners.get(listenerKey(address)) === listener) far.handOver(listener.accept)
+          if (to.listeners.get(key) === listener) far.handOver(listener.accept)
           else far.destroy()
         })
         back(() => {
@@ -223,7 +243,7 @@ export class SimNet implements Wire {
     })
     const far = new SimStream(this, to, {
       remoteHost: unix ? '' : from.name,
-      localHost: unix ? '' : to.name,
+      localHost: unix ? '' : hostOf(address.host, to.name),
       localPort: port,
     })
     near.join(far)

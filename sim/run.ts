@@ -1,4 +1,4 @@
-// npm run sim -- [--seeds N] [--from S] [--seed S] [--calm] [--losing] [--copies N|any] [--trace]: simulates N seeds, or one, and prints what
+// npm run sim -- [--seeds N] [--from S] [--seed S] [--calm] [--losing] [--copies N|any] [--stand-ins] [--trace]: simulates N seeds, or one, and prints what
 // happened. A seed that fails is printed with the command that repeats it; the exit code is 0 only if none did.
 import { parseArgs } from 'node:util'
 import { runSeed } from './seed.ts'
@@ -16,6 +16,8 @@ const { values } = parseArgs({
     losing: { type: 'boolean', default: false },
     /** Of each slice: 1 to 3, or as the seed says: any. */
     copies: { type: 'string', default: '1' },
+    /** Members of one machine answer at the portals of those that are away. */
+    'stand-ins': { type: 'boolean', default: false },
     trace: { type: 'boolean', default: false },
     /** Stops at the first seed that fails. */
     first: { type: 'boolean', default: false },
@@ -33,6 +35,7 @@ for (let seed = from; seed < from + seeds; seed += 1) {
   const verdict = await runSeed(seed, {
     faults: !values.calm,
     losing: values.losing,
+    standIns: values['stand-ins'],
     copies,
     print,
   })
@@ -44,7 +47,7 @@ for (let seed = from; seed < from + seeds; seed += 1) {
   console.log(`seed ${seed} failed:`)
   for (const violation of verdict.violations.slice(0, 5)) console.log(`  ${violation}`)
   console.log(
-    `  repeat it with: npm run sim -- --seed ${seed} --trace${values.calm ? ' --calm' : ''}${values.losing ? ' --losing' : ''}${copies === 1 ? '' : ` --copies ${copies}`}`,
+    `  repeat it with: npm run sim -- --seed ${seed} --trace${values.calm ? ' --calm' : ''}${values.losing ? ' --losing' : ''}${copies === 1 ? '' : ` --copies ${copies}`}${values['stand-ins'] ? ' --stand-ins' : ''}`,
   )
   if (values.first) break
 }

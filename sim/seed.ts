@@ -42,11 +42,14 @@ export interface SeedSettings {
   readonly losing?: boolean
   /** Of each slice; 1 unless given. */
   readonly copies?: CopiesWanted
+  /** On one machine, where members answer at the portals of those that are away. */
+  readonly standIns?: boolean
   readonly print: ((line: string) => void) | null
 }
 
 export async function runSeed(seed: number, settings: SeedSettings): Promise<Verdict> {
-  const shape = shapeOf(seed, settings.copies ?? 1)
+  const { copies = 1, standIns = false } = settings
+  const shape = { ...shapeOf(seed, copies), standIns }
   const group = new SimGroup({ seed, shape, print: settings.print, distributes: true })
   // Errors of members have nobody else to go to: in production they end the process.
   const failed = (error: unknown) =>

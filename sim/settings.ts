@@ -41,6 +41,7 @@ export function settingsOf(
     peer: { kind: 'tcp', host: id, port: PEERS },
     api: `http://${id}:1`,
     groupAddress: null,
+    ...(shape.standIns === true ? { standsIn: () => true } : {}),
     bounds,
     store: simStore(slowReads, accept),
     markEveryMs: 1_000,

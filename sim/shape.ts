@@ -12,6 +12,8 @@ export interface Shape {
   readonly copies: number
   /** Slices come to be wanted at other members, and with more copies or fewer (relocations.ts). */
   readonly relocates: boolean
+  /** The members are processes of one machine, and answer at each other's portals. */
+  readonly standIns?: boolean
 }
 
 /** What a simulation is asked for: so many copies, or as many as its seed says. */

@@ -61,6 +61,8 @@ export interface Totals {
   segmentsLost: number
   /** Commands that were answered with MEDIUM ERROR, about what is lost. */
   mediumErrors: number
+  /** Portals of members that were away, at which another one answered. */
+  standIns: number
   /** Slices that came to another primary, from one that was silent or from one that gave them; copies that were taken out of them, and that joined them. */
   takeOvers: number
   handOvers: number
@@ -126,6 +128,7 @@ export function noTotals(): Totals {
     lossesAccepted: 0,
     segmentsLost: 0,
     mediumErrors: 0,
+    standIns: 0,
     takeOvers: 0,
     handOvers: 0,
     relocations: 0,

@@ -67,9 +67,15 @@ function tellMember(before: MemberBrief | undefined, now: MemberBrief | undefine
   if (now === undefined) return told('left', `${id} is no member any more`)
   if (before === undefined) return told('joined', `${id} is a member now`)
   if (before.start !== now.start) return told('restarted', `${id} has started anew`)
-  if (before.state === now.state) return null
+  if (before.state === now.state) {
+    if (before.standIn === now.standIn) return null
+    return now.standIn === null
+      ? told('portal back', `nobody answers at the portal of ${id} in its place any more`)
+      : told('stood in', `${now.standIn} answers at the portal of ${id}, which is away`)
+  }
   const words = { up: 'is up', draining: 'is being emptied', silent: 'is silent' }
-  return told(now.state, `${id} ${words[now.state]}`)
+  const meanwhile = now.standIn === null ? '' : `; ${now.standIn} answers at its portal`
+  return told(now.state, `${id} ${words[now.state]}${meanwhile}`)
 }
 
 function tellSession(before: SessionBrief | undefined, now: SessionBrief | undefined): Told | null {

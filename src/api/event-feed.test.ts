@@ -34,7 +34,7 @@ test('what was is not told; what begins, changes and ends is, of every kind', as
   operator.isWell = false
   await operator.createVolume(volume('new'))
   await operator.moveSession('42', { to: 'm2', wait: true })
-  operator.m2 = { id: 'm2', state: 'up', start: 'b' }
+  operator.m2 = { id: 'm2', state: 'up', start: 'b', standIn: null }
   await operator.setBalance({ mode: 'advise', policy: {} })
   await looks()
   await operator.deleteVolume('old')
@@ -117,7 +117,7 @@ test('EF2 what is not known any more is a gap, told once', async () => {
 
 test('what is kept is told by kind, and where a stream goes on after it', async () => {
   operator.isWell = false
-  operator.m2 = { id: 'm2', state: 'up', start: 'a' }
+  operator.m2 = { id: 'm2', state: 'up', start: 'a', standIn: null }
   await looks(4)
   const told = async (wanted: Wanted) => {
     const { items, last, gap } = await feed.kept(wanted)

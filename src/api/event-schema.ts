@@ -22,7 +22,7 @@ export const event = z
     change: z
       .string()
       .describe(
-        'What has become of it: of a member joined, left, up, silent, draining or restarted; of a session began, ended, went (to another member), pinned or unpinned; of a move began, changed or ended; of the balance changed; of a problem appeared or gone; of a volume created, changed or deleted.',
+        'What has become of it: of a member joined, left, up, silent, draining, restarted, stood in (another member answers at its portal) or portal back; of a session began, ended, went (to another member), pinned or unpinned; of a move began, changed or ended; of the balance changed; of a problem appeared or gone; of a volume created, changed or deleted.',
       ),
   })
   .meta({
@@ -63,6 +63,8 @@ export interface MemberBrief {
   readonly state: 'up' | 'draining' | 'silent'
   /** Another one for each of its starts. */
   readonly start: string
+  /** Who answers at its portal while it is away; null: nobody. */
+  readonly standIn: string | null
 }
 
 /** The state of the distribution, settings and all. */

@@ -89,7 +89,13 @@ const load: MemberLoad = {
   ...{ forwardedShare: 0.5, handledIops: 20, resource: 'cpu', networkBitsPerSecond: null },
 }
 const member: Member = {
-  ...{ id: 'm1', state: 'up', portal: '192.0.2.1:3260', api: 'http://192.0.2.1:3259' },
+  ...{
+    id: 'm1',
+    state: 'up',
+    portal: '192.0.2.1:3260',
+    standIn: null,
+    api: 'http://192.0.2.1:3259',
+  },
   ...{
     draining: false,
     drain: null,

@@ -53,6 +53,11 @@ function describeMember(readings: Readings, text: Exposition): void {
     })),
   )
   text.gauge('evenkeel_sessions', 'Sessions that this member holds', one(readings.sessions))
+  text.gauge(
+    'evenkeel_stand_in',
+    'Members that are away, and at whose portals this member answers: 1 for each',
+    readings.standIns.map((of) => ({ labels: { member, of }, value: 1 })),
+  )
   text.counter('evenkeel_logins_total', 'Logins that this member took', one(readings.logins))
   text.counter(
     'evenkeel_login_redirects_total',

@@ -97,7 +97,7 @@ export class OperatorInMemory implements Operator {
   /** Whether it says that nothing can have changed. */
   isStill = false
   /** What it says of m2. */
-  m2: MemberBrief = { id: 'm2', state: 'silent', start: 'a' }
+  m2: MemberBrief = { id: 'm2', state: 'silent', start: 'a', standIn: null }
   #marks = 0
   /** What it says of where its members' APIs are. */
   readonly otherApis: MemberApi[] = []
@@ -376,6 +376,7 @@ export class OperatorInMemory implements Operator {
         id: 'm1',
         state: 'up',
         portal: '127.0.0.1:3260',
+        standIn: null,
         api: 'http://127.0.0.1:3259',
         draining: this.#draining,
         drain: this.#draining ? drainState : null,
@@ -394,6 +395,7 @@ export class OperatorInMemory implements Operator {
         id: 'm2',
         state: 'silent',
         portal: '127.0.0.1:3261',
+        standIn: { member: 'm1', since: AT },
         api: 'http://127.0.0.1:3263',
         draining: false,
         drain: null,
@@ -402,10 +404,7 @@ export class OperatorInMemory implements Operator {
         copies: 512,
         pid: null,
         version: null,
-        usedBytes: null,
-        freeBytes: null,
-        load: null,
-        cache: null,
+        ...{ usedBytes: null, freeBytes: null, load: null, cache: null },
         tombstones: null,
       },
     ]
@@ -456,7 +455,7 @@ export class OperatorInMemory implements Operator {
   glance(): Glance {
     const { id, initiator, source, volume, member, pinned } = this.#session
     return {
-      members: [{ id: 'm1', state: 'up', start: 'a' }, this.m2],
+      members: [{ id: 'm1', state: 'up', start: 'a', standIn: null }, this.m2],
       sessions: [{ id, initiator, source, volume, member, pinned }],
       balance: { mode: this.#mode, placement: this.#placement, policy: { kappa: 5 } },
     }

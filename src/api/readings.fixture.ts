@@ -34,6 +34,7 @@ export const readings: Readings = {
   copiesMissing: [{ at: 'm2', slices: 3 }],
   sliceChanges: { takenOver: 4, handedOver: 2, left: 5, joined: 1 },
   sessions: 1,
+  standIns: ['m2'],
   moves: [{ from: 'm1', to: 'm2', by: 'balance', outcome: 'returned', count: 2 }],
   drain: durations,
   pause: durations,

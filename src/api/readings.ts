@@ -43,6 +43,8 @@ export interface Readings {
   /** Load over capacity by resource: cpu, network; empty before the first sample. */
   readonly loadRatio: readonly { readonly resource: string; readonly ratio: number }[]
   readonly sessions: number
+  /** Members that are away, at whose portals this one answers. */
+  readonly standIns: readonly string[]
   /** Moves whose old member this is, by their outcome. */
   readonly moves: readonly MoveCount[]
   readonly drain: DurationCounts

@@ -309,6 +309,10 @@ export const member = z
     id: z.string().describe('m1, m2 …'),
     state: memberState.describe('silent: it does not answer the one that was asked.'),
     portal: z.string().describe('Where initiators reach it: address and port.'),
+    standIn: z
+      .object({ member: z.string(), since: z.string().describe('ISO 8601, UTC.') })
+      .nullable()
+      .describe('Which member answers at its portal while it is away; null: none.'),
     api: z.string().describe('Where its API is.'),
     draining: z.boolean().describe('It is being emptied: it takes no new sessions.'),
     drain: drainState

@@ -86,12 +86,12 @@ function drainOf({ drain }: Member): string {
 }
 
 function describeMember(screen: Screen, member: Member, sessions: readonly Session[]): string {
-  const { id, portal, api, slices, copies, pid, version, usedBytes, freeBytes } = member
+  const { id, api, slices, copies, pid, version, usedBytes, freeBytes } = member
   return [
     screen.facts([
       ['member', `${id}, ${stateOf(member)}`],
       ...(member.draining ? [['drain', drainOf(member)] as const] : []),
-      ['portal', portal],
+      ['portal', portalOf(member)],
       ['api', api],
       ['process', pid === null ? 'not known' : `${pid}, Evenkeel ${version}`],
       ['slices', `${slices}, which it is the primary of; copies of ${copies}`],
@@ -103,6 +103,11 @@ function describeMember(screen: Screen, member: Member, sessions: readonly Sessi
     '',
     sessions.length === 0 ? 'It has no sessions.' : tableOf(screen, SESSION_COLUMNS, sessions),
   ].join('\n')
+}
+
+function portalOf({ portal, standIn }: Member): string {
+  if (standIn === null) return portal
+  return `${portal}, where ${standIn.member} answers for ${ageOf(standIn.since)}, as it is away`
 }
 
 function stateOf({ state, draining }: Member): string {

@@ -112,6 +112,10 @@ export const memberConfig = z
       .describe('Unix socket for the other members; peer.sock in the data folder.'),
     api: listener(3259),
     placement: z.enum(['on', 'off']).default('on'),
+    standIn: z
+      .enum(['on', 'off'])
+      .default('on')
+      .describe('Answer at the portal of another member of this host while that is away.'),
     balance: z
       .enum(['on', 'off', 'advise'])
       .nullable()

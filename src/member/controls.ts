@@ -34,6 +34,7 @@ import { readProbes } from '../target/barrier.ts'
 import { readGrant, readMove } from '../target/grants.ts'
 import { readTaken } from '../target/logins.ts'
 import { readRedirectQuestion } from '../target/redirect-questions.ts'
+import { readPortalQuestion } from '../target/stand-ins.ts'
 import type { Target } from '../target/target.ts'
 import { readReset } from '../target/unit-reset.ts'
 import type { Stopping } from './stopping.ts'
@@ -73,6 +74,9 @@ export function controlTable({
     login: question(readRedirectQuestion, (login) => ({ yes: target.mayCome(login) })),
     'login-back': message(readRedirectQuestion, (login) => target.comesNot(login)),
     taken: message(readTaken, (taken) => target.taken(taken)),
+    portal: question(readPortalQuestion, async (asked, from) => ({
+      ...(await target.standIns.answer(from, asked)),
+    })),
     probe: question(readProbes, (probes) => target.probe(probes)),
     reset: question(readReset, (reset) => target.reset(reset)),
     // Moves

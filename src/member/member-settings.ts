@@ -5,6 +5,7 @@ import type { Disk } from '../base/disk.ts'
 import type { MemberId, VolumeId } from '../base/ids.ts'
 import type { Address, Net } from '../base/net.ts'
 import type { Coordinator } from '../coordination/coordinator.ts'
+import type { Portal } from '../iscsi/names.ts'
 import type { LinkTold } from '../peer/link.ts'
 import type { StoreSettings } from '../store/settings.ts'
 import type { Bounds } from '../target/memory-bounds.ts'
@@ -39,6 +40,8 @@ export interface MemberSettings {
   readonly peer: Address
   readonly api: string
   readonly groupAddress: string | null
+  /** At whose portals it may listen while another member is away; absent: at none. */
+  readonly standsIn?: (portal: Portal) => boolean
   readonly bounds: Bounds
   readonly store: Omit<
     StoreSettings,

@@ -135,6 +135,7 @@ export class Member implements ShownMember {
       newToken: newId,
       groupAddress: parts.settings.groupAddress,
       bounds: parts.settings.bounds,
+      standsIn: parts.settings.standsIn ?? null,
       tell: parts.tell,
     })
     const { slices, target } = this

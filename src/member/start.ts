@@ -3,6 +3,7 @@
 import { randomUUID } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
+import { isIP } from 'node:net'
 import { dirname } from 'node:path'
 import type { PastSession } from '../api/history-schema.ts'
 import { startApi } from '../api/server.ts'
@@ -39,7 +40,7 @@ import { Tally } from '../operator/tally.ts'
 import { WatchedCoordinator } from '../operator/watched-coordinator.ts'
 import { storeDefaults } from '../store/settings.ts'
 import type { TargetEvent } from '../target/target-event.ts'
-import { isWildcard } from './addresses.ts'
+import { isLoopback, isWildcard } from './addresses.ts'
 import { defaultCacheBytes } from './cache-size.ts'
 import type { MemberConfig } from './config.ts'
 import { ConfigError } from './config-file.ts'
@@ -236,6 +237,10 @@ function settingsOf(config: MemberConfig): MemberSettings {
     announce: config.announce,
     api: apiUrl(config, config.api.port),
     groupAddress: config.groupAddress,
+    // C1: not beyond loopback either, unless that is meant.
+    ...(config.standIn === 'on'
+      ? { standsIn: ({ host }) => isIP(host) !== 0 && (config.insecure || isLoopback(host)) }
+      : {}),
     bounds: config.bounds,
     store: {
       ...storeDefaults,

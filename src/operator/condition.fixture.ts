@@ -17,6 +17,7 @@ export const well: Condition = {
   coordinator: null,
   recordLost: null,
   drain: null,
+  standIns: [],
 }
 
 export const noPast: Told = {

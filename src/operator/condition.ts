@@ -1,7 +1,7 @@
 // What a member knows about its own health, and tells the others; health.ts makes problems of it.
 import { z } from 'zod'
 import { drainState } from '../api/keeping-schema.ts'
-import { volumeId } from '../base/ids.ts'
+import { memberId, volumeId } from '../base/ids.ts'
 
 export const condition = z.object({
   /** What pages take, and what they may still take. */
@@ -29,6 +29,10 @@ export const condition = z.object({
   recordLost: z.string().nullable(),
   /** How far the drain of this member is; null: it is not drained. */
   drain: drainState.nullable(),
+  /** At whose portals it answers while they are away, and since when. */
+  standIns: z.array(
+    z.object({ member: z.string().transform(memberId), portal: z.string(), since: z.string() }),
+  ),
 })
 
 export type Condition = z.infer<typeof condition>

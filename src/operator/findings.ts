@@ -9,6 +9,7 @@ import { degraded, lastCopy, resync, unavailable } from './copy-findings.ts'
 import { drainSentence } from './drain-words.ts'
 import type { GroupFacts, MemberFacts } from './health-facts.ts'
 import type { Launched } from './launcher-record.ts'
+import { standInOf } from './stand-in.ts'
 
 const NEAR_FULL_WARNING = 0.8
 const NEAR_FULL_ERROR = 0.9
@@ -59,7 +60,7 @@ export const findings: Readonly<Record<HealthCode, Find>> = {
       action: `Put the right folder back: 'evenkeel up' goes on trying. The sentence names the words that accept a loss.`,
     }
   }),
-  MEMBER_RESTARTING: eachMember((member) => {
+  MEMBER_RESTARTING: eachMember((member, facts) => {
     const { id, launched } = member
     if (launched === null || refusesFolder(launched)) return null
     const { serves, endings, firstAt, lastAt, lastError } = launched
@@ -69,20 +70,20 @@ export const findings: Readonly<Record<HealthCode, Find>> = {
       ...concerns(member),
       severity: serves ? 'warning' : 'error',
       sinceMs: Date.parse(firstAt),
-      sentence: `${id} has ended ${times} ${now}. Last, at ${lastAt}: ${lastError}`,
+      sentence: `${id} has ended ${times} ${now}. Last, at ${lastAt}: ${lastError}${standInSentence(member, facts)}`,
       action: serves
         ? `Look why it ended: ${MEMBER_LOG(id)}.`
         : `'evenkeel up' goes on starting it; mend what it says, and see ${MEMBER_LOG(id)}.`,
     }
   }),
-  MEMBER_DOWN: eachMember((member) => {
+  MEMBER_DOWN: eachMember((member, facts) => {
     const { id, state, heardMs, launched, link } = member
     if (state !== 'down' || launched?.serves === false) return null
     return {
       ...concerns(member),
       severity: 'error',
       ...(heardMs === null ? {} : { sinceMs: heardMs }),
-      sentence: `${id} does not answer${link === null ? '' : ` (${link})`}: ${whatWaits(member)}its sessions stand still.`,
+      sentence: `${id} does not answer${link === null ? '' : ` (${link})`}: ${whatWaits(member)}its sessions ${answererFor(member, facts) === null ? 'stand still' : 'come back at other members'}.${standInSentence(member, facts)}`,
       action: `'evenkeel up' starts a member that has ended; one that hangs must be killed. See ${MEMBER_LOG(id)}${mayWait(member)}.`,
     }
   }),
@@ -261,6 +262,17 @@ function whatWaits({ slices, alone }: MemberFacts): string {
   if (slices === 0) return ''
   if (alone === 0) return `others take over its ${slices} slices; `
   return `I/O to ${alone === slices ? 'its' : `${alone} of its`} ${slices} slices waits, and `
+}
+
+function answererFor({ id }: MemberFacts, { members }: GroupFacts): MemberId | null {
+  const conditions = members.map((one) => [one.id, one.condition] as const)
+  return standInOf(id, conditions)?.member ?? null
+}
+
+/** What follows a full stop, or nothing. */
+function standInSentence(member: MemberFacts, facts: GroupFacts): string {
+  const by = answererFor(member, facts)
+  return by === null ? '' : ` Meanwhile ${by} answers at its portal.`
 }
 
 /** It has copies elsewhere: without them nobody waits for others (DF7). */

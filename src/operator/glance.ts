@@ -13,7 +13,10 @@ export interface GlanceSources {
     isHeard(id: MemberId): boolean
     readonly policy: { readonly settings: DistributionSettings }
   }
-  readonly health: { readonly problems: readonly HealthProblem[] }
+  readonly health: {
+    readonly problems: readonly HealthProblem[]
+    standInOf(id: MemberId): MemberId | null
+  }
 }
 
 export class Glances {
@@ -33,17 +36,19 @@ export class Glances {
       this.#looks += 1
     }
     const heard = [...group.members.keys()].filter((id) => balancer.isHeard(id))
-    return `${group.rev} ${this.#looks} ${heard.join()}`
+    const standIns = [...group.members.keys()].map((id) => health.standInOf(id))
+    return `${group.rev} ${this.#looks} ${heard.join()} ${standIns.join()}`
   }
 
   glance(): Glance {
-    const { member, balancer } = this.#sources
+    const { member, balancer, health } = this.#sources
     const { group } = member
     const { mode, placement, policy } = balancer.policy.settings
     const live = [...group.sessions.values()].filter(({ record }) => record.state === 'live')
     return {
       members: [...group.members.values()].map((one) => ({
         ...{ id: one.id, state: stateOf(this.#sources, one), start: one.bootId },
+        standIn: health.standInOf(one.id),
       })),
       sessions: live.map(({ id, record }) => {
         const { initiator, source, owner: member, pinned = null } = record

@@ -20,6 +20,7 @@ import { healthOf } from './health.ts'
 import type { HealthWatch } from './health-watch.ts'
 import { isUp } from './own-figures.ts'
 import { hearNews, type ShownMember } from './shown-member.ts'
+import { standInOf } from './stand-in.ts'
 import type { Summary } from './summary.ts'
 
 export interface GroupSources {
@@ -130,6 +131,7 @@ export class GroupDesk {
 
   #members(summaries: ReadonlyMap<MemberId, Summary>): readonly Member[] {
     const { group } = this.#sources.member
+    const conditions = conditionsIn(summaries)
     return [...group.members.values()]
       .sort((a, b) => (a.id < b.id ? -1 : 1))
       .map(({ id, portal, api, draining }) => {
@@ -138,6 +140,7 @@ export class GroupDesk {
           id,
           state: summary === undefined ? 'silent' : 'up',
           portal,
+          standIn: standInOf(id, conditions),
           api,
           draining,
           drain: summary?.condition.drain ?? null,

@@ -26,6 +26,7 @@ function watched() {
     },
     repairs: { judge: () => 'lost' },
     damages: 0,
+    target: { standIns: { all: [] } },
     group: {
       members: new Map([
         ['m2', {}],

@@ -18,6 +18,7 @@ import { Restarts } from './restarts.ts'
 import { ResyncPace } from './resync-pace.ts'
 import type { ShownMember } from './shown-member.ts'
 import { SliceChanges } from './slice-changes.ts'
+import { standInOf } from './stand-in.ts'
 import type { WatchedCoordinator } from './watched-coordinator.ts'
 
 const EVERY_MS = 3_000
@@ -64,6 +65,7 @@ export class HealthWatch {
   readonly #pace = new ResyncPace()
   readonly #sliceChanges: SliceChanges
   #starts = ''
+  #conditions: Conditions = new Map()
 
   constructor(sources: HealthSources) {
     const { member } = sources
@@ -99,6 +101,11 @@ export class HealthWatch {
     return this.#sliceChanges.counts
   }
 
+  /** Who answers at the portal of that member, as the last look heard. */
+  standInOf(id: MemberId): MemberId | null {
+    return standInOf(id, this.#conditions)?.member ?? null
+  }
+
   condition(): Condition {
     const { member, balancer, coordinator } = this.#sources
     const { store, freeBytes } = member
@@ -113,11 +120,13 @@ export class HealthWatch {
       coordinator: coordinator.trouble,
       recordLost: coordinator.lost,
       drain: balancer.drainer.state,
+      standIns: [...member.target.standIns.all],
     }
   }
 
   /** HW1. */
   async look(conditions: Conditions): Promise<readonly HealthProblem[]> {
+    this.#conditions = conditions
     this.#lookAtPace(conditions)
     const facts = await this.#facts(conditions)
     const { problems, memory } = problemsOf(facts, this.#memory, this.#wallMs())

@@ -54,6 +54,19 @@ export function lineOf(event: TargetEvent, nameOf: (volume: VolumeId) => string)
       const sentence = `${owner} did not say whether session ${session} of ${initiator} has ended: the login waited for its commands`
       return { event: kind, sentence, fields: { session, initiator, owner } }
     }
+    case 'stand-in': {
+      const { member, portal, is } = event
+      const sentence =
+        is === 'begun'
+          ? `answers at ${portal}, the portal of ${member}, which is away`
+          : `answers at ${portal} no more: it is the portal of ${member} again`
+      return { event: kind, sentence, fields: { member, portal, is } }
+    }
+    case 'portal': {
+      const { portal, by, why } = event
+      const sentence = `waits for its portal ${portal}, at which ${by} answered while this member was away, and which it does not give back (${why}); meanwhile pages are served, and no sessions. See whether ${by} stands still, and whether another program has the port`
+      return { event: kind, sentence, fields: { portal, by, why } }
+    }
     case 'move': {
       const { move, session, to, end } = event
       const sentence = `the move of session ${session} to ${to} ${howItEnded(end)}`

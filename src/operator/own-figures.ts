@@ -111,6 +111,7 @@ export class OwnFigures {
       predictions: balancer.trust,
       loadRatio: balancer.loadRatios(),
       sessions: member.target.registry.size,
+      standIns: member.target.standIns.all.map((one) => one.member),
       ...tally.readings(member),
       slices: sliceCountsOf(own),
       copiesMissing: others.map((at) => ({

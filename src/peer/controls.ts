@@ -19,6 +19,7 @@ export type ControlKind =
   | 'probe'
   | 'reset'
   | 'taken'
+  | 'portal'
   | 'grant'
   | 'renew'
   | 'release'

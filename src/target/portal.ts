@@ -47,7 +47,7 @@ export class TargetPortal {
   readonly #ofConnections: ConnectionDeps
   readonly #doorway = new Doorway()
   readonly #connections = new Set<Connection>()
-  #listener: Listener | null = null
+  readonly #listeners = new Set<Listener>()
   #isStopping = false
 
   constructor(deps: PortalDeps) {
@@ -55,9 +55,16 @@ export class TargetPortal {
     this.#ofConnections = this.#connectionDeps()
   }
 
-  async listen(address: Address): Promise<Address> {
-    this.#listener = await this.#deps.net.listen(address, (stream) => this.#accept(stream))
-    return this.#listener.address
+  /** At this address too, until it is closed or the member stops. */
+  async listen(address: Address): Promise<Listener> {
+    const listener = await this.#deps.net.listen(address, (stream) => this.#accept(stream))
+    this.#listeners.add(listener)
+    if (this.#isStopping) await listener.close()
+    const close = () => {
+      this.#listeners.delete(listener)
+      return listener.close()
+    }
+    return { address: listener.address, close }
   }
 
   #accept(stream: Stream): void {
@@ -75,7 +82,7 @@ export class TargetPortal {
   async stop(byMs: number): Promise<void> {
     const { clock } = this.#deps
     this.#isStopping = true
-    await this.#listener?.close()
+    await Promise.all([...this.#listeners].map((listener) => listener.close()))
     await Promise.all(
       [...this.#connections].map(async (connection) => {
         await connection.serving?.quiesce(STOP_MS)

@@ -49,6 +49,20 @@ export type TargetEvent =
       readonly initiator: string
       readonly owner: MemberId
     }
+  /** This member answers at the portal of one that is away, or does not any more. */
+  | {
+      readonly kind: 'stand-in'
+      readonly member: MemberId
+      readonly portal: string
+      readonly is: 'begun' | 'over'
+    }
+  /** This member waits for its own portal, at which another one stands in. */
+  | {
+      readonly kind: 'portal'
+      readonly portal: string
+      readonly by: MemberId
+      readonly why: string
+    }
   | {
       readonly kind: 'move'
       readonly move: string

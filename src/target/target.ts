@@ -12,6 +12,7 @@ import type { Address, Net } from '../base/net.ts'
 import type { Coordinator } from '../coordination/coordinator.ts'
 import type { GroupView } from '../coordination/group-view.ts'
 import type { SessionRecord } from '../group/record.ts'
+import type { Portal } from '../iscsi/names.ts'
 import type { PeerLinks } from '../peer/links.ts'
 import type { Json } from '../peer/message.ts'
 import { logicalUnit } from '../scsi/logical-unit.ts'
@@ -26,11 +27,13 @@ import type { Bounds } from './memory-bounds.ts'
 import { Mover } from './move.ts'
 import { MoveLog } from './move-log.ts'
 import type { MoveEnd, MoveOrder } from './move-order.ts'
+import { OwnPortal } from './own-portal.ts'
 import { type PinEnd, Pins } from './pins.ts'
 import { TargetPortal } from './portal.ts'
 import { type RedirectQuestion, RedirectQuestions, returnKey } from './redirect-questions.ts'
 import { Registry } from './registry.ts'
 import { SessionHandles } from './session-handles.ts'
+import { StandIns } from './stand-ins.ts'
 import type { TargetEvent } from './target-event.ts'
 import { type ResetQuestion, UnitResets } from './unit-reset.ts'
 
@@ -50,6 +53,8 @@ export interface TargetDeps {
   /** Discovery answers with this instead of the address that the initiator came to. */
   readonly groupAddress: string | null
   readonly bounds: Bounds
+  /** At whose portals it may listen while another member is away; null: at none. */
+  readonly standsIn: ((portal: Portal) => boolean) | null
   readonly tell: (event: TargetEvent) => void
 }
 
@@ -61,6 +66,7 @@ export class Target {
   readonly ending: Ending
   readonly logins: Logins
   readonly log: MoveLog
+  readonly standIns: StandIns
   readonly #deps: TargetDeps
   readonly #questions: RedirectQuestions
   readonly #barrier: Barrier
@@ -69,6 +75,7 @@ export class Target {
   readonly #resets: UnitResets
   readonly #handles = new SessionHandles()
   readonly #portal: TargetPortal
+  readonly #ownPortal: OwnPortal
   /** It is drained since it is about to stop. */
   isLeaving = false
   #state: 'starting' | 'serving' | 'stopping' = 'starting'
@@ -125,15 +132,20 @@ export class Target {
       began: (taken) => this.#began(taken),
       ended: end,
     })
+    const listen = (address: Address) => this.#portal.listen(address)
+    this.standIns = new StandIns({ ...deps, listen, mayListen: deps.standsIn })
+    this.#ownPortal = new OwnPortal({ ...deps, listen })
   }
 
+  /** The portal's address; while another member stands in there, this one listens when it serves. */
   listen(address: Address): Promise<Address> {
-    return this.#portal.listen(address)
+    return this.#ownPortal.open(address)
   }
 
   /** T1: the records are loaded; closes what the last run of this member left, then accepts logins. */
   async serve(): Promise<void> {
     await this.ending.closeLeftovers([...this.#deps.group.sessions.values()])
+    await this.#ownPortal.take(() => this.#state === 'stopping')
     if (this.#state === 'stopping') return // T3
     this.#state = 'serving'
     this.#sweepLater()
@@ -282,6 +294,7 @@ export class Target {
     if (this.#state !== 'serving') return
     this.#portal.trim()
     this.#letGo()
+    this.standIns.look()
     this.log.sweep((id) => this.registry.get(id)?.phase.kind === 'moving')
     const expired = await this.ending.sweep()
     for (const { record } of expired)

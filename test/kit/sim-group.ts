@@ -4,6 +4,7 @@
 import { SimClock } from '../../sim/clock.ts'
 import { SimGroup, type SimMember } from '../../sim/group.ts'
 import { portalOf } from '../../sim/settings.ts'
+import { usualShape } from '../../sim/shape.ts'
 import { type MemberId, memberId } from '../../src/base/ids.ts'
 import type { Net, Stream } from '../../src/base/net.ts'
 import { encodeText } from '../../src/base/text.ts'
@@ -41,8 +42,13 @@ interface Port {
 }
 
 /** `distributes`: with a balancer at each member. `bounds`: as a member has them if nobody sets them. */
-export async function startGroup(seed: number, distributes = false, bounds = boundsDefaults) {
-  const group = new SimGroup({ seed, distributes, bounds, print: null })
+export async function startGroup(
+  seed: number,
+  distributes = false,
+  bounds = boundsDefaults,
+  shape = usualShape,
+) {
+  const group = new SimGroup({ seed, distributes, bounds, shape, print: null })
   const { timeline, net } = group
   const written: Written[] = []
   const events: (TargetEvent & { readonly at: SimMember })[] = []
