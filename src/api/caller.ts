@@ -6,7 +6,7 @@ import { type DoorSettings, Doors, NobodyAnswers, type Silence } from './doors.t
 import { type Problem, SCHEMA, statusOf } from './errors.ts'
 import type { KeptEvents } from './event-schema.ts'
 import type { Drain } from './keeping-schema.ts'
-import type { Layout, LayoutPlan } from './layout-schema.ts'
+import type { Layout, LayoutPlan, LayoutRequest } from './layout-schema.ts'
 import type {
   Balance,
   BalanceRequest,
@@ -181,8 +181,13 @@ export class Caller {
     return this.#ask<Layout>('GET', '/api/v1/layout')
   }
 
-  layoutPlan() {
-    return this.#ask<LayoutPlan>('GET', '/api/v1/layout/plan')
+  layoutPlan({ copies }: LayoutRequest = {}) {
+    const asked = query({ copies: copies === undefined ? undefined : String(copies) })
+    return this.#ask<LayoutPlan>('GET', `/api/v1/layout/plan${asked}`)
+  }
+
+  applyLayout(request: LayoutRequest) {
+    return this.#ask<LayoutPlan>('POST', '/api/v1/layout', request)
   }
 
   drain(member: string) {

@@ -118,6 +118,17 @@ const catalogue = {
     action:
       "Start another member, or let one take sessions again ('evenkeel member drain ID --undo').",
   },
+  tooFewMembers: {
+    status: 409,
+    title: 'There are not as many members',
+    action: 'Start more members, or ask for fewer copies.',
+  },
+  copiesMissing: {
+    status: 409,
+    title: 'Writes would wait for copies that are not there yet',
+    action:
+      "Wait until 'evenkeel layout show' tells that nothing is missing, and add one copy at a time.",
+  },
   memberNotReady: {
     status: 409,
     title: 'The member takes no sessions now',

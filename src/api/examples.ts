@@ -204,13 +204,15 @@ const top: Top = {
 const level = { copies: 1, primaries: 1 }
 const layout: Layout = {
   ...{ slices: sliceCounts, evenness: { copies: 1.5, primaries: 1.5 } },
+  underWay: { copies: 0, leaving: 0, primaries: 0 },
   members: ['m1', 'm2', 'm3'].map((id) => {
     const has = id === 'm3' ? 0 : 512
     return { member: id, primaries: has, copies: has, missing: 0, leaving: 0 }
   }),
 }
 const layoutPlan: LayoutPlan = {
-  ...{ copies: 341, bytes: 1_426_063_360, primaries: 341 },
+  ...{ wanted: 1, copies: 341, bytes: 1_426_063_360, primaries: 341 },
+  underWay: layout.underWay,
   evenness: { before: layout.evenness, after: level },
   members: [
     { member: 'm1', gives: 171, takes: 0, copies: 341, primaries: 341 },
@@ -302,6 +304,10 @@ export const ANSWERS: Readonly<Record<string, object>> = {
   showTop: whole(top),
   showLayout: whole(layout),
   planLayout: whole(layoutPlan),
+  applyLayout: whole({
+    ...layoutPlan,
+    underWay: { copies: 341, leaving: 341, primaries: 341 },
+  }),
   showHistory: whole(history),
   showMoment: whole(moment),
   listEvents: whole(kept),
@@ -322,6 +328,7 @@ export const REQUESTS: Readonly<Record<string, object>> = {
   moveSession: moving,
   pinSession: pinning,
   setBalance: calmer,
+  applyLayout: { copies: 1 },
 }
 
 /** What a caller sees of an error. */

@@ -22,6 +22,7 @@ export const healthCode = z.enum([
   'COORDINATOR_DOWN',
   'SLOW_DISK',
   'IMBALANCED',
+  'MEMBER_EMPTY',
   'MISPREDICTING',
   'DRAINING',
 ])

@@ -33,10 +33,19 @@ const evenness = z
   .object({ copies: z.number(), primaries: z.number() })
   .describe('What the member with most has, over the mean; 1: level.')
 
+const underWay = z
+  .object({
+    copies: count.describe('Copies that are to be made where they are wanted.'),
+    leaving: count.describe('Copies that go when those that are wanted are there.'),
+    primaries: count.describe('Slices that another member is to be the primary of.'),
+  })
+  .describe('What is still to do until all slices are where they are wanted.')
+
 export const layout = z
   .object({
     slices: sliceCounts,
     evenness,
+    underWay,
     members: z.array(
       z.object({
         member: z.string(),
@@ -49,8 +58,20 @@ export const layout = z
   })
   .meta({ id: 'Layout', description: 'Which member has how much of the slices.' })
 
+const copies = z.int().min(1).max(3)
+/** In a query. */
+export const copiesAsked = z.coerce.number().pipe(copies)
+
+export const layoutRequest = z
+  .strictObject({
+    copies: copies.optional().describe('Of each slice from now on; as many as now unless given.'),
+  })
+  .meta({ id: 'LayoutRequest' })
+
 export const layoutPlan = z
   .object({
+    wanted: count.describe('Copies of each slice.'),
+    underWay,
     copies: count.describe('Copies that would move to make the layout level.'),
     bytes: count
       .nullable()
@@ -72,9 +93,14 @@ export const layoutPlan = z
       .array(z.object({ slice: count, from: z.string().nullable(), to: z.string().nullable() }))
       .describe('Of copies, by slice; from null: one more than before, to null: one less.'),
   })
-  .meta({ id: 'LayoutPlan', description: 'What would move. Nothing has.' })
+  .meta({
+    id: 'LayoutPlan',
+    description:
+      'What would move, or what was ordered to. `underWay` is besides, and as it is now.',
+  })
 
 export type SliceState = z.infer<typeof sliceState>
 export type SliceCounts = z.infer<typeof sliceCounts>
 export type Layout = z.infer<typeof layout>
+export type LayoutRequest = z.infer<typeof layoutRequest>
 export type LayoutPlan = z.infer<typeof layoutPlan>

@@ -8,8 +8,8 @@ import type { HealthProblem } from './health-schema.ts'
 import { momentOf, pastOf } from './history.fixture.ts'
 import type { History, Moment } from './history-schema.ts'
 import type { Drain, DrainState } from './keeping-schema.ts'
-import { copyOn, layout, layoutPlan, sliceCounts } from './layout.fixture.ts'
-import type { Layout, LayoutPlan } from './layout-schema.ts'
+import { copyOn, layout, layoutOrdered, layoutPlan, sliceCounts, tooFew } from './layout.fixture.ts'
+import type { LayoutRequest } from './layout-schema.ts'
 import type { Glance, HistorySpan, Operator } from './operator.ts'
 import { readings } from './readings.fixture.ts'
 import type { Readings } from './readings.ts'
@@ -421,13 +421,12 @@ export class OperatorInMemory implements Operator {
     }
   }
 
-  async layout(): Promise<Layout> {
-    return layout
-  }
+  readonly layout = async () => layout
+  readonly layoutPlan = async ({ copies: wanted = 1 }: LayoutRequest) =>
+    answered({ ...layoutPlan, wanted })
 
-  async layoutPlan(): Promise<LayoutPlan> {
-    return layoutPlan
-  }
+  readonly applyLayout = async ({ copies: wanted = 1 }: LayoutRequest) =>
+    wanted > 2 ? tooFew(wanted) : answered({ ...layoutOrdered, wanted })
 
   async status(): Promise<Status> {
     return {

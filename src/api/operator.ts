@@ -7,7 +7,7 @@ import type { BalanceBrief, MemberBrief, SessionBrief } from './event-schema.ts'
 import type { HealthProblem } from './health-schema.ts'
 import type { History, Moment } from './history-schema.ts'
 import type { Drain } from './keeping-schema.ts'
-import type { Layout, LayoutPlan } from './layout-schema.ts'
+import type { Layout, LayoutPlan, LayoutRequest } from './layout-schema.ts'
 import type { Readings } from './readings.ts'
 import type { Outcome } from './refusals.ts'
 import type {
@@ -96,8 +96,10 @@ export interface Operator {
   members(): Promise<readonly Member[]>
   /** Which member has how much of the slices. */
   layout(): Promise<Layout>
-  /** What would move to make that level; nothing does. */
-  layoutPlan(): Promise<LayoutPlan>
+  /** What would move to make that level, with so many copies; nothing does. */
+  layoutPlan(request: LayoutRequest): Promise<Outcome<'planLayout', LayoutPlan>>
+  /** Orders it. What moves is served meanwhile; it is answered when all is written down, and not when all has moved. */
+  applyLayout(request: LayoutRequest): Promise<Outcome<'applyLayout', LayoutPlan>>
   top(): Promise<Top>
   status(): Promise<Status>
   /** What each member kept of its past, in `count` buckets of `stepSeconds` from `fromMs` on. */

@@ -16,23 +16,36 @@ beforeEach(async () => {
 })
 
 async function evenkeel(line: string): Promise<string> {
-  let text = ''
-  const out = {
+  const { code, out } = await said(line)
+  expect(code).toBe(0)
+  return out
+}
+
+async function refused(line: string): Promise<string> {
+  const { code, err } = await said(line)
+  expect(code).not.toBe(0)
+  return err
+}
+
+async function said(line: string) {
+  const text = { out: '', err: '' }
+  const writer = (to: 'out' | 'err') => ({
     write: (more: string) => {
-      text += more
+      text[to] += more
     },
     isTTY: false,
-  }
+  })
   const environment = { EVENKEEL_API: api.url }
-  const outside = { out, err: { write: () => {}, isTTY: false }, environment, keyboard: null }
-  expect(await run(line.split(' '), outside, '0.1.0')).toBe(0)
-  return text
+  const outside = { out: writer('out'), err: writer('err'), environment, keyboard: null }
+  const code = await run(line.split(' '), outside, '0.1.0')
+  return { code, ...text }
 }
 
 test('layout show tells how much each member has, one without anything too', async () => {
   const text = await evenkeel('layout show')
   expect(text).toMatch(/copies +1 of each slice\n.*1\.50 × the mean of copies/s)
   expect(text).toMatch(/m1 +512 +512 +0 +0\n.*m3 +0 +0 +0 +0/s)
+  expect(text).toMatch(/moving +nothing/)
   expect(JSON.parse(await evenkeel('layout show -o json'))).toMatchObject(layout)
 })
 
@@ -44,6 +57,21 @@ test('layout plan tells what would move and how much, and that nothing has', asy
   expect(text).not.toContain('SLICE')
   expect(await evenkeel('layout plan -o wide')).toMatch(/SLICE +FROM +TO\n +4 +m1 +m3/)
   expect(JSON.parse(await evenkeel('layout plan -o json'))).toMatchObject(layoutPlan)
+})
+
+test('layout apply asks first, says what it has ordered, and what is under way', async () => {
+  expect(await evenkeel('layout apply --dry-run')).toMatch(/341 would move.*Nothing was moved/s)
+  expect(await refused('layout apply')).toMatch(/nobody can be asked .* say --yes/)
+  const text = await evenkeel('layout apply --yes')
+  expect(text).toMatch(
+    /^Ordered: Make 2 copies of slices \(about 3 GiB\), delete 2 where they are now, give 341 slices another primary, with 1 copy of each\.\n341 copies are to be made, 341 to be given up/,
+  )
+  expect(await evenkeel('layout apply --yes --copies 2')).toMatch(/with 2 copies of each/)
+  expect(JSON.parse(await evenkeel('layout plan --copies 2 -o json'))).toMatchObject({ wanted: 2 })
+  expect(await refused('layout apply --yes --copies 3')).toMatch(
+    /as many members\. Start more members/,
+  )
+  expect(await refused('layout apply --yes --copies 9')).toMatch(/number of copies from 1 to 3/)
 })
 
 test('what is wrong with copies is said in a sentence', () => {

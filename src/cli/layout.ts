@@ -1,8 +1,9 @@
-// evenkeel layout show | plan
-import { Command } from 'commander'
-import type { Layout, LayoutPlan, SliceCounts } from '../api/layout-schema.ts'
+// evenkeel layout show | plan | apply
+import { Command, InvalidArgumentError } from 'commander'
+import type { Layout, LayoutPlan, LayoutRequest, SliceCounts } from '../api/layout-schema.ts'
 import { formatSize } from '../base/figures.ts'
-import type { ContextOf } from './context.ts'
+import type { ContextOf, Outside } from './context.ts'
+import { CommandFailed, EXIT } from './exit-code.ts'
 import { type WatchOption, withWatch } from './listing.ts'
 import type { Screen } from './screen.ts'
 import { watched } from './watch.ts'
@@ -22,11 +23,95 @@ export function layoutCommand(contextOf: ContextOf): Command {
   layout
     .command('plan')
     .description('what would move to make that level, and how much; nothing is moved')
-    .action(async (_options: object, command: Command) => {
+    .option(...COPIES)
+    .action(async (request: LayoutRequest, command: Command) => {
       const { caller, screen } = contextOf(command)
-      screen.show(await caller.layoutPlan(), (plan) => describePlan(screen, plan))
+      screen.show(await caller.layoutPlan(request), (plan) => describePlan(screen, plan))
+    })
+  layout
+    .command('apply')
+    .description(
+      'move slices until all members have as much, or keep more copies of each, or fewer',
+    )
+    .option(...COPIES)
+    .option('--dry-run', "what 'layout plan' shows, and change nothing", false)
+    .option('-y, --yes', 'do not ask; needed where nobody can be asked', false)
+    .action(async ({ copies, dryRun, yes }: ApplyOptions, command: Command) => {
+      const { caller, screen, outside } = contextOf(command)
+      const request = copies === undefined ? {} : { copies }
+      const plan = await caller.layoutPlan(request)
+      if (dryRun) return screen.show(plan, (one) => describePlan(screen, one))
+      if (!yes && !isNothing(plan)) await ask(outside, plan)
+      screen.show(await caller.applyLayout(request), describeOrder)
     })
   return layout
+}
+
+const COPIES = ['--copies <count>', 'keep so many of each slice, 1 to 3', parseCopies] as const
+
+interface ApplyOptions extends LayoutRequest {
+  readonly dryRun: boolean
+  readonly yes: boolean
+}
+
+function parseCopies(text: string): number {
+  const count = Number(text)
+  if (Number.isInteger(count) && count >= 1 && count <= 3) return count
+  throw new InvalidArgumentError('Give a number of copies from 1 to 3.')
+}
+
+/** Throws unless the operator at the terminal says yes. */
+async function ask({ keyboard }: Outside, plan: LayoutPlan): Promise<void> {
+  if (keyboard === null) {
+    throw new CommandFailed(
+      EXIT.usage,
+      `nobody can be asked whether slices may move: say --yes if they may, or --dry-run`,
+    )
+  }
+  const answer = await keyboard.ask(`${orderOf(plan)}? [y/N] `)
+  if (answer === null || !/^y(es)?$/i.test(answer.trim()))
+    throw new CommandFailed(EXIT.failed, 'nothing was moved')
+}
+
+/** What is asked, and done. */
+function orderOf({ copies, primaries, bytes, moves, wanted }: LayoutPlan): string {
+  const made = moves.filter(({ to }) => to !== null).length
+  const gone = moves.filter(({ from }) => from !== null).length
+  const size = bytes === null || made === 0 ? '' : ` (about ${formatSize(bytes)})`
+  const parts = [
+    ...(made > 0 ? [`make ${made} copies of slices${size}`] : []),
+    ...(gone > 0 ? [`delete ${gone} where they are now`] : []),
+    ...(primaries > 0 ? [`give ${primaries} slices another primary`] : []),
+  ]
+  const what = parts.length === 0 && copies === 0 ? 'keep all where it is' : parts.join(', ')
+  return `${what.charAt(0).toUpperCase()}${what.slice(1)}, with ${wanted === 1 ? '1 copy' : `${wanted} copies`} of each`
+}
+
+function isNothing({ copies, primaries }: LayoutPlan): boolean {
+  return copies === 0 && primaries === 0
+}
+
+function describeOrder(plan: LayoutPlan): string {
+  const done = isNothing(plan) ? 'Nothing more was to be ordered.' : `Ordered: ${orderOf(plan)}.`
+  const { underWay } = plan
+  return isAtRest(underWay)
+    ? done
+    : `${done}\n${capital(underWaySentence(underWay))}. Volumes are served meanwhile; 'evenkeel layout show --watch' tells how far it is.`
+}
+
+function isAtRest({ copies, leaving, primaries }: Layout['underWay']): boolean {
+  return copies + leaving + primaries === 0
+}
+
+function underWaySentence(underWay: Layout['underWay']): string {
+  const { copies, leaving, primaries } = underWay
+  return isAtRest(underWay)
+    ? 'nothing: all slices are where they are wanted'
+    : `${copies} copies are to be made, ${leaving} to be given up, and ${primaries} slices to get another primary`
+}
+
+function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1)
 }
 
 /** In a sentence, for `status` as well. */
@@ -44,12 +129,13 @@ export function copiesSentence(slices: SliceCounts): string {
     : `${of}; of ${slices.count} slices ${parts.join(', ')}`
 }
 
-function describeLayout(screen: Screen, { slices, evenness, members }: Layout): string {
+function describeLayout(screen: Screen, { slices, evenness, members, underWay }: Layout): string {
   return [
     screen.facts([
       ['slices', String(slices.count)],
       ['copies', copiesSentence(slices)],
       ['level', levelSentence(evenness)],
+      ['moving', underWaySentence(underWay)],
     ]),
     '',
     screen.table(
@@ -64,8 +150,15 @@ function describeLayout(screen: Screen, { slices, evenness, members }: Layout): 
 
 function describePlan(screen: Screen, plan: LayoutPlan): string {
   const { copies, bytes, primaries, evenness, members, moves } = plan
-  if (copies === 0 && primaries === 0)
-    return `Nothing would move: ${levelSentence(evenness.before)}.`
+  const rest = isAtRest(plan.underWay)
+    ? []
+    : ([['under way', underWaySentence(plan.underWay)]] as const)
+  if (isNothing(plan)) {
+    const level = `Nothing more would move: ${levelSentence(evenness.before)}.`
+    return isAtRest(plan.underWay)
+      ? level
+      : `${level}\nUnder way: ${underWaySentence(plan.underWay)}.`
+  }
   const size = bytes === null ? 'how much is not known' : `about ${formatSize(bytes)}`
   return [
     screen.facts([
@@ -73,6 +166,7 @@ function describePlan(screen: Screen, plan: LayoutPlan): string {
       ['primaries', `${primaries} slices would have another one`],
       ['now', levelSentence(evenness.before)],
       ['then', levelSentence(evenness.after)],
+      ...rest,
     ]),
     '',
     screen.table(
@@ -83,9 +177,7 @@ function describePlan(screen: Screen, plan: LayoutPlan): string {
       ]),
     ),
     '',
-    screen.paragraph(
-      'Nothing was moved: this version shows what would move, and moves no slices yet.',
-    ),
+    screen.paragraph("Nothing was moved. 'evenkeel layout apply' moves it."),
     ...(screen.form === 'wide' ? ['', moveTable(screen, moves)] : []),
   ].join('\n')
 }

@@ -1,5 +1,5 @@
 // What can be wrong with the copies of slices, and in which words it is told: a part of the table of findings.ts. Pure. With
-// one copy of each slice nothing of it is ever found.
+// one copy of each slice nothing of it is found but that slices move.
 import { formatAge } from '../base/figures.ts'
 import { type MemberId, type SliceId, sliceId, type VolumeId } from '../base/ids.ts'
 import type { SliceRecord } from '../group/record.ts'
@@ -103,7 +103,8 @@ function bySubject(
 ): readonly Finding[] {
   const found = new Map<MemberId, Slice[]>()
   for (const [index, record] of slices.entries()) {
-    if (record.want.length === 1 && record.inSync.length === 1) continue
+    const { want, inSync } = record
+    if (want.length === 1 && inSync.length === 1 && want[0] === inSync[0]) continue
     const slice = { id: sliceId(index), record }
     for (const subject of of(slice)) {
       const so = found.get(subject)

@@ -228,6 +228,17 @@ export const findings: Readonly<Record<HealthCode, Find>> = {
       },
     ]
   },
+  MEMBER_EMPTY: eachMember(({ id, state, draining }, { slices, members }) => {
+    const isEmpty = !slices.some(({ want, inSync }) => want.includes(id) || inSync.includes(id))
+    const total = slices.reduce((sum, { want }) => sum + want.length, 0)
+    if (!isEmpty || state === 'down' || draining || total < members.length) return null
+    return {
+      subject: id,
+      severity: 'warning',
+      sentence: `${id} has no slices: sessions are served there, and its disk is not used.`,
+      action: `'evenkeel layout plan' tells what would move to it, 'evenkeel layout apply' moves it, while all volumes are served.`,
+    }
+  }),
   MISPREDICTING: ({ balance, trust: { moves, brought, caution } }) =>
     balance !== 'on' || caution === 1
       ? []

@@ -146,6 +146,14 @@ describe('each code', () => {
         ),
         /^m3 has 1 of its 2 copies of slices in sync/,
       ],
+      MEMBER_EMPTY: [
+        withSlices(
+          group(member(memberId('m1')), member(memberId('m2'), { slices: 0 })),
+          'm1* | m1',
+          'm1* | m1',
+        ),
+        /^m2 has no slices/,
+      ],
       DAMAGED: [
         group(sick(memberId('m1'), { damaged: [{ volume: volumeId(1), pages: 3, mendable: 0 }] })),
         /3 pages.*MEDIUM ERROR/,

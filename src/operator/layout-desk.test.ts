@@ -1,6 +1,9 @@
 import { expect, test } from 'vitest'
+import { VolumeGroup } from '../../test/kit/volume-group.ts'
 import { epoch, type MemberId, memberId } from '../base/ids.ts'
-import type { SliceRecord } from '../group/record.ts'
+import { writeMember } from '../group/founding.ts'
+import { parseSlice } from '../group/parse.ts'
+import { keys, type SliceRecord } from '../group/record.ts'
 import { summaryOf } from './condition.fixture.ts'
 import { sliceCountsOf, stateOf } from './copies.ts'
 import { LayoutDesk } from './layout-desk.ts'
@@ -21,6 +24,12 @@ function deskOf(slices: readonly SliceRecord[], members = ids, silent: readonly 
     answering.map((id) => [id, { ...summaryOf(id), usedBytes: 12_000 }] as const),
   )
   return new LayoutDesk({ group } as unknown as ShownMember, async () => summaries)
+}
+
+async function planOf(...of: Parameters<typeof deskOf>) {
+  const plan = await deskOf(...of).plan({})
+  if (plan.kind === 'refused') throw new Error(plan.detail)
+  return plan.value
 }
 
 test('the state of a slice is that of its copies', () => {
@@ -53,7 +62,7 @@ test('the layout tells what each member has, lacks and is to give up', async () 
 
 test('the plan makes it level over all members, a new one too, and moves no more than that', async () => {
   const slices = Array.from({ length: 12 }, (_, i) => sliceOf(`m${1 + (i % 3)}`))
-  const plan = await deskOf(slices).plan()
+  const plan = await planOf(slices)
   expect(plan).toMatchObject({ copies: 3, primaries: 3, bytes: 3 * 3_000 })
   expect(plan.evenness).toEqual({
     before: { copies: 4 / 3, primaries: 4 / 3 },
@@ -71,12 +80,91 @@ test('the plan makes it level over all members, a new one too, and moves no more
     expect(slices[slice]?.want).toEqual([from])
     expect(to).toBe('m4')
   }
-  const level = await deskOf(slices, ids.slice(0, 3)).plan()
+  const level = await planOf(slices, ids.slice(0, 3))
   expect(level).toMatchObject({ copies: 0, primaries: 0, moves: [], bytes: 0 })
 })
 
 test('how much would move is not said while one that gives is silent', async () => {
   const slices = Array.from({ length: 12 }, (_, i) => sliceOf(`m${1 + (i % 3)}`))
-  expect((await deskOf(slices, ids, [memberId('m2')]).plan()).bytes).toBeNull()
-  expect((await deskOf(slices, ids, [memberId('m4')]).plan()).bytes).toBe(9_000)
+  expect((await planOf(slices, ids, [memberId('m2')])).bytes).toBeNull()
+  expect((await planOf(slices, ids, [memberId('m4')])).bytes).toBe(9_000)
+})
+
+/** Three members that serve twelve slices of one copy, a fourth that is in the record and does not answer, and the desk of the first. */
+async function running(silent: readonly string[] = []) {
+  const world = await VolumeGroup.found(3, { slices: 12, quietMs: 500 })
+  const all = ['a', 'b', 'c', ...silent].map(memberId)
+  for (const id of all) {
+    const record = { id, bootId: 'x', portal: '', peer: '', api: '', draining: false }
+    await world.finish(world.coordinator.txn(writeMember(record)))
+  }
+  const member = world.member(memberId('a'))
+  await world.timeline.until(() => member.group.members.size === all.length)
+  const { group, clock } = member
+  const ports = { coordinator: world.coordinator, clock }
+  const keeper = { written: async () => true }
+  const summaries = new Map(
+    all
+      .filter((id) => !silent.includes(id))
+      .map((id) => [id, { ...summaryOf(id), usedBytes: 4_000 }] as const),
+  )
+  const shown = { group, ports, keeper } as unknown as ShownMember
+  const desk = new LayoutDesk(shown, async () => summaries)
+  const records = () =>
+    world.coordination.inspect(keys.slices).map(({ value }) => {
+      const record = parseSlice(value)
+      if (typeof record === 'string') throw new Error(record)
+      return record
+    })
+  const isSettled = () =>
+    group.slices.every(
+      ({ want, inSync, primary }) =>
+        want[0] === primary && [...want].sort().join() === [...inSync].sort().join(),
+    )
+  const apply = (copies?: number) =>
+    world.finish(desk.apply(copies === undefined ? {} : { copies }))
+  return { world, desk, apply, records, isSettled }
+}
+
+test('LD1 LD2 one copy becomes two and back while it is served, and ordering it again changes nothing', async () => {
+  const { world, apply, desk, records, isSettled } = await running()
+  expect(await apply(4)).toMatchObject({ kind: 'refused', code: 'tooFewMembers' })
+  expect(await apply(3)).toMatchObject({ kind: 'refused', code: 'copiesMissing' })
+  expect(records().every(({ want }) => want.length === 1)).toBe(true)
+  const ordered = await apply(2)
+  expect(ordered).toMatchObject({
+    kind: 'done',
+    value: { wanted: 2, copies: 12, bytes: 12_000, primaries: 0, underWay: { leaving: 0 } },
+  })
+  const before = records().map(({ want }) => want)
+  expect(await apply(2)).toMatchObject({ value: { copies: 0, primaries: 0 } })
+  expect(records().map(({ want }) => want)).toEqual(before)
+  await world.timeline.until(isSettled, 60_000)
+  expect(records().every(({ inSync, min }) => inSync.length === 2 && min === 1)).toBe(true)
+  expect(await world.finish(desk.show())).toMatchObject({
+    underWay: { copies: 0, leaving: 0, primaries: 0 },
+    evenness: { copies: 1, primaries: 1 },
+  })
+  expect(await apply(3)).toMatchObject({ kind: 'done' })
+  await world.timeline.until(isSettled, 60_000)
+  expect(records().every(({ inSync, min }) => inSync.length === 3 && min === 2)).toBe(true)
+  expect(await apply(1)).toMatchObject({ kind: 'done' })
+  await world.timeline.until(isSettled, 60_000)
+  expect(records().every(({ inSync, min }) => inSync.length === 1 && min === 1)).toBe(true)
+  expect(await apply()).toMatchObject({ value: { copies: 0, primaries: 0 } })
+})
+
+test('LD2 nobody is given copies who does not answer', async () => {
+  const { apply, records } = await running(['d'])
+  const refused = await apply()
+  expect(refused).toMatchObject({ kind: 'refused', code: 'memberSilent' })
+  expect(records().some(({ want }) => want.includes(memberId('d')))).toBe(false)
+})
+
+test('LD1 what is ordered while slices change is ordered all the same', async () => {
+  const { world, apply, records } = await running()
+  world.coordination.set({ loseAnswerChance: 0.3 })
+  expect(await apply(2)).toMatchObject({ kind: 'done' })
+  world.coordination.set({ loseAnswerChance: 0 })
+  expect(records().every(({ want }) => want.length === 2)).toBe(true)
 })

@@ -5,7 +5,7 @@ import type { BalancePlan, MoveWhy, RecordingPage, StayReason } from '../api/bal
 import type { HealthProblem } from '../api/health-schema.ts'
 import type { History, Moment, PastSessions } from '../api/history-schema.ts'
 import type { Drain, DrainState } from '../api/keeping-schema.ts'
-import type { Layout, LayoutPlan } from '../api/layout-schema.ts'
+import type { Layout, LayoutPlan, LayoutRequest } from '../api/layout-schema.ts'
 import type { Glance, HistorySpan, Operator } from '../api/operator.ts'
 import type { Readings } from '../api/readings.ts'
 import { answered, type Outcome } from '../api/refusals.ts'
@@ -103,8 +103,12 @@ export class MemberOperator implements Operator {
     return this.#layout.show()
   }
 
-  layoutPlan(): Promise<LayoutPlan> {
-    return this.#layout.plan()
+  layoutPlan(request: LayoutRequest): Promise<Outcome<'planLayout', LayoutPlan>> {
+    return this.#layout.plan(request)
+  }
+
+  applyLayout(request: LayoutRequest): Promise<Outcome<'applyLayout', LayoutPlan>> {
+    return this.#layout.apply(request)
   }
 
   top(): Promise<Top> {

@@ -250,7 +250,7 @@ describe('a group under supervision', () => {
       [0, 4, 5, 7].map((n) => `http://127.0.0.1:${basePort + n}`),
     )
     expect(said.join('\n')).toContain(
-      'The group keeps 2 copies of each slice, as it was founded: --copies 3 is for a new group.',
+      "The group keeps 2 copies of each slice, and goes on so: --copies 3 is for a new group. 'evenkeel layout apply --copies 3' changes it.",
     )
     expect(said.join('\n')).toMatch(/m4 has no slices: .*'evenkeel layout plan' says what would/)
     const config = await readFile(join(plan.dataFolder, 'm4.json'), 'utf8')

@@ -142,7 +142,7 @@ export async function superviseGroup(supervision: Supervision): Promise<RunningG
   }
 }
 
-/** What a group was founded with stays, whatever is said now: its copies, and where its slices are. */
+/** What a group has stays, whatever is said now: its copies, and where its slices are. */
 function sayKept({ plan, say }: Supervision, standing: Standing | null): void {
   if (plan.copies === 1 && plan.members > 1 && copiesOf(plan, standing) === 1)
     say(
@@ -153,13 +153,13 @@ function sayKept({ plan, say }: Supervision, standing: Standing | null): void {
   if (idle.length > 0) {
     const who = idle.length === 1 ? `${idle[0]} has` : `${idle.join(', ')} have`
     say(
-      `${who} no slices: sessions are served there, and nothing is stored. 'evenkeel layout plan' says what would move there; this version moves no slices.`,
+      `${who} no slices: sessions are served there, and nothing is stored. 'evenkeel layout plan' says what would move there, and 'evenkeel layout apply' moves it.`,
     )
   }
   if (plan.copies === null || plan.copies === standing.copies) return
   const has = standing.copies === 1 ? '1 copy' : `${standing.copies} copies`
   say(
-    `The group keeps ${has} of each slice, as it was founded: --copies ${plan.copies} is for a new group.`,
+    `The group keeps ${has} of each slice, and goes on so: --copies ${plan.copies} is for a new group. 'evenkeel layout apply --copies ${plan.copies}' changes it.`,
   )
 }
 
