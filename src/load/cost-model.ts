@@ -36,9 +36,9 @@ export type CostKind = (typeof COST_KINDS)[number]
 export type Costs = Readonly<Record<CostKind, number>>
 
 /**
- * Measured on prototypes, for a mix of shallow and deep queues: CPU seconds each. Where the fit begins. What copies cost is put beside
- * a write with one copy: of its CPU each further one takes about three tenths more at the primary, and nine tenths where it is kept
- * (`npm run bench -- --only 'two copies'`).
+ * Measured on prototypes, for a mix of shallow and deep queues: CPU seconds each. Where the fit begins. What copies cost is an estimate, by
+ * what a forwarded write takes at its two ends: each further copy three tenths of a write more at the primary, and nine tenths where it
+ * is kept (`npm run bench -- --only 'two copies'` has what it is).
  */
 export const PRIOR_COSTS: Costs = {
   read: 9e-6,
