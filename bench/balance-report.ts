@@ -3,7 +3,17 @@ import { readFileSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import type { PolicyName } from '../src/simulate/policies.ts'
 import { GATES, judged, MOONSHOTS } from './balance-gates.ts'
-import { type Made, NOISY, POLICIES, PRICED, type Runs, WORLDS } from './balance-runs.ts'
+import {
+  ALL,
+  asked,
+  type Made,
+  NOISY,
+  nameOf,
+  POLICIES,
+  PRICED,
+  type Runs,
+  WORLDS,
+} from './balance-runs.ts'
 import { dotPlot } from './dot-plot.ts'
 import { table } from './figures.ts'
 
@@ -157,7 +167,30 @@ function extentTable(runs: Runs): string {
   ]).join('\n')
 }
 
-export async function writeReport(runs: Runs, planned: number): Promise<void> {
+/** CPU seconds of a run, as least and as most. */
+function timeTable(runs: Runs): string {
+  const row = (label: string, isOf: (policy: PolicyName) => boolean) => [
+    label,
+    ...[3, 30, 300].map((size) => {
+      const times = runs.made
+        .filter((one) => WORLDS.get(one.scenario)?.N === size && isOf(one.policy))
+        .map(({ seconds }) => seconds)
+        .sort((a, b) => a - b)
+      if (times.length === 0) return '–'
+      const at = (share: number) => (times[Math.floor(share * (times.length - 1))] ?? 0).toFixed(1)
+      return `${at(0.5)} (${at(0)}–${at(1)})`
+    }),
+  ]
+  return table([
+    ['CPU seconds of a run: the middle, the least and the most', '3', '30', '300'],
+    row('sgr', (policy) => policy === 'sgr'),
+    row('the usual ways', (policy) => policy !== 'sgr' && policy !== 'clair'),
+    row('clairvoyant', (policy) => policy === 'clair'),
+  ]).join('\n')
+}
+
+export async function writeReport(runs: Runs): Promise<void> {
+  const planned = new Set([...asked(ALL)].map(nameOf)).size
   const shown = [...WORLDS.keys()].filter((name) => runs.of(name, 'sgr').length > 0)
   const gaps = (made: readonly Made[]) => (made.length === 0 ? null : 100 * gapOf(made))
   await writeFile(
@@ -190,9 +223,15 @@ export async function writeReport(runs: Runs, planned: number): Promise<void> {
 
 Written by \`npm run bench:balance\` on ${new Date().toISOString().slice(0, 10)}, and not by hand. Scenarios and figures are defined in
 docs/OPERATING.md ("Scenario files"); one run is \`evenkeel balance simulate NAME --policy P --seed N\`. Those of 300 members are those
-of 30 with ten times as many members and sessions. ${runs.made.length} runs were made, of ${planned} that there are; figures are means over the seeds of them:
+of 30 with ten times as many members and sessions. ${runs.made.length} runs were made, of ${planned} that there are, and nothing else is below; figures are
+means over the seeds of them:
 
 ${extentTable(runs)}
+
+${timeTable(runs)}
+
+They lie in \`bench/balance-figures.jsonl\`, a line each, with a key that is made of the code that decides: \`${runs.keys.own}\` today, and
+\`${runs.keys.usual}\` for the usual ways, which use less of it. Lines of other code are not used${runs.others > 0 ? ` (${runs.others} lie there)` : ''}.
 
 ## Beside the usual ways
 

@@ -1,11 +1,14 @@
-// Which simulated groups the bench of the distribution runs, in which order, and what it keeps of each run. A run that was made is not
-// made again: its line lies in a file.
+// Which simulated groups the bench of the distribution runs, in which order, and what it keeps of each run: a line in a file.
+//
+// BF1. A run that was made is not made again, and one of other code or of another scenario is none (balance-key.ts).
 import { appendFile, readFile } from 'node:fs/promises'
-import type { Figures, LoggedMove } from '../src/simulate/figures.ts'
+import type { Figures } from '../src/simulate/figures.ts'
 import type { PolicyName } from '../src/simulate/policies.ts'
 import { SCENARIOS } from '../src/simulate/recorded.ts'
 import type { Params } from '../src/simulate/scenario.ts'
 import { simulate } from '../src/simulate/simulate.ts'
+import { type Counts, countsOf } from './balance-counts.ts'
+import { Keys } from './balance-key.ts'
 
 export const POLICIES: readonly PolicyName[] = [
   'sgr',
@@ -21,7 +24,7 @@ export const PRICED = [1, 0.33, 0.5, 2, 3]
 export const NOISY = 0.2
 
 const tenfold = (params: Params): Params => {
-  const { conns, caps, whales, flash } = params
+  const { conns, caps, whales, flash, net } = params
   return {
     ...params,
     N: 10 * params.N,
@@ -29,6 +32,9 @@ const tenfold = (params: Params): Params => {
     ...(caps && { caps: caps.map(([count, capacity]) => [10 * count, capacity] as const) }),
     ...(whales && { whales: { ...whales, n: 10 * whales.n } }),
     ...(flash && { flash: { ...flash, servers: 10 * flash.servers } }),
+    ...(net && {
+      net: { ...net, ...(net.links && { links: new Array(10).fill(net.links).flat() }) },
+    }),
   }
 }
 
@@ -59,31 +65,10 @@ export interface Asked {
 export interface Made extends Asked {
   readonly figures: Figures
   readonly counts: Counts
+  /** CPU of a decision; null: there was none. */
   readonly cpuUs: number | null
-}
-
-/** Most moves that nobody forced of one member in a round, and of one session in all; those of the first session, and of one by drains. */
-export interface Counts {
-  readonly perRound: number
-  readonly perSession: number
-  readonly ofFirst: number
-  readonly forcedPerSession: number
-}
-
-function countsOf(log: readonly LoggedMove[]): Counts {
-  const most = (keys: readonly string[]) => {
-    const counts = new Map<string, number>()
-    for (const key of keys) counts.set(key, (counts.get(key) ?? 0) + 1)
-    return Math.max(0, ...counts.values())
-  }
-  const own = log.filter(({ forced }) => !forced)
-  const forced = log.filter((move) => move.forced)
-  return {
-    perRound: most(own.map(({ t, from }) => `${t} ${from}`)),
-    perSession: most(log.map(({ session }) => String(session))),
-    ofFirst: own.filter(({ session }) => session === 0).length,
-    forcedPerSession: most(forced.map(({ session }) => String(session))),
-  }
+  /** CPU of the run. */
+  readonly seconds: number
 }
 
 export interface Extent {
@@ -93,40 +78,122 @@ export interface Extent {
 
 export const ALL: Extent = { members: [3, 30, 300], seeds: 5 }
 
-/** Seed by seed and size by size, what matters most first, so that a part of it has something of everything. */
+const namesOf = (size: number) =>
+  [...WORLDS].filter(([, { N }]) => N === size).map(([name]) => name)
+
+/**
+ * What tells most comes first: all recorded scenarios as they are meant, seed by seed, then costs that are believed wrong, then whatever
+ * there is beside; of each, small groups before large ones.
+ */
 export function* asked({ members, seeds }: Extent): Iterable<Asked> {
+  const recorded = members.filter((size) => size <= 30)
+  const all = (
+    sizes: readonly number[],
+    seed: number,
+    policy: PolicyName,
+    priced = 1,
+    machine = 0,
+  ) =>
+    sizes.flatMap(namesOf).map((scenario): Asked => ({ scenario, policy, seed, priced, machine }))
+  const numbers = Array.from({ length: seeds }, (_, i) => i + 1)
+  for (const seed of numbers) {
+    yield* all(recorded, seed, 'sgr')
+    // Some gates compare with it.
+    yield* all(recorded, seed, 'none')
+  }
+  for (const priced of PRICED.slice(1)) yield* all(recorded, 1, 'sgr', priced)
+  yield* all(recorded, 1, 'sgr', 1, NOISY)
   for (const size of members) {
-    const names = [...WORLDS].filter(([, { N }]) => N === size).map(([name]) => name)
-    for (let seed = 1; seed <= seeds; seed++) {
-      const all = (policy: PolicyName, priced = 1, machine = 0) =>
-        names.map((scenario) => ({ scenario, policy, seed, priced, machine }))
-      for (const policy of POLICIES) yield* all(policy)
-      for (const priced of PRICED.slice(1)) yield* all('sgr', priced)
-      yield* all('sgr', 1, NOISY)
+    for (const seed of numbers) {
+      for (const policy of POLICIES) yield* all([size], seed, policy)
+      for (const priced of PRICED.slice(1)) yield* all([size], seed, 'sgr', priced)
+      yield* all([size], seed, 'sgr', 1, NOISY)
     }
   }
 }
 
-const nameOf = ({ scenario, policy, seed, priced, machine }: Asked) =>
+export const nameOf = ({ scenario, policy, seed, priced, machine }: Asked) =>
   [scenario, policy, seed, priced, machine].join(' ')
 
-export class Runs {
-  readonly made: Made[]
-  readonly #file: string
-  readonly #names: Set<string>
+const FIGURES = [
+  ...(['gap', 'gapEnd', 'moves', 'forcedMoves', 'wasted', 'returns10min'] as const),
+  ...(['p99', 'forwarded', 'timeToRebalance', 'movesOverLowerBound'] as const),
+] as const satisfies readonly (keyof Figures)[]
+const COUNTS = ['perRound', 'perSession', 'ofFirst', 'forcedPerSession'] as const
 
-  private constructor(file: string, made: Made[]) {
+/** As it lies in the file. */
+type Line = readonly [
+  key: string,
+  asked: readonly [
+    scenario: string,
+    policy: PolicyName,
+    seed: number,
+    priced: number,
+    machine: number,
+  ],
+  figures: readonly (number | null)[],
+  counts: readonly number[],
+  cpuUs: number | null,
+  seconds: number,
+]
+
+const tidy = (x: number | null) => (x === null ? null : Number(x.toPrecision(6)))
+
+function lineOf(key: string, made: Made): Line {
+  const { scenario, policy, seed, priced, machine, figures, counts, cpuUs, seconds } = made
+  return [
+    key,
+    [scenario, policy, seed, priced, machine],
+    FIGURES.map((name) => tidy(figures[name])),
+    COUNTS.map((name) => counts[name]),
+    cpuUs,
+    seconds,
+  ]
+}
+
+function madeOf([, [scenario, policy, seed, priced, machine], told, counted, ...rest]: Line): Made {
+  const [cpuUs, seconds] = rest
+  const figures = Object.fromEntries(FIGURES.map((name, i) => [name, told[i] ?? null])) as Record<
+    keyof Figures,
+    number | null
+  > as Figures
+  const counts = Object.fromEntries(COUNTS.map((name, i) => [name, counted[i] ?? 0])) as Record<
+    keyof Counts,
+    number
+  >
+  return { scenario, policy, seed, priced, machine, figures, counts, cpuUs, seconds }
+}
+
+export class Runs {
+  readonly made: Made[] = []
+  readonly keys = new Keys()
+  /** Lines of other code, or of scenarios that were otherwise. */
+  others = 0
+  readonly #file: string
+  readonly #names = new Set<string>()
+
+  private constructor(file: string) {
     this.#file = file
-    this.made = made
-    this.#names = new Set(made.map(nameOf))
   }
 
   static async in(file: string): Promise<Runs> {
+    const runs = new Runs(file)
     const lines = (await readFile(file, 'utf8').catch(() => '')).split('\n')
-    return new Runs(
-      file,
-      lines.filter((line) => line !== '').map((line): Made => JSON.parse(line)),
-    )
+    for (const line of lines) if (line !== '') runs.#take(JSON.parse(line))
+    return runs
+  }
+
+  #take(line: Line): void {
+    const made = madeOf(line)
+    const params = WORLDS.get(made.scenario)
+    const isOfNow = params !== undefined && line[0] === this.keys.of(made.policy, params)
+    if (!isOfNow || this.has(made)) this.others += 1
+    else this.#add(made)
+  }
+
+  #add(made: Made): void {
+    this.made.push(made)
+    this.#names.add(nameOf(made))
   }
 
   has(one: Asked): boolean {
@@ -141,12 +208,18 @@ export class Runs {
       const { user, system } = process.cpuUsage()
       return user + system
     }
-    const run = simulate(params, { policy, seed, priced, machine, cpuUs })
-    const { figures, log, decisionCpuUs } = run
-    const made = { ...one, figures, counts: countsOf(log), cpuUs: decisionCpuUs }
-    this.made.push(made)
-    this.#names.add(nameOf(one))
-    await appendFile(this.#file, `${JSON.stringify(made)}\n`)
+    const before = cpuUs()
+    const { figures, log, decisionCpuUs } = simulate(params, {
+      policy,
+      seed,
+      priced,
+      machine,
+      cpuUs,
+    })
+    const seconds = Number(((cpuUs() - before) / 1e6).toPrecision(3))
+    const made = { ...one, figures, counts: countsOf(log), cpuUs: decisionCpuUs, seconds }
+    this.#add(made)
+    await appendFile(this.#file, `${JSON.stringify(lineOf(this.keys.of(policy, params), made))}\n`)
   }
 
   of(scenario: string, policy: PolicyName, priced = 1, machine = 0): Made[] {

@@ -1,7 +1,9 @@
 // What the benches write for people: README's table is that of bench/RESULTS.md, and plots show what was measured.
-import { readFileSync } from 'node:fs'
-import { hostname } from 'node:os'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { hostname, tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { type Asked, Runs } from '../bench/balance-runs.ts'
 import {
   copiesWorks,
   hasText,
@@ -192,4 +194,31 @@ test('a table has its figures to the right', () => {
       ['reads', '7'],
     ]),
   ).toEqual(['| case  | IOPS |', '| ----- | ---: |', '| reads |    7 |'])
+})
+
+test('BF1 a run that was made is not made again, and one of other code or of no scenario is none', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'balance-'))
+  const file = join(folder, 'figures.jsonl')
+  try {
+    const one: Asked = { scenario: 'balanced3', policy: 'none', seed: 1, priced: 1, machine: 0 }
+    const runs = await Runs.in(file)
+    expect(runs.has(one)).toBe(false)
+    await runs.make(one)
+    const again = await Runs.in(file)
+    expect(again.has(one)).toBe(true)
+    expect(again.has({ ...one, seed: 2 })).toBe(false)
+    expect(again.of('balanced3', 'none')).toEqual(runs.of('balanced3', 'none'))
+    const [key, ...rest] = JSON.parse(readFileSync(file, 'utf8'))
+    const [asked, ...figures] = rest
+    const lines = [
+      [`${key}0`, ...rest],
+      [key, ['no such scenario', ...asked.slice(1)], ...figures],
+    ]
+    writeFileSync(file, lines.map((line) => `${JSON.stringify(line)}\n`).join(''))
+    const other = await Runs.in(file)
+    expect(other.has(one)).toBe(false)
+    expect(other.others).toBe(2)
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
 })
