@@ -41,6 +41,7 @@ export const GATES: Readonly<Record<string, Limits>> = {
   burst30: { moves: 90, 'p99 / that of none': 1.25 },
   join30: { 'gap, %': 3, moves: 66, 'wasted, %': 25 },
   drain30: { 'gap, %': 4.5, moves: 35, 'forced moves of one session': 1 },
+  links30: { 'gap, %': 8, moves: 50 },
   stale30: { 'gap, %': 3.2, moves: 120, 'wasted, %': 15 },
 }
 

@@ -19,6 +19,8 @@ const PROBE = { reads: 100, order: 'sequential', bytes: 64 * 1024, depth: 8 } as
 const PROBE_BYTES = 1024 ** 2
 /** BC5 of src/store/block-cache.ts: each pass may add a quarter to what is kept. */
 const WARM_PASSES = 16
+/** Long ones are not kept in memory. */
+const SHORT_READS = { reads: 100, order: 'sequential', bytes: 4096, depth: 32 } as const
 const EVERYTHING = { reads: 100, order: 'sequential', bytes: 256 * 1024, depth: 8 } as const
 
 const run = promisify(execFile)
@@ -159,7 +161,7 @@ export class Group {
 
 /** As often as it takes until what a server keeps in memory of it is all that it will keep: a member's cache grows with its hits. */
 export async function warmUp({ load, region }: Session): Promise<void> {
-  for (let pass = 0; pass < WARM_PASSES; pass += 1) await load.once(EVERYTHING, region)
+  for (let pass = 0; pass < WARM_PASSES; pass += 1) await load.once(SHORT_READS, region)
 }
 
 export const wholeVolume: Region = {

@@ -5,7 +5,7 @@ import { SCENARIOS } from '../../src/simulate/recorded.ts'
 import type { Params } from '../../src/simulate/scenario.ts'
 import { simulate } from '../../src/simulate/simulate.ts'
 
-const SEEDS = [1, 2, 3]
+const SEEDS = [1]
 const TWO = { of: 2, writes: 0.4 }
 const THREE = { of: 3, writes: 0.2 }
 

@@ -27,10 +27,3 @@ test('slowLink with a network that all share: nothing moves', () => {
     expect(simulate(shared, { seed }).figures.moves, `seed ${seed}`).toBe(0)
   }
 })
-
-test('links30: CPU and network of thirty members are level, with few moves and no return', () => {
-  const { gap, moves, returns10min } = simulate(SCENARIOS.links30, { seed: 1 }).figures
-  expect(gap).toBeLessThan(0.08)
-  expect(moves).toBeLessThanOrEqual(50)
-  expect(returns10min).toBe(0)
-})

@@ -49,6 +49,7 @@ describe('the configuration of a member', () => {
       cacheBytes: null,
       scrubDays: 7,
       accept: 'nothing',
+      standIn: 'on',
       insecure: false,
     })
   })

@@ -64,13 +64,13 @@ const write = (kib: number, depth: number) => ({ reads: 0, kib, depth })
 const rows: readonly Row[] = [
   // commands, then as `figures`: calls that read and write, bytes read and written, syncs, allocated, copied
   row(read(4, 1), 'local', 2048, [1.5, 1, 1700, 4144, 0, 2900, 4096]),
-  row(read(4, 32), 'local', 16_384, [0.85, 0.25, 2600, 4144, 0, 1000, 4096]),
+  row(read(4, 32), 'local', 16_384, [0.85, 0.25, 3090, 4144, 0, 1000, 4096]),
   row(read(256, 8), 'local', 256, [1.2, 1, 262_200, 262_200, 0, 6000, 2600]),
   row(write(4, 1), 'local', 256, [2.7, 4.4, 4170, 8500, 1, 13_700, 12_300]),
   row(write(4, 32), 'local', 2048, [0.55, 1.05, 4170, 8100, 0.15, 6500, 12_300]),
   row(write(256, 8), 'local', 128, [2.2, 2.2, 262_200, 290_000, 0.95, 46_000, 450_000]),
   row(read(4, 1), 'forwarded', 2048, [3.5, 3, 5200, 8400, 0, 11_300, 16_400]),
-  row(read(4, 32), 'forwarded', 8192, [1.2, 0.6, 5400, 8400, 0, 5100, 16_400]),
+  row(read(4, 32), 'forwarded', 8192, [1.2, 0.6, 6440, 8400, 0, 5100, 16_400]),
   row(read(256, 8), 'forwarded', 256, [3.7, 6.7, 524_700, 525_500, 0, 70_000, 580_000]),
   row(write(4, 1), 'forwarded', 256, [4.7, 6.3, 8400, 12_500, 1, 20_000, 20_500]),
   row(write(4, 32), 'forwarded', 2048, [0.7, 1.4, 8390, 12_200, 0.15, 10_000, 20_500]),
