@@ -12,9 +12,8 @@ import type { MemberId, VolumeId } from '../base/ids.ts'
 import { answerStatus } from '../peer/message.ts'
 import type { OperationWindow } from '../store/operations.ts'
 import { type PageCopy, type PageParts, wholeOf } from '../store/page-copy.ts'
-import type { PageVersion } from '../store/pages.ts'
 import { digestOf, haveSamePages } from '../store/slice-digest.ts'
-import { type Listing, NEVER, type PagePlan, planAlignment } from './alignment.ts'
+import { type Listing, type PagePlan, planAlignment } from './alignment.ts'
 import { Asking, type AskingDeps, emptyPage, type Of, Unanswered } from './asking.ts'
 import { someOperations } from './copy.ts'
 import {
@@ -58,15 +57,12 @@ export class Aligning {
   readonly #deps: AskingDeps
   readonly #of: Of
   readonly #isOver: () => boolean
-  /** The own store lacks something that has a number (GC3 of store/commit-queue.ts): its stamps say nothing. */
-  readonly #isTorn: boolean
   readonly #asking: Asking
 
-  constructor(deps: AskingDeps, of: Of, isOver: () => boolean, isTorn: boolean) {
+  constructor(deps: AskingDeps, of: Of, isOver: () => boolean) {
     this.#deps = deps
     this.#of = of
     this.#isOver = isOver
-    this.#isTorn = isTorn
     this.#asking = new Asking(deps, of, isOver)
   }
 
@@ -75,7 +71,7 @@ export class Aligning {
     try {
       const answers = await this.#each(members, (member) => this.#activate(member))
       const { store } = this.#deps
-      const own = digestOf(this.#versions(), store.operationsOf(this.#of.slice))
+      const own = digestOf(store.versions(this.#of.slice), store.operationsOf(this.#of.slice))
       const differ = answers.filter(({ has }) => !haveSamePages(has, own))
       if (differ.length > 0) await this.#alignPages(differ.map(({ member }) => member))
       const isUnited = answers.every(({ has }) => has.operations === own.operations)
@@ -87,11 +83,6 @@ export class Aligning {
       if (error instanceof Unanswered) return withoutOne(error)
       throw error
     }
-  }
-
-  *#versions(): Generator<PageVersion> {
-    for (const version of this.#deps.store.versions(this.#of.slice))
-      yield this.#isTorn ? { ...version, stamp: NEVER } : version
   }
 
   async #activate(member: MemberId): Promise<Extract<Activation, { kind: 'active' }> & Activated> {
@@ -109,7 +100,8 @@ export class Aligning {
       const listing = listed[at]
       if (listing !== undefined) listings.set(member, listing)
     }
-    const own = { pages: [...this.#versions()], folded: store.foldedOf(this.#of.slice) }
+    const { slice } = this.#of
+    const own = { pages: [...store.versions(slice)], folded: store.foldedOf(slice) }
     const plans = planAlignment(own, listings)
     const left = plans.values()
     const work = async () => {

@@ -16,7 +16,11 @@ const SLICE = sliceId(3)
 const { done, refused, behind, full } = answerStatus
 
 class HandStore implements Partial<SliceStore> {
-  readonly written: { readonly seq: number; readonly done: () => void }[] = []
+  readonly written: {
+    readonly seq: number
+    readonly done: () => void
+    readonly full: () => void
+  }[] = []
   readonly rooms: ((isFreed: boolean) => void)[] = []
   isFull = false
 
@@ -38,7 +42,9 @@ class HandStore implements Partial<SliceStore> {
   makeRoom = () => new Promise<boolean>((resolve) => this.rooms.push(resolve))
 
   write = ({ seq }: StoreWrite) =>
-    new Promise<'done'>((resolve) => this.written.push({ seq, done: () => resolve('done') }))
+    new Promise<'done' | 'full'>((resolve) =>
+      this.written.push({ seq, done: () => resolve('done'), full: () => resolve('full') }),
+    )
 }
 
 async function copy(isLearner = false) {
@@ -135,6 +141,33 @@ it('CP1 mutations keep their order while room is made for one, and nothing behin
   store.isFull = false
   expect(await fourth).toEqual({ status: refused })
   expect(store.written).toHaveLength(2)
+})
+
+it('CP4 what waits for room while something before it is refused is not handed to the store', async () => {
+  const { one, store, send } = await copy()
+  const first = send(1)
+  store.isFull = true
+  const second = send(2)
+  store.isFull = false
+  store.written[0]?.full()
+  expect(await first).toEqual({ status: full })
+  store.rooms[0]?.(true)
+  await new Promise(setImmediate)
+  expect(store.written).toHaveLength(1)
+  expect(await second).toEqual({ status: refused })
+  await one.activate({ slice: SLICE, epoch: epoch(3), isLearner: false }, memberId('a'))
+})
+
+it('CP4 what has waited for room while the copy was asked anew is not handed to the store', async () => {
+  const { one, store, send } = await copy(true)
+  store.isFull = true
+  const late = send(1)
+  store.isFull = false
+  const next = one.activate({ slice: SLICE, epoch: epoch(2), isLearner: true }, memberId('a'))
+  store.rooms[0]?.(true)
+  expect(await next).toMatchObject({ kind: 'active' })
+  expect(await late).toEqual({ status: refused })
+  expect(store.written).toHaveLength(0)
 })
 
 it('CP3 a learner takes what it is sent with gaps, once', async () => {

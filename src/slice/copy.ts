@@ -8,6 +8,8 @@
 //   CP2. What comes again while the store has it under way is answered when that is durable, on whichever stream it came last.
 //   CP3. A learner takes what is sent to it, in its order: of pages alone that are equal by then, so there are gaps. It has proven
 //        nothing by that (R8), and what it remembered of operations counts for nothing.
+//   CP4. Behind what could not be kept nothing is handed to the store, also what waits for room by then, or has waited while the copy
+//        was asked anew: a page's stamp is of all that came before it (GC6 of store/commit-queue.ts), also after a restart.
 // Versions are told when all that was taken before is over: the store says then what will survive a crash.
 import { epoch as epochOf, type MemberId, type VolumeId } from '../base/ids.ts'
 import { PAGE_BYTES } from '../base/sizes.ts'
@@ -20,7 +22,6 @@ import type { OperationWindow } from '../store/operations.ts'
 import type { PageVersion } from '../store/pages.ts'
 import type { StoreWrite } from '../store/record.ts'
 import { digestOf } from '../store/slice-digest.ts'
-import { NEVER } from './alignment.ts'
 import type {
   ActivateQuestion,
   Activation,
@@ -74,8 +75,8 @@ export class Copy {
   #learned: Learned | null = null
   /** CP2 */
   #had: { readonly seq: number; readonly answer: (answer: Answer) => void }[] = []
-  /** The disk had no room for something before what is there: its pages are equal to nobody's, whatever their stamps. */
-  #isTorn = false
+  /** CP4. How often it has ended to take what came. */
+  #ends = 0
   /** Told some at a time while it is being aligned. */
   #pages: readonly PageVersion[] | null = null
 
@@ -103,12 +104,13 @@ export class Copy {
       if (result === 'full') return this.#refusal()
     }
     if (!this.#replica.activate(promised(epoch))) return this.#refusal()
-    return { kind: 'active', boot, has: digestOf(this.#versions(), store.operationsOf(slice)) }
+    return { kind: 'active', boot, has: digestOf(store.versions(slice), store.operationsOf(slice)) }
   }
 
   /** Nothing of a lower epoch is taken any more; settles when what was is over. False: a higher one has been asked for. */
   async standDown(epoch: ActivateQuestion['epoch']): Promise<boolean> {
     if (!this.#replica.ask(epoch)) return false
+    this.#ends += 1
     this.#pages = null
     this.#aligned = epochOf(0)
     for (const { answer } of this.#had.splice(0)) answer(refused)
@@ -118,7 +120,7 @@ export class Copy {
 
   /** It is none any more: nothing is taken. Settles when what was taken is over. */
   async end(): Promise<void> {
-    this.#replica.stop()
+    this.#stop()
     for (const { answer } of this.#had.splice(0)) answer(refused)
     if (this.#underWay > 0) await new Promise<void>((resolve) => this.#whenIdle.push(resolve))
   }
@@ -127,7 +129,7 @@ export class Copy {
   versions({ slice, epoch, from }: PagedQuestion): VersionsPage | null {
     if (epoch !== this.#replica.active) return null
     const { store } = this.#deps
-    if (this.#pages === null || from === 0) this.#pages = [...this.#versions()]
+    if (this.#pages === null || from === 0) this.#pages = [...store.versions(slice)]
     const pages = this.#pages.slice(from, from + PAGES_MOST)
     const isLast = from + pages.length >= this.#pages.length
     return { pages, folded: store.foldedOf(slice), isLast }
@@ -151,7 +153,6 @@ export class Copy {
     this.#aligned = epoch
     this.#reached = new Reached()
     this.#pages = null
-    this.#isTorn = false
     return true
   }
 
@@ -227,25 +228,31 @@ export class Copy {
   async #take(request: Incoming): Promise<Answer> {
     const { store } = this.#deps
     const write = writeOf(request)
+    const ends = this.#ends
     const now = store.admit(write)
-    const room = now ?? (await this.#makeRoom(write))
-    if (room === null) this.#replica.stop()
+    const isFreed = now === null && (await this.#makeRoom())
+    const isLate = ends !== this.#ends // CP4
+    const room = now ?? (isFreed && !isLate ? store.admit(write) : null)
+    if (room === null && !isLate) this.#stop()
     const writing = room === null ? null : this.#carry(store.write(write, room))
     if (now === null) this.#goOn()
-    if (writing === null) return full
+    if (writing === null) return isLate ? refused : full
     countKept(this.#deps.work, write.data)
     if ((await writing) === 'done') return this.#stored(write)
-    this.#replica.stop()
-    this.#isTorn = true
+    if (ends === this.#ends) this.#stop()
     return full
   }
 
+  /** RL3 of replica.ts. Nothing is taken until it is asked anew. */
+  #stop(): void {
+    this.#replica.stop()
+    this.#ends += 1
+  }
+
   /** M2 of mutation-turn.ts holds here, too. What comes meanwhile waits behind (CP1), until `#goOn`. */
-  async #makeRoom(write: StoreWrite) {
-    const { store } = this.#deps
+  #makeRoom(): Promise<boolean> {
     this.#behind = []
-    const isFreed = await this.#carry(store.makeRoom())
-    return isFreed ? store.admit(write) : null
+    return this.#carry(this.#deps.store.makeRoom())
   }
 
   #goOn(): void {
@@ -303,11 +310,6 @@ export class Copy {
     const checksums = pageChecksums(bytes, copy.checksums)
     const { epoch: of, seq } = copy.stamp
     return { status: answerStatus.done, bytes, checksums, epoch: of, seq }
-  }
-
-  *#versions(): Generator<PageVersion> {
-    for (const version of this.#deps.store.versions(this.#slice))
-      yield this.#isTorn ? { ...version, stamp: NEVER } : version
   }
 
   async #carry<T>(work: Promise<T>): Promise<T> {

@@ -196,14 +196,14 @@ export class MutationTurn implements Turn {
     this.#unmapBlocks(from, to, { head: before, tail: behind })
   }
 
-  #unmapBlocks(from: number, to: number, { head, tail }: UnmapEdges): void {
+  #unmapBlocks(from: number, to: number, { head, tail }: UnmapEdges, isAgain = false): void {
     if (this.#isLate()) return
     if (!this.#place.primary.store.hasLost(this.volume)) {
       this.#write(from, to, null, head === null && tail === null ? null : { head, tail })
       return
     }
     if (this.#place.primary.mustWait(this)) {
-      this.#place.primary.whenMayWrite(() => this.#unmapBlocks(from, to, { head, tail }))
+      this.#place.primary.whenMayWrite(() => this.#unmapBlocks(from, to, { head, tail }, isAgain))
       return
     }
     // M3. The operation is that of the last one: when that is durable, all before it are.
@@ -226,7 +226,13 @@ export class MutationTurn implements Turn {
       return this.#handIn(write, room)
     })
     Promise.all(writes)
-      .then((outcomes) => this.#leave(worst(outcomes)))
+      .then(async (outcomes) => {
+        const outcome = worst(outcomes)
+        if (outcome !== 'full' || isAgain) return this.#leave(outcome)
+        // As in #writeAgain; nothing of it was done, since its parts stood together.
+        await this.#place.primary.store.makeRoom()
+        this.#unmapBlocks(from, to, { head, tail }, true)
+      })
       .catch(this.#reject) // V5
   }
 
@@ -290,7 +296,7 @@ export class MutationTurn implements Turn {
     return primary.write(write, room)
   }
 
-  /** M2 */
+  /** M2. An unmap needs no room: it was refused for what stood before it (GC6 of store/commit-queue.ts). */
   async #writeAgain(write: Unnumbered): Promise<void> {
     const { primary } = this.#place
     const isFreed = await primary.store.makeRoom()
@@ -299,7 +305,7 @@ export class MutationTurn implements Turn {
       await new Promise<void>((resolve) => primary.whenMayWrite(resolve))
       if (this.#isLate()) return
     }
-    const room = isFreed ? primary.store.admit(write) : null
+    const room = isFreed || write.data === null ? primary.store.admit(write) : null
     if (room === null) this.#leaveAsRead('full')
     else this.#leave(await this.#handIn(write, room))
   }

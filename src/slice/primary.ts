@@ -16,6 +16,8 @@
 //   V11. While it pauses nothing is numbered, and what was read is not answered: both wait for the next epoch, or for the end.
 //   V14. While a page is copied to a learner no write of it is numbered, and none that was is still on its way into the own store.
 //        Those that wait for copies alone do not hold it up: with too few in sync they wait for that very learner.
+//   V15. Behind what its own store has refused (GC6 of store/commit-queue.ts) nothing more is handed to it until the next epoch, in which
+//        what it lacks comes from a copy, or again from the gateway: so its stamps say what its pages hold, also after a restart.
 //   V12. What was read is answered when the leases hold after it was read (R5 of lease.ts): also that a comparison found
 //        something else, and that an unmap found nothing. With one copy there is nothing to wait for, and nothing is asked.
 import type { Epoch, VolumeId } from '../base/ids.ts'
@@ -150,15 +152,20 @@ export class Primary {
     this.#whenCurrent.push(f)
   }
 
-  /** V11, V14. Whether a write of these bytes is to be numbered later. */
+  /** V11, V14, V15. Whether a write of these bytes is to be numbered later. */
   mustWait(extent: Extent): boolean {
-    if (this.#isPausing) return true
+    if (this.#numbersNothing) return true
     return this.#held !== null && overlap(this.#held.extent, extent)
+  }
+
+  /** V11, V15. */
+  get #numbersNothing(): boolean {
+    return this.#isPausing || this.#copies?.isOwnFull === true
   }
 
   /** Calls when it is worth asking again: the next epoch is activated, the page is copied, or the slice has left. */
   whenMayWrite(f: () => void): void {
-    if (this.#isPausing || this.#held === null) this.#whenActive.push(f)
+    if (this.#numbersNothing || this.#held === null) this.#whenActive.push(f)
     else this.#held.waiting.push(f)
   }
 

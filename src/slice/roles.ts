@@ -298,7 +298,6 @@ export class Roles {
       const settled = await settle(this.#tenure, stored, {
         isOver: () => this.all[slice] !== activating,
         before: primary === null ? null : (primary.copies?.others ?? []),
-        isTorn: primary?.copies?.isOwnFull ?? false,
         raisedTo: ({ record }) => {
           activating.epoch = record.epoch
           activating.others = record.inSync.filter((member) => member !== self)

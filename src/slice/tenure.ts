@@ -58,14 +58,12 @@ export async function settle(
   stored: StoredSlice,
   {
     isOver,
-    isTorn,
     raisedTo,
     before,
   }: {
     readonly isOver: () => boolean
     /** With which this member served the slice until now; null: it did not. */
     readonly before: readonly Activated[] | null
-    readonly isTorn: boolean
     readonly raisedTo: (slice: StoredSlice) => void
   },
 ): Promise<Settled | null> {
@@ -77,7 +75,7 @@ export async function settle(
     const isKept = before?.every(({ member }) => others.includes(member)) ?? false
     if (others.length === 0) return await kept(deps, { slice, others: [] }, isKept, isOver)
     const of = { slice: id, epoch: record.epoch }
-    const aligned = await new Aligning(deps, of, isOver, isTorn).align(others)
+    const aligned = await new Aligning(deps, of, isOver).align(others)
     switch (aligned.kind) {
       case 'aligned':
         return await kept(deps, { slice, others: aligned.others }, isKept, isOver)

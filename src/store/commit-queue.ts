@@ -9,9 +9,12 @@
 //   GC3. A change that finds no room in the ring or the overlay waits; it never fails for that, but on a disk that has no
 //        room to write home what takes it: then a write is answered 'full', and nothing of it has happened.
 //   GC4. What a batch does in one turn of the event loop is bounded, also if it is of unmaps that name terabytes.
+//   GC6. What is answered 'full' takes with it all of its slice that waits behind it, also what would give room back: of a slice
+//        there is what came before, and its pages' stamps say what they hold. Whoever is answered so hands in nothing behind it.
 //   GC5. What is under way in one batch takes its part of the overlay from the next: what was placed always has its cells.
 import type { Clock } from '../base/clock.ts'
 import { type DurationCounts, Durations } from '../base/durations.ts'
+import type { SliceId } from '../base/ids.ts'
 import { BLOCK_BYTES } from '../base/sizes.ts'
 import type { DirectPiece, DirectWrites } from './direct-writes.ts'
 import { blocksIn } from './installed.ts'
@@ -150,12 +153,11 @@ export class CommitQueue {
     if (!this.#isAtWork && this.#waiting.length > 0) this.#fill()
   }
 
-  /** GC3: what waits for room will not get it; what gives room back may, unless it is all that waits. Returns the writes that were answered 'full'. */
+  /** GC3: what waits for room will not get it; what gives room back may, unless it is all that waits. Returns the writes of data that were answered 'full'. */
   refuseStalled(): readonly StoreWrite[] {
     if (!this.stalled || this.#isAtWork) return []
-    const data = this.#waiting.filter(({ change }) => !givesBack(change))
-    const hopeless = data.length > 0 ? data : this.#waiting
-    this.#waiting = data.length > 0 ? this.#waiting.filter(({ change }) => givesBack(change)) : []
+    const hopeless = hopelessOf(this.#waiting)
+    this.#waiting = this.#waiting.filter((waiting) => !hopeless.has(waiting))
     for (const { change, reserved, resolve } of hopeless) {
       for (const write of writesOf(change)) this.#pages.expected.remove(write)
       this.#owner.released(reserved)
@@ -163,7 +165,9 @@ export class CommitQueue {
     }
     if (this.#waiting.length === 0) this.#settleIdle()
     this.wake()
-    return hopeless.flatMap(({ change }) => (change.kind === 'write' ? [change.write] : []))
+    return [...hopeless].flatMap(({ change }) =>
+      change.kind === 'write' && !givesBack(change) ? [change.write] : [],
+    )
   }
 
   /** Resolves when the batches that are under way have taken effect, or never will. */
@@ -402,10 +406,31 @@ export class CommitQueue {
   }
 }
 
+/** GC3 GC6 */
+function hopelessOf(waiting: readonly Waiting[]): ReadonlySet<Waiting> {
+  if (waiting.every(({ change }) => givesBack(change))) return new Set(waiting)
+  const hopeless = new Set<Waiting>()
+  const slices = new Set<SliceId>()
+  for (const one of waiting) {
+    const { change } = one
+    const slice = sliceOf(change)
+    const isBehind = slice !== null && slices.has(slice)
+    if (givesBack(change) && !isBehind) continue
+    hopeless.add(one)
+    if (slice !== null) slices.add(slice)
+  }
+  return hopeless
+}
+
 /** What it writes, or unmaps; of an installed page its blocks. */
 function writesOf(change: Change): readonly StoreWrite[] {
   if (change.kind === 'write') return [change.write]
   return change.kind === 'install' ? change.parts.writes : []
+}
+
+function sliceOf(change: Change): SliceId | null {
+  if (change.kind === 'write') return change.write.slice
+  return change.kind === 'install' ? change.parts.clear.slice : null
 }
 
 function endOf({ ended }: OpenBatch): void {

@@ -25,6 +25,7 @@ const rules: Readonly<Record<string, string>> = {
   'J5 a batch is durable when those before it are': 'batches-out-of-order',
   'J5 no record proves a batch that is under way': 'open-batch-proven',
   'GC5 a batch under way keeps its part of the overlay': 'cells-of-the-open-batch',
+  'GC6 what is refused takes what waits behind it of its slice with it': 'refused-alone',
   'RO1 what was answered is counted before it is home': 'answered-takes-no-room',
   'RO5 room that was promised to a write is kept for it': 'promised-room-again',
   'ST9 an unmap looks for what is on its way, too': 'unmap-overtakes',

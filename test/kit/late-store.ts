@@ -50,6 +50,9 @@ export class LateStore implements SliceStore {
   delayMs: readonly [number, number] = [0.1, 3]
   /** Its disk has no room to write home (GC3 of store/commit-queue.ts). */
   isFull = false
+  /** Where the next write finds no room, that one alone and what comes behind it until that is told (GC6 of store/commit-queue.ts). */
+  refusesAt: number | null = null
+  readonly #refusing = new Set<SliceId>()
   /** Pages of which blocks cannot be read, until they are installed; with a third number, that block alone. */
   readonly damaged = new Set<string>()
 
@@ -114,12 +117,24 @@ export class LateStore implements SliceStore {
   }
 
   write(write: StoreWrite): Promise<'done' | 'full'> {
-    if (this.isFull) return Promise.resolve('full')
+    if (this.isFull || this.#refusing.has(write.slice)) return Promise.resolve('full')
+    if (write.offset === this.refusesAt) return this.#refuse(write.slice)
     const before = write.data?.slice() ?? null
     return this.#later(() => {
       if (before !== null && write.data?.every((byte, i) => byte === before[i]) !== true)
         throw new Error('the data of a write changed before it was durable')
       this.#apply(write)
+    })
+  }
+
+  #refuse(slice: SliceId): Promise<'full'> {
+    this.refusesAt = null
+    this.#refusing.add(slice)
+    return new Promise((resolve) => {
+      this.#clock.soon(() => {
+        this.#refusing.delete(slice)
+        resolve('full')
+      })
     })
   }
 
