@@ -13,6 +13,8 @@ import type { Tgt } from './tgt.ts'
 
 export const VOLUME_BYTES = 512 * 1024 ** 2
 const LOOK_MS = 200
+/** What a case writes is copied again within seconds. */
+const IN_SYNC_WITHIN_MS = 5 * 60_000
 /** Members bring blocks home a second after they became durable. */
 export const REST_MS = 1200
 const PROBE = { reads: 100, order: 'sequential', bytes: 64 * 1024, depth: 8 } as const
@@ -102,9 +104,16 @@ export class Group {
     return slices.degraded + slices.lastCopy + slices.unavailable
   }
 
-  /** Settles when all copies are in sync. */
+  /** Settles when all copies are in sync; rejects if that takes too long. */
   async inSync(): Promise<void> {
-    while ((await this.lacking()) > 0) await rest(LOOK_MS)
+    const untilMs = performance.now() + IN_SYNC_WITHIN_MS
+    for (let lacking = await this.lacking(); lacking > 0; lacking = await this.lacking()) {
+      if (performance.now() > untilMs)
+        throw new Error(
+          `${lacking} slices of ${this.#checkout.name} still lack a copy in sync after ${IN_SYNC_WITHIN_MS / 1000} s: see the logs of its members`,
+        )
+      await rest(LOOK_MS)
+    }
   }
 
   async #cli(...args: readonly string[]): Promise<string> {

@@ -74,7 +74,9 @@ export const memberConfig = z
     copies: z
       .number()
       .default(1)
-      .describe('Of each slice, on as many members. Fixed when the group is founded.'),
+      .describe(
+        'Of each slice of a new group, on as many members. Later `layout apply --copies` changes it.',
+      ),
     slices: z
       .number()
       .superRefine(ruled(refuseSlices))
