@@ -2,9 +2,10 @@
 // more copies or fewer. By draws of its own. Who makes the copies, hands the part of primary over and gives up what is left is the product's business; at rest
 // nothing is missing (copies.ts).
 import { Prng } from '../src/base/prng.ts'
+import { COPIES_MAX } from '../src/base/sizes.ts'
 import { parseSlice } from '../src/group/parse.ts'
 import { keys } from '../src/group/record.ts'
-import { COPIES_MAX, changeSlices, usualMin, wanting } from '../src/group/slices.ts'
+import { changeSlices, usualMin, wanting } from '../src/group/slices.ts'
 import type { SimGroup } from './group.ts'
 
 const GAP_MS = 2_500

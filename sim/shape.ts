@@ -2,7 +2,7 @@
 // as far as its members are the same.
 import { type MemberId, memberId } from '../src/base/ids.ts'
 import { Prng } from '../src/base/prng.ts'
-import { COPIES_MAX } from '../src/group/slices.ts'
+import { COPIES_MAX } from '../src/base/sizes.ts'
 
 const MEMBERS_LEAST = 3
 const MEMBERS_MOST = 7

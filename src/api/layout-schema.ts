@@ -1,5 +1,6 @@
 // What the API tells of slices: where their copies are, and what would move to make them level.
 import { z } from 'zod'
+import { COPIES_MAX } from '../base/sizes.ts'
 import { count } from './number-schema.ts'
 
 export const sliceState = z
@@ -58,7 +59,7 @@ export const layout = z
   })
   .meta({ id: 'Layout', description: 'Which member has how much of the slices.' })
 
-const copies = z.int().min(1).max(3)
+const copies = z.int().min(1).max(COPIES_MAX)
 /** In a query. */
 export const copiesAsked = z.coerce.number().pipe(copies)
 

@@ -16,3 +16,6 @@ export const VOLUME_BYTES_MAX = 256 * 1024 ** 4
 export const LOGICAL_BLOCKS = [512, 4096] as const
 
 export type LogicalBlockBytes = (typeof LOGICAL_BLOCKS)[number]
+
+/** Copies of a slice: more than three survive no more than the same host does. */
+export const COPIES_MAX = 3

@@ -1,10 +1,12 @@
 // evenkeel layout show | plan | apply
-import { Command, InvalidArgumentError } from 'commander'
+import { Command } from 'commander'
 import type { Layout, LayoutPlan, LayoutRequest, SliceCounts } from '../api/layout-schema.ts'
 import { formatSize } from '../base/figures.ts'
+import { COPIES_MAX } from '../base/sizes.ts'
+import { capital, countOf } from '../base/words.ts'
 import type { ContextOf, Outside } from './context.ts'
 import { CommandFailed, EXIT } from './exit-code.ts'
-import { type WatchOption, withWatch } from './listing.ts'
+import { parseCopies, type WatchOption, withWatch } from './listing.ts'
 import type { Screen } from './screen.ts'
 import { watched } from './watch.ts'
 
@@ -47,17 +49,15 @@ export function layoutCommand(contextOf: ContextOf): Command {
   return layout
 }
 
-const COPIES = ['--copies <count>', 'keep so many of each slice, 1 to 3', parseCopies] as const
+const COPIES = [
+  '--copies <count>',
+  `keep so many of each slice, 1 to ${COPIES_MAX}`,
+  parseCopies,
+] as const
 
 interface ApplyOptions extends LayoutRequest {
   readonly dryRun: boolean
   readonly yes: boolean
-}
-
-function parseCopies(text: string): number {
-  const count = Number(text)
-  if (Number.isInteger(count) && count >= 1 && count <= 3) return count
-  throw new InvalidArgumentError('Give a number of copies from 1 to 3.')
 }
 
 /** Throws unless the operator at the terminal says yes. */
@@ -79,12 +79,12 @@ function orderOf({ copies, primaries, bytes, moves, wanted }: LayoutPlan): strin
   const gone = moves.filter(({ from }) => from !== null).length
   const size = bytes === null || made === 0 ? '' : ` (about ${formatSize(bytes)})`
   const parts = [
-    ...(made > 0 ? [`make ${made} copies of slices${size}`] : []),
+    ...(made > 0 ? [`make ${copiesOf(made)} of slices${size}`] : []),
     ...(gone > 0 ? [`delete ${gone} where they are now`] : []),
-    ...(primaries > 0 ? [`give ${primaries} slices another primary`] : []),
+    ...(primaries > 0 ? [`give ${countOf(primaries, 'slice')} another primary`] : []),
   ]
   const what = parts.length === 0 && copies === 0 ? 'keep all where it is' : parts.join(', ')
-  return `${what.charAt(0).toUpperCase()}${what.slice(1)}, with ${wanted === 1 ? '1 copy' : `${wanted} copies`} of each`
+  return `${capital(what)}, with ${copiesOf(wanted)} of each`
 }
 
 function isNothing({ copies, primaries }: LayoutPlan): boolean {
@@ -107,11 +107,11 @@ function underWaySentence(underWay: Layout['underWay']): string {
   const { copies, leaving, primaries } = underWay
   return isAtRest(underWay)
     ? 'nothing: all slices are where they are wanted'
-    : `${copies} copies are to be made, ${leaving} to be given up, and ${primaries} slices to get another primary`
+    : `${copiesOf(copies)} ${copies === 1 ? 'is' : 'are'} to be made, ${leaving} to be given up, and ${countOf(primaries, 'slice')} to get another primary`
 }
 
-function capital(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1)
+function copiesOf(count: number): string {
+  return countOf(count, 'copy', 'copies')
 }
 
 /** In a sentence, for `status` as well. */

@@ -1,6 +1,7 @@
 // The command `list` of a noun: filters, order, and `--watch`; the same for all nouns.
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { Caller } from '../api/caller.ts'
+import { COPIES_MAX } from '../base/sizes.ts'
 import { type Column, inOrder, type Order, sortKeys, tableOf } from './columns.ts'
 import type { ContextOf } from './context.ts'
 import { named } from './names.ts'
@@ -80,4 +81,10 @@ export function parseSeconds(text: string): number {
   const seconds = Number(text)
   if (seconds >= SECONDS_MIN && seconds <= SECONDS_MAX) return seconds
   throw new InvalidArgumentError(`Give seconds, from ${SECONDS_MIN} to ${SECONDS_MAX}.`)
+}
+
+export function parseCopies(text: string): number {
+  const count = Number(text)
+  if (Number.isInteger(count) && count >= 1 && count <= COPIES_MAX) return count
+  throw new InvalidArgumentError(`Give a number of copies from 1 to ${COPIES_MAX}.`)
 }

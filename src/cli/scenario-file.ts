@@ -1,6 +1,7 @@
 // A scenario as it stands in a file: what is wrong in it is told with its place in the file.
 import { readFile } from 'node:fs/promises'
 import { z } from 'zod'
+import { COPIES_MAX } from '../base/sizes.ts'
 import { isScenarioName, SCENARIOS } from '../simulate/recorded.ts'
 import { type Params, serversOf } from '../simulate/scenario.ts'
 import { CommandFailed, EXIT } from './exit-code.ts'
@@ -9,7 +10,6 @@ import { complaintsOf, parsedFile, wrongFile } from './file-complaints.ts'
 const MEMBERS_MAX = 5_000
 const SESSIONS_MAX = 1_000_000
 const SECONDS_MAX = 30 * 86_400
-const COPIES_MAX = 3
 const FORM = 'scenario'
 
 const amount = z.number().min(0)

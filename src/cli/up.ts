@@ -23,7 +23,7 @@ import {
   screenOf,
 } from './context.ts'
 import { dataOption } from './data-folder.ts'
-import { parseSeconds } from './listing.ts'
+import { parseCopies, parseSeconds } from './listing.ts'
 import type { Screen } from './screen.ts'
 import { parseSize } from './size.ts'
 
@@ -257,12 +257,6 @@ function parseCount(text: string): number {
   const count = Number(text)
   if (Number.isInteger(count) && count >= 1 && count <= MEMBERS_MAX) return count
   throw new InvalidArgumentError(`A group on one machine has 1 to ${MEMBERS_MAX} members.`)
-}
-
-function parseCopies(text: string): number {
-  const count = Number(text)
-  if (Number.isInteger(count) && count >= 1) return count
-  throw new InvalidArgumentError('Give a number of copies.')
 }
 
 function parsePort(text: string): number {

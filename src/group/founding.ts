@@ -6,11 +6,11 @@
 //   G36. A drain begins only while another member is not drained, in one transaction with its record.
 import { assert } from '../base/assert.ts'
 import { epoch, type MemberId, NO_REVISION, type Revision, sliceId } from '../base/ids.ts'
+import { COPIES_MAX } from '../base/sizes.ts'
 import { equalBearers, layOut } from '../placement/layout.ts'
 import { chunks, type GroupChange, type Stored } from './change.ts'
 import { parseGroup } from './parse.ts'
 import { type GroupRecord, keys, type MemberRecord, type SliceRecord } from './record.ts'
-import { COPIES_MAX } from './slices.ts'
 
 const SLICES_MAX = 16_384
 export const DEFAULT_AUTHORITY = 'iqn.2026-11.dev.evenkeel'

@@ -15,11 +15,9 @@
 //        waits for it any more.
 import { assert } from '../base/assert.ts'
 import { type Epoch, epoch, type MemberId, type Revision, type SliceId } from '../base/ids.ts'
+import { COPIES_MAX } from '../base/sizes.ts'
 import { chunks, type GroupChange } from './change.ts'
 import { keys, type SliceRecord } from './record.ts'
-
-/** More than three survive no more than the same host does. */
-export const COPIES_MAX = 3
 
 /** A slice as it was read. */
 export interface StoredSlice {

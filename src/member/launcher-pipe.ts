@@ -26,9 +26,9 @@ export class LauncherPipe {
   /** Settles when the launcher is gone. */
   readonly ended: Promise<void>
   #allStop = false
-  /** Until somebody listens. */
-  readonly #untold: Died[] = []
-  #tell: (died: Died) => void = (died) => this.#untold.push(died)
+  /** Until somebody listens: of each member the last. */
+  readonly #untold = new Map<MemberId, Died>()
+  #tell: (died: Died) => void = (died) => this.#untold.set(died.member, died)
 
   constructor(pipe: NodeJS.ReadableStream) {
     const { promise, resolve } = Promise.withResolvers<void>()
@@ -49,7 +49,8 @@ export class LauncherPipe {
   /** Also of those that died before. */
   whenDied(tell: (died: Died) => void): void {
     this.#tell = tell
-    for (const died of this.#untold.splice(0)) tell(died)
+    for (const died of this.#untold.values()) tell(died)
+    this.#untold.clear()
   }
 
   #heard(line: string): void {

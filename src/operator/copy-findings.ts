@@ -2,6 +2,7 @@
 // one copy of each slice nothing of it is found but that slices move.
 import { formatAge } from '../base/figures.ts'
 import { type MemberId, type SliceId, sliceId, type VolumeId } from '../base/ids.ts'
+import { capital, countOf } from '../base/words.ts'
 import type { SliceRecord } from '../group/record.ts'
 import { missing } from '../group/slices.ts'
 import { abandoned, stateOf, tooFew } from './copies.ts'
@@ -31,12 +32,12 @@ export function unavailable(facts: GroupFacts): readonly Finding[] {
       const parts = [
         ...(gone.length > 0
           ? [
-              `I/O to ${slicesOf(gone.length)} waits: ${primary} does not answer, and nobody else has all that was written there`,
+              `I/O to ${countOf(gone.length, 'slice')} waits: ${primary} does not answer, and nobody else has all that was written there`,
             ]
           : []),
         ...(few.length > 0
           ? [
-              `writes to ${slicesOf(few.length)} of ${primary} wait, as fewer copies are in sync than they need; reads of other blocks go on`,
+              `writes to ${countOf(few.length, 'slice')} of ${primary} wait, as fewer copies are in sync than they need; reads of other blocks go on`,
             ]
           : []),
       ]
@@ -56,7 +57,7 @@ export function lastCopy(facts: GroupFacts): readonly Finding[] {
     ({ record }) => (stateOf(record, isDown) === 'lastCopy' ? record.inSync : []),
     (holder, slices) => ({
       severity: 'warning',
-      sentence: `${holder} has the only copy that is in sync of ${slicesOf(slices.length)}: should its disk fail now, what was written there is lost.`,
+      sentence: `${holder} has the only copy that is in sync of ${countOf(slices.length, 'slice')}: should its disk fail now, what was written there is lost.`,
       action: bringBack(slices, isDown),
     }),
   )
@@ -69,7 +70,7 @@ export function degraded(facts: GroupFacts): readonly Finding[] {
     ({ record }) => (stateOf(record, isDown) === 'degraded' ? missing(record) : []),
     (lacking, slices) => ({
       severity: 'warning',
-      sentence: `${lacking} lacks its copies of ${slicesOf(slices.length)}; others are in sync, fewer than wanted.`,
+      sentence: `${lacking} lacks its copies of ${countOf(slices.length, 'slice')}; others are in sync, fewer than wanted.`,
       action: bringBack(slices, isDown),
     }),
   )
@@ -145,12 +146,4 @@ function bringBack(slices: readonly Slice[], isDown: (id: MemberId) => boolean):
 function listOf(ids: readonly MemberId[]): string {
   const last = ids.at(-1) ?? 'its members'
   return ids.length < 2 ? last : `${ids.slice(0, -1).join(', ')} and ${last}`
-}
-
-function slicesOf(count: number): string {
-  return count === 1 ? '1 slice' : `${count} slices`
-}
-
-function capital(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1)
 }

@@ -4,6 +4,7 @@ import type { HealthCode, Severity } from '../api/health-schema.ts'
 import { formatAmount, formatPercent } from '../base/figures.ts'
 import type { MemberId, VolumeId } from '../base/ids.ts'
 import { PAGE_BYTES } from '../base/sizes.ts'
+import { capital, countOf } from '../base/words.ts'
 import type { Condition } from './condition.ts'
 import { degraded, lastCopy, resync, unavailable } from './copy-findings.ts'
 import { drainSentence } from './drain-words.ts'
@@ -105,17 +106,17 @@ export const findings: Readonly<Record<HealthCode, Find>> = {
     const { id } = member
     const mendable = damaged.reduce((sum, one) => sum + one.mendable, 0)
     const pages = damaged.reduce((sum, one) => sum + one.pages, 0) - mendable
-    const mending = `blocks of ${countOf('page', mendable)} are damaged at ${id}, and are taken from another copy`
+    const mending = `blocks of ${countOf(mendable, 'page')} are damaged at ${id}, and are taken from another copy`
     const parts = [
-      ...(pages > 0 ? [`${id} cannot read blocks of ${countOf('page', pages)}`] : []),
+      ...(pages > 0 ? [`${id} cannot read blocks of ${countOf(pages, 'page')}`] : []),
       ...(lostSegments.files > 0
         ? [
-            `${countOf('segment file', lostSegments.files)} of ${id} with ${countOf('page', lostSegments.pages)} cannot be used`,
+            `${countOf(lostSegments.files, 'segment file')} of ${id} with ${countOf(lostSegments.pages, 'page')} cannot be used`,
           ]
         : []),
       ...(lostVolumes.length > 0
         ? [
-            `the folder that ${id} had before was given up, with pages of ${countOf('volume', lostVolumes.length)}`,
+            `the folder that ${id} had before was given up, with pages of ${countOf(lostVolumes.length, 'volume')}`,
           ]
         : []),
     ]
@@ -331,12 +332,4 @@ function concerns({ id }: MemberFacts) {
 function timesOf(ratio: number): string {
   if (ratio <= 0) return 'less than nothing of'
   return ratio < 0.1 ? 'less than a tenth of' : `${formatAmount(ratio)} times`
-}
-
-function capital(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1)
-}
-
-function countOf(noun: string, count: number): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`
 }

@@ -87,8 +87,8 @@ export class PastProblems {
 
   /** What is there still is told as seen until now. */
   async close(): Promise<void> {
-    this.#timer?.cancel()
     await this.#write()
+    this.#timer?.cancel()
   }
 
   #write(): Promise<void> {
